@@ -1,0 +1,141 @@
+//! The ROCKETMQ binary layout of a header (`RocketMQSerializable`).
+
+use std::borrow::Cow;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::wire::command::{Command, Head, HeaderCodec, Language};
+use crate::wire::fields::Fields;
+use crate::wire::frame::FrameError;
+
+/// Appends the fixed part and the remark. Returns where the length of all fields has to be written.
+pub(in crate::wire) fn begin(out: &mut BytesMut, head: &Head<'_>) -> usize {
+    out.put_i16(head.code as i16);
+    out.put_u8(head.language.0);
+    out.put_i16(head.version as i16);
+    out.put_i32(head.opaque);
+    out.put_i32(head.flag);
+    let remark = head.remark.unwrap_or_default();
+    out.put_i32(remark.len() as i32);
+    out.put_slice(remark.as_bytes());
+    let length_at = out.len();
+    out.put_i32(0);
+    length_at
+}
+
+/// Appends one field, whose value lies in pieces.
+pub(in crate::wire) fn pair(out: &mut BytesMut, name: &str, pieces: &[&str]) {
+    out.put_i16(name.len() as i16);
+    out.put_slice(name.as_bytes());
+    let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+    out.put_i32(length as i32);
+    for piece in pieces {
+        out.put_slice(piece.as_bytes());
+    }
+}
+
+/// Writes the length of all fields to where [`begin`] said.
+pub(in crate::wire) fn end(out: &mut BytesMut, length_at: usize) {
+    let length = (out.len() - length_at - 4) as u32;
+    out[length_at..length_at + 4].copy_from_slice(&length.to_be_bytes());
+}
+
+/// Reads a header, checking all of its lengths and texts.
+pub(in crate::wire) fn decode(header: &Bytes, body: Bytes) -> Result<Command, FrameError> {
+    let mut cursor = Cursor { rest: header, length: header.len() };
+    let [c0, c1] = cursor.array("code")?;
+    let [language] = cursor.array("language")?;
+    let [v0, v1] = cursor.array("version")?;
+    let opaque = i32::from_be_bytes(cursor.array("opaque")?);
+    let flag = i32::from_be_bytes(cursor.array("flag")?);
+    let remark_length = i32::from_be_bytes(cursor.array("remark length")?);
+    // `RocketMQSerializable.readStr` reads a length of zero as null.
+    let remark = cursor.text(remark_length, "remark")?;
+    let remark = (!remark.is_empty()).then(|| remark.into());
+    let fields_length = i32::from_be_bytes(cursor.array("fields length")?);
+    let at = cursor.at();
+    let fields = cursor.bytes(fields_length, "fields")?.len();
+    check_pairs(header, at, at + fields)?;
+    Ok(Command {
+        code: i32::from(i16::from_be_bytes([c0, c1])),
+        language: Language(language),
+        version: i32::from(i16::from_be_bytes([v0, v1])),
+        opaque,
+        flag,
+        remark,
+        codec: HeaderCodec::Binary,
+        fields: Fields::new(header.slice(at..at + fields), HeaderCodec::Binary),
+        body,
+    })
+}
+
+fn check_pairs(header: &[u8], from: usize, to: usize) -> Result<(), FrameError> {
+    let mut cursor = Cursor { rest: &header[from..to], length: to };
+    while !cursor.rest.is_empty() {
+        cursor.pair()?;
+    }
+    Ok(())
+}
+
+/// The unread rest of a header, which knows where it is.
+#[derive(Clone, Debug)]
+struct Cursor<'a> {
+    rest: &'a [u8],
+    length: usize,
+}
+
+impl<'a> Cursor<'a> {
+    const fn at(&self) -> usize {
+        self.length - self.rest.len()
+    }
+
+    const fn malformed(&self, what: &'static str) -> FrameError {
+        FrameError::MalformedHeader { what, at: self.at() }
+    }
+
+    fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], FrameError> {
+        let Some((array, rest)) = self.rest.split_first_chunk::<N>() else {
+            return Err(self.malformed(what));
+        };
+        self.rest = rest;
+        Ok(*array)
+    }
+
+    fn bytes(&mut self, length: i32, what: &'static str) -> Result<&'a [u8], FrameError> {
+        // A negative length counts as zero, as in `RocketMQSerializable`.
+        let length = usize::try_from(length).unwrap_or(0);
+        let Some((bytes, rest)) = self.rest.split_at_checked(length) else {
+            return Err(self.malformed(what));
+        };
+        self.rest = rest;
+        Ok(bytes)
+    }
+
+    fn text(&mut self, length: i32, what: &'static str) -> Result<&'a str, FrameError> {
+        let error = self.malformed(what);
+        core::str::from_utf8(self.bytes(length, what)?).map_err(|_| error)
+    }
+
+    fn pair(&mut self) -> Result<(&'a str, &'a str), FrameError> {
+        let name_length = i16::from_be_bytes(self.array("field name length")?);
+        let name = self.text(i32::from(name_length), "field name")?;
+        let value_length = i32::from_be_bytes(self.array("field value length")?);
+        let value = self.text(value_length, "field value")?;
+        Ok((name, value))
+    }
+}
+
+/// The fields of a checked header.
+#[derive(Clone, Debug)]
+pub(in crate::wire) struct Pairs<'a>(Cursor<'a>);
+
+impl<'a> Pairs<'a> {
+    pub(in crate::wire) const fn new(raw: &'a [u8]) -> Self {
+        Self(Cursor { rest: raw, length: raw.len() })
+    }
+
+    pub(in crate::wire) fn next(&mut self) -> Option<(Cow<'a, str>, Cow<'a, str>)> {
+        let (name, value) = self.0.pair().ok()?;
+        Some((Cow::Borrowed(name), Cow::Borrowed(value)))
+    }
+}

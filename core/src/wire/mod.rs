@@ -1,0 +1,14 @@
+//! Bytes to values and back: frames, headers, typed requests and answers, bodies, stored messages, compression.
+//! Knows no state and no time.
+
+pub mod body;
+pub mod code;
+pub mod command;
+pub mod compression;
+pub mod dialect;
+pub mod fields;
+pub mod frame;
+mod header;
+pub mod java;
+pub mod message;
+pub mod request;

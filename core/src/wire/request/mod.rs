@@ -1,0 +1,96 @@
+//! Typed requests and answers: adding one is a few lines here.
+//!
+//! A field is written as `rust_name: "nameOnTheWire" = Type`; `Option<..>` marks a field that may be absent. The
+//! names are Apache's (`remoting/protocol/header` of the Java sources); a dialect may write them differently.
+
+mod offset;
+mod pull;
+mod route;
+mod send;
+mod session;
+mod topic;
+
+pub use offset::*;
+pub use pull::*;
+pub use route::*;
+pub use send::*;
+pub use session::*;
+pub use topic::*;
+
+use super::code::RequestCode;
+use super::fields::Header;
+
+/// A header that belongs to a request.
+pub trait Request<'a>: Header<'a> {
+    /// The code the request is sent with.
+    const CODE: RequestCode;
+}
+
+/// Declares headers of requests (`NAME = CODE_CONSTANT { .. }`) and answers (`NAME { .. }`).
+macro_rules! headers {
+    () => {};
+    (
+        $(#[$doc:meta])*
+        $name:ident $(<$life:lifetime>)? $(= $code:ident)? {
+            $($(#[$field_doc:meta])* $field:ident : $wire:literal = $type:ty,)*
+        }
+        $($rest:tt)*
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct $name $(<$life>)? {
+            $($(#[$field_doc])* pub $field: $type,)*
+        }
+
+        headers!(@header $name $(<$life>)? { $($field : $wire,)* });
+        headers!(@request [$($code)?] $name $(<$life>)?);
+        headers!($($rest)*);
+    };
+    (@header $name:ident { $($field:ident : $wire:literal,)* }) => {
+        impl<'a> $crate::wire::fields::Header<'a> for $name {
+            headers!(@body $($field : $wire,)*);
+        }
+    };
+    (@header $name:ident <$life:lifetime> { $($field:ident : $wire:literal,)* }) => {
+        impl<'a> $crate::wire::fields::Header<'a> for $name<'a> {
+            headers!(@body $($field : $wire,)*);
+        }
+    };
+    (@body) => {
+        fn write(&self, _: &mut $crate::wire::fields::FieldWriter<'_>) {}
+
+        fn read(_: &$crate::wire::fields::Fields) -> Result<Self, $crate::wire::fields::FieldError> {
+            Ok(Self {})
+        }
+    };
+    (@body $($field:ident : $wire:literal,)*) => {
+        fn write(&self, writer: &mut $crate::wire::fields::FieldWriter<'_>) {
+            $($crate::wire::fields::FieldValue::write(&self.$field, $wire, writer);)*
+        }
+
+        fn read(
+            fields: &'a $crate::wire::fields::Fields,
+        ) -> Result<Self, $crate::wire::fields::FieldError> {
+            $(let mut $field = None;)*
+            for (name, value) in fields.iter() {
+                match &*name {
+                    $($wire => $field = Some(value),)*
+                    _ => {}
+                }
+            }
+            Ok(Self { $($field: $crate::wire::fields::FieldValue::read($wire, $field)?,)* })
+        }
+    };
+    (@request [] $($name:tt)*) => {};
+    (@request [$code:ident] $name:ident) => {
+        impl $crate::wire::request::Request<'_> for $name {
+            const CODE: $crate::wire::code::RequestCode = $crate::wire::code::RequestCode::$code;
+        }
+    };
+    (@request [$code:ident] $name:ident <$life:lifetime>) => {
+        impl<'a> $crate::wire::request::Request<'a> for $name<'a> {
+            const CODE: $crate::wire::code::RequestCode = $crate::wire::code::RequestCode::$code;
+        }
+    };
+}
+pub(crate) use headers;

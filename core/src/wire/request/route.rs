@@ -1,0 +1,29 @@
+//! What name servers are asked.
+
+use std::borrow::Cow;
+
+use super::headers;
+
+headers! {
+    /// GET_ROUTEINFO_BY_TOPIC (`GetRouteInfoRequestHeader`); the answer's body is a `TopicRouteData`.
+    GetRouteInfo<'a> = GET_ROUTEINFO_BY_TOPIC {
+        /// The topic.
+        topic: "topic" = Cow<'a, str>,
+        /// Whether the body has to be JSON as the standard has it.
+        accept_standard_json_only: "acceptStandardJsonOnly" = Option<bool>,
+    }
+
+    /// GET_BROKER_CLUSTER_INFO; the answer's body is a `ClusterInfo`.
+    GetClusterInfo = GET_BROKER_CLUSTER_INFO {}
+
+    /// GET_ALL_TOPIC_LIST_FROM_NAMESERVER; the answer's body is a `TopicList`.
+    GetTopicList = GET_ALL_TOPIC_LIST_FROM_NAMESERVER {}
+
+    /// DELETE_TOPIC_IN_NAMESRV (`DeleteTopicFromNamesrvRequestHeader`).
+    DeleteTopicInNameServer<'a> = DELETE_TOPIC_IN_NAMESRV {
+        /// The topic.
+        topic: "topic" = Cow<'a, str>,
+        /// The cluster to delete it in; all when absent.
+        cluster_name: "clusterName" = Option<Cow<'a, str>>,
+    }
+}
