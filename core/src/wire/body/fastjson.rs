@@ -1,0 +1,76 @@
+//! Writes JSON as fastjson does where strict JSON cannot be: keys that are objects stand without quotes.
+//!
+//! The counterpart of [`strict`](super::strict): a key that begins with `{` is an object. No name in the protocol
+//! begins so.
+
+use std::io::{self, Write};
+
+use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
+
+/// A compact formatter with such keys.
+#[derive(Default)]
+pub(super) struct ObjectKeys {
+    place: Place,
+}
+
+/// What is being written.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Place {
+    /// A value, or a key that is a string.
+    #[default]
+    Plain,
+    /// A key of which nothing has been written.
+    KeyBegins,
+    /// A key that is an object.
+    ObjectKey,
+}
+
+impl ObjectKeys {
+    /// Decides what the key is, by its first piece.
+    fn begin_key<W: ?Sized + Write>(&mut self, writer: &mut W, is_object: bool) -> io::Result<()> {
+        if self.place != Place::KeyBegins {
+            return Ok(());
+        }
+        if is_object {
+            self.place = Place::ObjectKey;
+            return Ok(());
+        }
+        self.place = Place::Plain;
+        writer.write_all(b"\"")
+    }
+}
+
+impl Formatter for ObjectKeys {
+    fn begin_object_key<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        self.place = Place::KeyBegins;
+        if first { Ok(()) } else { writer.write_all(b",") }
+    }
+
+    fn begin_string<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        if self.place == Place::KeyBegins { Ok(()) } else { writer.write_all(b"\"") }
+    }
+
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        self.begin_key(writer, fragment.starts_with('{'))?;
+        writer.write_all(fragment.as_bytes())
+    }
+
+    fn write_char_escape<W: ?Sized + Write>(&mut self, writer: &mut W, escape: CharEscape) -> io::Result<()> {
+        self.begin_key(writer, false)?;
+        match escape {
+            CharEscape::Quote if self.place == Place::ObjectKey => writer.write_all(b"\""),
+            CharEscape::ReverseSolidus if self.place == Place::ObjectKey => writer.write_all(b"\\"),
+            // The text of an object has no other characters that need escaping.
+            other => CompactFormatter.write_char_escape(writer, other),
+        }
+    }
+
+    fn end_string<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.begin_key(writer, false)?;
+        if self.place == Place::ObjectKey {
+            self.place = Place::Plain;
+            return Ok(());
+        }
+        writer.write_all(b"\"")
+    }
+}

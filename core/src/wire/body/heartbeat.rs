@@ -1,0 +1,105 @@
+//! Heartbeats: what a client tells every broker about its groups (`HeartbeatData`), the body of HEART_BEAT.
+
+use serde::{Deserialize, Serialize};
+
+use super::{SubscriptionData, null_as_default};
+
+/// A client and its groups.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct HeartbeatData {
+    /// The client: `ip@instance`.
+    #[serde(rename = "clientID", deserialize_with = "null_as_default")]
+    pub client_id: String,
+    /// Its consumer groups.
+    #[serde(deserialize_with = "null_as_default")]
+    pub consumer_data_set: Vec<ConsumerData>,
+    /// The hash of the groups by which a broker knows that nothing has changed; 0: not used.
+    pub heartbeat_fingerprint: i32,
+    /// Its producer groups.
+    #[serde(deserialize_with = "null_as_default")]
+    pub producer_data_set: Vec<ProducerData>,
+    /// Whether the groups are left out because the fingerprint says enough.
+    pub without_sub: bool,
+}
+
+/// A producer group of a client.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ProducerData {
+    /// The group's name.
+    #[serde(deserialize_with = "null_as_default")]
+    pub group_name: String,
+}
+
+/// A consumer group of a client.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ConsumerData {
+    /// Where the group starts when it has no offset.
+    #[serde(deserialize_with = "null_as_default")]
+    pub consume_from_where: ConsumeFromWhere,
+    /// How it fetches.
+    #[serde(deserialize_with = "null_as_default")]
+    pub consume_type: ConsumeType,
+    /// The group's name.
+    #[serde(deserialize_with = "null_as_default")]
+    pub group_name: String,
+    /// How its members share the messages.
+    #[serde(deserialize_with = "null_as_default")]
+    pub message_model: MessageModel,
+    /// What it subscribes to.
+    #[serde(deserialize_with = "null_as_default")]
+    pub subscription_data_set: Vec<SubscriptionData>,
+    /// Whether it belongs to a unit.
+    pub unit_mode: bool,
+}
+
+/// How a group fetches its messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum ConsumeType {
+    /// When its program asks for them: a pull consumer.
+    #[serde(rename = "CONSUME_ACTIVELY")]
+    Actively,
+    /// As soon as they are there: a push consumer.
+    #[default]
+    #[serde(rename = "CONSUME_PASSIVELY")]
+    Passively,
+    /// By POP.
+    #[serde(rename = "CONSUME_POP")]
+    Pop,
+}
+
+/// How the members of a group share the messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[non_exhaustive]
+pub enum MessageModel {
+    /// Every member gets all.
+    Broadcasting,
+    /// Every message goes to one member.
+    #[default]
+    Clustering,
+}
+
+/// Where a group starts on a queue of which it has no offset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum ConsumeFromWhere {
+    /// After the last message. The three names that Java has deprecated mean the same.
+    #[default]
+    #[serde(
+        rename = "CONSUME_FROM_LAST_OFFSET",
+        alias = "CONSUME_FROM_LAST_OFFSET_AND_FROM_MIN_WHEN_BOOT_FIRST",
+        alias = "CONSUME_FROM_MIN_OFFSET",
+        alias = "CONSUME_FROM_MAX_OFFSET"
+    )]
+    LastOffset,
+    /// With the first message.
+    #[serde(rename = "CONSUME_FROM_FIRST_OFFSET")]
+    FirstOffset,
+    /// With the first message stored at a time or after.
+    #[serde(rename = "CONSUME_FROM_TIMESTAMP")]
+    Timestamp,
+}

@@ -1,0 +1,63 @@
+//! A queue as bodies name it, in a value or as the key of a map.
+
+use core::cmp::Ordering;
+
+use serde::{Deserialize, Serialize};
+
+/// One queue of a topic on one broker (`MessageQueue`). Ordered by topic, broker name and id, as clients sort queues.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MessageQueue {
+    /// The broker's name, which a master shares with its slaves.
+    pub broker_name: String,
+    /// The queue's number on this broker, from 0; -1 in POP assignments for "any".
+    pub queue_id: i32,
+    /// The topic.
+    pub topic: String,
+}
+
+impl MessageQueue {
+    fn order(&self) -> (&str, &str, i32) {
+        (&self.topic, &self.broker_name, self.queue_id)
+    }
+}
+
+impl Ord for MessageQueue {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order().cmp(&other.order())
+    }
+}
+
+impl PartialOrd for MessageQueue {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Maps whose keys are queues: in strict JSON, strings that hold the queue's JSON. For `#[serde(with)]`.
+pub(super) mod as_key {
+    use std::collections::BTreeMap;
+
+    use serde::de::{Deserialize, Deserializer, Error as _};
+    use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
+
+    use super::MessageQueue;
+
+    pub(in super::super) fn serialize<V: Serialize, S: Serializer>(
+        map: &BTreeMap<MessageQueue, V>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_map(Some(map.len()))?;
+        for (queue, value) in map {
+            out.serialize_entry(&serde_json::to_string(queue).map_err(S::Error::custom)?, value)?;
+        }
+        out.end()
+    }
+
+    pub(in super::super) fn deserialize<'de, V: Deserialize<'de>, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<BTreeMap<MessageQueue, V>, D::Error> {
+        let map: BTreeMap<String, V> = Option::deserialize(from)?.unwrap_or_default();
+        map.into_iter().map(|(key, value)| Ok((serde_json::from_str(&key).map_err(D::Error::custom)?, value))).collect()
+    }
+}

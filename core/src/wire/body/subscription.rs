@@ -1,0 +1,120 @@
+//! Subscriptions: a topic and the expression that selects its messages (`SubscriptionData`, `FilterAPI`).
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::null_as_default;
+use crate::wire::java;
+
+/// A topic and the expression that selects its messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SubscriptionData {
+    /// Whether a class filter selects, which no broker has any more.
+    pub class_filter_mode: bool,
+    /// The Java hashes of the tags, which brokers compare first.
+    #[serde(deserialize_with = "null_as_default")]
+    pub code_set: BTreeSet<i32>,
+    /// What kind of expression it is.
+    #[serde(deserialize_with = "null_as_default")]
+    pub expression_type: ExpressionType,
+    /// The expression as the user wrote it; `*` for everything.
+    #[serde(deserialize_with = "null_as_default")]
+    pub sub_string: String,
+    /// When the subscription changed last, in milliseconds since 1970.
+    pub sub_version: i64,
+    /// The tags, any of which selects a message; empty: all messages.
+    #[serde(deserialize_with = "null_as_default")]
+    pub tags_set: BTreeSet<String>,
+    /// The topic.
+    #[serde(deserialize_with = "null_as_default")]
+    pub topic: String,
+}
+
+/// The kinds of expression.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+#[non_exhaustive]
+pub enum ExpressionType {
+    /// Tags separated by `||`.
+    #[default]
+    Tag,
+    /// SQL over the properties.
+    Sql92,
+}
+
+impl ExpressionType {
+    /// The name that requests carry.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tag => "TAG",
+            Self::Sql92 => "SQL92",
+        }
+    }
+}
+
+/// Why an expression cannot be subscribed to.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SubscriptionError {
+    /// A tag expression without a tag. (Java refuses `||` and takes `|| ` for everything.)
+    #[error("no tag in the expression {expression:?}")]
+    NoTag {
+        /// The expression.
+        expression: String,
+    },
+    /// An empty SQL expression.
+    #[error("an empty SQL expression")]
+    NoSql,
+}
+
+impl SubscriptionData {
+    /// Subscribes to `topic` by tags: `a || b`, or `*` or nothing for all messages. The version is 0.
+    ///
+    /// # Errors
+    /// There is something in the expression, but no tag.
+    pub fn by_tags(topic: &str, expression: &str) -> Result<Self, SubscriptionError> {
+        let mut subscription = Self { topic: topic.to_owned(), sub_string: "*".to_owned(), ..Self::default() };
+        if expression.is_empty() || expression == "*" {
+            return Ok(subscription);
+        }
+        for tag in expression.split("||").map(trim).filter(|tag| !tag.is_empty()) {
+            subscription.tags_set.insert(tag.to_owned());
+            subscription.code_set.insert(java::string_hash(tag));
+        }
+        if subscription.tags_set.is_empty() {
+            return Err(SubscriptionError::NoTag { expression: expression.to_owned() });
+        }
+        expression.clone_into(&mut subscription.sub_string);
+        Ok(subscription)
+    }
+
+    /// Subscribes to `topic` by SQL over the properties. The version is 0.
+    ///
+    /// # Errors
+    /// The expression is empty. Whether it is SQL only brokers know.
+    pub fn by_sql(topic: &str, expression: &str) -> Result<Self, SubscriptionError> {
+        if expression.is_empty() {
+            return Err(SubscriptionError::NoSql);
+        }
+        Ok(Self {
+            topic: topic.to_owned(),
+            sub_string: expression.to_owned(),
+            expression_type: ExpressionType::Sql92,
+            ..Self::default()
+        })
+    }
+
+    /// Whether a message with this tag is selected. Brokers compare hashes only, so a client has to look again
+    /// (`PullAPIWrapper.processPullResult`). SQL selects on the broker alone.
+    pub fn selects(&self, tag: Option<&str>) -> bool {
+        self.tags_set.is_empty() || tag.is_some_and(|tag| self.tags_set.contains(tag))
+    }
+}
+
+/// `String.trim`: without the spaces and control characters around it.
+fn trim(text: &str) -> &str {
+    text.trim_matches(|character| character <= ' ')
+}

@@ -1,0 +1,178 @@
+//! Compressed bodies: zlib, LZ4 (frame) and zstd, as the system flag names them (`CompressionType`, `Compressor`).
+//!
+//! What a peer's bytes may cost is bounded: the output by a limit that the caller gives, and the memory beside it by
+//! the formats' blocks (LZ4: at most 12 MiB) or by a check of the window they ask for (zstd).
+
+use std::io::{self, Read, Write};
+
+use bytes::Bytes;
+use flate2::bufread::ZlibDecoder;
+use flate2::write::ZlibEncoder;
+use lz4_flex::frame::{FrameDecoder, FrameEncoder};
+use ruzstd::decoding::StreamingDecoder;
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+use thiserror::Error;
+
+use super::message::sys_flag;
+
+/// From which length on a body is compressed, in bytes (`DefaultMQProducer.compressMsgBodyOverHowmuch`).
+pub const DEFAULT_THRESHOLD: usize = 4096;
+/// The zlib level of the Java client (`MixAll.MESSAGE_COMPRESS_LEVEL`).
+pub const DEFAULT_ZLIB_LEVEL: u8 = 5;
+/// How long a decompressed body may be, unless one says otherwise: 64 MiB.
+pub const DEFAULT_LIMIT: usize = 64 * 1024 * 1024;
+
+/// The largest window that a zstd frame may ask for although its content must not be that long: 8 MiB, which every
+/// decoder should support (RFC 8878, 3.1.1.1.2) and no level below 20 exceeds.
+const ZSTD_WINDOW: usize = 8 * 1024 * 1024;
+
+/// How a body is compressed before it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Compression {
+    /// A zlib stream, which every client reads.
+    Zlib {
+        /// From 0, no compression, to 9, the smallest output. What is above counts as 9.
+        level: u8,
+    },
+    /// An LZ4 frame.
+    Lz4,
+    /// A zstd frame, compressed about as at level 1.
+    Zstd,
+}
+
+impl Default for Compression {
+    fn default() -> Self {
+        Self::Zlib { level: DEFAULT_ZLIB_LEVEL }
+    }
+}
+
+impl Compression {
+    /// The bits that a message compressed in this way has in its system flag.
+    pub const fn sys_flag(self) -> i32 {
+        sys_flag::COMPRESSED
+            | match self {
+                Self::Zlib { .. } => sys_flag::COMPRESSION_ZLIB,
+                Self::Lz4 => sys_flag::COMPRESSION_LZ4,
+                Self::Zstd => sys_flag::COMPRESSION_ZSTD,
+            }
+    }
+}
+
+/// The format of a compressed body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// A zlib stream.
+    Zlib,
+    /// An LZ4 frame.
+    Lz4,
+    /// A zstd frame.
+    Zstd,
+}
+
+/// Why a body cannot be decompressed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CompressionError {
+    /// The system flag names a format that does not exist.
+    #[error("the body is compressed in the unknown format {bits}")]
+    UnknownFormat {
+        /// The three bits that name it.
+        bits: i32,
+    },
+    /// The body is longer than the limit when decompressed.
+    #[error("the body is longer than {limit} bytes when decompressed")]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The body is not what its format says, or it is cut.
+    #[error("the body is no {format:?} data: {reason}")]
+    Corrupt {
+        /// The format.
+        format: Format,
+        /// What the decoder says.
+        reason: String,
+    },
+}
+
+/// Compresses a body.
+pub fn compress(body: &[u8], compression: Compression) -> Bytes {
+    // Writing to a vector does not fail.
+    let compressed = match compression {
+        Compression::Zlib { level } => {
+            let level = flate2::Compression::new(u32::from(level.min(9)));
+            let mut encoder = ZlibEncoder::new(Vec::new(), level);
+            encoder.write_all(body).and_then(|()| encoder.finish()).expect("zlib into a vector")
+        }
+        Compression::Lz4 => {
+            let mut encoder = FrameEncoder::new(Vec::new());
+            encoder.write_all(body).expect("LZ4 into a vector");
+            encoder.finish().expect("LZ4 into a vector")
+        }
+        Compression::Zstd => compress_to_vec(body, CompressionLevel::Fastest),
+    };
+    Bytes::from(compressed)
+}
+
+/// Decompresses a body in the format that `sys_flag` names, whether or not it has the bit [`sys_flag::COMPRESSED`].
+///
+/// # Errors
+/// The format is unknown, the bytes are not of it, or the output would be longer than `limit` bytes, of which at most
+/// one more is ever made.
+pub fn decompress(body: &[u8], sys_flag: i32, limit: usize) -> Result<Bytes, CompressionError> {
+    let format = format_of(sys_flag)?;
+    let corrupt = |reason: String| CompressionError::Corrupt { format, reason };
+    let output = match format {
+        Format::Zlib => read_to_limit(ZlibDecoder::new(body), limit),
+        Format::Lz4 => {
+            let mut source = Source { rest: body, has_ended: false };
+            let output = read_to_limit(FrameDecoder::new(&mut source), limit);
+            // The decoder takes the end of its input for the end of the frame.
+            if output.is_ok() && source.has_ended {
+                return Err(corrupt("the frame is cut".to_owned()));
+            }
+            output
+        }
+        Format::Zstd => {
+            let window = limit.max(ZSTD_WINDOW) as u64;
+            let decoder =
+                StreamingDecoder::new_with_max_window_size(body, window).map_err(|error| corrupt(error.to_string()))?;
+            read_to_limit(decoder, limit)
+        }
+    };
+    let output = output.map_err(|error| corrupt(error.to_string()))?;
+    if output.len() > limit {
+        return Err(CompressionError::TooLarge { limit });
+    }
+    Ok(Bytes::from(output))
+}
+
+/// Reads to the end, or until there is one byte more than the limit.
+fn read_to_limit(reader: impl Read, limit: usize) -> io::Result<Vec<u8>> {
+    let mut output = Vec::new();
+    reader.take((limit as u64).saturating_add(1)).read_to_end(&mut output)?;
+    Ok(output)
+}
+
+const fn format_of(sys_flag: i32) -> Result<Format, CompressionError> {
+    match sys_flag & sys_flag::COMPRESSION_MASK {
+        0 | sys_flag::COMPRESSION_ZLIB => Ok(Format::Zlib),
+        sys_flag::COMPRESSION_LZ4 => Ok(Format::Lz4),
+        sys_flag::COMPRESSION_ZSTD => Ok(Format::Zstd),
+        other => Err(CompressionError::UnknownFormat { bits: other >> 8 }),
+    }
+}
+
+/// A slice that remembers whether more was asked of it than it has.
+struct Source<'a> {
+    rest: &'a [u8],
+    has_ended: bool,
+}
+
+impl Read for Source<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.has_ended |= self.rest.is_empty() && !buffer.is_empty();
+        self.rest.read(buffer)
+    }
+}
