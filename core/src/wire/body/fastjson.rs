@@ -40,7 +40,22 @@ impl ObjectKeys {
     }
 }
 
+/// A key that is a number comes between the two calls for a string.
+macro_rules! number_keys {
+    ($($write:ident: $number:ty,)*) => {$(
+        fn $write<W: ?Sized + Write>(&mut self, writer: &mut W, value: $number) -> io::Result<()> {
+            self.begin_key(writer, false)?;
+            CompactFormatter.$write(writer, value)
+        }
+    )*};
+}
+
 impl Formatter for ObjectKeys {
+    number_keys! {
+        write_i8: i8, write_i16: i16, write_i32: i32, write_i64: i64,
+        write_u8: u8, write_u16: u16, write_u32: u32, write_u64: u64,
+    }
+
     fn begin_object_key<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
         self.place = Place::KeyBegins;
         if first { Ok(()) } else { writer.write_all(b",") }

@@ -15,7 +15,7 @@ mod topics;
 
 pub use consumers::ConsumerList;
 pub use heartbeat::{ConsumeFromWhere, ConsumeType, ConsumerData, HeartbeatData, MessageModel, ProducerData};
-pub use queue::MessageQueue;
+pub use queue::QueueKey;
 pub use route::{BrokerData, ClusterInfo, Permission, QueueData, TopicRouteData};
 pub use strict::strict;
 pub use subscription::{ExpressionType, SubscriptionData, SubscriptionError};

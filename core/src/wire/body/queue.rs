@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// One queue of a topic on one broker (`MessageQueue`). Ordered by topic, broker name and id, as clients sort queues.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct MessageQueue {
+pub struct QueueKey {
     /// The broker's name, which a master shares with its slaves.
     pub broker_name: String,
     /// The queue's number on this broker, from 0; -1 in POP assignments for "any".
@@ -16,19 +16,19 @@ pub struct MessageQueue {
     pub topic: String,
 }
 
-impl MessageQueue {
+impl QueueKey {
     fn order(&self) -> (&str, &str, i32) {
         (&self.topic, &self.broker_name, self.queue_id)
     }
 }
 
-impl Ord for MessageQueue {
+impl Ord for QueueKey {
     fn cmp(&self, other: &Self) -> Ordering {
         self.order().cmp(&other.order())
     }
 }
 
-impl PartialOrd for MessageQueue {
+impl PartialOrd for QueueKey {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
@@ -41,10 +41,10 @@ pub(super) mod as_key {
     use serde::de::{Deserialize, Deserializer, Error as _};
     use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
 
-    use super::MessageQueue;
+    use super::QueueKey;
 
     pub(in super::super) fn serialize<V: Serialize, S: Serializer>(
-        map: &BTreeMap<MessageQueue, V>,
+        map: &BTreeMap<QueueKey, V>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         let mut out = serializer.serialize_map(Some(map.len()))?;
@@ -56,7 +56,7 @@ pub(super) mod as_key {
 
     pub(in super::super) fn deserialize<'de, V: Deserialize<'de>, D: Deserializer<'de>>(
         from: D,
-    ) -> Result<BTreeMap<MessageQueue, V>, D::Error> {
+    ) -> Result<BTreeMap<QueueKey, V>, D::Error> {
         let map: BTreeMap<String, V> = Option::deserialize(from)?.unwrap_or_default();
         map.into_iter().map(|(key, value)| Ok((serde_json::from_str(&key).map_err(D::Error::custom)?, value))).collect()
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{MessageQueue, null_as_default, queue};
+use super::{QueueKey, null_as_default, queue};
 
 /// Names of topics (`TopicList`), the answer to GET_ALL_TOPIC_LIST_FROM_NAMESERVER.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub struct TopicList {
 pub struct TopicStatsTable {
     /// By queue.
     #[serde(with = "queue::as_key")]
-    pub offset_table: BTreeMap<MessageQueue, QueueOffsets>,
+    pub offset_table: BTreeMap<QueueKey, QueueOffsets>,
 }
 
 /// What a queue holds (`TopicOffset`).

@@ -206,6 +206,13 @@ impl StoredMessage {
         self.bytes.slice(self.parts.body.range())
     }
 
+    /// A copy in memory of its own, which keeps nothing else of what it was read with.
+    #[must_use]
+    pub fn detach(&self) -> Self {
+        let own = |bytes: &Bytes| Bytes::copy_from_slice(bytes);
+        Self { bytes: own(&self.bytes), topic_in: self.topic_in.as_ref().map(own), ..self.clone() }
+    }
+
     /// The length of the whole message, in bytes.
     pub const fn stored_length(&self) -> usize {
         self.bytes.len()
