@@ -1,0 +1,97 @@
+//! Frames of Java, read and written again.
+
+use std::collections::BTreeMap;
+
+use bytes::BytesMut;
+use stgclient_core::wire::command::{Command, Head, HeaderCodec, encode};
+use stgclient_core::wire::dialect::Dialect;
+use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header};
+use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameError, FrameReader};
+
+/// Extension fields by name.
+pub(crate) type ByName = BTreeMap<String, String>;
+
+/// Any extension fields.
+struct AllFields(ByName);
+
+impl Header<'_> for AllFields {
+    fn write(&self, writer: &mut FieldWriter<'_>) {
+        for (name, value) in &self.0 {
+            writer.text(name, value);
+        }
+    }
+
+    fn read(fields: &Fields) -> Result<Self, FieldError> {
+        Ok(Self(fields.iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect()))
+    }
+}
+
+/// The extension fields of a command.
+pub(crate) fn all_fields(command: &Command) -> Result<ByName, String> {
+    command.header::<AllFields>().map(|fields| fields.0).map_err(|error| error.to_string())
+}
+
+/// The one command of a frame, read at once and byte by byte, which has to make no difference.
+pub(crate) fn read_frame(frame: &[u8]) -> Result<Command, FrameError> {
+    let mut reader = FrameReader::new(DEFAULT_MAX_FRAME_LENGTH);
+    reader.extend(frame);
+    let at_once = reader.next_command();
+    let mut reader = FrameReader::new(DEFAULT_MAX_FRAME_LENGTH);
+    let mut by_byte = Ok(None);
+    for byte in frame.chunks(1) {
+        reader.extend(byte);
+        by_byte = reader.next_command();
+    }
+    assert_eq!(format!("{at_once:?}"), format!("{by_byte:?}"));
+    at_once.map(|command| command.expect("a whole frame"))
+}
+
+fn write_frame<'h>(command: &Command, fields: &impl Header<'h>) -> Vec<u8> {
+    let head = Head {
+        code: command.code,
+        language: command.language,
+        version: command.version,
+        opaque: command.opaque,
+        flag: command.flag,
+        remark: command.remark.as_deref(),
+    };
+    let mut out = BytesMut::new();
+    encode(&mut out, command.codec, Dialect::Apache, &head, fields, &command.body);
+    out.to_vec()
+}
+
+/// A command without the bytes of its fields, whose order may change.
+fn shown(command: &Command) -> Result<String, String> {
+    Ok(format!("{:?}, {:?}", Command { fields: Fields::default(), ..command.clone() }, all_fields(command)?))
+}
+
+/// Written again, a command has to be what it was; in the binary layout up to the fields byte for byte. The order of
+/// the fields, and in JSON of everything, is left open in Java.
+pub(crate) fn rewrite(command: &Command, frame: &[u8]) -> Result<(), String> {
+    let again = write_frame(command, &AllFields(all_fields(command)?));
+    if command.codec == HeaderCodec::Binary {
+        let length_of_remark = command.remark.as_deref().map_or(0, str::len);
+        let fixed_part = 8 + 17 + length_of_remark + 4;
+        if again.get(..fixed_part) != frame.get(..fixed_part) || again.len() != frame.len() {
+            return Err(format!("{frame:?} was written as {again:?}"));
+        }
+    }
+    let back = read_frame(&again).map_err(|error| error.to_string())?;
+    let (before, after) = (shown(command)?, shown(&back)?);
+    if before == after { Ok(()) } else { Err(format!("{before} came back as {after}")) }
+}
+
+/// Read as a typed header and written again, the fields have to be the same. Returns the names of those that the
+/// header does not know.
+pub(crate) fn rewrite_header<'a, H: Header<'a>>(command: &'a Command) -> Result<Vec<String>, String> {
+    let header: H = command.header().map_err(|error| error.to_string())?;
+    let back = read_frame(&write_frame(command, &header)).map_err(|error| error.to_string())?;
+    let (mut before, after) = (all_fields(command)?, all_fields(&back)?);
+    for (name, value) in after {
+        match before.remove(&name) {
+            Some(same) if same == value => {}
+            other => return Err(format!("the field {name} was {other:?} and came back as {value:?}")),
+        }
+    }
+    Ok(before.into_keys().collect())
+}
