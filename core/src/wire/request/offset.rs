@@ -67,6 +67,22 @@ headers! {
         broker_name: "bname" = Option<Cow<'a, str>>,
     }
 
+    /// GET_EARLIEST_MSG_STORETIME (`GetEarliestMsgStoretimeRequestHeader`).
+    GetEarliestStoreTime<'a> = GET_EARLIEST_MSG_STORETIME {
+        /// The topic.
+        topic: "topic" = Cow<'a, str>,
+        /// The queue.
+        queue_id: "queueId" = i32,
+        /// The name of the broker.
+        broker_name: "bname" = Option<Cow<'a, str>>,
+    }
+
+    /// The answer to [`GetEarliestStoreTime`].
+    EarliestStoreTimeAnswer {
+        /// When the first message was stored, milliseconds since 1970 UTC; -1 when there is none.
+        timestamp: "timestamp" = i64,
+    }
+
     /// An offset.
     OffsetAnswer {
         /// The offset.

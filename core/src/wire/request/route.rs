@@ -19,6 +19,44 @@ headers! {
     /// GET_ALL_TOPIC_LIST_FROM_NAMESERVER; the answer's body is a `TopicList`.
     GetTopicList = GET_ALL_TOPIC_LIST_FROM_NAMESERVER {}
 
+    /// PUT_KV_CONFIG (`PutKVConfigRequestHeader`).
+    PutKvConfig<'a> = PUT_KV_CONFIG {
+        /// The namespace, such as `ORDER_TOPIC_CONFIG`.
+        namespace: "namespace" = Cow<'a, str>,
+        /// The key.
+        key: "key" = Cow<'a, str>,
+        /// The value.
+        value: "value" = Cow<'a, str>,
+    }
+
+    /// GET_KV_CONFIG (`GetKVConfigRequestHeader`).
+    GetKvConfig<'a> = GET_KV_CONFIG {
+        /// The namespace.
+        namespace: "namespace" = Cow<'a, str>,
+        /// The key.
+        key: "key" = Cow<'a, str>,
+    }
+
+    /// The answer to [`GetKvConfig`].
+    KvConfigAnswer<'a> {
+        /// The value.
+        value: "value" = Option<Cow<'a, str>>,
+    }
+
+    /// DELETE_KV_CONFIG (`DeleteKVConfigRequestHeader`).
+    DeleteKvConfig<'a> = DELETE_KV_CONFIG {
+        /// The namespace.
+        namespace: "namespace" = Cow<'a, str>,
+        /// The key.
+        key: "key" = Cow<'a, str>,
+    }
+
+    /// GET_KVLIST_BY_NAMESPACE (`GetKVListByNamespaceRequestHeader`); the answer's body is a `KeyValueTable`.
+    GetKvList<'a> = GET_KVLIST_BY_NAMESPACE {
+        /// The namespace.
+        namespace: "namespace" = Cow<'a, str>,
+    }
+
     /// DELETE_TOPIC_IN_NAMESRV (`DeleteTopicFromNamesrvRequestHeader`).
     DeleteTopicInNameServer<'a> = DELETE_TOPIC_IN_NAMESRV {
         /// The topic.

@@ -8,6 +8,14 @@ headers! {
     /// HEART_BEAT; the body is a `HeartbeatData`.
     Heartbeat = HEART_BEAT {}
 
+    /// The answer to a heartbeat (`ClientManageProcessor`).
+    HeartbeatAnswer {
+        /// Whether the broker understands heartbeats of the second version.
+        is_support_heart_beat_v2: "IS_SUPPORT_HEART_BEAT_V2" = Option<bool>,
+        /// Whether the broker has to hear the subscriptions again.
+        is_sub_change: "IS_SUB_CHANGE" = Option<bool>,
+    }
+
     /// UNREGISTER_CLIENT (`UnregisterClientRequestHeader`).
     UnregisterClient<'a> = UNREGISTER_CLIENT {
         /// The client's id.

@@ -27,6 +27,12 @@ headers! {
         attributes: "attributes" = Option<Cow<'a, str>>,
     }
 
+    /// GET_TOPIC_CONFIG (`GetTopicConfigRequestHeader`); the answer's body is a `TopicConfigAndQueueMapping`.
+    GetTopicConfig<'a> = GET_TOPIC_CONFIG {
+        /// The topic.
+        topic: "topic" = Cow<'a, str>,
+    }
+
     /// DELETE_TOPIC_IN_BROKER (`DeleteTopicRequestHeader`).
     DeleteTopicInBroker<'a> = DELETE_TOPIC_IN_BROKER {
         /// The topic.
