@@ -1,0 +1,151 @@
+//! Topics on request: create, change, delete, describe (`AdminBrokerProcessor`).
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use stgclient_core::wire::body::{self, Permission, QueueKey, QueueOffsets, TopicStatsTable};
+use stgclient_core::wire::code::ResponseCode;
+use stgclient_core::wire::command::Command;
+use stgclient_core::wire::fields::NoFields;
+use stgclient_core::wire::request::{CreateTopic, DeleteTopicInBroker, GetTopicConfig, GetTopicStats};
+
+use super::super::reply::{Refusal, Reply};
+use super::topics::{FilterType, Topic, TopicConfig};
+use super::{Broker, topic_names};
+
+impl Broker {
+    pub(super) fn create_topic_for(&mut self, request: &Command, reply: Reply<'_>) {
+        match self.create_topic_from(request) {
+            // The words of a Java answer whose remark nobody has set (`RemotingCommand.createResponseCommand`).
+            Ok(()) => reply.send(ResponseCode::SUCCESS, Some("not set any response code"), &NoFields, &[]),
+            Err(refusal) => reply.refuse(&refusal),
+        }
+    }
+
+    fn create_topic_from(&mut self, request: &Command) -> Result<(), Refusal> {
+        let header: CreateTopic<'_> = request.header()?;
+        let name = &*header.topic;
+        topic_names::validate_topic(name).map_err(invalid)?;
+        self.refuse_system_topic(name)?;
+        let nums = |nums: i32, what: &str| {
+            u32::try_from(nums).map_err(|_| invalid(format!("{what}[{nums}] of topic[{name}] is negative")))
+        };
+        let filter_type = FilterType::from_name(&header.topic_filter_type).ok_or_else(|| {
+            let remark = format!("topicFilterType = [{}] value invalid", header.topic_filter_type);
+            Refusal::new(ResponseCode::SYSTEM_ERROR, remark)
+        })?;
+        let config = TopicConfig {
+            read_queue_nums: nums(header.read_queue_nums, "readQueueNums")?,
+            write_queue_nums: nums(header.write_queue_nums, "writeQueueNums")?,
+            permission: Permission(header.perm),
+            sys_flag: header.topic_sys_flag.unwrap_or_default(),
+            is_ordered: header.order,
+            filter_type,
+            attributes: attributes(header.attributes.as_deref().unwrap_or_default()),
+        };
+        self.topics.update(name, config).map(|_| ())
+    }
+
+    pub(super) fn delete_topic(&mut self, request: &Command) -> Result<(), Refusal> {
+        let header: DeleteTopicInBroker<'_> = request.header()?;
+        let name = &*header.topic;
+        if name.trim().is_empty() {
+            return Err(invalid("The specified topic is blank."));
+        }
+        self.refuse_system_topic(name)?;
+        self.offsets.forget_topic(name);
+        if let Some(key) = self.topics.remove(name) {
+            self.holds.wake_topic(key);
+        }
+        Ok(())
+    }
+
+    fn refuse_system_topic(&self, topic: &str) -> Result<(), Refusal> {
+        if topic_names::is_system(topic) || topic == self.cluster || topic == self.config.name {
+            return Err(invalid(format!("The topic[{topic}] is conflict with system topic.")));
+        }
+        Ok(())
+    }
+
+    pub(super) fn topic_stats(&self, request: &Command) -> Result<Vec<u8>, Refusal> {
+        let header: GetTopicStats<'_> = request.header()?;
+        let topic = self
+            .topics
+            .by_name(&header.topic)
+            .ok_or_else(|| Refusal::new(ResponseCode::TOPIC_NOT_EXIST, format!("topic[{}] not exist", header.topic)))?;
+        let queue_offsets = |queue_id| {
+            let queue = topic.queue(queue_id)?;
+            let (min_offset, max_offset) = (queue.min_offset(), queue.max_offset());
+            let last = queue.get(max_offset - 1).and_then(|entry| self.log.get(entry.record));
+            let last_update_timestamp = last.map_or(0, |record| record.store_timestamp as i64);
+            Some(QueueOffsets { last_update_timestamp, max_offset, min_offset })
+        };
+        let key = |queue_id| QueueKey {
+            broker_name: self.config.name.clone(),
+            queue_id: queue_id as i32,
+            topic: topic.name.to_string(),
+        };
+        let queues = 0..topic.config.queue_nums();
+        let offset_table =
+            queues.map(|queue_id| (key(queue_id), queue_offsets(queue_id).unwrap_or_default())).collect();
+        Ok(body::to_vec(&TopicStatsTable { offset_table }))
+    }
+
+    pub(super) fn topic_config(&self, request: &Command) -> Result<Vec<u8>, Refusal> {
+        let header: GetTopicConfig<'_> = request.header()?;
+        let topic = self.topics.by_name(&header.topic).ok_or_else(|| {
+            let remark = format!("No topic in this broker. topic: {}", header.topic);
+            Refusal::new(ResponseCode::TOPIC_NOT_EXIST, remark)
+        })?;
+        Ok(topic.to_json().to_string().into_bytes())
+    }
+
+    pub(super) fn all_topic_configs(&self) -> Vec<u8> {
+        let table: BTreeMap<&str, Value> = self.topics.iter().map(|topic| (&*topic.name, topic.to_json())).collect();
+        let version = json!({ "counter": 0, "stateVersion": 0, "timestamp": self.started.unix_ms });
+        json!({ "dataVersion": version, "topicConfigTable": table }).to_string().into_bytes()
+    }
+}
+
+impl Topic {
+    /// As `TopicConfig.toString` has it, for remarks.
+    pub(super) fn describe(&self) -> String {
+        let config = &self.config;
+        format!(
+            "TopicConfig [topicName={}, readQueueNums={}, writeQueueNums={}, perm={}, topicFilterType={}, \
+             topicSysFlag={}, order={}, attributes={:?}]",
+            self.name,
+            config.read_queue_nums,
+            config.write_queue_nums,
+            config.permission,
+            config.filter_type.name(),
+            config.sys_flag,
+            config.is_ordered,
+            config.attributes,
+        )
+    }
+
+    fn to_json(&self) -> Value {
+        let config = &self.config;
+        json!({
+            "attributes": config.attributes,
+            "order": config.is_ordered,
+            "perm": config.permission.0,
+            "readQueueNums": config.read_queue_nums,
+            "topicFilterType": config.filter_type.name(),
+            "topicName": self.name,
+            "topicSysFlag": config.sys_flag,
+            "writeQueueNums": config.write_queue_nums,
+        })
+    }
+}
+
+fn invalid(remark: impl Into<String>) -> Refusal {
+    Refusal::new(ResponseCode::INVALID_PARAMETER, remark)
+}
+
+/// `+key=value,-key`: what is to be set; there is nothing to take away from attributes that are replaced as a whole.
+fn attributes(modification: &str) -> BTreeMap<String, String> {
+    let set = modification.split(',').filter_map(|part| part.trim().strip_prefix('+')?.split_once('='));
+    set.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}

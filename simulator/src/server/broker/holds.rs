@@ -1,0 +1,142 @@
+//! Pulls that wait for messages, and the moments at which they wait no longer (`PullRequestHoldService`).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::RangeInclusive;
+
+use stgclient_core::time::{Duration, Instant};
+
+use super::super::peer::Peer;
+use super::super::reply::Exchange;
+use super::pull::Pull;
+use crate::table::Key;
+
+/// How often every waiting pull is looked at: one whose queue has grown by messages that it does not want is then
+/// answered too, so that its consumer can move on.
+const CHECK_PERIOD: Duration = Duration::from_secs(5);
+
+/// A pull that waits.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) pull: Pull,
+    pub(super) exchange: Exchange,
+    due: Instant,
+}
+
+/// The queue a pull waits at, and which of those that wait there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    topic: Key,
+    queue_id: u32,
+    number: u64,
+}
+
+impl Place {
+    const FIRST: Self = Self { topic: Key::FIRST, queue_id: 0, number: 0 };
+    const LAST: Self = Self { topic: Key::LAST, queue_id: u32::MAX, number: u64::MAX };
+}
+
+/// The waiting pulls of a broker.
+#[derive(Debug)]
+pub(super) struct Holds {
+    held: BTreeMap<Place, Held>,
+    /// The same, by the moment their time is up.
+    deadlines: BTreeMap<(Instant, u64), Place>,
+    woken: VecDeque<Held>,
+    next_check: Option<Instant>,
+    number: u64,
+    limit: usize,
+}
+
+impl Holds {
+    pub(super) const fn new(limit: usize) -> Self {
+        Self {
+            held: BTreeMap::new(),
+            deadlines: BTreeMap::new(),
+            woken: VecDeque::new(),
+            next_check: None,
+            number: 0,
+            limit,
+        }
+    }
+
+    /// How many pulls wait.
+    pub(super) fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// Whether one more may wait.
+    pub(super) fn has_room(&self) -> bool {
+        self.held.len() + self.woken.len() < self.limit
+    }
+
+    pub(super) fn add(&mut self, now: Instant, pull: Pull, exchange: Exchange, duration: Duration) {
+        let due = now + duration;
+        self.number += 1;
+        let place = Place { topic: pull.topic, queue_id: pull.queue_id, number: self.number };
+        self.deadlines.insert((due, place.number), place);
+        self.held.insert(place, Held { pull, exchange, due });
+        self.next_check.get_or_insert(now + CHECK_PERIOD);
+    }
+
+    /// Wakes the pulls that wait at a queue and are `wanted`.
+    pub(super) fn wake_queue(&mut self, topic: Key, queue_id: u32, wanted: impl FnMut(&Pull) -> bool) {
+        self.wake(queue_range(topic, queue_id, queue_id), wanted);
+    }
+
+    /// Wakes the pulls that wait at any queue of a topic.
+    pub(super) fn wake_topic(&mut self, topic: Key) {
+        self.wake(queue_range(topic, 0, u32::MAX), |_| true);
+    }
+
+    /// Wakes the pulls whose time is up, and at each check those that are `stale`.
+    pub(super) fn handle_timeout(&mut self, now: Instant, stale: impl FnMut(&Pull) -> bool) {
+        while let Some(entry) = self.deadlines.first_entry().filter(|entry| entry.key().0 <= now) {
+            self.woken.extend(self.held.remove(&entry.remove()));
+        }
+        if self.next_check.is_some_and(|at| at <= now) {
+            self.wake(Place::FIRST..=Place::LAST, stale);
+            self.next_check = (!self.held.is_empty()).then(|| now + CHECK_PERIOD);
+        }
+    }
+
+    /// Forgets the pulls of a peer that is gone.
+    pub(super) fn forget(&mut self, peer: Peer) {
+        let deadlines = &mut self.deadlines;
+        self.held.retain(|place, held| {
+            let stays = held.exchange.peer != peer;
+            if !stays {
+                deadlines.remove(&(held.due, place.number));
+            }
+            stays
+        });
+        self.woken.retain(|held| held.exchange.peer != peer);
+    }
+
+    /// The next pull that waits no longer.
+    pub(super) fn pop_woken(&mut self) -> Option<Held> {
+        self.woken.pop_front()
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let due = self.deadlines.first_key_value().map(|((due, _), _)| *due);
+        due.into_iter().chain(self.next_check).min()
+    }
+
+    fn wake(&mut self, places: RangeInclusive<Place>, mut wanted: impl FnMut(&Pull) -> bool) {
+        let wanted = self.held.range(places).filter(|(_, held)| wanted(&held.pull)).map(|(place, _)| *place);
+        for place in wanted.collect::<Vec<_>>() {
+            if let Some(held) = self.held.remove(&place) {
+                self.deadlines.remove(&(held.due, place.number));
+                self.woken.push_back(held);
+            }
+        }
+    }
+}
+
+const fn queue_range(topic: Key, from: u32, to: u32) -> RangeInclusive<Place> {
+    Place { topic, queue_id: from, number: 0 }..=Place { topic, queue_id: to, number: u64::MAX }
+}

@@ -1,0 +1,214 @@
+//! A broker: a master that keeps its messages in memory.
+
+mod admin;
+mod groups;
+mod holds;
+mod log;
+mod offsets;
+mod positions;
+mod pull;
+mod queue;
+mod runtime_info;
+mod send;
+mod topic_names;
+mod topics;
+
+use std::net::SocketAddr;
+
+use stgclient_core::time::{Instant, Now};
+use stgclient_core::wire::code::{RequestCode, ResponseCode};
+use stgclient_core::wire::command::Command;
+use stgclient_core::wire::request::HeartbeatAnswer;
+
+use super::config::BrokerConfig;
+use super::force::{Force, Forces};
+use super::output::Outputs;
+use super::peer::Peer;
+use super::reply::{self, Refusal};
+use groups::Groups;
+use holds::Holds;
+use log::Log;
+use offsets::GroupOffsets;
+use runtime_info::Counters;
+use topics::Topics;
+
+pub(super) use topics::TopicConfig;
+
+/// The connection that a request came on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Session {
+    pub(super) peer: Peer,
+    /// The client's end.
+    pub(super) address: SocketAddr,
+}
+
+/// A broker of a [`Cluster`](super::Cluster).
+#[derive(Debug)]
+pub struct Broker {
+    config: BrokerConfig,
+    /// The cluster's name.
+    cluster: String,
+    store_host: SocketAddr,
+    started: Now,
+    topics: Topics,
+    log: Log,
+    offsets: GroupOffsets,
+    groups: Groups,
+    holds: Holds,
+    counters: Counters,
+    forces: Forces,
+}
+
+/// How many of what a broker holds at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BrokerUsage {
+    /// Bytes of messages and of what it takes to find them.
+    pub message_bytes: usize,
+    /// Messages that are kept.
+    pub messages: usize,
+    /// Topics, those included that every broker has.
+    pub topics: usize,
+    /// Pulls that wait for messages.
+    pub held_pulls: usize,
+}
+
+impl Broker {
+    pub(super) fn new(now: Now, cluster: &str, config: BrokerConfig) -> Self {
+        let limits = config.limits;
+        Self {
+            cluster: cluster.into(),
+            store_host: config.store_host(),
+            started: now,
+            topics: Topics::new(cluster, &config),
+            log: Log::new(limits.message_bytes),
+            offsets: GroupOffsets::new(limits.offsets),
+            groups: Groups::new(config.auto_create_groups, limits.groups, limits.subscriptions),
+            holds: Holds::new(limits.held_pulls),
+            counters: Counters::default(),
+            forces: Forces::default(),
+            config,
+        }
+    }
+
+    /// The broker's name.
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// The broker's address, as routes name it.
+    pub fn address(&self) -> &str {
+        &self.config.address
+    }
+
+    /// Makes the broker treat requests as a test wants it.
+    pub fn force(&mut self, force: Force) {
+        self.forces.add(force);
+    }
+
+    /// Takes back everything that the broker was forced to.
+    pub fn clear_forces(&mut self) {
+        self.forces.clear();
+    }
+
+    /// What the broker holds at the moment.
+    pub fn usage(&self) -> BrokerUsage {
+        BrokerUsage {
+            message_bytes: self.log.kept(),
+            messages: self.log.len(),
+            topics: self.topics.len(),
+            held_pulls: self.holds.len(),
+        }
+    }
+
+    /// The first offset and the one after the last of a queue; `None` when there is no such topic. (0, 0) for a queue
+    /// that was never written to.
+    pub fn offsets(&self, topic: &str, queue_id: u32) -> Option<(i64, i64)> {
+        let queue = self.topics.by_name(topic)?.queue(queue_id);
+        Some(queue.map_or((0, 0), |queue| (queue.min_offset(), queue.max_offset())))
+    }
+
+    /// The offset that a consumer group has committed for a queue.
+    pub fn committed(&self, group: &str, topic: &str, queue_id: u32) -> Option<i64> {
+        self.offsets.get(group, topic, i32::try_from(queue_id).ok()?)
+    }
+
+    /// Creates a topic of `queues` queues that can be sent to and pulled from, or changes it to that.
+    ///
+    /// # Errors
+    /// Why not: the name is none, there are too many topics, or it would have too many queues.
+    pub fn create_topic(&mut self, topic: &str, queues: u32) -> Result<(), String> {
+        topic_names::validate_topic(topic)?;
+        self.topics.update(topic, TopicConfig::new(queues)).map(|_| ()).map_err(|refusal| refusal.remark)
+    }
+
+    /// Everything is gone but what a test has forced, as after a crash without a disk.
+    pub(super) fn forget(&mut self, now: Now, cluster: &str) {
+        let forces = std::mem::take(&mut self.forces);
+        *self = Self { forces, ..Self::new(now, cluster, self.config.clone()) };
+    }
+
+    /// Every topic and its settings, by name.
+    pub(super) fn topics(&self) -> impl Iterator<Item = (&str, &TopicConfig)> {
+        self.topics.iter().map(|topic| (&*topic.name, &topic.config))
+    }
+
+    pub(super) fn topic(&self, name: &str) -> Option<&TopicConfig> {
+        self.topics.by_name(name).map(|topic| &topic.config)
+    }
+
+    /// The topics that name servers have to hear of.
+    pub(super) fn take_changed_topics(&mut self) -> Vec<Box<str>> {
+        self.topics.take_changed()
+    }
+
+    pub(super) fn receive(&mut self, now: Now, session: Session, request: &Command, out: &mut Outputs) {
+        use RequestCode as Code;
+        let delayed_answers = self.config.limits.delayed_answers;
+        let Some(reply) = reply::begin(now, session.peer, request, &mut self.forces, out, delayed_answers) else {
+            return;
+        };
+        match RequestCode(request.code) {
+            Code::SEND_MESSAGE | Code::SEND_MESSAGE_V2 | Code::SEND_BATCH_MESSAGE => {
+                self.send(now, session, request, reply);
+            }
+            Code::PULL_MESSAGE | Code::LITE_PULL_MESSAGE => self.pull(now, session, request, reply),
+            Code::UPDATE_CONSUMER_OFFSET => reply.nothing(self.update_consumer_offset(request)),
+            Code::QUERY_CONSUMER_OFFSET => reply.header(self.query_consumer_offset(request)),
+            Code::SEARCH_OFFSET_BY_TIMESTAMP => reply.header(self.search_offset(request)),
+            Code::GET_MAX_OFFSET => reply.header(self.max_offset(request)),
+            Code::GET_MIN_OFFSET => self.min_offset(request, reply),
+            Code::GET_EARLIEST_MSG_STORETIME => reply.header(self.earliest_store_time(request)),
+            Code::VIEW_MESSAGE_BY_ID => self.view_message(request, reply),
+            Code::HEART_BEAT => reply.header::<HeartbeatAnswer>(self.heartbeat(now, session, request)),
+            Code::UNREGISTER_CLIENT => reply.nothing(self.unregister(session, request)),
+            Code::GET_CONSUMER_LIST_BY_GROUP => reply.body(self.consumer_list(request)),
+            Code::CHECK_CLIENT_CONFIG => reply.nothing(self.check_client_config(request)),
+            Code::UPDATE_AND_CREATE_TOPIC => self.create_topic_for(request, reply),
+            Code::DELETE_TOPIC_IN_BROKER => reply.nothing(self.delete_topic(request)),
+            Code::GET_TOPIC_STATS_INFO => reply.body(self.topic_stats(request)),
+            Code::GET_TOPIC_CONFIG => reply.body(self.topic_config(request)),
+            Code::GET_ALL_TOPIC_CONFIG => reply.body(Ok(self.all_topic_configs())),
+            Code::GET_BROKER_RUNTIME_INFO => reply.body(Ok(self.runtime_info(now))),
+            Code(unknown) => reply.refuse(&Refusal::new(
+                ResponseCode::REQUEST_CODE_NOT_SUPPORTED,
+                format!(" request type {unknown} not supported"),
+            )),
+        }
+    }
+
+    /// The peer is gone: nobody waits for its answers, and it is no member of any group.
+    pub(super) fn closed(&mut self, peer: Peer) {
+        self.holds.forget(peer);
+        self.groups.forget(peer);
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Now) {
+        self.groups.handle_timeout(now.mono);
+        self.check_holds(now.mono);
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.holds.poll_timeout().into_iter().chain(self.groups.poll_timeout()).min()
+    }
+}

@@ -1,0 +1,88 @@
+//! What consumer groups have consumed, by topic and queue (`ConsumerOffsetManager`, `ConsumerManageProcessor`).
+
+use std::collections::BTreeMap;
+
+use stgclient_core::wire::code::ResponseCode;
+use stgclient_core::wire::command::Command;
+use stgclient_core::wire::request::{OffsetAnswer, QueryConsumerOffset, UpdateConsumerOffset};
+
+use super::super::reply::Refusal;
+use super::Broker;
+
+/// Offsets by topic and queue.
+type Topics = BTreeMap<Box<str>, BTreeMap<i32, i64>>;
+
+/// Offsets by group, topic and queue.
+#[derive(Debug)]
+pub(super) struct GroupOffsets {
+    groups: BTreeMap<Box<str>, Topics>,
+    count: usize,
+    limit: usize,
+}
+
+impl GroupOffsets {
+    pub(super) const fn new(limit: usize) -> Self {
+        Self { groups: BTreeMap::new(), count: 0, limit }
+    }
+
+    /// Stores an offset, which may be lower than the one before.
+    ///
+    /// # Errors
+    /// There are as many as the broker keeps.
+    pub(super) fn commit(&mut self, group: &str, topic: &str, queue_id: i32, offset: i64) -> Result<(), Refusal> {
+        let queues = self.groups.get_mut(group).and_then(|topics| topics.get_mut(topic));
+        if let Some(known) = queues.and_then(|queues| queues.get_mut(&queue_id)) {
+            *known = offset;
+            return Ok(());
+        }
+        if self.count >= self.limit {
+            return Err(Refusal::full("offsets of consumer groups", self.limit));
+        }
+        let topics = self.groups.entry(group.into()).or_default();
+        topics.entry(topic.into()).or_default().insert(queue_id, offset);
+        self.count += 1;
+        Ok(())
+    }
+
+    pub(super) fn get(&self, group: &str, topic: &str, queue_id: i32) -> Option<i64> {
+        self.groups.get(group)?.get(topic)?.get(&queue_id).copied()
+    }
+
+    pub(super) fn forget_topic(&mut self, topic: &str) {
+        for topics in self.groups.values_mut() {
+            self.count -= topics.remove(topic).map_or(0, |queues| queues.len());
+        }
+    }
+}
+
+impl Broker {
+    pub(super) fn update_consumer_offset(&mut self, request: &Command) -> Result<(), Refusal> {
+        let header: UpdateConsumerOffset<'_> = request.header()?;
+        let (group, topic) = (&*header.consumer_group, &*header.topic);
+        if !self.groups.contains(group) {
+            let remark = format!("Group {group} not exist!");
+            return Err(Refusal::new(ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST, remark));
+        }
+        if self.topics.find(topic).is_none() {
+            return Err(Refusal::new(ResponseCode::TOPIC_NOT_EXIST, format!("Topic {topic} not exist!")));
+        }
+        self.offsets.commit(group, topic, header.queue_id, header.commit_offset)
+    }
+
+    /// A group without an offset is told 0 while a queue's very first message is still there, and nothing else: it
+    /// would miss messages if it asked for the newest.
+    pub(super) fn query_consumer_offset(&self, request: &Command) -> Result<OffsetAnswer, Refusal> {
+        let header: QueryConsumerOffset<'_> = request.header()?;
+        if let Some(offset) = self.offsets.get(&header.consumer_group, &header.topic, header.queue_id) {
+            return Ok(OffsetAnswer { offset });
+        }
+        let not_found = |remark| Err(Refusal::new(ResponseCode::QUERY_NOT_FOUND, remark));
+        if header.set_zero_if_not_found == Some(false) {
+            return not_found("Not found, do not set to zero, maybe this group boot first");
+        }
+        if self.queue(&header.topic, header.queue_id).is_some_and(|queue| queue.get(0).is_some()) {
+            return Ok(OffsetAnswer { offset: 0 });
+        }
+        not_found("Not found, V3_0_6_SNAPSHOT maybe this group consumer boot first")
+    }
+}

@@ -1,0 +1,236 @@
+//! The topics of a broker: their settings and their queues.
+
+use std::collections::BTreeMap;
+
+use stgclient_core::wire::body::Permission;
+
+use super::super::config::BrokerConfig;
+use super::super::reply::Refusal;
+use super::queue::Queue;
+use super::topic_names::{self, DEFAULT_TOPIC};
+use crate::table::{Key, Table};
+
+/// What can be set of a topic (`TopicConfig`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in super::super) struct TopicConfig {
+    pub(in super::super) read_queue_nums: u32,
+    pub(in super::super) write_queue_nums: u32,
+    pub(in super::super) permission: Permission,
+    /// Bits of `TopicSysFlag`.
+    pub(in super::super) sys_flag: i32,
+    /// Whether the topic is called ordered; the queues it is then sent to are the name server's affair.
+    pub(super) is_ordered: bool,
+    pub(super) filter_type: FilterType,
+    pub(super) attributes: BTreeMap<String, String>,
+}
+
+impl TopicConfig {
+    /// A topic of `queues` queues that can be sent to and pulled from.
+    pub(super) const fn new(queues: u32) -> Self {
+        Self {
+            read_queue_nums: queues,
+            write_queue_nums: queues,
+            permission: Permission::READ_WRITE,
+            sys_flag: 0,
+            is_ordered: false,
+            filter_type: FilterType::SingleTag,
+            attributes: BTreeMap::new(),
+        }
+    }
+
+    const fn with_permission(mut self, permission: Permission) -> Self {
+        self.permission = permission;
+        self
+    }
+
+    /// How many queues there are to send to or to pull from.
+    pub(super) fn queue_nums(&self) -> u32 {
+        self.read_queue_nums.max(self.write_queue_nums)
+    }
+}
+
+/// What `TopicFilterType` knows. Both filter alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FilterType {
+    SingleTag,
+    MultiTag,
+}
+
+impl FilterType {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::SingleTag => "SINGLE_TAG",
+            Self::MultiTag => "MULTI_TAG",
+        }
+    }
+
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        [Self::SingleTag, Self::MultiTag].into_iter().find(|known| known.name() == name)
+    }
+}
+
+/// One topic.
+#[derive(Debug)]
+pub(super) struct Topic {
+    pub(super) name: Box<str>,
+    pub(super) config: TopicConfig,
+    /// Made when first written to, so that a topic of a thousand queues costs nothing until it is used. Those beyond
+    /// the configured number stay: the topic may grow again.
+    queues: Vec<Queue>,
+    /// The queue for the next message that may go to any.
+    next_queue: u32,
+}
+
+impl Topic {
+    pub(super) fn queue(&self, queue_id: u32) -> Option<&Queue> {
+        self.queues.get(queue_id as usize)
+    }
+
+    /// The queue `queue_id`, which is below [`TopicConfig::queue_nums`].
+    pub(super) fn queue_to_write(&mut self, queue_id: u32) -> &mut Queue {
+        let index = queue_id as usize;
+        if self.queues.len() <= index {
+            self.queues.resize_with(index + 1, Queue::default);
+        }
+        &mut self.queues[index]
+    }
+
+    pub(super) fn queue_mut(&mut self, queue_id: u32) -> Option<&mut Queue> {
+        self.queues.get_mut(queue_id as usize)
+    }
+
+    /// One of the queues to send to, each in turn. (Apache's broker draws one.)
+    pub(super) fn any_queue(&mut self) -> u32 {
+        let queue_id = self.next_queue.checked_rem(self.config.write_queue_nums).unwrap_or_default();
+        self.next_queue = queue_id + 1;
+        queue_id
+    }
+}
+
+/// The topics of one broker.
+#[derive(Debug)]
+pub(super) struct Topics {
+    table: Table<Topic>,
+    by_name: BTreeMap<Box<str>, Key>,
+    limit: usize,
+    queues_per_topic: u32,
+    /// Those that name servers have to hear of.
+    changed: Vec<Box<str>>,
+}
+
+impl Topics {
+    /// The topics that a broker of `cluster` has from the start (`TopicConfigManager.init`), as far as there is
+    /// something behind them.
+    pub(super) fn new(cluster: &str, config: &BrokerConfig) -> Self {
+        let mut topics = Self {
+            table: Table::default(),
+            by_name: BTreeMap::new(),
+            limit: config.limits.topics,
+            queues_per_topic: config.limits.queues_per_topic,
+            changed: Vec::new(),
+        };
+        let inherited = Permission(Permission::INHERIT.0 | Permission::READ_WRITE.0);
+        let mut add = |name: &str, config| {
+            topics.insert(name, config);
+        };
+        add("SELF_TEST_TOPIC", TopicConfig::new(1));
+        if config.auto_create_topics {
+            add(DEFAULT_TOPIC, TopicConfig::new(config.default_topic_queue_nums).with_permission(inherited));
+        }
+        add("BenchmarkTest", TopicConfig::new(1024));
+        add(cluster, TopicConfig::new(16).with_permission(inherited));
+        add(&config.name, TopicConfig::new(1).with_permission(inherited));
+        add("OFFSET_MOVED_EVENT", TopicConfig::new(1));
+        topics
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    pub(super) fn find(&self, name: &str) -> Option<Key> {
+        self.by_name.get(name).copied()
+    }
+
+    pub(super) fn get(&self, key: Key) -> Option<&Topic> {
+        self.table.get(key)
+    }
+
+    pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Topic> {
+        self.table.get_mut(key)
+    }
+
+    pub(super) fn by_name(&self, name: &str) -> Option<&Topic> {
+        self.get(self.find(name)?)
+    }
+
+    /// Every topic, by name.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Topic> {
+        self.by_name.values().filter_map(|key| self.table.get(*key))
+    }
+
+    /// Creates a topic or changes its settings.
+    ///
+    /// # Errors
+    /// The broker has as many topics as it keeps, or the topic would have too many queues.
+    pub(super) fn update(&mut self, name: &str, config: TopicConfig) -> Result<Key, Refusal> {
+        if config.queue_nums() > self.queues_per_topic {
+            return Err(Refusal::full("queues of a topic", self.queues_per_topic as usize));
+        }
+        let known = self.find(name);
+        if known.is_none() && self.by_name.len() >= self.limit {
+            return Err(Refusal::full("topics", self.limit));
+        }
+        self.changed.push(name.into());
+        match known.and_then(|key| Some((key, self.table.get_mut(key)?))) {
+            Some((key, topic)) => {
+                topic.config = config;
+                Ok(key)
+            }
+            None => Ok(self.insert(name, config)),
+        }
+    }
+
+    /// Creates the topic that a message was sent to without there being one
+    /// (`TopicConfigManager.createTopicInSendMessageMethod`): after `default_topic`, if that may be inherited.
+    ///
+    /// # Errors
+    /// There is no room for it; `Ok(None)` when it is not to be created.
+    pub(super) fn create_for_send(
+        &mut self,
+        name: &str,
+        default_topic: &str,
+        queue_nums: i32,
+    ) -> Result<Option<Key>, Refusal> {
+        let inherited = self.by_name(default_topic).map(|topic| &topic.config);
+        if let Some(config) = inherited.filter(|config| config.permission.is_inherited()) {
+            let queues = u32::try_from(queue_nums).unwrap_or_default().min(config.write_queue_nums);
+            let permission = Permission(config.permission.0 & !Permission::INHERIT.0);
+            let filter_type = config.filter_type;
+            let config = TopicConfig { filter_type, ..TopicConfig::new(queues).with_permission(permission) };
+            return self.update(name, config).map(Some);
+        }
+        if name.starts_with(topic_names::RETRY_PREFIX) {
+            return self.update(name, TopicConfig::new(1)).map(Some);
+        }
+        Ok(None)
+    }
+
+    /// Removes a topic with its queues, and returns the key it had.
+    pub(super) fn remove(&mut self, name: &str) -> Option<Key> {
+        let key = self.by_name.remove(name)?;
+        self.table.remove(key);
+        Some(key)
+    }
+
+    /// The topics that were created or changed since the last call.
+    pub(super) fn take_changed(&mut self) -> Vec<Box<str>> {
+        std::mem::take(&mut self.changed)
+    }
+
+    fn insert(&mut self, name: &str, config: TopicConfig) -> Key {
+        let key = self.table.insert(Topic { name: name.into(), config, queues: Vec::new(), next_queue: 0 });
+        self.by_name.insert(name.into(), key);
+        key
+    }
+}

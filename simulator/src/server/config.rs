@@ -1,0 +1,152 @@
+//! What a cluster is made of, and the bounds it keeps.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use stgclient_core::time::Duration;
+use stgclient_core::wire::body::Permission;
+
+/// The servers of a cluster and how they behave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClusterConfig {
+    /// The cluster's name.
+    pub name: String,
+    /// The addresses of the name servers, `host:port`, as clients dial them.
+    pub name_servers: Vec<String>,
+    /// The brokers, each a master.
+    pub brokers: Vec<BrokerConfig>,
+    /// How long a name server may lack what a broker would tell it: a topic that was deleted only there, or everything
+    /// after it lost its memory. 30 s, as `BrokerConfig.registerNameServerPeriod` has it.
+    pub registration_period: Duration,
+    /// Whether routes name the queues of an ordered topic, as `mqadmin updateTopic -o true` sets them
+    /// (`NamesrvConfig.orderMessageEnable`).
+    pub order_message_enable: bool,
+    /// How many connections the whole cluster takes; a further one is refused.
+    pub max_connections: usize,
+}
+
+impl Default for ClusterConfig {
+    /// One name server at `127.0.0.1:9876`, one broker `broker-a` at `127.0.0.1:10911`.
+    fn default() -> Self {
+        Self {
+            name: "DefaultCluster".into(),
+            name_servers: vec!["127.0.0.1:9876".into()],
+            brokers: vec![BrokerConfig::new("broker-a", "127.0.0.1:10911")],
+            registration_period: Duration::from_secs(30),
+            order_message_enable: false,
+            max_connections: 1024,
+        }
+    }
+}
+
+impl ClusterConfig {
+    /// A cluster of `name_servers` name servers, 10.0.0.1:9876 and following, and `brokers` brokers, `broker-a` at
+    /// 10.0.1.1:10911 and following: addresses for a simulated network. Each number at most 26.
+    pub fn with_servers(name_servers: u8, brokers: u8) -> Self {
+        let name_servers = (1..=name_servers.min(26)).map(|n| format!("10.0.0.{n}:9876")).collect();
+        let broker =
+            |n| BrokerConfig::new(format!("broker-{}", char::from(b'a' + n)), format!("10.0.1.{}:10911", n + 1));
+        Self { name_servers, brokers: (0..brokers.min(26)).map(broker).collect(), ..Self::default() }
+    }
+}
+
+/// One broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BrokerConfig {
+    /// Its name.
+    pub name: String,
+    /// Its address, `host:port`, as routes name it.
+    pub address: String,
+    /// What it lets clients do at all (`BrokerConfig.brokerPermission`).
+    pub permission: Permission,
+    /// Whether sending to an unknown topic creates it (`autoCreateTopicEnable`).
+    pub auto_create_topics: bool,
+    /// How many queues a topic gets at most when sending creates it (`defaultTopicQueueNums`).
+    pub default_topic_queue_nums: u32,
+    /// Whether an unknown consumer group is created when it first shows up (`autoCreateSubscriptionGroup`).
+    pub auto_create_groups: bool,
+    /// The region that answers and messages name (`regionId`).
+    pub region: String,
+    /// Whether clients are told to trace (`traceOn`).
+    pub trace_on: bool,
+    /// The longest body, in bytes (`maxMessageSize`).
+    pub max_body_length: usize,
+    /// What one pull brings at most, in bytes of stored messages, unless its first message alone is longer
+    /// (`maxTransferBytesOnMessageInMemory`).
+    pub max_pull_bytes: usize,
+    /// What one pull brings at most, in messages (`maxTransferCountOnMessageInMemory`).
+    pub max_pull_messages: u32,
+    /// The broker's bounds.
+    pub limits: Limits,
+}
+
+impl BrokerConfig {
+    /// A broker called `name` that routes name as `address`, `host:port`, with the defaults of Apache's.
+    pub fn new(name: impl Into<String>, address: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            address: address.into(),
+            permission: Permission::READ_WRITE,
+            auto_create_topics: true,
+            default_topic_queue_nums: 8,
+            auto_create_groups: true,
+            region: "DefaultRegion".into(),
+            trace_on: true,
+            max_body_length: 4 * 1024 * 1024,
+            max_pull_bytes: 256 * 1024,
+            max_pull_messages: 32,
+            limits: Limits::default(),
+        }
+    }
+
+    /// The address that messages carry as the one they were stored at: [`Self::address`], or with 127.0.0.1 where that
+    /// is a host name, since a stored message has room for numbers only.
+    pub(super) fn store_host(&self) -> SocketAddr {
+        let port = || self.address.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or_default();
+        self.address.parse().unwrap_or_else(|_| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port()))
+    }
+
+    /// The host part of [`Self::address`], which remarks name.
+    pub(super) fn host(&self) -> &str {
+        self.address.rsplit_once(':').map_or(self.address.as_str(), |(host, _)| host)
+    }
+}
+
+/// What one broker keeps at the most. What is over a limit is refused with an answer that says so, except messages:
+/// there the oldest give way, and the first offset of their queues moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of messages, with what it takes to find them again. The newest message is kept whatever its size.
+    pub message_bytes: usize,
+    /// Topics.
+    pub topics: usize,
+    /// Queues of one topic.
+    pub queues_per_topic: u32,
+    /// Consumer groups, and as many producer groups.
+    pub groups: usize,
+    /// Topics that one member of a consumer group subscribes to.
+    pub subscriptions: usize,
+    /// Offsets stored for consumer groups: one for each group, topic and queue.
+    pub offsets: usize,
+    /// Pulls that wait for messages. A further one is answered at once.
+    pub held_pulls: usize,
+    /// Answers that a test holds back (see [`Forced::Delay`](super::Forced::Delay)). A further one goes out at once.
+    pub delayed_answers: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes: 256 * 1024 * 1024,
+            topics: 4096,
+            queues_per_topic: 16_384,
+            groups: 4096,
+            subscriptions: 1024,
+            offsets: 262_144,
+            held_pulls: 65_536,
+            delayed_answers: 65_536,
+        }
+    }
+}

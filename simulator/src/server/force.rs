@@ -1,0 +1,125 @@
+//! Answers on demand: a test says that a server is to be busy, slow, silent or wrong.
+
+use bytes::Bytes;
+use stgclient_core::time::Duration;
+use stgclient_core::wire::code::{RequestCode, ResponseCode};
+use stgclient_core::wire::command::Command;
+
+/// How a server treats the requests that a [`Force`] is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Forced {
+    /// Carried out, and answered with FLUSH_DISK_TIMEOUT.
+    FlushDiskTimeout,
+    /// Carried out, and answered with FLUSH_SLAVE_TIMEOUT.
+    FlushSlaveTimeout,
+    /// Carried out, and answered with SLAVE_NOT_AVAILABLE.
+    SlaveNotAvailable,
+    /// Not carried out, and answered with this code and remark.
+    Refuse(ResponseCode, String),
+    /// Neither carried out nor answered.
+    Lost,
+    /// Carried out, but never answered.
+    Unanswered,
+    /// Carried out at once, answered after this time.
+    Delay(Duration),
+    /// Carried out, and these bytes sent in place of the answer.
+    Bytes(Bytes),
+}
+
+impl Forced {
+    /// Refused with SYSTEM_BUSY, in the words of `NettyRemotingAbstract`.
+    pub fn busy() -> Self {
+        let remark = "[REJECTREQUEST]system busy, start flow control for a while";
+        Self::Refuse(ResponseCode::SYSTEM_BUSY, remark.into())
+    }
+
+    /// Refused with NO_PERMISSION.
+    pub fn no_permission() -> Self {
+        Self::Refuse(ResponseCode::NO_PERMISSION, "the broker sending message is forbidden".into())
+    }
+
+    /// Refused with SERVICE_NOT_AVAILABLE, in the words of `SendMessageProcessor`.
+    pub fn service_not_available() -> Self {
+        let remark = "service not available now. It may be caused by one of the following reasons: the broker's disk \
+                      is full, messages are put to the slave, message store has been shut down, etc.";
+        Self::Refuse(ResponseCode::SERVICE_NOT_AVAILABLE, remark.into())
+    }
+}
+
+/// Which requests are treated how, and how many of them.
+///
+/// ```
+/// # use stgclient_simulator::server::{Force, Forced};
+/// let busy_once = Force::sends(Forced::busy()).on_topic("orders").times(1);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Force {
+    codes: Vec<RequestCode>,
+    topic: Option<String>,
+    left: Option<u32>,
+    forced: Forced,
+}
+
+impl Force {
+    /// Every send in any style, until it is taken back.
+    pub fn sends(forced: Forced) -> Self {
+        use RequestCode as C;
+        Self::requests([C::SEND_MESSAGE, C::SEND_MESSAGE_V2, C::SEND_BATCH_MESSAGE], forced)
+    }
+
+    /// Every request with one of `codes`, until it is taken back.
+    pub fn requests(codes: impl IntoIterator<Item = RequestCode>, forced: Forced) -> Self {
+        Self { codes: codes.into_iter().collect(), topic: None, left: None, forced }
+    }
+
+    /// Only requests that name this topic.
+    pub fn on_topic(mut self, topic: impl Into<String>) -> Self {
+        self.topic = Some(topic.into());
+        self
+    }
+
+    /// Only the next `count` of them.
+    pub const fn times(mut self, count: u32) -> Self {
+        self.left = Some(count);
+        self
+    }
+
+    fn is_for(&self, request: &Command) -> bool {
+        let names_topic = |topic: &str| {
+            // The headers of SEND_MESSAGE_V2 call the topic "b".
+            let named = request.fields.get("topic").or_else(|| request.fields.get("b"));
+            named.is_some_and(|named| named == topic)
+        };
+        self.codes.contains(&RequestCode(request.code)) && self.topic.as_deref().is_none_or(names_topic)
+    }
+}
+
+/// What a server is forced to. Of several that fit a request the first one given counts.
+#[derive(Debug, Default)]
+pub(super) struct Forces(Vec<Force>);
+
+impl Forces {
+    pub(super) fn add(&mut self, force: Force) {
+        if force.left != Some(0) {
+            self.0.push(force);
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// How `request` is to be treated; counts it.
+    pub(super) fn take(&mut self, request: &Command) -> Option<Forced> {
+        let index = self.0.iter().position(|force| force.is_for(request))?;
+        let Some(left) = &mut self.0[index].left else {
+            return Some(self.0[index].forced.clone());
+        };
+        *left -= 1;
+        if *left > 0 {
+            return Some(self.0[index].forced.clone());
+        }
+        Some(self.0.remove(index).forced)
+    }
+}

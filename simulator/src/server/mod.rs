@@ -1,0 +1,38 @@
+//! Name servers and brokers without I/O: commands go in, encoded frames come out, time is an argument.
+//!
+//! [`Cluster`] is the face. Whoever drives it, a socket loop or a simulated network, tells it who connected and which
+//! commands came, and then takes [`Cluster::poll_output`] until it is empty:
+//!
+//! ```
+//! use std::net::SocketAddr;
+//! use stgclient_core::time::Now;
+//! use stgclient_simulator::server::{Cluster, ClusterConfig, ServerId};
+//!
+//! let now = Now::default();
+//! let mut cluster = Cluster::new(now, ClusterConfig::default());
+//! let peer = cluster.connected(now, ServerId::NameServer(0), SocketAddr::from(([127, 0, 0, 1], 50000)))?;
+//! // for each command that a FrameReader finds in the peer's bytes: cluster.receive(now, peer, command);
+//! while let Some((peer, bytes)) = cluster.poll_output() {
+//!     // write `bytes` to the connection of `peer`
+//! }
+//! cluster.closed(now, peer);
+//! # Ok::<(), stgclient_simulator::server::Refused>(())
+//! ```
+//!
+//! What a server answers follows Apache RocketMQ 5.4.0; where a rule is not obvious, the code names the Java class.
+
+mod broker;
+mod cluster;
+mod config;
+mod force;
+mod name_server;
+mod output;
+mod peer;
+mod reply;
+
+pub use broker::{Broker, BrokerUsage};
+pub use cluster::{Cluster, Memory};
+pub use config::{BrokerConfig, ClusterConfig, Limits};
+pub use force::{Force, Forced};
+pub use name_server::{NameServer, RouteOverride};
+pub use peer::{Peer, Refused, ServerId};

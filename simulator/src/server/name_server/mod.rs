@@ -1,0 +1,150 @@
+//! A name server: it knows which broker serves which topic, since brokers tell it, and tells clients.
+
+mod configs;
+mod routes;
+
+use stgclient_core::time::Now;
+use stgclient_core::wire::body::TopicRouteData;
+use stgclient_core::wire::code::{RequestCode, ResponseCode};
+use stgclient_core::wire::command::Command;
+
+use super::force::{Force, Forces};
+use super::output::Outputs;
+use super::peer::Peer;
+use super::reply::{self, Refusal};
+use configs::Configs;
+use routes::Routes;
+
+pub(super) use routes::Registration;
+
+/// How many answers are held back at a time, should a test ask for it.
+const DELAYED_ANSWERS: usize = 65_536;
+
+/// A name server of a [`Cluster`](super::Cluster).
+#[derive(Debug)]
+pub struct NameServer {
+    address: String,
+    routes: Routes,
+    configs: Configs,
+    is_ordered_by_config: bool,
+    overrides: Vec<(Option<String>, RouteOverride)>,
+    forces: Forces,
+}
+
+/// What a test makes of the answer to a question for a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RouteOverride {
+    /// SYSTEM_ERROR: the name server has just been started.
+    NotReady,
+    /// TOPIC_NOT_EXIST.
+    Missing,
+    /// This route, such as the empty [`TopicRouteData::default`].
+    Route(TopicRouteData),
+    /// The real route, but each broker is said to be at this address.
+    At(String),
+}
+
+impl NameServer {
+    pub(super) fn new(address: String, is_ordered_by_config: bool) -> Self {
+        Self {
+            address,
+            routes: Routes::default(),
+            configs: Configs::default(),
+            is_ordered_by_config,
+            overrides: Vec::new(),
+            forces: Forces::default(),
+        }
+    }
+
+    /// The name server's address.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Makes the name server treat requests as a test wants it.
+    pub fn force(&mut self, force: Force) {
+        self.forces.add(force);
+    }
+
+    /// Takes back everything that the name server was forced to.
+    pub fn clear_forces(&mut self) {
+        self.forces.clear();
+    }
+
+    /// Bends the route of one topic, or of every topic when `topic` is `None`. An earlier one for the same is replaced;
+    /// one for a topic goes before one for all.
+    pub fn override_route(&mut self, topic: Option<&str>, route: RouteOverride) {
+        self.overrides.retain(|(known, _)| known.as_deref() != topic);
+        self.overrides.push((topic.map(str::to_owned), route));
+    }
+
+    /// Takes back every [`NameServer::override_route`].
+    pub fn clear_overrides(&mut self) {
+        self.overrides.clear();
+    }
+
+    /// Everything that brokers have told is gone, as after a restart.
+    pub(super) fn forget(&mut self) {
+        self.routes = Routes::default();
+    }
+
+    /// A broker tells of one of its topics.
+    pub(super) fn register(&mut self, registration: Registration<'_>) {
+        self.routes.register(registration);
+    }
+
+    /// A broker is gone.
+    pub(super) fn unregister(&mut self, broker: &str) {
+        self.routes.unregister(broker);
+    }
+
+    pub(super) fn receive(&mut self, now: Now, peer: Peer, request: &Command, out: &mut Outputs) {
+        use RequestCode as Code;
+        let Some(reply) = reply::begin(now, peer, request, &mut self.forces, out, DELAYED_ANSWERS) else {
+            return;
+        };
+        match RequestCode(request.code) {
+            Code::GET_ROUTEINFO_BY_TOPIC => reply.body(self.route(request)),
+            Code::GET_BROKER_CLUSTER_INFO => reply.body(Ok(self.routes.cluster_info())),
+            Code::GET_ALL_TOPIC_LIST_FROM_NAMESERVER => reply.body(Ok(self.routes.topic_list())),
+            Code::DELETE_TOPIC_IN_NAMESRV => reply.nothing(self.routes.delete_topic(request)),
+            Code::PUT_KV_CONFIG => reply.nothing(self.configs.put(request)),
+            Code::GET_KV_CONFIG => self.configs.answer(request, reply),
+            Code::DELETE_KV_CONFIG => reply.nothing(self.configs.delete(request)),
+            Code::GET_KVLIST_BY_NAMESPACE => reply.body(self.configs.list(request)),
+            Code(unknown) => reply.refuse(&Refusal::new(
+                ResponseCode::REQUEST_CODE_NOT_SUPPORTED,
+                format!(" request type {unknown} not supported"),
+            )),
+        }
+    }
+
+    fn route(&self, request: &Command) -> Result<Vec<u8>, Refusal> {
+        let header = routes::header(request)?;
+        let topic = &*header.topic;
+        let missing = || {
+            let remark = format!("No topic route info in name server for the topic: {topic}{}", reply::FAQ);
+            Refusal::new(ResponseCode::TOPIC_NOT_EXIST, remark)
+        };
+        let is_for = |known: &Option<String>| known.as_deref() == Some(topic);
+        let own = self.overrides.iter().find(|(known, _)| is_for(known));
+        let bent = own.or_else(|| self.overrides.iter().find(|(known, _)| known.is_none())).map(|(_, route)| route);
+        let mut route = match bent {
+            Some(RouteOverride::NotReady) => {
+                return Err(Refusal::new(ResponseCode::SYSTEM_ERROR, "name server not ready"));
+            }
+            Some(RouteOverride::Missing) => return Err(missing()),
+            Some(RouteOverride::Route(route)) => route.clone(),
+            Some(RouteOverride::At(_)) | None => self.routes.route(topic).ok_or_else(missing)?,
+        };
+        if let Some(RouteOverride::At(address)) = bent {
+            let brokers = route.broker_datas.iter_mut();
+            brokers.flat_map(|broker| broker.broker_addrs.values_mut()).for_each(|known| known.clone_from(address));
+        }
+        if self.is_ordered_by_config {
+            route.order_topic_conf = self.configs.order_of(topic).map(str::to_owned);
+        }
+        Ok(routes::encode(&route, routes::wants_standard_json(request, &header)))
+    }
+}

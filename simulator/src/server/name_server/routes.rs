@@ -1,0 +1,120 @@
+//! Which broker serves which topic (`RouteInfoManager`, `ClientRequestProcessor`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+use stgclient_core::wire::body::{self, BrokerData, ClusterInfo, QueueData, TopicList, TopicRouteData};
+use stgclient_core::wire::command::Command;
+use stgclient_core::wire::request::{DeleteTopicInNameServer, GetRouteInfo};
+
+use super::super::broker::TopicConfig;
+use super::super::reply::Refusal;
+
+/// From this version on clients understand standard JSON (`MQVersion.V4_9_4`).
+const V4_9_4: i32 = 401;
+
+/// What a broker tells a name server of one topic.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Registration<'a> {
+    pub(in super::super) cluster: &'a str,
+    pub(in super::super) broker: &'a str,
+    pub(in super::super) address: &'a str,
+    pub(in super::super) topic: &'a str,
+    pub(in super::super) config: &'a TopicConfig,
+}
+
+/// The topics and the brokers that a name server has heard of.
+#[derive(Debug, Default)]
+pub(super) struct Routes {
+    /// The queues of a topic, by broker.
+    topics: BTreeMap<Box<str>, BTreeMap<Box<str>, QueueData>>,
+    brokers: BTreeMap<Box<str>, BrokerData>,
+}
+
+impl Routes {
+    pub(super) fn register(&mut self, registration: Registration<'_>) {
+        let Registration { cluster, broker, address, topic, config } = registration;
+        let queues = QueueData {
+            broker_name: broker.to_owned(),
+            perm: config.permission,
+            read_queue_nums: config.read_queue_nums as i32,
+            topic_sys_flag: config.sys_flag,
+            write_queue_nums: config.write_queue_nums as i32,
+        };
+        self.topics.entry(topic.into()).or_default().insert(broker.into(), queues);
+        self.brokers.entry(broker.into()).or_insert_with(|| BrokerData {
+            broker_addrs: BTreeMap::from([(0, address.to_owned())]),
+            broker_name: broker.to_owned(),
+            cluster: cluster.to_owned(),
+            enable_acting_master: false,
+        });
+    }
+
+    pub(super) fn unregister(&mut self, broker: &str) {
+        self.brokers.remove(broker);
+        self.topics.retain(|_, queues| {
+            queues.remove(broker);
+            !queues.is_empty()
+        });
+    }
+
+    pub(super) fn route(&self, topic: &str) -> Option<TopicRouteData> {
+        let queues = self.topics.get(topic)?;
+        let broker_datas: Vec<_> = queues.keys().filter_map(|broker| self.brokers.get(broker)).cloned().collect();
+        let queue_datas = queues.values().cloned().collect();
+        Some(TopicRouteData { broker_datas, queue_datas, ..TopicRouteData::default() })
+    }
+
+    pub(super) fn delete_topic(&mut self, request: &Command) -> Result<(), Refusal> {
+        let header: DeleteTopicInNameServer<'_> = request.header()?;
+        let Some(queues) = self.topics.get_mut(&*header.topic) else {
+            return Ok(());
+        };
+        match header.cluster_name.filter(|cluster| !cluster.is_empty()) {
+            None => queues.clear(),
+            Some(cluster) => {
+                queues.retain(|broker, _| self.brokers.get(broker).is_some_and(|broker| broker.cluster != cluster));
+            }
+        }
+        if queues.is_empty() {
+            self.topics.remove(&*header.topic);
+        }
+        Ok(())
+    }
+
+    pub(super) fn topic_list(&self) -> Vec<u8> {
+        let topic_list: BTreeSet<String> = self.topics.keys().map(|topic| topic.to_string()).collect();
+        body::to_vec(&TopicList { topic_list })
+    }
+
+    /// Never standard JSON, whatever the client understands (`DefaultRequestProcessor.getBrokerClusterInfo`).
+    pub(super) fn cluster_info(&self) -> Vec<u8> {
+        let mut info = ClusterInfo::default();
+        for (name, broker) in &self.brokers {
+            info.cluster_addr_table.entry(broker.cluster.clone()).or_default().insert(name.to_string());
+            info.broker_addr_table.insert(name.to_string(), broker.clone());
+        }
+        bare_broker_ids(body::to_vec(&info))
+    }
+}
+
+pub(super) fn header(request: &Command) -> Result<GetRouteInfo<'_>, Refusal> {
+    Ok(request.header()?)
+}
+
+pub(super) fn wants_standard_json(request: &Command, header: &GetRouteInfo<'_>) -> bool {
+    request.version >= V4_9_4 || header.accept_standard_json_only == Some(true)
+}
+
+pub(super) fn encode(route: &TopicRouteData, is_standard: bool) -> Vec<u8> {
+    let body = body::to_vec(route);
+    if is_standard { body } else { bare_broker_ids(body) }
+}
+
+/// Takes the quotes off the ids of brokers, as fastjson leaves them off numeric keys.
+fn bare_broker_ids(body: Vec<u8>) -> Vec<u8> {
+    let master = json!({ "brokerAddrs": { "0": "" } }).to_string();
+    let quoted = master.trim_start_matches('{').trim_end_matches("\"\"}}");
+    let text = String::from_utf8(body).unwrap_or_default();
+    text.replace(quoted, &quoted.replace("\"0\"", "0")).into_bytes()
+}

@@ -1,0 +1,200 @@
+//! The answer to one request: in the codec of the request, as a Java server writes it, and as a test may have bent it.
+
+use bytes::Bytes;
+use stgclient_core::time::{Instant, Now};
+use stgclient_core::wire::body::BodyError;
+use stgclient_core::wire::code::ResponseCode;
+use stgclient_core::wire::command::{self, Command, FLAG_RESPONSE, Head, HeaderCodec, Language};
+use stgclient_core::wire::dialect::Dialect;
+use stgclient_core::wire::fields::{FieldError, Header, NoFields};
+
+use super::force::{Forced, Forces};
+use super::output::{Outputs, Pieces};
+use super::peer::Peer;
+
+/// The dialect of the servers.
+pub(super) const DIALECT: Dialect = Dialect::Apache;
+/// What every answer names as its sender's version (`MQVersion.CURRENT_VERSION` of 5.4.0).
+pub(super) const VERSION: i32 = 493;
+
+/// What remarks that a user may be helpless about end with (`FAQUrl.suggestTodo`).
+pub(super) const FAQ: &str = "\nSee https://rocketmq.apache.org/docs/bestPractice/06FAQ for further details.";
+
+/// Why a request is not carried out, as an answer says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) code: ResponseCode,
+    pub(super) remark: String,
+}
+
+impl Refusal {
+    pub(super) fn new(code: ResponseCode, remark: impl Into<String>) -> Self {
+        Self { code, remark: remark.into() }
+    }
+
+    /// There is no such topic, in the words of `AbstractSendMessageProcessor` and `PullMessageProcessor`.
+    pub(super) fn topic_missing(topic: &str) -> Self {
+        Self::new(ResponseCode::TOPIC_NOT_EXIST, format!("topic[{topic}] not exist, apply first please!{FAQ}"))
+    }
+
+    /// A body is not what its request carries.
+    pub(super) fn malformed_body(error: BodyError) -> Self {
+        Self::new(ResponseCode::SYSTEM_ERROR, format!("JSONException: {error}"))
+    }
+
+    /// Something of the cluster is full, which is never so with Apache's.
+    pub(super) fn full(what: &str, limit: usize) -> Self {
+        Self::new(ResponseCode::SYSTEM_ERROR, format!("this broker keeps at most {limit} {what}"))
+    }
+}
+
+impl From<FieldError> for Refusal {
+    /// A malformed header ends in `NettyRemotingAbstract.processRequestCommand` as an exception, which is SYSTEM_ERROR.
+    fn from(error: FieldError) -> Self {
+        Self::new(ResponseCode::SYSTEM_ERROR, format!("RemotingCommandException: {error}"))
+    }
+}
+
+/// Whom to answer and how. Kept with a request that is answered later.
+#[derive(Clone, Debug)]
+pub(super) struct Exchange {
+    pub(super) peer: Peer,
+    opaque: i32,
+    codec: HeaderCodec,
+    is_silent: bool,
+    /// In place of SUCCESS.
+    success: ResponseCode,
+    due: Option<Instant>,
+    raw: Option<Bytes>,
+}
+
+/// Writes the answer of one exchange.
+pub(super) struct Reply<'o> {
+    exchange: Exchange,
+    out: &'o mut Outputs,
+    delayed_answers: usize,
+}
+
+impl<'o> Reply<'o> {
+    /// The reply of `exchange`; at most `delayed_answers` answers are held back at a time.
+    pub(super) const fn new(exchange: Exchange, out: &'o mut Outputs, delayed_answers: usize) -> Self {
+        Self { exchange, out, delayed_answers }
+    }
+
+    /// The exchange, to be answered later.
+    pub(super) fn into_exchange(self) -> Exchange {
+        self.exchange
+    }
+
+    /// SUCCESS with nothing more, or the refusal.
+    pub(super) fn nothing(self, result: Result<(), Refusal>) {
+        match result {
+            Ok(()) => self.send(ResponseCode::SUCCESS, None, &NoFields, &[]),
+            Err(refusal) => self.refuse(&refusal),
+        }
+    }
+
+    /// SUCCESS with a header, or the refusal.
+    pub(super) fn header<'h, H: Header<'h>>(self, result: Result<H, Refusal>) {
+        match result {
+            Ok(fields) => self.send(ResponseCode::SUCCESS, None, &fields, &[]),
+            Err(refusal) => self.refuse(&refusal),
+        }
+    }
+
+    /// SUCCESS with a body, or the refusal.
+    pub(super) fn body(self, result: Result<impl AsRef<[u8]>, Refusal>) {
+        match result {
+            Ok(body) => self.send(ResponseCode::SUCCESS, None, &NoFields, body.as_ref()),
+            Err(refusal) => self.refuse(&refusal),
+        }
+    }
+
+    /// An answer that is not SUCCESS.
+    pub(super) fn refuse(self, refusal: &Refusal) {
+        self.send(refusal.code, Some(&refusal.remark), &NoFields, &[]);
+    }
+
+    /// Any answer.
+    pub(super) fn send<'h>(self, code: ResponseCode, remark: Option<&str>, fields: &impl Header<'h>, body: &[u8]) {
+        self.write(code, remark, fields, body.len(), |pieces| pieces.tail().extend_from_slice(body));
+    }
+
+    /// An answer whose body is stored messages, `length` bytes in all.
+    pub(super) fn messages<'h, 'm>(
+        self,
+        remark: Option<&str>,
+        fields: &impl Header<'h>,
+        length: usize,
+        messages: impl Iterator<Item = &'m Bytes>,
+    ) {
+        self.write(ResponseCode::SUCCESS, remark, fields, length, |pieces| {
+            messages.for_each(|message| pieces.put(message));
+        });
+    }
+
+    fn write<'h>(
+        self,
+        code: ResponseCode,
+        remark: Option<&str>,
+        fields: &impl Header<'h>,
+        body_length: usize,
+        put_body: impl FnOnce(&mut Pieces),
+    ) {
+        let Self { exchange, out, delayed_answers } = self;
+        if exchange.is_silent {
+            return;
+        }
+        let code = if code == ResponseCode::SUCCESS { exchange.success } else { code };
+        let opaque = exchange.opaque;
+        let head =
+            Head { code: code.0, language: Language::JAVA, version: VERSION, opaque, flag: FLAG_RESPONSE, remark };
+        let write = |pieces: &mut Pieces| match &exchange.raw {
+            Some(raw) => pieces.put(raw),
+            None => {
+                command::encode_head(pieces.tail(), exchange.codec, DIALECT, &head, fields, body_length);
+                put_body(pieces);
+            }
+        };
+        match exchange.due {
+            Some(due) => out.frame_at(due, delayed_answers, exchange.peer, write),
+            None => out.frame(exchange.peer, write),
+        }
+    }
+}
+
+/// Begins the exchange of `request`. `None` when a test has asked that the request is not carried out; then it is
+/// already answered, if it is answered at all.
+pub(super) fn begin<'o>(
+    now: Now,
+    peer: Peer,
+    request: &Command,
+    forces: &mut Forces,
+    out: &'o mut Outputs,
+    delayed_answers: usize,
+) -> Option<Reply<'o>> {
+    let mut exchange = Exchange {
+        peer,
+        opaque: request.opaque,
+        codec: request.codec,
+        is_silent: request.is_oneway(),
+        success: ResponseCode::SUCCESS,
+        due: None,
+        raw: None,
+    };
+    match forces.take(request) {
+        None => {}
+        Some(Forced::FlushDiskTimeout) => exchange.success = ResponseCode::FLUSH_DISK_TIMEOUT,
+        Some(Forced::FlushSlaveTimeout) => exchange.success = ResponseCode::FLUSH_SLAVE_TIMEOUT,
+        Some(Forced::SlaveNotAvailable) => exchange.success = ResponseCode::SLAVE_NOT_AVAILABLE,
+        Some(Forced::Unanswered) => exchange.is_silent = true,
+        Some(Forced::Delay(duration)) => exchange.due = Some(now.mono + duration),
+        Some(Forced::Bytes(bytes)) => exchange.raw = Some(bytes),
+        Some(Forced::Lost) => return None,
+        Some(Forced::Refuse(code, remark)) => {
+            Reply::new(exchange, out, delayed_answers).refuse(&Refusal { code, remark });
+            return None;
+        }
+    }
+    Some(Reply::new(exchange, out, delayed_answers))
+}
