@@ -8,7 +8,7 @@
 //! ```
 
 use core::fmt;
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -140,10 +140,18 @@ fn put_host(out: &mut BytesMut, host: SocketAddr) {
 }
 
 fn read_host(cursor: &mut Cursor<'_>, part: Part, is_v6: bool) -> Result<SocketAddr, MessageFault> {
-    let ip = if is_v6 { IpAddr::from(cursor.array::<16>(part)?) } else { IpAddr::from(cursor.array::<4>(part)?) };
+    if is_v6 {
+        let ip = Ipv6Addr::from(cursor.array(part)?);
+        Ok(SocketAddr::V6(SocketAddrV6::new(ip, read_port(cursor, part)?, 0, 0)))
+    } else {
+        let ip = Ipv4Addr::from_bits(cursor.u32(part)?);
+        Ok(SocketAddr::V4(SocketAddrV4::new(ip, read_port(cursor, part)?)))
+    }
+}
+
+fn read_port(cursor: &mut Cursor<'_>, part: Part) -> Result<u16, MessageFault> {
     let port = cursor.u32(part)?;
-    let port = u16::try_from(port).map_err(|_| MessageFault::Port { part, port })?;
-    Ok(SocketAddr::new(ip, port))
+    u16::try_from(port).map_err(|_| MessageFault::Port { part, port })
 }
 
 /// A stored message: its fields, and the rest where it lies in the bytes that brought it.
@@ -172,6 +180,7 @@ impl StoredMessage {
     ///
     /// # Errors
     /// What is wrong with it. [`MessageError::at`] is 0.
+    #[inline]
     pub fn decode(bytes: Bytes, dialect: Dialect) -> Result<Self, MessageError> {
         match read(&bytes, dialect) {
             Ok((fields, parts)) => Ok(Self { fields, bytes, parts, topic_in: None }),
@@ -235,6 +244,7 @@ impl fmt::Debug for StoredMessage {
     }
 }
 
+#[inline]
 fn read(bytes: &[u8], dialect: Dialect) -> Result<(StoredFields, Parts), MessageFault> {
     use Part::Numbers;
     let mut cursor = Cursor::new(bytes);

@@ -2,9 +2,13 @@
 //!
 //! `std::time::Instant` cannot be made up by a simulator and traps in a browser, so the core has its own.
 
+mod deadlines;
+
 use core::fmt;
 use core::ops::{Add, Sub};
 pub use core::time::Duration;
+
+pub use deadlines::Deadlines;
 
 /// A moment on the host's monotonic clock: microseconds since a start that only the host knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,6 +86,8 @@ pub enum Reason {
     RefreshRoutes,
     /// Brokers are to hear that we are alive.
     Heartbeat,
+    /// Closing goes on, whether everything has ended or not.
+    Close,
 }
 
 impl fmt::Display for Reason {
@@ -94,6 +100,7 @@ impl fmt::Display for Reason {
             Self::Operation => "operation",
             Self::RefreshRoutes => "refresh routes",
             Self::Heartbeat => "heartbeat",
+            Self::Close => "close",
         })
     }
 }

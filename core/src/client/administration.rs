@@ -1,0 +1,271 @@
+//! Administration: what `admin` decides, carried out on connections, and look-ups at the name servers.
+
+use std::borrow::Cow;
+
+use super::event::{Outcome, Value};
+use super::name_server_calls::{Asker, NameServerRequest};
+use super::network::Owner;
+use super::operation::{Lookup, Operation, OperationId};
+use super::routing::{QueueList, read_route};
+use super::session::{Session, Signal};
+use super::{Client, EMPTY};
+use crate::admin::{Needs, Placement, Target, Task, TopicSettings, TopicStatistics};
+use crate::connection::Connection;
+use crate::error::{Error, ErrorKind};
+use crate::producer::check_topic;
+use crate::time::{Instant, Now};
+use crate::wire::body::{self, ClusterInfo, TopicList};
+use crate::wire::code::ResponseCode;
+use crate::wire::command::{Command, Head};
+use crate::wire::request::{CreateTopic, DeleteTopicInBroker, DeleteTopicInNameServer, GetTopicStats, Request};
+
+/// The step that is not a request to a target: what has to be known first.
+const LOOKING: u32 = u32::MAX;
+
+/// A task under way: first what has to be known, then all brokers side by side, then the name servers.
+#[derive(Debug)]
+pub(crate) struct Administration {
+    task: Task,
+    deadline: Instant,
+    targets: Vec<Target>,
+    /// How many targets have not answered yet.
+    open: usize,
+    /// The targets from here on have not been asked.
+    asked: usize,
+}
+
+impl Client {
+    /// Creates a topic, or changes it; completes with [`Value::Done`] when all brokers have it.
+    pub fn create_topic(
+        &mut self,
+        now: Now,
+        topic: &str,
+        settings: TopicSettings,
+        placement: Placement,
+    ) -> OperationId {
+        self.administer(now, Task::CreateTopic { topic: topic.to_owned(), settings, placement })
+    }
+
+    /// Deletes a topic at its brokers and, if everywhere, from the name servers' routes; completes with
+    /// [`Value::Done`]. A topic that does not exist is deleted already.
+    pub fn delete_topic(&mut self, now: Now, topic: &str, placement: Placement) -> OperationId {
+        self.session.topics.remove(topic);
+        self.administer(now, Task::DeleteTopic { topic: topic.to_owned(), placement })
+    }
+
+    /// A topic's offsets, queue by queue; completes with [`Value::Statistics`].
+    pub fn topic_statistics(&mut self, now: Now, topic: &str) -> OperationId {
+        let found = TopicStatistics::default();
+        self.administer(now, Task::TopicStatistics { topic: topic.to_owned(), found })
+    }
+
+    /// A topic's route; completes with [`Value::Route`].
+    pub fn topic_route(&mut self, now: Now, topic: &str) -> OperationId {
+        if let Err(error) = check_topic(topic) {
+            return self.refuse(now, error);
+        }
+        self.look_up(now, NameServerRequest::Route { topic: topic.into() }, |answer| {
+            let answer = answer.map_err(|error| match error.code() {
+                Some(ResponseCode::TOPIC_NOT_EXIST) => Error::new(ErrorKind::TopicNotFound, ""),
+                _ => error,
+            });
+            let route = answer.and_then(|command| read_route(&command));
+            route.map(Value::Route).map_err(|error| error.context("topic route"))
+        })
+    }
+
+    /// The names of all topics; completes with [`Value::Topics`].
+    pub fn topic_list(&mut self, now: Now) -> OperationId {
+        self.look_up(now, NameServerRequest::TopicList, |answer| {
+            let list: TopicList = read_body(answer, "topic list")?;
+            Ok(Value::Topics(list.topic_list.into_iter().collect()))
+        })
+    }
+
+    /// The clusters and their brokers; completes with [`Value::ClusterInfo`].
+    pub fn cluster_info(&mut self, now: Now) -> OperationId {
+        self.look_up(now, NameServerRequest::ClusterInfo, |answer| {
+            read_body(answer, "cluster info").map(Value::ClusterInfo)
+        })
+    }
+
+    /// The queues of a topic that can be pulled from; completes with [`Value::Queues`].
+    pub fn queues(&mut self, now: Now, topic: &str) -> OperationId {
+        if let Err(error) = check_topic(topic) {
+            return self.refuse(now, error);
+        }
+        let deadline = now.mono + self.session.config.request_timeout;
+        self.begin(now, Operation::Queues(QueueList { topic: topic.into(), deadline }))
+    }
+
+    fn look_up(
+        &mut self,
+        now: Now,
+        request: NameServerRequest,
+        read: fn(Result<Command, Error>) -> Outcome,
+    ) -> OperationId {
+        let deadline = now.mono + self.session.config.request_timeout;
+        self.begin(now, Operation::Lookup(Lookup { request, deadline, read }))
+    }
+
+    fn administer(&mut self, now: Now, task: Task) -> OperationId {
+        if let Err(error) = task.check() {
+            let words = task.words();
+            return self.refuse(now, error.context(words));
+        }
+        // Two legs: the name servers, then the brokers.
+        let deadline = now.mono + self.session.config.request_timeout * 2;
+        let administration = Administration { task, deadline, targets: Vec::new(), open: 0, asked: 0 };
+        self.begin(now, Operation::Administration(administration))
+    }
+}
+
+fn read_body<T: serde::de::DeserializeOwned>(answer: Result<Command, Error>, what: &str) -> Result<T, Error> {
+    let read = |command: Command| {
+        body::from_slice(&command.body).map_err(|error| Error::new(ErrorKind::MalformedAnswer, error.to_string()))
+    };
+    answer.and_then(read).map_err(|error| error.context(what))
+}
+
+impl Administration {
+    pub(super) const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    pub(super) fn resume(
+        &mut self,
+        session: &mut Session,
+        now: Now,
+        id: OperationId,
+        step: u32,
+        signal: Signal,
+    ) -> Option<Outcome> {
+        let result = match signal {
+            Signal::Start => self.look(session, now, id),
+            Signal::Looked(answer) => {
+                answer.and_then(|command| self.targets_of(session, &command)).and_then(|targets| {
+                    self.targets = targets;
+                    self.ask_next_targets(session, now, id)
+                })
+            }
+            Signal::Ready => {
+                self.write(session, now, id, step);
+                Ok(None)
+            }
+            Signal::Answer { command, .. } => {
+                let answered = self.task.take(&command).map_err(|error| self.at(error, step));
+                self.open -= 1;
+                answered.and_then(|()| self.ask_next_targets(session, now, id))
+            }
+            Signal::Failed(error) => Err(self.at(error, step)),
+            Signal::Elapsed => Err(Error::new(ErrorKind::Timeout, format!("{} servers did not answer", self.open))),
+            Signal::Written | Signal::Routed(_) => Ok(None),
+        };
+        match result {
+            Ok(outcome) => outcome.map(Ok),
+            Err(error) => Some(Err(error.context(self.task.words()))),
+        }
+    }
+
+    fn at(&self, error: Error, step: u32) -> Error {
+        self.targets.get(step as usize).into_iter().fold(error, |error, target| error.at(target.address()))
+    }
+
+    /// Asks for what has to be known first.
+    fn look(&mut self, session: &mut Session, now: Now, id: OperationId) -> Result<Option<Value>, Error> {
+        let request = match self.task.needs() {
+            Needs::Nothing => {
+                self.targets = self.task.given_targets();
+                return self.ask_next_targets(session, now, id);
+            }
+            Needs::ClusterInfo => NameServerRequest::ClusterInfo,
+            Needs::Route(topic) => NameServerRequest::Route { topic: topic.into() },
+        };
+        let deadline = now.mono + session.config.request_timeout;
+        session.ask_name_servers(now, request, deadline, Asker::Operation(Owner::Operation(id, LOOKING)));
+        Ok(None)
+    }
+
+    fn targets_of(&self, session: &Session, command: &Command) -> Result<Vec<Target>, Error> {
+        if matches!(self.task.needs(), Needs::Route(_)) {
+            return self.task.route_targets(&read_route(command)?);
+        }
+        let clusters: ClusterInfo = body::from_slice(&command.body)
+            .map_err(|error| Error::new(ErrorKind::MalformedAnswer, error.to_string()))?;
+        self.task.cluster_targets(&clusters, session.name_servers.addresses())
+    }
+
+    /// Asks all brokers, then all name servers; the task is done when nobody is left to ask.
+    fn ask_next_targets(&mut self, session: &mut Session, now: Now, id: OperationId) -> Result<Option<Value>, Error> {
+        if self.open > 0 {
+            return Ok(None);
+        }
+        let is_broker = |target: &Target| matches!(target, Target::Broker(_));
+        let Some(kind) = self.targets.get(self.asked).map(is_broker) else {
+            return Ok(Some(self.value()));
+        };
+        let from = self.asked;
+        let count = self.targets[from..].iter().take_while(|target| is_broker(target) == kind).count();
+        self.asked += count;
+        self.open = count;
+        for step in from..from + count {
+            let peer = session.network.peer(self.targets[step].address());
+            if session.network.get(peer).is_some_and(Connection::is_connected) {
+                self.write(session, now, id, step as u32);
+            } else {
+                let owner = Owner::Operation(id, step as u32);
+                session.network.with(peer, |connection| connection.wait(now.mono, owner));
+            }
+        }
+        Ok(None)
+    }
+
+    fn value(&mut self) -> Value {
+        match &mut self.task {
+            Task::TopicStatistics { found, .. } => Value::Statistics(core::mem::take(found)),
+            Task::CreateTopic { .. } | Task::DeleteTopic { .. } => Value::Done,
+        }
+    }
+
+    fn write(&self, session: &mut Session, now: Now, id: OperationId, step: u32) {
+        let Some(target) = self.targets.get(step as usize) else {
+            return;
+        };
+        let topic = Cow::Borrowed(self.task.topic());
+        match (&self.task, target) {
+            (Task::CreateTopic { settings, .. }, _) => {
+                let template = settings.template.as_deref().unwrap_or(session.config.dialect().default_topic());
+                let header = CreateTopic {
+                    topic,
+                    default_topic: Cow::Borrowed(template),
+                    read_queue_nums: settings.queues as i32,
+                    write_queue_nums: settings.queues as i32,
+                    perm: settings.permission.0,
+                    topic_filter_type: Cow::Borrowed("SINGLE_TAG"),
+                    topic_sys_flag: Some(0),
+                    order: settings.ordered,
+                    attributes: None,
+                };
+                self.request(session, now, id, step, &header);
+            }
+            (Task::DeleteTopic { .. }, Target::Broker(_)) => {
+                self.request(session, now, id, step, &DeleteTopicInBroker { topic });
+            }
+            (Task::DeleteTopic { .. }, Target::NameServer(_)) => {
+                self.request(session, now, id, step, &DeleteTopicInNameServer { topic, cluster_name: None });
+            }
+            (Task::TopicStatistics { .. }, _) => {
+                self.request(session, now, id, step, &GetTopicStats { topic });
+            }
+        }
+    }
+
+    fn request<'h, R: Request<'h>>(&self, session: &mut Session, now: Now, id: OperationId, step: u32, header: &R) {
+        let address = self.targets[step as usize].address();
+        let peer = session.network.peer(address);
+        let head = Head::request(session.config.dialect(), R::CODE, session.network.next_opaque());
+        let owner = Owner::Operation(id, step);
+        let deadline = self.deadline;
+        session.network.with(peer, |connection| connection.request(now.mono, &head, header, &EMPTY, deadline, owner));
+    }
+}

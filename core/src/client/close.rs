@@ -1,0 +1,130 @@
+//! Closing: what is under way ends, brokers hear that we leave, connections close.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::event::Event;
+use super::network::{Owner, PeerId};
+use super::operation::Operation;
+use super::session::Session;
+use super::{Client, EMPTY};
+use crate::connection::Connection;
+use crate::error::{Error, ErrorKind};
+use crate::time::{Deadline, Duration, Instant, Now, Reason};
+use crate::wire::command::Head;
+use crate::wire::request::{Request, UnregisterClient};
+
+/// How long brokers have to acknowledge that we leave; they find out by themselves when the connection closes.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// How far closing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closing {
+    /// Operations under way may end until then.
+    Draining { until: Instant },
+    /// Brokers have been told; connections close then, or when all have answered.
+    Leaving { until: Instant },
+    /// Nothing is left.
+    Closed,
+}
+
+impl Client {
+    /// Closes the client: nothing new is taken, what is under way may end within `grace`, brokers hear that its groups
+    /// leave, and all connections close. Pulls end at once. [`Event::Closed`] follows.
+    pub fn close(&mut self, now: Now, grace: Duration) {
+        if self.session.closing.is_some() {
+            return;
+        }
+        self.session.closing = Some(Closing::Draining { until: now.mono + grace });
+        let pulls = |operation: &Operation| matches!(operation, Operation::Queue(request) if request.is_pull());
+        self.abandon(pulls);
+        self.close_if_done(now);
+        self.run(now);
+    }
+
+    /// Goes on with closing when it is time to.
+    pub(super) fn close_if_done(&mut self, now: Now) {
+        match self.session.closing {
+            Some(Closing::Draining { until }) if self.operations.len() == 0 || until <= now.mono => {
+                self.abandon(|_| true);
+                self.session.closing = Some(Closing::Leaving { until: now.mono + FAREWELL });
+                self.session.leave_all(now);
+                self.close_if_done(now);
+            }
+            Some(Closing::Leaving { until }) if until <= now.mono || !self.session.is_owed_farewells() => {
+                self.session.closing = Some(Closing::Closed);
+                for peer in self.session.network.ids() {
+                    self.session.network.with(peer, Connection::close);
+                }
+                self.session.events.push_back(Event::Closed);
+            }
+            _ => {}
+        }
+    }
+
+    /// Fails the operations that `which` picks.
+    fn abandon(&mut self, which: impl Fn(&Operation) -> bool) {
+        for id in self.operations.ids() {
+            if self.operations.get(id).is_some_and(&which) && self.remove(id).is_some() {
+                let outcome = Err(Error::new(ErrorKind::Closed, "the client"));
+                self.session.events.push_back(Event::Completed { operation: id, outcome });
+            }
+        }
+    }
+}
+
+impl Session {
+    pub(super) const fn is_closing(&self) -> bool {
+        self.closing.is_some()
+    }
+
+    pub(super) const fn is_closed(&self) -> bool {
+        matches!(self.closing, Some(Closing::Closed))
+    }
+
+    pub(super) fn closing_deadline(&self) -> Option<Deadline> {
+        match self.closing? {
+            Closing::Draining { until } | Closing::Leaving { until } => {
+                Some(Deadline { at: until, reason: Reason::Close })
+            }
+            Closing::Closed => None,
+        }
+    }
+
+    fn is_owed_farewells(&self) -> bool {
+        self.network.ids().into_iter().any(|peer| {
+            self.network.get(peer).is_some_and(|connection| connection.is_connected() && connection.is_owing())
+        })
+    }
+
+    fn leave_all(&mut self, now: Now) {
+        for group in self.groups.producer_groups() {
+            self.leave(now, Some(&group), None);
+        }
+        for group in self.groups.consumer_groups() {
+            self.leave(now, None, Some(&group));
+        }
+    }
+
+    /// Tells the connected brokers that a group of ours leaves.
+    pub(super) fn leave(&mut self, now: Now, producer_group: Option<&Arc<str>>, consumer_group: Option<&Arc<str>>) {
+        let client_id = self.config.identity.client_id();
+        for peer in self.connected_brokers() {
+            let header = UnregisterClient {
+                client_id: Cow::Borrowed(&client_id),
+                producer_group: producer_group.map(|group| Cow::Borrowed(&**group)),
+                consumer_group: consumer_group.map(|group| Cow::Borrowed(&**group)),
+            };
+            self.farewell(now, peer, &header);
+        }
+    }
+
+    fn farewell(&mut self, now: Now, peer: PeerId, header: &UnregisterClient<'_>) {
+        let head = Head::request(self.config.dialect(), UnregisterClient::CODE, self.network.next_opaque());
+        let deadline = now.mono + self.config.request_timeout;
+        let owner = Owner::Heartbeat(peer);
+        self.network.with(peer, |connection| {
+            connection.request(now.mono, &head, header, &EMPTY, deadline, owner);
+        });
+    }
+}

@@ -1,0 +1,92 @@
+//! What a client gives its host and its application.
+
+use super::network::ConnectionId;
+use super::operation::OperationId;
+use crate::address::Address;
+use crate::admin::TopicStatistics;
+use crate::consumer::Pulled;
+use crate::error::Error;
+use crate::producer::{Message, Receipt};
+use crate::queue::MessageQueue;
+use crate::routes::route::TopicRoute;
+use crate::wire::body::ClusterInfo;
+
+/// What the host has to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action {
+    /// Open a connection and report it by [`Client::handle_connected`](super::Client::handle_connected) or
+    /// [`Client::handle_closed`](super::Client::handle_closed).
+    Connect {
+        /// What to call it.
+        connection: ConnectionId,
+        /// Where to.
+        address: Address,
+    },
+    /// Close a connection, or stop opening it. No report is expected.
+    Close {
+        /// Which.
+        connection: ConnectionId,
+    },
+    /// Write what [`Client::take_outbox`](super::Client::take_outbox) gives.
+    Flush {
+        /// To where.
+        connection: ConnectionId,
+    },
+}
+
+/// What the application has to know.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+// Nearly every event is the large one, and boxing it would cost an allocation for each send.
+#[allow(clippy::large_enum_variant)]
+pub enum Event {
+    /// An operation is over.
+    Completed {
+        /// Which.
+        operation: OperationId,
+        /// How it went.
+        outcome: Outcome,
+    },
+    /// A send that was refused as [`Full`](crate::error::ErrorKind::Full) may succeed now.
+    Room,
+    /// The client is closed; nothing of it is left.
+    Closed,
+}
+
+/// How an operation went.
+pub type Outcome = Result<Value, Error>;
+
+/// What an operation gives.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Value {
+    /// It is done.
+    Done,
+    /// A message was sent.
+    Sent(Receipt),
+    /// A pull was answered.
+    Pulled(Pulled),
+    /// An offset; `None` when a group has none.
+    Offset(Option<u64>),
+    /// A topic's queues.
+    Queues(Vec<MessageQueue>),
+    /// A topic's route.
+    Route(TopicRoute),
+    /// The names of topics, sorted.
+    Topics(Vec<String>),
+    /// Clusters and their brokers.
+    ClusterInfo(ClusterInfo),
+    /// A topic's offsets, queue by queue.
+    Statistics(TopicStatistics),
+}
+
+/// A message that was not taken, and why.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct SendError {
+    /// Why.
+    pub error: Error,
+    /// The message, as it was given.
+    pub message: Message,
+}

@@ -1,0 +1,232 @@
+//! The whole client: connections, routes, producers, consumers and administration, composed.
+//!
+//! Three kinds of verb: `handle_*` says what the world did, `poll_*` asks what the world should do, and the others are
+//! what the user wants. Any number of inputs may come before the outputs are drained.
+
+mod administration;
+mod close;
+mod config;
+mod event;
+mod groups;
+mod name_server_calls;
+mod network;
+mod operation;
+mod queue_requests;
+mod routing;
+mod sending;
+mod session;
+
+use bytes::Bytes;
+
+pub use config::{ClientConfig, Identity};
+pub use event::{Action, Event, Outcome, SendError, Value};
+pub use groups::{ProducerId, PullConsumerId};
+pub use network::ConnectionId;
+pub use operation::OperationId;
+
+use crate::address::Address;
+use crate::connection::{ConnectionCounters, Outbox};
+use crate::error::{Error, ErrorKind};
+use crate::table::Table;
+use crate::time::{Deadline, Now, Reason};
+use crate::wire::command::Command;
+use network::Owner;
+use operation::Operation;
+use session::{Session, Signal};
+
+/// A client, without I/O: see the [module](self).
+///
+/// ```
+/// use stgclient_core::client::{Action, Client, ClientConfig};
+/// use stgclient_core::time::Now;
+///
+/// let config = ClientConfig::new(stgclient_core::address::parse_list("127.0.0.1:9876")?);
+/// let mut client = Client::new(config, 42, Now::default());
+/// let operation = client.connect(Now::default());
+/// let Some(Action::Connect { connection, address }) = client.poll_action() else { panic!() };
+/// assert_eq!(address.to_string(), "127.0.0.1:9876");
+/// // The host opens a socket, says so, and writes what it finds in the connection's outbox.
+/// client.handle_connected(Now::default(), connection);
+/// let mut outbox = Default::default();
+/// client.take_outbox(Now::default(), connection, &mut outbox);
+/// assert!(!outbox.is_empty());
+/// # Ok::<(), stgclient_core::address::AddressError>(())
+/// ```
+#[derive(Debug)]
+pub struct Client {
+    session: Session,
+    operations: Table<Operation>,
+}
+
+impl Client {
+    /// A client that has done nothing yet. The same inputs with the same `seed` give the same outputs.
+    pub fn new(config: ClientConfig, seed: u64, now: Now) -> Self {
+        Self { session: Session::new(config, seed, now), operations: Table::default() }
+    }
+
+    // What the world did.
+
+    /// A connection that an [`Action::Connect`] asked for stands.
+    pub fn handle_connected(&mut self, now: Now, connection: ConnectionId) {
+        self.session.handle_connected(now, connection);
+        self.run(now);
+    }
+
+    /// Commands came on a connection; the frames are read outside, by a [`FrameReader`](crate::wire::frame::FrameReader).
+    pub fn handle_commands(&mut self, now: Now, connection: ConnectionId, commands: impl IntoIterator<Item = Command>) {
+        for command in commands {
+            if let Some((owner, took)) = self.session.handle_command(now, connection, &command) {
+                self.signal(now, owner, Signal::Answer { command, took });
+            }
+        }
+        self.run(now);
+        if self.session.is_closing() {
+            self.close_if_done(now);
+        }
+    }
+
+    /// A connection ended, or could not be made; `reason` is what the host knows of it.
+    pub fn handle_closed(&mut self, now: Now, connection: ConnectionId, reason: &str) {
+        self.session.handle_closed(now, connection, reason);
+        self.run(now);
+    }
+
+    /// There is a new list of name servers.
+    pub fn handle_name_servers(&mut self, now: Now, name_servers: Vec<Address>) {
+        self.session.replace_name_servers(name_servers);
+        self.run(now);
+    }
+
+    /// Time passed. Calling before anything is due is harmless.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.session.handle_timeout(now);
+        // First what failed and why, then what only knows that its time is up.
+        self.run(now);
+        while let Some(slot) = self.session.operation_timers.pop_due(now.mono) {
+            if let Some(id) = self.operations.id_of(slot) {
+                self.signal(now, Owner::Operation(id, 0), Signal::Elapsed);
+            }
+        }
+        self.run(now);
+        self.session.tidy(now);
+        self.close_if_done(now);
+    }
+
+    // What the world should do.
+
+    /// The next thing the host has to do.
+    #[must_use]
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.session.network.poll_action()
+    }
+
+    /// The next thing the application has to know.
+    #[must_use]
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.session.events.pop_front()
+    }
+
+    /// When [`Client::handle_timeout`] has work to do, and why.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Deadline> {
+        let operation = self.session.operation_timers.next();
+        let operation = operation.map(|at| Deadline { at, reason: Reason::Operation });
+        [operation, self.session.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// Swaps the bytes to be written to a connection for the empty `outbox`. The host asks after each
+    /// [`Action::Flush`], and again once it has written everything it got; it then knows that those bytes left.
+    pub fn take_outbox(&mut self, now: Now, connection: ConnectionId, outbox: &mut Outbox) {
+        self.session.take_outbox(connection, outbox);
+        self.run(now);
+    }
+
+    /// What happened on all connections so far, as numbers that only grow.
+    pub fn counters(&self) -> ConnectionCounters {
+        self.session.network.counters()
+    }
+
+    // What the user wants; the operations of producers, consumers and administration are beside their code.
+
+    /// Asks the name servers for a sign of life: completes with [`Value::Done`] when one answers.
+    pub fn connect(&mut self, now: Now) -> OperationId {
+        self.begin(now, Operation::connect(&self.session, now))
+    }
+
+    /// Gives an operation up: it does not complete. What was written already may still take effect.
+    pub fn cancel(&mut self, now: Now, operation: OperationId) {
+        if let Some(cancelled) = self.remove(operation) {
+            drop(cancelled);
+            self.session.note_room();
+            self.close_if_done(now);
+        }
+    }
+
+    /// An operation that has failed before it began.
+    fn refuse(&mut self, now: Now, error: Error) -> OperationId {
+        let id = self.operations.insert(Operation::Refused);
+        self.complete(now, id, Err(error));
+        id
+    }
+
+    fn begin(&mut self, now: Now, operation: Operation) -> OperationId {
+        let deadline = operation.deadline();
+        let id = self.operations.insert(operation);
+        if let Some(deadline) = deadline {
+            self.session.operation_timers.set(id.key(), deadline);
+        }
+        let refused = if self.session.is_closing() {
+            Some(Error::new(ErrorKind::Closed, "the client"))
+        } else if self.operations.len() > self.session.config.max_operations {
+            Some(Error::new(ErrorKind::Full, format!("{} operations", self.operations.len())))
+        } else {
+            None
+        };
+        match refused {
+            Some(error) => self.complete(now, id, Err(error)),
+            None => self.signal(now, Owner::Operation(id, 0), Signal::Start),
+        }
+        self.run(now);
+        id
+    }
+
+    /// Carries the signals on that operations and calls raised for each other.
+    fn run(&mut self, now: Now) {
+        while let Some((owner, signal)) = self.session.signals.pop_front() {
+            self.signal(now, owner, signal);
+        }
+    }
+
+    fn signal(&mut self, now: Now, owner: Owner, signal: Signal) {
+        match owner {
+            Owner::Operation(id, step) => {
+                let Some(operation) = self.operations.get_mut(id) else {
+                    return;
+                };
+                if let Some(outcome) = operation.resume(&mut self.session, now, id, step, signal) {
+                    self.complete(now, id, outcome);
+                }
+            }
+            Owner::NameServerCall(call, turn) => self.session.resume_name_server_call(now, call, turn, signal),
+            Owner::Heartbeat(peer) => self.session.resume_heartbeat(now, peer, &signal),
+        }
+    }
+
+    fn complete(&mut self, now: Now, id: OperationId, outcome: Outcome) {
+        if self.remove(id).is_some() {
+            self.session.events.push_back(Event::Completed { operation: id, outcome });
+            self.session.note_room();
+            self.close_if_done(now);
+        }
+    }
+
+    fn remove(&mut self, id: OperationId) -> Option<Operation> {
+        let operation = self.operations.remove(id)?;
+        self.session.operation_timers.clear(id.key());
+        self.session.release(&operation);
+        Some(operation)
+    }
+}
+
+/// No body.
+const EMPTY: Bytes = Bytes::new();

@@ -1,0 +1,207 @@
+//! Look-ups at the name servers, which go on to the next one when one fails.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::EMPTY;
+use super::network::{Owner, PeerId};
+use super::session::{Session, Signal};
+use crate::address::Address;
+use crate::connection::Connection;
+use crate::error::{Attempt, Error, ErrorKind};
+use crate::routes::topics::TopicId;
+use crate::table::{Id, Table};
+use crate::time::{Deadlines, Instant, Now};
+use crate::wire::code::ResponseCode;
+use crate::wire::command::{Command, Head};
+use crate::wire::request::{GetClusterInfo, GetRouteInfo, GetTopicList, Request};
+
+pub(crate) type CallId = Id<NameServerCall>;
+
+/// What a name server is asked.
+#[derive(Clone, Debug)]
+pub(crate) enum NameServerRequest {
+    Route { topic: Arc<str> },
+    ClusterInfo,
+    TopicList,
+}
+
+/// Who wants to know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asker {
+    Operation(Owner),
+    /// The table of routes, about this topic.
+    Topic(TopicId),
+    /// The table of routes, about the default topic on behalf of this unknown one.
+    DefaultTopic(TopicId),
+}
+
+/// A look-up under way.
+#[derive(Debug)]
+pub(crate) struct NameServerCall {
+    request: NameServerRequest,
+    asker: Asker,
+    started: Instant,
+    deadline: Instant,
+    /// Those asked already, the current one last.
+    tried: Vec<Address>,
+    attempts: Vec<Attempt>,
+    /// When the current one has used up its share of the time.
+    try_deadline: Instant,
+}
+
+/// The look-ups under way.
+#[derive(Debug, Default)]
+pub(crate) struct NameServerCalls {
+    table: Table<NameServerCall>,
+    timers: Deadlines,
+}
+
+impl NameServerCalls {
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+}
+
+impl Session {
+    /// Asks the name servers, one after the other until one answers or the time is up.
+    pub(super) fn ask_name_servers(&mut self, now: Now, request: NameServerRequest, deadline: Instant, asker: Asker) {
+        let call = NameServerCall {
+            request,
+            asker,
+            started: now.mono,
+            deadline,
+            tried: Vec::new(),
+            attempts: Vec::new(),
+            try_deadline: deadline,
+        };
+        let id = self.calls.table.insert(call);
+        self.ask_next(now, id);
+    }
+
+    fn ask_next(&mut self, now: Now, id: CallId) {
+        let Some(call) = self.calls.table.get_mut(id) else {
+            return;
+        };
+        let next = self.name_servers.choose(now.mono, &call.tried).filter(|_| now.mono < call.deadline);
+        let Some(address) = next else {
+            let attempts = core::mem::take(&mut call.attempts);
+            let error = match attempts.as_slice() {
+                [] => Error::new(ErrorKind::NameServersUnavailable, "there is none"),
+                // One name server: what it did is the reason.
+                [one] => {
+                    let error = Error::failed(ErrorKind::NameServersUnavailable, &one.outcome);
+                    one.address.iter().fold(error, |error, address| error.at(address))
+                }
+                _ => Error::new(ErrorKind::NameServersUnavailable, "").with_attempts(attempts),
+            };
+            return self.end_call(now, id, Err(error));
+        };
+        // Each that is left gets its share of the time, so that a hung one leaves some to the others.
+        let left = self.name_servers.len().saturating_sub(call.tried.len()).max(1);
+        let share = call.deadline.since(now.mono) / left as u32;
+        call.tried.push(address.clone());
+        call.try_deadline = now.mono + share;
+        self.calls.timers.set(id.key(), call.try_deadline);
+        let owner = Owner::NameServerCall(id, call.tried.len() as u32);
+        let peer = self.network.peer(&address);
+        if self.network.get(peer).is_some_and(Connection::is_connected) {
+            self.write_call(now, id, peer);
+        } else {
+            self.network.with(peer, |connection| connection.wait(now.mono, owner));
+        }
+    }
+
+    fn write_call(&mut self, now: Now, id: CallId, peer: PeerId) {
+        let Some(call) = self.calls.table.get(id) else {
+            return;
+        };
+        let (dialect, opaque, deadline) = (self.config.dialect(), self.network.next_opaque(), call.try_deadline);
+        let owner = Owner::NameServerCall(id, call.tried.len() as u32);
+        let request = &call.request;
+        self.network.with(peer, |connection| match request {
+            NameServerRequest::Route { topic } => {
+                // Servers from 4.9.4 on send strict JSON to our version anyway; this says so to the others.
+                let header = GetRouteInfo { topic: Cow::Borrowed(topic), accept_standard_json_only: Some(true) };
+                let head = Head::request(dialect, GetRouteInfo::CODE, opaque);
+                connection.request(now.mono, &head, &header, &EMPTY, deadline, owner);
+            }
+            NameServerRequest::ClusterInfo => {
+                let head = Head::request(dialect, GetClusterInfo::CODE, opaque);
+                connection.request(now.mono, &head, &GetClusterInfo {}, &EMPTY, deadline, owner);
+            }
+            NameServerRequest::TopicList => {
+                let head = Head::request(dialect, GetTopicList::CODE, opaque);
+                connection.request(now.mono, &head, &GetTopicList {}, &EMPTY, deadline, owner);
+            }
+        });
+    }
+
+    /// Goes on with a look-up whose connection stands, whose answer came or whose server failed.
+    /// `turn` says which server it is about: what an earlier one does comes too late.
+    pub(super) fn resume_name_server_call(&mut self, now: Now, id: CallId, turn: u32, signal: Signal) {
+        let call = self.calls.table.get(id).filter(|call| call.tried.len() as u32 == turn);
+        let Some(address) = call.and_then(|call| call.tried.last().cloned()) else {
+            return;
+        };
+        match signal {
+            Signal::Ready => {
+                let peer = self.network.peer(&address);
+                self.write_call(now, id, peer);
+            }
+            Signal::Answer { command, .. } => {
+                let code = ResponseCode(command.code);
+                // A name server that is starting or overloaded says so; another one may know.
+                if matches!(code, ResponseCode::SYSTEM_ERROR | ResponseCode::SYSTEM_BUSY) {
+                    let error = Error::refused(code, command.remark.as_deref());
+                    return self.call_failed(now, id, &address, &error);
+                }
+                self.name_servers.note_answer(&address);
+                let answer = if code == ResponseCode::SUCCESS {
+                    Ok(command)
+                } else {
+                    Err(Error::refused(code, command.remark.as_deref()).at(&address))
+                };
+                self.end_call(now, id, answer);
+            }
+            Signal::Failed(error) => self.call_failed(now, id, &address, &error),
+            _ => {}
+        }
+    }
+
+    fn call_failed(&mut self, now: Now, id: CallId, address: &Address, error: &Error) {
+        self.name_servers.note_failure(now.mono, address);
+        if let Some(call) = self.calls.table.get_mut(id) {
+            call.attempts.push(Attempt {
+                address: Some(address.clone()),
+                after: now.mono.since(call.started),
+                outcome: error.outcome(),
+            });
+        }
+        self.ask_next(now, id);
+    }
+
+    /// Gives up on name servers that took more than their share of the time.
+    pub(super) fn call_deadlines(&mut self, now: Now) {
+        while let Some(slot) = self.calls.timers.pop_due(now.mono) {
+            let Some(id) = self.calls.table.id_of(slot) else {
+                continue;
+            };
+            if let Some(address) = self.calls.table.get(id).and_then(|call| call.tried.last().cloned()) {
+                self.call_failed(now, id, &address, &Error::new(ErrorKind::Timeout, ""));
+            }
+        }
+    }
+
+    fn end_call(&mut self, now: Now, id: CallId, answer: Result<Command, Error>) {
+        self.calls.timers.clear(id.key());
+        let Some(call) = self.calls.table.remove(id) else {
+            return;
+        };
+        match call.asker {
+            Asker::Operation(owner) => self.signals.push_back((owner, Signal::Looked(answer))),
+            Asker::Topic(topic) => self.take_route(now, topic, answer),
+            Asker::DefaultTopic(topic) => self.take_default_route(topic, answer),
+        }
+    }
+}

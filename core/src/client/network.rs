@@ -1,0 +1,146 @@
+//! The connections by address, and what their host has to do.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::event::Action;
+use super::name_server_calls::CallId;
+use super::operation::OperationId;
+use crate::address::Address;
+use crate::connection::{Connection, ConnectionConfig, ConnectionCounters};
+use crate::table::{Id, Table};
+use crate::time::Deadline;
+
+/// Who asked for something on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// An operation, and which of its tries or requests.
+    Operation(OperationId, u32),
+    /// A look-up at the name servers, and the how manyth of them.
+    NameServerCall(CallId, u32),
+    /// The heartbeat to this peer.
+    Heartbeat(PeerId),
+}
+
+pub(crate) type PeerId = Id<Connection<Owner>>;
+
+/// A connection: a peer, and which try to connect to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConnectionId {
+    pub(super) peer: PeerId,
+    pub(super) attempt: u32,
+}
+
+impl ConnectionId {
+    /// A small dense number; all tries to connect to one peer share it.
+    pub const fn slot(self) -> usize {
+        self.peer.slot()
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Network {
+    peers: Table<Connection<Owner>>,
+    by_address: BTreeMap<Address, PeerId>,
+    config: ConnectionConfig,
+    actions: VecDeque<Action>,
+    opaque: i32,
+    oneway_opaque: i32,
+    /// The counters of connections that are gone.
+    past: ConnectionCounters,
+}
+
+impl Network {
+    pub(super) const fn new(config: ConnectionConfig) -> Self {
+        Self {
+            peers: Table::EMPTY,
+            by_address: BTreeMap::new(),
+            config,
+            actions: VecDeque::new(),
+            opaque: 0,
+            oneway_opaque: 0,
+            past: ConnectionCounters { connects: 0, unexpected_answers: 0, busy_oneways: 0, unknown_requests: 0 },
+        }
+    }
+
+    /// The peer at `address`.
+    pub(super) fn peer(&mut self, address: &Address) -> PeerId {
+        if let Some(&peer) = self.by_address.get(address) {
+            return peer;
+        }
+        let peer = self.peers.insert(Connection::new(address.clone(), self.config.clone()));
+        self.by_address.insert(address.clone(), peer);
+        peer
+    }
+
+    pub(super) fn find(&self, address: &Address) -> Option<&Connection<Owner>> {
+        self.peers.get(*self.by_address.get(address)?)
+    }
+
+    pub(super) fn get(&self, peer: PeerId) -> Option<&Connection<Owner>> {
+        self.peers.get(peer)
+    }
+
+    pub(super) fn ids(&self) -> Vec<PeerId> {
+        self.peers.ids()
+    }
+
+    /// Does something with a connection, and lets its host know what follows.
+    pub(super) fn with<R>(&mut self, peer: PeerId, act: impl FnOnce(&mut Connection<Owner>) -> R) -> Option<R> {
+        let connection = self.peers.get_mut(peer)?;
+        let result = act(connection);
+        let wishes = connection.take_wishes();
+        if let Some(attempt) = wishes.close {
+            self.actions.push_back(Action::Close { connection: ConnectionId { peer, attempt } });
+        }
+        if let Some(attempt) = wishes.connect {
+            let address = connection.address().clone();
+            self.actions.push_back(Action::Connect { connection: ConnectionId { peer, attempt }, address });
+        }
+        if wishes.flush {
+            let connection = ConnectionId { peer, attempt: connection.attempt() };
+            self.actions.push_back(Action::Flush { connection });
+        }
+        Some(result)
+    }
+
+    pub(super) fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// The number of the next request. Starts at 1: an answer without a number reads as 0.
+    pub(super) const fn next_opaque(&mut self) -> i32 {
+        self.opaque = if self.opaque == i32::MAX { 1 } else { self.opaque + 1 };
+        self.opaque
+    }
+
+    /// The number of the next request without an answer: negative, so that an answer that comes all the same is known.
+    pub(super) const fn next_oneway_opaque(&mut self) -> i32 {
+        self.oneway_opaque = if self.oneway_opaque == i32::MIN { -1 } else { self.oneway_opaque - 1 };
+        self.oneway_opaque
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Deadline> {
+        self.peers.iter().filter_map(|(_, connection)| connection.poll_timeout()).min()
+    }
+
+    /// Disconnects the peers whose addresses nobody knows any more and who owe nothing, and forgets them.
+    pub(super) fn retain(&mut self, known: &BTreeSet<Address>) {
+        for peer in self.peers.ids() {
+            let Some(connection) = self.peers.get(peer) else {
+                continue;
+            };
+            if known.contains(connection.address()) || connection.is_owing() {
+                continue;
+            }
+            self.with(peer, Connection::close);
+            if let Some(gone) = self.peers.remove(peer) {
+                self.by_address.remove(gone.address());
+                self.past = self.past.plus(gone.counters());
+            }
+        }
+    }
+
+    pub(super) fn counters(&self) -> ConnectionCounters {
+        self.peers.iter().fold(self.past, |sum, (_, connection)| sum.plus(connection.counters()))
+    }
+}

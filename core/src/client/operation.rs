@@ -1,0 +1,95 @@
+//! What is under way for the application.
+
+use super::administration::Administration;
+use super::event::{Outcome, Value};
+use super::name_server_calls::{Asker, NameServerRequest};
+use super::network::Owner;
+use super::queue_requests::QueueRequest;
+use super::routing::QueueList;
+use super::sending::Sending;
+use super::session::{Session, Signal};
+use crate::error::{Error, ErrorKind};
+use crate::table::Id;
+use crate::time::{Instant, Now};
+use crate::wire::command::Command;
+
+/// An operation under way.
+pub type OperationId = Id<Operation>;
+
+/// Something that is under way for the application.
+#[derive(Debug)]
+#[allow(private_interfaces)]
+#[doc(hidden)]
+pub enum Operation {
+    Send(Sending),
+    Queue(QueueRequest),
+    Queues(QueueList),
+    Lookup(Lookup),
+    Administration(Administration),
+    /// It cannot be done; it completes at once.
+    Refused,
+}
+
+impl Operation {
+    pub(super) fn connect(session: &Session, now: Now) -> Self {
+        let topic = session.config.dialect().default_topic().into();
+        let request = NameServerRequest::Route { topic };
+        let read = |answer: Result<Command, Error>| match answer {
+            // Any answer is a sign of life, that there is no such topic too.
+            Err(error) if error.kind() != ErrorKind::Refused => Err(error.context("connect")),
+            _ => Ok(Value::Done),
+        };
+        Self::Lookup(Lookup { request, deadline: now.mono + session.config.request_timeout, read })
+    }
+
+    /// When its time is up, if it is known at the start and nothing on the way watches over it.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self {
+            // A send sets its own, since most never wait for anything but an answer.
+            Self::Send(_) | Self::Lookup(_) | Self::Refused => None,
+            Self::Queue(request) => Some(request.deadline()),
+            Self::Queues(list) => Some(list.deadline()),
+            Self::Administration(administration) => Some(administration.deadline()),
+        }
+    }
+
+    pub(super) fn resume(
+        &mut self,
+        session: &mut Session,
+        now: Now,
+        id: OperationId,
+        step: u32,
+        signal: Signal,
+    ) -> Option<Outcome> {
+        match self {
+            Self::Send(sending) => sending.resume(session, now, id, step, signal),
+            Self::Queue(request) => request.resume(session, now, id, step, signal),
+            Self::Queues(list) => list.resume(session, now, id, signal),
+            Self::Lookup(lookup) => lookup.resume(session, now, id, signal),
+            Self::Administration(administration) => administration.resume(session, now, id, step, signal),
+            Self::Refused => None,
+        }
+    }
+}
+
+/// One question to the name servers.
+#[derive(Debug)]
+pub(crate) struct Lookup {
+    pub(super) request: NameServerRequest,
+    pub(super) deadline: Instant,
+    pub(super) read: fn(Result<Command, Error>) -> Outcome,
+}
+
+impl Lookup {
+    fn resume(&self, session: &mut Session, now: Now, id: OperationId, signal: Signal) -> Option<Outcome> {
+        match signal {
+            Signal::Start => {
+                let asker = Asker::Operation(Owner::Operation(id, 0));
+                session.ask_name_servers(now, self.request.clone(), self.deadline, asker);
+                None
+            }
+            Signal::Looked(answer) => Some((self.read)(answer)),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! Requests about one queue, to the broker that has it: pulls and offsets.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::event::{Outcome, Value};
+use super::groups::PullConsumerId;
+use super::network::{Owner, PeerId};
+use super::operation::{Operation, OperationId};
+use super::session::{Session, Signal};
+use super::{Client, EMPTY};
+use crate::connection::Connection;
+use crate::consumer::{PullOptions, TagExpression, pull};
+use crate::error::{Error, ErrorKind};
+use crate::producer::check_group;
+use crate::queue::MessageQueue;
+use crate::routes::route::MASTER_ID;
+use crate::routes::topics::Purpose;
+use crate::time::{Instant, Now};
+use crate::wire::code::ResponseCode;
+use crate::wire::command::{Command, Head};
+use crate::wire::fields::Header;
+use crate::wire::request::{
+    GetMaxOffset, GetMinOffset, OffsetAnswer, QueryConsumerOffset, Request, SearchOffset, UpdateConsumerOffset,
+};
+
+/// How often a request that only reads is tried when its connection fails.
+const TRIES: u32 = 3;
+
+/// What is asked about a queue.
+#[derive(Debug)]
+enum Question {
+    Pull { consumer: PullConsumerId, group: Arc<str>, expression: TagExpression, offset: u64, options: PullOptions },
+    MinOffset,
+    MaxOffset,
+    OffsetAt { unix_ms: u64 },
+    GroupOffset { group: String },
+    Commit { group: String, offset: u64 },
+}
+
+/// A request about a queue, under way.
+#[derive(Debug)]
+pub(crate) struct QueueRequest {
+    queue: MessageQueue,
+    question: Question,
+    deadline: Instant,
+    tries_left: u32,
+    /// The how manyth try is under way: what concerns an earlier one comes too late.
+    turn: u32,
+    peer: Option<PeerId>,
+    last_failure: Option<Error>,
+}
+
+impl Client {
+    /// Pulls from a queue; completes with [`Value::Pulled`].
+    pub fn pull(
+        &mut self,
+        now: Now,
+        consumer: PullConsumerId,
+        queue: MessageQueue,
+        expression: TagExpression,
+        offset: u64,
+        options: PullOptions,
+    ) -> OperationId {
+        let deadline = now.mono + options.wait + options.timeout;
+        let checked = options.check();
+        let group = self.session.groups.pull_consumer(consumer).map(|consumer| consumer.group.clone());
+        match (group, checked) {
+            (Some(group), Ok(())) => {
+                let question = Question::Pull { consumer, group, expression, offset, options };
+                self.ask_about(now, queue, question, deadline)
+            }
+            (_, Err(error)) => self.refuse(now, error),
+            (None, _) => self.refuse(now, Error::new(ErrorKind::Closed, "the consumer")),
+        }
+    }
+
+    /// The first offset that a queue has; completes with [`Value::Offset`].
+    pub fn min_offset(&mut self, now: Now, queue: MessageQueue) -> OperationId {
+        self.ask_about(now, queue, Question::MinOffset, now.mono + self.session.config.request_timeout)
+    }
+
+    /// One past the last offset that a queue has; completes with [`Value::Offset`].
+    pub fn max_offset(&mut self, now: Now, queue: MessageQueue) -> OperationId {
+        self.ask_about(now, queue, Question::MaxOffset, now.mono + self.session.config.request_timeout)
+    }
+
+    /// The offset of the first message stored at `unix_ms` or later; completes with [`Value::Offset`].
+    pub fn offset_at(&mut self, now: Now, queue: MessageQueue, unix_ms: u64) -> OperationId {
+        self.ask_about(now, queue, Question::OffsetAt { unix_ms }, now.mono + self.session.config.request_timeout)
+    }
+
+    /// A group's committed offset; completes with [`Value::Offset`], which is `None` when it has none.
+    pub fn group_offset(&mut self, now: Now, group: &str, queue: MessageQueue) -> OperationId {
+        let question = Question::GroupOffset { group: group.to_owned() };
+        self.ask_about(now, queue, question, now.mono + self.session.config.request_timeout)
+    }
+
+    /// Commits the offset of the next message that a group has to consume; completes with [`Value::Done`].
+    pub fn commit_group_offset(&mut self, now: Now, group: &str, queue: MessageQueue, offset: u64) -> OperationId {
+        if let Err(error) = check_group(group) {
+            return self.refuse(now, error);
+        }
+        let question = Question::Commit { group: group.to_owned(), offset };
+        self.ask_about(now, queue, question, now.mono + self.session.config.request_timeout)
+    }
+
+    fn ask_about(&mut self, now: Now, queue: MessageQueue, question: Question, deadline: Instant) -> OperationId {
+        let request =
+            QueueRequest { queue, question, deadline, tries_left: TRIES, turn: 0, peer: None, last_failure: None };
+        self.begin(now, Operation::Queue(request))
+    }
+}
+
+impl QueueRequest {
+    pub(super) const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Whether it is a pull, which may wait for long and may be given up at any time.
+    pub(super) const fn is_pull(&self) -> bool {
+        matches!(self.question, Question::Pull { .. })
+    }
+
+    pub(super) fn resume(
+        &mut self,
+        session: &mut Session,
+        now: Now,
+        id: OperationId,
+        turn: u32,
+        signal: Signal,
+    ) -> Option<Outcome> {
+        if turn != self.turn && !matches!(signal, Signal::Elapsed) {
+            return None;
+        }
+        match signal {
+            Signal::Start => self.next_try(session, now, id),
+            Signal::Routed(Ok(())) if self.address(session).is_none() => {
+                let error = Error::new(ErrorKind::BrokerNotFound, "the topic's route does not name the queue's broker");
+                Some(Err(self.explain(error)))
+            }
+            Signal::Routed(Ok(())) => self.next_try(session, now, id),
+            Signal::Routed(Err(error)) => Some(Err(self.explain(error))),
+            Signal::Ready => {
+                self.write(session, now, id);
+                None
+            }
+            Signal::Answer { command, .. } => Some(self.judge(session, &command)),
+            Signal::Failed(error) => self.try_failed(session, now, id, error),
+            Signal::Elapsed => {
+                let error = self.last_failure.take().unwrap_or_else(|| Error::new(ErrorKind::Timeout, ""));
+                Some(Err(self.explain(error)))
+            }
+            Signal::Written | Signal::Looked(_) => None,
+        }
+    }
+
+    /// Where the queue's broker listens: the member that it suggested for pulls, else the master.
+    fn address<'s>(&self, session: &'s Session) -> Option<&'s crate::address::Address> {
+        let broker = session.brokers.find(&self.queue.broker_name)?;
+        match &self.question {
+            Question::Pull { consumer, .. } => {
+                let consumer = session.groups.pull_consumer(*consumer);
+                broker.readable(consumer.map_or(MASTER_ID, |consumer| consumer.suggested(&self.queue)))
+            }
+            Question::Commit { .. } => broker.master(),
+            _ => broker.readable(MASTER_ID),
+        }
+    }
+
+    fn next_try(&mut self, session: &mut Session, now: Now, id: OperationId) -> Option<Outcome> {
+        let topic = session.topic(now, &self.queue.topic);
+        let Some(address) = self.address(session).cloned() else {
+            session.await_route(now, topic, Purpose::Read, Owner::Operation(id, self.turn));
+            return None;
+        };
+        self.turn += 1;
+        self.tries_left -= 1;
+        let peer = session.network.peer(&address);
+        self.peer = Some(peer);
+        if session.network.get(peer).is_some_and(Connection::is_connected) {
+            self.write(session, now, id);
+        } else {
+            let owner = Owner::Operation(id, self.turn);
+            session.network.with(peer, |connection| connection.wait(now.mono, owner));
+        }
+        None
+    }
+
+    fn try_failed(&mut self, session: &mut Session, now: Now, id: OperationId, error: Error) -> Option<Outcome> {
+        let topic = session.topic(now, &self.queue.topic);
+        session.ask_route(now, topic);
+        if self.tries_left == 0 || error.kind() == ErrorKind::Timeout {
+            return Some(Err(self.explain(error)));
+        }
+        self.last_failure = Some(error);
+        self.next_try(session, now, id)
+    }
+
+    fn write(&self, session: &mut Session, now: Now, id: OperationId) {
+        let queue = &self.queue;
+        let topic = || Cow::Borrowed(&*queue.topic);
+        let broker_name = || Some(Cow::Borrowed(&*queue.broker_name));
+        let queue_id = queue.queue_id as i32;
+        let offset_of = |offset: u64| i64::try_from(offset).unwrap_or(i64::MAX);
+        match &self.question {
+            Question::Pull { group, expression, offset, options, .. } => {
+                self.request(session, now, id, &pull::request(group, queue, expression, *offset, options));
+            }
+            Question::MinOffset => {
+                let header = GetMinOffset { topic: topic(), queue_id, broker_name: broker_name() };
+                self.request(session, now, id, &header);
+            }
+            Question::MaxOffset => {
+                let header = GetMaxOffset { topic: topic(), queue_id, broker_name: broker_name() };
+                self.request(session, now, id, &header);
+            }
+            Question::OffsetAt { unix_ms } => {
+                let header = SearchOffset {
+                    topic: topic(),
+                    queue_id,
+                    timestamp: offset_of(*unix_ms),
+                    boundary_type: None,
+                    broker_name: broker_name(),
+                };
+                self.request(session, now, id, &header);
+            }
+            Question::GroupOffset { group } => {
+                let header = QueryConsumerOffset {
+                    consumer_group: Cow::Borrowed(group),
+                    topic: topic(),
+                    queue_id,
+                    set_zero_if_not_found: Some(false),
+                    broker_name: broker_name(),
+                };
+                self.request(session, now, id, &header);
+            }
+            Question::Commit { group, offset } => {
+                let header = UpdateConsumerOffset {
+                    consumer_group: Cow::Borrowed(group),
+                    topic: topic(),
+                    queue_id,
+                    commit_offset: offset_of(*offset),
+                    broker_name: broker_name(),
+                };
+                self.request(session, now, id, &header);
+            }
+        }
+    }
+
+    fn request<'h, R: Request<'h> + Header<'h>>(&self, session: &mut Session, now: Now, id: OperationId, header: &R) {
+        let Some(peer) = self.peer else {
+            return;
+        };
+        let head = Head::request(session.config.dialect(), R::CODE, session.network.next_opaque());
+        let owner = Owner::Operation(id, self.turn);
+        let deadline = self.deadline;
+        session.network.with(peer, |connection| connection.request(now.mono, &head, header, &EMPTY, deadline, owner));
+    }
+
+    fn judge(&self, session: &mut Session, answer: &Command) -> Outcome {
+        let refused = || Error::refused(ResponseCode(answer.code), answer.remark.as_deref());
+        let code = ResponseCode(answer.code);
+        let outcome = match &self.question {
+            Question::Pull { consumer, expression, .. } => pull::judge(&self.queue, expression, answer).map(|pulled| {
+                session.groups.note_suggestion(*consumer, &self.queue, pulled.suggested_broker_id);
+                Value::Pulled(pulled)
+            }),
+            Question::Commit { .. } if code == ResponseCode::SUCCESS => Ok(Value::Done),
+            Question::GroupOffset { .. } if code == ResponseCode::QUERY_NOT_FOUND => Ok(Value::Offset(None)),
+            _ if code != ResponseCode::SUCCESS => Err(refused()),
+            _ => match answer.header::<OffsetAnswer>() {
+                Ok(OffsetAnswer { offset }) => Ok(Value::Offset(u64::try_from(offset).ok())),
+                Err(error) => Err(Error::new(ErrorKind::MalformedAnswer, error.to_string())),
+            },
+        };
+        outcome.map_err(|error| self.explain(error))
+    }
+
+    fn explain(&self, error: Error) -> Error {
+        let what = match &self.question {
+            Question::Pull { .. } => "pull from",
+            Question::MinOffset => "minimum offset of",
+            Question::MaxOffset => "maximum offset of",
+            Question::OffsetAt { .. } => "offset by timestamp of",
+            Question::GroupOffset { .. } => "committed offset of",
+            Question::Commit { .. } => "commit offset of",
+        };
+        error.context(format_args!("{what} {}", self.queue))
+    }
+}

@@ -1,0 +1,179 @@
+//! Routes: asked for when somebody needs one, again every 30 s, and at once when something fails.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::event::{Outcome, Value};
+use super::name_server_calls::{Asker, NameServerRequest};
+use super::network::Owner;
+use super::operation::OperationId;
+use super::session::{Session, Signal};
+use crate::error::{Error, ErrorKind};
+use crate::routes::route::TopicRoute;
+use crate::routes::topics::{Purpose, TopicId};
+use crate::time::{Instant, Now};
+use crate::wire::body::{self, TopicRouteData};
+use crate::wire::code::ResponseCode;
+use crate::wire::command::Command;
+
+/// How many queues of the default topic an unknown one inherits until a producer says otherwise
+/// (`DefaultMQProducer.defaultTopicQueueNums`).
+const INHERITED_QUEUES: u32 = 4;
+
+/// Who waits for which topic's route, and what for.
+#[derive(Debug, Default)]
+pub(crate) struct RouteWaiters {
+    waiting: BTreeMap<TopicId, Vec<(Owner, Purpose)>>,
+}
+
+impl Session {
+    /// The topic called `name`, in use from now on.
+    pub(super) fn topic(&mut self, now: Now, name: &Arc<str>) -> TopicId {
+        let random = &mut self.random;
+        self.topics.using(now.mono, name, || random.next_u64() as u32)
+    }
+
+    /// Has `owner` told once the route of `topic` is there, or will not be.
+    pub(super) fn await_route(&mut self, now: Now, topic: TopicId, purpose: Purpose, owner: Owner) {
+        self.route_waiters.waiting.entry(topic).or_default().push((owner, purpose));
+        self.ask_route(now, topic);
+    }
+
+    /// Asks for the route of `topic`, unless that is under way or has just been done.
+    pub(super) fn ask_route(&mut self, now: Now, topic: TopicId) {
+        if !self.topics.begin_asking(now.mono, topic) {
+            return;
+        }
+        if let Some(known) = self.topics.get(topic) {
+            let request = NameServerRequest::Route { topic: known.name.clone() };
+            let deadline = now.mono + self.config.request_timeout;
+            self.ask_name_servers(now, request, deadline, Asker::Topic(topic));
+        }
+    }
+
+    pub(super) fn refresh_routes(&mut self, now: Now) {
+        for topic in self.topics.sweep(now.mono) {
+            self.ask_route(now, topic);
+        }
+    }
+
+    /// Takes the name servers' answer about a topic.
+    pub(super) fn take_route(&mut self, now: Now, topic: TopicId, answer: Result<Command, Error>) {
+        let result = answer.and_then(|command| read_route(&command));
+        match result {
+            Ok(route) => {
+                self.learn_route(topic, route, false);
+                self.tell_waiters(topic, None, &Ok(()));
+            }
+            Err(error) if error.code() == Some(ResponseCode::TOPIC_NOT_EXIST) => self.topic_is_absent(now, topic),
+            Err(error) => {
+                // An old route is better than none: the name servers may be away for long.
+                let known = self.topics.get(topic).is_some_and(|topic| topic.route.is_some());
+                self.topics.end_asking(topic);
+                self.tell_waiters(topic, None, &if known { Ok(()) } else { Err(error) });
+            }
+        }
+    }
+
+    /// The topic does not exist. Readers learn that; senders go by the default topic's route, and the broker will
+    /// create the topic (`MQClientInstance.updateTopicRouteInfoFromNameServer`).
+    fn topic_is_absent(&mut self, now: Now, topic: TopicId) {
+        let inherited = self.topics.get(topic).is_some_and(|topic| topic.inherited);
+        if !inherited {
+            self.topics.forget_route(topic);
+        }
+        self.tell_waiters(topic, Some(Purpose::Read), &Err(Error::new(ErrorKind::TopicNotFound, "")));
+        if self.has_waiters(topic) || inherited {
+            let request = NameServerRequest::Route { topic: self.config.dialect().default_topic().into() };
+            let deadline = now.mono + self.config.request_timeout;
+            self.ask_name_servers(now, request, deadline, Asker::DefaultTopic(topic));
+        } else {
+            self.topics.end_asking(topic);
+        }
+    }
+
+    /// Takes the name servers' answer about the default topic, on behalf of an unknown one.
+    pub(super) fn take_default_route(&mut self, topic: TopicId, answer: Result<Command, Error>) {
+        let result = answer.and_then(|command| read_route(&command));
+        let outcome = match result {
+            Ok(route) => {
+                self.learn_route(topic, route.inherited(INHERITED_QUEUES), true);
+                Ok(())
+            }
+            Err(error) if error.code() == Some(ResponseCode::TOPIC_NOT_EXIST) => {
+                Err(Error::new(ErrorKind::TopicNotFound, "brokers do not create topics by themselves"))
+            }
+            Err(error) => Err(error),
+        };
+        self.topics.end_asking(topic);
+        self.tell_waiters(topic, None, &outcome);
+    }
+
+    fn learn_route(&mut self, topic: TopicId, route: TopicRoute, inherited: bool) {
+        self.topics.learn(topic, route, inherited, &mut self.brokers);
+        self.topics.end_asking(topic);
+    }
+
+    fn has_waiters(&self, topic: TopicId) -> bool {
+        self.route_waiters.waiting.get(&topic).is_some_and(|waiting| !waiting.is_empty())
+    }
+
+    /// Tells those who wait, all or those of one purpose.
+    fn tell_waiters(&mut self, topic: TopicId, purpose: Option<Purpose>, outcome: &Result<(), Error>) {
+        let Some(waiting) = self.route_waiters.waiting.remove(&topic) else {
+            return;
+        };
+        let (told, left): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|(_, wanted)| purpose.is_none_or(|purpose| purpose == *wanted));
+        if !left.is_empty() {
+            self.route_waiters.waiting.insert(topic, left);
+        }
+        self.signals.extend(told.into_iter().map(|(owner, _)| (owner, Signal::Routed(outcome.clone()))));
+    }
+}
+
+/// Reads a name server's answer to a question for a route.
+pub(super) fn read_route(answer: &Command) -> Result<TopicRoute, Error> {
+    let malformed = |why: String| Error::new(ErrorKind::MalformedAnswer, format!("route: {why}"));
+    let data: TopicRouteData = body::from_slice(&answer.body).map_err(|error| malformed(error.to_string()))?;
+    TopicRoute::from_body(data).map_err(|error| malformed(error.to_string()))
+}
+
+/// The operation that lists a topic's queues.
+#[derive(Debug)]
+pub(crate) struct QueueList {
+    pub(super) topic: Arc<str>,
+    pub(super) deadline: Instant,
+}
+
+impl QueueList {
+    pub(super) const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    pub(super) fn resume(&self, session: &mut Session, now: Now, id: OperationId, signal: Signal) -> Option<Outcome> {
+        let error = match signal {
+            Signal::Start => {
+                let topic = session.topic(now, &self.topic);
+                // The newest route, not the last known one: queues come and go.
+                session.await_route(now, topic, Purpose::Read, Owner::Operation(id, 0));
+                // Asked for a moment ago: what is known is new enough.
+                let fresh = session.topics.get(topic).is_some_and(|topic| !topic.is_asking() && topic.route.is_some());
+                if !fresh {
+                    return None;
+                }
+                return Some(Ok(self.queues(session)));
+            }
+            Signal::Routed(Ok(())) => return Some(Ok(self.queues(session))),
+            Signal::Routed(Err(error)) => error,
+            Signal::Elapsed => Error::new(ErrorKind::Timeout, "the name servers gave no route"),
+            _ => return None,
+        };
+        Some(Err(error.context(format_args!("queues of topic {}", self.topic))))
+    }
+
+    fn queues(&self, session: &Session) -> Value {
+        let topic = session.topics.find(&self.topic).and_then(|topic| session.topics.get(topic));
+        Value::Queues(topic.map(|topic| topic.readable_queues()).unwrap_or_default())
+    }
+}

@@ -1,0 +1,292 @@
+//! Sends: what `producer` decides, carried out on connections.
+
+use super::Client;
+use super::event::{Outcome, SendError, Value};
+use super::groups::{Producer, ProducerId};
+use super::network::{Owner, PeerId};
+use super::operation::{Operation, OperationId};
+use super::session::{Session, Signal};
+use crate::address::Address;
+use crate::connection::Connection;
+use crate::error::{Error, ErrorKind};
+use crate::producer::queue_choice::Standing;
+use crate::producer::{self, Backlog, Delivery, Message, Send, SendOptions, Verdict};
+use crate::routes::brokers::{BrokerId, Brokers};
+use crate::routes::topics::{Purpose, TopicId};
+use crate::time::{Duration, Now};
+use crate::wire::command::Head;
+use crate::wire::request::{Request, SendMessage};
+
+/// A send under way.
+#[derive(Debug)]
+pub(crate) struct Sending {
+    pub(super) producer: ProducerId,
+    pub(super) body_bytes: usize,
+    send: Send,
+    /// The how manyth try is under way: what concerns an earlier one comes too late.
+    turn: u32,
+    peer: Option<PeerId>,
+}
+
+impl Client {
+    /// Sends a message; the operation completes with [`Value::Sent`].
+    ///
+    /// # Errors
+    /// The message is given back when it cannot be sent at all ([`ErrorKind::InvalidArgument`]) or when too much waits
+    /// already ([`ErrorKind::Full`]; an [`Event::Room`](super::Event::Room) follows).
+    pub fn send(
+        &mut self,
+        now: Now,
+        producer: ProducerId,
+        message: Message,
+        options: SendOptions,
+    ) -> Result<OperationId, SendError> {
+        self.start_send(now, producer, message, options, Delivery::Awaited)
+    }
+
+    /// Sends a message without waiting for the broker's answer; the operation completes with [`Value::Done`] when the
+    /// message is written. One try.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub fn send_oneway(
+        &mut self,
+        now: Now,
+        producer: ProducerId,
+        message: Message,
+        options: SendOptions,
+    ) -> Result<OperationId, SendError> {
+        self.start_send(now, producer, message, options, Delivery::Oneway)
+    }
+
+    /// What of a producer waits for answers.
+    pub fn backlog(&self, producer: ProducerId) -> Option<Backlog> {
+        self.session.groups.producer(producer).map(|producer| producer.backlog)
+    }
+
+    fn start_send(
+        &mut self,
+        now: Now,
+        id: ProducerId,
+        message: Message,
+        options: SendOptions,
+        delivery: Delivery,
+    ) -> Result<OperationId, SendError> {
+        let bytes = message.body().len();
+        if let Err(error) = self.admit(id, &message, bytes) {
+            return Err(SendError { error, message });
+        }
+        let unique_id = self.session.unique_ids.next(now.unix_ms);
+        let Some(producer) = self.session.groups.producer_mut(id) else {
+            return Err(SendError { error: Error::new(ErrorKind::Closed, "the producer"), message });
+        };
+        producer.backlog.add(bytes);
+        let group = producer.group.clone();
+        let send = Send::new(now, message, unique_id, options, delivery, group, &producer.config);
+        let sending = Sending { producer: id, body_bytes: bytes, send, turn: 0, peer: None };
+        let operation = self.operations.insert(Operation::Send(sending));
+        self.signal(now, Owner::Operation(operation, 0), Signal::Start);
+        if let Some(Operation::Send(Sending { turn: 0, .. })) = self.operations.get(operation) {
+            // It found no room at any broker it could go to, so it has not begun.
+            if let Some(Operation::Send(sending)) = self.remove_if_unrouted(operation) {
+                self.session.want_room();
+                let error = Error::new(ErrorKind::Full, "the brokers' connections");
+                return Err(SendError { error, message: sending.send.into_message() });
+            }
+        }
+        self.run(now);
+        Ok(operation)
+    }
+
+    /// Takes a send back that could not begin; one that waits for its route has begun.
+    fn remove_if_unrouted(&mut self, operation: OperationId) -> Option<Operation> {
+        if self.session.operation_timers.is_set(operation.key()) {
+            return None;
+        }
+        self.remove(operation)
+    }
+
+    fn admit(&mut self, id: ProducerId, message: &Message, bytes: usize) -> Result<(), Error> {
+        if self.session.is_closing() {
+            return Err(Error::new(ErrorKind::Closed, "the client"));
+        }
+        let producer = self.session.groups.producer(id);
+        let Producer { config, backlog, .. } = producer.ok_or_else(|| Error::new(ErrorKind::Closed, "the producer"))?;
+        producer::check_message(message, config)?;
+        let room = backlog.has_room(bytes, config.max_waiting_messages, config.max_waiting_bytes);
+        if room && self.operations.len() < self.session.config.max_operations {
+            return Ok(());
+        }
+        let what = format!("{} messages of {} bytes wait for their answers", backlog.messages, backlog.bytes);
+        self.session.want_room();
+        Err(Error::new(ErrorKind::Full, what))
+    }
+}
+
+impl Sending {
+    pub(super) fn resume(
+        &mut self,
+        session: &mut Session,
+        now: Now,
+        id: OperationId,
+        turn: u32,
+        signal: Signal,
+    ) -> Option<Outcome> {
+        if turn != self.turn && !matches!(signal, Signal::Elapsed) {
+            return None;
+        }
+        match signal {
+            Signal::Start | Signal::Routed(Ok(())) => self.next_try(session, now, id),
+            Signal::Routed(Err(error)) => Some(Err(self.send.explain(error))),
+            Signal::Ready => {
+                session.operation_timers.clear(id.key());
+                self.write(session, now, id);
+                None
+            }
+            Signal::Answer { command, took } => {
+                self.note_latency(session, now, took);
+                let verdict = self.send.judge(now.mono, &command);
+                self.follow(session, now, id, verdict)
+            }
+            Signal::Written => Some(Ok(Value::Done)),
+            Signal::Failed(error) => self.try_failed(session, now, id, error),
+            Signal::Elapsed => self.time_is_up(session, now, id),
+            Signal::Looked(_) => None,
+        }
+    }
+
+    /// Begins the next try: a route, a queue, a connection, and the message is written.
+    fn next_try(&mut self, session: &mut Session, now: Now, id: OperationId) -> Option<Outcome> {
+        let topic = session.topic(now, self.send.message().topic_name());
+        let has_route = session.topics.get(topic).is_some_and(|topic| topic.route.is_some());
+        if !has_route {
+            session.operation_timers.set(id.key(), self.send.deadline());
+            session.await_route(now, topic, Purpose::Send, Owner::Operation(id, self.turn));
+            return None;
+        }
+        session.operation_timers.clear(id.key());
+        let address = match self.choose(session, now, topic) {
+            Ok(Some(address)) => address,
+            Ok(None) if self.turn == 0 => return None,
+            Ok(None) => {
+                let error = Error::new(ErrorKind::Full, "the brokers' connections");
+                return Some(Err(self.send.explain(error)));
+            }
+            Err(error) => {
+                // The route may be a wrong or an old one; the next send finds a better one.
+                session.ask_route(now, topic);
+                return Some(Err(self.send.explain(error)));
+            }
+        };
+        self.turn += 1;
+        let peer = session.network.peer(&address);
+        self.peer = Some(peer);
+        if session.network.get(peer).is_some_and(Connection::is_connected) {
+            self.write(session, now, id);
+        } else {
+            session.operation_timers.set(id.key(), self.send.try_deadline(now.mono));
+            let owner = Owner::Operation(id, self.turn);
+            session.network.with(peer, |connection| connection.wait(now.mono, owner));
+        }
+        None
+    }
+
+    fn choose(&mut self, session: &mut Session, now: Now, topic: TopicId) -> Result<Option<Address>, Error> {
+        let Session { topics, brokers, network, latency, random, groups, .. } = session;
+        let producer = groups.producer(self.producer);
+        let avoid_slow = producer.is_some_and(|producer| producer.config.avoid_slow_brokers);
+        let standing = |broker: BrokerId| {
+            let connection = master_of(brokers, broker).and_then(|address| network.find(address));
+            if connection.is_some_and(|connection| !connection.has_room()) {
+                Standing::Congested
+            } else if connection.is_some_and(Connection::is_paused) {
+                Standing::Unreachable
+            } else if avoid_slow && !latency.is_available(now.mono, broker) {
+                Standing::Slow
+            } else {
+                Standing::Available
+            }
+        };
+        let topic = topics.get_mut(topic).ok_or_else(|| Error::new(ErrorKind::TopicNotFound, ""))?;
+        self.send.choose(topic, brokers, standing, random)
+    }
+
+    fn write(&self, session: &mut Session, now: Now, id: OperationId) {
+        let Some(peer) = self.peer else {
+            return;
+        };
+        let dialect = session.config.dialect();
+        let Some(producer) = session.groups.producer(self.producer) else {
+            return;
+        };
+        let template = producer.config.template_topic.as_deref().unwrap_or(dialect.default_topic());
+        let hex = self.send.id().to_hex();
+        let header = self.send.header(hex.as_str(), template, producer.config.default_topic_queues);
+        let (body, _) = self.send.message().written();
+        let owner = Owner::Operation(id, self.turn);
+        if self.send.delivery() == Delivery::Oneway {
+            let head = Head::oneway(dialect, SendMessage::CODE, session.network.next_oneway_opaque());
+            session.network.with(peer, |connection| connection.oneway(now.mono, &head, &header, body, Some(owner)));
+            return;
+        }
+        let head = Head::request(dialect, SendMessage::CODE, session.network.next_opaque());
+        let deadline = self.send.try_deadline(now.mono);
+        session.network.with(peer, |connection| connection.request(now.mono, &head, &header, body, deadline, owner));
+    }
+
+    fn follow(&mut self, session: &mut Session, now: Now, id: OperationId, verdict: Verdict) -> Option<Outcome> {
+        match verdict {
+            Verdict::Done(receipt) => {
+                self.note_creation(session, now);
+                Some(Ok(Value::Sent(receipt)))
+            }
+            Verdict::Fail(error) => Some(Err(error)),
+            Verdict::Retry => {
+                // Whatever went wrong, the route may have changed.
+                let topic = session.topic(now, self.send.message().topic_name());
+                session.ask_route(now, topic);
+                self.next_try(session, now, id)
+            }
+        }
+    }
+
+    fn try_failed(&mut self, session: &mut Session, now: Now, id: OperationId, error: Error) -> Option<Outcome> {
+        if let Some(broker) = self.send.broker() {
+            session.latency.note_failure(now.mono, broker);
+        }
+        let topic = session.topic(now, self.send.message().topic_name());
+        session.ask_route(now, topic);
+        let verdict = self.send.failed(now.mono, error, true);
+        self.follow(session, now, id, verdict)
+    }
+
+    /// The try has waited long enough for its connection, or the send for its route.
+    fn time_is_up(&mut self, session: &mut Session, now: Now, id: OperationId) -> Option<Outcome> {
+        let waited_for_route = self.turn == 0;
+        if waited_for_route {
+            let error = Error::new(ErrorKind::Timeout, "the name servers gave no route");
+            return Some(Err(self.send.explain(error)));
+        }
+        let connection = self.peer.and_then(|peer| session.network.get(peer));
+        let reason = connection.map(|connection| connection.failure().to_owned()).unwrap_or_default();
+        self.try_failed(session, now, id, Error::failed(ErrorKind::ConnectFailed, &reason))
+    }
+
+    fn note_latency(&self, session: &mut Session, now: Now, took: Duration) {
+        if let Some(broker) = self.send.broker() {
+            session.latency.note_answer(now.mono, broker, took);
+        }
+    }
+
+    /// The first message to a topic that did not exist has created it: its own route replaces the inherited one.
+    fn note_creation(&self, session: &mut Session, now: Now) {
+        let topic = session.topics.find(self.send.message().topic());
+        if let Some(topic) = topic.filter(|&topic| session.topics.get(topic).is_some_and(|topic| topic.inherited)) {
+            session.ask_route(now, topic);
+        }
+    }
+}
+
+fn master_of(brokers: &Brokers, broker: BrokerId) -> Option<&Address> {
+    brokers.get(broker)?.master()
+}

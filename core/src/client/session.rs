@@ -1,0 +1,258 @@
+//! What all operations of a client share: connections, routes, look-ups under way, groups, timers.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::close::Closing;
+use super::config::ClientConfig;
+use super::event::Event;
+use super::groups::Groups;
+use super::name_server_calls::NameServerCalls;
+use super::network::{ConnectionId, Network, Owner, PeerId};
+use super::operation::Operation;
+use super::routing::RouteWaiters;
+use crate::address::Address;
+use crate::connection::{Connection, Ended, Outbox, Received};
+use crate::error::{Error, ErrorKind};
+use crate::producer::{LatencyFaults, UniqueIds};
+use crate::random::Random;
+use crate::routes::brokers::{BrokerId, Brokers};
+use crate::routes::name_servers::NameServers;
+use crate::routes::topics::Topics;
+use crate::time::{Deadline, Deadlines, Duration, Instant, Now, Reason};
+use crate::wire::command::Command;
+
+/// What an operation or a look-up is told.
+#[derive(Debug)]
+pub(crate) enum Signal {
+    /// Begin.
+    Start,
+    /// The connection that was waited for stands.
+    Ready,
+    /// The answer to a request.
+    Answer { command: Command, took: Duration },
+    /// A request without an answer has been written.
+    Written,
+    /// A request or a connection failed.
+    Failed(Error),
+    /// The route that was waited for is there, or will not be.
+    Routed(Result<(), Error>),
+    /// The name servers' answer, or why there is none.
+    Looked(Result<Command, Error>),
+    /// The time is up.
+    Elapsed,
+}
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(super) config: ClientConfig,
+    pub(super) random: Random,
+    pub(super) network: Network,
+    pub(super) name_servers: NameServers,
+    pub(super) calls: NameServerCalls,
+    pub(super) topics: Topics,
+    pub(super) route_waiters: RouteWaiters,
+    pub(super) brokers: Brokers,
+    pub(super) latency: LatencyFaults<BrokerId>,
+    pub(super) groups: Groups,
+    pub(super) unique_ids: UniqueIds,
+    pub(super) operation_timers: Deadlines,
+    pub(super) signals: VecDeque<(Owner, Signal)>,
+    pub(super) events: VecDeque<Event>,
+    pub(super) closing: Option<Closing>,
+    next_refresh: Instant,
+    next_heartbeat: Instant,
+    /// A send was refused because too much waited.
+    refused_for_room: bool,
+    written: Vec<Owner>,
+}
+
+impl Session {
+    pub(super) fn new(config: ClientConfig, seed: u64, now: Now) -> Self {
+        let mut random = Random::new(seed);
+        let client_hash = random.next_u64() as u32;
+        Self {
+            network: Network::new(config.connection.clone()),
+            name_servers: NameServers::new(config.name_servers.clone(), &mut random),
+            calls: NameServerCalls::default(),
+            topics: Topics::default(),
+            route_waiters: RouteWaiters::default(),
+            brokers: Brokers::default(),
+            latency: LatencyFaults::default(),
+            groups: Groups::default(),
+            unique_ids: UniqueIds::new(config.identity.ip, config.identity.process_id, client_hash),
+            operation_timers: Deadlines::default(),
+            signals: VecDeque::new(),
+            events: VecDeque::new(),
+            closing: None,
+            next_refresh: now.mono + config.route_interval,
+            next_heartbeat: now.mono + config.heartbeat_interval,
+            refused_for_room: false,
+            written: Vec::new(),
+            config,
+            random,
+        }
+    }
+
+    pub(super) fn handle_connected(&mut self, now: Now, connection: ConnectionId) {
+        let ConnectionId { peer, attempt } = connection;
+        let waiting = self.network.with(peer, |connection| connection.handle_connected(now.mono, attempt));
+        let Some(waiting) = waiting.filter(|_| self.is_current(connection)) else {
+            return;
+        };
+        // A broker has to know our groups before anything else is asked of it.
+        self.greet(now, peer);
+        self.signals.extend(waiting.into_iter().map(|owner| (owner, Signal::Ready)));
+    }
+
+    fn is_current(&self, connection: ConnectionId) -> bool {
+        let known = self.network.get(connection.peer);
+        known.is_some_and(|known| known.attempt() == connection.attempt && known.is_connected())
+    }
+
+    /// Takes a command in. Returns whose answer it is.
+    pub(super) fn handle_command(
+        &mut self,
+        now: Now,
+        connection: ConnectionId,
+        command: &Command,
+    ) -> Option<(Owner, Duration)> {
+        if !self.is_current(connection) {
+            return None;
+        }
+        let received = self.network.with(connection.peer, |connection| {
+            let received = connection.handle_command(now.mono, command);
+            if matches!(received, Received::Request) {
+                connection.refuse_unknown(now.mono, command);
+            }
+            received
+        });
+        match received? {
+            Received::Answer { owner, took } => return Some((owner, took)),
+            Received::BusyOneway => {
+                let remark = command.remark.as_deref().unwrap_or_default();
+                tracing::warn!(remark, "a broker was too busy for a oneway message, which is lost");
+            }
+            Received::Unexpected => tracing::debug!(opaque = command.opaque, "an answer that nobody waits for"),
+            Received::Request => tracing::debug!(code = command.code, "a server's request that is not known here"),
+        }
+        None
+    }
+
+    pub(super) fn handle_closed(&mut self, now: Now, connection: ConnectionId, reason: &str) {
+        let ConnectionId { peer, attempt } = connection;
+        let random = &mut self.random;
+        let ended = self.network.with(peer, |connection| connection.handle_closed(now.mono, attempt, reason, random));
+        if let Some((ended, owners)) = ended.flatten() {
+            self.fail(peer, ended, owners);
+        }
+    }
+
+    /// Tells those that an ended connection fails.
+    fn fail(&mut self, peer: PeerId, ended: Ended, owners: Vec<Owner>) {
+        let Some(connection) = self.network.get(peer) else {
+            return;
+        };
+        let kind = match ended {
+            Ended::NotConnected => ErrorKind::ConnectFailed,
+            Ended::Closed => ErrorKind::ConnectionClosed,
+        };
+        tracing::debug!(address = %connection.address(), reason = connection.failure(), "connection ended");
+        let error = Error::failed(kind, connection.failure()).at(connection.address());
+        self.signals.extend(owners.into_iter().map(|owner| (owner, Signal::Failed(error.clone()))));
+        self.note_room();
+    }
+
+    pub(super) fn take_outbox(&mut self, connection: ConnectionId, outbox: &mut Outbox) {
+        outbox.clear();
+        if !self.is_current(connection) {
+            return;
+        }
+        let mut written = core::mem::take(&mut self.written);
+        let room = self.network.with(connection.peer, |connection| connection.take_outbox(outbox, &mut written));
+        self.signals.extend(written.drain(..).map(|owner| (owner, Signal::Written)));
+        self.written = written;
+        if room == Some(true) {
+            self.note_room();
+        }
+    }
+
+    /// A send was refused for want of room: its caller wants to hear when there is some.
+    pub(super) const fn want_room(&mut self) {
+        self.refused_for_room = true;
+    }
+
+    /// There may be room again.
+    pub(super) fn note_room(&mut self) {
+        if core::mem::take(&mut self.refused_for_room) {
+            self.events.push_back(Event::Room);
+        }
+    }
+
+    pub(super) fn replace_name_servers(&mut self, name_servers: Vec<Address>) {
+        self.name_servers.replace(name_servers, &mut self.random);
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Deadline> {
+        let call = self.calls.next_deadline().map(|at| Deadline { at, reason: Reason::Answer });
+        let refresh = Some(Deadline { at: self.next_refresh, reason: Reason::RefreshRoutes });
+        let heartbeat = Some(Deadline { at: self.next_heartbeat, reason: Reason::Heartbeat });
+        let closing = self.closing_deadline();
+        let periodic = if self.is_closed() { [None, None] } else { [refresh, heartbeat] };
+        [self.network.poll_timeout(), call, closing].into_iter().chain(periodic).flatten().min()
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Now) {
+        for peer in self.network.ids() {
+            let due = self.network.get(peer).and_then(Connection::poll_timeout);
+            if due.is_none_or(|due| due.at > now.mono) {
+                continue;
+            }
+            let random = &mut self.random;
+            let result = self.network.with(peer, |connection| connection.handle_timeout(now.mono, random));
+            let Some((late, ended)) = result else {
+                continue;
+            };
+            let address = self.network.get(peer).map(|connection| connection.address().clone());
+            for owner in late {
+                let error = Error::new(ErrorKind::Timeout, "");
+                let error = address.iter().fold(error, |error, address| error.at(address));
+                self.signals.push_back((owner, Signal::Failed(error)));
+            }
+            if let Some((ended, owners)) = ended {
+                self.fail(peer, ended, owners);
+            }
+        }
+        self.call_deadlines(now);
+        if self.next_refresh <= now.mono {
+            self.next_refresh = now.mono + self.config.route_interval;
+            self.refresh_routes(now);
+        }
+        if self.next_heartbeat <= now.mono {
+            self.next_heartbeat = now.mono + self.config.heartbeat_interval;
+            self.heartbeat(now);
+        }
+    }
+
+    /// Forgets brokers that no route names, and disconnects peers that nobody knows any more.
+    pub(super) fn tidy(&mut self, now: Now) {
+        // Right after the refresh the answers are not there yet; half-way to the next one they are.
+        let half = self.config.route_interval / 2;
+        if self.is_closed() || self.next_refresh.since(now.mono) > half {
+            return;
+        }
+        let routed = self.topics.routed_brokers(&self.brokers);
+        self.brokers.retain(&routed);
+        let brokers = &self.brokers;
+        self.latency.retain(|broker| brokers.get(broker).is_some());
+        let members = self.brokers.iter().flat_map(|broker| broker.addresses.values());
+        let known: BTreeSet<Address> = members.chain(self.name_servers.addresses()).cloned().collect();
+        self.network.retain(&known);
+    }
+
+    /// Gives back what an operation that is over had reserved.
+    pub(super) fn release(&mut self, operation: &Operation) {
+        if let Operation::Send(sending) = operation {
+            self.groups.release(sending);
+        }
+    }
+}

@@ -1,0 +1,451 @@
+//! One peer: answers matched to requests, bytes on their way out, deadlines, reconnection.
+//!
+//! A connection is made when somebody waits for it, and only then. What waits is told when it stands or cannot be
+//! made, and asks anew; so a request that was not written is never lost in a buffer of a connection that broke. `T`
+//! says who asked.
+
+mod backoff;
+mod in_flight;
+mod outbox;
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+pub use backoff::Backoff;
+use in_flight::InFlight;
+pub use outbox::Outbox;
+
+use crate::address::Address;
+use crate::random::Random;
+use crate::time::{Deadline, Duration, Instant, Reason};
+use crate::wire::code::ResponseCode;
+use crate::wire::command::{self, Command, Head, HeaderCodec};
+use crate::wire::dialect::Dialect;
+use crate::wire::fields::Header;
+
+/// The bounds and times of a connection.
+#[derive(Clone, Debug)]
+pub struct ConnectionConfig {
+    /// How headers are written.
+    pub codec: HeaderCodec,
+    /// The kind of server.
+    pub dialect: Dialect,
+    /// How long opening may take.
+    pub connect_timeout: Duration,
+    /// A connection that nothing was asked or said on for so long is closed.
+    pub idle_timeout: Duration,
+    /// A request that got no answer for at least so long closes the connection if nothing else came meanwhile either.
+    pub unresponsive_after: Duration,
+    /// The pause after a first failure; it doubles.
+    pub least_pause: Duration,
+    /// The longest pause.
+    pub most_pause: Duration,
+    /// How many requests may wait for answers.
+    pub max_in_flight: usize,
+    /// From how many unwritten bytes on nothing more is taken.
+    pub high_water: usize,
+    /// Down to how many unwritten bytes it must fall until more is taken.
+    pub low_water: usize,
+}
+
+impl Default for ConnectionConfig {
+    /// Java's times (`NettySystemConfig`, `NettyClientConfig`), and 8 MiB of unwritten bytes.
+    fn default() -> Self {
+        Self {
+            codec: HeaderCodec::Json,
+            dialect: Dialect::Apache,
+            connect_timeout: Duration::from_secs(3),
+            idle_timeout: Duration::from_secs(120),
+            unresponsive_after: Duration::from_secs(1),
+            least_pause: Duration::from_millis(100),
+            most_pause: Duration::from_secs(30),
+            max_in_flight: 65_535,
+            high_water: 8 * 1024 * 1024,
+            low_water: 4 * 1024 * 1024,
+        }
+    }
+}
+
+/// Whether a connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nobody needs it.
+    Idle,
+    /// The host is opening it.
+    Connecting { until: Instant },
+    /// It stands.
+    Connected { since: Instant },
+    /// It broke; nothing is tried before `until`.
+    Paused { until: Instant },
+}
+
+/// What a command from the peer was.
+#[derive(Debug)]
+pub(crate) enum Received<T> {
+    /// The answer to a request of `owner`, which took `took`.
+    Answer { owner: T, took: Duration },
+    /// An answer that nobody waits for: late, repeated, or never asked for.
+    Unexpected,
+    /// The broker was too busy for a request that nobody waits for.
+    BusyOneway,
+    /// The peer asks something.
+    Request,
+}
+
+/// What a connection wants its host to do; each is taken once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wishes {
+    /// End the socket of this try.
+    pub(crate) close: Option<u32>,
+    /// Open a socket for this try.
+    pub(crate) connect: Option<u32>,
+    /// Take the outbox.
+    pub(crate) flush: bool,
+}
+
+/// What happened on a connection, as numbers that only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionCounters {
+    /// How often the connection stood.
+    pub connects: u64,
+    /// Answers that nobody waited for.
+    pub unexpected_answers: u64,
+    /// Requests without an answer that the broker was too busy for: their messages are lost.
+    pub busy_oneways: u64,
+    /// Requests of the peer that we do not know.
+    pub unknown_requests: u64,
+}
+
+impl ConnectionCounters {
+    pub(crate) const fn plus(self, other: Self) -> Self {
+        Self {
+            connects: self.connects + other.connects,
+            unexpected_answers: self.unexpected_answers + other.unexpected_answers,
+            busy_oneways: self.busy_oneways + other.busy_oneways,
+            unknown_requests: self.unknown_requests + other.unknown_requests,
+        }
+    }
+}
+
+/// Why requests failed that an ended connection owed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It never stood.
+    NotConnected,
+    /// It stood and ended.
+    Closed,
+}
+
+/// One peer, and everything between it and us.
+#[derive(Debug)]
+pub(crate) struct Connection<T> {
+    address: Address,
+    config: ConnectionConfig,
+    state: State,
+    /// Which try to connect is the current one; what a host says of an earlier one is void.
+    attempt: u32,
+    backoff: Backoff,
+    waiting: VecDeque<T>,
+    in_flight: InFlight<T>,
+    outbox: Outbox,
+    /// Requests without an answer in the outbox, and those in the bytes that the host took last.
+    unwritten_oneways: Vec<T>,
+    leaving_oneways: Vec<T>,
+    /// How many bytes the host took last and has not asked for more since.
+    leaving: usize,
+    above_high_water: bool,
+    flush_asked: bool,
+    last_asked: Instant,
+    last_received: Option<Instant>,
+    wishes: Wishes,
+    /// Why the last try failed, in the host's words.
+    failure: String,
+    counters: ConnectionCounters,
+}
+
+impl<T> Connection<T> {
+    pub(crate) fn new(address: Address, config: ConnectionConfig) -> Self {
+        Self {
+            address,
+            state: State::Idle,
+            attempt: 0,
+            backoff: Backoff::new(config.least_pause, config.most_pause),
+            config,
+            waiting: VecDeque::new(),
+            in_flight: InFlight::default(),
+            outbox: Outbox::default(),
+            unwritten_oneways: Vec::new(),
+            leaving_oneways: Vec::new(),
+            leaving: 0,
+            above_high_water: false,
+            flush_asked: false,
+            last_asked: Instant::default(),
+            last_received: None,
+            wishes: Wishes::default(),
+            failure: String::new(),
+            counters: ConnectionCounters::default(),
+        }
+    }
+
+    pub(crate) const fn address(&self) -> &Address {
+        &self.address
+    }
+
+    pub(crate) const fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    pub(crate) const fn is_connected(&self) -> bool {
+        matches!(self.state, State::Connected { .. })
+    }
+
+    /// Whether the last try failed and the next one has to wait.
+    pub(crate) const fn is_paused(&self) -> bool {
+        matches!(self.state, State::Paused { .. })
+    }
+
+    /// Whether it is being opened or stands, so that the host holds a socket for it.
+    pub(crate) const fn is_open(&self) -> bool {
+        matches!(self.state, State::Connecting { .. } | State::Connected { .. })
+    }
+
+    /// Whether somebody waits for it or for an answer on it.
+    pub(crate) fn is_owing(&self) -> bool {
+        self.in_flight.len() > 0 || !self.waiting.is_empty() || !self.outbox.is_empty()
+    }
+
+    pub(crate) const fn counters(&self) -> ConnectionCounters {
+        self.counters
+    }
+
+    /// Why it could not be opened or ended, in the host's words.
+    pub(crate) fn failure(&self) -> &str {
+        &self.failure
+    }
+
+    /// Whether more requests are taken now.
+    pub(crate) fn has_room(&self) -> bool {
+        !self.above_high_water && self.in_flight.len() < self.config.max_in_flight
+    }
+
+    /// What the host has to do, once.
+    pub(crate) fn take_wishes(&mut self) -> Wishes {
+        core::mem::take(&mut self.wishes)
+    }
+
+    /// Adds `owner` to those that are told when the connection stands or cannot be made.
+    pub(crate) fn wait(&mut self, now: Instant, owner: T) {
+        self.waiting.push_back(owner);
+        if self.state == State::Idle {
+            self.connect(now);
+        }
+    }
+
+    fn connect(&mut self, now: Instant) {
+        self.attempt = self.attempt.wrapping_add(1);
+        self.state = State::Connecting { until: now + self.config.connect_timeout };
+        self.wishes.connect = Some(self.attempt);
+    }
+
+    /// Writes a request that is answered to `owner`. The connection must stand.
+    pub(crate) fn request<'h>(
+        &mut self,
+        now: Instant,
+        head: &Head<'_>,
+        header: &impl Header<'h>,
+        body: &Bytes,
+        deadline: Instant,
+        owner: T,
+    ) {
+        self.in_flight.insert(head.opaque, now, deadline, owner);
+        self.write(now, head, header, body);
+    }
+
+    /// Writes a request that nobody answers; `owner`, if any, is told when it has been written.
+    pub(crate) fn oneway<'h>(
+        &mut self,
+        now: Instant,
+        head: &Head<'_>,
+        header: &impl Header<'h>,
+        body: &Bytes,
+        owner: Option<T>,
+    ) {
+        self.unwritten_oneways.extend(owner);
+        self.write(now, head, header, body);
+    }
+
+    /// Writes an answer to a request of the peer.
+    pub(crate) fn write<'h>(&mut self, now: Instant, head: &Head<'_>, header: &impl Header<'h>, body: &Bytes) {
+        let config = &self.config;
+        command::encode_head(self.outbox.buffer(), config.codec, config.dialect, head, header, body.len());
+        self.outbox.push_body(body);
+        self.last_asked = now;
+        self.above_high_water |= self.outbox.len() + self.leaving >= self.config.high_water;
+        if !self.flush_asked {
+            self.flush_asked = true;
+            self.wishes.flush = true;
+        }
+    }
+
+    /// Answers a request of the peer that we do not know, as `NettyRemotingAbstract.processRequestCommand` does.
+    pub(crate) fn refuse_unknown(&mut self, now: Instant, request: &Command) {
+        self.counters.unknown_requests += 1;
+        if request.is_oneway() {
+            return;
+        }
+        let remark = format!("request type {} not supported", request.code);
+        let code = ResponseCode::REQUEST_CODE_NOT_SUPPORTED;
+        let head = Head::response(self.config.dialect, code, request.opaque, Some(&remark));
+        // An answer goes out in the type of its request, whatever our own is.
+        let own = core::mem::replace(&mut self.config.codec, request.codec);
+        self.write(now, &head, &crate::wire::fields::NoFields, &Bytes::new());
+        self.config.codec = own;
+    }
+
+    /// Swaps the bytes to be written for the empty outbox `host`, and gives those of `written` that the host has
+    /// written by asking again. Returns whether there is room again after there was none.
+    pub(crate) fn take_outbox(&mut self, host: &mut Outbox, written: &mut Vec<T>) -> bool {
+        written.append(&mut self.leaving_oneways);
+        host.clear();
+        core::mem::swap(&mut self.outbox, host);
+        core::mem::swap(&mut self.unwritten_oneways, &mut self.leaving_oneways);
+        self.leaving = host.len();
+        // While the host writes it looks here again by itself; once it has found nothing, it has to be asked.
+        self.flush_asked = self.leaving > 0;
+        let room_again = self.above_high_water && self.leaving <= self.config.low_water;
+        self.above_high_water &= !room_again;
+        room_again
+    }
+
+    /// The connection of try `attempt` stands. Returns who waited for it.
+    pub(crate) fn handle_connected(&mut self, now: Instant, attempt: u32) -> Vec<T> {
+        if attempt != self.attempt || !matches!(self.state, State::Connecting { .. }) {
+            return Vec::new();
+        }
+        self.state = State::Connected { since: now };
+        self.last_asked = now;
+        self.last_received = None;
+        self.counters.connects += 1;
+        self.waiting.drain(..).collect()
+    }
+
+    /// A command came.
+    pub(crate) fn handle_command(&mut self, now: Instant, command: &Command) -> Received<T> {
+        self.last_received = Some(now);
+        self.backoff.reset();
+        if !command.is_response() {
+            return Received::Request;
+        }
+        if let Some((owner, since)) = self.in_flight.remove(command.opaque) {
+            return Received::Answer { owner, took: now.since(since) };
+        }
+        // Requests without an answer have negative numbers. A broker answers them all the same when its send queue is
+        // full or too slow (`BrokerFastFailure`, `NettyRemotingAbstract.processRequestCommand`).
+        if command.opaque < 0 && command.code == ResponseCode::SYSTEM_BUSY.0 {
+            self.counters.busy_oneways += 1;
+            return Received::BusyOneway;
+        }
+        self.counters.unexpected_answers += 1;
+        Received::Unexpected
+    }
+
+    /// The connection of try `attempt` ended, or could not be made. Returns whom that fails, and how.
+    pub(crate) fn handle_closed(
+        &mut self,
+        now: Instant,
+        attempt: u32,
+        reason: &str,
+        random: &mut Random,
+    ) -> Option<(Ended, Vec<T>)> {
+        if attempt != self.attempt || !self.is_open() {
+            return None;
+        }
+        reason.clone_into(&mut self.failure);
+        Some(self.end(now, random))
+    }
+
+    /// Ends the connection from our side.
+    pub(crate) fn close(&mut self) -> Vec<T> {
+        if self.is_open() {
+            self.wishes.close = Some(self.attempt);
+        }
+        self.state = State::Idle;
+        self.take_owners()
+    }
+
+    fn end(&mut self, now: Instant, random: &mut Random) -> (Ended, Vec<T>) {
+        let ended = if self.is_connected() { Ended::Closed } else { Ended::NotConnected };
+        self.state = State::Paused { until: now + self.backoff.next_pause(random) };
+        (ended, self.take_owners())
+    }
+
+    fn take_owners(&mut self) -> Vec<T> {
+        self.outbox.clear();
+        self.leaving = 0;
+        self.above_high_water = false;
+        self.flush_asked = false;
+        let mut owners = self.in_flight.drain();
+        owners.append(&mut self.leaving_oneways);
+        owners.append(&mut self.unwritten_oneways);
+        owners.extend(self.waiting.drain(..));
+        owners
+    }
+
+    /// When [`Connection::handle_timeout`] has work to do.
+    pub(crate) fn poll_timeout(&self) -> Option<Deadline> {
+        match self.state {
+            State::Idle => None,
+            State::Connecting { until } => Some(Deadline { at: until, reason: Reason::Connect }),
+            State::Paused { until } => Some(Deadline { at: until, reason: Reason::Reconnect }),
+            State::Connected { .. } => Some(match self.in_flight.next_deadline() {
+                Some(at) => Deadline { at, reason: Reason::Answer },
+                None => Deadline { at: self.idle_at(), reason: Reason::Idle },
+            }),
+        }
+    }
+
+    fn idle_at(&self) -> Instant {
+        self.last_asked.max(self.last_received.unwrap_or_default()) + self.config.idle_timeout
+    }
+
+    /// Does what is due. Returns the requests that got no answer in time, and whom an ended connection fails.
+    pub(crate) fn handle_timeout(&mut self, now: Instant, random: &mut Random) -> (Vec<T>, Option<(Ended, Vec<T>)>) {
+        let mut late = Vec::new();
+        match self.state {
+            State::Connecting { until } if until <= now => {
+                self.wishes.close = Some(self.attempt);
+                self.failure = format!("not connected within {} ms", self.config.connect_timeout.as_millis());
+                return (late, Some(self.end(now, random)));
+            }
+            State::Paused { until } if until <= now => {
+                self.state = State::Idle;
+                if !self.waiting.is_empty() {
+                    self.connect(now);
+                }
+            }
+            State::Connected { since: connected } => {
+                let mut silent = false;
+                while let Some((owner, since)) = self.in_flight.pop_due(now) {
+                    let heard = self.last_received.is_some_and(|received| received > since.max(connected));
+                    silent |= !heard && now.since(since) >= self.config.unresponsive_after;
+                    late.push(owner);
+                }
+                if silent {
+                    self.wishes.close = Some(self.attempt);
+                    "the server is silent".clone_into(&mut self.failure);
+                    return (late, Some(self.end(now, random)));
+                }
+                if self.in_flight.len() == 0 && self.idle_at() <= now {
+                    self.wishes.close = Some(self.attempt);
+                    self.state = State::Idle;
+                }
+            }
+            State::Idle | State::Connecting { .. } | State::Paused { .. } => {}
+        }
+        (late, None)
+    }
+}
+
+#[cfg(test)]
+mod tests;

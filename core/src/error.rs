@@ -1,0 +1,240 @@
+//! Why an operation failed: what, at which server, with which code and remark, after how many tries.
+
+use core::fmt;
+use std::sync::Arc;
+
+use crate::address::Address;
+use crate::time::Duration;
+use crate::wire::code::ResponseCode;
+
+/// What kind of failure an [`Error`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// What was asked cannot be asked: a wrong name, an empty body, a body too large. Nothing was sent.
+    InvalidArgument,
+    /// A bound is reached: too many messages or bytes wait already. Nothing was sent.
+    Full,
+    /// The client or the producer is closed.
+    Closed,
+    /// The operation has used up its time.
+    Timeout,
+    /// No connection could be opened.
+    ConnectFailed,
+    /// The connection ended before the answer came.
+    ConnectionClosed,
+    /// No name server gave an answer.
+    NameServersUnavailable,
+    /// The name servers know no such topic.
+    TopicNotFound,
+    /// The topic has no queue that may be used in this way: none is writable, or none has a master.
+    NoQueueAvailable,
+    /// The name servers know no such broker, or it has no master.
+    BrokerNotFound,
+    /// The server answered with an error code; see [`Error::code`].
+    Refused,
+    /// The server's answer cannot be understood.
+    MalformedAnswer,
+    /// The operation was cancelled by its caller.
+    Cancelled,
+}
+
+impl ErrorKind {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::InvalidArgument => "invalid argument",
+            Self::Full => "too much is waiting",
+            Self::Closed => "closed",
+            Self::Timeout => "no answer in time",
+            Self::ConnectFailed => "no connection",
+            Self::ConnectionClosed => "connection closed",
+            Self::NameServersUnavailable => "no name server answered",
+            Self::TopicNotFound => "the topic does not exist",
+            Self::NoQueueAvailable => "no queue is available",
+            Self::BrokerNotFound => "the broker is not known",
+            Self::Refused => "refused",
+            Self::MalformedAnswer => "malformed answer",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// One try of an operation that was tried several times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Who was asked.
+    pub address: Option<Address>,
+    /// How long the operation had been under way when the try ended.
+    pub after: Duration,
+    /// How the try ended.
+    pub outcome: String,
+}
+
+/// Why an operation failed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Error(Box<Details>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Details {
+    kind: ErrorKind,
+    what: String,
+    broker_name: Option<Arc<str>>,
+    address: Option<Address>,
+    code: Option<ResponseCode>,
+    /// The server's words, or the host's.
+    remark: Option<Box<str>>,
+    attempts: Vec<Attempt>,
+}
+
+impl Error {
+    /// A failure of `kind`; `what` says in words what could not be done and why.
+    pub fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
+        Self(Box::new(Details {
+            kind,
+            what: what.into(),
+            broker_name: None,
+            address: None,
+            code: None,
+            remark: None,
+            attempts: Vec::new(),
+        }))
+    }
+
+    /// A failure of `kind` whose reason somebody else gave: a host, a server.
+    pub(crate) fn failed(kind: ErrorKind, reason: &str) -> Self {
+        let mut error = Self::new(kind, "");
+        error.0.remark = Some(reason.into());
+        error
+    }
+
+    pub(crate) fn refused(code: ResponseCode, remark: Option<&str>) -> Self {
+        let mut error = Self::new(ErrorKind::Refused, "");
+        error.0.code = Some(code);
+        error.0.remark = remark.map(Into::into);
+        error
+    }
+
+    pub(crate) fn at(mut self, address: &Address) -> Self {
+        self.0.address = Some(address.clone());
+        self
+    }
+
+    pub(crate) fn at_broker(mut self, name: &Arc<str>) -> Self {
+        self.0.broker_name = Some(name.clone());
+        self
+    }
+
+    /// Says what failed, in front of why.
+    pub(crate) fn context(mut self, what: impl fmt::Display) -> Self {
+        self.0.what = if self.0.what.is_empty() { what.to_string() } else { format!("{what}: {}", self.0.what) };
+        self
+    }
+
+    pub(crate) fn with_attempts(mut self, attempts: Vec<Attempt>) -> Self {
+        self.0.attempts = attempts;
+        self
+    }
+
+    /// What kind of failure this is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Whether the same call may succeed later. A message whose send timed out may have been stored all the same.
+    pub fn is_retryable(&self) -> bool {
+        match self.0.kind {
+            ErrorKind::Full
+            | ErrorKind::Timeout
+            | ErrorKind::ConnectFailed
+            | ErrorKind::ConnectionClosed
+            | ErrorKind::NameServersUnavailable
+            | ErrorKind::NoQueueAvailable
+            | ErrorKind::BrokerNotFound => true,
+            ErrorKind::Refused => self.0.code.is_some_and(crate::producer::retry::is_retryable),
+            ErrorKind::InvalidArgument
+            | ErrorKind::Closed
+            | ErrorKind::TopicNotFound
+            | ErrorKind::MalformedAnswer
+            | ErrorKind::Cancelled => false,
+        }
+    }
+
+    /// The server's response code, when it answered with one.
+    pub fn code(&self) -> Option<ResponseCode> {
+        self.0.code
+    }
+
+    /// What the server said in words.
+    pub fn remark(&self) -> Option<&str> {
+        self.0.remark.as_deref().filter(|_| self.0.code.is_some())
+    }
+
+    /// The name of the broker that was asked last.
+    pub fn broker_name(&self) -> Option<&str> {
+        self.0.broker_name.as_deref()
+    }
+
+    /// The address that was asked last.
+    pub fn address(&self) -> Option<&Address> {
+        self.0.address.as_ref()
+    }
+
+    /// The tries that were made, when there was more than one.
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.0.attempts
+    }
+
+    /// How this try ended, in a few words, for a list of attempts.
+    pub(crate) fn outcome(&self) -> String {
+        let mut words = String::new();
+        self.write_reason(&mut words).map_or_else(|_| String::new(), |()| words)
+    }
+
+    fn write_reason(&self, f: &mut impl fmt::Write) -> fmt::Result {
+        let details = &self.0;
+        match details.code {
+            Some(code) => write!(f, "{code}")?,
+            None => f.write_str(details.kind.words())?,
+        }
+        if let Some(remark) = details.remark.as_deref().filter(|remark| !remark.is_empty()) {
+            write!(f, ": {}", remark.lines().next().unwrap_or_default())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let details = &self.0;
+        if !details.what.is_empty() {
+            write!(f, "{}: ", details.what)?;
+        }
+        self.write_reason(f)?;
+        match (&details.broker_name, &details.address) {
+            (Some(name), Some(address)) => write!(f, " (broker {name} at {address})")?,
+            (Some(name), None) => write!(f, " (broker {name})")?,
+            (None, Some(address)) => write!(f, " (at {address})")?,
+            (None, None) => {}
+        }
+        if details.attempts.is_empty() {
+            return Ok(());
+        }
+        write!(f, "; {} tries:", details.attempts.len())?;
+        for attempt in &details.attempts {
+            write!(f, " [")?;
+            if let Some(address) = &attempt.address {
+                write!(f, "{address} ")?;
+            }
+            write!(f, "after {} ms: {}]", attempt.after.as_millis(), attempt.outcome)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {self}", self.0.kind)
+    }
+}
+
+impl core::error::Error for Error {}

@@ -1,0 +1,204 @@
+//! A message to be sent.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::wire::compression::{self, Compression};
+use crate::wire::message::{Properties, PropertyError, property, sys_flag};
+
+/// The names that the protocol keeps for itself (`MessageConst.STRING_HASH_SET`).
+const RESERVED: [&str; 16] = [
+    property::UNIQ_KEY,
+    property::WAIT,
+    property::RETRY_TOPIC,
+    property::REAL_TOPIC,
+    property::REAL_QUEUE_ID,
+    property::ORIGIN_MESSAGE_ID,
+    property::RECONSUME_TIME,
+    property::MAX_RECONSUME_TIMES,
+    property::TRAN_MSG,
+    property::PGROUP,
+    property::MIN_OFFSET,
+    property::MAX_OFFSET,
+    property::CLUSTER,
+    property::INSTANCE_ID,
+    property::MSG_REGION,
+    property::TRACE_ON,
+];
+
+/// A message to be sent.
+///
+/// ```
+/// use stgclient_core::producer::Message;
+///
+/// let message = Message::new("orders", "hello").tag("paid").key("42").property("shop", "berlin");
+/// assert_eq!(message.properties().get("shop"), Some("berlin"));
+/// ```
+///
+/// What cannot be sent (a reserved name, a character that the protocol uses to separate) is reported by the send.
+#[derive(Clone, Debug)]
+pub struct Message {
+    topic: Arc<str>,
+    body: Bytes,
+    flag: i32,
+    properties: Properties,
+    compressed: Option<Compressed>,
+    invalid: Option<String>,
+}
+
+/// A compressed body, and the bits of `MessageSysFlag` that say so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compressed {
+    /// The compressed body.
+    pub body: Bytes,
+    /// The bits.
+    pub sys_flag: i32,
+}
+
+impl Message {
+    /// A message for `topic`.
+    pub fn new(topic: impl Into<Arc<str>>, body: impl Into<Bytes>) -> Self {
+        Self {
+            topic: topic.into(),
+            body: body.into(),
+            flag: 0,
+            properties: Properties::new(),
+            compressed: None,
+            invalid: None,
+        }
+    }
+
+    /// Sets the tag that consumers filter by.
+    #[must_use]
+    pub fn tag(self, tag: &str) -> Self {
+        self.set(property::TAGS, tag)
+    }
+
+    /// Adds a key that the message can be found by. A key holds no space: spaces separate keys.
+    #[must_use]
+    pub fn key(mut self, key: &str) -> Self {
+        if key.contains(' ') {
+            self.invalid.get_or_insert_with(|| format!("the key {key:?} contains a space, which separates keys"));
+            return self;
+        }
+        match self.properties.get(property::KEYS) {
+            Some(keys) => {
+                let keys = format!("{keys} {key}");
+                self.set(property::KEYS, &keys)
+            }
+            None => self.set(property::KEYS, key),
+        }
+    }
+
+    /// Sets a property of your own.
+    #[must_use]
+    pub fn property(mut self, name: &str, value: &str) -> Self {
+        if RESERVED.contains(&name) {
+            self.invalid.get_or_insert_with(|| format!("the property name {name} is the protocol's own"));
+            return self;
+        }
+        self.set(name, value)
+    }
+
+    /// Has the broker hold the message back: level 1 to 18 are 1 s, 5 s, 10 s, 30 s, 1 to 10 min, 20 min, 30 min, 1 h
+    /// and 2 h on brokers that are not configured otherwise.
+    #[must_use]
+    pub fn delay_level(self, level: u32) -> Self {
+        self.set(property::DELAY, &level.to_string())
+    }
+
+    /// Sets a number that travels beside the body, for the application's own use.
+    #[must_use]
+    pub const fn flag(mut self, flag: i32) -> Self {
+        self.flag = flag;
+        self
+    }
+
+    fn set(mut self, name: &str, value: &str) -> Self {
+        let result: Result<(), PropertyError> = self.properties.set(name, value);
+        if let Err(error) = result {
+            self.invalid.get_or_insert_with(|| format!("the property {name:?}: {error}"));
+        }
+        self
+    }
+
+    /// Compresses the body now if it is at least `threshold` bytes long and gets shorter by it. The core never looks
+    /// into a body; a runtime calls this before it takes any lock.
+    pub fn compress(&mut self, threshold: usize, with: Compression) {
+        if self.body.len() < threshold || self.compressed.is_some() {
+            return;
+        }
+        let body = compression::compress(&self.body, with);
+        if body.len() < self.body.len() {
+            self.compressed = Some(Compressed { body, sys_flag: with.sys_flag() | sys_flag::COMPRESSED });
+        }
+    }
+
+    /// The topic.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    pub(crate) const fn topic_name(&self) -> &Arc<str> {
+        &self.topic
+    }
+
+    /// The body, uncompressed.
+    pub const fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The properties, the tag and the keys among them.
+    pub const fn properties(&self) -> &Properties {
+        &self.properties
+    }
+
+    pub(crate) const fn flag_bits(&self) -> i32 {
+        self.flag
+    }
+
+    pub(crate) fn invalid(&self) -> Option<&str> {
+        self.invalid.as_deref()
+    }
+
+    /// The body as it is written, and the bits that say how.
+    pub(crate) fn written(&self) -> (&Bytes, i32) {
+        self.compressed.as_ref().map_or((&self.body, 0), |compressed| (&compressed.body, compressed.sys_flag))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_joined_by_spaces() {
+        let message = Message::new("T", "b").key("a").key("b");
+        assert_eq!(message.properties().get(property::KEYS), Some("a b"));
+        assert_eq!(message.invalid(), None);
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_remembered_not_lost() {
+        for message in [
+            Message::new("T", "b").key("a b"),
+            Message::new("T", "b").property("UNIQ_KEY", "x"),
+            Message::new("T", "b").tag("a\u{1}b"),
+            Message::new("T", "b").property("", "x"),
+        ] {
+            assert!(message.invalid().is_some(), "{message:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_body_that_gets_shorter_is_sent_compressed() {
+        let mut message = Message::new("T", vec![7; 5000]);
+        message.compress(4096, Compression::Zlib { level: 5 });
+        let (body, flags) = message.written();
+        assert!(body.len() < 5000 && flags == sys_flag::COMPRESSED | sys_flag::COMPRESSION_ZLIB);
+        let mut short = Message::new("T", vec![7; 4095]);
+        short.compress(4096, Compression::Zlib { level: 5 });
+        assert_eq!(short.written(), (short.body(), 0));
+    }
+}

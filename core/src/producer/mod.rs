@@ -1,0 +1,73 @@
+//! Sending: which queue, how often, for how long, and what the broker's answer means.
+
+pub mod latency;
+mod limits;
+mod message;
+pub(crate) mod queue_choice;
+mod receipt;
+pub(crate) mod retry;
+mod send;
+mod unique_ids;
+mod validate;
+
+pub use latency::LatencyFaults;
+pub use limits::Backlog;
+pub use message::{Compressed, Message};
+pub use queue_choice::{QueueChoice, QueueSelector};
+pub use receipt::{Receipt, SendStatus};
+pub(crate) use send::{Delivery, Send, Verdict};
+pub(crate) use unique_ids::UniqueIds;
+pub(crate) use validate::check_message;
+pub use validate::{check_group, check_topic};
+
+use crate::time::Duration;
+
+/// How a producer sends.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ProducerConfig {
+    /// The time for one send with all its tries. 3 s, as in `DefaultMQProducer`.
+    pub send_timeout: Duration,
+    /// How often a send is tried at the most. 3, as `retryTimesWhenSendFailed` makes it in Java.
+    pub max_tries: u32,
+    /// The time for one try while another is possible. By default half of what is left, so that one hung broker does
+    /// not eat the whole.
+    pub try_timeout: Option<Duration>,
+    /// The largest body, in bytes, before compression. 4 MiB, as brokers accept by default.
+    pub max_body_size: usize,
+    /// How many queues a topic gets that the first send creates.
+    pub default_topic_queues: u32,
+    /// The template of such a topic; the dialect's default topic when `None`.
+    pub template_topic: Option<String>,
+    /// How many messages may wait for their answer.
+    pub max_waiting_messages: usize,
+    /// How many bytes of bodies may wait for their answer.
+    pub max_waiting_bytes: usize,
+    /// Whether brokers that were slow are avoided for a while.
+    pub avoid_slow_brokers: bool,
+}
+
+impl Default for ProducerConfig {
+    fn default() -> Self {
+        Self {
+            send_timeout: Duration::from_secs(3),
+            max_tries: 3,
+            try_timeout: None,
+            max_body_size: 4 * 1024 * 1024,
+            default_topic_queues: 4,
+            template_topic: None,
+            max_waiting_messages: 16_384,
+            max_waiting_bytes: 64 * 1024 * 1024,
+            avoid_slow_brokers: true,
+        }
+    }
+}
+
+/// How one message is sent.
+#[derive(Clone, Debug, Default)]
+pub struct SendOptions {
+    /// Where it goes.
+    pub queue: QueueChoice,
+    /// The time for all tries, instead of [`ProducerConfig::send_timeout`].
+    pub timeout: Option<Duration>,
+}

@@ -1,0 +1,65 @@
+//! What a broker's answer to a send says.
+
+use core::fmt;
+
+use crate::queue::MessageQueue;
+use crate::wire::code::ResponseCode;
+use crate::wire::message::{OffsetMessageId, UniqueId};
+
+/// How safely a broker has a message. The broker has it in all four cases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SendStatus {
+    /// As safely as the broker is configured to.
+    SendOk,
+    /// The broker is to flush to disk before it answers, and did not do so in time.
+    FlushDiskTimeout,
+    /// A slave is to have the message before the broker answers, and did not get it in time.
+    FlushSlaveTimeout,
+    /// A slave is to have the message before the broker answers, and there is none.
+    SlaveNotAvailable,
+}
+
+impl SendStatus {
+    /// The status that a response code means; `None` when it is an error.
+    pub(crate) const fn of(code: i32) -> Option<Self> {
+        match ResponseCode(code) {
+            ResponseCode::SUCCESS => Some(Self::SendOk),
+            ResponseCode::FLUSH_DISK_TIMEOUT => Some(Self::FlushDiskTimeout),
+            ResponseCode::FLUSH_SLAVE_TIMEOUT => Some(Self::FlushSlaveTimeout),
+            ResponseCode::SLAVE_NOT_AVAILABLE => Some(Self::SlaveNotAvailable),
+            _ => None,
+        }
+    }
+
+    /// The status as the protocol names it, such as `SEND_OK`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SendOk => "SEND_OK",
+            Self::FlushDiskTimeout => "FLUSH_DISK_TIMEOUT",
+            Self::FlushSlaveTimeout => "FLUSH_SLAVE_TIMEOUT",
+            Self::SlaveNotAvailable => "SLAVE_NOT_AVAILABLE",
+        }
+    }
+}
+
+impl fmt::Display for SendStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What became of a sent message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Receipt {
+    /// How safely the broker has it.
+    pub status: SendStatus,
+    /// The id that we gave it, the same in all tries.
+    pub message_id: UniqueId,
+    /// Where the broker stored it; `None` when the broker's answer names no such place.
+    pub offset_message_id: Option<OffsetMessageId>,
+    /// The queue it is in.
+    pub queue: MessageQueue,
+    /// Its offset there.
+    pub queue_offset: u64,
+}

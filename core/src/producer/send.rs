@@ -1,0 +1,278 @@
+//! One message on its way: its tries, its time, and what each answer means for it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::queue_choice::{self, QueueChoice, Standing};
+use super::receipt::{Receipt, SendStatus};
+use super::{Message, ProducerConfig, SendOptions, retry};
+use crate::address::Address;
+use crate::error::{Attempt, Error, ErrorKind};
+use crate::queue::MessageQueue;
+use crate::random::Random;
+use crate::routes::brokers::{BrokerId, Brokers};
+use crate::routes::topics::{QueuePlace, Topic};
+use crate::time::{Duration, Instant, Now};
+use crate::wire::code::ResponseCode;
+use crate::wire::command::Command;
+use crate::wire::fields::Pieces;
+use crate::wire::message::UniqueId;
+use crate::wire::request::{SendMessage, SendMessageAnswer};
+
+/// Whether anybody waits for the broker's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    Awaited,
+    Oneway,
+}
+
+/// What follows from an answer or a failure.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    Done(Receipt),
+    /// Try again, at another broker if there is one.
+    Retry,
+    Fail(Error),
+}
+
+/// The try that is under way.
+#[derive(Debug)]
+struct Try {
+    queue: MessageQueue,
+    broker: BrokerId,
+    address: Address,
+}
+
+/// One message on its way.
+#[derive(Debug)]
+pub(crate) struct Send {
+    message: Message,
+    id: UniqueId,
+    choice: QueueChoice,
+    delivery: Delivery,
+    group: Arc<str>,
+    born_ms: u64,
+    started: Instant,
+    deadline: Instant,
+    tries_left: u32,
+    try_timeout: Option<Duration>,
+    current: Option<Try>,
+    attempts: Vec<Attempt>,
+}
+
+impl Send {
+    pub(crate) fn new(
+        now: Now,
+        message: Message,
+        id: UniqueId,
+        options: SendOptions,
+        delivery: Delivery,
+        group: Arc<str>,
+        config: &ProducerConfig,
+    ) -> Self {
+        let timeout = options.timeout.unwrap_or(config.send_timeout);
+        Self {
+            message,
+            id,
+            choice: options.queue,
+            delivery,
+            group,
+            born_ms: now.unix_ms,
+            started: now.mono,
+            deadline: now.mono + timeout,
+            // Nobody knows whether a oneway arrived, so a second try could only make two of it.
+            tries_left: if delivery == Delivery::Oneway { 1 } else { config.max_tries.max(1) },
+            try_timeout: config.try_timeout,
+            current: None,
+            attempts: Vec::new(),
+        }
+    }
+
+    pub(crate) const fn delivery(&self) -> Delivery {
+        self.delivery
+    }
+
+    pub(crate) const fn message(&self) -> &Message {
+        &self.message
+    }
+
+    pub(crate) fn into_message(self) -> Message {
+        self.message
+    }
+
+    /// When all of its time is used up.
+    pub(crate) const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// When the next try has to be answered: half of what is left while another try is possible, so that one hung
+    /// broker does not use up the time of all.
+    pub(crate) fn try_deadline(&self, now: Instant) -> Instant {
+        let left = self.deadline.since(now);
+        let share = if self.tries_left > 1 { self.try_timeout.unwrap_or(left / 2).min(left) } else { left };
+        now + share
+    }
+
+    /// Which broker the try under way is for.
+    pub(crate) fn broker(&self) -> Option<BrokerId> {
+        self.current.as_ref().map(|current| current.broker)
+    }
+
+    /// Chooses the queue of the next try. `Ok(None)` when too much waits at every broker it could go to.
+    pub(crate) fn choose(
+        &mut self,
+        topic: &mut Topic,
+        brokers: &Brokers,
+        standing: impl Fn(BrokerId) -> Standing,
+        random: &mut Random,
+    ) -> Result<Option<Address>, Error> {
+        let avoid = self.broker();
+        let of = |place: QueuePlace| place.broker;
+        let place = match &self.choice {
+            QueueChoice::RoundRobin => {
+                let place =
+                    queue_choice::in_turn(&topic.writable, &mut topic.cursor, avoid, of, |p| standing(p.broker));
+                if place.is_none() && !topic.writable.is_empty() {
+                    return Ok(None);
+                }
+                place
+            }
+            QueueChoice::Hash(key) => {
+                queue_choice::by_hash(key, topic.writable.len()).map(|index| topic.writable[index])
+            }
+            QueueChoice::Random => {
+                queue_choice::at_random(random, topic.writable.len()).map(|index| topic.writable[index])
+            }
+            QueueChoice::Selector(selector) => {
+                let queues: Vec<_> = topic.writable.iter().filter_map(|&place| topic.queue(place, brokers)).collect();
+                if queues.is_empty() {
+                    None
+                } else {
+                    let index = selector.select(&queues, &self.message);
+                    let chosen = topic.writable.get(index).copied();
+                    Some(chosen.ok_or_else(|| {
+                        let why = format!("the selector chose queue {index} of {}", queues.len());
+                        Error::new(ErrorKind::InvalidArgument, why)
+                    })?)
+                }
+            }
+            QueueChoice::Queue(queue) => Some(given(queue, topic, brokers)?),
+        };
+        let no_queue = |why: &str| Error::new(ErrorKind::NoQueueAvailable, format!("topic {}: {why}", topic.name));
+        let place = place.ok_or_else(|| no_queue("no broker with a master has a writable queue of it"))?;
+        if standing(place.broker) == Standing::Congested {
+            return Ok(None);
+        }
+        let broker = brokers.get(place.broker);
+        let address = broker.and_then(|broker| broker.master()).ok_or_else(|| no_queue("its broker has no master"))?;
+        let queue = topic.queue(place, brokers).ok_or_else(|| no_queue("its broker is gone"))?;
+        self.current = Some(Try { queue, broker: place.broker, address: address.clone() });
+        self.tries_left -= 1;
+        Ok(Some(address.clone()))
+    }
+
+    /// The header of the try under way.
+    pub(crate) fn header<'a>(&'a self, id: &'a str, template: &'a str, default_queues: u32) -> SendMessage<'a> {
+        let queue_id = self.current.as_ref().map_or(0, |current| current.queue.queue_id);
+        let broker_name = self.current.as_ref().map(|current| Cow::Borrowed(&*current.queue.broker_name));
+        let (_, sys_flag) = self.message.written();
+        SendMessage {
+            producer_group: Cow::Borrowed(&self.group),
+            topic: Cow::Borrowed(self.message.topic()),
+            default_topic: Cow::Borrowed(template),
+            default_topic_queue_nums: default_queues as i32,
+            queue_id: queue_id as i32,
+            sys_flag,
+            born_timestamp: self.born_ms as i64,
+            flag: self.message.flag_bits(),
+            properties: Some(Pieces([
+                Cow::Borrowed(self.message.properties().encoded()),
+                Cow::Borrowed("WAIT\u{1}true\u{2}UNIQ_KEY\u{1}"),
+                Cow::Borrowed(id),
+                Cow::Borrowed("\u{2}"),
+            ])),
+            reconsume_times: Some(0),
+            unit_mode: Some(false),
+            max_reconsume_times: None,
+            batch: Some(false),
+            broker_name,
+        }
+    }
+
+    pub(crate) const fn id(&self) -> UniqueId {
+        self.id
+    }
+
+    /// What the answer to the try under way means.
+    pub(crate) fn judge(&mut self, now: Instant, answer: &Command) -> Verdict {
+        let Some(status) = SendStatus::of(answer.code) else {
+            let code = ResponseCode(answer.code);
+            let error = Error::refused(code, answer.remark.as_deref());
+            return self.failed(now, error, retry::is_retryable(code));
+        };
+        let Some(current) = &self.current else {
+            return Verdict::Fail(Error::new(ErrorKind::MalformedAnswer, "an answer to no try"));
+        };
+        match receipt(status, self.id, &current.queue, answer) {
+            Ok(receipt) => Verdict::Done(receipt),
+            // The broker has the message, so no other try.
+            Err(why) => {
+                let error = Error::new(ErrorKind::MalformedAnswer, why);
+                self.failed(now, error, false)
+            }
+        }
+    }
+
+    /// What a failed try means.
+    pub(crate) fn failed(&mut self, now: Instant, error: Error, retryable: bool) -> Verdict {
+        let mut error = error;
+        if let Some(current) = &self.current {
+            self.attempts.push(Attempt {
+                address: Some(current.address.clone()),
+                after: now.since(self.started),
+                outcome: error.outcome(),
+            });
+            error = error.at(&current.address).at_broker(&current.queue.broker_name);
+        }
+        if retryable && self.tries_left > 0 && now < self.deadline {
+            return Verdict::Retry;
+        }
+        Verdict::Fail(self.explain(error))
+    }
+
+    /// Says of a failure what failed, and what was tried.
+    pub(crate) fn explain(&mut self, error: Error) -> Error {
+        let attempts = core::mem::take(&mut self.attempts);
+        let attempts = if attempts.len() > 1 { attempts } else { Vec::new() };
+        error.context(format_args!("send to topic {}", self.message.topic())).with_attempts(attempts)
+    }
+}
+
+/// The place of a given queue, which the route has to have.
+fn given(queue: &MessageQueue, topic: &Topic, brokers: &Brokers) -> Result<QueuePlace, Error> {
+    let wrong = |kind, why: &str| Error::new(kind, format!("queue {queue}: {why}"));
+    if queue.topic != topic.name {
+        return Err(wrong(ErrorKind::InvalidArgument, "of another topic than the message"));
+    }
+    let broker = brokers.id_of(&queue.broker_name);
+    let broker = broker.ok_or_else(|| wrong(ErrorKind::BrokerNotFound, "no route names its broker"))?;
+    let place = QueuePlace { broker, queue_id: queue.queue_id };
+    if topic.writable.contains(&place) {
+        Ok(place)
+    } else {
+        Err(wrong(ErrorKind::NoQueueAvailable, "not among the topic's writable queues"))
+    }
+}
+
+fn receipt(status: SendStatus, id: UniqueId, queue: &MessageQueue, answer: &Command) -> Result<Receipt, String> {
+    let header: SendMessageAnswer<'_> = answer.header().map_err(|error| error.to_string())?;
+    let queue_id = u32::try_from(header.queue_id).map_err(|_| format!("the queue number {}", header.queue_id))?;
+    let queue_offset = u64::try_from(header.queue_offset).map_err(|_| format!("the offset {}", header.queue_offset))?;
+    Ok(Receipt {
+        status,
+        message_id: id,
+        offset_message_id: header.msg_id.parse().ok(),
+        queue: MessageQueue { queue_id, ..queue.clone() },
+        queue_offset,
+    })
+}

@@ -1,0 +1,112 @@
+//! What is refused before anything is sent (`Validators`, `TopicValidator`).
+
+use super::{Message, ProducerConfig};
+use crate::error::{Error, ErrorKind};
+use crate::wire::message::properties;
+
+/// How long a topic's name may be, in bytes.
+const MAX_TOPIC_LENGTH: usize = 127;
+/// How long a group's name may be, in bytes.
+const MAX_GROUP_LENGTH: usize = 120;
+/// Room that ids and marks of ours take among the properties.
+const OWN_PROPERTIES: usize = 128;
+
+/// The topics that only servers write to (`TopicValidator.NOT_ALLOWED_SEND_TOPIC_SET`).
+const SERVERS_OWN: [&str; 6] = [
+    "SCHEDULE_TOPIC_XXXX",
+    "RMQ_SYS_TRANS_HALF_TOPIC",
+    "RMQ_SYS_TRANS_OP_HALF_TOPIC",
+    "TRANS_CHECK_MAX_TIME_TOPIC",
+    "SELF_TEST_TOPIC",
+    "OFFSET_MOVED_EVENT",
+];
+
+/// Checks a topic's name: 1 to 127 of the characters `%|a-zA-Z0-9_-`.
+///
+/// # Errors
+/// [`ErrorKind::InvalidArgument`] with the reason.
+pub fn check_topic(name: &str) -> Result<(), Error> {
+    check_name("topic", name, MAX_TOPIC_LENGTH)
+}
+
+/// Checks a group's name: 1 to 120 of the characters `%|a-zA-Z0-9_-`.
+///
+/// # Errors
+/// [`ErrorKind::InvalidArgument`] with the reason.
+pub fn check_group(name: &str) -> Result<(), Error> {
+    check_name("group", name, MAX_GROUP_LENGTH)
+}
+
+fn check_name(kind: &str, name: &str, longest: usize) -> Result<(), Error> {
+    let shown: String = name.chars().take(longest + 1).collect();
+    let wrong = |why: String| Err(Error::new(ErrorKind::InvalidArgument, format!("the {kind} {shown:?} {why}")));
+    if name.is_empty() {
+        return wrong("is empty".into());
+    }
+    if name.len() > longest {
+        return wrong(format!("is {} bytes long, {longest} are allowed", name.len()));
+    }
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '%' | '|' | '_' | '-');
+    match name.chars().find(|&c| !allowed(c)) {
+        Some(c) => wrong(format!("contains {c:?}; letters, digits and %|_- are allowed")),
+        None => Ok(()),
+    }
+}
+
+/// Checks a message before it is sent.
+pub(crate) fn check_message(message: &Message, config: &ProducerConfig) -> Result<(), Error> {
+    let wrong = |why: String| Err(Error::new(ErrorKind::InvalidArgument, why));
+    check_topic(message.topic())?;
+    if SERVERS_OWN.contains(&message.topic()) {
+        return wrong(format!("the topic {} is the servers' own", message.topic()));
+    }
+    if let Some(why) = message.invalid() {
+        return wrong(why.to_owned());
+    }
+    if message.body().is_empty() {
+        return wrong("the body is empty, which brokers refuse".into());
+    }
+    if message.body().len() > config.max_body_size {
+        let (length, most) = (message.body().len(), config.max_body_size);
+        return wrong(format!("the body is {length} bytes long, {most} are allowed"));
+    }
+    let length = message.properties().encoded().len() + OWN_PROPERTIES;
+    if length > properties::MAX_LENGTH {
+        return wrong(format!("the properties take {length} bytes, {} are allowed", properties::MAX_LENGTH));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_checked_as_java_checks_them() {
+        for name in ["T", "a_b-c%d|e", "%RETRY%G", &"t".repeat(127)] {
+            assert_eq!(check_topic(name), Ok(()));
+        }
+        for name in ["", " ", "a b", "值", &"t".repeat(128)] {
+            let error = check_topic(name).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        }
+        assert!(check_group(&"g".repeat(120)).is_ok());
+        assert!(check_group(&"g".repeat(121)).is_err());
+    }
+
+    #[test]
+    fn a_message_that_brokers_would_refuse_is_refused_here() {
+        let config = ProducerConfig { max_body_size: 10, ..ProducerConfig::default() };
+        assert_eq!(check_message(&Message::new("T", "0123456789"), &config), Ok(()));
+        for (message, word) in [
+            (Message::new("T", ""), "empty"),
+            (Message::new("T", "0123456789a"), "11 bytes"),
+            (Message::new("SELF_TEST_TOPIC", "b"), "own"),
+            (Message::new("T", "b").property("k", &"v".repeat(32_700)), "properties"),
+            (Message::new("T", "b").property("WAIT", "false"), "WAIT"),
+        ] {
+            let error = check_message(&message, &config).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! One queue of a topic.
+
+use core::fmt;
+use std::sync::Arc;
+
+/// A queue: the unit that messages are ordered in and consumers own. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageQueue {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// The name of the broker that has the queue.
+    pub broker_name: Arc<str>,
+    /// The queue's number at its broker, from 0.
+    pub queue_id: u32,
+}
+
+impl MessageQueue {
+    /// The queue `queue_id` of `topic` at the broker called `broker_name`.
+    pub fn new(topic: impl Into<Arc<str>>, broker_name: impl Into<Arc<str>>, queue_id: u32) -> Self {
+        Self { topic: topic.into(), broker_name: broker_name.into(), queue_id }
+    }
+}
+
+impl fmt::Display for MessageQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}:{}", self.topic, self.broker_name, self.queue_id)
+    }
+}

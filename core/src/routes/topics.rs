@@ -1,0 +1,187 @@
+//! The topics in use, their routes, and when to ask for them again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::brokers::{BrokerId, Brokers};
+use super::route::TopicRoute;
+use crate::queue::MessageQueue;
+use crate::table::{Id, Table};
+use crate::time::{Duration, Instant};
+
+pub(crate) type TopicId = Id<Topic>;
+
+/// A failing send asks for the route again, but not more often than this.
+const LEAST_PAUSE: Duration = Duration::from_millis(200);
+/// A topic that nobody used for so long is not refreshed any more.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
+
+/// Where a queue is, for fast look-ups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct QueuePlace {
+    pub(crate) broker: BrokerId,
+    pub(crate) queue_id: u32,
+}
+
+/// What a topic's route is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// An unknown topic will be created by the first send: the default topic's route serves until then.
+    Send,
+    /// The topic has to exist.
+    Read,
+}
+
+/// A topic in use. `W` says who waits for its route.
+#[derive(Debug)]
+pub(crate) struct Topic {
+    pub(crate) name: Arc<str>,
+    /// The route; `None` until one has come.
+    pub(crate) route: Option<TopicRoute>,
+    /// The route is the default topic's: the topic itself does not exist yet.
+    pub(crate) inherited: bool,
+    /// The queues to send to.
+    pub(crate) writable: Vec<QueuePlace>,
+    /// Where round robin goes on.
+    pub(crate) cursor: u32,
+    asked_at: Option<Instant>,
+    asking: bool,
+    used_at: Instant,
+}
+
+/// The topics in use.
+#[derive(Debug, Default)]
+pub(crate) struct Topics {
+    table: Table<Topic>,
+    by_name: BTreeMap<Arc<str>, TopicId>,
+}
+
+impl Topics {
+    pub(crate) fn find(&self, name: &str) -> Option<TopicId> {
+        self.by_name.get(name).copied()
+    }
+
+    pub(crate) fn get(&self, id: TopicId) -> Option<&Topic> {
+        self.table.get(id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: TopicId) -> Option<&mut Topic> {
+        self.table.get_mut(id)
+    }
+
+    /// The topic called `name`, which is in use from now on. `cursor` is where round robin begins.
+    pub(crate) fn using(&mut self, now: Instant, name: &Arc<str>, cursor: impl FnOnce() -> u32) -> TopicId {
+        if let Some(&id) = self.by_name.get(name)
+            && let Some(topic) = self.table.get_mut(id)
+        {
+            topic.used_at = now;
+            return id;
+        }
+        let id = self.table.insert(Topic {
+            name: name.clone(),
+            route: None,
+            inherited: false,
+            writable: Vec::new(),
+            cursor: cursor(),
+            asked_at: None,
+            asking: false,
+            used_at: now,
+        });
+        self.by_name.insert(name.clone(), id);
+        id
+    }
+
+    /// Whether the route of `id` is to be asked for now; if so, it counts as being asked for.
+    pub(crate) fn begin_asking(&mut self, now: Instant, id: TopicId) -> bool {
+        let Some(topic) = self.table.get_mut(id).filter(|topic| !topic.asking) else {
+            return false;
+        };
+        let too_soon = topic.route.is_some() && topic.asked_at.is_some_and(|at| now.since(at) < LEAST_PAUSE);
+        if !too_soon {
+            topic.asking = true;
+            topic.asked_at = Some(now);
+        }
+        !too_soon
+    }
+
+    /// An answer came, or none will.
+    pub(crate) fn end_asking(&mut self, id: TopicId) {
+        if let Some(topic) = self.table.get_mut(id) {
+            topic.asking = false;
+        }
+    }
+
+    /// Takes a new route.
+    pub(crate) fn learn(&mut self, id: TopicId, route: TopicRoute, inherited: bool, brokers: &mut Brokers) {
+        let Some(topic) = self.table.get_mut(id) else {
+            return;
+        };
+        let ids: BTreeMap<&str, BrokerId> =
+            route.brokers.iter().map(|broker| (&*broker.name, brokers.learn(broker))).collect();
+        let places = route
+            .writable()
+            .into_iter()
+            .filter_map(|(name, queue_id)| Some(QueuePlace { broker: *ids.get(&**name)?, queue_id }));
+        topic.writable = places.collect();
+        topic.inherited = inherited;
+        topic.route = Some(route);
+    }
+
+    /// The topic does not exist: whatever was known of it is over.
+    pub(crate) fn forget_route(&mut self, id: TopicId) {
+        if let Some(topic) = self.table.get_mut(id) {
+            topic.route = None;
+            topic.writable.clear();
+        }
+    }
+
+    /// Forgets a topic at once; a route still being asked for will be ignored.
+    pub(crate) fn remove(&mut self, name: &str) {
+        if let Some(id) = self.by_name.remove(name) {
+            self.table.remove(id);
+        }
+    }
+
+    /// Drops the topics that nobody used lately. Returns those that stay.
+    pub(crate) fn sweep(&mut self, now: Instant) -> Vec<TopicId> {
+        for id in self.table.ids() {
+            let unused = |topic: &Topic| !topic.asking && now.since(topic.used_at) >= FORGOTTEN_AFTER;
+            if self.table.get(id).is_some_and(unused)
+                && let Some(topic) = self.table.remove(id)
+            {
+                self.by_name.remove(&topic.name);
+            }
+        }
+        self.table.ids()
+    }
+
+    /// The brokers that some topic's route names.
+    pub(crate) fn routed_brokers(&self, brokers: &Brokers) -> BTreeSet<BrokerId> {
+        let routes = self.table.iter().filter_map(|(_, topic)| topic.route.as_ref());
+        routes.flat_map(|route| &route.brokers).filter_map(|broker| brokers.id_of(&broker.name)).collect()
+    }
+}
+
+impl Topic {
+    /// Whether its route is being asked for.
+    pub(crate) const fn is_asking(&self) -> bool {
+        self.asking
+    }
+
+    /// The queue at `place`, as users name it.
+    pub(crate) fn queue(&self, place: QueuePlace, brokers: &Brokers) -> Option<MessageQueue> {
+        let broker = brokers.get(place.broker)?;
+        Some(MessageQueue { topic: self.name.clone(), broker_name: broker.name.clone(), queue_id: place.queue_id })
+    }
+
+    /// The queues to pull from.
+    pub(crate) fn readable_queues(&self) -> Vec<MessageQueue> {
+        let places = self.route.as_ref().map(TopicRoute::readable).unwrap_or_default();
+        let queues = places.into_iter().map(|(broker_name, queue_id)| MessageQueue {
+            topic: self.name.clone(),
+            broker_name: broker_name.clone(),
+            queue_id,
+        });
+        queues.collect()
+    }
+}
