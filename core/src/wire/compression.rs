@@ -176,3 +176,89 @@ impl Read for Source<'_> {
         self.rest.read(buffer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ALL: [Compression; 5] = [
+        Compression::Zlib { level: 0 },
+        Compression::Zlib { level: DEFAULT_ZLIB_LEVEL },
+        Compression::Zlib { level: 200 },
+        Compression::Lz4,
+        Compression::Zstd,
+    ];
+
+    fn format(compression: Compression) -> Format {
+        format_of(compression.sys_flag()).expect("a format of ours")
+    }
+
+    proptest! {
+        #[test]
+        fn bodies_come_back(body in any::<Vec<u8>>(), times in 1..2000_usize) {
+            let body = body.repeat(times);
+            for compression in ALL {
+                let compressed = compress(&body, compression);
+                prop_assert_eq!(&decompress(&compressed, compression.sys_flag(), body.len()), &Ok(Bytes::from(body.clone())));
+                for cut in [compressed.len() / 2, compressed.len() - 1] {
+                    let result = decompress(&compressed[..cut], compression.sys_flag(), body.len());
+                    prop_assert!(matches!(result, Err(CompressionError::Corrupt { .. })), "{:?}", compression);
+                }
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_taken(
+            bytes in any::<Vec<u8>>(),
+            body in any::<Vec<u8>>(),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        ) {
+            for compression in ALL {
+                let mut changed = compress(&body.repeat(50), compression).to_vec();
+                for (at, byte) in &changes {
+                    let at = at.index(changed.len());
+                    changed[at] = *byte;
+                }
+                for bytes in [&bytes, &changed] {
+                    if let Ok(output) = decompress(bytes, compression.sys_flag(), 1000) {
+                        prop_assert!(output.len() <= 1000);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_body_that_expands_too_far_is_refused() {
+        let bomb = vec![0; 1 << 24];
+        for compression in ALL {
+            let compressed = compress(&bomb, compression);
+            let limit = 1 << 20;
+            assert_eq!(
+                decompress(&compressed, compression.sys_flag(), limit),
+                Err(CompressionError::TooLarge { limit })
+            );
+        }
+    }
+
+    #[test]
+    fn a_zstd_window_larger_than_the_body_may_be_is_refused() {
+        // A frame of an empty last block whose descriptor asks for windows of 8 MiB, 16 MiB and the largest there is.
+        let frame = |descriptor| [0x28, 0xB5, 0x2F, 0xFD, 0x00, descriptor, 0x01, 0x00, 0x00];
+        let decompress = |descriptor, limit| decompress(&frame(descriptor), sys_flag::COMPRESSION_ZSTD, limit);
+        assert_eq!(decompress(13 << 3, 0), Ok(Bytes::new()));
+        assert_eq!(decompress(14 << 3, 16 << 20), Ok(Bytes::new()));
+        assert!(matches!(decompress(14 << 3, 0), Err(CompressionError::Corrupt { .. })));
+        assert!(matches!(decompress(0xFF, DEFAULT_LIMIT), Err(CompressionError::Corrupt { .. })));
+    }
+
+    #[test]
+    fn the_flag_names_the_format() {
+        assert_eq!(ALL.map(format), [Format::Zlib, Format::Zlib, Format::Zlib, Format::Lz4, Format::Zstd]);
+        let old = compress(b"body", Compression::default());
+        assert_eq!(decompress(&old, sys_flag::COMPRESSED, 4), Ok(Bytes::from_static(b"body")));
+        assert_eq!(decompress(&old, 5 << 8, 4), Err(CompressionError::UnknownFormat { bits: 5 }));
+    }
+}

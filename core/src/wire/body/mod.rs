@@ -69,3 +69,6 @@ pub fn to_vec<T: Serialize>(body: &T) -> Vec<u8> {
 fn null_as_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
     Option::deserialize(from).map(Option::unwrap_or_default)
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,3 +20,6 @@ pub use inner::InnerMessages;
 pub use properties::{Properties, PropertiesRef, PropertyError};
 pub use stored::{StoredFields, StoredMessage, StoredMessages};
 pub use unique_id::UniqueId;
+
+#[cfg(test)]
+mod tests;

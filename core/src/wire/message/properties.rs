@@ -110,6 +110,7 @@ impl Properties {
         if replaced > 0 {
             self.remove(name);
         }
+        self.encoded.reserve(name.len() + value.len() + 2);
         self.encoded.push_str(name);
         self.encoded.push(NAME_END);
         self.encoded.push_str(value);
@@ -177,7 +178,12 @@ impl<'a> PropertiesRef<'a> {
 
     /// The value of the property `name`; the last one, should there be several.
     pub fn get(self, name: &str) -> Option<&'a str> {
-        self.encoded.rsplit(VALUE_END).filter_map(pair).find(|&(known, _)| known == name).map(|(_, value)| value)
+        if name.is_empty() || name.contains(NAME_END) {
+            return None;
+        }
+        let value_of =
+            |entry: &'a str| entry.strip_prefix(name)?.strip_prefix(NAME_END).filter(|value| !value.is_empty());
+        self.encoded.rsplit(VALUE_END).find_map(value_of)
     }
 
     /// Names and values in the order they travel. Of several with one name, the last one counts.

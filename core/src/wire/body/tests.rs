@@ -1,0 +1,157 @@
+//! Bodies as other servers and clients write them, and as nobody should.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::{
+    BodyError, BrokerData, ClusterInfo, ConsumeFromWhere, ConsumeType, ConsumerData, ConsumerList, HeartbeatData,
+    KeyValueTable, MessageModel, ProducerData, QueueKey, QueueOffsets, SubscriptionData, SubscriptionError, TopicList,
+    TopicRouteData, TopicStatsTable, from_slice, to_vec,
+};
+
+#[test]
+fn what_servers_leave_out_reads_as_a_default() {
+    assert_eq!(from_slice::<TopicRouteData>(b"{}"), Ok(TopicRouteData::default()));
+    let nulls = br#"{"brokerDatas":null,"queueDatas":null,"filterServerTable":null,"orderTopicConf":null}"#;
+    assert_eq!(from_slice::<TopicRouteData>(nulls), Ok(TopicRouteData::default()));
+    assert_eq!(from_slice::<TopicStatsTable>(br#"{"offsetTable":null}"#), Ok(TopicStatsTable::default()));
+    assert_eq!(from_slice::<HeartbeatData>(br#"{"consumerDataSet":null}"#), Ok(HeartbeatData::default()));
+}
+
+#[test]
+fn what_we_do_not_know_is_passed_over() {
+    let text = br#"{"brokerDatas":[{"brokerAddrs":{0:"a:1",},"zoneName":"z"}],"topicQueueMappingByBroker":{"b":{"currIdMap":{0:1}}}}"#;
+    let broker = BrokerData { broker_addrs: BTreeMap::from([(0, "a:1".to_owned())]), ..BrokerData::default() };
+    let route = TopicRouteData { broker_datas: vec![broker], ..TopicRouteData::default() };
+    assert_eq!(from_slice(text), Ok(route));
+}
+
+#[test]
+fn queues_as_keys_are_written_as_fastjson_writes_them() {
+    let queue = QueueKey { broker_name: "a\"\\b".to_owned(), queue_id: 1, topic: "T".to_owned() };
+    let offsets = QueueOffsets { last_update_timestamp: 3, max_offset: 2, min_offset: 1 };
+    let table = TopicStatsTable { offset_table: BTreeMap::from([(queue, offsets)]) };
+    let text = r#"{"offsetTable":{{"brokerName":"a\"\\b","queueId":1,"topic":"T"}:{"lastUpdateTimestamp":3,"maxOffset":2,"minOffset":1}}}"#;
+    assert_eq!(String::from_utf8(to_vec(&table)).as_deref(), Ok(text));
+    assert_eq!(from_slice(text.as_bytes()), Ok(table));
+}
+
+#[test]
+fn other_keys_keep_their_quotes() {
+    let table = KeyValueTable {
+        table: BTreeMap::from([("".to_owned(), "{}".to_owned()), ("\"{".to_owned(), "\t".to_owned())]),
+    };
+    let text = r#"{"table":{"":"{}","\"{":"\t"}}"#;
+    assert_eq!(String::from_utf8(to_vec(&table)).as_deref(), Ok(text));
+    assert_eq!(from_slice(text.as_bytes()), Ok(table));
+}
+
+#[test]
+fn a_wrong_body_is_an_error() {
+    assert!(matches!(from_slice::<TopicList>(b"not found"), Err(BodyError::Unexpected { .. })));
+    assert!(matches!(from_slice::<TopicList>(b""), Err(BodyError::Unexpected { .. })));
+    assert!(matches!(from_slice::<TopicList>(b"\"\xFF\""), Err(BodyError::Unexpected { .. })));
+    assert!(matches!(from_slice::<TopicList>(br#"{"topicList":1}"#), Err(BodyError::Unexpected { .. })));
+    assert!(matches!(from_slice::<TopicList>(&[b'['; 1000]), Err(BodyError::Malformed { .. })));
+    assert!(matches!(
+        from_slice::<TopicStatsTable>(br#"{"offsetTable":{"no queue":{}}}"#),
+        Err(BodyError::Unexpected { .. })
+    ));
+}
+
+#[test]
+fn enumerations_have_the_names_of_java() {
+    let group = ConsumerData {
+        consume_from_where: ConsumeFromWhere::Timestamp,
+        consume_type: ConsumeType::Actively,
+        message_model: MessageModel::Broadcasting,
+        ..ConsumerData::default()
+    };
+    let text = r#"{"consumeFromWhere":"CONSUME_FROM_TIMESTAMP","consumeType":"CONSUME_ACTIVELY","groupName":"","messageModel":"BROADCASTING","subscriptionDataSet":[],"unitMode":false}"#;
+    assert_eq!(String::from_utf8(to_vec(&group)).as_deref(), Ok(text));
+    assert_eq!(from_slice(text.as_bytes()), Ok(group));
+    let old = from_slice(br#""CONSUME_FROM_MAX_OFFSET""#);
+    assert_eq!(old, Ok(ConsumeFromWhere::LastOffset));
+}
+
+#[test]
+fn an_expression_needs_a_tag() {
+    for expression in ["||", " ", "|| "] {
+        let error = SubscriptionError::NoTag { expression: expression.to_owned() };
+        assert_eq!(SubscriptionData::by_tags("T", expression), Err(error));
+    }
+    assert_eq!(SubscriptionData::by_sql("T", ""), Err(SubscriptionError::NoSql));
+    let two = SubscriptionData::by_tags("T", "AaAa || b").expect("two tags");
+    // The hashes of AaAa and BBBB are the same.
+    assert_eq!([Some("AaAa"), Some("b"), Some("BBBB"), None].map(|tag| two.selects(tag)), [true, true, false, false]);
+}
+
+fn subscription() -> impl Strategy<Value = SubscriptionData> {
+    let expression = prop_oneof![Just("*".to_owned()), "[a-z]{1,4}( \\|\\| [a-z]{1,4}){0,3}"];
+    (any::<String>(), expression, any::<i64>()).prop_map(|(topic, expression, sub_version)| SubscriptionData {
+        sub_version,
+        ..SubscriptionData::by_tags(&topic, &expression).expect("tags")
+    })
+}
+
+prop_compose! {
+    fn heartbeat()(
+        client_id in any::<String>(),
+        producers in prop::collection::vec(any::<String>(), 0..3),
+        consumers in prop::collection::vec((any::<String>(), prop::collection::vec(subscription(), 0..3)), 0..3),
+        heartbeat_fingerprint in any::<i32>(),
+        without_sub in any::<bool>(),
+    ) -> HeartbeatData {
+        let consumer_data_set = consumers.into_iter().map(|(group_name, subscription_data_set)| ConsumerData {
+            group_name,
+            subscription_data_set,
+            ..ConsumerData::default()
+        });
+        HeartbeatData {
+            client_id,
+            consumer_data_set: consumer_data_set.collect(),
+            heartbeat_fingerprint,
+            producer_data_set: producers.into_iter().map(|group_name| ProducerData { group_name }).collect(),
+            without_sub,
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn heartbeats_come_back(heartbeat in heartbeat()) {
+        prop_assert_eq!(from_slice(&to_vec(&heartbeat)), Ok(heartbeat));
+    }
+
+    #[test]
+    fn statistics_come_back(table in prop::collection::btree_map((any::<String>(), any::<i32>(), any::<String>()), any::<(i64, i64, i64)>(), 0..4)) {
+        let offset_table = table.into_iter().map(|((broker_name, queue_id, topic), (max_offset, min_offset, time))| (
+            QueueKey { broker_name, queue_id, topic },
+            QueueOffsets { last_update_timestamp: time, max_offset, min_offset },
+        ));
+        let table = TopicStatsTable { offset_table: offset_table.collect() };
+        prop_assert_eq!(from_slice(&to_vec(&table)), Ok(table));
+    }
+
+    #[test]
+    fn any_bytes_are_taken(
+        bytes in any::<Vec<u8>>(),
+        text in r#"\{"(offsetTable|brokerDatas|topicList|consumerDataSet|table)":[\[\]{}",:a0 -]{0,30}"#,
+        heartbeat in heartbeat(),
+        change in any::<(prop::sample::Index, u8)>(),
+    ) {
+        let mut changed = to_vec(&heartbeat);
+        let at = change.0.index(changed.len());
+        changed[at] = change.1;
+        for body in [&*bytes, text.as_bytes(), &*changed] {
+            let _ = from_slice::<TopicRouteData>(body);
+            let _ = from_slice::<ClusterInfo>(body);
+            let _ = from_slice::<HeartbeatData>(body);
+            let _ = from_slice::<TopicStatsTable>(body);
+            let _ = from_slice::<TopicList>(body);
+            let _ = from_slice::<ConsumerList>(body);
+            let _ = from_slice::<KeyValueTable>(body);
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Messages against models, and against bytes that nobody should send.
+
+mod ids;
+mod properties;
+mod stored;
