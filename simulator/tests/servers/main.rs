@@ -1,0 +1,11 @@
+//! The rules of the servers, one test each, by the face that hosts use.
+
+mod client;
+mod corpus;
+mod groups;
+mod limits;
+mod name_servers;
+mod offsets;
+mod pulls;
+mod sends;
+mod topics;
