@@ -8,6 +8,8 @@ mod filter;
 mod ids;
 #[path = "vectors/messages.rs"]
 mod messages;
+#[path = "vectors/names.rs"]
+mod names;
 #[path = "vectors/props.rs"]
 mod props;
 #[path = "vectors/remoting.rs"]
@@ -66,6 +68,12 @@ fn frames_are_as_java_writes_them() {
 #[test]
 fn numbers_are_as_java_has_them() {
     assert_eq!(checked("util", util::check), (275, 36));
+}
+
+/// 13 of the 36 lines that the test above leaves out.
+#[test]
+fn names_are_refused_as_java_refuses_them() {
+    assert_eq!(checked("util", names::check), (13, 298));
 }
 
 /// So that a new file is not overlooked: the rest is about parts that do not exist yet.

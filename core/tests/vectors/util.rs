@@ -14,7 +14,7 @@ use stgclient_core::wire::java;
 use stgclient_core::wire::message::sys_flag;
 use stgclient_core::wire::request::{PULL_FLAG_COMMIT_OFFSET, PULL_FLAG_SUBSCRIPTION, PULL_FLAG_SUSPEND};
 
-/// The kinds that are about parts which do not exist yet, and how many lines they have.
+/// The kinds that are about parts which do not exist yet, and how many lines they have. `validate` is for `names.rs`.
 const LATER: &[(&str, usize)] = &[
     ("bytes2string", 2),
     ("delayLevels", 1),
