@@ -1,1 +1,64 @@
-//! runtime-tokio
+//! A client for the RocketMQ remoting protocol: Apache RocketMQ 4.x and 5.x.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), stgclient::Error> {
+//! use stgclient::{Client, Message};
+//!
+//! let client = Client::connect("127.0.0.1:9876").await?;
+//! client.admin().create_topic("orders").queues(8).await?;
+//!
+//! let producer = client.producer("shop").start().await?;
+//! let receipt = producer.send(Message::new("orders", "hello").tag("paid").key("42")).await?;
+//! println!("{} at {}", receipt.status, receipt.queue);
+//!
+//! let consumer = client.pull_consumer("audit").start().await?;
+//! for queue in consumer.queues("orders").await? {
+//!     let batch = consumer.pull(&queue, "paid || refunded", 0, 32).await?;
+//!     for message in batch.messages {
+//!         println!("{:?}", message.body());
+//!     }
+//! }
+//! client.close().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! With the feature `embedded`, `Client::embedded()` starts a whole cluster in memory, for development and tests.
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "embedded")]
+pub mod embedded;
+mod host;
+mod resolve;
+mod socket;
+
+pub use host::Tokio;
+
+/// A client on tokio: see [`stgclient_runtime::Client`].
+pub type Client = stgclient_runtime::Client<Tokio>;
+/// Sets a [`Client`] up.
+pub type ClientBuilder = stgclient_runtime::ClientBuilder<Tokio>;
+
+pub use stgclient_core::address::Address;
+pub use stgclient_core::admin::{Placement, QueueStatistics, TopicStatistics};
+pub use stgclient_core::client::{ClientConfig, SendError};
+pub use stgclient_core::connection::ConnectionCounters;
+pub use stgclient_core::consumer::{
+    PullBatch, PullOptions, PullStatus, ReceivedMessage, RefusedMessage, RefusedReason, TagExpression,
+};
+pub use stgclient_core::error::{Attempt, Error, ErrorKind};
+pub use stgclient_core::producer::{
+    Backlog, Message, ProducerConfig, QueueChoice, QueueSelector, Receipt, SendOptions, SendStatus,
+};
+pub use stgclient_core::queue::MessageQueue;
+pub use stgclient_core::routes::route::{Permission, TopicRoute};
+pub use stgclient_core::wire::body::ClusterInfo;
+pub use stgclient_core::wire::code::ResponseCode;
+pub use stgclient_core::wire::command::HeaderCodec;
+pub use stgclient_core::wire::compression::Compression;
+pub use stgclient_core::wire::message::{OffsetMessageId, UniqueId};
+pub use stgclient_runtime::{
+    Admin, CreateTopic, DeleteTopic, Producer, ProducerBuilder, PullConsumer, PullConsumerBuilder, Sending,
+    SendingOneway,
+};

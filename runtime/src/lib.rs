@@ -1,1 +1,24 @@
-//! runtime
+//! The async API of stgclient, once for every host.
+//!
+//! A [`Client`] drives the state machine of `stgclient-core`; a [`Host`] gives it sockets, a clock and tasks. Users of
+//! tokio add the crate `stgclient`, which is this one on a tokio host.
+#![forbid(unsafe_code)]
+
+mod admin;
+mod client;
+mod host;
+mod link;
+mod operation;
+mod producer;
+mod pull_consumer;
+mod shared;
+mod timers;
+
+pub use admin::{Admin, CreateTopic, DeleteTopic};
+pub use client::{Client, ClientBuilder};
+pub use host::{BoxFuture, EmbeddedHost, Host, MaybeSend, MaybeSync, Observation};
+pub use link::{Link, Output};
+pub use producer::{Producer, ProducerBuilder, Sending, SendingOneway};
+pub use pull_consumer::{PullConsumer, PullConsumerBuilder};
+
+pub use stgclient_core as core;

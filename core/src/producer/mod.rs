@@ -20,6 +20,7 @@ pub(crate) use unique_ids::UniqueIds;
 pub(crate) use validate::check_message;
 pub use validate::{check_group, check_topic};
 
+use crate::queue::MessageQueue;
 use crate::time::Duration;
 
 /// How a producer sends.
@@ -70,4 +71,16 @@ pub struct SendOptions {
     pub queue: QueueChoice,
     /// The time for all tries, instead of [`ProducerConfig::send_timeout`].
     pub timeout: Option<Duration>,
+}
+
+impl From<QueueChoice> for SendOptions {
+    fn from(queue: QueueChoice) -> Self {
+        Self { queue, timeout: None }
+    }
+}
+
+impl From<MessageQueue> for SendOptions {
+    fn from(queue: MessageQueue) -> Self {
+        Self::from(QueueChoice::Queue(queue))
+    }
 }

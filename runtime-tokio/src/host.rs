@@ -1,0 +1,89 @@
+//! The tokio host: its clock, tasks and TCP connections.
+
+// The one place of the client that reads clocks and chance.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
+
+use stgclient_core::client::Identity;
+use stgclient_core::time::{Instant, Now};
+use stgclient_runtime::{BoxFuture, Host, Link};
+use tokio::runtime::Handle;
+
+use crate::{resolve, socket};
+
+/// The host that runs clients on tokio.
+#[derive(Debug)]
+pub struct Tokio {
+    start: std::time::Instant,
+    /// The runtime that the first task was started on: a client may be used from threads that know none.
+    runtime: OnceLock<Handle>,
+}
+
+impl Default for Tokio {
+    fn default() -> Self {
+        Self { start: std::time::Instant::now(), runtime: OnceLock::new() }
+    }
+}
+
+impl Tokio {
+    fn runtime(&self) -> &Handle {
+        self.runtime.get_or_init(Handle::current)
+    }
+
+    /// Runs a task on the runtime of this host.
+    pub(crate) fn run(&self, task: impl Future<Output = ()> + Send + 'static) {
+        drop(self.runtime().spawn(task));
+    }
+}
+
+impl Host for Tokio {
+    fn now(&self) -> Now {
+        let micros = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let unix_ms = u64::try_from(unix.as_millis()).unwrap_or(u64::MAX);
+        Now { mono: Instant::from_micros(micros), unix_ms }
+    }
+
+    fn spawn(&self, task: BoxFuture<()>) {
+        self.run(task);
+    }
+
+    fn sleep_until(&self, at: Instant) -> BoxFuture<()> {
+        let deadline = self.start + Duration::from_micros(at.as_micros());
+        Box::pin(tokio::time::sleep_until(deadline.into()))
+    }
+
+    fn connect(&self, link: Link) {
+        self.run(async move {
+            match socket::unless_closed(&link, resolve::connect).await {
+                Some(Ok(stream)) => socket::drive(stream, link).await,
+                Some(Err(error)) => link.closed(&error),
+                None => {}
+            }
+        });
+    }
+
+    fn identity(&self) -> Identity {
+        Identity { ip: local_ip(), process_id: std::process::id(), ..Identity::default() }
+    }
+
+    fn seed(&self) -> u64 {
+        // Each of these has keys of its own, which the standard library draws from the system.
+        RandomState::new().build_hasher().finish()
+    }
+}
+
+/// The address that this machine would send from: asking for a route to an address that documentation reserves sends
+/// nothing.
+fn local_ip() -> IpAddr {
+    let ask = || {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9))?;
+        socket.local_addr()
+    };
+    ask().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip())
+}

@@ -1,0 +1,229 @@
+//! Topics, offsets and clusters.
+
+use std::future::IntoFuture;
+use std::sync::Arc;
+
+use stgclient_core::admin::{Placement, TopicSettings, TopicStatistics};
+use stgclient_core::client::{Client as Core, OperationId, Value};
+use stgclient_core::error::{Error, ErrorKind};
+use stgclient_core::queue::MessageQueue;
+use stgclient_core::routes::route::{Permission, TopicRoute};
+use stgclient_core::time::Now;
+use stgclient_core::wire::body::ClusterInfo;
+
+use crate::client::Handle;
+use crate::host::BoxFuture;
+use crate::operation::Operation;
+
+/// Topics, offsets and clusters. Cheap to clone.
+#[derive(Clone)]
+pub struct Admin {
+    handle: Arc<Handle>,
+}
+
+impl Admin {
+    pub(crate) const fn new(handle: Arc<Handle>) -> Self {
+        Self { handle }
+    }
+
+    /// Creates a topic, or changes it: `admin.create_topic("orders").queues(8).await?`.
+    pub fn create_topic(&self, topic: &str) -> CreateTopic {
+        let (settings, placement) = (TopicSettings::default(), Placement::default());
+        CreateTopic { handle: Arc::clone(&self.handle), topic: topic.to_owned(), settings, placement }
+    }
+
+    /// Deletes a topic: `admin.delete_topic("orders").await?`. One that does not exist is deleted already.
+    pub fn delete_topic(&self, topic: &str) -> DeleteTopic {
+        DeleteTopic { handle: Arc::clone(&self.handle), topic: topic.to_owned(), placement: Placement::default() }
+    }
+
+    /// The names of all topics, sorted.
+    ///
+    /// # Errors
+    /// No name server answers.
+    pub async fn topic_list(&self) -> Result<Vec<String>, Error> {
+        match self.run(Core::topic_list).await? {
+            Value::Topics(topics) => Ok(topics),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// A topic's route.
+    ///
+    /// # Errors
+    /// The topic does not exist, or no name server answers.
+    pub async fn topic_route(&self, topic: &str) -> Result<TopicRoute, Error> {
+        match self.run(|core, now| core.topic_route(now, topic)).await? {
+            Value::Route(route) => Ok(route),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// A topic's offsets, queue by queue.
+    ///
+    /// # Errors
+    /// The topic does not exist, or a server does not answer.
+    pub async fn topic_statistics(&self, topic: &str) -> Result<TopicStatistics, Error> {
+        match self.run(|core, now| core.topic_statistics(now, topic)).await? {
+            Value::Statistics(statistics) => Ok(statistics),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// The clusters and their brokers.
+    ///
+    /// # Errors
+    /// No name server answers.
+    pub async fn cluster_info(&self) -> Result<ClusterInfo, Error> {
+        match self.run(Core::cluster_info).await? {
+            Value::ClusterInfo(info) => Ok(info),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// The first offset that a queue has.
+    ///
+    /// # Errors
+    /// The broker refuses or does not answer.
+    pub async fn min_offset(&self, queue: &MessageQueue) -> Result<u64, Error> {
+        self.offset(|core, now| core.min_offset(now, queue.clone())).await
+    }
+
+    /// One past the last offset that a queue has.
+    ///
+    /// # Errors
+    /// The broker refuses or does not answer.
+    pub async fn max_offset(&self, queue: &MessageQueue) -> Result<u64, Error> {
+        self.offset(|core, now| core.max_offset(now, queue.clone())).await
+    }
+
+    /// The offset of the first message stored at this moment or later, in milliseconds since 1970 UTC.
+    ///
+    /// # Errors
+    /// The broker refuses or does not answer.
+    pub async fn offset_at(&self, queue: &MessageQueue, unix_ms: u64) -> Result<u64, Error> {
+        self.offset(|core, now| core.offset_at(now, queue.clone(), unix_ms)).await
+    }
+
+    /// A group's committed offset; `None` when it has none.
+    ///
+    /// # Errors
+    /// The broker refuses or does not answer.
+    pub async fn group_offset(&self, group: &str, queue: &MessageQueue) -> Result<Option<u64>, Error> {
+        match self.run(|core, now| core.group_offset(now, group, queue.clone())).await? {
+            Value::Offset(offset) => Ok(offset),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Commits the offset of the next message that a group has to consume.
+    ///
+    /// # Errors
+    /// The broker refuses or does not answer.
+    pub async fn commit_group_offset(&self, group: &str, queue: &MessageQueue, offset: u64) -> Result<(), Error> {
+        self.run(|core, now| core.commit_group_offset(now, group, queue.clone(), offset)).await.map(drop)
+    }
+
+    async fn run(&self, begin: impl FnOnce(&mut Core, Now) -> OperationId) -> Result<Value, Error> {
+        Operation::begin(&self.handle, begin).await
+    }
+
+    async fn offset(&self, begin: impl FnOnce(&mut Core, Now) -> OperationId) -> Result<u64, Error> {
+        match self.run(begin).await? {
+            Value::Offset(Some(offset)) => Ok(offset),
+            Value::Offset(None) => Err(Error::new(ErrorKind::MalformedAnswer, "a negative offset")),
+            other => Err(unexpected(&other)),
+        }
+    }
+}
+
+impl std::fmt::Debug for Admin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Admin").finish_non_exhaustive()
+    }
+}
+
+/// A value of the wrong kind: a bug of ours, said without a panic.
+pub(crate) fn unexpected(value: &Value) -> Error {
+    Error::new(ErrorKind::MalformedAnswer, format!("an unexpected value {value:?}"))
+}
+
+/// The future that a builder becomes when it is awaited.
+type Done = BoxFuture<Result<(), Error>>;
+
+/// Creates a topic, or changes it, when awaited.
+#[must_use = "nothing is created until this is awaited"]
+pub struct CreateTopic {
+    handle: Arc<Handle>,
+    topic: String,
+    settings: TopicSettings,
+    placement: Placement,
+}
+
+impl CreateTopic {
+    /// How many queues the topic has at each broker, 1 to 65,536. 8 by default.
+    pub const fn queues(mut self, queues: u32) -> Self {
+        self.settings.queues = queues;
+        self
+    }
+
+    /// The template key: the topic whose permissions it inherits.
+    pub fn template(mut self, key: &str) -> Self {
+        self.settings.template = Some(key.to_owned());
+        self
+    }
+
+    /// What may be done with the topic. Reading and writing by default.
+    pub const fn permission(mut self, permission: Permission) -> Self {
+        self.settings.permission = permission;
+        self
+    }
+
+    /// Where: at all masters by default, or at those of one cluster, or at one broker.
+    pub fn at(mut self, placement: Placement) -> Self {
+        self.placement = placement;
+        self
+    }
+}
+
+impl IntoFuture for CreateTopic {
+    type Output = Result<(), Error>;
+    type IntoFuture = Done;
+
+    fn into_future(self) -> Done {
+        Box::pin(async move {
+            let Self { handle, topic, settings, placement } = self;
+            let create = |core: &mut Core, now| core.create_topic(now, &topic, settings, placement);
+            Operation::begin(&handle, create).await.map(drop)
+        })
+    }
+}
+
+/// Deletes a topic when awaited.
+#[must_use = "nothing is deleted until this is awaited"]
+pub struct DeleteTopic {
+    handle: Arc<Handle>,
+    topic: String,
+    placement: Placement,
+}
+
+impl DeleteTopic {
+    /// Where: everywhere by default, or at the brokers of one cluster, or at one broker.
+    pub fn at(mut self, placement: Placement) -> Self {
+        self.placement = placement;
+        self
+    }
+}
+
+impl IntoFuture for DeleteTopic {
+    type Output = Result<(), Error>;
+    type IntoFuture = Done;
+
+    fn into_future(self) -> Done {
+        Box::pin(async move {
+            let Self { handle, topic, placement } = self;
+            let delete = |core: &mut Core, now| core.delete_topic(now, &topic, placement);
+            Operation::begin(&handle, delete).await.map(drop)
+        })
+    }
+}

@@ -1,0 +1,240 @@
+//! A client: its start, its parts, its end.
+
+use std::future::poll_fn;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::task::Poll;
+
+use stgclient_core::address;
+use stgclient_core::client::{Client as Core, ClientConfig};
+use stgclient_core::connection::ConnectionCounters;
+use stgclient_core::error::{Error, ErrorKind};
+use stgclient_core::time::Duration;
+use stgclient_core::wire::command::HeaderCodec;
+use stgclient_core::wire::compression;
+use stgclient_core::wire::frame;
+
+use crate::admin::Admin;
+use crate::host::{EmbeddedHost, Host};
+use crate::operation::Operation;
+use crate::producer::ProducerBuilder;
+use crate::pull_consumer::PullConsumerBuilder;
+use crate::shared::{Settings, Shared};
+
+/// What keeps a client open: the last one that is dropped closes it.
+pub(crate) struct Handle {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // Nobody is left who could wait for anything under way.
+        self.shared.with(|state, now| state.core.close(now, Duration::ZERO));
+    }
+}
+
+/// A client of a cluster. Cheap to clone; the last clone, producer or consumer that is dropped closes it.
+///
+/// `H` is the kind of host that [`Client::connect`] starts it on.
+pub struct Client<H> {
+    handle: Arc<Handle>,
+    host: PhantomData<fn() -> H>,
+}
+
+impl<H> Clone for Client<H> {
+    fn clone(&self) -> Self {
+        Self { handle: Arc::clone(&self.handle), host: PhantomData }
+    }
+}
+
+impl<H: Host + Default> Client<H> {
+    /// Connects to the cluster of these name servers, `host:port` separated by `;`.
+    ///
+    /// # Errors
+    /// One of them is no address, or none of them answers in time.
+    pub async fn connect(name_servers: &str) -> Result<Self, Error> {
+        Self::builder(name_servers).connect().await
+    }
+
+    /// A client of the cluster of these name servers, still to be set up.
+    pub fn builder(name_servers: &str) -> ClientBuilder<H> {
+        ClientBuilder::on(Arc::new(H::default()), name_servers)
+    }
+}
+
+impl<H: EmbeddedHost> Client<H> {
+    /// Starts a cluster in memory, for development and tests, and connects to it. It lives as long as its client.
+    ///
+    /// # Errors
+    /// The cluster cannot be started.
+    pub async fn embedded() -> Result<Self, Error> {
+        let (host, name_servers) = H::start_cluster().await?;
+        let name_servers: Vec<_> = name_servers.iter().map(ToString::to_string).collect();
+        ClientBuilder::on(host, &name_servers.join(";")).connect().await
+    }
+}
+
+impl<H> Client<H> {
+    /// A producer of the group `group`, still to be set up.
+    pub fn producer(&self, group: &str) -> ProducerBuilder {
+        ProducerBuilder::new(Arc::clone(&self.handle), group)
+    }
+
+    /// A pull consumer of the group `group`, still to be set up.
+    pub fn pull_consumer(&self, group: &str) -> PullConsumerBuilder {
+        PullConsumerBuilder::new(Arc::clone(&self.handle), group)
+    }
+
+    /// Topics, offsets and clusters.
+    pub fn admin(&self) -> Admin {
+        Admin::new(Arc::clone(&self.handle))
+    }
+
+    /// What happened on all connections so far, as numbers that only grow.
+    pub fn counters(&self) -> ConnectionCounters {
+        self.handle.shared.lock().core.counters()
+    }
+
+    /// Replaces the list of name servers, `host:port` separated by `;`.
+    ///
+    /// # Errors
+    /// One of them is no address.
+    pub fn set_name_servers(&self, name_servers: &str) -> Result<(), Error> {
+        let addresses = parse(name_servers)?;
+        self.handle.shared.with(|state, now| state.core.handle_name_servers(now, addresses));
+        Ok(())
+    }
+
+    /// Closes the client: sends under way may end, brokers hear that its groups leave, connections close. When this
+    /// returns nothing of the client is left. All its producers and consumers are closed with it.
+    pub async fn close(&self) {
+        let shared = &self.handle.shared;
+        let grace = shared.settings.close_timeout;
+        shared.with(|state, now| state.core.close(now, grace));
+        poll_fn(|context| {
+            let mut state = shared.lock();
+            if state.tasks == 0 {
+                return Poll::Ready(());
+            }
+            if !state.on_gone.iter().any(|known| known.will_wake(context.waker())) {
+                state.on_gone.push(context.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+impl<H> std::fmt::Debug for Client<H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
+}
+
+/// Sets a [`Client`] up.
+#[must_use = "a builder does nothing until `connect`"]
+pub struct ClientBuilder<H> {
+    host: Arc<dyn Host>,
+    name_servers: String,
+    config: ClientConfig,
+    max_frame_length: usize,
+    max_body_length: usize,
+    close_timeout: Duration,
+    instance: Option<String>,
+    kind: PhantomData<fn() -> H>,
+}
+
+impl<H> ClientBuilder<H> {
+    /// A client on this host.
+    pub fn on(host: Arc<dyn Host>, name_servers: &str) -> Self {
+        Self {
+            host,
+            name_servers: name_servers.to_owned(),
+            config: ClientConfig::new(Vec::new()),
+            max_frame_length: frame::DEFAULT_MAX_FRAME_LENGTH,
+            max_body_length: compression::DEFAULT_LIMIT,
+            close_timeout: Duration::from_secs(5),
+            instance: None,
+            kind: PhantomData,
+        }
+    }
+
+    /// How headers are written: JSON by default, or the shorter binary layout, which smaller servers do not know.
+    pub const fn header_codec(mut self, codec: HeaderCodec) -> Self {
+        self.config.connection.codec = codec;
+        self
+    }
+
+    /// The time for one request to a server, and for [`connect`](Self::connect). 3 s by default.
+    pub const fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.config.request_timeout = timeout;
+        self
+    }
+
+    /// The time to open a connection. 3 s by default.
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.config.connection.connect_timeout = timeout;
+        self
+    }
+
+    /// The longest frame that is read, in bytes. 16 MiB by default.
+    pub const fn max_frame_length(mut self, length: usize) -> Self {
+        self.max_frame_length = length;
+        self
+    }
+
+    /// The longest body that a compressed message may have when decompressed, in bytes. 64 MiB by default.
+    pub const fn max_body_length(mut self, length: usize) -> Self {
+        self.max_body_length = length;
+        self
+    }
+
+    /// What tells this client apart from others of the process, for brokers. Unique by default.
+    pub fn instance(mut self, instance: &str) -> Self {
+        self.instance = Some(instance.to_owned());
+        self
+    }
+
+    /// How long [`Client::close`] waits for sends under way. 5 s by default.
+    pub const fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.close_timeout = timeout;
+        self
+    }
+
+    /// Everything else: connections, intervals, bounds.
+    pub fn configure(mut self, change: impl FnOnce(&mut ClientConfig)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
+    /// Connects: waits until a name server answers.
+    ///
+    /// # Errors
+    /// One of the name servers is no address, or none of them answers in time.
+    pub async fn connect(self) -> Result<Client<H>, Error> {
+        let Self { host, mut config, .. } = self;
+        config.name_servers = parse(&self.name_servers)?;
+        let seed = host.seed();
+        config.identity = host.identity();
+        let process_id = config.identity.process_id;
+        config.identity.instance = self.instance.unwrap_or_else(|| format!("{process_id}#{seed:x}"));
+        let settings = Settings {
+            dialect: config.dialect(),
+            max_frame_length: self.max_frame_length,
+            max_body_length: self.max_body_length,
+            close_timeout: self.close_timeout,
+        };
+        let core = Core::new(config, seed, host.now());
+        let handle = Arc::new(Handle { shared: Shared::new(core, host, settings) });
+        let client = Client { handle, host: PhantomData };
+        if let Err(error) = Operation::begin(&client.handle, Core::connect).await {
+            client.close().await;
+            return Err(error);
+        }
+        Ok(client)
+    }
+}
+
+fn parse(name_servers: &str) -> Result<Vec<address::Address>, Error> {
+    address::parse_list(name_servers).map_err(|error| Error::new(ErrorKind::InvalidArgument, error.to_string()))
+}

@@ -1,0 +1,90 @@
+//! What a host gives: sockets, a clock, tasks. Nothing of tokio or JavaScript shows here.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use stgclient_core::address::Address;
+use stgclient_core::client::{Event, Identity};
+use stgclient_core::error::Error;
+use stgclient_core::time::{Deadline, Instant, Now};
+
+use crate::link::Link;
+
+/// `Send` where there are threads, nothing in WebAssembly, whose hosts hold JavaScript objects.
+#[cfg(not(target_family = "wasm"))]
+pub trait MaybeSend: Send {}
+#[cfg(not(target_family = "wasm"))]
+impl<T: Send + ?Sized> MaybeSend for T {}
+
+/// `Send` where there are threads, nothing in WebAssembly, whose hosts hold JavaScript objects.
+#[cfg(target_family = "wasm")]
+pub trait MaybeSend {}
+#[cfg(target_family = "wasm")]
+impl<T: ?Sized> MaybeSend for T {}
+
+/// `Sync` where there are threads, nothing in WebAssembly.
+#[cfg(not(target_family = "wasm"))]
+pub trait MaybeSync: Sync {}
+#[cfg(not(target_family = "wasm"))]
+impl<T: Sync + ?Sized> MaybeSync for T {}
+
+/// `Sync` where there are threads, nothing in WebAssembly.
+#[cfg(target_family = "wasm")]
+pub trait MaybeSync {}
+#[cfg(target_family = "wasm")]
+impl<T: ?Sized> MaybeSync for T {}
+
+/// A boxed future that a host can run.
+#[cfg(not(target_family = "wasm"))]
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+/// A boxed future that a host can run.
+#[cfg(target_family = "wasm")]
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// The world around a client: sockets, a clock, tasks. Shared by everything of a client, on any thread where there are
+/// threads.
+pub trait Host: MaybeSend + MaybeSync + 'static {
+    /// What the clocks say.
+    fn now(&self) -> Now;
+
+    /// Runs a task to its end, beside all others.
+    fn spawn(&self, task: BoxFuture<()>);
+
+    /// Waits until the monotonic clock says `at`.
+    fn sleep_until(&self, at: Instant) -> BoxFuture<()>;
+
+    /// Opens a byte stream to [`Link::address`], resolving its host, and drives the link with it in a task of its own:
+    /// see [`Link`].
+    fn connect(&self, link: Link);
+
+    /// Who clients of this host are: an address and a process.
+    fn identity(&self) -> Identity;
+
+    /// Chance, for one client's seed.
+    fn seed(&self) -> u64;
+
+    /// Whether [`Host::observe`] wants to be called.
+    fn is_observing(&self) -> bool {
+        false
+    }
+
+    /// Sees what a client gives and waits for, for traces. Called under the client's lock.
+    fn observe(&self, _: Observation<'_>) {}
+}
+
+/// What a host may see of a client.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Observation<'a> {
+    /// What the application is told.
+    Event(&'a Event),
+    /// When the client wants to be woken next.
+    Deadline(Option<Deadline>),
+}
+
+/// A host that can start a cluster in memory for a client.
+pub trait EmbeddedHost: Host + Sized {
+    /// Starts a cluster. Gives the host that reaches it, and its name servers.
+    fn start_cluster() -> impl Future<Output = Result<(Arc<dyn Host>, Vec<Address>), Error>> + MaybeSend;
+}

@@ -1,0 +1,161 @@
+//! Pull consumers: the application asks, and keeps its own offsets.
+
+use std::sync::Arc;
+
+use stgclient_core::client::{PullConsumerId, Value};
+use stgclient_core::consumer::{PullBatch, PullOptions, TagExpression};
+use stgclient_core::error::Error;
+use stgclient_core::queue::MessageQueue;
+
+use crate::admin::{Admin, unexpected};
+use crate::client::Handle;
+use crate::operation::Operation;
+
+/// Sets a [`PullConsumer`] up.
+#[must_use = "a builder does nothing until `start`"]
+pub struct PullConsumerBuilder {
+    handle: Arc<Handle>,
+    group: String,
+}
+
+impl PullConsumerBuilder {
+    pub(crate) fn new(handle: Arc<Handle>, group: &str) -> Self {
+        Self { handle, group: group.to_owned() }
+    }
+
+    /// Starts the consumer. Brokers hear of its group when it connects to them.
+    ///
+    /// # Errors
+    /// The group's name is none, or the client is closed.
+    pub async fn start(self) -> Result<PullConsumer, Error> {
+        let Self { handle, group } = self;
+        let id = handle.shared.with(|state, now| state.core.start_pull_consumer(now, &group))?;
+        let admin = Admin::new(Arc::clone(&handle));
+        Ok(PullConsumer { inner: Arc::new(Inner { handle, id, group, admin }) })
+    }
+}
+
+/// Pulls messages. Cheap to clone; the last clone that is dropped closes it.
+#[derive(Clone)]
+pub struct PullConsumer {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    handle: Arc<Handle>,
+    id: PullConsumerId,
+    group: String,
+    admin: Admin,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.handle.shared.with(|state, now| state.core.close_pull_consumer(now, self.id));
+    }
+}
+
+impl PullConsumer {
+    /// The queues of a topic that can be pulled from, sorted by broker name and number.
+    ///
+    /// # Errors
+    /// The topic does not exist, or no name server answers.
+    pub async fn queues(&self, topic: &str) -> Result<Vec<MessageQueue>, Error> {
+        let operation = Operation::begin(&self.inner.handle, |core, now| core.queues(now, topic));
+        match operation.await? {
+            Value::Queues(queues) => Ok(queues),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Pulls up to `count` messages from `offset` on whose tag matches `expression` (`*`, or `a || b`). Answers at
+    /// once, also when there is nothing.
+    ///
+    /// # Errors
+    /// The expression is none, the broker refuses or does not answer. That there is nothing at this offset is none:
+    /// see [`PullBatch::status`].
+    pub async fn pull(
+        &self,
+        queue: &MessageQueue,
+        expression: &str,
+        offset: u64,
+        count: u32,
+    ) -> Result<PullBatch, Error> {
+        let options = PullOptions { max_messages: count, ..PullOptions::default() };
+        self.pull_with(queue, expression, offset, options).await
+    }
+
+    /// As [`PullConsumer::pull`], with bounds and a time to wait for messages.
+    ///
+    /// # Errors
+    /// As [`PullConsumer::pull`].
+    pub async fn pull_with(
+        &self,
+        queue: &MessageQueue,
+        expression: &str,
+        offset: u64,
+        options: PullOptions,
+    ) -> Result<PullBatch, Error> {
+        let expression: TagExpression = expression.parse()?;
+        let Inner { handle, id, .. } = &*self.inner;
+        let operation =
+            Operation::begin(handle, |core, now| core.pull(now, *id, queue.clone(), expression, offset, options));
+        match operation.await? {
+            Value::Pulled(pulled) => {
+                let settings = &handle.shared.settings;
+                Ok(pulled.into_batch(settings.dialect, settings.max_body_length))
+            }
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// The first offset that the queue has.
+    ///
+    /// # Errors
+    /// The broker refuses or does not answer.
+    pub async fn min_offset(&self, queue: &MessageQueue) -> Result<u64, Error> {
+        self.inner.admin.min_offset(queue).await
+    }
+
+    /// One past the last offset that the queue has.
+    ///
+    /// # Errors
+    /// The broker refuses or does not answer.
+    pub async fn max_offset(&self, queue: &MessageQueue) -> Result<u64, Error> {
+        self.inner.admin.max_offset(queue).await
+    }
+
+    /// The offset of the first message stored at this moment or later, in milliseconds since 1970 UTC.
+    ///
+    /// # Errors
+    /// The broker refuses or does not answer.
+    pub async fn offset_at(&self, queue: &MessageQueue, unix_ms: u64) -> Result<u64, Error> {
+        self.inner.admin.offset_at(queue, unix_ms).await
+    }
+
+    /// The group's committed offset; `None` when it has none.
+    ///
+    /// # Errors
+    /// The broker refuses or does not answer.
+    pub async fn committed_offset(&self, queue: &MessageQueue) -> Result<Option<u64>, Error> {
+        self.inner.admin.group_offset(&self.inner.group, queue).await
+    }
+
+    /// Commits the offset of the next message that the group has to consume.
+    ///
+    /// # Errors
+    /// The broker refuses or does not answer.
+    pub async fn commit_offset(&self, queue: &MessageQueue, offset: u64) -> Result<(), Error> {
+        self.inner.admin.commit_group_offset(&self.inner.group, queue, offset).await
+    }
+
+    /// Closes the consumer; pulls under way go on.
+    pub async fn close(&self) {
+        self.inner.handle.shared.with(|state, now| state.core.close_pull_consumer(now, self.inner.id));
+    }
+}
+
+impl std::fmt::Debug for PullConsumer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PullConsumer").field("group", &self.inner.group).finish_non_exhaustive()
+    }
+}
