@@ -59,7 +59,8 @@ impl Host for Tokio {
 
     fn connect(&self, link: Link) {
         self.run(async move {
-            match socket::unless_closed(&link, resolve::connect).await {
+            let mut link = link;
+            match socket::unless_closed(&mut link, resolve::connect).await {
                 Some(Ok(stream)) => socket::drive(stream, link).await,
                 Some(Err(error)) => link.closed(&error),
                 None => {}

@@ -19,7 +19,7 @@ const ROUNDS: usize = 32;
 const PIECES: usize = 64;
 
 /// Opens a stream, unless the link has to close meanwhile.
-pub(crate) async fn unless_closed<T, F>(link: &Link, open: impl FnOnce(Address) -> F) -> Option<T>
+pub(crate) async fn unless_closed<T, F>(link: &mut Link, open: impl FnOnce(Address) -> F) -> Option<T>
 where
     F: Future<Output = T>,
 {

@@ -143,7 +143,7 @@ impl Link {
     }
 
     /// Ready when the stream has to close, whatever it is doing: opening, or writing to a peer that does not read.
-    pub fn poll_close(&self, context: &Context<'_>) -> Poll<()> {
+    pub fn poll_close(&mut self, context: &Context<'_>) -> Poll<()> {
         match self.shared.lock().poll_socket(self.connection, context.waker()) {
             Some(SocketWork::Close) => Poll::Ready(()),
             Some(SocketWork::Write) | None => Poll::Pending,
