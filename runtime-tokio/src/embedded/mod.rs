@@ -1,1 +1,196 @@
-//! A cluster in memory, for development and tests.
+//! A cluster in memory, for development and tests: served on real sockets, or reached in-process without any.
+//!
+//! It answers as Apache RocketMQ does, so that any client works on it, but it keeps messages in memory only, bounded,
+//! and replicates nothing. Production is an Apache RocketMQ cluster, to which the same program connects by changing
+//! one address.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use stgclient::{Client, embedded::EmbeddedCluster};
+//!
+//! let cluster = EmbeddedCluster::builder().name_server_port(9876).broker_port(10911).start().await?;
+//! let client = Client::connect(&cluster.name_server_address()).await?;
+//! // Any other client may connect too.
+//! cluster.close().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod connection;
+mod in_process;
+mod served;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+pub use stgclient_simulator::server::{
+    Broker, BrokerConfig, Cluster, ClusterConfig, Force, Forced, Limits, Memory, NameServer, RouteOverride, ServerId,
+};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use served::Served;
+
+/// How many connections may wait to be accepted.
+const BACKLOG: u32 = 1024;
+
+/// Sets an [`EmbeddedCluster`] up.
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until `start`"]
+pub struct EmbeddedClusterBuilder {
+    bind: IpAddr,
+    advertise: Option<String>,
+    name_server_port: u16,
+    broker_ports: Vec<u16>,
+    limits: Limits,
+}
+
+impl EmbeddedClusterBuilder {
+    /// The port of the name server. A free one by default.
+    pub const fn name_server_port(mut self, port: u16) -> Self {
+        self.name_server_port = port;
+        self
+    }
+
+    /// The port of the broker. A free one by default.
+    pub fn broker_port(mut self, port: u16) -> Self {
+        self.broker_ports = vec![port];
+        self
+    }
+
+    /// How many brokers there are, each on a free port, called `broker-a`, `broker-b` and so on. One by default.
+    pub fn brokers(mut self, count: u8) -> Self {
+        self.broker_ports = vec![0; usize::from(count.clamp(1, 26))];
+        self
+    }
+
+    /// The address to listen at. 127.0.0.1 by default: whoever can connect may do anything.
+    pub const fn bind(mut self, address: IpAddr) -> Self {
+        self.bind = address;
+        self
+    }
+
+    /// The host that routes name for the broker, when clients reach it by another than the one it listens at.
+    pub fn advertise(mut self, host: &str) -> Self {
+        self.advertise = Some(host.to_owned());
+        self
+    }
+
+    /// What each broker keeps at the most.
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Starts to serve.
+    ///
+    /// # Errors
+    /// A port is taken, or the address is not one of this machine.
+    pub async fn start(self) -> io::Result<EmbeddedCluster> {
+        let name_server = listen(self.bind, self.name_server_port)?;
+        let brokers: Vec<TcpListener> =
+            self.broker_ports.iter().map(|&port| listen(self.bind, port)).collect::<Result<_, _>>()?;
+        let config = self.config(&name_server, &brokers)?;
+        let name_server_address = config.name_servers.join(";");
+        let broker_addresses = config.brokers.iter().map(|broker| broker.address.clone()).collect();
+        let served = Served::new(config);
+        let (stop, stopped) = watch::channel(());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(served::accept(name_server, ServerId::NameServer(0), Arc::clone(&served), stopped.clone()));
+        for (index, listener) in brokers.into_iter().enumerate() {
+            let server = ServerId::Broker(index);
+            tasks.spawn(served::accept(listener, server, Arc::clone(&served), stopped.clone()));
+        }
+        tasks.spawn(served::run_timers(Arc::downgrade(&served), stopped));
+        Ok(EmbeddedCluster { served, name_server_address, broker_addresses, stop, tasks })
+    }
+
+    fn config(&self, name_server: &TcpListener, brokers: &[TcpListener]) -> io::Result<ClusterConfig> {
+        let mut config = ClusterConfig::default();
+        config.name_servers = vec![self.advertised(name_server.local_addr()?)];
+        config.brokers.clear();
+        for (listener, letter) in brokers.iter().zip('a'..='z') {
+            let address = self.advertised(listener.local_addr()?);
+            let mut broker = BrokerConfig::new(format!("broker-{letter}"), address);
+            broker.limits = self.limits;
+            config.brokers.push(broker);
+        }
+        Ok(config)
+    }
+
+    fn advertised(&self, local: SocketAddr) -> String {
+        match &self.advertise {
+            Some(host) if host.contains(':') => format!("[{host}]:{}", local.port()),
+            Some(host) => format!("{host}:{}", local.port()),
+            // Nobody can connect to "any address"; the own machine can to this one.
+            None if local.ip().is_unspecified() => format!("127.0.0.1:{}", local.port()),
+            None => local.to_string(),
+        }
+    }
+}
+
+fn listen(bind: IpAddr, port: u16) -> io::Result<TcpListener> {
+    let socket = if bind.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Without this a restart has to wait until the old connections are forgotten.
+    socket.set_reuseaddr(true)?;
+    let address = SocketAddr::new(bind, port);
+    let error = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen at {address}: {error}"));
+    socket.bind(address).map_err(error)?;
+    socket.listen(BACKLOG).map_err(error)
+}
+
+/// A cluster in memory, served on real sockets. Dropped, it ends at once.
+#[derive(Debug)]
+pub struct EmbeddedCluster {
+    served: Arc<Served>,
+    name_server_address: String,
+    broker_addresses: Vec<String>,
+    stop: watch::Sender<()>,
+    tasks: JoinSet<()>,
+}
+
+impl EmbeddedCluster {
+    /// A cluster of one name server and one broker on free ports of 127.0.0.1, still to be set up.
+    pub fn builder() -> EmbeddedClusterBuilder {
+        EmbeddedClusterBuilder {
+            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            advertise: None,
+            name_server_port: 0,
+            broker_ports: vec![0],
+            limits: Limits::default(),
+        }
+    }
+
+    /// What clients connect to.
+    pub fn name_server_address(&self) -> &str {
+        &self.name_server_address
+    }
+
+    /// Where the brokers are, as routes name them.
+    pub fn broker_addresses(&self) -> &[String] {
+        &self.broker_addresses
+    }
+
+    /// Does something with the cluster: asks for send statuses and faults, changes a route, looks at what is kept.
+    pub fn with<R>(&self, act: impl FnOnce(&mut Cluster) -> R) -> R {
+        self.served.with(act)
+    }
+
+    /// Stops a server as a crash does: its connections close, and new ones are closed at once.
+    pub fn stop_server(&self, server: ServerId) {
+        self.served.stop_server(server);
+    }
+
+    /// Starts a server that was stopped, with what it remembers.
+    pub fn start_server(&self, server: ServerId, memory: Memory) {
+        self.served.start_server(server, memory);
+    }
+
+    /// Closes all connections and stops listening. When this returns no task and no socket of the cluster is left.
+    pub async fn close(mut self) {
+        let _ = self.stop.send(());
+        while self.tasks.join_next().await.is_some() {}
+    }
+}

@@ -1,0 +1,180 @@
+//! Creates a topic, sends in the three ways, pulls everything back and checks that none is missing.
+//!
+//!     cargo run --release --example quickstart
+//!     cargo run --release --example quickstart -- --name-server 127.0.0.1:9876
+//!
+//! The first needs no server: it starts a cluster in memory. The second does the same on a real cluster.
+
+mod report;
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use futures::channel::oneshot;
+use futures::future::try_join_all;
+use stgclient::embedded::EmbeddedCluster;
+use stgclient::{Client, Error, ErrorKind, Message, MessageQueue, Producer, PullConsumer, PullOptions, Receipt};
+
+use report::Report;
+
+/// What is wanted back: two of the three tags that are sent.
+const EXPRESSION: &str = "paid || refunded";
+const TAGS: [&str; 3] = ["paid", "refunded", "open"];
+
+#[derive(Parser)]
+#[command(about = "Creates a topic, sends in three ways, pulls everything back and checks that none is missing")]
+struct Options {
+    /// The name servers of a real cluster, host:port separated by `;`; without, a cluster in memory is started
+    #[arg(long)]
+    name_server: Option<String>,
+    /// The topic; it is created with 8 queues if it does not exist
+    #[arg(long, default_value = "quickstart")]
+    topic: String,
+    /// How many messages the burst has
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    messages: u32,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(&Options::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("quickstart: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
+    let (cluster, name_server) = match &options.name_server {
+        Some(name_server) => (None, name_server.clone()),
+        None => {
+            let cluster = EmbeddedCluster::builder().start().await?;
+            println!("A cluster in memory, for development and tests.");
+            let address = cluster.name_server_address().to_owned();
+            (Some(cluster), address)
+        }
+    };
+    let client = Client::connect(&name_server).await?;
+    println!("Connected to {name_server}.");
+    let outcome = exercise(&client, options).await;
+    client.close().await;
+    if let Some(cluster) = cluster {
+        cluster.close().await;
+    }
+    Ok(outcome?.print()?)
+}
+
+/// Everything that is shown: send, pull, compare.
+async fn exercise(client: &Client, options: &Options) -> Result<Report, Error> {
+    let topic = &options.topic;
+    create(client, topic).await?;
+    let consumer = client.pull_consumer("quickstart-consumer").start().await?;
+    let producer = client.producer("quickstart-producer").start().await?;
+    let queues = consumer.queues(topic).await?;
+    println!("Topic {topic} has {} queues.\n", queues.len());
+    // The topic may have older messages: only what comes from here on counts.
+    let starts = try_join_all(queues.iter().map(|queue| consumer.max_offset(queue))).await?;
+
+    let mut report = Report::default();
+    send_three_ways(&producer, topic, &mut report).await?;
+    burst(&producer, topic, options.messages, &mut report).await?;
+
+    let started = Instant::now();
+    let oneways = report.oneway.clone();
+    let pulls = queues.iter().zip(starts).map(|(queue, start)| drain(&consumer, queue, start, &oneways));
+    let pulled = try_join_all(pulls).await?;
+    report.pulled(pulled.into_iter().flatten().collect(), started.elapsed());
+    Ok(report)
+}
+
+async fn create(client: &Client, topic: &str) -> Result<(), Error> {
+    match client.admin().topic_route(topic).await {
+        Err(error) if error.kind() == ErrorKind::TopicNotFound => {
+            client.admin().create_topic(topic).queues(8).await?;
+            await_route(client, topic).await
+        }
+        other => other.map(drop),
+    }
+}
+
+/// Brokers tell name servers of a new topic at their own pace.
+async fn await_route(client: &Client, topic: &str) -> Result<(), Error> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match client.admin().topic_route(topic).await {
+            Err(error) if error.kind() == ErrorKind::TopicNotFound && Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            other => return other.map(drop),
+        }
+    }
+}
+
+/// One message in each of the three ways, each result shown.
+async fn send_three_ways(producer: &Producer, topic: &str, report: &mut Report) -> Result<(), Error> {
+    let receipt = producer.send(Message::new(topic, "awaited").tag("paid").key("quickstart-1")).await?;
+    show("awaited", &receipt);
+    report.sent(&receipt);
+
+    let (done, result) = oneshot::channel();
+    let message = Message::new(topic, "with a callback").tag("refunded").key("quickstart-2");
+    let callback = move |result| drop(done.send(result));
+    producer.send_with(message, stgclient::SendOptions::default(), callback).map_err(|refused| refused.error)?;
+    let receipt = result.await.map_err(|_| Error::new(ErrorKind::Cancelled, "the callback was dropped"))??;
+    show("callback", &receipt);
+    report.sent(&receipt);
+
+    let key = format!("quickstart-oneway-{}", std::process::id());
+    producer.send_oneway(Message::new(topic, "oneway").tag("paid").key(&key)).await?;
+    println!("  {:<9} written; no broker answers a oneway message\n", "oneway");
+    report.oneway.insert(key);
+    Ok(())
+}
+
+fn show(way: &str, receipt: &Receipt) {
+    let Receipt { status, queue, queue_offset, message_id, .. } = receipt;
+    println!("  {way:<9} {status} {queue} offset {queue_offset} id {message_id}");
+}
+
+/// Many messages, their receipts awaited together.
+async fn burst(producer: &Producer, topic: &str, count: u32, report: &mut Report) -> Result<(), Error> {
+    let topic: std::sync::Arc<str> = topic.into();
+    let started = Instant::now();
+    let sends = (0..count).map(|number| {
+        let tag = TAGS[number as usize % TAGS.len()];
+        (tag, producer.send(Message::new(topic.clone(), format!("message {number}")).tag(tag)))
+    });
+    // Queued at the call, in order; only then awaited.
+    let sends: Vec<_> = sends.collect();
+    for (tag, send) in sends {
+        let receipt = send.await?;
+        report.burst(&receipt, EXPRESSION.contains(tag));
+    }
+    report.burst_took(count, started.elapsed());
+    Ok(())
+}
+
+/// Pulls everything from one queue; gives the ids, and the keys of the oneway messages, that came.
+async fn drain(
+    consumer: &PullConsumer,
+    queue: &MessageQueue,
+    start: u64,
+    oneways: &BTreeSet<String>,
+) -> Result<Vec<String>, Error> {
+    let end = consumer.max_offset(queue).await?;
+    let (mut offset, mut found) = (start, Vec::new());
+    while offset < end {
+        let options = PullOptions { max_messages: 1024, max_bytes: 4 * 1024 * 1024, ..PullOptions::default() };
+        let batch = consumer.pull_with(queue, EXPRESSION, offset, options).await?;
+        for message in &batch.messages {
+            let oneway = message.keys().find(|key| oneways.contains(*key));
+            found.push(oneway.map_or_else(|| message.message_id(), ToOwned::to_owned));
+        }
+        offset = batch.next_offset;
+    }
+    Ok(found)
+}
