@@ -60,7 +60,8 @@ impl ProducerBuilder {
         self
     }
 
-    /// How many messages, and how many bytes of bodies, may wait for answers. 16,384 and 64 MiB by default.
+    /// How many messages, and how many bytes of bodies, may wait for answers. 2,048 and 64 MiB by default: at a
+    /// thousand messages a second the last of them is still answered within its time.
     pub const fn max_waiting(mut self, messages: usize, bytes: usize) -> Self {
         self.config.max_waiting_messages = messages;
         self.config.max_waiting_bytes = bytes;

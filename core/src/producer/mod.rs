@@ -31,8 +31,8 @@ pub struct ProducerConfig {
     pub send_timeout: Duration,
     /// How often a send is tried at the most. 3, as `retryTimesWhenSendFailed` makes it in Java.
     pub max_tries: u32,
-    /// The time for one try while another is possible. By default half of what is left, so that one hung broker does
-    /// not eat the whole.
+    /// The time for one try while another is possible. By default half of what is left if another broker can be tried,
+    /// so that one hung broker does not eat the whole, else all of it.
     pub try_timeout: Option<Duration>,
     /// The largest body, in bytes, before compression. 4 MiB, as brokers accept by default.
     pub max_body_size: usize,
@@ -57,7 +57,7 @@ impl Default for ProducerConfig {
             max_body_size: 4 * 1024 * 1024,
             default_topic_queues: 4,
             template_topic: None,
-            max_waiting_messages: 16_384,
+            max_waiting_messages: 2_048,
             max_waiting_bytes: 64 * 1024 * 1024,
             avoid_slow_brokers: true,
         }

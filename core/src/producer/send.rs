@@ -41,6 +41,8 @@ struct Try {
     queue: MessageQueue,
     broker: BrokerId,
     address: Address,
+    /// Whether the next try can go to another broker.
+    has_others: bool,
 }
 
 /// One message on its way.
@@ -105,12 +107,17 @@ impl Send {
         self.deadline
     }
 
-    /// When the next try has to be answered: half of what is left while another try is possible, so that one hung
-    /// broker does not use up the time of all.
+    /// When the try under way has to be answered: half of what is left while another broker could be tried, so that
+    /// a hung one does not use up the time of all. Where there is no other, waiting on is all that helps, and a second
+    /// try at a slow broker would only store the message twice.
     pub(crate) fn try_deadline(&self, now: Instant) -> Instant {
         let left = self.deadline.since(now);
-        let share = if self.tries_left > 1 { self.try_timeout.unwrap_or(left / 2).min(left) } else { left };
-        now + share
+        let can_go_elsewhere = self.tries_left > 0 && self.current.as_ref().is_some_and(|current| current.has_others);
+        match self.try_timeout {
+            Some(timeout) if self.tries_left > 0 => now + timeout.min(left),
+            None if can_go_elsewhere => now + left / 2,
+            _ => now + left,
+        }
     }
 
     /// Which broker the try under way is for.
@@ -166,7 +173,9 @@ impl Send {
         let broker = brokers.get(place.broker);
         let address = broker.and_then(|broker| broker.master()).ok_or_else(|| no_queue("its broker has no master"))?;
         let queue = topic.queue(place, brokers).ok_or_else(|| no_queue("its broker is gone"))?;
-        self.current = Some(Try { queue, broker: place.broker, address: address.clone() });
+        let can_move = matches!(self.choice, QueueChoice::RoundRobin | QueueChoice::Random);
+        let has_others = can_move && topic.has_several_brokers;
+        self.current = Some(Try { queue, broker: place.broker, address: address.clone(), has_others });
         self.tries_left -= 1;
         Ok(Some(address.clone()))
     }

@@ -42,6 +42,8 @@ pub(crate) struct Topic {
     pub(crate) inherited: bool,
     /// The queues to send to.
     pub(crate) writable: Vec<QueuePlace>,
+    /// Whether those are at more than one broker, so that a retry can go to another.
+    pub(crate) has_several_brokers: bool,
     /// Where round robin goes on.
     pub(crate) cursor: u32,
     asked_at: Option<Instant>,
@@ -82,6 +84,7 @@ impl Topics {
             route: None,
             inherited: false,
             writable: Vec::new(),
+            has_several_brokers: false,
             cursor: cursor(),
             asked_at: None,
             asking: false,
@@ -123,6 +126,7 @@ impl Topics {
             .into_iter()
             .filter_map(|(name, queue_id)| Some(QueuePlace { broker: *ids.get(&**name)?, queue_id }));
         topic.writable = places.collect();
+        topic.has_several_brokers = topic.writable.windows(2).any(|pair| pair[0].broker != pair[1].broker);
         topic.inherited = inherited;
         topic.route = Some(route);
     }
