@@ -59,6 +59,21 @@ impl ErrorKind {
     }
 }
 
+/// Whether another try may overcome a refusal: `DefaultMQProducer.retryResponseCodes`, but never an authentication
+/// failure, which no try overcomes and which a retry would only hide.
+const fn may_pass(code: ResponseCode) -> bool {
+    matches!(
+        code,
+        ResponseCode::TOPIC_NOT_EXIST
+            | ResponseCode::SERVICE_NOT_AVAILABLE
+            | ResponseCode::SYSTEM_ERROR
+            | ResponseCode::SYSTEM_BUSY
+            | ResponseCode::NO_BUYER_ID
+            | ResponseCode::NOT_IN_CURRENT_UNIT
+            | ResponseCode::GO_AWAY
+    )
+}
+
 /// One try of an operation that was tried several times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
@@ -150,7 +165,7 @@ impl Error {
             | ErrorKind::NameServersUnavailable
             | ErrorKind::NoQueueAvailable
             | ErrorKind::BrokerNotFound => true,
-            ErrorKind::Refused => self.0.code.is_some_and(crate::producer::retry::is_retryable),
+            ErrorKind::Refused => self.0.code.is_some_and(may_pass),
             ErrorKind::InvalidArgument
             | ErrorKind::Closed
             | ErrorKind::TopicNotFound
@@ -238,3 +253,16 @@ impl fmt::Debug for Error {
 }
 
 impl core::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn these_codes_and_no_others_are_tried_again() {
+        let codes = ResponseCode::ALL.iter().map(|(code, _)| *code).filter(|code| may_pass(*code));
+        let mut numbers: Vec<i32> = codes.map(|code| code.0).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, [1, 2, 14, 17, 204, 205, 1500]);
+    }
+}

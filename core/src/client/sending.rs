@@ -256,7 +256,7 @@ impl Sending {
         }
         let topic = session.topic(now, self.send.message().topic_name());
         session.ask_route(now, topic);
-        let verdict = self.send.failed(now.mono, error, true);
+        let verdict = self.send.failed(now.mono, error);
         self.follow(session, now, id, verdict)
     }
 

@@ -5,7 +5,6 @@ mod limits;
 mod message;
 pub(crate) mod queue_choice;
 mod receipt;
-pub(crate) mod retry;
 mod send;
 mod unique_ids;
 mod validate;

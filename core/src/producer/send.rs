@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::queue_choice::{self, QueueChoice, Standing};
 use super::receipt::{Receipt, SendStatus};
-use super::{Message, ProducerConfig, SendOptions, retry};
+use super::{Message, ProducerConfig, SendOptions};
 use crate::address::Address;
 use crate::error::{Attempt, Error, ErrorKind};
 use crate::queue::MessageQueue;
@@ -215,9 +215,8 @@ impl Send {
     /// What the answer to the try under way means.
     pub(crate) fn judge(&mut self, now: Instant, answer: &Command) -> Verdict {
         let Some(status) = SendStatus::of(answer.code) else {
-            let code = ResponseCode(answer.code);
-            let error = Error::refused(code, answer.remark.as_deref());
-            return self.failed(now, error, retry::is_retryable(code));
+            let error = Error::refused(ResponseCode(answer.code), answer.remark.as_deref());
+            return self.failed(now, error);
         };
         let Some(current) = &self.current else {
             return Verdict::Fail(Error::new(ErrorKind::MalformedAnswer, "an answer to no try"));
@@ -227,14 +226,14 @@ impl Send {
             // The broker has the message, so no other try.
             Err(why) => {
                 let error = Error::new(ErrorKind::MalformedAnswer, why);
-                self.failed(now, error, false)
+                self.failed(now, error)
             }
         }
     }
 
     /// What a failed try means.
-    pub(crate) fn failed(&mut self, now: Instant, error: Error, retryable: bool) -> Verdict {
-        let mut error = error;
+    pub(crate) fn failed(&mut self, now: Instant, mut error: Error) -> Verdict {
+        let retryable = error.is_retryable();
         if let Some(current) = &self.current {
             self.attempts.push(Attempt {
                 address: Some(current.address.clone()),
