@@ -1,0 +1,113 @@
+//! Everything of a world but its tasks, and the one step by which it moves.
+
+use std::collections::BTreeMap;
+use std::task::Waker;
+
+use stgclient_core::time::Instant;
+
+use super::course::Course;
+use super::events::{Act, Event, EventKey};
+use super::network::Network;
+use super::servers::Servers;
+
+pub(super) struct State {
+    pub(super) course: Course,
+    pub(super) network: Network,
+    pub(super) servers: Servers,
+    /// Tasks that sleep, by the event that wakes them.
+    sleepers: BTreeMap<EventKey, Waker>,
+    /// How many machines there are.
+    pub(super) machines: u32,
+}
+
+/// How a step ends.
+pub(super) enum Step {
+    /// Something has happened, and these are awake now; a test wants to act.
+    Done(Vec<Waker>, Option<Act>),
+    /// Nothing happens until after the end.
+    Later,
+    /// Nothing will ever happen.
+    Never,
+}
+
+impl State {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            course: Course::new(seed),
+            network: Network::new(seed),
+            servers: Servers::default(),
+            sleepers: BTreeMap::new(),
+            machines: 0,
+        }
+    }
+
+    /// Lets the next thing happen, unless that is later than `end`.
+    pub(super) fn step(&mut self, end: Instant) -> Step {
+        let event = self.course.events.next();
+        let timeout = self.servers.poll_timeout();
+        // Of what falls together, what was planned goes first.
+        let timeout_first = timeout.filter(|(at, _)| event.is_none_or(|event| *at < event));
+        let Some(at) = timeout_first.map(|(at, _)| at).or(event) else {
+            return Step::Never;
+        };
+        if at > end {
+            return Step::Later;
+        }
+        self.course.advance_to(at);
+        let Self { course, network, servers, .. } = self;
+        let mut act = None;
+        if let Some((_, cluster)) = timeout_first {
+            servers.handle_timeout(course, network, cluster);
+        } else if let Some((key, event)) = course.events.pop() {
+            act = self.happen(key, event);
+        }
+        Step::Done(self.course.take_wakers(), act)
+    }
+
+    fn happen(&mut self, key: EventKey, event: Event) -> Option<Act> {
+        let Self { course, network, servers, sleepers, .. } = self;
+        match event {
+            Event::Opened(id) => {
+                if let Some((address, client)) = network.opened(course, id) {
+                    servers.connect(course, network, id, &address, client);
+                }
+            }
+            Event::Arrives(id, direction, item) => {
+                if let Some(arrival) = network.arrives(course, id, direction, item) {
+                    servers.receive(course, network, id, arrival);
+                }
+            }
+            Event::GoesOn(id, direction) => {
+                if let Some(arrival) = network.goes_on(course, id, direction) {
+                    servers.receive(course, network, id, arrival);
+                }
+            }
+            Event::Reacts(id, reaction) => servers.react(course, network, id, reaction),
+            Event::Wakes => {
+                course.note("wakes", key.1, &[]);
+                course.wake(sleepers.remove(&key));
+            }
+            Event::Acts(act) => {
+                course.note("acts", key.1, &[]);
+                return Some(act);
+            }
+        }
+        None
+    }
+
+    /// A task sleeps until `at`; `known` is what it was told when it asked before.
+    pub(super) fn sleep(&mut self, at: Instant, known: Option<EventKey>, waker: &Waker) -> EventKey {
+        let key = known.unwrap_or_else(|| {
+            self.course.note("sleeps until", at.as_micros(), &[]);
+            self.course.plan(at, Event::Wakes)
+        });
+        self.sleepers.insert(key, waker.clone());
+        key
+    }
+
+    /// It sleeps no longer.
+    pub(super) fn rise(&mut self, key: EventKey) {
+        self.sleepers.remove(&key);
+        self.course.events.cancel(key);
+    }
+}

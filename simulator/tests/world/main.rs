@@ -1,0 +1,7 @@
+//! The world: time, tasks, the network's rules, and that a seed decides everything.
+
+mod clients;
+mod determinism;
+mod network;
+mod time;
+mod wire;
