@@ -13,6 +13,7 @@ mod producer;
 mod pull_consumer;
 mod shared;
 mod timers;
+mod waiting;
 
 pub use admin::{Admin, CreateTopic, DeleteTopic};
 pub use client::{Client, ClientBuilder};

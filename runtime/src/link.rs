@@ -117,7 +117,7 @@ impl Link {
             match state.poll_socket(connection, context.waker()) {
                 None => return Poll::Pending,
                 Some(SocketWork::Close) => return Poll::Ready(Output::Close),
-                Some(SocketWork::Write) if !*gave_way && state.is_busy() => {
+                Some(SocketWork::Write) if !*gave_way && state.waiting.is_busy() => {
                     *gave_way = true;
                     drop(state);
                     context.waker().wake_by_ref();

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use stgclient_core::client::{OperationId, Outcome, ProducerId, SendError, Value};
+use stgclient_core::client::{Outcome, ProducerId, SendError, Value};
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::producer::{Backlog, Message, ProducerConfig, Receipt, SendOptions};
 use stgclient_core::time::Duration;
@@ -13,7 +13,7 @@ use stgclient_core::wire::compression::{self, Compression};
 
 use crate::client::Handle;
 use crate::operation::Operation;
-use crate::shared::{Blocked, State, Waiter};
+use crate::waiting::{Delivery, Request, Waiter};
 
 /// Sets a [`Producer`] up.
 #[must_use = "a builder does nothing until `start`"]
@@ -109,30 +109,25 @@ impl Producer {
     ///
     /// The receipt's status says how safely the broker has it; only an error says that it may not have it at all.
     /// Dropped before it is written, a message is withdrawn; dropped later, only its receipt is ignored. When too much
-    /// waits already, the message waits its turn in the future.
+    /// waits already, the message stands in line, and is sent in its turn whether the future is polled or not.
     pub fn send(&self, message: Message) -> Sending {
         self.send_to(message, SendOptions::default())
     }
 
     /// As [`Producer::send`], to a queue of one's choice or with a time of its own.
     pub fn send_to(&self, message: Message, options: impl Into<SendOptions>) -> Sending {
-        Sending(self.submit(message, options.into(), Kind::Awaited))
+        Sending(self.submit(message, options.into(), Delivery::Awaited))
     }
 
     /// As [`Producer::send_to`], but gives the message back when too much waits already.
     ///
     /// # Errors
     /// [`ErrorKind::Full`], or the message cannot be sent at all.
-    pub fn try_send(&self, message: Message, options: impl Into<SendOptions>) -> Result<Sending, SendError> {
-        let mut submission = self.submit(message, options.into(), Kind::Awaited);
-        match std::mem::replace(&mut submission.stage, Stage::Refused(None)) {
-            Stage::Blocked { error, request, .. } => Err(SendError { error, message: request.message }),
-            Stage::Refused(Some(refused)) => Err(*refused),
-            stage => {
-                submission.stage = stage;
-                Ok(Sending(submission))
-            }
-        }
+    pub fn try_send(&self, mut message: Message, options: impl Into<SendOptions>) -> Result<Sending, SendError> {
+        self.compress(&mut message);
+        let request = self.request(message, options.into(), Delivery::Awaited);
+        let place = self.inner.handle.shared.with(|state, now| state.try_send(now, request, Waiter::Nobody))?;
+        Ok(Sending(Operation::at(&self.inner.handle, place)))
     }
 
     /// Sends a message and calls `callback` with the receipt or the error, on the task that reads the broker's answer:
@@ -148,13 +143,9 @@ impl Producer {
         callback: impl FnOnce(Result<Receipt, Error>) + Send + 'static,
     ) -> Result<(), SendError> {
         self.compress(&mut message);
-        let callback = Box::new(|outcome| callback(receipt(outcome)));
-        let options = options.into();
-        self.inner.handle.shared.with(|state, now| {
-            let id = state.core.send(now, self.inner.id, message, options)?;
-            state.register(id, Waiter::Callback(callback));
-            Ok(())
-        })
+        let request = self.request(message, options.into(), Delivery::Awaited);
+        let waiter = Waiter::Callback(Box::new(|outcome| callback(receipt(outcome))));
+        self.inner.handle.shared.with(|state, now| state.try_send(now, request, waiter)).map(drop)
     }
 
     /// Sends a message that no broker answers: the future ends when it has been written, or could not be. A broker
@@ -166,7 +157,7 @@ impl Producer {
 
     /// As [`Producer::send_oneway`], to a queue of one's choice.
     pub fn send_oneway_to(&self, message: Message, options: impl Into<SendOptions>) -> SendingOneway {
-        SendingOneway(self.submit(message, options.into(), Kind::Oneway))
+        SendingOneway(self.submit(message, options.into(), Delivery::Oneway))
     }
 
     /// What waits for answers.
@@ -185,26 +176,15 @@ impl Producer {
         }
     }
 
-    fn submit(&self, mut message: Message, options: SendOptions, kind: Kind) -> Submission {
+    fn request(&self, message: Message, options: SendOptions, delivery: Delivery) -> Request {
+        Request { producer: self.inner.id, message, options, delivery }
+    }
+
+    fn submit(&self, mut message: Message, options: SendOptions, delivery: Delivery) -> Operation {
         self.compress(&mut message);
-        let request = Request { message, options, kind };
-        let result = self.inner.handle.shared.with(|state, now| {
-            // Those in line were first.
-            if state.blocked.is_empty() {
-                return request.begin(state, now, self.inner.id);
-            }
-            let Request { message, options, kind } = request;
-            let error = Error::new(ErrorKind::Full, "other messages wait for room");
-            Err((SendError { error, message }, options, kind))
-        });
-        let stage = match result {
-            Ok(waiting) => Stage::Begun(Operation::begun(&self.inner.handle, waiting)),
-            Err((SendError { error, message }, options, kind)) if error.kind() == ErrorKind::Full => {
-                Stage::Blocked { ticket: None, error, request: Box::new(Request { message, options, kind }) }
-            }
-            Err((refused, ..)) => Stage::Refused(Some(Box::new(refused))),
-        };
-        Submission { producer: Arc::clone(&self.inner), stage }
+        let request = self.request(message, options, delivery);
+        let place = self.inner.handle.shared.with(|state, now| state.send(now, request));
+        Operation::at(&self.inner.handle, place)
     }
 }
 
@@ -214,158 +194,27 @@ impl std::fmt::Debug for Producer {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Kind {
-    Awaited,
-    Oneway,
-}
-
-/// A message that is to be sent.
-struct Request {
-    message: Message,
-    options: SendOptions,
-    kind: Kind,
-}
-
-type Refused = (SendError, SendOptions, Kind);
-
-impl Request {
-    fn begin(
-        self,
-        state: &mut State,
-        now: stgclient_core::time::Now,
-        producer: ProducerId,
-    ) -> Result<(OperationId, u32), Refused> {
-        let Self { message, options, kind } = self;
-        let begun = match kind {
-            Kind::Awaited => state.core.send(now, producer, message, options.clone()),
-            Kind::Oneway => state.core.send_oneway(now, producer, message, options.clone()),
-        };
-        match begun {
-            Ok(id) => Ok((id, state.register(id, Waiter::Nobody))),
-            Err(refused) => Err((refused, options, kind)),
-        }
-    }
-}
-
-/// How far a message is.
-enum Stage {
-    Begun(Operation),
-    /// It waits for room; `ticket` is its place in line, once it has been polled.
-    Blocked {
-        ticket: Option<u64>,
-        error: Error,
-        request: Box<Request>,
-    },
-    /// It cannot be sent at all.
-    Refused(Option<Box<SendError>>),
-}
-
-struct Submission {
-    producer: Arc<Inner>,
-    stage: Stage,
-}
-
-impl Submission {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Outcome> {
-        if matches!(self.stage, Stage::Blocked { .. }) {
-            self.poll_room(context);
-        }
-        match &mut self.stage {
-            Stage::Begun(operation) => Pin::new(operation).poll(context),
-            Stage::Blocked { .. } => Poll::Pending,
-            Stage::Refused(refused) => match refused.take() {
-                Some(refused) => Poll::Ready(Err(refused.error)),
-                None => Poll::Pending,
-            },
-        }
-    }
-
-    /// Begins when there is room and it is this message's turn; else waits in line.
-    fn poll_room(&mut self, context: &Context<'_>) {
-        let stage = std::mem::replace(&mut self.stage, Stage::Refused(None));
-        let Stage::Blocked { ticket, request, .. } = stage else {
-            self.stage = stage;
-            return;
-        };
-        let producer = self.producer.id;
-        let handle = &self.producer.handle;
-        self.stage = handle.shared.with(|state, now| {
-            let is_next = state.blocked.front().is_none_or(|front| Some(front.ticket) == ticket);
-            let refused = if is_next {
-                match request.begin(state, now, producer) {
-                    Ok(waiting) => {
-                        leave_line(state, ticket);
-                        return Stage::Begun(Operation::begun(handle, waiting));
-                    }
-                    Err(refused) => refused,
-                }
-            } else {
-                let Request { message, options, kind } = *request;
-                (SendError { error: Error::new(ErrorKind::Full, ""), message }, options, kind)
-            };
-            let (SendError { error, message }, options, kind) = refused;
-            if error.kind() != ErrorKind::Full {
-                leave_line(state, ticket);
-                return Stage::Refused(Some(Box::new(SendError { error, message })));
-            }
-            let ticket = Some(stand_in_line(state, ticket, context));
-            Stage::Blocked { ticket, error, request: Box::new(Request { message, options, kind }) }
-        });
-    }
-}
-
-fn stand_in_line(state: &mut State, ticket: Option<u64>, context: &Context<'_>) -> u64 {
-    let waker = context.waker().clone();
-    if let Some(known) = state.blocked.iter_mut().find(|blocked| Some(blocked.ticket) == ticket) {
-        known.waker = waker;
-        return known.ticket;
-    }
-    let ticket = state.take_ticket();
-    state.blocked.push_back(Blocked { ticket, waker });
-    ticket
-}
-
-/// Leaves the line, and lets the next one try.
-fn leave_line(state: &mut State, ticket: Option<u64>) {
-    let Some(place) = state.blocked.iter().position(|blocked| Some(blocked.ticket) == ticket) else {
-        return;
-    };
-    state.blocked.remove(place);
-    if place == 0 {
-        state.wake_next_in_line = true;
-    }
-}
-
-impl Drop for Submission {
-    fn drop(&mut self) {
-        if let Stage::Blocked { ticket: Some(ticket), .. } = self.stage {
-            self.producer.handle.shared.with(|state, _| leave_line(state, Some(ticket)));
-        }
-    }
-}
-
 /// A send under way: a future of the broker's [`Receipt`].
 #[must_use = "a send that is dropped is withdrawn, or its receipt is ignored"]
-pub struct Sending(Submission);
+pub struct Sending(Operation);
 
 impl Future for Sending {
     type Output = Result<Receipt, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(context).map(receipt)
+        Pin::new(&mut self.0).poll(context).map(receipt)
     }
 }
 
 /// A send that no broker answers: a future that ends when the message is written.
 #[must_use = "a send that is dropped before it is written is withdrawn"]
-pub struct SendingOneway(Submission);
+pub struct SendingOneway(Operation);
 
 impl Future for SendingOneway {
     type Output = Result<(), Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(context).map_ok(|_| ())
+        Pin::new(&mut self.0).poll(context).map_ok(drop)
     }
 }
 

@@ -3,32 +3,15 @@
 //! Under the lock there are only decisions. Frames are parsed, bodies compressed, sockets written, tasks woken and
 //! callbacks called outside of it.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use stgclient_core::client::{Action, Client as Core, ConnectionId, Event, OperationId, Outcome};
+use stgclient_core::client::{Action, Client as Core, ConnectionId, Event};
 use stgclient_core::time::{Duration, Instant, Now};
 
 use crate::host::{Host, Observation};
 use crate::link::Link;
-
-/// Called with the outcome of an operation.
-pub(crate) type Callback = Box<dyn FnOnce(Outcome) + Send>;
-
-/// Who waits for an operation.
-#[derive(Default)]
-// Most waiters become outcomes, and their places are used again: boxing would cost an allocation for each send.
-#[allow(clippy::large_enum_variant)]
-pub(crate) enum Waiter {
-    /// Nobody yet.
-    #[default]
-    Nobody,
-    Task(Waker),
-    Callback(Callback),
-    /// The outcome waits instead.
-    Outcome(Outcome),
-}
+use crate::waiting::Waiting;
 
 /// The socket of a connection, as far as the client knows it.
 #[derive(Default)]
@@ -41,24 +24,10 @@ struct Socket {
     has_to_close: bool,
 }
 
-/// A sender that waits for room, in line.
-pub(crate) struct Blocked {
-    pub(crate) ticket: u64,
-    pub(crate) waker: Waker,
-}
-
 pub(crate) struct State {
     pub(crate) core: Core,
-    /// A waiter outlives its operation until the outcome is taken, so it has a place of its own.
-    waiters: Vec<Waiter>,
-    free_waiters: Vec<u32>,
-    /// The waiter's place by the operation's slot.
-    waiter_of: Vec<u32>,
+    pub(crate) waiting: Waiting,
     sockets: Vec<Socket>,
-    pub(crate) blocked: VecDeque<Blocked>,
-    next_ticket: u64,
-    /// The head of the line has left it.
-    pub(crate) wake_next_in_line: bool,
     /// When the timer task wakes, and how to wake it earlier.
     pub(crate) armed: Option<Instant>,
     pub(crate) timer: Option<Waker>,
@@ -74,7 +43,7 @@ pub(crate) struct Effects {
     /// Nearly always there is one task to wake at the most; a vector would be an allocation for each send.
     first: Option<Waker>,
     more: Vec<Waker>,
-    callbacks: Vec<(Callback, Outcome)>,
+    callbacks: Vec<Box<dyn FnOnce() + Send>>,
     connects: Vec<Link>,
 }
 
@@ -87,13 +56,17 @@ impl Effects {
         }
     }
 
+    pub(crate) fn call(&mut self, callback: impl FnOnce() + Send + 'static) {
+        self.callbacks.push(Box::new(callback));
+    }
+
     fn carry_out(&mut self, host: &dyn Host) {
         for link in self.connects.drain(..) {
             host.connect(link);
         }
         self.first.take().into_iter().chain(self.more.drain(..)).for_each(Waker::wake);
-        for (callback, outcome) in self.callbacks.drain(..) {
-            callback(outcome);
+        for callback in self.callbacks.drain(..) {
+            callback();
         }
     }
 }
@@ -118,13 +91,8 @@ impl Shared {
     pub(crate) fn new(core: Core, host: Arc<dyn Host>, settings: Settings) -> Arc<Self> {
         let state = State {
             core,
-            waiters: Vec::new(),
-            free_waiters: Vec::new(),
-            waiter_of: Vec::new(),
+            waiting: Waiting::default(),
             sockets: Vec::new(),
-            blocked: VecDeque::new(),
-            next_ticket: 0,
-            wake_next_in_line: false,
             armed: None,
             timer: None,
             is_closed: false,
@@ -154,7 +122,7 @@ impl Shared {
         let now = self.host.now();
         let mut state = self.lock();
         let result = act(&mut state, now);
-        state.drain(self, effects);
+        state.drain(self, now, effects);
         result
     }
 
@@ -172,18 +140,21 @@ impl Shared {
 
 impl State {
     /// Takes what the core wants done and known.
-    fn drain(&mut self, shared: &Arc<Shared>, effects: &mut Effects) {
+    fn drain(&mut self, shared: &Arc<Shared>, now: Now, effects: &mut Effects) {
+        // One message of the line at a time: what it completes is delivered before its slot is used again.
+        loop {
+            while let Some(event) = self.core.poll_event() {
+                if shared.is_observed {
+                    shared.host.observe(Observation::Event(&event));
+                }
+                self.deliver(event, effects);
+            }
+            if !self.waiting.advance_line(&mut self.core, now, effects) {
+                break;
+            }
+        }
         while let Some(action) = self.core.poll_action() {
             self.carry_out(action, shared, effects);
-        }
-        while let Some(event) = self.core.poll_event() {
-            if shared.is_observed {
-                shared.host.observe(Observation::Event(&event));
-            }
-            self.deliver(event, effects);
-        }
-        if std::mem::take(&mut self.wake_next_in_line) {
-            effects.wake(self.blocked.front().map(|blocked| blocked.waker.clone()));
         }
         let deadline = self.core.poll_timeout();
         if shared.is_observed {
@@ -224,71 +195,16 @@ impl State {
 
     fn deliver(&mut self, event: Event, effects: &mut Effects) {
         match event {
-            Event::Completed { operation, outcome } => {
-                let place = self.waiter_of[operation.slot()];
-                let waiter = &mut self.waiters[place as usize];
-                match std::mem::replace(waiter, Waiter::Nobody) {
-                    Waiter::Callback(callback) => {
-                        effects.callbacks.push((callback, outcome));
-                        self.free_waiters.push(place);
-                        return;
-                    }
-                    Waiter::Task(waker) => effects.wake(Some(waker)),
-                    Waiter::Nobody | Waiter::Outcome(_) => {}
-                }
-                *waiter = Waiter::Outcome(outcome);
-            }
-            Event::Room => effects.wake(self.blocked.front().map(|blocked| blocked.waker.clone())),
+            Event::Completed { operation, outcome } => self.waiting.complete(operation, outcome, effects),
+            Event::Room => self.waiting.note_room(),
             Event::Closed => {
                 self.is_closed = true;
                 effects.wake(self.timer.take());
-                self.blocked.drain(..).for_each(|blocked| effects.wake(Some(blocked.waker)));
+                // The core refuses whatever is still in line.
+                self.waiting.note_room();
             }
             _ => {}
         }
-    }
-
-    /// Has `waiter` wait for an operation that was begun under this lock. Gives its place.
-    pub(crate) fn register(&mut self, operation: OperationId, waiter: Waiter) -> u32 {
-        let place = self.free_waiters.pop().unwrap_or_else(|| {
-            self.waiters.push(Waiter::Nobody);
-            (self.waiters.len() - 1) as u32
-        });
-        self.waiters[place as usize] = waiter;
-        let slot = operation.slot();
-        if self.waiter_of.len() <= slot {
-            self.waiter_of.resize(slot + 1, u32::MAX);
-        }
-        self.waiter_of[slot] = place;
-        place
-    }
-
-    /// The outcome that `place` waits for; until there is one, `waker` waits.
-    pub(crate) fn poll_outcome(&mut self, place: u32, waker: &Waker) -> Option<Outcome> {
-        let waiter = &mut self.waiters[place as usize];
-        match std::mem::replace(waiter, Waiter::Nobody) {
-            Waiter::Outcome(outcome) => {
-                self.free_waiters.push(place);
-                return Some(outcome);
-            }
-            Waiter::Task(known) if known.will_wake(waker) => *waiter = Waiter::Task(known),
-            _ => *waiter = Waiter::Task(waker.clone()),
-        }
-        None
-    }
-
-    /// Nobody waits at `place` any more; an operation still under way is cancelled.
-    pub(crate) fn give_up(&mut self, now: Now, operation: OperationId, place: u32) {
-        let waiter = std::mem::replace(&mut self.waiters[place as usize], Waiter::Nobody);
-        self.free_waiters.push(place);
-        if !matches!(waiter, Waiter::Outcome(_)) {
-            self.core.cancel(now, operation);
-        }
-    }
-
-    /// Whether more than one operation is under way, or over and not picked up.
-    pub(crate) const fn is_busy(&self) -> bool {
-        self.waiters.len() - self.free_waiters.len() > 1
     }
 
     fn socket(&mut self, connection: ConnectionId) -> Option<&mut Socket> {
@@ -322,11 +238,6 @@ impl State {
     pub(crate) fn end_task(&mut self) -> Vec<Waker> {
         self.tasks -= 1;
         if self.tasks == 0 { std::mem::take(&mut self.on_gone) } else { Vec::new() }
-    }
-
-    pub(crate) fn take_ticket(&mut self) -> u64 {
-        self.next_ticket += 1;
-        self.next_ticket
     }
 }
 
