@@ -27,6 +27,11 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+/// What the README shows compiles.
+#[cfg(all(doctest, feature = "embedded"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 #[cfg(feature = "embedded")]
 pub mod embedded;
 mod host;
