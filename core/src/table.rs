@@ -3,7 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-/// The id of a value in a [`Table`]: a slot, and which of its tenants is meant.
+/// The id of a value in a table: a slot, and which of its tenants is meant.
 pub struct Id<T> {
     slot: u32,
     generation: u32,
