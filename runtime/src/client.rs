@@ -224,6 +224,7 @@ impl<H> ClientBuilder<H> {
             max_body_length: self.max_body_length,
             close_timeout: self.close_timeout,
         };
+        tracing::debug!(client_id = config.identity.client_id(), name_servers = self.name_servers, "connecting");
         let core = Core::new(config, seed, host.now());
         let handle = Arc::new(Handle { shared: Shared::new(core, host, settings) });
         let client = Client { handle, host: PhantomData };

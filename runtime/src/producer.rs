@@ -181,6 +181,7 @@ impl Producer {
     }
 
     fn submit(&self, mut message: Message, options: SendOptions, delivery: Delivery) -> Operation {
+        let _span = tracing::trace_span!("send", topic = message.topic()).entered();
         self.compress(&mut message);
         let request = self.request(message, options, delivery);
         let place = self.inner.handle.shared.with(|state, now| state.send(now, request));

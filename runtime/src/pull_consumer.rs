@@ -97,8 +97,9 @@ impl PullConsumer {
     ) -> Result<PullBatch, Error> {
         let expression: TagExpression = expression.parse()?;
         let Inner { handle, id, .. } = &*self.inner;
-        let operation =
-            Operation::begin(handle, |core, now| core.pull(now, *id, queue.clone(), expression, offset, options));
+        let operation = tracing::trace_span!("pull", %queue, offset).in_scope(|| {
+            Operation::begin(handle, |core, now| core.pull(now, *id, queue.clone(), expression, offset, options))
+        });
         match operation.await? {
             Value::Pulled(pulled) => {
                 let settings = &handle.shared.settings;
