@@ -249,3 +249,6 @@ impl<'a, T: FieldValue<'a>> FieldValue<'a> for Option<T> {
         text.map(|text| T::read(name, Some(text))).transpose()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -74,14 +74,12 @@ impl FrameReader {
 
     /// The buffer to read into, with room at its end.
     pub fn read_buffer(&mut self) -> &mut BytesMut {
-        let missing = match self.announced() {
-            // A long frame: what is still missing, but never more than has already come.
-            Some(length) => (length + 4).saturating_sub(self.buffer.len()).min(self.buffer.len().max(CHUNK)),
-            None => READ_ROOM,
-        };
         let room = self.buffer.capacity() - self.buffer.len();
-        if room < missing.max(READ_ROOM) {
-            self.buffer.reserve(missing.max(CHUNK));
+        if room < READ_ROOM {
+            let whole = self.announced().map_or(0, |length| length.saturating_add(4));
+            let missing = whole.saturating_sub(self.buffer.len());
+            // A long frame: what is still missing, but never more than has already come.
+            self.buffer.reserve(missing.min(self.buffer.len()).max(CHUNK));
         }
         &mut self.buffer
     }
@@ -102,6 +100,7 @@ impl FrameReader {
     /// The bytes are no frame; the connection has to be closed.
     pub fn next_command(&mut self) -> Result<Option<Command>, FrameError> {
         if let Some(error) = &self.failed {
+            self.buffer.clear();
             return Err(error.clone());
         }
         match self.split_frame() {
@@ -134,3 +133,6 @@ impl FrameReader {
         Ok(Some(self.buffer.split_to(length).freeze()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,294 @@
+//! Typed headers: each comes back, and what is missing or of the wrong type is named.
+
+use std::borrow::Cow;
+
+use bytes::BytesMut;
+use proptest::prelude::*;
+
+use super::{FieldError, Header, NoFields, Pieces};
+use crate::wire::command::{self, Command, Head, HeaderCodec, Language};
+use crate::wire::dialect::Dialect;
+use crate::wire::request::*;
+
+const CODECS: [HeaderCodec; 2] = [HeaderCodec::Json, HeaderCodec::Binary];
+
+fn command<'h>(codec: HeaderCodec, header: &impl Header<'h>) -> Command {
+    let mut out = BytesMut::new();
+    let head = Head { code: 1, language: Language::RUST, version: 493, opaque: 1, flag: 0, remark: None };
+    command::encode(&mut out, codec, Dialect::Apache, &head, header, b"");
+    command::decode(&out.freeze().slice(4..)).expect("what we wrote")
+}
+
+fn json(fields: &str) -> Command {
+    let header = format!(r#"{{"extFields":{fields}}}"#);
+    let mark = (header.len() as u32).to_be_bytes();
+    command::decode(&[&mark[..], header.as_bytes()].concat().into()).expect("a header")
+}
+
+const fn text(text: &str) -> Cow<'_, str> {
+    Cow::Borrowed(text)
+}
+
+fn pieces<const N: usize>(pieces: [&str; N]) -> Option<Pieces<'_>> {
+    let piece = |index: usize| text(pieces.get(index).copied().unwrap_or_default());
+    Some(Pieces([piece(0), piece(1), piece(2), piece(3)]))
+}
+
+/// Writes and reads each header in both codecs; the number of headers is given back.
+macro_rules! come_back {
+    ($($type:ident { $($field:ident : $value:expr),* $(,)? },)*) => {{
+        let mut count = 0;
+        $(
+            count += 1;
+            for codec in CODECS {
+                let header = $type { $($field: $value,)* };
+                assert_eq!(command(codec, &header).header::<$type>(), Ok(header), "{codec:?}");
+            }
+        )*
+        count
+    }};
+}
+
+#[test]
+fn every_header_comes_back_and_none_is_forgotten() {
+    let tested = come_back! {
+        GetMaxOffset { topic: text("T"), queue_id: 1, broker_name: Some(text("b")) },
+        GetMinOffset { topic: text("T"), queue_id: 2, broker_name: Some(text("b")) },
+        SearchOffset {
+            topic: text("T"),
+            queue_id: 3,
+            timestamp: i64::MAX,
+            boundary_type: Some(text("upper")),
+            broker_name: Some(text("b")),
+        },
+        QueryConsumerOffset {
+            consumer_group: text("G"),
+            topic: text("T"),
+            queue_id: 4,
+            set_zero_if_not_found: Some(true),
+            broker_name: Some(text("b")),
+        },
+        UpdateConsumerOffset {
+            consumer_group: text("G"),
+            topic: text("T"),
+            queue_id: 5,
+            commit_offset: i64::MIN,
+            broker_name: Some(text("b")),
+        },
+        GetEarliestStoreTime { topic: text("T"), queue_id: 6, broker_name: Some(text("b")) },
+        EarliestStoreTimeAnswer { timestamp: -1 },
+        OffsetAnswer { offset: 7 },
+        PullMessage {
+            consumer_group: text("G"),
+            topic: text("%RETRY%G"),
+            queue_id: 1,
+            queue_offset: 2,
+            max_msg_nums: 3,
+            sys_flag: 4,
+            commit_offset: 5,
+            suspend_timeout_millis: 6,
+            subscription: Some(text("a || b")),
+            sub_version: 7,
+            expression_type: Some(text("TAG")),
+            max_msg_bytes: Some(8),
+            broker_name: Some(text("b")),
+        },
+        ViewMessage { topic: Some(text("T")), offset: 1 },
+        PullMessageAnswer {
+            suggest_which_broker_id: Some(1),
+            next_begin_offset: 2,
+            min_offset: 3,
+            max_offset: 4,
+            offset_delta: Some(-5),
+        },
+        GetRouteInfo { topic: text("T"), accept_standard_json_only: Some(true) },
+        GetClusterInfo {},
+        GetTopicList {},
+        PutKvConfig { namespace: text("n"), key: text("k"), value: text("v") },
+        GetKvConfig { namespace: text("n"), key: text("k") },
+        KvConfigAnswer { value: Some(text("\"{\\中\u{1}")) },
+        DeleteKvConfig { namespace: text("n"), key: text("k") },
+        GetKvList { namespace: text("n") },
+        DeleteTopicInNameServer { topic: text("T"), cluster_name: Some(text("c")) },
+        SendMessage {
+            producer_group: text("G"),
+            topic: text("T"),
+            default_topic: text("TBW102"),
+            default_topic_queue_nums: 4,
+            queue_id: 1,
+            sys_flag: 2,
+            born_timestamp: 3,
+            flag: i32::MIN,
+            properties: pieces(["KEYS\u{1}k\u{2}"]),
+            reconsume_times: Some(5),
+            unit_mode: Some(true),
+            max_reconsume_times: Some(6),
+            batch: Some(false),
+            broker_name: Some(text("b")),
+        },
+        SendMessageV1 {
+            producer_group: text("G"),
+            topic: text("T"),
+            default_topic: text("TBW102"),
+            default_topic_queue_nums: 4,
+            queue_id: 1,
+            sys_flag: 2,
+            born_timestamp: 3,
+            flag: i32::MAX,
+            properties: pieces(["KEYS\u{1}k\u{2}"]),
+            reconsume_times: Some(5),
+            unit_mode: Some(false),
+            batch: Some(true),
+            max_reconsume_times: Some(6),
+            broker_name: Some(text("b")),
+        },
+        SendMessageAnswer {
+            msg_id: text("id"),
+            queue_id: 1,
+            queue_offset: 2,
+            transaction_id: Some(text("t")),
+            batch_uniq_id: Some(text("u")),
+        },
+        Heartbeat {},
+        HeartbeatAnswer { is_support_heart_beat_v2: Some(true), is_sub_change: Some(false) },
+        UnregisterClient {
+            client_id: text("ip@1"),
+            producer_group: Some(text("P")),
+            consumer_group: Some(text("C")),
+        },
+        GetConsumerList { consumer_group: text("G") },
+        CreateTopic {
+            topic: text("T"),
+            default_topic: text("TBW102"),
+            read_queue_nums: 1,
+            write_queue_nums: 2,
+            perm: 6,
+            topic_filter_type: text("SINGLE_TAG"),
+            topic_sys_flag: Some(3),
+            order: true,
+            attributes: Some(text("+a=b")),
+        },
+        GetTopicConfig { topic: text("T") },
+        DeleteTopicInBroker { topic: text("T") },
+        GetTopicStats { topic: text("T") },
+    };
+    let sources = [
+        include_str!("../request/offset.rs"),
+        include_str!("../request/pull.rs"),
+        include_str!("../request/route.rs"),
+        include_str!("../request/send.rs"),
+        include_str!("../request/session.rs"),
+        include_str!("../request/topic.rs"),
+    ];
+    // A header's declaration stands one level deep, its fields two.
+    let is_declaration = |line: &&str| line.starts_with("    ") && line[4..].starts_with(char::is_uppercase);
+    let declared = sources.iter().flat_map(|source| source.lines()).filter(is_declaration).count();
+    assert_eq!(tested, declared);
+}
+
+#[test]
+fn absent_values_are_not_written() {
+    for codec in CODECS {
+        let header = GetRouteInfo { topic: text("T"), accept_standard_json_only: None };
+        let command = command(codec, &header);
+        assert_eq!(command.fields.iter().collect::<Vec<_>>(), [(text("topic"), text("T"))]);
+        assert_eq!(command.header::<GetRouteInfo<'_>>(), Ok(header));
+    }
+}
+
+#[test]
+fn a_text_in_pieces_is_one_text() {
+    for codec in CODECS {
+        let header = SendMessageV1 { properties: pieces(["a\"", "", "\u{1}中", "d"]), ..empty_send() };
+        let command = command(codec, &header);
+        assert_eq!(command.fields.get("properties").as_deref(), Some("a\"\u{1}中d"));
+    }
+}
+
+fn empty_send() -> SendMessageV1<'static> {
+    SendMessageV1 {
+        producer_group: text(""),
+        topic: text(""),
+        default_topic: text(""),
+        default_topic_queue_nums: 0,
+        queue_id: 0,
+        sys_flag: 0,
+        born_timestamp: 0,
+        flag: 0,
+        properties: None,
+        reconsume_times: None,
+        unit_mode: None,
+        batch: None,
+        max_reconsume_times: None,
+        broker_name: None,
+    }
+}
+
+#[test]
+fn empty_texts_are_no_absent_texts() {
+    for codec in CODECS {
+        let header = SendMessageV1 { broker_name: Some(text("")), properties: pieces([]), ..empty_send() };
+        assert_eq!(command(codec, &header).header(), Ok(header));
+    }
+}
+
+#[test]
+fn a_required_field_that_is_missing_is_named() {
+    let answer = json(r#"{"msgId":"x","queueOffset":"1"}"#);
+    assert_eq!(answer.header::<SendMessageAnswer<'_>>(), Err(FieldError::Missing { name: "queueId" }));
+    assert_eq!(json("{}").header::<OffsetAnswer>(), Err(FieldError::Missing { name: "offset" }));
+    assert_eq!(json(r#"{"topic":null}"#).header::<GetTopicStats<'_>>(), Err(FieldError::Missing { name: "topic" }));
+}
+
+#[test]
+fn a_value_of_the_wrong_type_is_shown_but_not_at_any_length() {
+    let invalid = |name, expected, value: &str| FieldError::Invalid { name, expected, value: value.to_owned() };
+    for value in ["", "x", "1.0", "9223372036854775808", " 1", "0x10", "null", "true"] {
+        let error = invalid("offset", "64-bit number", value);
+        assert_eq!(json(&format!(r#"{{"offset":"{value}"}}"#)).header::<OffsetAnswer>(), Err(error));
+    }
+    let number = json(r#"{"consumerGroup":"G","topic":"T","queueId":"2147483648"}"#);
+    assert_eq!(number.header::<QueryConsumerOffset<'_>>(), Err(invalid("queueId", "32-bit number", "2147483648")));
+    // Absent would be fine; wrong is not.
+    let truth = json(r#"{"topic":"T","acceptStandardJsonOnly":"yes"}"#);
+    assert_eq!(truth.header::<GetRouteInfo<'_>>(), Err(invalid("acceptStandardJsonOnly", "truth value", "yes")));
+    let long = json(&format!(r#"{{"offset":"{}"}}"#, "中".repeat(1000)));
+    assert_eq!(long.header::<OffsetAnswer>(), Err(invalid("offset", "64-bit number", &"中".repeat(64))));
+}
+
+#[test]
+fn numbers_and_truth_values_need_no_quotes() {
+    let answer = json(r#"{"nextBeginOffset":1,"minOffset":-2,"maxOffset":3,"suggestWhichBrokerId":null}"#);
+    let header: PullMessageAnswer = answer.header().unwrap();
+    assert_eq!((header.next_begin_offset, header.min_offset, header.suggest_which_broker_id), (1, -2, None));
+    let heartbeat: HeartbeatAnswer =
+        json(r#"{"IS_SUB_CHANGE":true}"#).header().unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(heartbeat.is_sub_change, Some(true));
+}
+
+#[test]
+fn unknown_fields_are_passed_over() {
+    let answer = json(r#"{"a":{"offset":"1"},"offset":"2","committed":"3"}"#);
+    assert_eq!(answer.header(), Ok(OffsetAnswer { offset: 2 }));
+    assert_eq!(answer.header(), Ok(NoFields));
+}
+
+proptest! {
+    #[test]
+    fn any_texts_and_numbers_come_back(
+        binary in any::<bool>(),
+        (group, topic) in any::<(String, String)>(),
+        (queue_id, commit_offset) in any::<(i32, i64)>(),
+        broker in any::<Option<String>>(),
+    ) {
+        let header = UpdateConsumerOffset {
+            consumer_group: group.into(),
+            topic: topic.into(),
+            queue_id,
+            commit_offset,
+            broker_name: broker.map(Cow::Owned),
+        };
+        let command = command(CODECS[usize::from(binary)], &header);
+        prop_assert_eq!(command.header(), Ok(header));
+    }
+}
