@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{framed, malformed, pairs};
-use crate::wire::command::{self, Command, Language};
+use super::{encoded, framed, head, header_of, malformed, pairs};
+use crate::wire::command::{self, Command, HeaderCodec, Language};
 use crate::wire::frame::FrameError;
 
 fn decode(text: &str) -> Result<Command, FrameError> {
@@ -48,6 +48,15 @@ proptest! {
         let escaped: String = text.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect();
         prop_assert_eq!(field(&format!("\"{escaped}\"")), Some(text));
     }
+}
+
+#[test]
+fn what_we_write_a_strict_reader_reads() {
+    let text: String = (0..=0x7F).map(char::from).chain("é中\u{2028}😀".chars()).collect();
+    let frame = encoded(HeaderCodec::Json, &head(Some(&text)), vec![("k".to_owned(), text.clone())]);
+    let read: serde_json::Value = serde_json::from_slice(&header_of(&frame)).unwrap();
+    assert_eq!((&read["remark"], &read["extFields"]["k"]), (&json!(text), &json!(text)));
+    assert_eq!((&read["language"], &read["opaque"], &read["flag"]), (&json!("RUST"), &json!(5), &json!(1)));
 }
 
 #[test]
