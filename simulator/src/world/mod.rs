@@ -9,7 +9,7 @@
 //! let cluster = world.cluster(ClusterConfig::with_servers(1, 1));
 //! let machine = world.machine();
 //! let address = world.block_on(async {
-//!     machine.sleep(Duration::from_secs(3600)).await; // takes no time
+//!     machine.sleep(Duration::from_secs(60)).await; // takes no time
 //!     let stream = machine.open(&cluster.name_servers()[0]).await?;
 //!     Ok::<_, &str>(stream.address().to_owned())
 //! })?;

@@ -199,6 +199,8 @@ fn without_a_subscription_the_one_of_the_heartbeat_counts() {
     assert_eq!(code(&bench.ask(peer, &request)), Code::SUBSCRIPTION_NOT_LATEST);
     heartbeat(&mut bench, "t", 10);
     assert_eq!(Pulled::new(bench.ask(peer, &request)).offsets(), [1]);
+    heartbeat(&mut bench, "other", 11);
+    assert_eq!(code(&bench.ask(peer, &request)), Code::SUBSCRIPTION_NOT_EXIST, "no longer subscribed to");
 }
 
 #[test]

@@ -103,7 +103,9 @@ fn an_unknown_topic_inherits_from_the_default_topic() {
     let (mut bench, peer) = bench();
     let request = SendMessage { default_topic_queue_nums: 16, ..send("new", 7, "") };
     let answered = bench.ask_with(peer, &request, b"x");
-    assert_eq!(answer(&answered).queue_id, 7, "8 queues, since the broker has no more to give");
+    assert_eq!(answer(&answered).queue_id, 7);
+    let beyond = SendMessage { queue_id: 8, ..request };
+    assert_eq!(code(&bench.ask_with(peer, &beyond, b"x")), Code::INVALID_PARAMETER, "the broker gives 8 at most");
     let request = SendMessage { default_topic_queue_nums: 2, ..send("few", 2, "") };
     assert_eq!(code(&bench.ask_with(peer, &request, b"x")), Code::INVALID_PARAMETER);
     let request = SendMessage { default_topic: "SELF_TEST_TOPIC".into(), ..send("other", 0, "") };

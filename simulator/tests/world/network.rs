@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use stgclient_core::time::{Duration, Now};
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::Command;
-use stgclient_core::wire::request::GetClusterInfo;
+use stgclient_core::wire::request::{GetClusterInfo, ViewMessage};
 use stgclient_simulator::server::{ClusterConfig, Force, Forced, Memory, ServerId};
 use stgclient_simulator::world::{ClusterHandle, Direction, Faults, Machine, Patience, Reaction, StuckReason, World};
 
@@ -92,6 +92,25 @@ fn bytes_keep_their_order_in_each_direction_wherever_they_are_cut() {
 }
 
 #[test]
+fn what_was_held_up_goes_before_what_comes_just_then() {
+    let (world, _, machine) = world();
+    world.block_on(async {
+        let mut wire = Wire::open(&machine, BROKER).await.unwrap();
+        world.network().stall(BROKER, Direction::ToServer, true);
+        for body in [b"1", b"2"] {
+            wire.write(&send("t"), body).await.unwrap();
+        }
+        machine.sleep(SECOND).await;
+        // The stall ends at the very moment at which the third request arrives.
+        world.after(Duration::from_micros(100), |world| world.network().stall(BROKER, Direction::ToServer, false));
+        wire.write(&send("t"), b"3").await.unwrap();
+        for opaque in 1..=3 {
+            assert_eq!(wire.read().await.unwrap().opaque, opaque);
+        }
+    });
+}
+
+#[test]
 fn a_writer_waits_when_nobody_reads() {
     let (world, _, machine) = world();
     world.block_on(async {
@@ -107,10 +126,7 @@ fn a_server_does_not_read_on_while_its_client_does_not() {
     let (world, cluster, machine) = world();
     cluster.broker("broker-a", |broker| broker.create_topic("t", 1)).unwrap();
     let other = world.machine();
-    let ask_large = |opaque| {
-        use stgclient_core::wire::request::ViewMessage;
-        frame(&ViewMessage { topic: None, offset: 0 }, opaque, &[])
-    };
+    let ask_large = |opaque| frame(&ViewMessage { topic: None, offset: 0 }, opaque, &[]);
     world.block_on(async {
         let mut wire = Wire::open(&machine, BROKER).await.unwrap();
         wire.ask(&send("t"), &vec![7; 200_000]).await.unwrap();
@@ -125,7 +141,14 @@ fn a_server_does_not_read_on_while_its_client_does_not() {
             assert_eq!(idle.read().await.unwrap().body.len(), wire_length(200_000));
         }
         assert_eq!(idle.read().await.unwrap().code, 0);
+        // A client that goes in the middle of it is not waited for.
+        for opaque in 1..=50 {
+            idle.stream.write(ask_large(opaque)).await.unwrap();
+        }
+        machine.sleep(SECOND).await;
     });
+    world.run_for(SECOND);
+    assert_eq!(world.network().links(), 0);
 }
 
 /// How long a stored message is with a body of this length, as this test sends it.
@@ -324,22 +347,26 @@ fn drawn_faults_differ_and_heal() {
     let drawn: Vec<Faults> = (0..20).map(Faults::drawn).collect();
     assert!(drawn.iter().any(|faults| faults.resets > 0) && drawn.iter().any(|faults| faults.resets == 0));
     assert_eq!(drawn[3], Faults::drawn(3));
-    for seed in 0..50 {
+    for seed in 0..100 {
         let world = World::new(seed);
         world.cluster(ClusterConfig::with_servers(1, 1));
         let machine = world.machine();
         world.network().set_faults(Faults::drawn(seed));
-        let asked = |time| {
-            within(&world, time, async {
-                let mut wire = Wire::open(&machine, NAME_SERVER).await?;
-                wire.ask_cluster().await
-            })
-        };
         for _ in 0..20 {
-            let _ = asked(30 * SECOND);
+            // Large messages there and back, and gone before the last of them is read.
+            let talk = async {
+                let mut wire = Wire::open(&machine, BROKER).await?;
+                for _ in 0..8 {
+                    wire.write(&send("t"), &vec![1; 60_000]).await?;
+                    wire.write(&ViewMessage { topic: None, offset: 0 }, &[]).await?;
+                }
+                wire.read().await
+            };
+            let _ = within(&world, 30 * SECOND, talk);
         }
         world.network().heal();
-        assert!(matches!(asked(SECOND), Some(Ok(_))), "seed {seed}");
+        let asked = within(&world, SECOND, async { Wire::open(&machine, NAME_SERVER).await?.ask_cluster().await });
+        assert!(matches!(asked, Some(Ok(_))), "seed {seed}");
         world.run_for(60 * SECOND);
         assert_eq!(world.network().links(), 0, "seed {seed}");
     }

@@ -6,6 +6,7 @@ mod holds;
 mod log;
 mod offsets;
 mod positions;
+mod properties;
 mod pull;
 mod queue;
 mod runtime_info;

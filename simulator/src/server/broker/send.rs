@@ -9,20 +9,20 @@ use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header, Pieces};
 use stgclient_core::wire::java;
-use stgclient_core::wire::message::{BatchRecord, BatchRecords, PropertiesRef, StoredFields, property, sys_flag};
+use stgclient_core::wire::message::stored::SMALLEST;
+use stgclient_core::wire::message::{
+    BatchRecord, BatchRecords, OffsetMessageId, PropertiesRef, StoredFields, property, sys_flag,
+};
 use stgclient_core::wire::request::{SendMessage, SendMessageAnswer, SendMessageV1};
 
 use super::super::reply::{DIALECT, Refusal, Reply};
 use super::queue::Entry;
 use super::topics::FilterType;
-use super::{Broker, Session, topic_names};
+use super::{Broker, Session, properties, topic_names};
 use crate::table::Key;
 
 /// The longest encoded properties, in bytes (`Short.MAX_VALUE` in `MessageExtEncoder`).
 const LONGEST_PROPERTIES: usize = i16::MAX as usize;
-/// The handle of a POP receipt, which no producer may set (`clearReservedProperties`).
-const POP_CK: &str = "POP_CK";
-
 /// A message that has passed the checks.
 struct Accepted<'a> {
     topic: Key,
@@ -137,17 +137,17 @@ impl Broker {
     fn store_single(&mut self, now: Now, accepted: &Accepted<'_>, body: &Bytes) -> Result<Stored, Refusal> {
         let sent = sent_properties(accepted.header);
         self.refuse_unsupported(sent)?;
-        let mut properties = String::with_capacity(sent.encoded().len() + 96);
-        let has_key = self.stored_properties(sent, &mut properties);
+        let mut stored = String::with_capacity(sent.encoded().len() + 96);
+        let has_key = self.stored_properties(sent, &mut stored);
         if !has_key {
             // Java makes a unique key from the broker's own address, process and clock. The place in the log is as good.
-            push_property(&mut properties, property::UNIQ_KEY, &self.next_message_id());
+            properties::push(&mut stored, property::UNIQ_KEY, &self.next_message_id());
         }
-        self.check_size(body.len(), properties.len())?;
+        self.check_size(body.len(), stored.len())?;
         let header = accepted.header;
         let fields = self.stored_fields(now, accepted, header.flag, body);
         let tag = sent.get(property::TAGS);
-        let queue_offset = self.append(accepted, &fields, &properties, tag, body)?;
+        let queue_offset = self.append(accepted, &fields, &stored, tag, body)?;
         Ok(Stored { queue_offset, id: fields.offset_id().to_hex().to_string() })
     }
 
@@ -179,27 +179,6 @@ impl Broker {
         stored.ok_or_else(|| Refusal::new(ResponseCode::MESSAGE_ILLEGAL, "a batch without messages"))
     }
 
-    /// What this broker would do wrong in silence it refuses, in Apache's words where Apache's can be configured to.
-    fn refuse_unsupported(&self, sent: PropertiesRef<'_>) -> Result<(), Refusal> {
-        for (name, value) in sent {
-            match name {
-                property::TRAN_MSG if value.eq_ignore_ascii_case("true") => {
-                    let remark = format!("the broker[{}] sending transaction message is forbidden", self.config.host());
-                    return Err(Refusal::new(ResponseCode::NO_PERMISSION, remark));
-                }
-                property::TIMER_DELAY_SEC | property::TIMER_DELAY_MS | property::TIMER_DELIVER_MS => {
-                    let remark = "accurate timer message is not enabled, timerWheelEnable is false";
-                    return Err(Refusal::new(ResponseCode::SYSTEM_ERROR, remark));
-                }
-                property::DELAY if value.parse().is_ok_and(|level: i32| level > 0) => {
-                    return Err(Refusal::new(ResponseCode::MESSAGE_ILLEGAL, "this broker has no delay levels"));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
     fn check_size(&self, body: usize, properties: usize) -> Result<(), Refusal> {
         if body <= self.config.max_body_length && body > 0 && properties <= LONGEST_PROPERTIES {
             return Ok(());
@@ -210,24 +189,6 @@ impl Broker {
              msg properties length limit 32KB."
         );
         Err(Refusal::new(ResponseCode::MESSAGE_ILLEGAL, remark))
-    }
-
-    /// Appends to `out` the properties that are stored: those sent, and what the broker adds (`buildMsgContext`,
-    /// `sendMessage`). Says whether there is a unique key among them.
-    fn stored_properties(&self, sent: PropertiesRef<'_>, out: &mut String) -> bool {
-        let mut has_key = false;
-        for (name, value) in sent {
-            match name {
-                property::MSG_REGION | property::TRACE_ON | property::CLUSTER | POP_CK => continue,
-                property::UNIQ_KEY => has_key = true,
-                _ => {}
-            }
-            push_property(out, name, value);
-        }
-        push_property(out, property::MSG_REGION, &self.config.region);
-        push_property(out, property::TRACE_ON, if self.config.trace_on { "true" } else { "false" });
-        push_property(out, property::CLUSTER, &self.cluster);
-        has_key
     }
 
     fn stored_fields(&self, now: Now, accepted: &Accepted<'_>, flag: i32, body: &[u8]) -> StoredFields {
@@ -262,8 +223,7 @@ impl Broker {
         let Some(topic) = self.topics.get_mut(accepted.topic) else {
             return Err(Refusal::topic_missing(&accepted.header.topic));
         };
-        let length =
-            stgclient_core::wire::message::stored::SMALLEST + 25 + topic.name.len() + properties.len() + body.len();
+        let length = SMALLEST + 25 + topic.name.len() + properties.len() + body.len();
         fields
             .encode(self.log.writer(length), DIALECT, &topic.name, properties, body)
             .map_err(|error| Refusal::new(ResponseCode::MESSAGE_ILLEGAL, error.to_string()))?;
@@ -282,7 +242,7 @@ impl Broker {
 
     fn next_message_id(&self) -> String {
         let physical_offset = self.log.next_physical_offset();
-        stgclient_core::wire::message::OffsetMessageId { host: self.store_host, physical_offset }.to_hex().to_string()
+        OffsetMessageId { host: self.store_host, physical_offset }.to_hex().to_string()
     }
 }
 
@@ -318,11 +278,4 @@ fn sent_properties<'a>(header: &'a SendMessage<'_>) -> PropertiesRef<'a> {
 
 fn unique_key<'a>(header: &'a SendMessage<'_>) -> Option<&'a str> {
     sent_properties(header).get(property::UNIQ_KEY)
-}
-
-fn push_property(out: &mut String, name: &str, value: &str) {
-    out.push_str(name);
-    out.push('\u{1}');
-    out.push_str(value);
-    out.push('\u{2}');
 }

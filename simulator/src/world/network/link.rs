@@ -9,11 +9,16 @@ use bytes::{Bytes, BytesMut};
 use stgclient_core::random::Random;
 use stgclient_core::time::{Duration, Instant};
 
+use super::super::course::Course;
+
 /// A connection's number, given out in order.
 pub(in super::super) type LinkId = u64;
 
 /// How many bytes are on their way in one direction at the most.
 pub(super) const WINDOW: usize = 256 * 1024;
+
+/// The reason of an end that nobody is to blame for.
+pub(super) const CLOSED: &str = "closed by the server";
 
 /// Where bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,7 +107,16 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn pipe(&mut self, direction: Direction) -> &mut Pipe {
+    /// The link is over for its client.
+    pub(super) fn end(&mut self, course: &mut Course, reason: &'static str) {
+        if !matches!(self.stage, Stage::Over(_)) {
+            self.stage = Stage::Over(reason);
+            course.wake(self.reader.take());
+            course.wake(self.writer.take());
+        }
+    }
+
+    pub(super) const fn pipe(&mut self, direction: Direction) -> &mut Pipe {
         &mut self.pipes[direction.index()]
     }
 }
