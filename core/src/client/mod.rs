@@ -108,7 +108,6 @@ impl Client {
             }
         }
         self.run(now);
-        self.session.tidy(now);
         self.close_if_done(now);
     }
 

@@ -225,6 +225,8 @@ impl Session {
         self.call_deadlines(now);
         if self.next_refresh <= now.mono {
             self.next_refresh = now.mono + self.config.route_interval;
+            // By the routes of the last refresh, whose answers have long come.
+            self.tidy();
             self.refresh_routes(now);
         }
         if self.next_heartbeat <= now.mono {
@@ -234,12 +236,7 @@ impl Session {
     }
 
     /// Forgets brokers that no route names, and disconnects peers that nobody knows any more.
-    pub(super) fn tidy(&mut self, now: Now) {
-        // Right after the refresh the answers are not there yet; half-way to the next one they are.
-        let half = self.config.route_interval / 2;
-        if self.is_closed() || self.next_refresh.since(now.mono) > half {
-            return;
-        }
+    fn tidy(&mut self) {
         let routed = self.topics.routed_brokers(&self.brokers);
         self.brokers.retain(&routed);
         let brokers = &self.brokers;

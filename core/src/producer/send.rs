@@ -165,7 +165,7 @@ impl Send {
             }
             QueueChoice::Queue(queue) => Some(given(queue, topic, brokers)?),
         };
-        let no_queue = |why: &str| Error::new(ErrorKind::NoQueueAvailable, format!("topic {}: {why}", topic.name));
+        let no_queue = |why: &str| Error::new(ErrorKind::NoQueueAvailable, why);
         let place = place.ok_or_else(|| no_queue("no broker with a master has a writable queue of it"))?;
         if standing(place.broker) == Standing::Congested {
             return Ok(None);
