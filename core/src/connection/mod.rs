@@ -75,7 +75,7 @@ enum State {
     /// The host is opening it.
     Connecting { until: Instant },
     /// It stands.
-    Connected { since: Instant },
+    Connected,
     /// It broke; nothing is tried before `until`.
     Paused { until: Instant },
 }
@@ -197,7 +197,7 @@ impl<T> Connection<T> {
     }
 
     pub(crate) const fn is_connected(&self) -> bool {
-        matches!(self.state, State::Connected { .. })
+        matches!(self.state, State::Connected)
     }
 
     /// Whether the last try failed and the next one has to wait.
@@ -207,12 +207,12 @@ impl<T> Connection<T> {
 
     /// Whether it is being opened or stands, so that the host holds a socket for it.
     pub(crate) const fn is_open(&self) -> bool {
-        matches!(self.state, State::Connecting { .. } | State::Connected { .. })
+        matches!(self.state, State::Connecting { .. } | State::Connected)
     }
 
-    /// Whether somebody waits for it or for an answer on it.
+    /// Whether somebody waits for it, for an answer on it or for bytes to be written.
     pub(crate) fn is_owing(&self) -> bool {
-        self.in_flight.len() > 0 || !self.waiting.is_empty() || !self.outbox.is_empty()
+        self.in_flight.len() > 0 || !self.waiting.is_empty() || !self.outbox.is_empty() || self.leaving > 0
     }
 
     pub(crate) const fn counters(&self) -> ConnectionCounters {
@@ -323,9 +323,8 @@ impl<T> Connection<T> {
         if attempt != self.attempt || !matches!(self.state, State::Connecting { .. }) {
             return Vec::new();
         }
-        self.state = State::Connected { since: now };
+        self.state = State::Connected;
         self.last_asked = now;
-        self.last_received = None;
         self.counters.connects += 1;
         self.waiting.drain(..).collect()
     }
@@ -398,7 +397,7 @@ impl<T> Connection<T> {
             State::Idle => None,
             State::Connecting { until } => Some(Deadline { at: until, reason: Reason::Connect }),
             State::Paused { until } => Some(Deadline { at: until, reason: Reason::Reconnect }),
-            State::Connected { .. } => Some(match self.in_flight.next_deadline() {
+            State::Connected => Some(match self.in_flight.next_deadline() {
                 Some(at) => Deadline { at, reason: Reason::Answer },
                 None => Deadline { at: self.idle_at(), reason: Reason::Idle },
             }),
@@ -424,10 +423,10 @@ impl<T> Connection<T> {
                     self.connect(now);
                 }
             }
-            State::Connected { since: connected } => {
+            State::Connected => {
                 let mut silent = false;
                 while let Some((owner, since)) = self.in_flight.pop_due(now) {
-                    let heard = self.last_received.is_some_and(|received| received > since.max(connected));
+                    let heard = self.last_received.is_some_and(|received| received > since);
                     silent |= !heard && now.since(since) >= self.config.unresponsive_after;
                     late.push(owner);
                 }
@@ -437,8 +436,9 @@ impl<T> Connection<T> {
                     return (late, Some(self.end(now, random)));
                 }
                 if self.in_flight.len() == 0 && self.idle_at() <= now {
-                    self.wishes.close = Some(self.attempt);
-                    self.state = State::Idle;
+                    "idle for too long".clone_into(&mut self.failure);
+                    // Bytes that the peer has not taken in all that time will not be taken.
+                    return (late, Some((Ended::Closed, self.close())));
                 }
             }
             State::Idle | State::Connecting { .. } | State::Paused { .. } => {}
