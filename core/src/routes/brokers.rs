@@ -25,7 +25,7 @@ impl Broker {
     /// `MQClientInstance.findBrokerAddressInSubscribe` does.
     pub(crate) fn readable(&self, suggested: u64) -> Option<&Address> {
         self.addresses.get(&suggested).or_else(|| {
-            let next = if suggested == MASTER_ID { None } else { self.addresses.get(&(suggested + 1)) };
+            let next = suggested.checked_add(1).and_then(|next| self.addresses.get(&next));
             next.or_else(|| self.addresses.values().next())
         })
     }
@@ -79,3 +79,6 @@ impl Brokers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

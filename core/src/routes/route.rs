@@ -153,7 +153,7 @@ impl TopicRoute {
             let malformed = || RouteError::OrderConfiguration(text.chars().take(128).collect());
             let (name, count) = part.split_once(':').ok_or_else(malformed)?;
             let count: u32 = count.parse().map_err(|_| malformed())?;
-            if places.len() + count as usize > MAX_QUEUES {
+            if count as usize > MAX_QUEUES - places.len() {
                 return Err(RouteError::TooManyQueues);
             }
             // A broker that the route does not name has no address to send to.

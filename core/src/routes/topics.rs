@@ -189,3 +189,6 @@ impl Topic {
         queues.collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! Topics in use: what their routes give, when they are asked for, and when they are forgotten.
+
+use super::*;
+use crate::routes::route::{Permission, RouteBroker, RouteQueues};
+
+const fn at(millis: u64) -> Instant {
+    Instant::from_micros(millis * 1000)
+}
+
+/// A topic and what it is known by.
+struct Known {
+    topics: Topics,
+    brokers: Brokers,
+    id: TopicId,
+}
+
+fn known() -> Known {
+    let mut topics = Topics::default();
+    let id = topics.using(at(0), &"T".into(), || 7);
+    Known { topics, brokers: Brokers::default(), id }
+}
+
+/// A route with two queues at each of these brokers.
+fn route(names: &[&str]) -> TopicRoute {
+    let broker = |name: &&str| RouteBroker {
+        name: (*name).into(),
+        cluster: String::new(),
+        addresses: BTreeMap::from([(0, format!("{name}:1").parse().expect("an address"))]),
+    };
+    let queues = |name: &&str| RouteQueues {
+        broker_name: (*name).into(),
+        read: 3,
+        write: 2,
+        permission: Permission::READ_WRITE,
+    };
+    TopicRoute {
+        brokers: names.iter().map(broker).collect(),
+        queues: names.iter().map(queues).collect(),
+        order_configuration: None,
+    }
+}
+
+impl Known {
+    fn learn(&mut self, names: &[&str]) {
+        self.topics.learn(self.id, route(names), false, &mut self.brokers);
+    }
+
+    fn topic(&self) -> &Topic {
+        self.topics.get(self.id).expect("the topic")
+    }
+}
+
+#[test]
+fn a_topic_is_one_however_often_it_is_used() {
+    let mut known = known();
+    assert_eq!(known.topics.using(at(1), &"T".into(), || panic!("it has a cursor")), known.id);
+    assert_eq!((known.topics.find("T"), known.topics.find("U")), (Some(known.id), None));
+    assert_eq!(known.topic().cursor, 7);
+}
+
+#[test]
+fn a_route_gives_places_to_write_to_and_queues_to_read_from() {
+    let mut known = known();
+    known.learn(&["a", "b"]);
+    let topic = known.topic();
+    let written: Vec<_> = topic.writable.iter().filter_map(|place| topic.queue(*place, &known.brokers)).collect();
+    let queue = |name: &str, number| MessageQueue::new("T", name, number);
+    assert_eq!(written, [queue("a", 0), queue("a", 1), queue("b", 0), queue("b", 1)]);
+    assert_eq!(topic.readable_queues().len(), 6);
+    assert!(topic.has_several_brokers);
+    known.learn(&["b"]);
+    assert!(!known.topic().has_several_brokers);
+    assert_eq!(known.topic().writable.len(), 2);
+}
+
+#[test]
+fn a_route_is_asked_for_once_at_a_time_and_not_again_at_once() {
+    let mut known = known();
+    assert!(known.topics.begin_asking(at(0), known.id));
+    assert!(!known.topics.begin_asking(at(9000), known.id));
+    known.learn(&["a"]);
+    known.topics.end_asking(known.id);
+    assert!(!known.topics.begin_asking(at(199), known.id));
+    assert!(known.topics.begin_asking(at(200), known.id));
+}
+
+#[test]
+fn a_route_that_is_not_known_is_asked_for_without_a_pause() {
+    let mut known = known();
+    assert!(known.topics.begin_asking(at(0), known.id));
+    known.topics.end_asking(known.id);
+    assert!(known.topics.begin_asking(at(0), known.id));
+    known.learn(&["a"]);
+    known.topics.end_asking(known.id);
+    known.topics.forget_route(known.id);
+    assert!(known.topics.begin_asking(at(0), known.id));
+}
+
+#[test]
+fn what_is_known_of_a_topic_that_is_no_more_is_over() {
+    let mut known = known();
+    known.learn(&["a"]);
+    known.topics.forget_route(known.id);
+    assert!(known.topic().route.is_none() && known.topic().writable.is_empty());
+    assert!(known.topic().readable_queues().is_empty());
+}
+
+#[test]
+fn a_topic_that_nobody_used_for_ten_minutes_is_dropped() {
+    let mut known = known();
+    known.topics.using(at(1000), &"U".into(), || 0);
+    assert_eq!(known.topics.sweep(at(599_999)).len(), 2);
+    assert_eq!(known.topics.sweep(at(600_000)), [known.topics.find("U").unwrap()]);
+    assert!(known.topics.get(known.id).is_none() && known.topics.find("T").is_none());
+    // It is used again, as a new one.
+    assert_ne!(known.topics.using(at(600_001), &"T".into(), || 0), known.id);
+}
+
+#[test]
+fn use_and_a_question_under_way_keep_a_topic() {
+    let mut known = known();
+    known.topics.using(at(5000), &"T".into(), || 0);
+    assert_eq!(known.topics.sweep(at(600_000)), [known.id]);
+    known.topics.begin_asking(at(600_000), known.id);
+    assert_eq!(known.topics.sweep(at(900_000)), [known.id]);
+    known.topics.end_asking(known.id);
+    assert_eq!(known.topics.sweep(at(900_000)), []);
+}
+
+#[test]
+fn a_route_that_comes_after_its_topic_went_teaches_nothing() {
+    let mut known = known();
+    known.topics.begin_asking(at(0), known.id);
+    known.topics.remove("T");
+    known.learn(&["a"]);
+    assert!(known.topics.get(known.id).is_none());
+    assert_eq!(known.brokers.iter().count(), 0);
+}
+
+#[test]
+fn brokers_are_routed_to_as_long_as_a_known_route_names_them() {
+    let mut known = known();
+    let other = known.topics.using(at(0), &"U".into(), || 0);
+    known.learn(&["a", "b"]);
+    known.topics.learn(other, route(&["b", "c"]), false, &mut known.brokers);
+    let routed = |known: &Known| {
+        let ids = known.topics.routed_brokers(&known.brokers);
+        ids.iter()
+            .filter_map(|id| known.brokers.get(*id))
+            .map(|broker| broker.name.to_string())
+            .collect::<BTreeSet<_>>()
+    };
+    assert_eq!(routed(&known), ["a", "b", "c"].map(str::to_owned).into());
+    known.learn(&["b"]);
+    assert_eq!(routed(&known), ["b", "c"].map(str::to_owned).into());
+    known.topics.remove("U");
+    assert_eq!(routed(&known), ["b"].map(str::to_owned).into());
+    known.topics.forget_route(known.id);
+    assert!(routed(&known).is_empty());
+}
