@@ -64,28 +64,24 @@ impl Client {
         if let Err(error) = check_topic(topic) {
             return self.refuse(now, error);
         }
-        self.look_up(now, NameServerRequest::Route { topic: topic.into() }, |answer| {
-            let answer = answer.map_err(|error| match error.code() {
-                Some(ResponseCode::TOPIC_NOT_EXIST) => Error::new(ErrorKind::TopicNotFound, ""),
-                _ => error,
-            });
-            let route = answer.and_then(|command| read_route(&command));
-            route.map(Value::Route).map_err(|error| error.context("topic route"))
+        let what = format!("route of topic {topic}");
+        self.look_up(now, NameServerRequest::Route { topic: topic.into() }, what, |answer| {
+            answer.map_err(topic_not_found).and_then(|command| read_route(&command)).map(Value::Route)
         })
     }
 
     /// The names of all topics; completes with [`Value::Topics`].
     pub fn topic_list(&mut self, now: Now) -> OperationId {
-        self.look_up(now, NameServerRequest::TopicList, |answer| {
-            let list: TopicList = read_body(answer, "topic list")?;
+        self.look_up(now, NameServerRequest::TopicList, "topic list".to_owned(), |answer| {
+            let list: TopicList = read_body(answer)?;
             Ok(Value::Topics(list.topic_list.into_iter().collect()))
         })
     }
 
     /// The clusters and their brokers; completes with [`Value::ClusterInfo`].
     pub fn cluster_info(&mut self, now: Now) -> OperationId {
-        self.look_up(now, NameServerRequest::ClusterInfo, |answer| {
-            read_body(answer, "cluster info").map(Value::ClusterInfo)
+        self.look_up(now, NameServerRequest::ClusterInfo, "cluster info".to_owned(), |answer| {
+            read_body(answer).map(Value::ClusterInfo)
         })
     }
 
@@ -102,10 +98,11 @@ impl Client {
         &mut self,
         now: Now,
         request: NameServerRequest,
+        what: String,
         read: fn(Result<Command, Error>) -> Outcome,
     ) -> OperationId {
         let deadline = now.mono + self.session.config.request_timeout;
-        self.begin(now, Operation::Lookup(Lookup { request, deadline, read }))
+        self.begin(now, Operation::Lookup(Lookup { request, what, deadline, read }))
     }
 
     fn administer(&mut self, now: Now, task: Task) -> OperationId {
@@ -120,11 +117,17 @@ impl Client {
     }
 }
 
-fn read_body<T: serde::de::DeserializeOwned>(answer: Result<Command, Error>, what: &str) -> Result<T, Error> {
-    let read = |command: Command| {
-        body::from_slice(&command.body).map_err(|error| Error::new(ErrorKind::MalformedAnswer, error.to_string()))
-    };
-    answer.and_then(read).map_err(|error| error.context(what))
+/// What a name server's answer about a route means when it is an error.
+fn topic_not_found(error: Error) -> Error {
+    match error.code() {
+        Some(ResponseCode::TOPIC_NOT_EXIST) => Error::new(ErrorKind::TopicNotFound, ""),
+        _ => error,
+    }
+}
+
+fn read_body<T: serde::de::DeserializeOwned>(answer: Result<Command, Error>) -> Result<T, Error> {
+    let malformed = |error: body::BodyError| Error::new(ErrorKind::MalformedAnswer, error.to_string());
+    answer.and_then(|command| body::from_slice(&command.body).map_err(malformed))
 }
 
 impl Administration {
@@ -143,7 +146,8 @@ impl Administration {
         let result = match signal {
             Signal::Start => self.look(session, now, id),
             Signal::Looked(answer) => {
-                answer.and_then(|command| self.targets_of(session, &command)).and_then(|targets| {
+                let targets = answer.map_err(topic_not_found).and_then(|command| self.targets_of(session, &command));
+                targets.and_then(|targets| {
                     self.targets = targets;
                     self.ask_next_targets(session, now, id)
                 })

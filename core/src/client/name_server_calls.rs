@@ -201,7 +201,7 @@ impl Session {
         match call.asker {
             Asker::Operation(owner) => self.signals.push_back((owner, Signal::Looked(answer))),
             Asker::Topic(topic) => self.take_route(now, topic, answer),
-            Asker::DefaultTopic(topic) => self.take_default_route(topic, answer),
+            Asker::DefaultTopic(topic) => self.take_default_route(now, topic, answer),
         }
     }
 }

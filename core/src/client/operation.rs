@@ -36,10 +36,11 @@ impl Operation {
         let request = NameServerRequest::Route { topic };
         let read = |answer: Result<Command, Error>| match answer {
             // Any answer is a sign of life, that there is no such topic too.
-            Err(error) if error.kind() != ErrorKind::Refused => Err(error.context("connect")),
+            Err(error) if error.kind() != ErrorKind::Refused => Err(error),
             _ => Ok(Value::Done),
         };
-        Self::Lookup(Lookup { request, deadline: now.mono + session.config.request_timeout, read })
+        let deadline = now.mono + session.config.request_timeout;
+        Self::Lookup(Lookup { request, what: "connect".to_owned(), deadline, read })
     }
 
     /// When its time is up, if it is known at the start and nothing on the way watches over it.
@@ -76,6 +77,8 @@ impl Operation {
 #[derive(Debug)]
 pub(crate) struct Lookup {
     pub(super) request: NameServerRequest,
+    /// The question in words, for errors.
+    pub(super) what: String,
     pub(super) deadline: Instant,
     pub(super) read: fn(Result<Command, Error>) -> Outcome,
 }
@@ -88,7 +91,7 @@ impl Lookup {
                 session.ask_name_servers(now, self.request.clone(), self.deadline, asker);
                 None
             }
-            Signal::Looked(answer) => Some((self.read)(answer)),
+            Signal::Looked(answer) => Some((self.read)(answer).map_err(|error| error.context(&self.what))),
             _ => None,
         }
     }

@@ -135,17 +135,16 @@ impl QueueRequest {
         }
         match signal {
             Signal::Start => self.next_try(session, now, id),
-            Signal::Routed(Ok(())) if self.address(session).is_none() => {
-                let error = Error::new(ErrorKind::BrokerNotFound, "the topic's route does not name the queue's broker");
-                Some(Err(self.explain(error)))
-            }
+            Signal::Routed(Ok(())) if self.address(session).is_none() => Some(Err(self.explain(not_routed()))),
             Signal::Routed(Ok(())) => self.next_try(session, now, id),
             Signal::Routed(Err(error)) => Some(Err(self.explain(error))),
             Signal::Ready => {
                 self.write(session, now, id);
                 None
             }
-            Signal::Answer { command, .. } => Some(self.judge(session, &command)),
+            Signal::Answer { command, .. } => {
+                Some(self.judge(session, &command).map_err(|error| self.at(session, error)))
+            }
             Signal::Failed(error) => self.try_failed(session, now, id, error),
             Signal::Elapsed => {
                 let error = self.last_failure.take().unwrap_or_else(|| Error::new(ErrorKind::Timeout, ""));
@@ -172,7 +171,9 @@ impl QueueRequest {
         let topic = session.topic(now, &self.queue.topic);
         let Some(address) = self.address(session).cloned() else {
             session.await_route(now, topic, Purpose::Read, Owner::Operation(id, self.turn));
-            return None;
+            // Asked for a moment ago: what is known is new enough.
+            let fresh = session.topics.get(topic).is_some_and(|topic| !topic.is_asking());
+            return fresh.then(|| Err(self.explain(not_routed())));
         };
         self.turn += 1;
         self.tries_left -= 1;
@@ -277,6 +278,15 @@ impl QueueRequest {
         outcome.map_err(|error| self.explain(error))
     }
 
+    /// Says of an answer whose it was.
+    fn at(&self, session: &Session, error: Error) -> Error {
+        let connection = self.peer.and_then(|peer| session.network.get(peer));
+        connection
+            .iter()
+            .fold(error, |error, connection| error.at(connection.address()))
+            .at_broker(&self.queue.broker_name)
+    }
+
     fn explain(&self, error: Error) -> Error {
         let what = match &self.question {
             Question::Pull { .. } => "pull from",
@@ -288,4 +298,8 @@ impl QueueRequest {
         };
         error.context(format_args!("{what} {}", self.queue))
     }
+}
+
+fn not_routed() -> Error {
+    Error::new(ErrorKind::BrokerNotFound, "the topic's route does not name the queue's broker")
 }

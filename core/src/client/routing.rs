@@ -9,16 +9,16 @@ use super::network::Owner;
 use super::operation::OperationId;
 use super::session::{Session, Signal};
 use crate::error::{Error, ErrorKind};
-use crate::routes::route::TopicRoute;
+use crate::routes::route::{MAX_QUEUES, TopicRoute};
 use crate::routes::topics::{Purpose, TopicId};
 use crate::time::{Instant, Now};
 use crate::wire::body::{self, TopicRouteData};
 use crate::wire::code::ResponseCode;
 use crate::wire::command::Command;
 
-/// How many queues of the default topic an unknown one inherits until a producer says otherwise
-/// (`DefaultMQProducer.defaultTopicQueueNums`).
-const INHERITED_QUEUES: u32 = 4;
+/// How many queues of the default topic an unknown one inherits at the most. A producer uses as many of them as it would
+/// have the topic created with.
+const INHERITED_QUEUES: u32 = MAX_QUEUES as u32;
 
 /// Who waits for which topic's route, and what for.
 #[derive(Debug, Default)]
@@ -62,7 +62,7 @@ impl Session {
         let result = answer.and_then(|command| read_route(&command));
         match result {
             Ok(route) => {
-                self.learn_route(topic, route, false);
+                self.learn_route(now, topic, route, false);
                 self.tell_waiters(topic, None, &Ok(()));
             }
             Err(error) if error.code() == Some(ResponseCode::TOPIC_NOT_EXIST) => self.topic_is_absent(now, topic),
@@ -93,11 +93,11 @@ impl Session {
     }
 
     /// Takes the name servers' answer about the default topic, on behalf of an unknown one.
-    pub(super) fn take_default_route(&mut self, topic: TopicId, answer: Result<Command, Error>) {
+    pub(super) fn take_default_route(&mut self, now: Now, topic: TopicId, answer: Result<Command, Error>) {
         let result = answer.and_then(|command| read_route(&command));
         let outcome = match result {
             Ok(route) => {
-                self.learn_route(topic, route.inherited(INHERITED_QUEUES), true);
+                self.learn_route(now, topic, route.inherited(INHERITED_QUEUES), true);
                 Ok(())
             }
             Err(error) if error.code() == Some(ResponseCode::TOPIC_NOT_EXIST) => {
@@ -109,9 +109,14 @@ impl Session {
         self.tell_waiters(topic, None, &outcome);
     }
 
-    fn learn_route(&mut self, topic: TopicId, route: TopicRoute, inherited: bool) {
+    fn learn_route(&mut self, now: Now, topic: TopicId, route: TopicRoute, inherited: bool) {
+        let known = self.connected_brokers();
         self.topics.learn(topic, route, inherited, &mut self.brokers);
         self.topics.end_asking(topic);
+        // Administration connects to brokers that no route has named before: these do not know our groups yet.
+        for peer in self.connected_brokers().into_iter().filter(|peer| !known.contains(peer)) {
+            self.greet(now, peer);
+        }
     }
 
     fn has_waiters(&self, topic: TopicId) -> bool {

@@ -58,6 +58,8 @@ pub(crate) struct Send {
     deadline: Instant,
     tries_left: u32,
     try_timeout: Option<Duration>,
+    /// How many queues the topic gets if this message creates it.
+    default_queues: u32,
     current: Option<Try>,
     attempts: Vec<Attempt>,
 }
@@ -85,6 +87,7 @@ impl Send {
             // Nobody knows whether a oneway arrived, so a second try could only make two of it.
             tries_left: if delivery == Delivery::Oneway { 1 } else { config.max_tries.max(1) },
             try_timeout: config.try_timeout,
+            default_queues: config.default_topic_queues,
             current: None,
             attempts: Vec::new(),
         }
@@ -135,36 +138,34 @@ impl Send {
     ) -> Result<Option<Address>, Error> {
         let avoid = self.broker();
         let of = |place: QueuePlace| place.broker;
+        let (mut cursor, places) = (topic.cursor, self.places(topic));
         let place = match &self.choice {
             QueueChoice::RoundRobin => {
-                let place =
-                    queue_choice::in_turn(&topic.writable, &mut topic.cursor, avoid, of, |p| standing(p.broker));
-                if place.is_none() && !topic.writable.is_empty() {
+                let place = queue_choice::in_turn(&places, &mut cursor, avoid, of, |p| standing(p.broker));
+                if place.is_none() && !places.is_empty() {
                     return Ok(None);
                 }
                 place
             }
-            QueueChoice::Hash(key) => {
-                queue_choice::by_hash(key, topic.writable.len()).map(|index| topic.writable[index])
-            }
-            QueueChoice::Random => {
-                queue_choice::at_random(random, topic.writable.len()).map(|index| topic.writable[index])
-            }
+            QueueChoice::Hash(key) => queue_choice::by_hash(key, places.len()).map(|index| places[index]),
+            QueueChoice::Random => queue_choice::at_random(random, places.len()).map(|index| places[index]),
             QueueChoice::Selector(selector) => {
-                let queues: Vec<_> = topic.writable.iter().filter_map(|&place| topic.queue(place, brokers)).collect();
+                let queues: Vec<_> = places.iter().filter_map(|&place| topic.queue(place, brokers)).collect();
                 if queues.is_empty() {
                     None
                 } else {
                     let index = selector.select(&queues, &self.message);
-                    let chosen = topic.writable.get(index).copied();
+                    let chosen = places.get(index).copied();
                     Some(chosen.ok_or_else(|| {
                         let why = format!("the selector chose queue {index} of {}", queues.len());
                         Error::new(ErrorKind::InvalidArgument, why)
                     })?)
                 }
             }
-            QueueChoice::Queue(queue) => Some(given(queue, topic, brokers)?),
+            QueueChoice::Queue(queue) => Some(given(queue, topic, &places, brokers)?),
         };
+        drop(places);
+        topic.cursor = cursor;
         let no_queue = |why: &str| Error::new(ErrorKind::NoQueueAvailable, why);
         let place = place.ok_or_else(|| no_queue("no broker with a master has a writable queue of it"))?;
         if standing(place.broker) == Standing::Congested {
@@ -180,8 +181,18 @@ impl Send {
         Ok(Some(address.clone()))
     }
 
+    /// The queues to choose from. A topic that does not exist yet gets as many as its first message says, of those that
+    /// the default topic has.
+    fn places<'t>(&self, topic: &'t Topic) -> Cow<'t, [QueuePlace]> {
+        if topic.inherited {
+            topic.writable.iter().filter(|place| place.queue_id < self.default_queues).copied().collect()
+        } else {
+            Cow::Borrowed(&topic.writable)
+        }
+    }
+
     /// The header of the try under way.
-    pub(crate) fn header<'a>(&'a self, id: &'a str, template: &'a str, default_queues: u32) -> SendMessage<'a> {
+    pub(crate) fn header<'a>(&'a self, id: &'a str, template: &'a str) -> SendMessage<'a> {
         let queue_id = self.current.as_ref().map_or(0, |current| current.queue.queue_id);
         let broker_name = self.current.as_ref().map(|current| Cow::Borrowed(&*current.queue.broker_name));
         let (_, sys_flag) = self.message.written();
@@ -189,7 +200,7 @@ impl Send {
             producer_group: Cow::Borrowed(&self.group),
             topic: Cow::Borrowed(self.message.topic()),
             default_topic: Cow::Borrowed(template),
-            default_topic_queue_nums: default_queues as i32,
+            default_topic_queue_nums: self.default_queues as i32,
             queue_id: queue_id as i32,
             sys_flag,
             born_timestamp: self.born_ms as i64,
@@ -257,7 +268,7 @@ impl Send {
 }
 
 /// The place of a given queue, which the route has to have.
-fn given(queue: &MessageQueue, topic: &Topic, brokers: &Brokers) -> Result<QueuePlace, Error> {
+fn given(queue: &MessageQueue, topic: &Topic, places: &[QueuePlace], brokers: &Brokers) -> Result<QueuePlace, Error> {
     let wrong = |kind, why: &str| Error::new(kind, format!("queue {queue}: {why}"));
     if queue.topic != topic.name {
         return Err(wrong(ErrorKind::InvalidArgument, "of another topic than the message"));
@@ -265,7 +276,7 @@ fn given(queue: &MessageQueue, topic: &Topic, brokers: &Brokers) -> Result<Queue
     let broker = brokers.id_of(&queue.broker_name);
     let broker = broker.ok_or_else(|| wrong(ErrorKind::BrokerNotFound, "no route names its broker"))?;
     let place = QueuePlace { broker, queue_id: queue.queue_id };
-    if topic.writable.contains(&place) {
+    if places.contains(&place) {
         Ok(place)
     } else {
         Err(wrong(ErrorKind::NoQueueAvailable, "not among the topic's writable queues"))
