@@ -1,0 +1,1 @@
+//! The Java client and administration tool on the other side.

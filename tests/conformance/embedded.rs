@@ -1,0 +1,14 @@
+//! Every rule on the embedded cluster, over real sockets.
+
+// The rules are made twice, once for each header codec.
+#![allow(clippy::duplicate_mod)]
+
+mod binary;
+mod json;
+
+use stgclient::HeaderCodec;
+use stgclient_tests::Cluster;
+
+async fn cluster(codec: HeaderCodec) -> Cluster {
+    Cluster::embedded(codec).await
+}
