@@ -16,7 +16,7 @@ use crate::producer::check_group;
 use crate::queue::MessageQueue;
 use crate::routes::route::MASTER_ID;
 use crate::routes::topics::Purpose;
-use crate::time::{Instant, Now};
+use crate::time::{Duration, Instant, Now};
 use crate::wire::code::ResponseCode;
 use crate::wire::command::{Command, Head};
 use crate::wire::fields::Header;
@@ -26,6 +26,9 @@ use crate::wire::request::{
 
 /// How often a request that only reads is tried when its connection fails.
 const TRIES: u32 = 3;
+
+/// How long a broker has to take a heartbeat in before an offset is committed once more for a group it does not know.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What is asked about a queue.
 #[derive(Debug)]
@@ -142,6 +145,16 @@ impl QueueRequest {
                 self.write(session, now, id);
                 None
             }
+            Signal::Answer { command, .. } if self.is_premature(session, &command) => {
+                self.last_failure = self.judge(session, &command).err().map(|error| self.at(session, error));
+                self.tries_left += 1;
+                session.operation_timers.set(id.key(), self.deadline.min(now.mono + PAUSE));
+                None
+            }
+            Signal::Elapsed if now.mono < self.deadline => {
+                session.operation_timers.set(id.key(), self.deadline);
+                self.next_try(session, now, id)
+            }
             Signal::Answer { command, .. } => {
                 Some(self.judge(session, &command).map_err(|error| self.at(session, error)))
             }
@@ -257,6 +270,13 @@ impl QueueRequest {
         let owner = Owner::Operation(id, self.turn);
         let deadline = self.deadline;
         session.network.with(peer, |connection| connection.request(now.mono, &head, header, &EMPTY, deadline, owner));
+    }
+
+    /// Whether the broker has not yet heard of our group: it takes heartbeats and other requests in side by side.
+    fn is_premature(&self, session: &Session, answer: &Command) -> bool {
+        let is_ours = |group: &str| session.groups.consumer_groups().contains(group);
+        ResponseCode(answer.code) == ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST
+            && matches!(&self.question, Question::Commit { group, .. } if is_ours(group))
     }
 
     fn judge(&self, session: &mut Session, answer: &Command) -> Outcome {
