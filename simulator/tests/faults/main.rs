@@ -1,0 +1,12 @@
+//! Bad input and faults: what servers and networks do wrong, and what becomes of calls and clients then.
+//!
+//! Each call ends within its time with the reason, nothing else is disturbed, and a client recovers by itself. Everything
+//! here is the public API in virtual time.
+
+mod malformed_answers;
+mod malformed_frames;
+mod malformed_messages;
+mod name_servers;
+mod silent_servers;
+mod stage;
+mod wire;
