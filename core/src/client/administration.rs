@@ -1,6 +1,7 @@
 //! Administration: what `admin` decides, carried out on connections, and look-ups at the name servers.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use super::event::{Outcome, Value};
 use super::name_server_calls::{Asker, NameServerRequest};
@@ -28,8 +29,8 @@ pub(crate) struct Administration {
     task: Task,
     deadline: Instant,
     targets: Vec<Target>,
-    /// How many targets have not answered yet.
-    open: usize,
+    /// The targets that were asked and have not answered yet.
+    open: BTreeSet<u32>,
     /// The targets from here on have not been asked.
     asked: usize,
 }
@@ -112,7 +113,7 @@ impl Client {
         }
         // Two legs: the name servers, then the brokers.
         let deadline = now.mono + self.session.config.request_timeout * 2;
-        let administration = Administration { task, deadline, targets: Vec::new(), open: 0, asked: 0 };
+        let administration = Administration { task, deadline, targets: Vec::new(), open: BTreeSet::new(), asked: 0 };
         self.begin(now, Operation::Administration(administration))
     }
 }
@@ -158,11 +159,11 @@ impl Administration {
             }
             Signal::Answer { command, .. } => {
                 let answered = self.task.take(&command).map_err(|error| self.at(error, step));
-                self.open -= 1;
+                self.open.remove(&step);
                 answered.and_then(|()| self.ask_next_targets(session, now, id))
             }
             Signal::Failed(error) => Err(self.at(error, step)),
-            Signal::Elapsed => Err(Error::new(ErrorKind::Timeout, format!("{} servers did not answer", self.open))),
+            Signal::Elapsed => Err(self.time_is_up(session)),
             Signal::Written | Signal::Routed(_) => Ok(None),
         };
         match result {
@@ -173,6 +174,20 @@ impl Administration {
 
     fn at(&self, error: Error, step: u32) -> Error {
         self.targets.get(step as usize).into_iter().fold(error, |error, target| error.at(target.address()))
+    }
+
+    /// Why there was no answer in time, at the first of those that gave none.
+    fn time_is_up(&self, session: &Session) -> Error {
+        let error = Error::new(ErrorKind::Timeout, format!("{} servers did not answer", self.open.len()));
+        let Some(&step) = self.open.first() else {
+            return error;
+        };
+        let connection = self.targets.get(step as usize).and_then(|target| session.network.find(target.address()));
+        let error = match connection.filter(|connection| !connection.is_connected()) {
+            Some(connection) => Error::failed(ErrorKind::ConnectFailed, connection.failure()),
+            None => error,
+        };
+        self.at(error, step)
     }
 
     /// Asks for what has to be known first.
@@ -201,7 +216,7 @@ impl Administration {
 
     /// Asks all brokers, then all name servers; the task is done when nobody is left to ask.
     fn ask_next_targets(&mut self, session: &mut Session, now: Now, id: OperationId) -> Result<Option<Value>, Error> {
-        if self.open > 0 {
+        if !self.open.is_empty() {
             return Ok(None);
         }
         let is_broker = |target: &Target| matches!(target, Target::Broker(_));
@@ -211,7 +226,7 @@ impl Administration {
         let from = self.asked;
         let count = self.targets[from..].iter().take_while(|target| is_broker(target) == kind).count();
         self.asked += count;
-        self.open = count;
+        self.open = (from as u32..(from + count) as u32).collect();
         for step in from..from + count {
             let peer = session.network.peer(self.targets[step].address());
             if session.network.get(peer).is_some_and(Connection::is_connected) {

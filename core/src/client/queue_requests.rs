@@ -160,10 +160,24 @@ impl QueueRequest {
             }
             Signal::Failed(error) => self.try_failed(session, now, id, error),
             Signal::Elapsed => {
-                let error = self.last_failure.take().unwrap_or_else(|| Error::new(ErrorKind::Timeout, ""));
+                let error = self.time_is_up(session);
                 Some(Err(self.explain(error)))
             }
             Signal::Written | Signal::Looked(_) => None,
+        }
+    }
+
+    /// Why there was no answer in time. What an earlier try met says most.
+    fn time_is_up(&mut self, session: &Session) -> Error {
+        if let Some(error) = self.last_failure.take() {
+            return error;
+        }
+        match self.peer.and_then(|peer| session.network.get(peer)) {
+            None => Error::new(ErrorKind::Timeout, "the name servers gave no route"),
+            Some(connection) if connection.is_connected() => {
+                Error::new(ErrorKind::Timeout, "").at(connection.address())
+            }
+            Some(connection) => Error::failed(ErrorKind::ConnectFailed, connection.failure()).at(connection.address()),
         }
     }
 
