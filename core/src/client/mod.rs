@@ -102,6 +102,8 @@ impl Client {
         self.session.handle_timeout(now);
         // First what failed and why, then what only knows that its time is up.
         self.run(now);
+        self.session.call_deadlines(now);
+        self.run(now);
         while let Some(slot) = self.session.operation_timers.pop_due(now.mono) {
             if let Some(id) = self.operations.id_of(slot) {
                 self.signal(now, Owner::Operation(id, 0), Signal::Elapsed);
@@ -200,7 +202,8 @@ impl Client {
         match owner {
             Owner::Operation(id, step) => {
                 let Some(operation) = self.operations.get_mut(id) else {
-                    return;
+                    // Nobody wants to know any more, but what it held at a connection is free now.
+                    return self.session.note_room();
                 };
                 if let Some(outcome) = operation.resume(&mut self.session, now, id, step, signal) {
                     self.complete(now, id, outcome);
@@ -229,3 +232,6 @@ impl Client {
 
 /// No body.
 const EMPTY: Bytes = Bytes::new();
+
+#[cfg(test)]
+mod tests;

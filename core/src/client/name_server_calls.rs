@@ -188,7 +188,12 @@ impl Session {
                 continue;
             };
             if let Some(address) = self.calls.table.get(id).and_then(|call| call.tried.last().cloned()) {
-                self.call_failed(now, id, &address, &Error::new(ErrorKind::Timeout, ""));
+                let unconnected = self.network.find(&address).filter(|connection| !connection.is_connected());
+                let error = match unconnected {
+                    Some(connection) => Error::failed(ErrorKind::ConnectFailed, connection.failure()),
+                    None => Error::new(ErrorKind::Timeout, ""),
+                };
+                self.call_failed(now, id, &address, &error);
             }
         }
     }

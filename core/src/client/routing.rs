@@ -10,7 +10,7 @@ use super::operation::OperationId;
 use super::session::{Session, Signal};
 use crate::error::{Error, ErrorKind};
 use crate::routes::route::{MAX_QUEUES, TopicRoute};
-use crate::routes::topics::{Purpose, TopicId};
+use crate::routes::topics::{Purpose, Topic, TopicId};
 use crate::time::{Instant, Now};
 use crate::wire::body::{self, TopicRouteData};
 use crate::wire::code::ResponseCode;
@@ -37,6 +37,10 @@ impl Session {
     pub(super) fn await_route(&mut self, now: Now, topic: TopicId, purpose: Purpose, owner: Owner) {
         self.route_waiters.waiting.entry(topic).or_default().push((owner, purpose));
         self.ask_route(now, topic);
+        if !self.topics.get(topic).is_some_and(Topic::is_asking) {
+            // Asked for a moment ago: what is known is new enough.
+            self.tell_waiters(topic, None, &Ok(()));
+        }
     }
 
     /// Asks for the route of `topic`, unless that is under way or has just been done.
@@ -123,7 +127,7 @@ impl Session {
         self.route_waiters.waiting.get(&topic).is_some_and(|waiting| !waiting.is_empty())
     }
 
-    /// Tells those who wait, all or those of one purpose.
+    /// Tells those who wait, all or those of one purpose. What senders inherit is nothing to readers.
     fn tell_waiters(&mut self, topic: TopicId, purpose: Option<Purpose>, outcome: &Result<(), Error>) {
         let Some(waiting) = self.route_waiters.waiting.remove(&topic) else {
             return;
@@ -133,7 +137,14 @@ impl Session {
         if !left.is_empty() {
             self.route_waiters.waiting.insert(topic, left);
         }
-        self.signals.extend(told.into_iter().map(|(owner, _)| (owner, Signal::Routed(outcome.clone()))));
+        let is_absent = outcome.is_ok() && self.topics.get(topic).is_some_and(|topic| topic.inherited);
+        self.signals.extend(told.into_iter().map(|(owner, purpose)| {
+            let outcome = match purpose {
+                Purpose::Read if is_absent => Err(Error::new(ErrorKind::TopicNotFound, "")),
+                _ => outcome.clone(),
+            };
+            (owner, Signal::Routed(outcome))
+        }));
     }
 }
 
@@ -162,12 +173,7 @@ impl QueueList {
                 let topic = session.topic(now, &self.topic);
                 // The newest route, not the last known one: queues come and go.
                 session.await_route(now, topic, Purpose::Read, Owner::Operation(id, 0));
-                // Asked for a moment ago: what is known is new enough.
-                let fresh = session.topics.get(topic).is_some_and(|topic| !topic.is_asking() && topic.route.is_some());
-                if !fresh {
-                    return None;
-                }
-                return Some(Ok(self.queues(session)));
+                return None;
             }
             Signal::Routed(Ok(())) => return Some(Ok(self.queues(session))),
             Signal::Routed(Err(error)) => error,

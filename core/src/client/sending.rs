@@ -26,6 +26,18 @@ pub(crate) struct Sending {
     /// The how manyth try is under way: what concerns an earlier one comes too late.
     turn: u32,
     peer: Option<PeerId>,
+    waits_for: WaitsFor,
+}
+
+/// What a send waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WaitsFor {
+    /// It has not begun.
+    Nothing,
+    Route,
+    Connection,
+    /// The broker's answer, or that a message without one is written.
+    Broker,
 }
 
 impl Client {
@@ -83,27 +95,18 @@ impl Client {
         producer.backlog.add(bytes);
         let group = producer.group.clone();
         let send = Send::new(now, message, unique_id, options, delivery, group, &producer.config);
-        let sending = Sending { producer: id, body_bytes: bytes, send, turn: 0, peer: None };
+        let sending =
+            Sending { producer: id, body_bytes: bytes, send, turn: 0, peer: None, waits_for: WaitsFor::Nothing };
         let operation = self.operations.insert(Operation::Send(sending));
         self.signal(now, Owner::Operation(operation, 0), Signal::Start);
-        if let Some(Operation::Send(Sending { turn: 0, .. })) = self.operations.get(operation) {
-            // It found no room at any broker it could go to, so it has not begun.
-            if let Some(Operation::Send(sending)) = self.remove_if_unrouted(operation) {
-                self.session.want_room();
-                let error = Error::new(ErrorKind::Full, "the brokers' connections");
-                return Err(SendError { error, message: sending.send.into_message() });
-            }
+        if let Some(Operation::Send(Sending { waits_for: WaitsFor::Nothing, .. })) = self.operations.get(operation)
+            && let Some(Operation::Send(sending)) = self.remove(operation)
+        {
+            self.session.want_room();
+            return Err(SendError { error: no_room(), message: sending.send.into_message() });
         }
         self.run(now);
         Ok(operation)
-    }
-
-    /// Takes a send back that could not begin; one that waits for its route has begun.
-    fn remove_if_unrouted(&mut self, operation: OperationId) -> Option<Operation> {
-        if self.session.operation_timers.is_set(operation.key()) {
-            return None;
-        }
-        self.remove(operation)
     }
 
     fn admit(&mut self, id: ProducerId, message: &Message, bytes: usize) -> Result<(), Error> {
@@ -160,6 +163,7 @@ impl Sending {
         let topic = session.topic(now, self.send.message().topic_name());
         let has_route = session.topics.get(topic).is_some_and(|topic| topic.route.is_some());
         if !has_route {
+            self.waits_for = WaitsFor::Route;
             session.operation_timers.set(id.key(), self.send.deadline());
             session.await_route(now, topic, Purpose::Send, Owner::Operation(id, self.turn));
             return None;
@@ -167,11 +171,9 @@ impl Sending {
         session.operation_timers.clear(id.key());
         let address = match self.choose(session, now, topic) {
             Ok(Some(address)) => address,
-            Ok(None) if self.turn == 0 => return None,
-            Ok(None) => {
-                let error = Error::new(ErrorKind::Full, "the brokers' connections");
-                return Some(Err(self.send.explain(error)));
-            }
+            // It is given back to the caller.
+            Ok(None) if self.waits_for == WaitsFor::Nothing => return None,
+            Ok(None) => return Some(Err(self.send.explain(no_room()))),
             Err(error) => {
                 // The route may be a wrong or an old one; the next send finds a better one.
                 session.ask_route(now, topic);
@@ -184,6 +186,7 @@ impl Sending {
         if session.network.get(peer).is_some_and(Connection::is_connected) {
             self.write(session, now, id);
         } else {
+            self.waits_for = WaitsFor::Connection;
             session.operation_timers.set(id.key(), self.send.try_deadline(now.mono));
             let owner = Owner::Operation(id, self.turn);
             session.network.with(peer, |connection| connection.wait(now.mono, owner));
@@ -211,10 +214,11 @@ impl Sending {
         self.send.choose(topic, brokers, standing, random)
     }
 
-    fn write(&self, session: &mut Session, now: Now, id: OperationId) {
+    fn write(&mut self, session: &mut Session, now: Now, id: OperationId) {
         let Some(peer) = self.peer else {
             return;
         };
+        self.waits_for = WaitsFor::Broker;
         let dialect = session.config.dialect();
         let Some(producer) = session.groups.producer(self.producer) else {
             return;
@@ -227,6 +231,8 @@ impl Sending {
         if self.send.delivery() == Delivery::Oneway {
             let head = Head::oneway(dialect, SendMessage::CODE, session.network.next_oneway_opaque());
             session.network.with(peer, |connection| connection.oneway(now.mono, &head, &header, body, Some(owner)));
+            // An answer has a deadline at its connection; a message that is never written has this one.
+            session.operation_timers.set(id.key(), self.send.deadline());
             return;
         }
         let head = Head::request(dialect, SendMessage::CODE, session.network.next_opaque());
@@ -260,16 +266,21 @@ impl Sending {
         self.follow(session, now, id, verdict)
     }
 
-    /// The try has waited long enough for its connection, or the send for its route.
+    /// The try has waited long enough for its connection or for being written, or the send for its route.
     fn time_is_up(&mut self, session: &mut Session, now: Now, id: OperationId) -> Option<Outcome> {
-        let waited_for_route = self.turn == 0;
-        if waited_for_route {
-            let error = Error::new(ErrorKind::Timeout, "the name servers gave no route");
-            return Some(Err(self.send.explain(error)));
-        }
-        let connection = self.peer.and_then(|peer| session.network.get(peer));
-        let reason = connection.map(|connection| connection.failure().to_owned()).unwrap_or_default();
-        self.try_failed(session, now, id, Error::failed(ErrorKind::ConnectFailed, &reason))
+        let error = match self.waits_for {
+            WaitsFor::Connection => {
+                let connection = self.peer.and_then(|peer| session.network.get(peer));
+                let reason = connection.map(|connection| connection.failure().to_owned()).unwrap_or_default();
+                Error::failed(ErrorKind::ConnectFailed, &reason)
+            }
+            WaitsFor::Broker => Error::new(ErrorKind::Timeout, "the broker takes no bytes"),
+            WaitsFor::Route | WaitsFor::Nothing => {
+                let error = Error::new(ErrorKind::Timeout, "the name servers gave no route");
+                return Some(Err(self.send.explain(error)));
+            }
+        };
+        self.try_failed(session, now, id, error)
     }
 
     fn note_latency(&self, session: &mut Session, now: Now, took: Duration) {
@@ -285,6 +296,10 @@ impl Sending {
             session.ask_route(now, topic);
         }
     }
+}
+
+fn no_room() -> Error {
+    Error::new(ErrorKind::Full, "the brokers' connections")
 }
 
 fn master_of(brokers: &Brokers, broker: BrokerId) -> Option<&Address> {

@@ -222,7 +222,6 @@ impl Session {
                 self.fail(peer, ended, owners);
             }
         }
-        self.call_deadlines(now);
         if self.next_refresh <= now.mono {
             self.next_refresh = now.mono + self.config.route_interval;
             // By the routes of the last refresh, whose answers have long come.

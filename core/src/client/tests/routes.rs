@@ -1,0 +1,265 @@
+//! Routes: when they are asked for, what is done without one, and how changes are followed.
+
+use super::scene::ms;
+use super::servers::{self, Reach, Reply};
+use super::*;
+use crate::consumer::{PullOptions, TagExpression};
+use crate::queue::MessageQueue;
+use crate::wire::body::Permission;
+use crate::wire::code::{RequestCode, ResponseCode};
+
+const ROUTE: RequestCode = RequestCode::GET_ROUTEINFO_BY_TOPIC;
+const SEND: RequestCode = RequestCode::SEND_MESSAGE_V2;
+
+/// The topics that the name server was asked about, in order.
+fn asked_topics(scene: &Scene) -> Vec<String> {
+    scene.asked_of("ns:1", ROUTE).iter().map(|asked| asked.field("topic")).collect()
+}
+
+fn queues(scene: &mut Scene, topic: &str) -> Outcome {
+    let operation = scene.client.queues(scene.now, topic);
+    scene.wait(operation)
+}
+
+fn pull(scene: &mut Scene, queue: MessageQueue) -> Outcome {
+    let consumer = scene.client.start_pull_consumer(scene.now, "C").unwrap();
+    let options = PullOptions::default();
+    let operation = scene.client.pull(scene.now, consumer, queue, TagExpression::all(), 0, options);
+    scene.wait(operation)
+}
+
+#[test]
+fn many_sends_wait_for_one_answer() {
+    let mut scene = scene_of(&["a"]);
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    let operations: Vec<_> = (0..100).map(|_| send(&mut scene, producer, SendOptions::default())).collect();
+    assert!(operations.into_iter().all(|operation| scene.wait(operation).is_ok()));
+    assert_eq!(asked_topics(&scene), ["T"]);
+}
+
+#[test]
+fn a_topic_that_does_not_exist_is_sent_to_by_the_default_topics_route() {
+    let mut scene = scene_of(&["a"]);
+    scene.book.route("TBW102", &["a"], 8);
+    scene.book.routes.remove("T");
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    let mut used: Vec<_> = (0..8).map(|_| send_and_wait(&mut scene, producer).unwrap().queue.queue_id).collect();
+    used.sort_unstable();
+    assert_eq!(used, [0, 0, 1, 1, 2, 2, 3, 3]);
+    // The first message may have created the topic, so it is asked for again at once, and not at each send.
+    assert_eq!(asked_topics(&scene)[..2], ["T", "TBW102"]);
+    assert!(asked_topics(&scene).len() <= 4, "{:?}", asked_topics(&scene));
+}
+
+#[test]
+fn once_a_topic_is_created_its_own_route_replaces_the_inherited_one() {
+    let mut scene = scene_of(&["a", "b"]);
+    scene.book.route("TBW102", &["a"], 8);
+    scene.book.routes.remove("T");
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    send_and_wait(&mut scene, producer).unwrap();
+    scene.book.route("T", &["b"], 1);
+    scene.run_for(ms(200));
+    send_and_wait(&mut scene, producer).unwrap();
+    scene.run_for(ms(1));
+    assert_eq!(send_and_wait(&mut scene, producer).unwrap().queue, MessageQueue::new("T", "b", 0));
+}
+
+#[test]
+fn without_a_default_topic_an_unknown_one_is_an_error_at_once() {
+    let mut scene = scene_of(&["a"]);
+    scene.book.routes.clear();
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    let error = send_and_wait(&mut scene, producer).unwrap_err();
+    assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::TopicNotFound, false));
+    assert_eq!(millis(&scene), 0);
+    // It is asked for at each send: it may be created at any time.
+    scene.book.route("T", &["a"], 1);
+    assert!(send_and_wait(&mut scene, producer).is_ok());
+}
+
+#[test]
+fn a_reader_of_a_topic_that_does_not_exist_hears_that() {
+    let mut scene = scene_of(&["a"]);
+    scene.book.route("TBW102", &["a"], 8);
+    assert_eq!(kind(queues(&mut scene, "U")), ErrorKind::TopicNotFound);
+    assert_eq!(kind(pull(&mut scene, MessageQueue::new("U", "x", 0))), ErrorKind::TopicNotFound);
+    assert!(!asked_topics(&scene).contains(&"TBW102".to_owned()));
+}
+
+#[test]
+fn what_senders_inherit_is_nothing_to_readers() {
+    let mut scene = scene_of(&["a"]);
+    scene.book.route("TBW102", &["a"], 8);
+    scene.book.routes.remove("T");
+    scene.on("ns:1", ROUTE, |asked| match &*asked.field("topic") {
+        "TBW102" => Some(Reply::ok().body(servers::route(&["a"], 8, Permission(7))).after(ms(100))),
+        _ => Some(Reply::code(ResponseCode::TOPIC_NOT_EXIST).after(ms(100))),
+    });
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    let sending = send(&mut scene, producer, SendOptions::default());
+    // While the default topic is being asked about on behalf of the sender.
+    scene.run_for(ms(150));
+    assert_eq!(kind(queues(&mut scene, "T")), ErrorKind::TopicNotFound);
+    assert!(receipt(scene.wait(sending)).is_ok());
+    // And when the inherited route is known, new or old.
+    for pause in [0, 1000] {
+        scene.run_for(ms(pause));
+        assert_eq!(kind(queues(&mut scene, "T")), ErrorKind::TopicNotFound);
+    }
+    assert!(send_and_wait(&mut scene, producer).is_ok());
+}
+
+#[test]
+fn a_queue_whose_broker_no_route_names_is_an_error_at_once_every_time() {
+    let mut scene = scene_of(&["a"]);
+    for _ in 0..3 {
+        assert_eq!(kind(pull(&mut scene, MessageQueue::new("T", "x", 0))), ErrorKind::BrokerNotFound);
+        assert_eq!(millis(&scene), 0);
+    }
+    assert_eq!(asked_topics(&scene), ["T"]);
+}
+
+#[test]
+fn the_queues_of_a_topic_are_the_newest() {
+    let mut scene = scene_of(&["a"]);
+    let numbers = |scene: &mut Scene| match queues(scene, "T").unwrap() {
+        Value::Queues(queues) => queues.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(numbers(&mut scene), ["T@a:0", "T@a:1"]);
+    scene.book.route("T", &["a"], 3);
+    scene.run_for(ms(200));
+    assert_eq!(numbers(&mut scene), ["T@a:0", "T@a:1", "T@a:2"]);
+    // What was learnt a moment ago is new enough.
+    assert_eq!((numbers(&mut scene).len(), asked_topics(&scene).len()), (3, 2));
+}
+
+#[test]
+fn routes_in_use_are_asked_for_again_every_thirty_seconds() {
+    let mut scene = scene_of(&["a"]);
+    scene.book.route("U", &["a"], 1);
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    send_and_wait(&mut scene, producer).unwrap();
+    assert!(queues(&mut scene, "U").is_ok());
+    scene.run_for(ms(29_999));
+    assert_eq!(asked_topics(&scene).len(), 2);
+    scene.run_for(ms(1));
+    assert_eq!(asked_topics(&scene)[2..], ["T", "U"]);
+    scene.run_for(ms(60_000));
+    assert_eq!(asked_topics(&scene).len(), 8);
+}
+
+#[test]
+fn a_change_of_the_route_is_followed() {
+    let mut scene = scene_of(&["a", "b"]);
+    scene.book.route("T", &["a"], 2);
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    send_and_wait(&mut scene, producer).unwrap();
+    scene.book.route("T", &["b"], 2);
+    scene.run_for(ms(30_000));
+    assert_eq!(&*send_and_wait(&mut scene, producer).unwrap().queue.broker_name, "b");
+}
+
+#[test]
+fn a_failing_send_asks_for_the_route_at_once() {
+    let mut scene = scene_of(&["a", "b"]);
+    scene.book.route("T", &["a"], 2);
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    send_and_wait(&mut scene, producer).unwrap();
+    scene.run_for(ms(200));
+    // The topic has moved: its old broker does not have it any more.
+    scene.book.route("T", &["b"], 2);
+    scene.on("a:1", SEND, |_| Some(Reply::code(ResponseCode::TOPIC_NOT_EXIST)));
+    _ = send_and_wait(&mut scene, producer);
+    assert_eq!(asked_topics(&scene).len(), 2);
+    assert_eq!(&*send_and_wait(&mut scene, producer).unwrap().queue.broker_name, "b");
+}
+
+#[test]
+fn a_failing_connection_asks_for_the_route_at_once() {
+    let mut scene = scene_of(&["a", "b"]);
+    scene.book.route("T", &["a"], 2);
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    send_and_wait(&mut scene, producer).unwrap();
+    scene.run_for(ms(200));
+    scene.server("a:1").reach = Reach::Refuses;
+    scene.book.route("T", &["b"], 2);
+    scene.cut("a:1", "reset");
+    // The first try finds the pause and the refusal after it, and the second one the new route.
+    assert_eq!(&*send_and_wait(&mut scene, producer).unwrap().queue.broker_name, "b");
+    assert!(millis(&scene) < 1000);
+}
+
+#[test]
+fn failures_do_not_flood_the_name_servers() {
+    let mut scene = scene_of(&["a"]);
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    scene.on("a:1", SEND, |_| Some(Reply::code(ResponseCode::SYSTEM_BUSY).after(ms(1))));
+    while millis(&scene) < 2000 {
+        send_and_wait(&mut scene, producer).unwrap_err();
+    }
+    let asked = asked_topics(&scene).len();
+    assert!((9..=11).contains(&asked), "{asked} questions in two seconds");
+}
+
+#[test]
+fn an_old_route_is_better_than_none() {
+    let mut scene = scene_of(&["a"]);
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    send_and_wait(&mut scene, producer).unwrap();
+    scene.server("ns:1").reach = Reach::Refuses;
+    scene.cut("ns:1", "gone");
+    for _ in 0..10 {
+        scene.run_for(ms(30_000));
+        assert!(send_and_wait(&mut scene, producer).is_ok());
+        assert!(queues(&mut scene, "T").is_ok());
+    }
+}
+
+#[test]
+fn a_topic_that_was_deleted_is_not_sent_to_any_more() {
+    let mut scene = scene_of(&["a"]);
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    send_and_wait(&mut scene, producer).unwrap();
+    scene.book.routes.clear();
+    scene.run_for(ms(30_000));
+    assert_eq!(send_and_wait(&mut scene, producer).unwrap_err().kind(), ErrorKind::TopicNotFound);
+    assert_eq!(scene.asked_of("a:1", SEND).len(), 1);
+}
+
+#[test]
+fn a_topic_that_may_not_be_written_is_refused_and_asked_about_again() {
+    let mut scene = scene_of(&["a"]);
+    scene.book.routes.insert("T".to_owned(), servers::route(&["a"], 2, Permission::READ));
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    assert_eq!(send_and_wait(&mut scene, producer).unwrap_err().kind(), ErrorKind::NoQueueAvailable);
+    assert!(queues(&mut scene, "T").is_ok());
+    scene.run_for(ms(200));
+    scene.book.route("T", &["a"], 2);
+    assert_eq!(send_and_wait(&mut scene, producer).unwrap_err().kind(), ErrorKind::NoQueueAvailable);
+    assert!(send_and_wait(&mut scene, producer).is_ok());
+}
+
+#[test]
+fn a_topic_that_nobody_uses_is_not_asked_about_for_ever() {
+    let mut scene = scene_of(&["a"]);
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    send_and_wait(&mut scene, producer).unwrap();
+    scene.run_for(ms(600_000));
+    let asked = asked_topics(&scene).len();
+    assert_eq!(asked, 1 + 19);
+    scene.run_for(ms(600_000));
+    assert_eq!(asked_topics(&scene).len(), asked);
+    assert!(scene.links_to("a:1").is_empty(), "nobody needs the broker any more");
+    assert!(send_and_wait(&mut scene, producer).is_ok());
+}
+
+#[test]
+fn a_send_whose_time_is_shorter_than_the_question_ends_in_its_time() {
+    let mut scene = scene_of(&["a"]);
+    scene.server("ns:1").is_mute = true;
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    let operation = send(&mut scene, producer, SendOptions { timeout: Some(ms(700)), ..SendOptions::default() });
+    assert_eq!((kind(scene.wait(operation)), millis(&scene)), (ErrorKind::Timeout, 700));
+}
