@@ -1,10 +1,12 @@
-//! The cluster that a test runs on: a real one that was started before, or an embedded one of the test's own.
+//! The cluster that a test runs on: a real one that was started before, or one of the test's own, embedded or real.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
-use stgclient::embedded::EmbeddedCluster;
+use stgclient::embedded::{EmbeddedCluster, Memory, ServerId};
 use stgclient::{Client, ClientBuilder, HeaderCodec};
+
+use crate::on_demand::OnDemand;
 
 /// A cluster of one name server and one broker, and how clients write their headers to it.
 #[derive(Debug)]
@@ -13,9 +15,28 @@ pub struct Cluster {
     name_server: String,
     dead_name_server: String,
     broker: String,
-    /// It ends with the test.
-    _embedded: Option<EmbeddedCluster>,
+    servers: Servers,
 }
+
+#[derive(Debug)]
+enum Servers {
+    /// Other tests use them too.
+    Shared,
+    OnDemand(Box<OnDemand>),
+    Embedded(EmbeddedCluster),
+}
+
+/// A server of a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Server {
+    /// The name server.
+    NameServer,
+    /// The broker.
+    Broker,
+}
+
+/// Nobody listens there: it is the port of a service that no system offers any more.
+const DEAD: &str = "127.0.0.1:1";
 
 impl Cluster {
     /// The cluster that `tests/servers/with-cluster` has started.
@@ -29,8 +50,15 @@ impl Cluster {
             name_server: variable("STGCLIENT_NAME_SERVER"),
             dead_name_server: variable("STGCLIENT_DEAD_NAME_SERVER"),
             broker: variable("STGCLIENT_BROKER"),
-            _embedded: None,
+            servers: Servers::Shared,
         }
+    }
+
+    /// A real cluster of the test's own.
+    pub async fn apache_of_its_own(codec: HeaderCodec) -> Self {
+        let (servers, name_server, broker) = OnDemand::start().await;
+        let servers = Servers::OnDemand(Box::new(servers));
+        Self { codec, name_server, dead_name_server: DEAD.to_owned(), broker, servers }
     }
 
     /// An embedded cluster on real sockets.
@@ -39,10 +67,9 @@ impl Cluster {
         Self {
             codec,
             name_server: cluster.name_server_address().to_owned(),
-            // Nobody listens there: it is the port of a service that no system offers any more.
-            dead_name_server: "127.0.0.1:1".to_owned(),
+            dead_name_server: DEAD.to_owned(),
             broker: cluster.broker_addresses()[0].clone(),
-            _embedded: Some(cluster),
+            servers: Servers::Embedded(cluster),
         }
     }
 
@@ -69,6 +96,40 @@ impl Cluster {
     /// A client.
     pub async fn client(&self) -> Client {
         self.builder(&self.name_server).connect().await.expect("the name server answers")
+    }
+
+    /// Stops a server of the test's own, as a crash does.
+    pub async fn stop(&mut self, server: Server) {
+        match &mut self.servers {
+            Servers::Shared => panic!("other tests need the {} too", server.name()),
+            Servers::OnDemand(servers) => servers.order(&format!("stop {}", server.name())).await,
+            Servers::Embedded(cluster) => cluster.stop_server(server.id()),
+        }
+    }
+
+    /// Starts it again, with what it remembers.
+    pub async fn start(&mut self, server: Server) {
+        match &mut self.servers {
+            Servers::Shared => panic!("other tests need the {} too", server.name()),
+            Servers::OnDemand(servers) => servers.order(&format!("start {}", server.name())).await,
+            Servers::Embedded(cluster) => cluster.start_server(server.id(), Memory::Kept),
+        }
+    }
+}
+
+impl Server {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::NameServer => "name-server",
+            Self::Broker => "broker",
+        }
+    }
+
+    const fn id(self) -> ServerId {
+        match self {
+            Self::NameServer => ServerId::NameServer(0),
+            Self::Broker => ServerId::Broker(0),
+        }
     }
 }
 

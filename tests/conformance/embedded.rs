@@ -5,10 +5,15 @@
 
 mod binary;
 mod json;
+mod recovery;
 
 use stgclient::HeaderCodec;
 use stgclient_tests::Cluster;
 
 async fn cluster(codec: HeaderCodec) -> Cluster {
+    Cluster::embedded(codec).await
+}
+
+async fn cluster_of_its_own(codec: HeaderCodec) -> Cluster {
     Cluster::embedded(codec).await
 }

@@ -10,10 +10,11 @@
 
 mod bench;
 mod cluster;
+mod on_demand;
 mod raw;
 mod waiting;
 
 pub use bench::{Bench, noise};
-pub use cluster::Cluster;
+pub use cluster::{Cluster, Server};
 pub use raw::ask;
 pub use waiting::{PATIENCE, eventually};

@@ -3,6 +3,7 @@
 mod bodies;
 mod choices;
 mod groups;
+mod name_servers;
 mod names;
 mod offsets;
 mod permissions;
