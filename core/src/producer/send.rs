@@ -62,6 +62,8 @@ pub(crate) struct Send {
     default_queues: u32,
     current: Option<Try>,
     attempts: Vec<Attempt>,
+    /// How the last try failed.
+    last_failure: Option<Error>,
 }
 
 impl Send {
@@ -90,6 +92,7 @@ impl Send {
             default_queues: config.default_topic_queues,
             current: None,
             attempts: Vec::new(),
+            last_failure: None,
         }
     }
 
@@ -254,6 +257,7 @@ impl Send {
             error = error.at(&current.address).at_broker(&current.queue.broker_name);
         }
         if retryable && self.tries_left > 0 && now < self.deadline {
+            self.last_failure = Some(error);
             return Verdict::Retry;
         }
         Verdict::Fail(self.explain(error))
@@ -261,6 +265,9 @@ impl Send {
 
     /// Says of a failure what failed, and what was tried.
     pub(crate) fn explain(&mut self, error: Error) -> Error {
+        // Name servers know no topic whose only broker is away: how it went away is the better reason.
+        let last_failure = self.last_failure.take().filter(|_| error.kind() == ErrorKind::TopicNotFound);
+        let error = last_failure.unwrap_or(error);
         let attempts = core::mem::take(&mut self.attempts);
         let attempts = if attempts.len() > 1 { attempts } else { Vec::new() };
         error.context(format_args!("send to topic {}", self.message.topic())).with_attempts(attempts)
