@@ -163,10 +163,7 @@ impl Sending {
         let topic = session.topic(now, self.send.message().topic_name());
         let has_route = session.topics.get(topic).is_some_and(|topic| topic.route.is_some());
         if !has_route {
-            self.waits_for = WaitsFor::Route;
-            session.operation_timers.set(id.key(), self.send.deadline());
-            session.await_route(now, topic, Purpose::Send, Owner::Operation(id, self.turn));
-            return None;
+            return self.await_route(session, now, id, topic);
         }
         session.operation_timers.clear(id.key());
         let address = match self.choose(session, now, topic) {
@@ -174,11 +171,11 @@ impl Sending {
             // It is given back to the caller.
             Ok(None) if self.waits_for == WaitsFor::Nothing => return None,
             Ok(None) => return Some(Err(self.send.explain(no_room()))),
-            Err(error) => {
-                // The route may be a wrong or an old one; the next send finds a better one.
-                session.ask_route(now, topic);
-                return Some(Err(self.send.explain(error)));
+            // The route may be a wrong or an old one, unless it is the one that was just waited for.
+            Err(error) if error.is_retryable() && self.waits_for != WaitsFor::Route => {
+                return self.await_route(session, now, id, topic);
             }
+            Err(error) => return Some(Err(self.send.explain(error))),
         };
         self.turn += 1;
         let peer = session.network.peer(&address);
@@ -191,6 +188,13 @@ impl Sending {
             let owner = Owner::Operation(id, self.turn);
             session.network.with(peer, |connection| connection.wait(now.mono, owner));
         }
+        None
+    }
+
+    fn await_route(&mut self, session: &mut Session, now: Now, id: OperationId, topic: TopicId) -> Option<Outcome> {
+        self.waits_for = WaitsFor::Route;
+        session.operation_timers.set(id.key(), self.send.deadline());
+        session.await_route(now, topic, Purpose::Send, Owner::Operation(id, self.turn));
         None
     }
 
@@ -246,9 +250,13 @@ impl Sending {
                 self.note_creation(session, now);
                 Some(Ok(Value::Sent(receipt)))
             }
-            Verdict::Fail(error) => Some(Err(error)),
+            // Whatever went wrong, the route may have changed.
+            Verdict::Fail(error) => {
+                let topic = session.topic(now, self.send.message().topic_name());
+                session.ask_route(now, topic);
+                Some(Err(error))
+            }
             Verdict::Retry => {
-                // Whatever went wrong, the route may have changed.
                 let topic = session.topic(now, self.send.message().topic_name());
                 session.ask_route(now, topic);
                 self.next_try(session, now, id)
@@ -291,8 +299,9 @@ impl Sending {
 
     /// The first message to a topic that did not exist has created it: its own route replaces the inherited one.
     fn note_creation(&self, session: &mut Session, now: Now) {
-        let topic = session.topics.find(self.send.message().topic());
-        if let Some(topic) = topic.filter(|&topic| session.topics.get(topic).is_some_and(|topic| topic.inherited)) {
+        if let Some(topic) = session.topics.find(self.send.message().topic())
+            && session.topics.note_stored(topic)
+        {
             session.ask_route(now, topic);
         }
     }

@@ -40,6 +40,8 @@ pub(crate) struct Topic {
     pub(crate) route: Option<TopicRoute>,
     /// The route is the default topic's: the topic itself does not exist yet.
     pub(crate) inherited: bool,
+    /// A message has been stored in the topic since its route was inherited.
+    is_created: bool,
     /// The queues to send to.
     pub(crate) writable: Vec<QueuePlace>,
     /// Whether those are at more than one broker, so that a retry can go to another.
@@ -83,6 +85,7 @@ impl Topics {
             name: name.clone(),
             route: None,
             inherited: false,
+            is_created: false,
             writable: Vec::new(),
             has_several_brokers: false,
             cursor: cursor(),
@@ -107,6 +110,18 @@ impl Topics {
         !too_soon
     }
 
+    /// A broker has stored a message. Returns whether it has thereby created the topic, whose own route is then to be
+    /// asked for, the first time at once.
+    pub(crate) fn note_stored(&mut self, id: TopicId) -> bool {
+        let Some(topic) = self.table.get_mut(id).filter(|topic| topic.inherited) else {
+            return false;
+        };
+        if !std::mem::replace(&mut topic.is_created, true) {
+            topic.asked_at = None;
+        }
+        true
+    }
+
     /// An answer came, or none will.
     pub(crate) fn end_asking(&mut self, id: TopicId) {
         if let Some(topic) = self.table.get_mut(id) {
@@ -128,6 +143,7 @@ impl Topics {
         topic.writable = places.collect();
         topic.has_several_brokers = topic.writable.windows(2).any(|pair| pair[0].broker != pair[1].broker);
         topic.inherited = inherited;
+        topic.is_created &= inherited;
         topic.route = Some(route);
     }
 

@@ -3,10 +3,15 @@
 //! Each call ends within its time with the reason, nothing else is disturbed, and a client recovers by itself. Everything
 //! here is the public API in virtual time.
 
+mod back_pressure;
+mod brokers;
 mod malformed_answers;
 mod malformed_frames;
 mod malformed_messages;
 mod name_servers;
+mod routes;
+mod sends;
 mod silent_servers;
 mod stage;
+mod statuses;
 mod wire;

@@ -23,6 +23,7 @@ pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) const NAME_SERVER: &str = "10.0.0.1:9876";
 pub(crate) const OTHER_NAME_SERVER: &str = "10.0.0.2:9876";
 pub(crate) const BROKER_A: &str = "10.0.1.1:10911";
+pub(crate) const BROKER_B: &str = "10.0.1.2:10911";
 /// Nobody listens here.
 pub(crate) const NOWHERE: &str = "10.9.9.9:10911";
 

@@ -1,0 +1,244 @@
+//! Too much at once: calls stand in line and keep their order, or get their message back; nothing grows and nothing hangs.
+
+use std::future::Future;
+
+use stgclient_core::error::ErrorKind;
+use stgclient_core::producer::{Message, QueueChoice, SendOptions};
+use stgclient_core::time::Duration;
+use stgclient_runtime::Producer;
+use stgclient_simulator::server::{Force, Forced};
+use stgclient_simulator::world::Direction;
+
+use super::stage::{
+    BROKER_A, BROKER_B, ROUND_TRIP, SECOND, Stage, consumer, message, producer, pull_all, queue, reason,
+};
+
+/// Numbered messages for one queue.
+fn numbered(number: u8) -> (Message, SendOptions) {
+    (Message::new("t", vec![number; 100]), QueueChoice::Hash("key".into()).into())
+}
+
+#[test]
+fn calls_beyond_the_bounds_stand_in_line_and_keep_their_order() {
+    for (messages, bytes) in [(1, 1_000_000), (3, 1_000_000), (1000, 100), (1000, 350)] {
+        let stage = Stage::new(1, 1).with_topic("t", 2);
+        stage.world.block_on(async {
+            let client = stage.client().await;
+            let producer = client.producer("p").max_waiting(messages, bytes).start().await.unwrap();
+            let sends: Vec<_> = (0..100).map(numbered).map(|(message, to)| producer.send_to(message, to)).collect();
+            let backlog = producer.backlog();
+            assert!(backlog.messages <= messages && backlog.bytes <= bytes, "{backlog:?}");
+            // They are sent in their turn whether anybody looks at their futures or not.
+            stage.sleep(SECOND).await;
+            for sending in sends {
+                sending.await.expect("in its turn");
+            }
+            let bodies = pull_all(&consumer(&client).await, "t").await.unwrap();
+            assert_eq!(bodies, (0..100).map(|number| vec![number; 100]).collect::<Vec<_>>());
+        });
+    }
+}
+
+#[test]
+fn a_message_that_finds_no_room_is_given_back_and_taken_when_there_is() {
+    let stage = Stage::new(1, 1).with_topic("t", 1);
+    stage.world.block_on(async {
+        let client = stage.client().await;
+        let producer = client.producer("p").max_waiting(2, 1_000_000).start().await.unwrap();
+        let first = producer.try_send(message("t"), SendOptions::default()).expect("there is room");
+        let second = producer.try_send(message("t"), SendOptions::default()).expect("there is room");
+        let message = Message::new("t", "three").tag("tag").key("key");
+        let back = producer.try_send(message, SendOptions::default()).map(drop).expect_err("there is none");
+        assert_eq!(back.error.kind(), ErrorKind::Full);
+        assert!(back.error.is_retryable());
+        assert_eq!(
+            (&back.message.body()[..], back.message.properties().get("TAGS")),
+            (b"three".as_slice(), Some("tag"))
+        );
+        first.await.expect("all is well");
+        producer.try_send(back.message, SendOptions::default()).expect("there is room").await.expect("all is well");
+        second.await.expect("all is well");
+        assert_eq!(stage.stored("broker-a", "t"), 3);
+    });
+}
+
+#[test]
+fn nobody_goes_before_those_who_stand_in_line() {
+    let stage = Stage::new(1, 1).with_topic("t", 1);
+    stage.world.block_on(async {
+        let client = stage.client().await;
+        let producer = client.producer("p").max_waiting(1, 1_000_000).start().await.unwrap();
+        let first = producer.send(message("t"));
+        let in_line = producer.send(message("t"));
+        first.await.expect("all is well");
+        let back = producer.try_send(message("t"), SendOptions::default()).map(drop).expect_err("another one waits");
+        assert_eq!(back.error.kind(), ErrorKind::Full);
+        in_line.await.expect("all is well");
+    });
+}
+
+#[test]
+fn a_message_that_leaves_the_line_is_never_sent_and_lets_the_others_move_up() {
+    let stage = Stage::new(1, 1).with_topic("t", 1);
+    stage.world.block_on(async {
+        let client = stage.client().await;
+        let producer = client.producer("p").max_waiting(1, 1_000_000).start().await.unwrap();
+        let mut sends: Vec<_> = (0..10).map(|number| producer.send(Message::new("t", vec![number]))).collect();
+        // The head of the line, some within it, and the one under way, whose bytes are not written yet.
+        for gone in [9, 5, 4, 1, 0] {
+            drop(sends.remove(gone));
+        }
+        for sending in sends {
+            sending.await.expect("in its turn");
+        }
+        let bodies = pull_all(&consumer(&client).await, "t").await.unwrap();
+        assert_eq!(bodies, [vec![2], vec![3], vec![6], vec![7], vec![8]]);
+    });
+}
+
+#[test]
+fn a_line_before_a_hung_broker_moves_on_as_sends_run_out_of_time() {
+    let stage = Stage::new(1, 1).with_topic("t", 1);
+    stage.world.block_on(async {
+        let client = stage.client().await;
+        let producer = client.producer("p").max_waiting(2, 1_000_000).start().await.unwrap();
+        producer.send(message("t")).await.expect("all is well");
+        stage.world.network().stall(BROKER_A, Direction::ToServer, true);
+        let sends: Vec<_> = (0..6).map(|_| producer.send(message("t"))).collect();
+        let ((), took) = stage
+            .timed(async {
+                for sending in sends {
+                    assert!(matches!(reason(&sending.await).0, ErrorKind::Timeout | ErrorKind::ConnectFailed));
+                }
+            })
+            .await;
+        assert!(took >= 6 * SECOND && took <= 9 * SECOND, "two at a time have three seconds each: {took:?}");
+        stage.world.network().heal();
+        stage.sleep(SECOND).await;
+        producer.send(message("t")).await.expect("all is well again");
+        assert_eq!(producer.backlog().messages, 0);
+    });
+}
+
+/// Fills the connection to a hung broker up to its high-water mark.
+async fn congest(stage: &Stage, producer: &Producer, broker: &str) -> Vec<impl Future> {
+    let address = if broker == "broker-a" { BROKER_A } else { BROKER_B };
+    stage.world.network().stall(address, Direction::ToServer, true);
+    let mut sends = Vec::new();
+    loop {
+        let body = Message::new("t", vec![0; 1024 * 1024]);
+        match producer.try_send(body, queue(broker, 0)) {
+            Ok(sending) => sends.push(sending),
+            Err(back) => {
+                assert_eq!(back.error.kind(), ErrorKind::Full);
+                return sends;
+            }
+        }
+        assert!(sends.len() < 20, "there is a bound");
+        stage.sleep(ROUND_TRIP).await;
+    }
+}
+
+#[test]
+fn a_congested_broker_takes_no_more_and_the_other_one_takes_it_all() {
+    let stage = Stage::new(1, 2).with_topic("t", 1);
+    stage.world.block_on(async {
+        let client = stage.client().await;
+        let producer = client.producer("p").compression(None).start().await.unwrap();
+        for _ in 0..2 {
+            producer.send(message("t")).await.expect("all is well");
+        }
+        let stuck = congest(&stage, &producer, "broker-a").await;
+        for _ in 0..20 {
+            let (sent, took) = stage.timed(producer.send(message("t"))).await;
+            assert_eq!(&*sent.expect("the other broker takes it").queue.broker_name, "broker-b");
+            assert_eq!(took, ROUND_TRIP);
+        }
+        stage.world.network().heal();
+        for sending in stuck {
+            sending.await;
+        }
+        producer.send_to(message("t"), queue("broker-a", 0)).await.expect("all is well again");
+    });
+}
+
+#[test]
+fn a_send_whose_route_leads_to_a_congested_broker_does_not_hang() {
+    let stage = Stage::new(1, 1).with_topic("t", 1).with_topic("u", 1);
+    stage.world.block_on(async {
+        let client = stage.client().await;
+        let producer = client.producer("p").compression(None).start().await.unwrap();
+        producer.send(message("t")).await.expect("all is well");
+        let stuck = congest(&stage, &producer, "broker-a").await;
+        // The route of this topic is not known yet, so that the congestion shows itself only later.
+        let (failed, took) = stage.timed(producer.send(message("u"))).await;
+        assert_eq!(reason(&failed).0, ErrorKind::Full);
+        assert!(took <= 3 * SECOND, "{took:?}");
+        drop(stuck);
+    });
+}
+
+#[test]
+fn calls_in_line_for_a_congested_broker_go_on_when_it_reads_again() {
+    let stage = Stage::new(1, 1).with_topic("t", 1);
+    stage.world.block_on(async {
+        let client = stage.client().await;
+        let producer = client.producer("p").compression(None).start().await.unwrap();
+        producer.send(message("t")).await.expect("all is well");
+        let stuck = congest(&stage, &producer, "broker-a").await;
+        let in_line: Vec<_> = (0..10).map(|_| producer.send(message("t"))).collect();
+        stage.sleep(SECOND).await;
+        stage.world.network().heal();
+        for sending in in_line {
+            sending.await.expect("there is room again");
+        }
+        let count = stuck.len();
+        for sending in stuck {
+            sending.await;
+        }
+        assert_eq!(stage.stored("broker-a", "t"), 11 + count as i64, "everything once");
+    });
+}
+
+#[test]
+fn a_flood_of_calls_all_end_with_a_receipt() {
+    let stage = Stage::new(1, 2).with_topic("t", 4);
+    stage.world.block_on(async {
+        let client = stage.client().await;
+        let producer = producer(&client).await;
+        let (sends, took) = stage
+            .timed(async {
+                let sends: Vec<_> = (0..5_000).map(|_| producer.send(message("t"))).collect();
+                assert!(producer.backlog().messages <= 2048);
+                let mut count = 0;
+                for sending in sends {
+                    sending.await.expect("in its turn");
+                    count += 1;
+                }
+                count
+            })
+            .await;
+        assert_eq!(sends, 5_000);
+        assert!(took < SECOND, "{took:?}");
+        assert_eq!(stage.stored("broker-a", "t") + stage.stored("broker-b", "t"), 5_000);
+    });
+}
+
+#[test]
+fn a_slow_broker_slows_its_callers_down_and_loses_nothing() {
+    let stage = Stage::new(1, 1).with_topic("t", 1);
+    stage.on_broker_a(|broker| broker.force(Force::sends(Forced::Delay(Duration::from_millis(100)))));
+    stage.world.block_on(async {
+        let client = stage.client().await;
+        let producer = client.producer("p").max_waiting(10, 1_000_000).start().await.unwrap();
+        let ((), took) = stage
+            .timed(async {
+                let sends: Vec<_> = (0..100).map(|_| producer.send(message("t"))).collect();
+                for sending in sends {
+                    sending.await.expect("in its turn");
+                }
+            })
+            .await;
+        assert!(took >= SECOND && took < 2 * SECOND, "ten at a time, ten times: {took:?}");
+    });
+}
