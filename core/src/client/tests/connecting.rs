@@ -190,6 +190,31 @@ fn an_answer_that_comes_after_its_share_disturbs_nothing() {
 }
 
 #[test]
+fn a_connection_that_stands_after_its_share_asks_nobody_twice() {
+    for mut scene in scenes("late:1;x:1;y:1") {
+        scene.server("late:1").opens_after = ms(1500);
+        ["x:1", "y:1"].iter().for_each(|at| scene.on(at, ROUTE, |_| Some(Reply::ok().after(ms(900)))));
+        assert!(connect(&mut scene).is_ok());
+        scene.run_for(ms(3000));
+        assert!(["x:1", "y:1"].iter().all(|at| scene.asked_of(at, ROUTE).len() <= 1));
+        assert!(scene.asked_of("late:1", ROUTE).is_empty());
+    }
+}
+
+#[test]
+fn a_host_that_slept_too_long_ends_the_call_when_it_wakes() {
+    for mut scene in scenes("x:1;y:1;z:1") {
+        ["x:1", "y:1", "z:1"].iter().for_each(|at| scene.server(at).is_mute = true);
+        let operation = scene.client.connect(scene.now);
+        scene.run_for(ms(10));
+        scene.now.mono = scene.now.mono + ms(60_000);
+        scene.client.handle_timeout(scene.now);
+        assert_eq!(scene.outcome(operation).map(kind), Some(ErrorKind::NameServersUnavailable));
+        assert_eq!(scene.opened.len(), 1);
+    }
+}
+
+#[test]
 fn the_one_that_answered_is_asked_again() {
     for mut scene in scenes("x:1;y:1;z:1") {
         (0..5).for_each(|_| assert!(connect(&mut scene).is_ok()));

@@ -130,6 +130,17 @@ fn a_broker_that_takes_no_bytes_gets_no_more_than_the_high_water_mark() {
 }
 
 #[test]
+fn bytes_that_leave_make_room_before_anything_is_answered() {
+    let (mut scene, producer) = scene_with_a_deaf_broker(10_000);
+    scene.server("a:1").is_mute = true;
+    try_send(&mut scene, producer, 20_000).unwrap();
+    full(try_send(&mut scene, producer, 1));
+    scene.set_reading("a:1", true);
+    assert!(took_room(&mut scene));
+    assert!(try_send(&mut scene, producer, 1).is_ok());
+}
+
+#[test]
 fn where_one_broker_is_full_another_one_is_used() {
     let mut scene = scene_of(&["a", "b"]);
     let producer = start_producer(&mut scene, ProducerConfig::default());

@@ -191,6 +191,41 @@ fn an_answer_to_an_earlier_try_comes_too_late() {
 }
 
 #[test]
+fn what_becomes_of_the_connection_of_an_earlier_try_does_not_matter() {
+    for reach in [Reach::Accepts, Reach::Refuses] {
+        let (mut scene, producer) = scene_that_begins_at_a();
+        let begun = millis(&scene);
+        scene.cut("a:1", "reset");
+        scene.cut("b:1", "reset");
+        scene.run_for(ms(100));
+        scene.server("a:1").opens_after = ms(2000);
+        scene.server("a:1").reach = reach;
+        scene.on("b:1", SEND, |asked| Some(stored(asked).after(ms(700))));
+        // It stands, or does not, while the second try waits for its answer.
+        assert_eq!(&*send_and_wait(&mut scene, producer).unwrap().queue.broker_name, "b");
+        assert_eq!(tries(&scene, begun), [at("b", 100 + 1500)]);
+        assert_eq!(millis(&scene) - begun, 100 + 2200);
+    }
+}
+
+#[test]
+fn a_broker_that_failed_is_avoided_for_ten_seconds() {
+    let (mut scene, _) = scene_that_begins_at_a();
+    let config = ProducerConfig { try_timeout: Some(ms(500)), ..ProducerConfig::default() };
+    let producer = start_producer(&mut scene, config);
+    scene.on("a:1", SEND, |_| None);
+    send_and_wait(&mut scene, producer).unwrap();
+    scene.asked.clear();
+    scene.on("a:1", SEND, |asked| Some(stored(asked)));
+    scene.run_for(ms(9900));
+    (0..8).for_each(|_| _ = send_and_wait(&mut scene, producer).unwrap());
+    assert_eq!(scene.asked_of("a:1", SEND).len(), 0);
+    scene.run_for(ms(100));
+    (0..8).for_each(|_| _ = send_and_wait(&mut scene, producer).unwrap());
+    assert_eq!(scene.asked_of("a:1", SEND).len(), 4);
+}
+
+#[test]
 fn a_broker_that_was_slow_is_avoided_for_a_while() {
     let (mut scene, producer) = scene_that_begins_at_a();
     scene.on("a:1", SEND, |asked| Some(stored(asked).after(ms(600))));

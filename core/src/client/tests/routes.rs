@@ -192,6 +192,18 @@ fn a_failing_connection_asks_for_the_route_at_once() {
 }
 
 #[test]
+fn a_send_that_has_no_other_try_asks_for_the_route_too() {
+    let mut scene = scene_of(&["a"]);
+    let producer = start_producer(&mut scene, ProducerConfig { max_tries: 1, ..ProducerConfig::default() });
+    send_and_wait(&mut scene, producer).unwrap();
+    scene.run_for(ms(200));
+    scene.on("a:1", SEND, |_| None);
+    send_and_wait(&mut scene, producer).unwrap_err();
+    scene.settle();
+    assert_eq!(asked_topics(&scene).len(), 2);
+}
+
+#[test]
 fn failures_do_not_flood_the_name_servers() {
     let mut scene = scene_of(&["a"]);
     let producer = start_producer(&mut scene, ProducerConfig::default());
@@ -213,8 +225,40 @@ fn an_old_route_is_better_than_none() {
     for _ in 0..10 {
         scene.run_for(ms(30_000));
         assert!(send_and_wait(&mut scene, producer).is_ok());
-        assert!(queues(&mut scene, "T").is_ok());
+        for _ in 0..2 {
+            assert!(queues(&mut scene, "T").is_ok());
+            scene.run_for(ms(5000));
+        }
     }
+}
+
+#[test]
+fn an_inherited_route_is_better_than_none_too() {
+    let mut scene = scene_of(&["a"]);
+    scene.book.route("TBW102", &["a"], 8);
+    scene.book.routes.remove("T");
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    send_and_wait(&mut scene, producer).unwrap();
+    // The name server still knows that there is no such topic, but says nothing of the default one.
+    scene.on("ns:1", ROUTE, |asked| {
+        (asked.field("topic") != "TBW102").then(|| Reply::code(ResponseCode::TOPIC_NOT_EXIST))
+    });
+    for _ in 0..3 {
+        scene.run_for(ms(30_000));
+        assert!(send_and_wait(&mut scene, producer).is_ok());
+    }
+}
+
+#[test]
+fn a_change_of_the_default_topics_route_is_followed() {
+    let mut scene = scene_of(&["a", "b"]);
+    scene.book.route("TBW102", &["a"], 8);
+    scene.book.routes.remove("T");
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    send_and_wait(&mut scene, producer).unwrap();
+    scene.book.route("TBW102", &["b"], 8);
+    scene.run_for(ms(30_000));
+    assert_eq!(&*send_and_wait(&mut scene, producer).unwrap().queue.broker_name, "b");
 }
 
 #[test]

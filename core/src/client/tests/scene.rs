@@ -34,6 +34,13 @@ struct Link {
     unread: Vec<Command>,
 }
 
+/// What arrives at the client.
+enum Arrival {
+    /// The server at this address took the connection, or did not.
+    Connection(Address),
+    Frame(Bytes),
+}
+
 pub(super) struct Scene {
     pub(super) client: Client,
     pub(super) now: Now,
@@ -41,9 +48,9 @@ pub(super) struct Scene {
     pub(super) book: Book,
     servers: BTreeMap<Address, Server>,
     links: BTreeMap<ConnectionId, Link>,
-    /// Answers on their way, by when they arrive.
-    answers: BTreeMap<(Instant, u64), (ConnectionId, Bytes)>,
-    sent_answers: u64,
+    /// What is on its way to the client, by when it arrives.
+    arrivals: BTreeMap<(Instant, u64), (ConnectionId, Arrival)>,
+    departures: u64,
     /// What the application has been told and the test has not picked up.
     pub(super) events: Vec<Event>,
     /// Every request that a server read, in order.
@@ -64,8 +71,8 @@ impl Scene {
             book: Book::default(),
             servers: BTreeMap::new(),
             links: BTreeMap::new(),
-            answers: BTreeMap::new(),
-            sent_answers: 0,
+            arrivals: BTreeMap::new(),
+            departures: 0,
             events: Vec::new(),
             asked: Vec::new(),
             opened: Vec::new(),
@@ -135,11 +142,8 @@ impl Scene {
             if let Some(action) = self.client.poll_action() {
                 _ = writeln!(self.trace, "{action:?}");
                 self.carry_out(action);
-            } else if let Some((key, (connection, frame))) = self.next_answer(self.now.mono) {
-                self.answers.remove(&key);
-                if self.links.contains_key(&connection) {
-                    self.client.handle_commands(self.now, connection, commands(&frame));
-                }
+            } else if let Some((connection, arrival)) = self.next_arrival() {
+                self.arrive(connection, arrival);
             } else {
                 while let Some(event) = self.client.poll_event() {
                     _ = writeln!(self.trace, "{event:?}");
@@ -151,15 +155,19 @@ impl Scene {
         panic!("the client is never done");
     }
 
-    fn next_answer(&self, until: Instant) -> Option<((Instant, u64), (ConnectionId, Bytes))> {
-        let (key, answer) = self.answers.first_key_value()?;
-        (key.0 <= until).then(|| (*key, answer.clone()))
+    fn next_arrival(&mut self) -> Option<(ConnectionId, Arrival)> {
+        let next = self.arrivals.first_entry()?;
+        (next.key().0 <= self.now.mono).then(|| next.remove())
     }
 
-    fn carry_out(&mut self, action: Action) {
-        match action {
-            Action::Connect { connection, address } => {
-                self.opened.push((self.now.mono, address.clone()));
+    fn depart(&mut self, after: Duration, connection: ConnectionId, arrival: Arrival) {
+        self.departures += 1;
+        self.arrivals.insert((self.now.mono + after, self.departures), (connection, arrival));
+    }
+
+    fn arrive(&mut self, connection: ConnectionId, arrival: Arrival) {
+        match arrival {
+            Arrival::Connection(address) => {
                 match self.servers.get(&address).map_or(Reach::Refuses, |server| server.reach) {
                     Reach::Accepts => {
                         self.links.insert(connection, Link { address, unread: Vec::new() });
@@ -169,7 +177,22 @@ impl Scene {
                     Reach::Vanishes => {}
                 }
             }
+            Arrival::Frame(frame) if self.links.contains_key(&connection) => {
+                self.client.handle_commands(self.now, connection, commands(&frame));
+            }
+            Arrival::Frame(_) => {}
+        }
+    }
+
+    fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::Connect { connection, address } => {
+                self.opened.push((self.now.mono, address.clone()));
+                let after = self.servers.get(&address).map_or(Duration::ZERO, |server| server.opens_after);
+                self.depart(after, connection, Arrival::Connection(address));
+            }
             Action::Close { connection } => {
+                self.arrivals.retain(|_, (known, _)| *known != connection);
                 if let Some(link) = self.links.remove(&connection) {
                     self.closed.push((self.now.mono, link.address));
                 }
@@ -211,8 +234,7 @@ impl Scene {
             if let Some(reply) = reply {
                 let mut frame = BytesMut::new();
                 reply.encode(&mut frame, &asked.command);
-                self.sent_answers += 1;
-                self.answers.insert((self.now.mono + reply.after, self.sent_answers), (connection, frame.freeze()));
+                self.depart(reply.after, connection, Arrival::Frame(frame.freeze()));
             }
             self.asked.push(asked);
         }
@@ -232,8 +254,8 @@ impl Scene {
         self.settle();
         let deadline = self.client.poll_timeout();
         _ = writeln!(self.trace, "{deadline:?}");
-        let answer = self.answers.first_key_value().map(|(key, _)| key.0);
-        let next = [deadline.map(|deadline| deadline.at), answer].into_iter().flatten().min();
+        let arrival = self.arrivals.first_key_value().map(|(key, _)| key.0);
+        let next = [deadline.map(|deadline| deadline.at), arrival].into_iter().flatten().min();
         let next = next.filter(|next| *next <= end).unwrap_or(end);
         if next >= end && self.now.mono >= end {
             return false;

@@ -108,6 +108,8 @@ pub(super) type Script = Box<dyn FnMut(&Asked) -> Option<Reply>>;
 /// A server: unless its scripts say otherwise, a name server and a broker at once that says yes to everything.
 pub(super) struct Server {
     pub(super) reach: Reach,
+    /// How long a connection to it takes.
+    pub(super) opens_after: Duration,
     /// Whether it takes bytes.
     pub(super) reads: bool,
     /// Whether it says nothing, whatever it is asked.
@@ -117,7 +119,13 @@ pub(super) struct Server {
 
 impl Default for Server {
     fn default() -> Self {
-        Self { reach: Reach::Accepts, reads: true, is_mute: false, scripts: BTreeMap::new() }
+        Self {
+            reach: Reach::Accepts,
+            opens_after: Duration::ZERO,
+            reads: true,
+            is_mute: false,
+            scripts: BTreeMap::new(),
+        }
     }
 }
 
