@@ -1,0 +1,64 @@
+//! Java's side: the program of `tests/java`, and `mqadmin`.
+
+// The environment says where Java's side is.
+#![allow(clippy::disallowed_methods)]
+
+use std::process::{Output, Stdio};
+
+use serde_json::{Map, Value};
+use tokio::process::Command;
+
+/// What Java says of a message or a queue.
+#[derive(Clone, Debug)]
+pub(crate) struct Line(Map<String, Value>);
+
+impl Line {
+    /// A text, or nothing.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0[name].as_str()
+    }
+
+    /// A number.
+    pub(crate) fn number(&self, name: &str) -> i64 {
+        self.0[name].as_i64().unwrap_or_else(|| panic!("no number {name} in {self:?}"))
+    }
+
+    /// The body.
+    pub(crate) fn body(&self) -> Vec<u8> {
+        let hex = self.text("bodyHex").expect("every message has a body");
+        let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hexadecimal digits");
+        (0..hex.len()).step_by(2).map(byte).collect()
+    }
+
+    /// The properties, by name.
+    pub(crate) fn properties(&self) -> impl Iterator<Item = (&str, &str)> {
+        let properties = self.0["properties"].as_object().expect("every message has properties");
+        properties.iter().map(|(name, value)| (name.as_str(), value.as_str().expect("values are texts")))
+    }
+}
+
+/// Runs `Crossing`, which has to succeed; see there for its arguments.
+pub(crate) async fn crossing(arguments: &[&str]) -> Vec<Line> {
+    // A short-lived process: the quick compiler only.
+    let mut command = Command::new("java");
+    command.args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx256m", "-cp", &variable("JAVA_CLASSPATH")]);
+    let output = run(command.arg("Crossing").args(arguments)).await;
+    let (lines, errors) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{arguments:?}: {errors}");
+    lines.lines().map(|line| Line(serde_json::from_str(line).expect("each line is an object"))).collect()
+}
+
+/// Runs `mqadmin` and gives all it prints; it succeeds whatever happens.
+pub(crate) async fn mqadmin(arguments: &[&str]) -> String {
+    let output = run(Command::new(variable("MQADMIN")).args(arguments)).await;
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+}
+
+async fn run(command: &mut Command) -> Output {
+    command.stdin(Stdio::null()).kill_on_drop(true).output().await.expect("Java is installed")
+}
+
+fn variable(name: &str) -> String {
+    let name = format!("STGCLIENT_{name}");
+    std::env::var(&name).unwrap_or_else(|_| panic!("{name} is not set: run this below tests/servers/with-cluster"))
+}

@@ -1,0 +1,14 @@
+//! What holds between Java and us on every cluster.
+
+mod administration;
+mod offsets;
+mod received;
+mod sent;
+
+use super::cluster;
+use stgclient_tests::Bench;
+
+/// A bench with a topic of this many queues.
+async fn bench(queues: u32) -> Bench {
+    Bench::new(cluster().await, queues).await
+}
