@@ -5,10 +5,13 @@
 
 mod back_pressure;
 mod brokers;
+mod endings;
+mod idle;
 mod malformed_answers;
 mod malformed_frames;
 mod malformed_messages;
 mod name_servers;
+mod pulls;
 mod routes;
 mod sends;
 mod silent_servers;
