@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::event::Event;
+use super::name_server_calls::NameServerCalls;
 use super::network::{Owner, PeerId};
 use super::operation::Operation;
 use super::session::Session;
@@ -51,8 +52,9 @@ impl Client {
                 self.session.leave_all(now);
                 self.close_if_done(now);
             }
-            Some(Closing::Leaving { until }) if until <= now.mono || !self.session.is_owed_farewells() => {
+            Some(Closing::Leaving { until }) if until <= now.mono || self.session.farewells == 0 => {
                 self.session.closing = Some(Closing::Closed);
+                self.session.calls = NameServerCalls::default();
                 for peer in self.session.network.ids() {
                     self.session.network.with(peer, Connection::close);
                 }
@@ -91,12 +93,6 @@ impl Session {
         }
     }
 
-    fn is_owed_farewells(&self) -> bool {
-        self.network.ids().into_iter().any(|peer| {
-            self.network.get(peer).is_some_and(|connection| connection.is_connected() && connection.is_owing())
-        })
-    }
-
     fn leave_all(&mut self, now: Now) {
         for group in self.groups.producer_groups() {
             self.leave(now, Some(&group), None);
@@ -122,9 +118,9 @@ impl Session {
     fn farewell(&mut self, now: Now, peer: PeerId, header: &UnregisterClient<'_>) {
         let head = Head::request(self.config.dialect(), UnregisterClient::CODE, self.network.next_opaque());
         let deadline = now.mono + self.config.request_timeout;
-        let owner = Owner::Heartbeat(peer);
+        self.farewells += 1;
         self.network.with(peer, |connection| {
-            connection.request(now.mono, &head, header, &EMPTY, deadline, owner);
+            connection.request(now.mono, &head, header, &EMPTY, deadline, Owner::Farewell);
         });
     }
 }

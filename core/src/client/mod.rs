@@ -89,6 +89,7 @@ impl Client {
     pub fn handle_closed(&mut self, now: Now, connection: ConnectionId, reason: &str) {
         self.session.handle_closed(now, connection, reason);
         self.run(now);
+        self.close_if_done(now);
     }
 
     /// There is a new list of name servers.
@@ -211,6 +212,7 @@ impl Client {
             }
             Owner::NameServerCall(call, turn) => self.session.resume_name_server_call(now, call, turn, signal),
             Owner::Heartbeat(peer) => self.session.resume_heartbeat(now, peer, &signal),
+            Owner::Farewell => self.session.farewells -= 1,
         }
     }
 

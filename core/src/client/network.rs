@@ -19,6 +19,8 @@ pub(crate) enum Owner {
     NameServerCall(CallId, u32),
     /// The heartbeat to this peer.
     Heartbeat(PeerId),
+    /// A broker that has been told that a group leaves.
+    Farewell,
 }
 
 pub(crate) type PeerId = Id<Connection<Owner>>;

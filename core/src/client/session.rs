@@ -59,6 +59,8 @@ pub(crate) struct Session {
     pub(super) signals: VecDeque<(Owner, Signal)>,
     pub(super) events: VecDeque<Event>,
     pub(super) closing: Option<Closing>,
+    /// How many brokers have not yet acknowledged that a group leaves.
+    pub(super) farewells: usize,
     next_refresh: Instant,
     next_heartbeat: Instant,
     /// A send was refused because too much waited.
@@ -84,6 +86,7 @@ impl Session {
             signals: VecDeque::new(),
             events: VecDeque::new(),
             closing: None,
+            farewells: 0,
             next_refresh: now.mono + config.route_interval,
             next_heartbeat: now.mono + config.heartbeat_interval,
             refused_for_room: false,
@@ -202,6 +205,9 @@ impl Session {
     }
 
     pub(super) fn handle_timeout(&mut self, now: Now) {
+        if self.is_closed() {
+            return;
+        }
         for peer in self.network.ids() {
             let due = self.network.get(peer).and_then(Connection::poll_timeout);
             if due.is_none_or(|due| due.at > now.mono) {

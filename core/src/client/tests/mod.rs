@@ -1,5 +1,6 @@
 //! A whole client by its public verbs, in virtual time, against scripted servers.
 
+mod closing;
 mod connecting;
 mod limits;
 mod oneways;
