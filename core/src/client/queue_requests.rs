@@ -160,6 +160,7 @@ impl QueueRequest {
             }
             Signal::Failed(error) => self.try_failed(session, now, id, error),
             Signal::Elapsed => {
+                self.forget_suggestion(session);
                 let error = self.time_is_up(session);
                 Some(Err(self.explain(error)))
             }
@@ -178,6 +179,13 @@ impl QueueRequest {
                 Error::new(ErrorKind::Timeout, "").at(connection.address())
             }
             Some(connection) => Error::failed(ErrorKind::ConnectFailed, connection.failure()).at(connection.address()),
+        }
+    }
+
+    /// The member that was suggested for pulls may be away: the next pull goes to the master again.
+    fn forget_suggestion(&self, session: &mut Session) {
+        if let Question::Pull { consumer, .. } = &self.question {
+            session.groups.note_suggestion(*consumer, &self.queue, MASTER_ID);
         }
     }
 
@@ -214,6 +222,7 @@ impl QueueRequest {
     }
 
     fn try_failed(&mut self, session: &mut Session, now: Now, id: OperationId, error: Error) -> Option<Outcome> {
+        self.forget_suggestion(session);
         let topic = session.topic(now, &self.queue.topic);
         session.ask_route(now, topic);
         if self.tries_left == 0 || error.kind() == ErrorKind::Timeout {

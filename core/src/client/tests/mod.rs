@@ -1,9 +1,13 @@
 //! A whole client by its public verbs, in virtual time, against scripted servers.
 
+mod brokers;
 mod closing;
 mod connecting;
+mod heartbeats;
 mod limits;
+mod offsets;
 mod oneways;
+mod pulls;
 mod retries;
 mod routes;
 mod scene;

@@ -175,18 +175,23 @@ impl Book {
     }
 }
 
-/// The body of a route.
+/// The body of a route by masters.
 pub(super) fn route(brokers: &[&str], queues: i32, permission: Permission) -> Vec<u8> {
-    let queues = |name: &&str| QueueData {
-        broker_name: (*name).to_owned(),
+    route_by(brokers.iter().map(|name| broker_data(name, &[0])).collect(), queues, permission)
+}
+
+/// The body of a route by these brokers.
+pub(super) fn route_by(brokers: Vec<BrokerData>, queues: i32, permission: Permission) -> Vec<u8> {
+    let queues = |broker: &BrokerData| QueueData {
+        broker_name: broker.broker_name.clone(),
         perm: permission,
         read_queue_nums: queues,
         write_queue_nums: queues,
         ..QueueData::default()
     };
     body::to_vec(&TopicRouteData {
-        broker_datas: brokers.iter().map(|name| broker_data(name, &[0])).collect(),
         queue_datas: brokers.iter().map(queues).collect(),
+        broker_datas: brokers,
         ..TopicRouteData::default()
     })
 }

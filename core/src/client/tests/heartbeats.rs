@@ -1,0 +1,171 @@
+//! Heartbeats: who hears of which groups, and when.
+
+use super::scene::ms;
+use super::servers::{self, Reach, Reply, broker_data};
+use super::*;
+use crate::consumer::{PullOptions, TagExpression};
+use crate::queue::MessageQueue;
+use crate::wire::body::Permission;
+use crate::wire::code::{RequestCode, ResponseCode};
+
+const HEARTBEAT: RequestCode = RequestCode::HEART_BEAT;
+const UNREGISTER: RequestCode = RequestCode::UNREGISTER_CLIENT;
+
+fn heartbeats(scene: &Scene, at: &str) -> usize {
+    scene.asked_of(at, HEARTBEAT).len()
+}
+
+/// The requests that a server read, in order.
+fn codes(scene: &Scene, at: &str) -> Vec<RequestCode> {
+    scene.asked.iter().filter(|asked| asked.address.as_str() == at).map(|asked| asked.code()).collect()
+}
+
+#[test]
+fn a_broker_hears_of_our_groups_before_anything_else_is_asked_of_it() {
+    let mut scene = scene_of(&["a"]);
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    scene.client.start_producer(scene.now, "P2", ProducerConfig::default()).unwrap();
+    scene.client.start_pull_consumer(scene.now, "C").unwrap();
+    send_and_wait(&mut scene, producer).unwrap();
+    assert_eq!(codes(&scene, "a:1"), [HEARTBEAT, RequestCode::SEND_MESSAGE_V2]);
+    let body: serde_json::Value = serde_json::from_str(&scene.asked_of("a:1", HEARTBEAT)[0].text()).unwrap();
+    assert_eq!(body["clientID"], "127.0.0.1@DEFAULT");
+    assert_eq!(body["producerDataSet"], serde_json::json!([{ "groupName": "P" }, { "groupName": "P2" }]));
+    let consumer = &body["consumerDataSet"][0];
+    assert_eq!((&consumer["groupName"], &consumer["consumeType"]), (&"C".into(), &"CONSUME_ACTIVELY".into()));
+    assert_eq!(consumer["messageModel"], "CLUSTERING");
+    assert_eq!(heartbeats(&scene, "ns:1"), 0);
+}
+
+#[test]
+fn every_broker_hears_every_thirty_seconds_that_we_are_alive() {
+    let mut scene = scene_of(&["a", "b"]);
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    send_and_wait(&mut scene, producer).unwrap();
+    assert_eq!(heartbeats(&scene, "a:1") + heartbeats(&scene, "b:1"), 1);
+    scene.run_for(ms(29_999));
+    assert_eq!(heartbeats(&scene, "a:1") + heartbeats(&scene, "b:1"), 1);
+    // Also the one that no message has gone to so far.
+    scene.run_for(ms(1));
+    assert_eq!(heartbeats(&scene, "a:1") + heartbeats(&scene, "b:1"), 3);
+    scene.run_for(ms(60_000));
+    assert_eq!(heartbeats(&scene, "a:1") + heartbeats(&scene, "b:1"), 7);
+    assert_eq!(scene.opened.len(), 3);
+}
+
+#[test]
+fn slaves_hear_of_consumers_only() {
+    for has_consumer in [false, true] {
+        let mut scene = scene_of(&["a"]);
+        scene.server("a:2");
+        scene.book.routes.insert("T".to_owned(), servers::route_by(vec![broker_data("a", &[0, 1])], 2, Permission(6)));
+        let producer = start_producer(&mut scene, ProducerConfig::default());
+        if has_consumer {
+            scene.client.start_pull_consumer(scene.now, "C").unwrap();
+        }
+        send_and_wait(&mut scene, producer).unwrap();
+        scene.run_for(ms(30_000));
+        assert_eq!(heartbeats(&scene, "a:2"), usize::from(has_consumer));
+    }
+}
+
+#[test]
+fn without_groups_there_is_nothing_to_say() {
+    let mut scene = scene_of(&["a"]);
+    let operation = scene.client.max_offset(scene.now, MessageQueue::new("T", "a", 0));
+    _ = scene.wait(operation);
+    scene.run_for(ms(60_000));
+    assert_eq!(heartbeats(&scene, "a:1"), 0);
+}
+
+#[test]
+fn connected_brokers_hear_of_a_new_group_at_once() {
+    let mut scene = scene_of(&["a"]);
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    send_and_wait(&mut scene, producer).unwrap();
+    scene.client.start_pull_consumer(scene.now, "C").unwrap();
+    scene.settle();
+    assert_eq!(heartbeats(&scene, "a:1"), 2);
+    assert!(scene.asked_of("a:1", HEARTBEAT)[1].text().contains("\"C\""));
+}
+
+#[test]
+fn a_group_leaves_with_its_last_member() {
+    let mut scene = scene_of(&["a"]);
+    let producers = [0; 2].map(|_| start_producer(&mut scene, ProducerConfig::default()));
+    let consumers = [0; 2].map(|_| scene.client.start_pull_consumer(scene.now, "C").unwrap());
+    send_and_wait(&mut scene, producers[0]).unwrap();
+    scene.client.close_producer(scene.now, producers[0]);
+    scene.client.close_pull_consumer(scene.now, consumers[0]);
+    scene.settle();
+    assert_eq!(scene.asked_of("a:1", UNREGISTER).len(), 0);
+    scene.client.close_producer(scene.now, producers[1]);
+    scene.client.close_pull_consumer(scene.now, consumers[1]);
+    scene.settle();
+    let left: Vec<_> = scene.asked_of("a:1", UNREGISTER);
+    assert_eq!(left.iter().map(|asked| asked.field("producerGroup")).collect::<Vec<_>>(), ["P", ""]);
+    assert_eq!(left.iter().map(|asked| asked.field("consumerGroup")).collect::<Vec<_>>(), ["", "C"]);
+    scene.run_for(ms(60_000));
+    assert_eq!(heartbeats(&scene, "a:1"), 1);
+}
+
+#[test]
+fn a_broker_that_comes_back_hears_of_our_groups_again() {
+    let mut scene = scene_of(&["a"]);
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    send_and_wait(&mut scene, producer).unwrap();
+    scene.cut("a:1", "restart");
+    scene.run_for(ms(1000));
+    send_and_wait(&mut scene, producer).unwrap();
+    assert_eq!(codes(&scene, "a:1")[2..], [HEARTBEAT, RequestCode::SEND_MESSAGE_V2]);
+}
+
+#[test]
+fn a_broker_that_is_down_is_tried_again_by_the_next_heartbeat() {
+    let mut scene = scene_of(&["a"]);
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    send_and_wait(&mut scene, producer).unwrap();
+    scene.server("a:1").reach = Reach::Refuses;
+    scene.cut("a:1", "restart");
+    scene.run_for(ms(65_000));
+    scene.server("a:1").reach = Reach::Accepts;
+    scene.run_for(ms(30_000));
+    assert_eq!(heartbeats(&scene, "a:1"), 2);
+}
+
+#[test]
+fn a_refused_heartbeat_disturbs_nothing() {
+    let mut scene = scene_of(&["a"]);
+    scene.on("a:1", HEARTBEAT, |_| Some(Reply::code(ResponseCode::SYSTEM_ERROR).remark("busy")));
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    assert!(send_and_wait(&mut scene, producer).is_ok());
+    scene.run_for(ms(60_000));
+    assert_eq!((scene.opened.len(), heartbeats(&scene, "a:1")), (2, 3));
+    assert!(scene.events.is_empty());
+}
+
+#[test]
+fn a_heartbeat_that_is_never_answered_ends_the_connection_of_a_silent_broker() {
+    let mut scene = scene_of(&["a"]);
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    send_and_wait(&mut scene, producer).unwrap();
+    scene.server("a:1").is_mute = true;
+    scene.run_for(ms(33_000));
+    assert!(scene.links_to("a:1").is_empty());
+}
+
+#[test]
+fn a_broker_that_administration_met_first_hears_of_our_groups_once_it_is_routed_to() {
+    let mut scene = scene_of(&["a"]);
+    let consumer = scene.client.start_pull_consumer(scene.now, "C").unwrap();
+    let placement = crate::admin::Placement::Address("a:1".parse().unwrap());
+    let operation = scene.client.create_topic(scene.now, "T", crate::admin::TopicSettings::default(), placement);
+    scene.wait(operation).unwrap();
+    assert_eq!(heartbeats(&scene, "a:1"), 0);
+    let queue = MessageQueue::new("T", "a", 0);
+    let operation = scene.client.pull(scene.now, consumer, queue, TagExpression::all(), 0, PullOptions::default());
+    scene.wait(operation).unwrap();
+    let codes = codes(&scene, "a:1");
+    let at = |code| codes.iter().position(|known| *known == code);
+    assert!(at(HEARTBEAT).is_some() && at(HEARTBEAT) < at(RequestCode::PULL_MESSAGE), "{codes:?}");
+}

@@ -1,0 +1,143 @@
+//! Offsets of queues and of groups.
+
+use super::scene::ms;
+use super::servers::{self, Asked, Reply, broker_data};
+use super::*;
+use crate::queue::MessageQueue;
+use crate::wire::body::Permission;
+use crate::wire::code::{RequestCode, ResponseCode};
+
+type Question = fn(&mut Scene) -> OperationId;
+
+fn queue() -> MessageQueue {
+    MessageQueue::new("T", "a", 1)
+}
+
+const QUESTIONS: [(RequestCode, Question); 4] = [
+    (RequestCode::GET_MIN_OFFSET, |scene| scene.client.min_offset(scene.now, queue())),
+    (RequestCode::GET_MAX_OFFSET, |scene| scene.client.max_offset(scene.now, queue())),
+    (RequestCode::SEARCH_OFFSET_BY_TIMESTAMP, |scene| scene.client.offset_at(scene.now, queue(), 77)),
+    (RequestCode::QUERY_CONSUMER_OFFSET, |scene| scene.client.group_offset(scene.now, "C", queue())),
+];
+
+const COMMIT: RequestCode = RequestCode::UPDATE_CONSUMER_OFFSET;
+
+fn commit(scene: &mut Scene) -> OperationId {
+    scene.client.commit_group_offset(scene.now, "C", queue(), 42)
+}
+
+fn offset(outcome: Outcome) -> Option<u64> {
+    match outcome {
+        Ok(Value::Offset(offset)) => offset,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn each_question_gets_its_offset() {
+    for (code, ask) in QUESTIONS {
+        let mut scene = scene_of(&["a"]);
+        scene.on("a:1", code, |_| Some(Reply::ok().field("offset", 99)));
+        let operation = ask(&mut scene);
+        assert_eq!(offset(scene.wait(operation)), Some(99), "{code}");
+        let asked = scene.asked_of("a:1", code)[0];
+        for (name, value) in [("topic", "T"), ("queueId", "1"), ("bname", "a")] {
+            assert_eq!(asked.field(name), value, "the field {name} of {code}");
+        }
+    }
+}
+
+#[test]
+fn the_time_and_the_group_are_told() {
+    let mut scene = scene_of(&["a"]);
+    for (_, ask) in QUESTIONS {
+        let operation = ask(&mut scene);
+        _ = scene.wait(operation);
+    }
+    let field = |scene: &Scene, code, name| scene.asked_of("a:1", code)[0].field(name);
+    assert_eq!(field(&scene, RequestCode::SEARCH_OFFSET_BY_TIMESTAMP, "timestamp"), "77");
+    assert_eq!(field(&scene, RequestCode::QUERY_CONSUMER_OFFSET, "consumerGroup"), "C");
+    assert_eq!(field(&scene, RequestCode::QUERY_CONSUMER_OFFSET, "setZeroIfNotFound"), "false");
+}
+
+#[test]
+fn a_group_without_an_offset_has_none_and_that_is_no_failure() {
+    let mut scene = scene_of(&["a"]);
+    let code = RequestCode::QUERY_CONSUMER_OFFSET;
+    scene.on("a:1", code, |_| Some(Reply::code(ResponseCode::QUERY_NOT_FOUND).remark("not found")));
+    let operation = scene.client.group_offset(scene.now, "C", queue());
+    assert_eq!(offset(scene.wait(operation)), None);
+    // To the other questions it is one.
+    scene.on("a:1", RequestCode::GET_MAX_OFFSET, |_| Some(Reply::code(ResponseCode::QUERY_NOT_FOUND)));
+    let operation = scene.client.max_offset(scene.now, queue());
+    assert_eq!(error(scene.wait(operation)).code(), Some(ResponseCode::QUERY_NOT_FOUND));
+}
+
+#[test]
+fn an_offset_is_committed_at_the_master() {
+    let mut scene = scene_of(&["a"]);
+    let operation = commit(&mut scene);
+    assert!(matches!(scene.wait(operation), Ok(Value::Done)));
+    let asked = scene.asked_of("a:1", COMMIT)[0];
+    assert_eq!((asked.field("commitOffset"), asked.field("consumerGroup")), ("42".to_owned(), "C".to_owned()));
+    // A slave does not take it, and there is nobody else.
+    let mut scene = scene_of(&["a"]);
+    scene.server("a:2");
+    scene.book.routes.insert("T".to_owned(), servers::route_by(vec![broker_data("a", &[1])], 2, Permission(6)));
+    let operation = commit(&mut scene);
+    assert_eq!(kind(scene.wait(operation)), ErrorKind::BrokerNotFound);
+}
+
+#[test]
+fn names_that_are_none_are_refused_before_anybody_is_asked() {
+    let mut scene = scene_of(&["a"]);
+    let operation = scene.client.commit_group_offset(scene.now, "no group", queue(), 1);
+    assert_eq!(scene.outcome(operation).map(kind), Some(ErrorKind::InvalidArgument));
+    assert!(scene.opened.is_empty());
+}
+
+#[test]
+fn a_commit_for_a_group_that_the_broker_does_not_know_yet_is_repeated() {
+    let mut scene = scene_of(&["a"]);
+    scene.client.start_pull_consumer(scene.now, "C").unwrap();
+    let mut times = 0;
+    scene.on("a:1", COMMIT, move |_: &Asked| {
+        times += 1;
+        Some(if times < 3 { Reply::code(ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST) } else { Reply::ok() })
+    });
+    let operation = commit(&mut scene);
+    assert!(scene.wait(operation).is_ok());
+    assert!((50..=150).contains(&millis(&scene)));
+    // A group that is not ours will never be known.
+    scene.on("a:1", COMMIT, |_| Some(Reply::code(ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST)));
+    let other = scene.client.commit_group_offset(scene.now, "D", queue(), 1);
+    assert_eq!(error(scene.wait(other)).code(), Some(ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST));
+    // And ours fails when its time is over.
+    let ours = commit(&mut scene);
+    let begun = millis(&scene);
+    assert_eq!(error(scene.wait(ours)).code(), Some(ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST));
+    assert_eq!(millis(&scene) - begun, 3000);
+}
+
+#[test]
+fn a_question_without_an_answer_ends_in_its_time() {
+    for (code, ask) in QUESTIONS {
+        let mut scene = scene_of(&["a"]);
+        scene.on("a:1", code, |_| None);
+        let operation = ask(&mut scene);
+        assert_eq!((kind(scene.wait(operation)), millis(&scene)), (ErrorKind::Timeout, 3000), "{code}");
+    }
+}
+
+#[test]
+fn a_question_whose_connection_breaks_is_asked_again() {
+    for (code, ask) in QUESTIONS {
+        let mut scene = scene_of(&["a"]);
+        scene.on("a:1", code, |_| None);
+        let operation = ask(&mut scene);
+        scene.run_for(ms(10));
+        scene.on("a:1", code, |_| Some(Reply::ok().field("offset", 1)));
+        scene.cut("a:1", "reset");
+        assert_eq!(offset(scene.wait(operation)), Some(1), "{code}");
+    }
+}
