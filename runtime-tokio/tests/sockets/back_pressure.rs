@@ -39,3 +39,58 @@ async fn a_full_producer_gives_the_message_back() {
     client.close().await;
     cluster.close().await;
 }
+
+#[tokio::test]
+async fn bytes_are_bounded_as_messages_are_but_one_message_always_may() {
+    let (cluster, client) = cluster("T", 1).await;
+    let producer = client.producer("producer").max_waiting(100, 1000).compression(None).start().await.unwrap();
+    // Larger than the bound, and the only one.
+    producer.send(Message::new("T", vec![b'x'; 5000])).await.unwrap();
+    let first = producer.send(Message::new("T", vec![b'x'; 600]));
+    let second = producer.send(Message::new("T", vec![b'x'; 400]));
+    let refused = producer.try_send(Message::new("T", "x"), SendOptions::default()).err().unwrap();
+    assert_eq!(refused.error.kind(), ErrorKind::Full);
+    assert_eq!((producer.backlog().messages, producer.backlog().bytes), (2, 1000));
+    first.await.unwrap();
+    second.await.unwrap();
+    assert_eq!((producer.backlog().messages, producer.backlog().bytes), (0, 0));
+    client.close().await;
+    cluster.close().await;
+}
+
+#[tokio::test]
+async fn nobody_overtakes_the_line() {
+    let (cluster, client) = cluster("T", 1).await;
+    let producer = client.producer("producer").max_waiting(1, 1 << 20).start().await.unwrap();
+    producer.send(Message::new("T", "first")).await.unwrap();
+    let sends: Vec<_> = (0..20).map(|number| producer.send(Message::new("T", number.to_string()))).collect();
+    let overtaking = producer.try_send(Message::new("T", "overtakes"), SendOptions::default());
+    assert_eq!(overtaking.err().unwrap().error.kind(), ErrorKind::Full);
+    let called = producer.send_with(Message::new("T", "overtakes"), SendOptions::default(), |_| unreachable!());
+    assert_eq!(called.unwrap_err().error.kind(), ErrorKind::Full);
+    for (offset, send) in (1..).zip(sends) {
+        assert_eq!(send.await.unwrap().queue_offset, offset);
+    }
+    client.close().await;
+    cluster.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sixty_four_senders_in_a_line_for_two_all_get_their_turn() {
+    let (cluster, client) = cluster("T", 4).await;
+    let producer = client.producer("producer").max_waiting(2, 1 << 20).start().await.unwrap();
+    let senders = (0..64).map(|sender| {
+        let producer = producer.clone();
+        tokio::spawn(async move {
+            for number in 0..20 {
+                producer.send(Message::new("T", format!("{sender}/{number}"))).await.unwrap();
+            }
+        })
+    });
+    for sender in senders.collect::<Vec<_>>() {
+        sender.await.unwrap();
+    }
+    assert_eq!(client.admin().topic_statistics("T").await.unwrap().messages(), 64 * 20);
+    client.close().await;
+    cluster.close().await;
+}

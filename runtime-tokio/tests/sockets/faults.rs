@@ -4,32 +4,11 @@ use std::time::{Duration, Instant};
 
 use stgclient::embedded::{EmbeddedCluster, Memory, ServerId};
 use stgclient::{Client, Error, ErrorKind, Message, SendStatus};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+
+use crate::SOON;
+use crate::wrong::{self, Wrong};
 
 const TIMEOUT: Duration = Duration::from_millis(600);
-
-/// A server that reads what comes, says `answer` to it once, and then closes or keeps quiet.
-async fn server(answer: Option<Vec<u8>>, closes: bool) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    tokio::spawn(async move {
-        let mut kept = Vec::new();
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut request = [0; 4096];
-            if stream.read(&mut request).await.is_err() {
-                continue;
-            }
-            if let Some(answer) = &answer {
-                let _ = stream.write_all(answer).await;
-            }
-            if !closes {
-                kept.push(stream);
-            }
-        }
-    });
-    address
-}
 
 async fn connect(name_servers: &str) -> (Result<Client, Error>, Duration) {
     let started = Instant::now();
@@ -37,21 +16,10 @@ async fn connect(name_servers: &str) -> (Result<Client, Error>, Duration) {
     (result, started.elapsed())
 }
 
-/// Long enough that a slow machine does not matter, short enough that "never" shows.
-const SOON: Duration = Duration::from_secs(20);
-
 #[tokio::test]
 async fn a_name_server_that_does_wrong_is_an_error_in_time_with_the_reason() {
-    let lying = [&u32::MAX.to_be_bytes()[..], b"more"].concat();
-    let half = [&100_u32.to_be_bytes()[..], b"half a frame"].concat();
-    for (answer, closes, words) in [
-        (None, false, "no answer in time"),
-        (None, true, "closed by the server"),
-        (Some(b"GET / HTTP/1.1 is no frame".to_vec()), false, "more than the limit"),
-        (Some(lying), false, "more than the limit"),
-        (Some(half), true, "middle of a frame"),
-    ] {
-        let address = server(answer, closes).await;
+    for (wrong, words) in wrong::every() {
+        let address = wrong.serve().await;
         let (result, took) = connect(&address).await;
         let error = result.err().unwrap();
         assert_eq!(error.kind(), ErrorKind::NameServersUnavailable);
@@ -62,7 +30,7 @@ async fn a_name_server_that_does_wrong_is_an_error_in_time_with_the_reason() {
 
 #[tokio::test]
 async fn a_hung_name_server_leaves_time_for_the_next() {
-    let hung = server(None, false).await;
+    let hung = Wrong::Silent.serve().await;
     let cluster = EmbeddedCluster::builder().start().await.unwrap();
     for list in
         [format!("{hung};{}", cluster.name_server_address()), format!("127.0.0.1:1;{}", cluster.name_server_address())]

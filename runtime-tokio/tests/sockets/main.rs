@@ -4,14 +4,38 @@
 
 mod addresses;
 mod back_pressure;
+mod callbacks;
+mod cancelling;
+mod endings;
 mod faults;
 mod forms;
+mod hung;
+mod old_messages;
 mod proxy;
 mod statuses;
 mod writes;
+mod wrong;
+mod wrong_brokers;
+
+use std::time::{Duration, Instant};
 
 use stgclient::Client;
 use stgclient::embedded::EmbeddedCluster;
+
+/// Long enough that a slow machine does not matter, short enough that "never" shows.
+const SOON: Duration = Duration::from_secs(20);
+
+/// Looks again until there is something, and fails the test when there is nothing soon.
+async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + SOON;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "not within {SOON:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
 
 /// A cluster of one broker, a client of it, and a topic of `queues` queues.
 async fn cluster(topic: &str, queues: u32) -> (EmbeddedCluster, Client) {
