@@ -5,9 +5,11 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use stgclient::embedded::EmbeddedCluster;
-use stgclient::{Client, Error, Message};
+use stgclient::embedded::{EmbeddedCluster, Force, Forced, Memory, ServerId};
+use stgclient::{Client, Error, Message, PullBatch, PullOptions};
+use stgclient_core::wire::code::RequestCode;
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 /// Tasks alive, and open descriptors where the system lists them.
 fn alive() -> (usize, usize) {
@@ -91,10 +93,99 @@ async fn close_with_sends_under_way() -> Result<(), Error> {
     Ok(())
 }
 
+async fn close_with_pulls_that_wait() -> Result<(), Error> {
+    let cluster = EmbeddedCluster::builder().start().await.expect("a free port");
+    let client = Client::connect(cluster.name_server_address()).await?;
+    let pulls = begin_waiting_pulls(&cluster, &client).await?;
+    client.close().await;
+    for pull in pulls {
+        pull.await.expect("no panic").expect_err("the client is closed");
+    }
+    cluster.close().await;
+    Ok(())
+}
+
+async fn drop_with_pulls_that_wait() -> Result<(), Error> {
+    let cluster = EmbeddedCluster::builder().start().await.expect("a free port");
+    let client = Client::connect(cluster.name_server_address()).await?;
+    for pull in begin_waiting_pulls(&cluster, &client).await? {
+        pull.abort();
+    }
+    Ok(())
+}
+
+/// Begins a pull from each queue, and waits until the broker holds them.
+async fn begin_waiting_pulls(
+    cluster: &EmbeddedCluster,
+    client: &Client,
+) -> Result<Vec<JoinHandle<Result<PullBatch, Error>>>, Error> {
+    client.admin().create_topic("leaves-nothing").queues(3).await?;
+    let consumer = client.pull_consumer("consumer").start().await?;
+    let mut pulls = Vec::new();
+    for queue in consumer.queues("leaves-nothing").await? {
+        let consumer = consumer.clone();
+        let options = PullOptions { wait: Duration::from_secs(60), ..PullOptions::default() };
+        pulls.push(tokio::spawn(async move { consumer.pull_with(&queue, "*", 0, options).await }));
+    }
+    let held = || cluster.with(|cluster| cluster.broker("broker-a").map(|broker| broker.usage().held_pulls));
+    while held() != Some(3) {
+        tokio::task::yield_now().await;
+    }
+    Ok(pulls)
+}
+
+async fn close_beside_a_hung_broker() -> Result<(), Error> {
+    let cluster = EmbeddedCluster::builder().start().await.expect("a free port");
+    let client = Client::builder(cluster.name_server_address()).close_timeout(Duration::from_millis(100));
+    let client = client.connect().await?;
+    use_it(&client).await?;
+    let everything = RequestCode::ALL.iter().map(|(code, _)| *code);
+    let hung = Force::requests(everything, Forced::Lost);
+    cluster.with(|cluster| cluster.broker("broker-a").map(|broker| broker.force(hung)));
+    let producer = client.producer("producer").start().await?;
+    let hangs = producer.send(Message::new("leaves-nothing", "hello"));
+    client.close().await;
+    hangs.await.expect_err("the broker answers nothing");
+    cluster.close().await;
+    Ok(())
+}
+
+async fn drop_a_connect_that_hangs() -> Result<(), Error> {
+    // Nobody ever accepts; the system has the connections stand all the same.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = silent.local_addr().expect("it listens").to_string();
+    let connect = Client::connect(&address);
+    tokio::time::timeout(Duration::from_millis(50), connect).await.expect_err("nobody answers");
+    Ok(())
+}
+
+async fn restart_of_the_broker() -> Result<(), Error> {
+    let cluster = EmbeddedCluster::builder().start().await.expect("a free port");
+    let client = Client::connect(cluster.name_server_address()).await?;
+    use_it(&client).await?;
+    cluster.stop_server(ServerId::Broker(0));
+    let producer = client.producer("producer").start().await?;
+    producer.send(Message::new("leaves-nothing", "hello")).await.expect_err("the broker is away");
+    cluster.start_server(ServerId::Broker(0), Memory::Kept);
+    while producer.send(Message::new("leaves-nothing", "hello")).await.is_err() {}
+    client.close().await;
+    cluster.close().await;
+    Ok(())
+}
+
 async fn connect_in_vain() -> Result<(), Error> {
     let error = Client::connect("127.0.0.1:1").await.expect_err("nobody listens there");
     assert!(error.is_retryable());
     Ok(())
+}
+
+/// A cluster in process is reached without sockets, so no descriptor is opened even while it is in use.
+async fn opens_nothing_in_process() {
+    let (_, before) = alive();
+    let client = Client::embedded().await.expect("it needs nothing");
+    use_it(&client).await.expect("it works");
+    assert_eq!(alive().1, before);
+    client.close().await;
 }
 
 #[test]
@@ -105,6 +196,12 @@ fn closing_and_dropping_leave_no_task_and_no_descriptor() {
         leaves_nothing("dropped, on sockets", drop_on_sockets).await;
         leaves_nothing("closed, in-process", close_in_process).await;
         leaves_nothing("closed with sends under way", close_with_sends_under_way).await;
+        leaves_nothing("closed with pulls that wait", close_with_pulls_that_wait).await;
+        leaves_nothing("dropped with pulls that wait", drop_with_pulls_that_wait).await;
+        leaves_nothing("closed beside a hung broker", close_beside_a_hung_broker).await;
+        leaves_nothing("closed after its broker's restart", restart_of_the_broker).await;
         leaves_nothing("a failed connect", connect_in_vain).await;
+        leaves_nothing("a dropped connect", drop_a_connect_that_hangs).await;
+        opens_nothing_in_process().await;
     });
 }
