@@ -9,6 +9,7 @@ use super::network::{Owner, PeerId};
 use super::operation::{Operation, OperationId};
 use super::session::{Session, Signal};
 use super::{Client, EMPTY};
+use crate::address::Address;
 use crate::connection::Connection;
 use crate::consumer::{PullOptions, TagExpression, pull};
 use crate::error::{Error, ErrorKind};
@@ -160,7 +161,6 @@ impl QueueRequest {
             }
             Signal::Failed(error) => self.try_failed(session, now, id, error),
             Signal::Elapsed => {
-                self.forget_suggestion(session);
                 let error = self.time_is_up(session);
                 Some(Err(self.explain(error)))
             }
@@ -182,20 +182,15 @@ impl QueueRequest {
         }
     }
 
-    /// The member that was suggested for pulls may be away: the next pull goes to the master again.
-    fn forget_suggestion(&self, session: &mut Session) {
-        if let Question::Pull { consumer, .. } = &self.question {
-            session.groups.note_suggestion(*consumer, &self.queue, MASTER_ID);
-        }
-    }
-
-    /// Where the queue's broker listens: the member that it suggested for pulls, else the master.
-    fn address<'s>(&self, session: &'s Session) -> Option<&'s crate::address::Address> {
+    /// Where the queue's broker listens: the member that it suggested for pulls unless that is away, else the master.
+    fn address<'s>(&self, session: &'s Session) -> Option<&'s Address> {
         let broker = session.brokers.find(&self.queue.broker_name)?;
         match &self.question {
             Question::Pull { consumer, .. } => {
                 let consumer = session.groups.pull_consumer(*consumer);
-                broker.readable(consumer.map_or(MASTER_ID, |consumer| consumer.suggested(&self.queue)))
+                let member = broker.readable(consumer.map_or(MASTER_ID, |consumer| consumer.suggested(&self.queue)));
+                let is_away = |address: &&Address| session.network.find(address).is_some_and(Connection::is_paused);
+                member.filter(|address| !is_away(address)).or_else(|| broker.readable(MASTER_ID))
             }
             Question::Commit { .. } => broker.master(),
             _ => broker.readable(MASTER_ID),
@@ -222,7 +217,6 @@ impl QueueRequest {
     }
 
     fn try_failed(&mut self, session: &mut Session, now: Now, id: OperationId, error: Error) -> Option<Outcome> {
-        self.forget_suggestion(session);
         let topic = session.topic(now, &self.queue.topic);
         session.ask_route(now, topic);
         if self.tries_left == 0 || error.kind() == ErrorKind::Timeout {

@@ -7,6 +7,7 @@ use super::servers::{self, Reply, broker_data};
 use super::*;
 use crate::admin::{Placement, TopicSettings};
 use crate::client::ConnectionId;
+use crate::queue::MessageQueue;
 use crate::wire::body::{BrokerData, Permission};
 use crate::wire::code::{RequestCode, ResponseCode};
 use crate::wire::command::{self, Head, HeaderCodec};
@@ -55,6 +56,24 @@ fn a_send_under_way_follows_a_broker_that_moves() {
     scene.cut("a:1", "moved");
     assert!(receipt(scene.wait(operation)).is_ok());
     assert_eq!(scene.asked_of("moved:1", SEND).len(), 1);
+}
+
+#[test]
+fn a_question_under_way_follows_a_broker_that_moves() {
+    let mut scene = scene_of(&["a"]);
+    scene.server("moved:1");
+    let ask = |scene: &mut Scene| scene.client.max_offset(scene.now, MessageQueue::new("T", "a", 0));
+    let operation = ask(&mut scene);
+    _ = scene.wait(operation);
+    scene.run_for(ms(1000));
+    scene.on("a:1", RequestCode::GET_MAX_OFFSET, |_| None);
+    scene.on("moved:1", RequestCode::GET_MAX_OFFSET, |_| Some(Reply::ok().field("offset", 1)));
+    let operation = ask(&mut scene);
+    scene.run_for(ms(10));
+    move_broker(&mut scene, "moved:1");
+    scene.server("a:1").reach = servers::Reach::Refuses;
+    scene.cut("a:1", "moved");
+    assert!(scene.wait(operation).is_ok());
 }
 
 #[test]
