@@ -32,7 +32,10 @@ impl TopicStatistics {
     pub(super) fn add(&mut self, table: TopicStatsTable) {
         let number = |value: i64| u64::try_from(value).unwrap_or(0);
         for (key, offsets) in table.offset_table {
-            let queue = MessageQueue::new(key.topic, key.broker_name, u32::try_from(key.queue_id).unwrap_or(0));
+            let Ok(queue_id) = u32::try_from(key.queue_id) else {
+                continue;
+            };
+            let queue = MessageQueue::new(key.topic, key.broker_name, queue_id);
             let statistics = QueueStatistics {
                 min_offset: number(offsets.min_offset),
                 max_offset: number(offsets.max_offset),

@@ -11,7 +11,6 @@ use super::routing::{QueueList, read_route};
 use super::session::{Session, Signal};
 use super::{Client, EMPTY};
 use crate::admin::{Needs, Placement, Target, Task, TopicSettings, TopicStatistics};
-use crate::connection::Connection;
 use crate::error::{Error, ErrorKind};
 use crate::producer::check_topic;
 use crate::time::{Instant, Now};
@@ -33,6 +32,11 @@ pub(crate) struct Administration {
     open: BTreeSet<u32>,
     /// The targets from here on have not been asked.
     asked: usize,
+    /// Whether a name server has been told.
+    is_told: bool,
+    /// Why a name server could not be told. One that was is enough: brokers tell the others their topics when these
+    /// come back.
+    untold: Option<Error>,
 }
 
 impl Client {
@@ -113,7 +117,15 @@ impl Client {
         }
         // Two legs: the name servers, then the brokers.
         let deadline = now.mono + self.session.config.request_timeout * 2;
-        let administration = Administration { task, deadline, targets: Vec::new(), open: BTreeSet::new(), asked: 0 };
+        let administration = Administration {
+            task,
+            deadline,
+            targets: Vec::new(),
+            open: BTreeSet::new(),
+            asked: 0,
+            is_told: false,
+            untold: None,
+        };
         self.begin(now, Operation::Administration(administration))
     }
 }
@@ -160,9 +172,16 @@ impl Administration {
             Signal::Answer { command, .. } => {
                 let answered = self.task.take(&command).map_err(|error| self.at(error, step));
                 self.open.remove(&step);
+                self.is_told |= self.is_name_server(step);
                 answered.and_then(|()| self.ask_next_targets(session, now, id))
             }
+            Signal::Failed(error) if self.is_name_server(step) => {
+                self.untold = Some(self.at(error, step));
+                self.open.remove(&step);
+                self.ask_next_targets(session, now, id)
+            }
             Signal::Failed(error) => Err(self.at(error, step)),
+            Signal::Elapsed if self.is_told => Ok(Some(self.value())),
             Signal::Elapsed => Err(self.time_is_up(session)),
             Signal::Written | Signal::Routed(_) => Ok(None),
         };
@@ -170,6 +189,10 @@ impl Administration {
             Ok(outcome) => outcome.map(Ok),
             Err(error) => Some(Err(error.context(self.task.words()))),
         }
+    }
+
+    fn is_name_server(&self, step: u32) -> bool {
+        matches!(self.targets.get(step as usize), Some(Target::NameServer(_)))
     }
 
     fn at(&self, error: Error, step: u32) -> Error {
@@ -221,22 +244,35 @@ impl Administration {
         }
         let is_broker = |target: &Target| matches!(target, Target::Broker(_));
         let Some(kind) = self.targets.get(self.asked).map(is_broker) else {
-            return Ok(Some(self.value()));
+            return match self.untold.take().filter(|_| !self.is_told) {
+                Some(error) => Err(error),
+                None => Ok(Some(self.value())),
+            };
         };
         let from = self.asked;
         let count = self.targets[from..].iter().take_while(|target| is_broker(target) == kind).count();
         self.asked += count;
         self.open = (from as u32..(from + count) as u32).collect();
-        for step in from..from + count {
-            let peer = session.network.peer(self.targets[step].address());
-            if session.network.get(peer).is_some_and(Connection::is_connected) {
-                self.write(session, now, id, step as u32);
-            } else {
-                let owner = Owner::Operation(id, step as u32);
+        for step in self.open.clone() {
+            self.ask_target(session, now, id, step);
+        }
+        if self.open.is_empty() { self.ask_next_targets(session, now, id) } else { Ok(None) }
+    }
+
+    fn ask_target(&mut self, session: &mut Session, now: Now, id: OperationId, step: u32) {
+        let peer = session.network.peer(self.targets[step as usize].address());
+        match session.network.get(peer) {
+            Some(connection) if connection.is_connected() => self.write(session, now, id, step),
+            // It is known to be away, and the task can do without it.
+            Some(connection) if connection.is_paused() && self.is_name_server(step) => {
+                self.untold = Some(self.at(Error::failed(ErrorKind::ConnectFailed, connection.failure()), step));
+                self.open.remove(&step);
+            }
+            _ => {
+                let owner = Owner::Operation(id, step);
                 session.network.with(peer, |connection| connection.wait(now.mono, owner));
             }
         }
-        Ok(None)
     }
 
     fn value(&mut self) -> Value {

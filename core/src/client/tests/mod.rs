@@ -1,5 +1,6 @@
 //! A whole client by its public verbs, in virtual time, against scripted servers.
 
+mod administration;
 mod brokers;
 mod closing;
 mod connecting;
