@@ -1,0 +1,143 @@
+//! Seeded histories: clients send, pull, commit and come and go while everything fails around them; then the world heals,
+//! and it must converge. What a history is, a seed decides, so that one that fails can be looked at again.
+
+mod ledger;
+mod reader;
+mod sender;
+mod trouble;
+
+use std::sync::Arc;
+
+use stgclient_core::random::Random;
+use stgclient_core::time::{Duration, Instant};
+use stgclient_core::wire::command::HeaderCodec;
+use stgclient_simulator::server::ClusterConfig;
+use stgclient_simulator::world::{Client, ClusterHandle, Faults, Machine, World};
+
+use super::stage::SECOND;
+use ledger::Ledger;
+
+/// How many histories there are; more when the tests are built with STGCLIENT_LONG set.
+const SEEDS: u64 = if option_env!("STGCLIENT_LONG").is_some() { 2_000 } else { 24 };
+
+/// For how long things go wrong.
+const TROUBLE: Duration = Duration::from_secs(30);
+/// After this long without trouble everything has to be as if there had been none: the longest pause before a connection is
+/// made again, and a refresh of the routes.
+const RECOVERY: Duration = Duration::from_secs(65);
+const BROKERS: u8 = 3;
+const QUEUES: u32 = 4;
+const TOPIC: &str = "t";
+
+/// One history under way.
+struct History {
+    world: World,
+    cluster: ClusterHandle,
+    ledger: Arc<Ledger>,
+}
+
+impl Drop for History {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("seed {}; the last of what happened:\n{}", self.world.seed(), self.world.journal());
+        }
+    }
+}
+
+/// A client's place in a history: who it is and by which chance it acts.
+struct Seat {
+    number: u8,
+    machine: Arc<Machine>,
+    cluster: ClusterHandle,
+    ledger: Arc<Ledger>,
+    random: Random,
+    /// Nobody begins anything new afterwards.
+    end: Instant,
+}
+
+impl Seat {
+    fn is_over(&self) -> bool {
+        self.machine.clock().mono >= self.end
+    }
+
+    async fn pause(&mut self, most: Duration) {
+        let micros = self.random.below(most.as_micros() as u64);
+        self.machine.sleep(Duration::from_micros(micros)).await;
+    }
+
+    /// Starts a client, as often as it takes.
+    async fn client(&mut self) -> Client {
+        loop {
+            let begin = self.machine.clock().mono;
+            let builder = self.machine.client(&self.cluster.name_servers().join(";"));
+            let codec = if self.random.below(2) == 0 { HeaderCodec::Json } else { HeaderCodec::Binary };
+            let started = builder.header_codec(codec).connect().await;
+            self.ledger.took("connect", self.machine.clock().mono.since(begin), 3 * SECOND + CLOSING);
+            match started {
+                Ok(client) => return client,
+                Err(error) => self.ledger.failed("connect", &error),
+            }
+            self.pause(SECOND).await;
+        }
+    }
+
+    async fn close(&self, client: Client) {
+        let begin = self.machine.clock().mono;
+        client.close().await;
+        self.ledger.took("close", self.machine.clock().mono.since(begin), CLOSING);
+    }
+}
+
+/// The longest that a client may take to close: its sends' time, and the brokers' to say good-bye.
+const CLOSING: Duration = Duration::from_millis(5_500);
+
+fn history(seed: u64) -> History {
+    let world = World::new(seed);
+    let cluster = world.cluster(ClusterConfig::with_servers(2, BROKERS));
+    cluster.with(|cluster| cluster.brokers().for_each(|broker| broker.create_topic(TOPIC, QUEUES).unwrap()));
+    let history = History { world, cluster, ledger: Arc::default() };
+    let mut random = Random::new(seed ^ 0x5157_4152_4D00_0000);
+    let seats = 2 + random.below(2) as u8;
+    let end = history.world.now().mono + TROUBLE;
+    let seat = |number: u8, salt: u64| Seat {
+        number,
+        machine: history.world.machine(),
+        cluster: history.cluster.clone(),
+        ledger: Arc::clone(&history.ledger),
+        random: Random::new(seed ^ u64::from(number) << 32 ^ salt),
+        end,
+    };
+    history.world.network().set_faults(Faults::drawn(seed));
+    for number in 0..seats {
+        history.world.spawn(sender::run(seat(number, 1)));
+        history.world.spawn(reader::run(seat(number, 2)));
+    }
+    history.world.spawn(trouble::run(seat(99, 3), history.world.network()));
+
+    history.world.run_for(TROUBLE);
+    history.world.network().heal();
+    history.cluster.heal();
+    history.world.run_for(RECOVERY);
+    assert_eq!(history.ledger.at_work(), 0, "everybody has ended what was begun");
+    history.world.run_for(SECOND);
+    assert_eq!((history.world.tasks(), history.world.network().links()), (0, 0), "and has left nothing");
+
+    let all = history.world.block_on(reader::everything(seat(100, 4)));
+    history.ledger.check(&all);
+    history.world.run_for(SECOND);
+    assert_eq!((history.world.tasks(), history.world.network().links()), (0, 0), "and has left nothing");
+    history
+}
+
+#[test]
+fn whatever_goes_wrong_calls_end_in_time_and_what_was_acknowledged_is_there_once_all_is_well() {
+    let mut totals = ledger::Totals::default();
+    for seed in 0..SEEDS {
+        let first = history(seed);
+        let again = history(seed);
+        assert_eq!(first.world.trace_hash(), again.world.trace_hash(), "seed {seed}: the same seed, the same history");
+        totals.add(&first.ledger);
+    }
+    println!("{totals:?}");
+    totals.check(SEEDS);
+}
