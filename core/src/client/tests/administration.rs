@@ -222,6 +222,15 @@ fn a_name_server_that_is_away_does_not_keep_a_topic_from_being_deleted() {
 }
 
 #[test]
+fn a_name_server_that_is_still_being_connected_to_does_not_use_up_the_task() {
+    let mut scene = scene_of_clusters();
+    scene.server("ns:2").reach = Reach::Vanishes;
+    scene.on("a:1", DELETE, |_| Some(Reply::ok().after(ms(4000))));
+    assert!(matches!(delete(&mut scene, Placement::Everywhere), Ok(Value::Done)));
+    assert_eq!(millis(&scene), 6000);
+}
+
+#[test]
 fn one_name_server_at_least_has_to_be_told() {
     for answers in [false, true] {
         let mut scene = scene_of_clusters();
