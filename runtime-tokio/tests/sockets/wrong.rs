@@ -50,7 +50,9 @@ impl Wrong {
 
     async fn treat(self, mut stream: TcpStream) -> std::io::Result<()> {
         let mut request = [0; 4096];
-        stream.read(&mut request).await?;
+        if stream.read(&mut request).await? == 0 {
+            return Ok(());
+        }
         match self {
             Self::Silent => while stream.read(&mut request).await? > 0 {},
             Self::Closes => {}

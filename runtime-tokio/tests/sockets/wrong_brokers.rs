@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
+use futures::future::join_all;
 use stgclient::embedded::{Force, Forced, RouteOverride};
 use stgclient::{ErrorKind, Message, MessageQueue, Producer, PullOptions, ResponseCode};
 use stgclient_core::wire::code::RequestCode;
@@ -10,35 +11,39 @@ use stgclient_core::wire::command::{self, Command, Head};
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::NoFields;
 
-use crate::wrong;
+use crate::wrong::{self, Wrong};
 use crate::{SOON, cluster, eventually};
 
 const TIMEOUT: Duration = Duration::from_millis(600);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_does_wrong_is_an_error_in_time_with_the_reason_and_no_lasting_harm() {
-    for (wrong, words) in wrong::every() {
-        let (cluster, client) = cluster("T", 1).await;
-        let producer = client.producer("producer").send_timeout(TIMEOUT).start().await.unwrap();
-        let consumer = client.pull_consumer("consumer").start().await.unwrap();
-        let address = wrong.clone().serve().await;
-        let bent = RouteOverride::At(address.clone());
-        cluster.with(|cluster| cluster.name_server(0).unwrap().override_route(None, bent));
+    join_all(wrong::every().into_iter().map(|(wrong, words)| suffer(wrong, words))).await;
+}
 
-        let started = Instant::now();
-        let error = producer.send(Message::new("T", "body")).await.unwrap_err();
-        assert!(error.to_string().contains(words) && error.to_string().contains(&address), "{wrong:?}: {error}");
-        assert!(error.is_retryable(), "{wrong:?}: {error}");
-        let options = PullOptions { timeout: TIMEOUT, ..PullOptions::default() };
-        let error = consumer.pull_with(&MessageQueue::new("T", "broker-a", 0), "*", 0, options).await.unwrap_err();
-        assert!(error.is_retryable(), "{wrong:?}: {error}");
-        assert!(started.elapsed() < SOON, "{wrong:?} took {:?}", started.elapsed());
+/// A cluster whose broker does wrong for a while.
+async fn suffer(wrong: Wrong, words: &str) {
+    let (cluster, client) = cluster("T", 1).await;
+    let producer = client.producer("producer").send_timeout(TIMEOUT).start().await.unwrap();
+    let consumer = client.pull_consumer("consumer").start().await.unwrap();
+    let address = wrong.clone().serve().await;
+    let bent = RouteOverride::At(address.clone());
+    cluster.with(|cluster| cluster.name_server(0).unwrap().override_route(None, bent));
 
-        cluster.with(|cluster| cluster.name_server(0).unwrap().clear_overrides());
-        eventually("messages are sent again", async || producer.send(Message::new("T", "body")).await.ok()).await;
-        client.close().await;
-        cluster.close().await;
-    }
+    let started = Instant::now();
+    let error = producer.send(Message::new("T", "body")).await.unwrap_err();
+    assert!(error.to_string().contains(words) && error.to_string().contains(&address), "{wrong:?}: {error}");
+    assert!(error.is_retryable(), "{wrong:?}: {error}");
+    let options = PullOptions { timeout: TIMEOUT, ..PullOptions::default() };
+    let queue = MessageQueue::new("T", "broker-a", 0);
+    let error = consumer.pull_with(&queue, "*", 0, options).await.unwrap_err();
+    assert!(error.is_retryable(), "{wrong:?}: {error}");
+    assert!(started.elapsed() < SOON, "{wrong:?} took {:?}", started.elapsed());
+
+    cluster.with(|cluster| cluster.name_server(0).unwrap().clear_overrides());
+    eventually("messages are sent again", async || producer.send(Message::new("T", "body")).await.ok()).await;
+    client.close().await;
+    cluster.close().await;
 }
 
 #[tokio::test]
