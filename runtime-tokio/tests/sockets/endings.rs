@@ -1,13 +1,16 @@
 //! How a client ends, and what becomes of what it has under way.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use stgclient::embedded::{Force, Forced, ServerId};
-use stgclient::{Client, Error, ErrorKind, Message, PullBatch, PullConsumer, PullOptions, SendOptions};
+use stgclient::embedded::{Force, Forced, RouteOverride, ServerId};
+use stgclient::{Client, Error, ErrorKind, Message, PullBatch, PullConsumer, PullOptions, ResponseCode, SendOptions};
 use stgclient_core::wire::code::RequestCode;
 use tokio::task::JoinHandle;
 
-use crate::{SOON, cluster, eventually};
+use crate::{SOON, cluster, eventually, wrong};
 
 /// Begins a pull that waits for long.
 async fn waiting(consumer: &PullConsumer) -> JoinHandle<Result<PullBatch, Error>> {
@@ -109,6 +112,37 @@ async fn everything_of_a_closed_client_says_that_it_is_closed() {
     for error in errors {
         assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
     }
+    cluster.close().await;
+}
+
+#[tokio::test]
+async fn closing_tells_the_broker_of_every_group_that_leaves() {
+    let (cluster, client) = cluster("T", 1).await;
+    // A broker that says yes to everything, and remembers who leaves.
+    let (left, seen) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(BTreeSet::new())));
+    let (leaving, clients) = (Arc::clone(&left), Arc::clone(&seen));
+    let address = wrong::answering(move |request| {
+        if request.code == RequestCode::UNREGISTER_CLIENT.0 {
+            let field = |name| request.fields.get(name).map(Cow::into_owned);
+            leaving.lock().unwrap().push((field("producerGroup"), field("consumerGroup")));
+            clients.lock().unwrap().insert(field("clientID"));
+        }
+        Some(wrong::answer(ResponseCode::SUCCESS, request.opaque))
+    })
+    .await;
+    cluster.with(|cluster| cluster.name_server(0).unwrap().override_route(None, RouteOverride::At(address)));
+    let _producers = (client.producer("p1").start().await.unwrap(), client.producer("p2").start().await.unwrap());
+    let consumers =
+        (client.pull_consumer("c1").start().await.unwrap(), client.pull_consumer("c2").start().await.unwrap());
+    let queue = consumers.0.queues("T").await.unwrap().swap_remove(0);
+    consumers.0.commit_offset(&queue, 1).await.unwrap();
+    client.close().await;
+    let mut left = left.lock().unwrap().clone();
+    left.sort_unstable();
+    let group = |name: &str| Some(name.to_owned());
+    let all = [(None, group("c1")), (None, group("c2")), (group("p1"), None), (group("p2"), None)];
+    assert_eq!(left, all);
+    assert_eq!(seen.lock().unwrap().len(), 1, "all under the one id of the client");
     cluster.close().await;
 }
 

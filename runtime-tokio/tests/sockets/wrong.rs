@@ -1,11 +1,13 @@
 //! Servers that do wrong: what they say to whatever they are asked.
 
-use bytes::Bytes;
-use stgclient_core::wire::command::Command;
+use bytes::{Bytes, BytesMut};
+use stgclient::{HeaderCodec, ResponseCode};
+use stgclient_core::wire::command::{self, Command, Head};
+use stgclient_core::wire::dialect::Dialect;
+use stgclient_core::wire::fields::NoFields;
+use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-
-use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
 
 /// What a server does once it has read something.
 #[derive(Clone, Debug)]
@@ -84,6 +86,14 @@ pub(crate) async fn answering(answer: impl Fn(&Command) -> Option<Bytes> + Clone
         }
     })
     .await
+}
+
+/// An answer without fields to the request of this number.
+pub(crate) fn answer(code: ResponseCode, opaque: i32) -> Bytes {
+    let head = Head::response(Dialect::Apache, code, opaque, Some("said by a test"));
+    let mut answer = BytesMut::new();
+    command::encode(&mut answer, HeaderCodec::Json, Dialect::Apache, &head, &NoFields, &[]);
+    answer.freeze()
 }
 
 async fn serve<F: Future<Output = ()> + Send + 'static>(treat: impl Fn(TcpStream) -> F + Send + 'static) -> String {

@@ -2,14 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::future::join_all;
 use stgclient::embedded::{Force, Forced, RouteOverride};
 use stgclient::{ErrorKind, Message, MessageQueue, Producer, PullOptions, ResponseCode};
 use stgclient_core::wire::code::RequestCode;
-use stgclient_core::wire::command::{self, Command, Head};
-use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::fields::NoFields;
+use stgclient_core::wire::command::Command;
 
 use crate::wrong::{self, Wrong};
 use crate::{SOON, cluster, eventually};
@@ -98,12 +96,8 @@ async fn an_answer_with_missing_fields_fails_its_call_and_nothing_else() {
 async fn a_oneway_message_that_a_broker_is_too_busy_for_is_counted() {
     let (cluster, client) = cluster("T", 1).await;
     // It answers a oneway message as `BrokerFastFailure` does, and keeps quiet otherwise.
-    let busy = |request: &Command| {
-        let head = Head::response(Dialect::Apache, ResponseCode::SYSTEM_BUSY, request.opaque, Some("[TIMEOUT_CLEAN]"));
-        let mut answer = BytesMut::new();
-        command::encode(&mut answer, request.codec, Dialect::Apache, &head, &NoFields, &[]);
-        request.is_oneway().then(|| answer.freeze())
-    };
+    let busy =
+        |request: &Command| request.is_oneway().then(|| wrong::answer(ResponseCode::SYSTEM_BUSY, request.opaque));
     let address = wrong::answering(busy).await;
     cluster.with(|cluster| cluster.name_server(0).unwrap().override_route(None, RouteOverride::At(address)));
     let producer = client.producer("producer").start().await.unwrap();
@@ -119,12 +113,7 @@ async fn a_oneway_message_that_a_broker_is_too_busy_for_is_counted() {
 #[tokio::test]
 async fn answers_that_nobody_waits_for_are_counted_and_disturb_nobody() {
     let (cluster, client) = cluster("T", 1).await;
-    let mut stray = BytesMut::new();
-    for opaque in [0, 99_999, -7] {
-        let head = Head::response(Dialect::Apache, ResponseCode::SUCCESS, opaque, None);
-        command::encode(&mut stray, Default::default(), Dialect::Apache, &head, &NoFields, &[]);
-    }
-    let stray: Bytes = stray.freeze();
+    let stray: Bytes = [0, 99_999, -7].map(|opaque| wrong::answer(ResponseCode::SUCCESS, opaque)).concat().into();
     let address = wrong::answering(move |_| Some(stray.clone())).await;
     let hasty = Producer::clone(&client.producer("hasty").send_timeout(TIMEOUT).start().await.unwrap());
     cluster.with(|cluster| cluster.name_server(0).unwrap().override_route(None, RouteOverride::At(address)));
