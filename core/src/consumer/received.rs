@@ -211,3 +211,6 @@ impl ReceivedMessage {
         Self { body: Bytes::copy_from_slice(&self.body), stored: self.stored.detach(), queue: self.queue.clone() }
     }
 }
+
+#[cfg(test)]
+mod tests;
