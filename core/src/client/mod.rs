@@ -56,12 +56,14 @@ use session::{Session, Signal};
 pub struct Client {
     session: Session,
     operations: Table<Operation>,
+    /// How many operations have ended since those who wait were looked through last.
+    ended: usize,
 }
 
 impl Client {
     /// A client that has done nothing yet. The same inputs with the same `seed` give the same outputs.
     pub fn new(config: ClientConfig, seed: u64, now: Now) -> Self {
-        Self { session: Session::new(config, seed, now), operations: Table::default() }
+        Self { session: Session::new(config, seed, now), operations: Table::default(), ended: 0 }
     }
 
     // What the world did.
@@ -228,9 +230,19 @@ impl Client {
         let operation = self.operations.remove(id)?;
         self.session.operation_timers.clear(id.key());
         self.session.release(&operation);
+        self.ended += 1;
+        if self.ended > self.operations.len().max(LOOK_THROUGH_AFTER) {
+            self.ended = 0;
+            let operations = &self.operations;
+            self.session.retain_waiting(|id| operations.get(id).is_some());
+        }
         Some(operation)
     }
 }
+
+/// An operation that ends while it waits for a connection or a route leaves its place in line behind. After so many
+/// ends, and as many as there are operations, the lines are looked through, so that they stay short and it costs little.
+const LOOK_THROUGH_AFTER: usize = 1024;
 
 /// No body.
 const EMPTY: Bytes = Bytes::new();

@@ -26,6 +26,12 @@ pub(crate) struct RouteWaiters {
     waiting: BTreeMap<TopicId, Vec<(Owner, Purpose)>>,
 }
 
+impl RouteWaiters {
+    pub(super) fn retain(&mut self, keep: impl Fn(&Owner) -> bool) {
+        self.waiting.values_mut().for_each(|waiting| waiting.retain(|(owner, _)| keep(owner)));
+    }
+}
+
 impl Session {
     /// The topic called `name`, in use from now on.
     pub(super) fn topic(&mut self, now: Now, name: &Arc<str>) -> TopicId {

@@ -8,7 +8,7 @@ use super::event::Event;
 use super::groups::Groups;
 use super::name_server_calls::NameServerCalls;
 use super::network::{ConnectionId, Network, Owner, PeerId};
-use super::operation::Operation;
+use super::operation::{Operation, OperationId};
 use super::routing::RouteWaiters;
 use crate::address::Address;
 use crate::connection::{Connection, Ended, Outbox, Received};
@@ -249,6 +249,18 @@ impl Session {
         let members = self.brokers.iter().flat_map(|broker| broker.addresses.values());
         let known: BTreeSet<Address> = members.chain(self.name_servers.addresses()).cloned().collect();
         self.network.retain(&known);
+    }
+
+    /// Takes the operations that are not `under_way` any more out of all lines.
+    pub(super) fn retain_waiting(&mut self, under_way: impl Fn(OperationId) -> bool) {
+        let keep = |owner: &Owner| match owner {
+            Owner::Operation(id, _) => under_way(*id),
+            Owner::NameServerCall(..) | Owner::Heartbeat(_) | Owner::Farewell => true,
+        };
+        for peer in self.network.ids() {
+            self.network.with(peer, |connection| connection.retain_waiting(keep));
+        }
+        self.route_waiters.retain(keep);
     }
 
     /// Gives back what an operation that is over had reserved.

@@ -242,6 +242,11 @@ impl<T> Connection<T> {
         }
     }
 
+    /// Takes those out of the line who are not to `keep`.
+    pub(crate) fn retain_waiting(&mut self, keep: impl Fn(&T) -> bool) {
+        self.waiting.retain(keep);
+    }
+
     fn connect(&mut self, now: Instant) {
         self.attempt = self.attempt.wrapping_add(1);
         self.state = State::Connecting { until: now + self.config.connect_timeout };

@@ -188,6 +188,27 @@ fn requests_that_wait_for_answers_are_bounded_too() {
 }
 
 #[test]
+fn what_is_left_of_operations_that_ended_is_bounded() {
+    // Everything that the client keeps is in what it shows of itself.
+    let size = |scene: &Scene| format!("{:?}", scene.client).len();
+    for (at, hangs) in [("ns:1", "the route"), ("a:1", "the connection")] {
+        let mut scene = scene_of(&["a"]);
+        let producer = start_producer(&mut scene, ProducerConfig::default());
+        scene.server(at).opens_after = ms(1000);
+        let options = || SendOptions { timeout: Some(ms(60_000)), ..SendOptions::default() };
+        let kept = send(&mut scene, producer, options());
+        scene.settle();
+        let before = size(&scene);
+        for _ in 0..5000 {
+            let operation = send(&mut scene, producer, options());
+            scene.client.cancel(scene.now, operation);
+        }
+        assert!(size(&scene) < before + 70_000, "{} bytes more wait for {hangs}", size(&scene) - before);
+        assert!(receipt(scene.wait(kept)).is_ok());
+    }
+}
+
+#[test]
 fn operations_are_bounded() {
     let mut config = ClientConfig::new(parse_list("ns:1").unwrap());
     config.max_operations = 2;

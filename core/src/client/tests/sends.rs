@@ -149,6 +149,8 @@ fn a_closed_producer_takes_nothing_and_finishes_what_it_took() {
     assert_eq!(refused.error.kind(), ErrorKind::Closed);
     assert!(receipt(scene.wait(operation)).is_ok());
     assert!(scene.client.backlog(producer).is_none());
+    // Its place is free.
+    assert_eq!(start_producer(&mut scene, ProducerConfig::default()).slot(), producer.slot());
 }
 
 #[test]
