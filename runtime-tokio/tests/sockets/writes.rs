@@ -45,6 +45,29 @@ async fn concurrent_sends_share_one_connection_and_its_writes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn senders_that_each_wait_for_their_receipt_share_writes_too() {
+    let (cluster, client, counts) = proxied().await;
+    let producer = client.producer("producer").start().await.unwrap();
+    producer.send(Message::new("T", "first")).await.unwrap();
+    let before = counts.pieces();
+    let senders = (0..64).map(|_| {
+        let producer = producer.clone();
+        tokio::spawn(async move {
+            for number in 0..100 {
+                producer.send(Message::new("T", number.to_string())).await.unwrap();
+            }
+        })
+    });
+    for sender in join_all(senders).await {
+        sender.unwrap();
+    }
+    let pieces = counts.pieces() - before;
+    assert!(pieces * 8 < 64 * 100, "{pieces} writes for {} sends", 64 * 100);
+    client.close().await;
+    cluster.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_comes_first_all_share_one_connection() {
     let (cluster, client, counts) = proxied().await;
     let mut tasks = Vec::new();
