@@ -9,6 +9,7 @@ pub mod admin;
 pub mod client;
 pub mod connection;
 pub mod consumer;
+pub mod credentials;
 pub mod error;
 pub mod producer;
 pub mod queue;

@@ -1,6 +1,8 @@
 //! Core's vectors checked inside WebAssembly: the functions of core's own test behind one exported function, with
 //! nothing generated around it and nothing imported. `run.mjs` calls it.
 
+#[path = "../../core/tests/vectors/acl.rs"]
+mod acl;
 #[path = "../../core/tests/vectors/bodies.rs"]
 mod bodies;
 #[path = "../../core/tests/vectors/filter.rs"]
@@ -40,13 +42,14 @@ pub unsafe extern "C" fn run_vectors(file: u32, start: *mut u8, length: usize) -
 fn check(file: u32, bytes: &[u8]) -> Result<usize, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
     match file {
-        0 => bodies::check(text),
-        1 => filter::check(text),
-        2 => ids::check(text),
-        3 => messages::check(text),
-        4 => props::check(text),
-        5 => remoting::check(text),
-        6 => util::check(text),
+        0 => acl::check(text),
+        1 => bodies::check(text),
+        2 => filter::check(text),
+        3 => ids::check(text),
+        4 => messages::check(text),
+        5 => props::check(text),
+        6 => remoting::check(text),
+        7 => util::check(text),
         _ => Err(format!("there is no file {file}")),
     }
 }

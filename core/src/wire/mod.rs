@@ -12,3 +12,4 @@ mod header;
 pub mod java;
 pub mod message;
 pub mod request;
+pub mod signature;
