@@ -33,6 +33,9 @@ pub enum ErrorKind {
     BrokerNotFound,
     /// The server answered with an error code; see [`Error::code`].
     Refused,
+    /// The server's access control refused: the client's credentials are missing, wrong or not enough for what was
+    /// asked; see [`Error::remark`].
+    AccessDenied,
     /// The server's answer cannot be understood.
     MalformedAnswer,
     /// The operation was cancelled by its caller.
@@ -53,14 +56,40 @@ impl ErrorKind {
             Self::NoQueueAvailable => "no queue is available",
             Self::BrokerNotFound => "the broker is not known",
             Self::Refused => "refused",
+            Self::AccessDenied => "access denied",
             Self::MalformedAnswer => "malformed answer",
             Self::Cancelled => "cancelled",
         }
     }
 }
 
-/// Whether another try may overcome a refusal: `DefaultMQProducer.retryResponseCodes`, but never an authentication
-/// failure, which no try overcomes and which a retry would only hide.
+/// What to do about a refusal that is one of access control, which no other try overcomes. Only the server's words tell
+/// it from other refusals: auth 2.0 answers NO_PERMISSION, which also says that a topic is read-only
+/// (`DefaultAuthenticationHandler`, `UserAuthorizationHandler`, `AclAuthorizationHandler`, and the strategies around
+/// them); ACL 1.0 throws an `AclException`, which becomes a SYSTEM_ERROR that names the class
+/// (`PlainPermissionManager.validate`).
+fn access_advice(code: ResponseCode, remark: &str) -> Option<&'static str> {
+    const WORDS: [(&str, &str); 9] = [
+        ("username cannot be null", "give the client credentials"),
+        ("check signature failed", "the secret key is not that of the access key"),
+        ("Check signature failed", "the secret key is not that of the access key"),
+        ("is not found", "the server knows no such access key"),
+        ("is disabled", "the user may not do anything"),
+        ("has no permission to access", "the user has to be granted this"),
+        ("Authentication failed", "check the client's credentials"),
+        ("Authorization failed", "check what the user is granted"),
+        ("AclException", "check the client's credentials and what they are granted"),
+    ];
+    let advice = WORDS.iter().find(|(words, _)| remark.contains(words)).map(|(_, advice)| *advice)?;
+    let is_access = match code {
+        ResponseCode::NO_PERMISSION => true,
+        ResponseCode::SYSTEM_ERROR => remark.contains("AclException"),
+        _ => false,
+    };
+    is_access.then_some(advice)
+}
+
+/// Whether another try may overcome a refusal: `DefaultMQProducer.retryResponseCodes`, but never NO_PERMISSION.
 const fn may_pass(code: ResponseCode) -> bool {
     matches!(
         code,
@@ -123,7 +152,8 @@ impl Error {
     }
 
     pub(crate) fn refused(code: ResponseCode, remark: Option<&str>) -> Self {
-        let mut error = Self::new(ErrorKind::Refused, "");
+        let is_access = access_advice(code, remark.unwrap_or_default()).is_some();
+        let mut error = Self::new(if is_access { ErrorKind::AccessDenied } else { ErrorKind::Refused }, "");
         error.0.code = Some(code);
         error.0.remark = remark.map(Into::into);
         error
@@ -169,6 +199,7 @@ impl Error {
             ErrorKind::InvalidArgument
             | ErrorKind::Closed
             | ErrorKind::TopicNotFound
+            | ErrorKind::AccessDenied
             | ErrorKind::MalformedAnswer
             | ErrorKind::Cancelled => false,
         }
@@ -208,11 +239,15 @@ impl Error {
     fn write_reason(&self, f: &mut impl fmt::Write) -> fmt::Result {
         let details = &self.0;
         match details.code {
+            Some(code) if details.kind == ErrorKind::AccessDenied => write!(f, "{}: {code}", details.kind.words())?,
             Some(code) => write!(f, "{code}")?,
             None => f.write_str(details.kind.words())?,
         }
         if let Some(remark) = details.remark.as_deref().filter(|remark| !remark.is_empty()) {
             write!(f, ": {}", remark.lines().next().unwrap_or_default())?;
+        }
+        if let Some(advice) = details.code.and_then(|code| access_advice(code, self.remark().unwrap_or_default())) {
+            write!(f, ": {advice}")?;
         }
         Ok(())
     }
@@ -257,6 +292,29 @@ impl core::error::Error for Error {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_access_control_refuses_is_told_from_other_refusals_and_says_what_to_do() {
+        let acl = "org.apache.rocketmq.acl.common.AclException: Check signature failed for accessKey=x, ...";
+        for (code, remark, advice) in [
+            (ResponseCode::NO_PERMISSION, "username cannot be null.", "give the client credentials"),
+            (ResponseCode::NO_PERMISSION, "check signature failed.", "secret key"),
+            (ResponseCode::NO_PERMISSION, "User:nobody is not found.", "no such access key"),
+            (ResponseCode::NO_PERMISSION, "User:x has no permission to access Topic:T from 127.0.0.1", "granted"),
+            (ResponseCode::SYSTEM_ERROR, acl, "secret key"),
+        ] {
+            let error = Error::refused(code, Some(remark));
+            assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::AccessDenied, false), "{remark}");
+            assert_eq!((error.code(), error.remark()), (Some(code), Some(remark)));
+            assert!(error.to_string().contains(remark) && error.to_string().contains(advice), "{error}");
+        }
+        for (code, remark) in [
+            (ResponseCode::NO_PERMISSION, "the broker[127.0.0.1] sending message is forbidden"),
+            (ResponseCode::SYSTEM_ERROR, "the file is not found"),
+        ] {
+            assert_eq!(Error::refused(code, Some(remark)).kind(), ErrorKind::Refused);
+        }
+    }
 
     #[test]
     fn these_codes_and_no_others_are_tried_again() {

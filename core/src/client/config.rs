@@ -4,6 +4,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use crate::address::Address;
 use crate::connection::ConnectionConfig;
+use crate::credentials::Credentials;
 use crate::time::Duration;
 use crate::wire::dialect::Dialect;
 
@@ -39,6 +40,8 @@ pub struct ClientConfig {
     pub name_servers: Vec<Address>,
     /// Who the client is.
     pub identity: Identity,
+    /// What every request is signed with, to name servers and brokers; unsigned by default.
+    pub credentials: Option<Credentials>,
     /// Connections: bounds and times.
     pub connection: ConnectionConfig,
     /// The time for one request to a server, and for one look-up at the name servers with all their tries.
@@ -57,6 +60,7 @@ impl ClientConfig {
         Self {
             name_servers,
             identity: Identity::default(),
+            credentials: None,
             connection: ConnectionConfig::default(),
             request_timeout: Duration::from_secs(3),
             route_interval: Duration::from_secs(30),

@@ -16,6 +16,8 @@ mod routing;
 mod sending;
 mod session;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 pub use config::{ClientConfig, Identity};
@@ -26,10 +28,12 @@ pub use operation::OperationId;
 
 use crate::address::Address;
 use crate::connection::{ConnectionCounters, Outbox};
+use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::table::Table;
 use crate::time::{Deadline, Now, Reason};
 use crate::wire::command::Command;
+use crate::wire::signature::Signer;
 use network::Owner;
 use operation::Operation;
 use session::{Session, Signal};
@@ -62,8 +66,11 @@ pub struct Client {
 
 impl Client {
     /// A client that has done nothing yet. The same inputs with the same `seed` give the same outputs.
-    pub fn new(config: ClientConfig, seed: u64, now: Now) -> Self {
-        Self { session: Session::new(config, seed, now), operations: Table::default(), ended: 0 }
+    pub fn new(mut config: ClientConfig, seed: u64, now: Now) -> Self {
+        let credentials = config.credentials.take();
+        let mut client = Self { session: Session::new(config, seed, now), operations: Table::default(), ended: 0 };
+        client.set_credentials(credentials);
+        client
     }
 
     // What the world did.
@@ -155,6 +162,12 @@ impl Client {
     /// Asks the name servers for a sign of life: completes with [`Value::Done`] when one answers.
     pub fn connect(&mut self, now: Now) -> OperationId {
         self.begin(now, Operation::connect(&self.session, now))
+    }
+
+    /// Signs every request with these credentials from now on, or none with `None`: also the next tries of what is
+    /// under way.
+    pub fn set_credentials(&mut self, credentials: Option<Credentials>) {
+        self.session.network.set_signer(credentials.as_ref().map(Signer::new).map(Arc::new));
     }
 
     /// Gives an operation up: it does not complete. What was written already may still take effect.

@@ -1,6 +1,7 @@
 //! The connections by address, and what their host has to do.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use super::event::Action;
 use super::name_server_calls::CallId;
@@ -9,6 +10,7 @@ use crate::address::Address;
 use crate::connection::{Connection, ConnectionConfig, ConnectionCounters};
 use crate::table::{Id, Table};
 use crate::time::Deadline;
+use crate::wire::signature::Signer;
 
 /// Who asked for something on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,7 @@ pub(crate) struct Network {
     peers: Table<Connection<Owner>>,
     by_address: BTreeMap<Address, PeerId>,
     config: ConnectionConfig,
+    signer: Option<Arc<Signer>>,
     actions: VecDeque<Action>,
     opaque: i32,
     oneway_opaque: i32,
@@ -57,6 +60,7 @@ impl Network {
             peers: Table::EMPTY,
             by_address: BTreeMap::new(),
             config,
+            signer: None,
             actions: VecDeque::new(),
             opaque: 0,
             oneway_opaque: 0,
@@ -69,9 +73,21 @@ impl Network {
         if let Some(&peer) = self.by_address.get(address) {
             return peer;
         }
-        let peer = self.peers.insert(Connection::new(address.clone(), self.config.clone()));
+        let mut connection = Connection::new(address.clone(), self.config.clone());
+        connection.set_signer(self.signer.clone());
+        let peer = self.peers.insert(connection);
         self.by_address.insert(address.clone(), peer);
         peer
+    }
+
+    /// From now on every request is signed by this one, also those that have been refused and are tried again.
+    pub(super) fn set_signer(&mut self, signer: Option<Arc<Signer>>) {
+        for peer in self.peers.ids() {
+            if let Some(connection) = self.peers.get_mut(peer) {
+                connection.set_signer(signer.clone());
+            }
+        }
+        self.signer = signer;
     }
 
     pub(super) fn find(&self, address: &Address) -> Option<&Connection<Owner>> {

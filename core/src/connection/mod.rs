@@ -9,6 +9,7 @@ mod in_flight;
 mod outbox;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -23,6 +24,7 @@ use crate::wire::code::ResponseCode;
 use crate::wire::command::{self, Command, Head, HeaderCodec};
 use crate::wire::dialect::Dialect;
 use crate::wire::fields::Header;
+use crate::wire::signature::Signer;
 
 /// The bounds and times of a connection.
 #[derive(Clone, Debug)]
@@ -142,6 +144,8 @@ pub(crate) enum Ended {
 pub(crate) struct Connection<T> {
     address: Address,
     config: ConnectionConfig,
+    /// Signs our requests, if anybody does.
+    signer: Option<Arc<Signer>>,
     state: State,
     /// Which try to connect is the current one; what a host says of an earlier one is void.
     attempt: u32,
@@ -168,6 +172,7 @@ impl<T> Connection<T> {
     pub(crate) fn new(address: Address, config: ConnectionConfig) -> Self {
         Self {
             address,
+            signer: None,
             state: State::Idle,
             attempt: 0,
             backoff: Backoff::new(config.least_pause, config.most_pause),
@@ -190,6 +195,11 @@ impl<T> Connection<T> {
 
     pub(crate) const fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// From now on requests are signed by this one.
+    pub(crate) fn set_signer(&mut self, signer: Option<Arc<Signer>>) {
+        self.signer = signer;
     }
 
     pub(crate) const fn attempt(&self) -> u32 {
@@ -264,7 +274,7 @@ impl<T> Connection<T> {
         owner: T,
     ) {
         self.in_flight.insert(head.opaque, now, deadline, owner);
-        self.write(now, head, header, body);
+        self.write_request(now, head, header, body);
     }
 
     /// Writes a request that nobody answers; `owner`, if any, is told when it has been written.
@@ -277,10 +287,18 @@ impl<T> Connection<T> {
         owner: Option<T>,
     ) {
         self.unwritten_oneways.extend(owner);
-        self.write(now, head, header, body);
+        self.write_request(now, head, header, body);
     }
 
-    /// Writes an answer to a request of the peer.
+    /// Writes a request of ours, signed if there is a signer.
+    fn write_request<'h>(&mut self, now: Instant, head: &Head<'_>, header: &impl Header<'h>, body: &Bytes) {
+        let Some(signer) = self.signer.clone() else {
+            return self.write(now, head, header, body);
+        };
+        self.write(now, head, &signer.sign(self.config.dialect, head, header, body), body);
+    }
+
+    /// Writes a request as it is, or an answer to a request of the peer.
     pub(crate) fn write<'h>(&mut self, now: Instant, head: &Head<'_>, header: &impl Header<'h>, body: &Bytes) {
         let config = &self.config;
         command::encode_head(self.outbox.buffer(), config.codec, config.dialect, head, header, body.len());

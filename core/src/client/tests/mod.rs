@@ -1,5 +1,6 @@
 //! A whole client by its public verbs, in virtual time, against scripted servers.
 
+mod access;
 mod administration;
 mod brokers;
 mod closing;
