@@ -21,6 +21,8 @@ pub enum ErrorKind {
     Timeout,
     /// No connection could be opened.
     ConnectFailed,
+    /// The server and we do not trust each other, or do not both speak TLS.
+    TlsFailed,
     /// The connection ended before the answer came.
     ConnectionClosed,
     /// No name server gave an answer.
@@ -50,6 +52,7 @@ impl ErrorKind {
             Self::Closed => "closed",
             Self::Timeout => "no answer in time",
             Self::ConnectFailed => "no connection",
+            Self::TlsFailed => "no secure connection",
             Self::ConnectionClosed => "connection closed",
             Self::NameServersUnavailable => "no name server answered",
             Self::TopicNotFound => "the topic does not exist",
@@ -199,6 +202,7 @@ impl Error {
             ErrorKind::InvalidArgument
             | ErrorKind::Closed
             | ErrorKind::TopicNotFound
+            | ErrorKind::TlsFailed
             | ErrorKind::AccessDenied
             | ErrorKind::MalformedAnswer
             | ErrorKind::Cancelled => false,

@@ -62,7 +62,7 @@ impl Host for Tokio {
             let mut link = link;
             match socket::unless_closed(&mut link, resolve::connect).await {
                 Some(Ok(stream)) => socket::drive(stream, link).await,
-                Some(Err(error)) => link.closed(&error),
+                Some(Err(error)) => link.closed(error.as_str()),
                 None => {}
             }
         });

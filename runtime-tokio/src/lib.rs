@@ -52,6 +52,7 @@ pub use stgclient_core::connection::ConnectionCounters;
 pub use stgclient_core::consumer::{
     PullBatch, PullOptions, PullStatus, ReceivedMessage, RefusedMessage, RefusedReason, TagExpression,
 };
+pub use stgclient_core::credentials::Credentials;
 pub use stgclient_core::error::{Attempt, Error, ErrorKind};
 pub use stgclient_core::producer::{
     Backlog, Message, ProducerConfig, QueueChoice, QueueSelector, Receipt, SendOptions, SendStatus,

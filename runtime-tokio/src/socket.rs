@@ -38,7 +38,7 @@ pub(crate) async fn drive(stream: impl AsyncRead + AsyncWrite + Unpin, mut link:
     let end = poll_fn(|context| socket.poll(&mut link, context)).await;
     match end {
         End::Asked => drop(link),
-        End::Failed(reason) => link.closed(&reason),
+        End::Failed(reason) => link.closed(reason.as_str()),
     }
 }
 

@@ -8,6 +8,7 @@ use std::task::Poll;
 use stgclient_core::address;
 use stgclient_core::client::{Client as Core, ClientConfig};
 use stgclient_core::connection::ConnectionCounters;
+use stgclient_core::credentials::Credentials;
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::time::Duration;
 use stgclient_core::wire::command::HeaderCodec;
@@ -105,6 +106,13 @@ impl<H> Client<H> {
         Ok(())
     }
 
+    /// Signs every request with these credentials from now on, or none with `None`: also the next tries of what is
+    /// under way. Connections stay, nothing is lost; so keys and tokens may change in a running client.
+    pub fn set_credentials(&self, credentials: impl Into<Option<Credentials>>) {
+        let credentials = credentials.into();
+        self.handle.shared.with(|state, _| state.core.set_credentials(credentials));
+    }
+
     /// Closes the client: sends under way may end, brokers hear that its groups leave, connections close. When this
     /// returns nothing of the client is left. All its producers and consumers are closed with it.
     pub async fn close(&self) {
@@ -162,6 +170,16 @@ impl<H> ClientBuilder<H> {
     /// How headers are written: JSON by default, or the shorter binary layout, which smaller servers do not know.
     pub const fn header_codec(mut self, codec: HeaderCodec) -> Self {
         self.config.connection.codec = codec;
+        self
+    }
+
+    /// What every request is signed with, to name servers and brokers with access control (ACL 1.0 and auth 2.0).
+    /// [`Client::set_credentials`] changes it later.
+    ///
+    /// What the servers' access control refuses fails with
+    /// [`ErrorKind::AccessDenied`](stgclient_core::error::ErrorKind::AccessDenied).
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.config.credentials = Some(credentials);
         self
     }
 

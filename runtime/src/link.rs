@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::BytesMut;
 use stgclient_core::address::Address;
 use stgclient_core::client::ConnectionId;
-use stgclient_core::connection::Outbox;
+use stgclient_core::connection::{CloseReason, Outbox};
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::frame::{FrameError, FrameReader};
 
@@ -151,16 +151,16 @@ impl Link {
     }
 
     /// The stream ended, or could not be opened.
-    pub fn closed(mut self, reason: &str) {
-        self.close(reason);
+    pub fn closed<'r>(mut self, reason: impl Into<CloseReason<'r>>) {
+        self.close(reason.into());
     }
 
-    fn close(&mut self, reason: &str) {
+    fn close(&mut self, reason: CloseReason<'_>) {
         if std::mem::replace(&mut self.is_closed, true) {
             return;
         }
         let _guard = self.span.enter();
-        tracing::info!(reason, "closed");
+        tracing::info!(reason = reason.words(), "closed");
         let connection = self.connection;
         self.shared.with(|state, now| state.core.handle_closed(now, connection, reason));
     }
@@ -168,7 +168,7 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        self.close("the host gave the connection up");
+        self.close("the host gave the connection up".into());
         let gone = self.shared.lock().end_task();
         gone.into_iter().for_each(Waker::wake);
     }

@@ -207,7 +207,7 @@ impl Administration {
         };
         let connection = self.targets.get(step as usize).and_then(|target| session.network.find(target.address()));
         let error = match connection.filter(|connection| !connection.is_connected()) {
-            Some(connection) => Error::failed(ErrorKind::ConnectFailed, connection.failure()),
+            Some(connection) => connection.unreachable(),
             None => error,
         };
         self.at(error, step)
@@ -265,7 +265,7 @@ impl Administration {
             Some(connection) if connection.is_connected() => self.write(session, now, id, step),
             // It is known to be away, and the task can do without it.
             Some(connection) if connection.is_paused() && self.is_name_server(step) => {
-                self.untold = Some(self.at(Error::failed(ErrorKind::ConnectFailed, connection.failure()), step));
+                self.untold = Some(self.at(connection.unreachable(), step));
                 self.open.remove(&step);
             }
             _ => {

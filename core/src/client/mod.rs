@@ -27,7 +27,7 @@ pub use network::ConnectionId;
 pub use operation::OperationId;
 
 use crate::address::Address;
-use crate::connection::{ConnectionCounters, Outbox};
+use crate::connection::{CloseReason, ConnectionCounters, Outbox};
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::table::Table;
@@ -95,8 +95,8 @@ impl Client {
     }
 
     /// A connection ended, or could not be made; `reason` is what the host knows of it.
-    pub fn handle_closed(&mut self, now: Now, connection: ConnectionId, reason: &str) {
-        self.session.handle_closed(now, connection, reason);
+    pub fn handle_closed<'r>(&mut self, now: Now, connection: ConnectionId, reason: impl Into<CloseReason<'r>>) {
+        self.session.handle_closed(now, connection, reason.into());
         self.run(now);
         self.close_if_done(now);
     }

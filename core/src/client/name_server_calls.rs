@@ -46,6 +46,8 @@ pub(crate) struct NameServerCall {
     /// Those asked already, the current one last.
     tried: Vec<Address>,
     attempts: Vec<Attempt>,
+    /// Why TLS failed, as long as nothing else did.
+    tls_failure: Option<Error>,
     /// When the current one has used up its share of the time.
     try_deadline: Instant,
 }
@@ -73,6 +75,7 @@ impl Session {
             deadline,
             tried: Vec::new(),
             attempts: Vec::new(),
+            tls_failure: None,
             try_deadline: deadline,
         };
         let id = self.calls.table.insert(call);
@@ -86,14 +89,16 @@ impl Session {
         let next = self.name_servers.choose(now.mono, &call.tried).filter(|_| now.mono < call.deadline);
         let Some(address) = next else {
             let attempts = core::mem::take(&mut call.attempts);
-            let error = match attempts.as_slice() {
-                [] => Error::new(ErrorKind::NameServersUnavailable, "there is none"),
+            let error = match (attempts.as_slice(), call.tls_failure.take()) {
+                ([_], Some(error)) => error,
+                (_, Some(error)) => error.with_attempts(attempts),
+                ([], None) => Error::new(ErrorKind::NameServersUnavailable, "there is none"),
                 // One name server: what it did is the reason.
-                [one] => {
+                ([one], None) => {
                     let error = Error::failed(ErrorKind::NameServersUnavailable, &one.outcome);
                     one.address.iter().fold(error, |error, address| error.at(address))
                 }
-                _ => Error::new(ErrorKind::NameServersUnavailable, "").with_attempts(attempts),
+                (_, None) => Error::new(ErrorKind::NameServersUnavailable, "").with_attempts(attempts),
             };
             return self.end_call(now, id, Err(error));
         };
@@ -172,6 +177,9 @@ impl Session {
     fn call_failed(&mut self, now: Now, id: CallId, address: &Address, error: &Error) {
         self.name_servers.note_failure(now.mono, address);
         if let Some(call) = self.calls.table.get_mut(id) {
+            let is_tls = error.kind() == ErrorKind::TlsFailed;
+            let has_been = call.attempts.is_empty() || call.tls_failure.is_some();
+            call.tls_failure = (is_tls && has_been).then(|| error.clone().at(address));
             call.attempts.push(Attempt {
                 address: Some(address.clone()),
                 after: now.mono.since(call.started),
@@ -190,7 +198,7 @@ impl Session {
             if let Some(address) = self.calls.table.get(id).and_then(|call| call.tried.last().cloned()) {
                 let unconnected = self.network.find(&address).filter(|connection| !connection.is_connected());
                 let error = match unconnected {
-                    Some(connection) => Error::failed(ErrorKind::ConnectFailed, connection.failure()),
+                    Some(connection) => connection.unreachable(),
                     None => Error::new(ErrorKind::Timeout, ""),
                 };
                 self.call_failed(now, id, &address, &error);

@@ -178,7 +178,7 @@ impl QueueRequest {
             Some(connection) if connection.is_connected() => {
                 Error::new(ErrorKind::Timeout, "").at(connection.address())
             }
-            Some(connection) => Error::failed(ErrorKind::ConnectFailed, connection.failure()).at(connection.address()),
+            Some(connection) => connection.unreachable(),
         }
     }
 

@@ -279,8 +279,7 @@ impl Sending {
         let error = match self.waits_for {
             WaitsFor::Connection => {
                 let connection = self.peer.and_then(|peer| session.network.get(peer));
-                let reason = connection.map(|connection| connection.failure().to_owned()).unwrap_or_default();
-                Error::failed(ErrorKind::ConnectFailed, &reason)
+                connection.map_or_else(|| Error::new(ErrorKind::ConnectFailed, ""), Connection::unreachable)
             }
             WaitsFor::Broker => Error::new(ErrorKind::Timeout, "the broker takes no bytes"),
             WaitsFor::Route | WaitsFor::Nothing => {

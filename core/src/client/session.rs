@@ -11,7 +11,7 @@ use super::network::{ConnectionId, Network, Owner, PeerId};
 use super::operation::{Operation, OperationId};
 use super::routing::RouteWaiters;
 use crate::address::Address;
-use crate::connection::{Connection, Ended, Outbox, Received};
+use crate::connection::{CloseReason, Connection, Ended, Outbox, Received};
 use crate::error::{Error, ErrorKind};
 use crate::producer::{LatencyFaults, UniqueIds};
 use crate::random::Random;
@@ -141,7 +141,7 @@ impl Session {
         None
     }
 
-    pub(super) fn handle_closed(&mut self, now: Now, connection: ConnectionId, reason: &str) {
+    pub(super) fn handle_closed(&mut self, now: Now, connection: ConnectionId, reason: CloseReason<'_>) {
         let ConnectionId { peer, attempt } = connection;
         let random = &mut self.random;
         let ended = self.network.with(peer, |connection| connection.handle_closed(now.mono, attempt, reason, random));
@@ -155,12 +155,8 @@ impl Session {
         let Some(connection) = self.network.get(peer) else {
             return;
         };
-        let kind = match ended {
-            Ended::NotConnected => ErrorKind::ConnectFailed,
-            Ended::Closed => ErrorKind::ConnectionClosed,
-        };
         tracing::debug!(address = %connection.address(), reason = connection.failure(), "connection ended");
-        let error = Error::failed(kind, connection.failure()).at(connection.address());
+        let error = connection.ended(ended);
         self.signals.extend(owners.into_iter().map(|owner| (owner, Signal::Failed(error.clone()))));
         self.note_room();
     }

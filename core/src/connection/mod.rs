@@ -18,6 +18,7 @@ use in_flight::InFlight;
 pub use outbox::Outbox;
 
 use crate::address::Address;
+use crate::error::{Error, ErrorKind};
 use crate::random::Random;
 use crate::time::{Deadline, Duration, Instant, Reason};
 use crate::wire::code::ResponseCode;
@@ -130,6 +131,31 @@ impl ConnectionCounters {
     }
 }
 
+/// Why a connection ended or could not be opened, as its host knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CloseReason<'a> {
+    words: &'a str,
+    is_tls: bool,
+}
+
+impl<'a> CloseReason<'a> {
+    /// The two sides do not trust each other or do not both speak TLS, which no other try overcomes; in words.
+    pub const fn tls(words: &'a str) -> Self {
+        Self { words, is_tls: true }
+    }
+
+    /// The reason in words.
+    pub const fn words(&self) -> &'a str {
+        self.words
+    }
+}
+
+impl<'a> From<&'a str> for CloseReason<'a> {
+    fn from(words: &'a str) -> Self {
+        Self { words, is_tls: false }
+    }
+}
+
 /// Why requests failed that an ended connection owed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
@@ -163,8 +189,9 @@ pub(crate) struct Connection<T> {
     last_asked: Instant,
     last_received: Option<Instant>,
     wishes: Wishes,
-    /// Why the last try failed, in the host's words.
+    /// Why the last try failed, in the host's words, and whether TLS was the reason.
     failure: String,
+    is_tls_failure: bool,
     counters: ConnectionCounters,
 }
 
@@ -189,6 +216,7 @@ impl<T> Connection<T> {
             last_received: None,
             wishes: Wishes::default(),
             failure: String::new(),
+            is_tls_failure: false,
             counters: ConnectionCounters::default(),
         }
     }
@@ -232,6 +260,29 @@ impl<T> Connection<T> {
     /// Why it could not be opened or ended, in the host's words.
     pub(crate) fn failure(&self) -> &str {
         &self.failure
+    }
+
+    /// Why it cannot be had.
+    pub(crate) fn unreachable(&self) -> Error {
+        self.failed(ErrorKind::ConnectFailed)
+    }
+
+    /// What became of those that it owed something when it ended.
+    pub(crate) fn ended(&self, ended: Ended) -> Error {
+        self.failed(match ended {
+            Ended::NotConnected => ErrorKind::ConnectFailed,
+            Ended::Closed => ErrorKind::ConnectionClosed,
+        })
+    }
+
+    fn failed(&self, kind: ErrorKind) -> Error {
+        let kind = if self.is_tls_failure { ErrorKind::TlsFailed } else { kind };
+        Error::failed(kind, &self.failure).at(&self.address)
+    }
+
+    fn set_failure(&mut self, reason: CloseReason<'_>) {
+        reason.words.clone_into(&mut self.failure);
+        self.is_tls_failure = reason.is_tls;
     }
 
     /// Whether more requests are taken now.
@@ -377,13 +428,13 @@ impl<T> Connection<T> {
         &mut self,
         now: Instant,
         attempt: u32,
-        reason: &str,
+        reason: CloseReason<'_>,
         random: &mut Random,
     ) -> Option<(Ended, Vec<T>)> {
         if attempt != self.attempt || !self.is_open() {
             return None;
         }
-        reason.clone_into(&mut self.failure);
+        self.set_failure(reason);
         Some(self.end(now, random))
     }
 
@@ -437,7 +488,8 @@ impl<T> Connection<T> {
         match self.state {
             State::Connecting { until } if until <= now => {
                 self.wishes.close = Some(self.attempt);
-                self.failure = format!("not connected within {} ms", self.config.connect_timeout.as_millis());
+                let reason = format!("not connected within {} ms", self.config.connect_timeout.as_millis());
+                self.set_failure(reason.as_str().into());
                 return (late, Some(self.end(now, random)));
             }
             State::Paused { until } if until <= now => {
@@ -455,11 +507,11 @@ impl<T> Connection<T> {
                 }
                 if silent {
                     self.wishes.close = Some(self.attempt);
-                    "the server is silent".clone_into(&mut self.failure);
+                    self.set_failure("the server is silent".into());
                     return (late, Some(self.end(now, random)));
                 }
                 if self.in_flight.len() == 0 && self.idle_at() <= now {
-                    "idle for too long".clone_into(&mut self.failure);
+                    self.set_failure("idle for too long".into());
                     // Bytes that the peer has not taken in all that time will not be taken.
                     return (late, Some((Ended::Closed, self.close())));
                 }

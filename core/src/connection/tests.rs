@@ -81,7 +81,7 @@ impl Peer {
     /// The connection of the current try ends. Gives whom that fails.
     fn end(&mut self, millis: u64, reason: &str) -> Option<(Ended, Vec<&'static str>)> {
         let attempt = self.connection.attempt();
-        self.connection.handle_closed(at(millis), attempt, reason, &mut self.random)
+        self.connection.handle_closed(at(millis), attempt, reason.into(), &mut self.random)
     }
 
     fn pass(&mut self, millis: u64) -> (Vec<&'static str>, Option<(Ended, Vec<&'static str>)>) {

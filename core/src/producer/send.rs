@@ -247,7 +247,9 @@ impl Send {
 
     /// What a failed try means.
     pub(crate) fn failed(&mut self, now: Instant, mut error: Error) -> Verdict {
-        let retryable = error.is_retryable();
+        let has_others = self.current.as_ref().is_some_and(|current| current.has_others);
+        // The certificate of one broker may have expired, and not that of another.
+        let retryable = error.is_retryable() || (has_others && error.kind() == ErrorKind::TlsFailed);
         if let Some(current) = &self.current {
             self.attempts.push(Attempt {
                 address: Some(current.address.clone()),

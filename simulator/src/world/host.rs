@@ -89,7 +89,7 @@ async fn run(mut link: Link, opening: impl Future<Output = Result<Stream, &'stat
     .await;
     match end {
         None => drop(link),
-        Some(reason) => link.closed(&reason),
+        Some(reason) => link.closed(reason.as_str()),
     }
 }
 

@@ -17,6 +17,7 @@ mod routes;
 mod scene;
 mod sends;
 mod servers;
+mod tls;
 
 use scene::Scene;
 

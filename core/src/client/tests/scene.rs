@@ -10,7 +10,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use super::servers::{Asked, Book, Reach, Reply, Server};
 use crate::address::Address;
 use crate::client::{Action, Client, ClientConfig, ConnectionId, Event, OperationId, Outcome};
-use crate::connection::Outbox;
+use crate::connection::{CloseReason, Outbox};
 use crate::time::{Duration, Instant, Now};
 use crate::wire::code::RequestCode;
 use crate::wire::command::Command;
@@ -174,6 +174,10 @@ impl Scene {
                         self.client.handle_connected(self.now, connection);
                     }
                     Reach::Refuses => self.client.handle_closed(self.now, connection, "connection refused"),
+                    Reach::Distrusts => {
+                        let reason = CloseReason::tls("the certificate has expired");
+                        self.client.handle_closed(self.now, connection, reason);
+                    }
                     Reach::Vanishes => {}
                 }
             }

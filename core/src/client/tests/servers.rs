@@ -99,6 +99,8 @@ impl Header<'_> for Reply {
 pub(super) enum Reach {
     Accepts,
     Refuses,
+    /// TLS fails.
+    Distrusts,
     /// Nothing ever comes back.
     Vanishes,
 }

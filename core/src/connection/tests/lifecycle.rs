@@ -45,9 +45,9 @@ fn what_a_host_says_of_an_earlier_try_is_void() {
     let second = peer.wishes().connect.unwrap();
     assert_ne!(first, second);
     assert_eq!(peer.connection.handle_connected(at(1001), first), [""; 0]);
-    assert_eq!(peer.connection.handle_closed(at(1001), first, "late", &mut peer.random), None);
+    assert_eq!(peer.connection.handle_closed(at(1001), first, "late".into(), &mut peer.random), None);
     assert_eq!(peer.connection.handle_connected(at(1001), second), ["waits"]);
-    assert_eq!(peer.connection.handle_closed(at(1002), first, "late", &mut peer.random), None);
+    assert_eq!(peer.connection.handle_closed(at(1002), first, "late".into(), &mut peer.random), None);
     assert!(peer.connection.is_connected());
 }
 
