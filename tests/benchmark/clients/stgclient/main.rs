@@ -1,0 +1,81 @@
+//! stgclient as a user would write it, under the contract of all clients here: see `tests/benchmark/README.md`.
+
+#[path = "../contract.rs"]
+mod contract;
+mod drain;
+mod produce;
+
+use clap::{Parser, ValueEnum};
+use stgclient::HeaderCodec;
+
+/// What is to be done, as all clients are told.
+#[derive(Clone, Debug, Parser)]
+struct Options {
+    #[arg(value_enum)]
+    mode: Mode,
+    #[arg(long)]
+    name_server: String,
+    #[arg(long)]
+    topic: String,
+    /// Sends to this many topics in turn, `TOPIC-0` and so on.
+    #[arg(long, default_value_t = 1)]
+    topics: usize,
+    /// How many messages are measured.
+    #[arg(long)]
+    count: usize,
+    /// How many come before.
+    #[arg(long, default_value_t = 0)]
+    warm_up: usize,
+    /// After how many seconds the warm-up ends although not all of them were sent.
+    #[arg(long, default_value_t = 3600)]
+    warm_up_seconds: u64,
+    #[arg(long, default_value_t = 1)]
+    in_flight: usize,
+    #[arg(long, value_enum, default_value_t = Style::Awaited)]
+    style: Style,
+    /// The length of a body in bytes.
+    #[arg(long, default_value_t = 128)]
+    body: usize,
+    #[arg(long, value_enum, default_value_t = Codec::Json)]
+    codec: Codec,
+    /// How many messages a pull may bring.
+    #[arg(long, default_value_t = 32)]
+    batch: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Mode {
+    Produce,
+    Drain,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Style {
+    Awaited,
+    Oneway,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Codec {
+    Json,
+    Binary,
+}
+
+impl From<Codec> for HeaderCodec {
+    fn from(codec: Codec) -> Self {
+        match codec {
+            Codec::Json => Self::Json,
+            Codec::Binary => Self::Binary,
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let options = Options::parse();
+    match options.mode {
+        Mode::Produce => produce::run(&options).await?,
+        Mode::Drain => drain::run(&options).await?,
+    }
+    Ok(())
+}

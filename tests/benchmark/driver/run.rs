@@ -1,0 +1,149 @@
+//! One run: a client's process from its start to its end, measured from outside.
+
+use std::io;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::accounting::{CpuClock, busy_seconds, peak_memory_kib, processors};
+use crate::process::Process;
+use crate::scenario::{Contestant, Scenario, Work};
+use crate::servers::Server;
+use crate::system_calls::Tracer;
+
+const FIRST: Duration = Duration::from_secs(60);
+const WARM_UP_SECONDS: u64 = 15;
+const DONE: Duration = Duration::from_secs(300);
+const END: Duration = Duration::from_secs(10);
+
+/// What a client says of its measured phase.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Outcome {
+    pub(crate) succeeded: u64,
+    pub(crate) failed: u64,
+    pub(crate) first_failure: Option<String>,
+    pub(crate) seconds: f64,
+    pub(crate) p50_us: f64,
+    pub(crate) p99_us: f64,
+    /// Successes since it started.
+    pub(crate) total: u64,
+}
+
+/// What one run gave.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Measured {
+    pub(crate) scenario: String,
+    pub(crate) contestant: &'static str,
+    pub(crate) round: usize,
+    pub(crate) outcome: Outcome,
+    /// User and system time of the client in the measured phase, in seconds.
+    pub(crate) cpu_seconds: f64,
+    /// The same of the server.
+    pub(crate) server_cpu_seconds: f64,
+    /// How many reads the server needed, if it counts them.
+    pub(crate) server_reads: Option<u64>,
+    /// The most memory the client had resident, in KiB.
+    pub(crate) peak_memory_kib: u64,
+    /// From the start of the process to its first acknowledged message, in milliseconds.
+    pub(crate) first_ms: f64,
+    /// What arrived at the server of what the client believes it sent.
+    pub(crate) arrived: u64,
+    /// How busy the machine was with anything else, from 0 to 1.
+    pub(crate) others_busy: f64,
+    /// Whether the client ended by itself when it was asked to.
+    pub(crate) ended: bool,
+}
+
+/// What is read before and after the measured phase.
+struct Snapshot {
+    at: Instant,
+    client: f64,
+    server: f64,
+    busy: f64,
+}
+
+impl Snapshot {
+    fn take(client: CpuClock, server: CpuClock) -> io::Result<Self> {
+        Ok(Self { at: Instant::now(), client: client.seconds()?, server: server.seconds()?, busy: busy_seconds()? })
+    }
+}
+
+/// The words that every client understands.
+fn arguments(command: &mut Command, scenario: &Scenario, contestant: &Contestant, server: &str, topic: &str) {
+    let mode = if scenario.work == Work::Drain { "drain" } else { "produce" };
+    let numbers = [
+        ("--count", scenario.count),
+        ("--warm-up", contestant.warm_up.min(scenario.count * 4)),
+        ("--warm-up-seconds", WARM_UP_SECONDS as usize),
+        ("--in-flight", scenario.in_flight),
+        ("--body", scenario.body),
+    ];
+    command.args([mode, "--name-server", server, "--topic", topic]);
+    for (name, number) in numbers {
+        command.args([name, &number.to_string()]);
+    }
+    if scenario.topics > 1 {
+        command.args(["--topics", &scenario.topics.to_string()]);
+    }
+    if scenario.work == Work::Oneway {
+        command.args(["--style", "oneway"]);
+    }
+    command.args(contestant.arguments);
+}
+
+/// Runs a client once.
+pub(crate) fn run(
+    mut command: Command,
+    scenario: &Scenario,
+    contestant: &Contestant,
+    server: &mut Server,
+    topic: &str,
+    tracer: Option<&mut Tracer>,
+    log: &Path,
+) -> io::Result<Measured> {
+    arguments(&mut command, scenario, contestant, server.address(), topic);
+    let before = server.arrived(topic)?;
+    let server_clock = server.clock()?;
+
+    let started = Instant::now();
+    let mut client = Process::start(&mut command, log)?;
+    client.expect("first", FIRST)?;
+    let first_ms = started.elapsed().as_secs_f64() * 1000.0;
+    client.expect("ready", FIRST + Duration::from_secs(WARM_UP_SECONDS))?;
+    let client_clock = CpuClock::of(client.pid())?;
+    let reads_before = server.arrived(topic)?.reads;
+    let tracer = tracer.map(|tracer| tracer.attach(client.pid()).map(|()| tracer)).transpose()?;
+
+    let start = Snapshot::take(client_clock, server_clock)?;
+    client.tell("go")?;
+    client.expect("done", DONE)?;
+    let end = Snapshot::take(client_clock, server_clock)?;
+    let peak_memory_kib = peak_memory_kib(client.pid())?;
+    if let Some(tracer) = tracer {
+        tracer.detach()?;
+    }
+    client.tell("go")?;
+    let outcome: Outcome = serde_json::from_str(&client.line(DONE)?)?;
+
+    let expected = before.messages + if scenario.work == Work::Drain { 0 } else { outcome.total };
+    let ended = client.end(END)?;
+    let after = server.arrived_in_the_end(topic, expected)?;
+    let (cpu_seconds, server_cpu_seconds) = (end.client - start.client, end.server - start.server);
+    let others = (end.busy - start.busy - cpu_seconds - server_cpu_seconds).max(0.0);
+    Ok(Measured {
+        scenario: scenario.name.clone(),
+        contestant: contestant.name,
+        round: 0,
+        cpu_seconds,
+        server_cpu_seconds,
+        server_reads: after.reads.zip(reads_before).map(|(after, before)| after - before),
+        peak_memory_kib,
+        first_ms,
+        arrived: after.messages - before.messages,
+        others_busy: others / ((end.at - start.at).as_secs_f64() * processors() as f64),
+        ended,
+        outcome,
+    })
+}

@@ -1,0 +1,230 @@
+//! What is measured, as data: scenarios, and who takes part.
+
+use serde::Serialize;
+
+/// Where the messages go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ServerKind {
+    /// Our own, which answers at once and stores nothing.
+    Null,
+    /// An Apache RocketMQ broker.
+    Real,
+}
+
+/// What a client does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Work {
+    /// Sends, and waits for each answer.
+    Send,
+    /// Sends without an answer.
+    Oneway,
+    /// Pulls everything that a topic has.
+    Drain,
+}
+
+/// One thing to measure.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Scenario {
+    pub(crate) name: String,
+    pub(crate) server: ServerKind,
+    pub(crate) work: Work,
+    pub(crate) in_flight: usize,
+    /// The length of a body in bytes.
+    pub(crate) body: usize,
+    pub(crate) topics: usize,
+    /// For each topic; a real broker's topics always have 8.
+    pub(crate) queues: usize,
+    /// Messages that are measured.
+    pub(crate) count: usize,
+    /// Whether this is a point of a curve, which only our client draws.
+    pub(crate) is_curve: bool,
+    /// Whether the system calls of our client are counted too.
+    pub(crate) has_system_calls: bool,
+}
+
+/// Who takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Contestant {
+    pub(crate) name: &'static str,
+    pub(crate) program: Program,
+    /// Words beyond those of the contract.
+    pub(crate) arguments: &'static [&'static str],
+    pub(crate) kind: Kind,
+    /// Whether it has a consumer that is asked for messages; push comes with another scenario.
+    pub(crate) drains: bool,
+    /// Warm-up in messages: a JVM compiles what it has seen often.
+    pub(crate) warm_up: usize,
+}
+
+/// What runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Program {
+    /// A program of this crate.
+    Ours(&'static str),
+    /// A folder of `tests/benchmark/clients` with a script `build`.
+    Peer(&'static str),
+}
+
+/// What a contestant is compared as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    /// Ours, as it is by default: what the goals are about.
+    Ours,
+    /// Ours, set up in another way.
+    OursToo,
+    /// Somebody else's.
+    Peer,
+    /// Somebody else's in the style of callbacks, which makes sense with several messages in flight.
+    PeerAsync,
+    /// What the loopback itself gives.
+    Floor,
+}
+
+const WARM_UP: usize = 20_000;
+const JAVA_WARM_UP: usize = 200_000;
+
+/// All who take part, in the order in which they take turns.
+pub(crate) const CONTESTANTS: &[Contestant] = &[
+    Contestant {
+        name: "stgclient",
+        program: Program::Ours("stgclient-client"),
+        arguments: &[],
+        kind: Kind::Ours,
+        drains: true,
+        warm_up: WARM_UP,
+    },
+    Contestant {
+        name: "stgclient-binary",
+        program: Program::Ours("stgclient-client"),
+        arguments: &["--codec", "binary"],
+        kind: Kind::OursToo,
+        drains: true,
+        warm_up: WARM_UP,
+    },
+    Contestant {
+        name: "java",
+        program: Program::Peer("java"),
+        arguments: &[],
+        kind: Kind::Peer,
+        drains: true,
+        warm_up: JAVA_WARM_UP,
+    },
+    Contestant {
+        name: "java-async",
+        program: Program::Peer("java"),
+        arguments: &["--style", "async"],
+        kind: Kind::PeerAsync,
+        drains: false,
+        warm_up: JAVA_WARM_UP,
+    },
+    Contestant {
+        name: "go",
+        program: Program::Peer("go"),
+        arguments: &[],
+        kind: Kind::Peer,
+        drains: true,
+        warm_up: WARM_UP,
+    },
+    Contestant {
+        name: "rocketmq-rust",
+        program: Program::Peer("rocketmq-rust"),
+        arguments: &[],
+        kind: Kind::Peer,
+        drains: true,
+        warm_up: WARM_UP,
+    },
+    Contestant {
+        name: "ali-ons",
+        program: Program::Peer("ali-ons"),
+        arguments: &[],
+        kind: Kind::Peer,
+        drains: false,
+        warm_up: WARM_UP,
+    },
+    Contestant {
+        name: "loopback-floor",
+        program: Program::Ours("loopback-floor"),
+        arguments: &[],
+        kind: Kind::Floor,
+        drains: false,
+        warm_up: WARM_UP,
+    },
+];
+
+impl Contestant {
+    /// Whether it takes part in a scenario.
+    pub(crate) fn takes_part(&self, scenario: &Scenario) -> bool {
+        let is_plain = scenario.work == Work::Send;
+        match self.kind {
+            Kind::Ours => true,
+            _ if scenario.is_curve => false,
+            Kind::OursToo | Kind::Peer => scenario.work != Work::Drain || self.drains,
+            Kind::PeerAsync => is_plain && scenario.in_flight > 1,
+            Kind::Floor => is_plain && scenario.server == ServerKind::Null && scenario.body == 128,
+        }
+    }
+}
+
+/// All scenarios. `scale` changes how many messages each has.
+pub(crate) fn all(scale: f64) -> Vec<Scenario> {
+    let base = |name: &str, server, in_flight, count: usize| Scenario {
+        name: name.to_owned(),
+        server,
+        work: Work::Send,
+        in_flight,
+        body: 128,
+        topics: 1,
+        queues: 8,
+        count: ((count as f64 * scale) as usize).max(100),
+        is_curve: false,
+        has_system_calls: false,
+    };
+    let counted = |scenario: Scenario| Scenario { has_system_calls: true, ..scenario };
+    let (null, real) = (ServerKind::Null, ServerKind::Real);
+    let mut scenarios = vec![
+        counted(base("null-1", null, 1, 50_000)),
+        counted(base("null-64", null, 64, 300_000)),
+        counted(base("null-1024", null, 1024, 300_000)),
+        Scenario { body: 1024, ..base("null-64-1k", null, 64, 200_000) },
+        Scenario { work: Work::Oneway, ..base("null-oneway", null, 1, 200_000) },
+        base("real-1", real, 1, 20_000),
+        counted(base("real-64", real, 64, 100_000)),
+        base("real-1024", real, 1024, 100_000),
+        Scenario { body: 1024, ..base("real-64-1k", real, 64, 50_000) },
+        Scenario { work: Work::Oneway, ..base("real-oneway", real, 1, 50_000) },
+        Scenario { work: Work::Drain, ..base("real-drain", real, 8, 200_000) },
+    ];
+    let curve =
+        |name: String, topics, queues| Scenario { topics, queues, is_curve: true, ..base(&name, null, 64, 300_000) };
+    for topics in [1, 10, 100, 1000] {
+        scenarios.push(curve(format!("topics-{topics}"), topics, 8));
+    }
+    for queues in [8, 100, 1000, 10_000] {
+        scenarios.push(curve(format!("queues-{queues}"), 1, queues));
+    }
+    scenarios
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique() {
+        let mut names: Vec<_> = all(1.0).into_iter().map(|scenario| scenario.name).collect();
+        names.sort();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn a_curve_is_drawn_by_our_client_alone() {
+        let curve = all(1.0).pop().expect("there are scenarios");
+        assert!(curve.is_curve);
+        assert_eq!(CONTESTANTS.iter().filter(|contestant| contestant.takes_part(&curve)).count(), 1);
+    }
+}
