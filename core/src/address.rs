@@ -58,7 +58,7 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let error = |what| AddressError { text: text.chars().take(128).collect(), what };
         let (host, port) = text.rsplit_once(':').ok_or_else(|| error("expected host:port"))?;
-        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/') {
+        if matches!(host, "" | "[]") || host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/') {
             return Err(error("the host is missing or malformed"));
         }
         match port.parse() {
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused_with_the_reason() {
-        for text in ["", "localhost", ":9876", "host:0", "host:65536", "host:x", "http://host:80", "a b:1"] {
+        for text in ["", "localhost", ":9876", "[]:9876", "host:0", "host:65536", "host:x", "http://host:80", "a b:1"] {
             let error = text.parse::<Address>().unwrap_err().to_string();
             assert!(error.contains("is no address"), "{error}");
         }

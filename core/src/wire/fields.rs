@@ -76,9 +76,9 @@ impl Fields {
         })
     }
 
-    /// The value of the field called `name`.
+    /// The value of the field called `name`; the last one, should there be several, as in Java's maps.
     pub fn get(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+        self.iter().filter(|(known, _)| known == name).last().map(|(_, value)| value)
     }
 }
 

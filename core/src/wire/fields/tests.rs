@@ -292,3 +292,10 @@ proptest! {
         prop_assert_eq!(command.header(), Ok(header));
     }
 }
+
+#[test]
+fn of_two_fields_with_one_name_the_last_one_counts_however_they_are_asked_for() {
+    let command = json(r#"{"topic":"first","queueId":"1","topic":"last"}"#);
+    assert_eq!(command.fields.get("topic").as_deref(), Some("last"));
+    assert_eq!(command.header::<GetMaxOffset<'_>>().unwrap().topic, "last");
+}
