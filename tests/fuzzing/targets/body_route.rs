@@ -1,0 +1,13 @@
+//! Bodies of routes, and what a client makes of them.
+#![no_main]
+
+use stgclient_core::routes::route::{MAX_QUEUES, TopicRoute};
+use stgclient_core::wire::body::TopicRouteData;
+use stgclient_fuzzing::bodies;
+
+libfuzzer_sys::fuzz_target!(|body: &[u8]| {
+    let route = bodies::check_with_names::<TopicRouteData>(body).map(TopicRoute::from_body);
+    if let Some(Ok(route)) = route {
+        assert!(route.writable().len() <= MAX_QUEUES && route.readable().len() <= MAX_QUEUES);
+    }
+});

@@ -1,0 +1,31 @@
+//! Short texts of peers and users: tag expressions, addresses, ids, properties.
+#![no_main]
+
+use stgclient_core::address::{self, Address};
+use stgclient_core::consumer::TagExpression;
+use stgclient_core::producer::{check_group, check_topic};
+use stgclient_core::wire::message::{OffsetMessageId, PropertiesRef, UniqueId};
+use stgclient_fuzzing::messages::check_properties;
+
+libfuzzer_sys::fuzz_target!(|text: &str| {
+    if let Ok(expression) = text.parse::<TagExpression>() {
+        assert_eq!(expression.as_str().parse().as_ref(), Ok(&expression));
+        let tags = text.split("||").map(|tag| tag.trim_matches(|character| character <= ' '));
+        for tag in tags.filter(|tag| !tag.is_empty()) {
+            assert!(expression.matches(Some(tag)), "{tag:?}");
+        }
+    }
+    if let Ok(address) = text.parse::<Address>() {
+        assert_eq!(address.to_string().parse().as_ref(), Ok(&address));
+        assert!(!address.host().is_empty());
+    }
+    let _ = address::parse_list(text);
+    if let Ok(id) = text.parse::<OffsetMessageId>() {
+        assert_eq!(id.to_string(), text.to_ascii_uppercase());
+    }
+    if let Ok(id) = text.parse::<UniqueId>() {
+        assert_eq!(id.to_string(), text.to_ascii_uppercase());
+    }
+    let _ = (check_topic(text), check_group(text));
+    check_properties(PropertiesRef::new(text));
+});
