@@ -3,14 +3,17 @@
 //! The input is a number n, n lengths of pieces which then repeat, and the stream.
 #![no_main]
 
+use bytes::BufMut;
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::frame::{FrameError, FrameReader};
 use stgclient_fuzzing::{MEMORY, commands};
 
-/// The longest frame that is read here, in bytes: short enough for inputs to go beyond it.
-const LIMIT: usize = 1024;
-/// What a reader may hold beyond the bytes that came: room for two reads.
+/// The longest frame that is read here, in bytes: far longer than any input, and far shorter than a frame may claim.
+const LIMIT: usize = 1024 * 1024;
+/// What a reader may hold beyond the bytes that came: its buffers.
 const ROOM: usize = 3 * 64 * 1024;
+/// The body of a frame that comes first and takes up most of a buffer, so that the input decides on the next.
+static FIRST_BODY: [u8; 56 * 1024] = [0; 56 * 1024];
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let Some((&count, rest)) = input.split_first() else { return };
@@ -22,12 +25,25 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
 
     let before = MEMORY.allocated();
     let mut reader = FrameReader::new(LIMIT);
+    let buffer = reader.read_buffer();
+    buffer.put_u32(6 + FIRST_BODY.len() as u32);
+    buffer.put_slice(b"\0\0\0\x02{}");
+    buffer.put_slice(&FIRST_BODY);
     let mut got = Vec::new();
     let mut rest = stream;
-    for &length in lengths.iter().chain(&[255]).cycle() {
+    for (number, &length) in lengths.iter().chain(&[255]).cycle().enumerate() {
         let (piece, after) = rest.split_at(rest.len().min(usize::from(length.max(1))));
-        reader.read_buffer().extend_from_slice(piece);
+        // The two ways to give a reader bytes; the first piece joins the first frame.
+        if number % 2 == 0 {
+            reader.extend(piece)
+        } else {
+            reader.read_buffer().extend_from_slice(piece)
+        }
         let mut read = read(&mut reader);
+        if number == 0 {
+            let first = read.remove(0).expect("the first frame");
+            assert_eq!(*first.body, FIRST_BODY);
+        }
         let has_failed = read.last().is_some_and(Result::is_err);
         got.append(&mut read);
         if after.is_empty() || has_failed {
