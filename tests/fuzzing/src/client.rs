@@ -211,7 +211,7 @@ impl Scene {
         self.client.handle_commands(self.now, connection, commands);
         if let Some(error) = ended {
             self.links.remove(&connection);
-            self.client.handle_closed(self.now, connection, &error.to_string());
+            self.client.handle_closed(self.now, connection, error.to_string().as_str());
         }
     }
 
