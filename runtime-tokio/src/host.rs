@@ -8,11 +8,14 @@ use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
+use stgclient_core::address::Address;
 use stgclient_core::client::Identity;
 use stgclient_core::time::{Instant, Now};
 use stgclient_runtime::{BoxFuture, Host, Link};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 
+use crate::failure::Failure;
 use crate::{resolve, socket};
 
 /// The host that runs clients on tokio.
@@ -21,11 +24,27 @@ pub struct Tokio {
     start: std::time::Instant,
     /// The runtime that the first task was started on: a client may be used from threads that know none.
     runtime: OnceLock<Handle>,
+    #[cfg(feature = "tls")]
+    tls: Option<crate::tls::Tls>,
 }
 
 impl Default for Tokio {
     fn default() -> Self {
-        Self { start: std::time::Instant::now(), runtime: OnceLock::new() }
+        Self {
+            start: std::time::Instant::now(),
+            runtime: OnceLock::new(),
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+}
+
+#[cfg(feature = "tls")]
+impl stgclient_runtime::TlsHost for Tokio {
+    type Tls = crate::tls::Tls;
+
+    fn with_tls(tls: Self::Tls) -> Self {
+        Self { tls: Some(tls), ..Self::default() }
     }
 }
 
@@ -37,6 +56,21 @@ impl Tokio {
     /// Runs a task on the runtime of this host.
     pub(crate) fn run(&self, task: impl Future<Output = ()> + Send + 'static) {
         drop(self.runtime().spawn(task));
+    }
+
+    /// Opens a stream for a link and drives the link with it.
+    fn drive<F, S>(&self, mut link: Link, open: impl FnOnce(Address) -> F + Send + 'static, unheard: &'static str)
+    where
+        F: Future<Output = Result<S, Failure>> + Send,
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        self.run(async move {
+            match socket::unless_closed(&mut link, open).await {
+                Some(Ok(stream)) => socket::drive(stream, link, unheard).await,
+                Some(Err(failure)) => link.closed(&failure),
+                None => {}
+            }
+        });
     }
 }
 
@@ -58,14 +92,12 @@ impl Host for Tokio {
     }
 
     fn connect(&self, link: Link) {
-        self.run(async move {
-            let mut link = link;
-            match socket::unless_closed(&mut link, resolve::connect).await {
-                Some(Ok(stream)) => socket::drive(stream, link).await,
-                Some(Err(error)) => link.closed(error.as_str()),
-                None => {}
-            }
-        });
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.tls.clone() {
+            return self.drive(link, |address| tls.connect(address), "");
+        }
+        let open = async |address| resolve::connect(address).await.map_err(Failure::from);
+        self.drive(link, open, "; perhaps it demands TLS");
     }
 
     fn identity(&self) -> Identity {

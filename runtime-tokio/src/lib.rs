@@ -34,11 +34,16 @@ struct Readme;
 
 #[cfg(feature = "embedded")]
 pub mod embedded;
+mod failure;
 mod host;
 mod resolve;
 mod socket;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use host::Tokio;
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsBuilder};
 
 /// A client on tokio: see [`stgclient_runtime::Client`].
 pub type Client = stgclient_runtime::Client<Tokio>;

@@ -7,6 +7,8 @@ use stgclient_core::address::Address;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use crate::failure::reason;
+
 /// How long an address has before the next one is tried beside it (RFC 8305, "Connection Attempt Delay").
 const HEAD_START: Duration = Duration::from_millis(250);
 
@@ -40,15 +42,6 @@ async fn open(address: SocketAddr) -> Result<TcpStream, String> {
     // Frames are gathered before they are written, so nothing is gained by waiting for more.
     stream.set_nodelay(true).map_err(|error| reason(&error))?;
     Ok(stream)
-}
-
-/// An error of a socket without the noise of its code.
-pub(crate) fn reason(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
-        std::io::ErrorKind::ConnectionReset => "connection reset by the server".to_owned(),
-        _ => error.to_string(),
-    }
 }
 
 /// One address of each family in turn, the resolver's first one first.

@@ -11,7 +11,7 @@ use stgclient_core::connection::Outbox;
 use stgclient_runtime::{Link, Output};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
-use crate::resolve::reason;
+use crate::failure::Failure;
 
 /// How often one turn of the task reads and writes before it lets others run.
 const ROUNDS: usize = 32;
@@ -31,14 +31,22 @@ where
     .await
 }
 
-/// Drives a link over an open stream until one of them ends.
-pub(crate) async fn drive(stream: impl AsyncRead + AsyncWrite + Unpin, mut link: Link) {
+/// Drives a link over an open stream until one of them ends. `unheard` is what to add to the reason when the server
+/// has said nothing that could be read.
+pub(crate) async fn drive(stream: impl AsyncRead + AsyncWrite + Unpin, mut link: Link, unheard: &str) {
     link.connected();
-    let mut socket = Socket { stream, outbox: Outbox::default() };
+    let mut socket = Socket { stream, outbox: Outbox::default(), has_heard: false };
     let end = poll_fn(|context| socket.poll(&mut link, context)).await;
+    // TLS tells its peer of the end: one try, since nobody waits for it.
+    poll_fn(|context| {
+        let _ = Pin::new(&mut socket.stream).poll_shutdown(context);
+        Poll::Ready(())
+    })
+    .await;
     match end {
         End::Asked => drop(link),
-        End::Failed(reason) => link.closed(reason.as_str()),
+        End::Failed(failure) if socket.has_heard => link.closed(&failure),
+        End::Failed(failure) => link.closed(&failure.and(unheard)),
     }
 }
 
@@ -46,13 +54,15 @@ pub(crate) async fn drive(stream: impl AsyncRead + AsyncWrite + Unpin, mut link:
 enum End {
     /// We were asked to close it.
     Asked,
-    Failed(String),
+    Failed(Failure),
 }
 
 struct Socket<S> {
     stream: S,
     /// What is being written.
     outbox: Outbox,
+    /// Whether the server has said anything that could be read.
+    has_heard: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
@@ -81,16 +91,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         };
         Poll::Ready(match read {
             Ok(0) if link.is_mid_frame() => {
-                Err(End::Failed("closed by the server in the middle of a frame".to_owned()))
+                Err(End::Failed("closed by the server in the middle of a frame".to_owned().into()))
             }
-            Ok(0) => Err(End::Failed("closed by the server".to_owned())),
-            Ok(_) => link.received().map_err(|error| End::Failed(error.to_string())),
-            Err(error) => Err(End::Failed(reason(&error))),
+            Ok(0) => Err(End::Failed("closed by the server".to_owned().into())),
+            Ok(_) => match link.received() {
+                Ok(()) => {
+                    self.has_heard = true;
+                    Ok(())
+                }
+                Err(error) => Err(End::Failed(error.to_string().into())),
+            },
+            Err(error) => Err(End::Failed(Failure::from(&error))),
         })
     }
 
     fn poll_write(&mut self, link: &mut Link, context: &mut Context<'_>) -> Poll<Result<(), End>> {
         if !self.outbox.has_remaining() {
+            // TLS may hold what it has taken.
+            match Pin::new(&mut self.stream).poll_flush(context) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(End::Failed(Failure::from(&error)))),
+                Poll::Pending => return link.poll_close(context).map(|()| Err(End::Asked)),
+            }
             match link.poll_output(context, &mut self.outbox) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Output::Close) => return Poll::Ready(Err(End::Asked)),
@@ -104,12 +126,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             return link.poll_close(context).map(|()| Err(End::Asked));
         };
         Poll::Ready(match written {
-            Ok(0) => Err(End::Failed("the socket takes no more bytes".to_owned())),
+            Ok(0) => Err(End::Failed("the socket takes no more bytes".to_owned().into())),
             Ok(count) => {
                 self.outbox.advance(count);
                 Ok(())
             }
-            Err(error) => Err(End::Failed(reason(&error))),
+            Err(error) => Err(End::Failed(Failure::from(&error))),
         })
     }
 }

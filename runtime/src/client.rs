@@ -16,7 +16,7 @@ use stgclient_core::wire::compression;
 use stgclient_core::wire::frame;
 
 use crate::admin::Admin;
-use crate::host::{EmbeddedHost, Host};
+use crate::host::{EmbeddedHost, Host, TlsHost};
 use crate::operation::Operation;
 use crate::producer::ProducerBuilder;
 use crate::pull_consumer::PullConsumerBuilder;
@@ -152,6 +152,17 @@ pub struct ClientBuilder<H> {
     kind: PhantomData<fn() -> H>,
 }
 
+impl<H: TlsHost> ClientBuilder<H> {
+    /// Connects over TLS only, to name servers and brokers.
+    ///
+    /// When the two sides do not trust each other, [`connect`](Self::connect) and every operation fail with
+    /// [`ErrorKind::TlsFailed`].
+    pub fn tls(mut self, tls: H::Tls) -> Self {
+        self.host = Arc::new(H::with_tls(tls));
+        self
+    }
+}
+
 impl<H> ClientBuilder<H> {
     /// A client on this host.
     pub fn on(host: Arc<dyn Host>, name_servers: &str) -> Self {
@@ -177,7 +188,7 @@ impl<H> ClientBuilder<H> {
     /// [`Client::set_credentials`] changes it later.
     ///
     /// What the servers' access control refuses fails with
-    /// [`ErrorKind::AccessDenied`](stgclient_core::error::ErrorKind::AccessDenied).
+    /// [`ErrorKind::AccessDenied`].
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.config.credentials = Some(credentials);
         self

@@ -83,6 +83,15 @@ pub enum Observation<'a> {
     Deadline(Option<Deadline>),
 }
 
+/// A host whose connections can be made over TLS.
+pub trait TlsHost: Host + Sized {
+    /// Whom to trust, and who we are.
+    type Tls;
+
+    /// A host that connects over TLS only.
+    fn with_tls(tls: Self::Tls) -> Self;
+}
+
 /// A host that can start a cluster in memory for a client.
 pub trait EmbeddedHost: Host + Sized {
     /// Starts a cluster. Gives the host that reaches it, and its name servers.

@@ -17,7 +17,7 @@ mod waiting;
 
 pub use admin::{Admin, CreateTopic, DeleteTopic};
 pub use client::{Client, ClientBuilder};
-pub use host::{BoxFuture, EmbeddedHost, Host, MaybeSend, MaybeSync, Observation};
+pub use host::{BoxFuture, EmbeddedHost, Host, MaybeSend, MaybeSync, Observation, TlsHost};
 pub use link::{Link, Output};
 pub use producer::{Producer, ProducerBuilder, Sending, SendingOneway};
 pub use pull_consumer::{PullConsumer, PullConsumerBuilder};

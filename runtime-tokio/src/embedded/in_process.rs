@@ -9,6 +9,7 @@ use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::time::{Instant, Now};
 use stgclient_runtime::{BoxFuture, EmbeddedHost, Host, Link};
 use stgclient_simulator::server::{ClusterConfig, ServerId};
+use tokio::io::DuplexStream;
 use tokio::sync::watch;
 
 use super::connection;
@@ -30,6 +31,13 @@ struct InProcess {
 
 impl EmbeddedHost for Tokio {
     async fn start_cluster() -> Result<(Arc<dyn Host>, Vec<Address>), Error> {
+        let (host, name_servers) = InProcess::start()?;
+        Ok((Arc::new(host), name_servers))
+    }
+}
+
+impl InProcess {
+    fn start() -> Result<(Self, Vec<Address>), Error> {
         let config = ClusterConfig::default();
         let name_servers = config.name_servers.iter().map(|address| address.parse()).collect::<Result<_, _>>();
         let name_servers = name_servers.map_err(|error: stgclient_core::address::AddressError| {
@@ -38,9 +46,19 @@ impl EmbeddedHost for Tokio {
         let served = Served::new(config);
         let servers = served.with(|cluster| cluster.servers().map(|(id, address)| (id, address.to_owned())).collect());
         let (stop, stopped) = watch::channel(());
-        let tokio = Self::default();
+        let tokio = Tokio::default();
         tokio.run(served::run_timers(Arc::downgrade(&served), stopped));
-        Ok((Arc::new(InProcess { tokio, served, servers, stop }), name_servers))
+        Ok((Self { tokio, served, servers, stop }, name_servers))
+    }
+
+    /// Our end of a new connection to the server at an address.
+    fn open(&self, address: &Address) -> Option<DuplexStream> {
+        let (server, _) = self.servers.iter().find(|(_, known)| known == address.as_str())?;
+        let (ours, theirs) = tokio::io::duplex(PIPE);
+        let client = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let stopped = self.stop.subscribe();
+        self.tokio.run(connection::serve(theirs, *server, client, Arc::clone(&self.served), stopped));
+        Some(ours)
     }
 }
 
@@ -58,15 +76,10 @@ impl Host for InProcess {
     }
 
     fn connect(&self, link: Link) {
-        let server = self.servers.iter().find(|(_, address)| address == link.address().as_str());
-        let Some((server, _)) = server else {
-            return link.closed("there is no such server in the embedded cluster");
-        };
-        let (ours, theirs) = tokio::io::duplex(PIPE);
-        let client = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let stopped = self.stop.subscribe();
-        self.tokio.run(connection::serve(theirs, *server, client, Arc::clone(&self.served), stopped));
-        self.tokio.run(socket::drive(ours, link));
+        match self.open(link.address()) {
+            Some(stream) => self.tokio.run(socket::drive(stream, link, "")),
+            None => link.closed("there is no such server in the embedded cluster"),
+        }
     }
 
     fn identity(&self) -> Identity {
@@ -75,5 +88,52 @@ impl Host for InProcess {
 
     fn seed(&self) -> u64 {
         self.tokio.seed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ClientBuilder, Message};
+
+    /// A host whose streams hold what they are given until they are flushed.
+    struct Holding(InProcess);
+
+    impl Host for Holding {
+        fn now(&self) -> Now {
+            self.0.now()
+        }
+
+        fn spawn(&self, task: BoxFuture<()>) {
+            self.0.spawn(task);
+        }
+
+        fn sleep_until(&self, at: Instant) -> BoxFuture<()> {
+            self.0.sleep_until(at)
+        }
+
+        fn connect(&self, link: Link) {
+            let stream = self.0.open(link.address()).expect("a server of the cluster");
+            self.0.tokio.run(socket::drive(tokio::io::BufStream::new(stream), link, ""));
+        }
+
+        fn identity(&self) -> Identity {
+            self.0.identity()
+        }
+
+        fn seed(&self) -> u64 {
+            self.0.seed()
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_stream_has_taken_is_flushed_before_more_is_waited_for() {
+        let (host, name_servers) = InProcess::start().unwrap();
+        let client = ClientBuilder::on(Arc::new(Holding(host)), name_servers[0].as_str()).connect().await.unwrap();
+        let producer = client.producer("P").start().await.unwrap();
+        for length in [1, 8191, 100_000] {
+            producer.send(Message::new("T", vec![1; length])).await.unwrap();
+        }
+        client.close().await;
     }
 }
