@@ -1,0 +1,178 @@
+//! Sends through the core: from `send` over the bytes of the request and of its answer to the receipt.
+
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use stgclient_core::admin::{Placement, TopicSettings};
+use stgclient_core::client::{
+    Action, Client, ClientConfig, ConnectionId, Event, OperationId, ProducerId, Value,
+};
+use stgclient_core::connection::Outbox;
+use stgclient_core::producer::{Message, ProducerConfig, SendOptions};
+use stgclient_core::wire::command::HeaderCodec;
+use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
+
+use crate::meter::Meter;
+use crate::servers::{Connection, NOW, Servers};
+
+const STEPS: u32 = 100;
+/// How many sends are in flight at once.
+const EACH: usize = 64;
+
+pub(crate) fn json(meter: &mut Meter) {
+    awaited(meter, HeaderCodec::Json, 1, 8);
+}
+
+pub(crate) fn binary(meter: &mut Meter) {
+    awaited(meter, HeaderCodec::Binary, 1, 8);
+}
+
+pub(crate) fn thousand_topics(meter: &mut Meter) {
+    awaited(meter, HeaderCodec::Json, 1000, 8);
+}
+
+pub(crate) fn ten_thousand_queues(meter: &mut Meter) {
+    awaited(meter, HeaderCodec::Json, 1, 10_000);
+}
+
+/// One operation: an awaited send of 128 B, `EACH` of them in flight.
+fn awaited(meter: &mut Meter, codec: HeaderCodec, topics: usize, queues: u32) {
+    let mut driver = Driver::new(codec, topics, queues);
+    meter.repeat(STEPS, |meter| {
+        let messages = driver.messages();
+        let Driver { client, producer, .. } = &mut driver;
+        meter.measure(EACH as u64, || {
+            for message in messages {
+                client.send(NOW, *producer, message, SendOptions::default()).expect("there is room");
+            }
+        });
+        driver.exchange(meter);
+        let client = &mut driver.client;
+        let receipts = meter.measure(0, || {
+            let events = std::iter::from_fn(|| client.poll_event());
+            events.filter(|event| matches!(event, Event::Completed { outcome: Ok(Value::Sent(_)), .. })).count()
+        });
+        assert_eq!(receipts, EACH);
+    });
+}
+
+/// One operation: a oneway send of 128 B, written.
+pub(crate) fn oneway(meter: &mut Meter) {
+    let mut driver = Driver::new(HeaderCodec::Json, 1, 8);
+    meter.repeat(STEPS, |meter| {
+        let messages = driver.messages();
+        let Driver { client, producer, .. } = &mut driver;
+        meter.measure(EACH as u64, || {
+            for message in messages {
+                client.send_oneway(NOW, *producer, message, SendOptions::default()).expect("there is room");
+            }
+        });
+        driver.exchange(meter);
+        let client = &mut driver.client;
+        let written = meter.measure(0, || std::iter::from_fn(|| client.poll_event()).count());
+        assert_eq!(written, EACH);
+    });
+}
+
+/// A client, and the host that the tests are for it.
+pub(crate) struct Driver {
+    pub(crate) client: Client,
+    pub(crate) producer: ProducerId,
+    topics: Vec<Arc<str>>,
+    sent: usize,
+    servers: Servers,
+    links: Vec<Link>,
+}
+
+struct Link {
+    id: ConnectionId,
+    connection: Connection,
+    reader: FrameReader,
+    outbox: Outbox,
+}
+
+impl Driver {
+    /// A client that knows `topics` topics of `queues` queues.
+    pub(crate) fn new(codec: HeaderCodec, topics: usize, queues: u32) -> Self {
+        let (servers, name_server) = Servers::new();
+        let mut config = ClientConfig::new(vec![name_server]);
+        config.connection.codec = codec;
+        let mut client = Client::new(config, 42, NOW);
+        let producer = client.start_producer(NOW, "producers", ProducerConfig::default()).expect("a group's name");
+        let topics = (0..topics).map(|number| Arc::from(format!("topic-{number}"))).collect();
+        let mut driver = Self { client, producer, topics, sent: 0, servers, links: Vec::new() };
+        let mut meter = Meter::default();
+        for topic in driver.topics.clone() {
+            let created = driver.client.create_topic(
+                NOW,
+                &topic,
+                TopicSettings { queues, ..TopicSettings::default() },
+                Placement::Everywhere,
+            );
+            driver.settle(&mut meter, created);
+            let message = Message::new(topic, "first");
+            let sent = driver.client.send(NOW, driver.producer, message, SendOptions::default()).expect("there is room");
+            driver.settle(&mut meter, sent);
+        }
+        driver
+    }
+
+    fn messages(&mut self) -> Vec<Message> {
+        let next = |_| {
+            self.sent += 1;
+            Message::new(self.topics[self.sent % self.topics.len()].clone(), Bytes::from_static(&[b'x'; 128]))
+        };
+        (0..EACH).map(next).collect()
+    }
+
+    /// Exchanges bytes until `operation` is over.
+    pub(crate) fn settle(&mut self, meter: &mut Meter, operation: OperationId) -> Value {
+        loop {
+            self.exchange(meter);
+            while let Some(event) = self.client.poll_event() {
+                if let Event::Completed { operation: over, outcome } = event
+                    && over == operation
+                {
+                    return outcome.expect("it succeeds");
+                }
+            }
+        }
+    }
+
+    /// Does what the client wants done until there is nothing: the client's side of it is measured.
+    pub(crate) fn exchange(&mut self, meter: &mut Meter) {
+        while let Some(action) = meter.measure(0, || self.client.poll_action()) {
+            match action {
+                Action::Connect { connection, address } => {
+                    let end = self.servers.connect(&address);
+                    let reader = FrameReader::new(DEFAULT_MAX_FRAME_LENGTH);
+                    self.links.push(Link { id: connection, connection: end, reader, outbox: Outbox::default() });
+                    self.client.handle_connected(NOW, connection);
+                }
+                Action::Flush { connection } => self.flush(meter, connection),
+                _ => {}
+            }
+        }
+        let _ = meter.measure(0, || self.client.poll_timeout());
+    }
+
+    fn flush(&mut self, meter: &mut Meter, connection: ConnectionId) {
+        let Self { client, servers, links, .. } = self;
+        let link = links.iter_mut().find(|link| link.id == connection).expect("a connection");
+        loop {
+            meter.measure(0, || client.take_outbox(NOW, connection, &mut link.outbox));
+            if !link.outbox.has_remaining() {
+                break;
+            }
+            let requests = link.outbox.copy_to_bytes(link.outbox.remaining());
+            for answer in servers.answer(&mut link.connection, &requests) {
+                let room = meter.measure(0, || link.reader.read_buffer());
+                room.extend_from_slice(&answer);
+            }
+            meter.measure(0, || {
+                let commands = std::iter::from_fn(|| link.reader.next_command().expect("whole frames"));
+                client.handle_commands(NOW, connection, commands);
+            });
+        }
+    }
+}
