@@ -15,8 +15,8 @@ use stgclient_core::wire::request::{Request, SendMessage, SendMessageAnswer};
 
 use crate::meter::Meter;
 
-const STEPS: u32 = 200;
-const EACH: usize = 10;
+const STEPS: u32 = 100;
+const EACH: usize = 50;
 const BODY: [u8; 128] = [b'x'; 128];
 
 pub(crate) fn encode_send_json(meter: &mut Meter) {

@@ -1,7 +1,11 @@
 //! What is measured: only what runs inside [`Meter::measure`], after a warm-up.
 
+// Nothing that is measured sees this clock.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
+
 use std::alloc::System;
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -14,6 +18,10 @@ pub(crate) struct Meter {
     is_warm: bool,
     operations: u64,
     allocations: usize,
+    /// The time of the step that is under way, and of the quickest one.
+    step: Duration,
+    quickest: Option<Duration>,
+    steps: u64,
 }
 
 impl Meter {
@@ -24,8 +32,11 @@ impl Meter {
         }
         self.is_warm = true;
         for _ in 0..steps {
+            self.step = Duration::ZERO;
             step(self);
+            self.quickest = Some(self.quickest.map_or(self.step, |quickest| quickest.min(self.step)));
         }
+        self.steps = u64::from(steps);
     }
 
     /// Measures `act`, which belongs to `operations` operations; zero when others have counted them.
@@ -34,7 +45,9 @@ impl Meter {
             return act();
         }
         let region = Region::new(ALLOCATOR);
+        let start = Instant::now();
         let result = measured(act);
+        self.step += start.elapsed();
         let change = region.change();
         self.operations += operations;
         self.allocations += change.allocations + change.reallocations;
@@ -44,6 +57,12 @@ impl Meter {
     /// How many operations were measured.
     pub(crate) const fn operations(&self) -> u64 {
         self.operations
+    }
+
+    /// How long an operation took, in nanoseconds, in the quickest step: for people, no gate.
+    pub(crate) fn nanoseconds(&self) -> u64 {
+        let step = u64::try_from(self.quickest.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX);
+        step * self.steps / self.operations.max(1)
     }
 
     /// How often they asked for memory.

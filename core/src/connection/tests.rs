@@ -110,7 +110,7 @@ impl Peer {
 fn received(codec: HeaderCodec, head: &Head<'_>) -> Command {
     let mut out = BytesMut::new();
     command::encode(&mut out, codec, APACHE, head, &NoFields, b"");
-    command::decode(&out.freeze().slice(4..)).expect("a frame")
+    command::decode(out.freeze().slice(4..)).expect("a frame")
 }
 
 fn answer(opaque: i32, code: ResponseCode) -> Command {

@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::command::{Head, HeaderCodec};
 use super::dialect::Dialect;
 use super::header;
+use super::header::decimal::Decimal;
 
 /// Why a header's extension fields are not what a typed header needs.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -69,37 +70,95 @@ impl Fields {
     }
 
     /// The fields in the order they came, nulls left out.
-    pub fn iter(&self) -> FieldIter<'_> {
-        FieldIter(match self.codec {
-            HeaderCodec::Json => Pairs::Json(header::json::Pairs::new(&self.raw)),
-            HeaderCodec::Binary => Pairs::Binary(header::binary::Pairs::new(&self.raw)),
-        })
+    pub fn iter(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        self.texts().map(|(name, value)| (name.text(), value.text()))
+    }
+
+    /// The fields as they were written.
+    #[inline]
+    pub fn texts(&self) -> FieldTexts<'_> {
+        match self.codec {
+            HeaderCodec::Json => FieldTexts::Json(header::json::Pairs::new(&self.raw)),
+            HeaderCodec::Binary => FieldTexts::Binary(header::binary::Pairs::new(&self.raw)),
+        }
     }
 
     /// The value of the field called `name`; the last one, should there be several, as in Java's maps.
     pub fn get(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.iter().filter(|(known, _)| known == name).last().map(|(_, value)| value)
+        self.texts().filter(|(known, _)| known.is(name)).last().map(|(_, value)| value.text())
     }
 }
 
-/// Iterator over extension fields.
+/// Iterator over extension fields as they were written.
 #[derive(Clone, Debug)]
-pub struct FieldIter<'a>(Pairs<'a>);
-
-#[derive(Clone, Debug)]
-enum Pairs<'a> {
+#[allow(private_interfaces)]
+#[doc(hidden)]
+pub enum FieldTexts<'a> {
     Json(header::json::Pairs<'a>),
     Binary(header::binary::Pairs<'a>),
 }
 
-impl<'a> Iterator for FieldIter<'a> {
-    type Item = (Cow<'a, str>, Cow<'a, str>);
+impl<'a> Iterator for FieldTexts<'a> {
+    type Item = (FieldText<'a>, FieldText<'a>);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        match &mut self.0 {
-            Pairs::Json(pairs) => pairs.next(),
-            Pairs::Binary(pairs) => pairs.next(),
+        match self {
+            Self::Json(pairs) => pairs.next(),
+            Self::Binary(pairs) => pairs.next(),
         }
+    }
+}
+
+/// A name or a value as it was written: UTF-8, as was checked when its command was decoded, and perhaps with JSON's
+/// escapes.
+#[derive(Clone, Copy, Debug)]
+pub struct FieldText<'a> {
+    pub(super) raw: &'a [u8],
+    pub(super) escaped: bool,
+}
+
+impl<'a> FieldText<'a> {
+    pub(super) const fn plain(raw: &'a [u8]) -> Self {
+        Self { raw, escaped: false }
+    }
+
+    /// The text, its escapes resolved.
+    #[inline]
+    pub fn text(self) -> Cow<'a, str> {
+        let raw = str::from_utf8(self.raw).unwrap_or_default();
+        if self.escaped { Cow::Owned(header::unescape(raw)) } else { Cow::Borrowed(raw) }
+    }
+
+    /// Whether it says `text`.
+    #[inline]
+    pub fn is(self, text: &str) -> bool {
+        if self.escaped { self.text() == text } else { self.raw == text.as_bytes() }
+    }
+
+    /// The number it says in decimal, if that is of this type.
+    pub fn integer<N: TryFrom<i64>>(self) -> Option<N> {
+        let number = match self.raw {
+            // Not longer than what cannot overflow.
+            [first @ b'0'..=b'9', rest @ ..] if rest.len() < 18 => {
+                let mut number = i64::from(first - b'0');
+                for byte in rest {
+                    let digit = byte.wrapping_sub(b'0');
+                    if digit > 9 {
+                        return self.unusual_integer();
+                    }
+                    number = 10 * number + i64::from(digit);
+                }
+                number
+            }
+            _ => return self.unusual_integer(),
+        };
+        N::try_from(number).ok()
+    }
+
+    #[cold]
+    fn unusual_integer<N: TryFrom<i64>>(self) -> Option<N> {
+        self.text().parse().ok().and_then(|number: i64| N::try_from(number).ok())
     }
 }
 
@@ -108,69 +167,81 @@ impl<'a> Iterator for FieldIter<'a> {
 pub struct FieldWriter<'o> {
     out: &'o mut BytesMut,
     codec: HeaderCodec,
-    /// Where the binary layout's length of all fields stands, or whether JSON needs a comma.
-    state: usize,
+    /// Where the binary layout's length of all fields stands.
+    length_at: usize,
 }
 
 impl<'o> FieldWriter<'o> {
+    #[inline]
     pub(super) fn begin(out: &'o mut BytesMut, codec: HeaderCodec, _: Dialect, head: &Head<'_>) -> Self {
-        let state = match codec {
-            HeaderCodec::Json => header::json::begin(out, head),
+        let length_at = match codec {
+            HeaderCodec::Json => {
+                header::json::begin(out, head);
+                0
+            }
             HeaderCodec::Binary => header::binary::begin(out, head),
         };
-        Self { out, codec, state }
+        Self { out, codec, length_at }
     }
 
+    #[inline]
     pub(super) fn end(self, _: &Head<'_>) {
         match self.codec {
             HeaderCodec::Json => header::json::end(self.out),
-            HeaderCodec::Binary => header::binary::end(self.out, self.state),
+            HeaderCodec::Binary => header::binary::end(self.out, self.length_at),
         }
     }
 
     /// Writes a text.
+    #[inline]
     pub fn text(&mut self, name: &str, value: &str) {
-        self.texts(name, &[value]);
+        self.texts(name, [value]);
     }
 
     /// Writes one text that lies in several pieces.
-    pub fn texts(&mut self, name: &str, pieces: &[&str]) {
+    #[inline]
+    pub fn texts<const N: usize>(&mut self, name: &str, pieces: [&str; N]) {
+        let out = &mut *self.out;
         match self.codec {
             HeaderCodec::Json => {
-                self.json_name(name);
-                self.out.put_u8(b'"');
-                for piece in pieces {
-                    header::json::escape(self.out, piece);
-                }
-                self.out.put_u8(b'"');
+                header::json::begin_field(out, name);
+                pieces.iter().for_each(|piece| header::json::escape(out, piece));
+                header::json::end_field(out);
             }
-            HeaderCodec::Binary => header::binary::pair(self.out, name, pieces),
+            HeaderCodec::Binary => {
+                header::binary::begin_field(out, name, pieces.iter().map(|piece| piece.len()).sum());
+                pieces.iter().for_each(|piece| out.put_slice(piece.as_bytes()));
+            }
         }
     }
 
     /// Writes a number, as text like every value.
+    #[inline]
     pub fn integer(&mut self, name: &str, value: i64) {
-        let mut digits = [0; 20];
-        let text = header::decimal(value, &mut digits);
-        match self.codec {
-            HeaderCodec::Json => {
-                self.json_name(name);
-                self.out.put_u8(b'"');
-                self.out.put_slice(text.as_bytes());
-                self.out.put_u8(b'"');
-            }
-            HeaderCodec::Binary => header::binary::pair(self.out, name, &[text]),
-        }
+        self.plain(name, Decimal::new(value).as_bytes());
     }
 
-    fn json_name(&mut self, name: &str) {
-        if self.state > 0 {
-            self.out.put_u8(b',');
+    /// Writes a truth value, as text like every value.
+    #[inline]
+    pub fn truth(&mut self, name: &str, value: bool) {
+        self.plain(name, if value { b"true" } else { b"false" });
+    }
+
+    /// Writes what needs no escapes in JSON.
+    #[inline]
+    fn plain(&mut self, name: &str, value: &[u8]) {
+        let out = &mut *self.out;
+        match self.codec {
+            HeaderCodec::Json => {
+                header::json::begin_field(out, name);
+                out.put_slice(value);
+                header::json::end_field(out);
+            }
+            HeaderCodec::Binary => {
+                header::binary::begin_field(out, name, value.len());
+                out.put_slice(value);
+            }
         }
-        self.state = 1;
-        self.out.put_u8(b'"');
-        self.out.put_slice(name.as_bytes());
-        self.out.put_slice(b"\":");
     }
 }
 
@@ -183,16 +254,17 @@ pub trait FieldValue<'a>: Sized {
     ///
     /// # Errors
     /// The value is required and missing, or not of this type.
-    fn read(name: &'static str, text: Option<Cow<'a, str>>) -> Result<Self, FieldError>;
+    fn read(name: &'static str, text: Option<FieldText<'a>>) -> Result<Self, FieldError>;
 }
 
 impl<'a> FieldValue<'a> for Cow<'a, str> {
+    #[inline]
     fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
         writer.text(name, self);
     }
 
-    fn read(name: &'static str, text: Option<Self>) -> Result<Self, FieldError> {
-        text.ok_or(FieldError::Missing { name })
+    fn read(name: &'static str, text: Option<FieldText<'a>>) -> Result<Self, FieldError> {
+        text.map(FieldText::text).ok_or(FieldError::Missing { name })
     }
 }
 
@@ -201,51 +273,73 @@ impl<'a> FieldValue<'a> for Cow<'a, str> {
 pub struct Pieces<'a>(pub [Cow<'a, str>; 4]);
 
 impl<'a> FieldValue<'a> for Pieces<'a> {
+    #[inline]
     fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
         let [first, second, third, fourth] = &self.0;
-        writer.texts(name, &[first, second, third, fourth]);
+        writer.texts(name, [first, second, third, fourth]);
     }
 
-    fn read(_: &'static str, text: Option<Cow<'a, str>>) -> Result<Self, FieldError> {
+    fn read(_: &'static str, text: Option<FieldText<'a>>) -> Result<Self, FieldError> {
         const NONE: Cow<'_, str> = Cow::Borrowed("");
-        Ok(Self([text.unwrap_or_default(), NONE, NONE, NONE]))
+        Ok(Self([text.map(FieldText::text).unwrap_or_default(), NONE, NONE, NONE]))
     }
 }
 
-macro_rules! parsed_value {
-    ($($type:ty, $expected:literal, $write:expr;)*) => {$(
-        impl<'a> FieldValue<'a> for $type {
-            fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
-                let write: fn(&mut FieldWriter<'_>, &'static str, $type) = $write;
-                write(writer, name, *self);
-            }
-
-            fn read(name: &'static str, text: Option<Cow<'a, str>>) -> Result<Self, FieldError> {
-                let text = text.ok_or(FieldError::Missing { name })?;
-                text.parse().map_err(|_| FieldError::Invalid {
-                    name,
-                    expected: $expected,
-                    value: text.chars().take(64).collect(),
-                })
-            }
-        }
-    )*};
+/// A value that is not of its type, shown but not at any length.
+#[cold]
+fn invalid(name: &'static str, expected: &'static str, value: FieldText<'_>) -> FieldError {
+    FieldError::Invalid { name, expected, value: value.text().chars().take(64).collect() }
 }
 
-parsed_value! {
-    i32, "32-bit number", |writer, name, value| writer.integer(name, i64::from(value));
-    i64, "64-bit number", |writer, name, value| writer.integer(name, value);
-    bool, "truth value", |writer, name, value| writer.text(name, if value { "true" } else { "false" });
+impl<'a> FieldValue<'a> for i32 {
+    #[inline]
+    fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
+        writer.integer(name, i64::from(*self));
+    }
+
+    fn read(name: &'static str, text: Option<FieldText<'a>>) -> Result<Self, FieldError> {
+        let text = text.ok_or(FieldError::Missing { name })?;
+        text.integer().ok_or_else(|| invalid(name, "32-bit number", text))
+    }
+}
+
+impl<'a> FieldValue<'a> for i64 {
+    #[inline]
+    fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
+        writer.integer(name, *self);
+    }
+
+    fn read(name: &'static str, text: Option<FieldText<'a>>) -> Result<Self, FieldError> {
+        let text = text.ok_or(FieldError::Missing { name })?;
+        text.integer().ok_or_else(|| invalid(name, "64-bit number", text))
+    }
+}
+
+impl<'a> FieldValue<'a> for bool {
+    #[inline]
+    fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
+        writer.truth(name, *self);
+    }
+
+    fn read(name: &'static str, text: Option<FieldText<'a>>) -> Result<Self, FieldError> {
+        let text = text.ok_or(FieldError::Missing { name })?;
+        match (text.is("true"), text.is("false")) {
+            (true, _) => Ok(true),
+            (_, true) => Ok(false),
+            _ => Err(invalid(name, "truth value", text)),
+        }
+    }
 }
 
 impl<'a, T: FieldValue<'a>> FieldValue<'a> for Option<T> {
+    #[inline]
     fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
         if let Some(value) = self {
             value.write(name, writer);
         }
     }
 
-    fn read(name: &'static str, text: Option<Cow<'a, str>>) -> Result<Self, FieldError> {
+    fn read(name: &'static str, text: Option<FieldText<'a>>) -> Result<Self, FieldError> {
         text.map(|text| T::read(name, Some(text))).transpose()
     }
 }

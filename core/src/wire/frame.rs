@@ -104,7 +104,7 @@ impl FrameReader {
             return Err(error.clone());
         }
         match self.split_frame() {
-            Ok(Some(frame)) => command::decode(&frame).map(Some),
+            Ok(Some(frame)) => command::decode(frame).map(Some),
             Ok(None) => return Ok(None),
             Err(error) => Err(error),
         }

@@ -53,7 +53,7 @@ impl Signer {
         let mut frame = BytesMut::with_capacity(512);
         command::encode_head(&mut frame, HeaderCodec::Binary, dialect, head, &signed, 0);
         let mut mac = self.key.clone();
-        if let Ok(command) = command::decode(&frame.split_off(4).freeze()) {
+        if let Ok(command) = command::decode(frame.split_off(4).freeze()) {
             let mut pairs: Vec<_> = command.fields.iter().collect();
             pairs.sort_unstable();
             pairs.iter().for_each(|(_, value)| mac.update(value.as_bytes()));

@@ -86,7 +86,7 @@ fn signed<'h>(
         let signer = Signer::new(credentials);
         let signed = signer.sign(Dialect::Apache, &head, fields, body);
         command::encode(&mut out, codec, Dialect::Apache, &head, &signed, body);
-        let command = command::decode(&out.freeze().slice(4..)).map_err(|error| error.to_string())?;
+        let command = command::decode(out.freeze().slice(4..)).map_err(|error| error.to_string())?;
         let pairs: Vec<(String, String)> =
             command.fields.iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
         same("the last field", pairs.last().map(|(name, _)| &**name), Some("Signature"))?;

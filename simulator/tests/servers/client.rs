@@ -216,7 +216,7 @@ pub(crate) fn encoded<'r>(head: &Head<'_>, codec: HeaderCodec, header: &impl Hea
     let mut out = BytesMut::new();
     command::encode(&mut out, codec, DIALECT, head, header, body);
     let frame: Bytes = out.freeze().slice(4..);
-    command::decode(&frame).expect("our own frame")
+    command::decode(frame).expect("our own frame")
 }
 
 pub(crate) fn send<'a>(topic: &'a str, queue_id: i32, properties: &'a str) -> SendMessage<'a> {

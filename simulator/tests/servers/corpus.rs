@@ -40,7 +40,7 @@ fn read(folder: &str) -> Vec<Captured> {
         let index: Value = serde_json::from_str(line).expect("a line of JSON");
         let number = |name: &str| index[name].as_u64().expect("a number") as usize;
         let start = number("off");
-        let command = command::decode(&bytes.slice(start + 4..start + number("len"))).expect("a frame");
+        let command = command::decode(bytes.slice(start + 4..start + number("len"))).expect("a frame");
         Captured { index, command }
     });
     captured.collect()

@@ -16,13 +16,13 @@ fn command<'h>(codec: HeaderCodec, header: &impl Header<'h>) -> Command {
     let mut out = BytesMut::new();
     let head = Head { code: 1, language: Language::RUST, version: 493, opaque: 1, flag: 0, remark: None };
     command::encode(&mut out, codec, Dialect::Apache, &head, header, b"");
-    command::decode(&out.freeze().slice(4..)).expect("what we wrote")
+    command::decode(out.freeze().slice(4..)).expect("what we wrote")
 }
 
 fn json(fields: &str) -> Command {
     let header = format!(r#"{{"extFields":{fields}}}"#);
     let mark = (header.len() as u32).to_be_bytes();
-    command::decode(&[&mark[..], header.as_bytes()].concat().into()).expect("a header")
+    command::decode([&mark[..], header.as_bytes()].concat().into()).expect("a header")
 }
 
 const fn text(text: &str) -> Cow<'_, str> {

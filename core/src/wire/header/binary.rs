@@ -1,15 +1,14 @@
 //! The ROCKETMQ binary layout of a header (`RocketMQSerializable`).
 
-use std::borrow::Cow;
-
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::wire::command::{Command, Head, HeaderCodec, Language};
-use crate::wire::fields::Fields;
+use crate::wire::fields::{FieldText, Fields};
 use crate::wire::frame::FrameError;
 
 /// Appends the fixed part and the remark. Returns where the length of all fields has to be written.
 pub(in crate::wire) fn begin(out: &mut BytesMut, head: &Head<'_>) -> usize {
+    out.reserve(512);
     out.put_i16(head.code as i16);
     out.put_u8(head.language.0);
     out.put_i16(head.version as i16);
@@ -23,15 +22,12 @@ pub(in crate::wire) fn begin(out: &mut BytesMut, head: &Head<'_>) -> usize {
     length_at
 }
 
-/// Appends one field, whose value lies in pieces.
-pub(in crate::wire) fn pair(out: &mut BytesMut, name: &str, pieces: &[&str]) {
+/// Appends the name of a field and the length of its value, which follows.
+#[inline]
+pub(in crate::wire) fn begin_field(out: &mut BytesMut, name: &str, length: usize) {
     out.put_i16(name.len() as i16);
     out.put_slice(name.as_bytes());
-    let length: usize = pieces.iter().map(|piece| piece.len()).sum();
     out.put_i32(length as i32);
-    for piece in pieces {
-        out.put_slice(piece.as_bytes());
-    }
 }
 
 /// Writes the length of all fields to where [`begin`] said.
@@ -41,8 +37,8 @@ pub(in crate::wire) fn end(out: &mut BytesMut, length_at: usize) {
 }
 
 /// Reads a header, checking all of its lengths and texts.
-pub(in crate::wire) fn decode(header: &Bytes, body: Bytes) -> Result<Command, FrameError> {
-    let mut cursor = Cursor { rest: header, length: header.len() };
+pub(in crate::wire) fn decode(mut header: Bytes, body: Bytes) -> Result<Command, FrameError> {
+    let mut cursor = Cursor { rest: &header, length: header.len() };
     let [c0, c1] = cursor.array("code")?;
     let [language] = cursor.array("language")?;
     let [v0, v1] = cursor.array("version")?;
@@ -54,8 +50,11 @@ pub(in crate::wire) fn decode(header: &Bytes, body: Bytes) -> Result<Command, Fr
     let remark = (!remark.is_empty()).then(|| remark.into());
     let fields_length = i32::from_be_bytes(cursor.array("fields length")?);
     let at = cursor.at();
-    let fields = cursor.bytes(fields_length, "fields")?.len();
-    check_pairs(header, at, at + fields)?;
+    let fields = cursor.bytes(fields_length, "fields")?;
+    check_pairs(fields, at + fields.len())?;
+    let end = at + fields.len();
+    header.truncate(end);
+    header.advance(at);
     Ok(Command {
         code: i32::from(i16::from_be_bytes([c0, c1])),
         language: Language(language),
@@ -64,15 +63,25 @@ pub(in crate::wire) fn decode(header: &Bytes, body: Bytes) -> Result<Command, Fr
         flag,
         remark,
         codec: HeaderCodec::Binary,
-        fields: Fields::new(header.slice(at..at + fields), HeaderCodec::Binary),
+        fields: Fields::new(header, HeaderCodec::Binary),
         body,
     })
 }
 
-fn check_pairs(header: &[u8], from: usize, to: usize) -> Result<(), FrameError> {
-    let mut cursor = Cursor { rest: &header[from..to], length: to };
+/// Checks the pairs of a header in which they end at `end`.
+fn check_pairs(fields: &[u8], end: usize) -> Result<(), FrameError> {
+    // The usual case, decided at once for all texts; only large lengths are no ASCII.
+    let is_ascii = fields.is_ascii();
+    let mut cursor = Cursor { rest: fields, length: end };
     while !cursor.rest.is_empty() {
-        cursor.pair()?;
+        if is_ascii {
+            cursor.pair()?;
+        } else {
+            let name_length = i16::from_be_bytes(cursor.array("field name length")?);
+            cursor.text(i32::from(name_length), "field name")?;
+            let value_length = i32::from_be_bytes(cursor.array("field value length")?);
+            cursor.text(value_length, "field value")?;
+        }
     }
     Ok(())
 }
@@ -89,10 +98,12 @@ impl<'a> Cursor<'a> {
         self.length - self.rest.len()
     }
 
+    #[cold]
     const fn malformed(&self, what: &'static str) -> FrameError {
         FrameError::MalformedHeader { what, at: self.at() }
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], FrameError> {
         let Some((array, rest)) = self.rest.split_first_chunk::<N>() else {
             return Err(self.malformed(what));
@@ -101,6 +112,7 @@ impl<'a> Cursor<'a> {
         Ok(*array)
     }
 
+    #[inline]
     fn bytes(&mut self, length: i32, what: &'static str) -> Result<&'a [u8], FrameError> {
         // A negative length counts as zero, as in `RocketMQSerializable`.
         let length = usize::try_from(length).unwrap_or(0);
@@ -112,15 +124,16 @@ impl<'a> Cursor<'a> {
     }
 
     fn text(&mut self, length: i32, what: &'static str) -> Result<&'a str, FrameError> {
-        let error = self.malformed(what);
-        core::str::from_utf8(self.bytes(length, what)?).map_err(|_| error)
+        let at = self.at();
+        str::from_utf8(self.bytes(length, what)?).map_err(|_| FrameError::MalformedHeader { what, at })
     }
 
-    fn pair(&mut self) -> Result<(&'a str, &'a str), FrameError> {
+    #[inline]
+    fn pair(&mut self) -> Result<(&'a [u8], &'a [u8]), FrameError> {
         let name_length = i16::from_be_bytes(self.array("field name length")?);
-        let name = self.text(i32::from(name_length), "field name")?;
+        let name = self.bytes(i32::from(name_length), "field name")?;
         let value_length = i32::from_be_bytes(self.array("field value length")?);
-        let value = self.text(value_length, "field value")?;
+        let value = self.bytes(value_length, "field value")?;
         Ok((name, value))
     }
 }
@@ -134,8 +147,9 @@ impl<'a> Pairs<'a> {
         Self(Cursor { rest: raw, length: raw.len() })
     }
 
-    pub(in crate::wire) fn next(&mut self) -> Option<(Cow<'a, str>, Cow<'a, str>)> {
+    #[inline]
+    pub(in crate::wire) fn next(&mut self) -> Option<(FieldText<'a>, FieldText<'a>)> {
         let (name, value) = self.0.pair().ok()?;
-        Some((Cow::Borrowed(name), Cow::Borrowed(value)))
+        Some((FieldText::plain(name), FieldText::plain(value)))
     }
 }

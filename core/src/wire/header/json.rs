@@ -1,69 +1,116 @@
 //! The JSON layout of a header (`RemotingSerializable` over `RemotingCommand`).
 
-use std::borrow::Cow;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use bytes::{BufMut, Bytes, BytesMut};
-
-use super::decimal;
+use super::decimal::Decimal;
+use super::eight;
 use super::json_reader::{Reader, Value};
 use crate::wire::command::{Command, Head, HeaderCodec, Language};
-use crate::wire::fields::Fields;
+use crate::wire::fields::{FieldText, Fields};
 use crate::wire::frame::FrameError;
 
-/// Appends the fixed part and opens the fields. Returns the number of fields so far.
-pub(in crate::wire) fn begin(out: &mut BytesMut, head: &Head<'_>) -> usize {
-    let mut digits = [0; 20];
-    out.reserve(256);
+/// Appends the fixed part and opens the fields.
+pub(in crate::wire) fn begin(out: &mut BytesMut, head: &Head<'_>) {
+    out.reserve(512);
     out.put_slice(b"{\"code\":");
-    out.put_slice(decimal(i64::from(head.code), &mut digits).as_bytes());
+    put_integer(out, head.code);
     out.put_slice(b",\"language\":\"");
     out.put_slice(head.language.name().as_bytes());
     out.put_slice(b"\",\"version\":");
-    out.put_slice(decimal(i64::from(head.version), &mut digits).as_bytes());
+    put_integer(out, head.version);
     out.put_slice(b",\"opaque\":");
-    out.put_slice(decimal(i64::from(head.opaque), &mut digits).as_bytes());
+    put_integer(out, head.opaque);
     out.put_slice(b",\"flag\":");
-    out.put_slice(decimal(i64::from(head.flag), &mut digits).as_bytes());
+    put_integer(out, head.flag);
     if let Some(remark) = head.remark {
         out.put_slice(b",\"remark\":\"");
         escape(out, remark);
         out.put_u8(b'"');
     }
     out.put_slice(b",\"serializeTypeCurrentRPC\":\"JSON\",\"extFields\":{");
-    0
+}
+
+#[inline]
+fn put_integer(out: &mut BytesMut, value: i32) {
+    out.put_slice(Decimal::new(i64::from(value)).as_bytes());
+}
+
+/// Opens a field; its value follows.
+#[inline]
+pub(in crate::wire) fn begin_field(out: &mut BytesMut, name: &str) {
+    out.put_u8(b'"');
+    out.put_slice(name.as_bytes());
+    out.put_slice(b"\":\"");
+}
+
+/// Closes a field, with the comma that another one needs.
+#[inline]
+pub(in crate::wire) fn end_field(out: &mut BytesMut) {
+    out.put_slice(b"\",");
 }
 
 /// Closes the fields and the header.
 pub(in crate::wire) fn end(out: &mut BytesMut) {
-    out.put_slice(b"}}");
+    match out.last_mut() {
+        // The last field needs none.
+        Some(comma @ b',') => *comma = b'}',
+        _ => out.put_u8(b'}'),
+    }
+    out.put_u8(b'}');
 }
 
+/// What stands for each control character in a JSON string.
+const CONTROLS: [[u8; 6]; 0x20] = {
+    let mut escapes = [*b"\\u0000"; 0x20];
+    let mut byte = 0;
+    while byte < escapes.len() {
+        escapes[byte][4] = b'0' + (byte >> 4) as u8;
+        escapes[byte][5] = b"0123456789abcdef"[byte & 15];
+        byte += 1;
+    }
+    escapes
+};
+
 /// Appends `text` as the inside of a JSON string.
+#[inline]
 pub(in crate::wire) fn escape(out: &mut BytesMut, text: &str) {
-    let bytes = text.as_bytes();
-    let mut plain_from = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
+    let mut rest = text.as_bytes();
+    loop {
+        let (plain, special) = rest.split_at(plain_length(rest));
+        out.put_slice(plain);
+        let Some((&byte, after)) = special.split_first() else {
+            break;
+        };
+        match CONTROLS.get(usize::from(byte)) {
+            Some(escape) => out.put_slice(escape),
+            None => out.put_slice(&[b'\\', byte]),
         }
-        out.put_slice(&bytes[plain_from..at]);
-        plain_from = at + 1;
-        match byte {
-            b'"' | b'\\' => out.put_slice(&[b'\\', byte]),
-            _ => {
-                const HEX: &[u8; 16] = b"0123456789abcdef";
-                let (high, low) = (HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]);
-                out.put_slice(&[b'\\', b'u', b'0', b'0', high, low]);
-            }
+        rest = after;
+    }
+}
+
+/// How many bytes at the front stand for themselves in a JSON string.
+#[inline]
+fn plain_length(text: &[u8]) -> usize {
+    let (words, rest) = text.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = eight::below(word, 0x20) | eight::equal(word, b'"') | eight::equal(word, b'\\');
+        if found != 0 {
+            return 8 * index + eight::first(found);
         }
     }
-    out.put_slice(&bytes[plain_from..]);
+    let special = |byte: &u8| matches!(byte, ..0x20 | b'"' | b'\\');
+    8 * words.len() + rest.iter().position(special).unwrap_or(rest.len())
 }
 
 /// Reads a header: tolerant of unknown keys, of numbers written as texts and of trailing commas, as fastjson is.
-pub(in crate::wire) fn decode(header: &Bytes, body: Bytes) -> Result<Command, FrameError> {
-    let text = core::str::from_utf8(header)
-        .map_err(|error| FrameError::MalformedHeader { what: "wrong UTF-8", at: error.valid_up_to() })?;
+pub(in crate::wire) fn decode(mut header: Bytes, body: Bytes) -> Result<Command, FrameError> {
+    if !header.is_ascii()
+        && let Err(error) = str::from_utf8(&header)
+    {
+        return Err(FrameError::MalformedHeader { what: "wrong UTF-8", at: error.valid_up_to() });
+    }
     let mut command = Command {
         code: 0,
         language: Language::JAVA,
@@ -75,20 +122,21 @@ pub(in crate::wire) fn decode(header: &Bytes, body: Bytes) -> Result<Command, Fr
         fields: Fields::default(),
         body,
     };
-    let mut reader = Reader::new(text);
-    reader.open_object()?;
-    while let Some(key) = reader.key()? {
+    let mut fields = 0..0;
+    let mut reader = Reader::new(&header);
+    reader.open_object();
+    while let Some(key) = reader.name() {
         let at = reader.at();
-        let value = reader.value()?;
-        match key {
-            "code" => command.code = integer(&value, at)?,
-            "version" => command.version = integer(&value, at)?,
-            "opaque" => command.opaque = integer(&value, at)?,
-            "flag" => command.flag = integer(&value, at)?,
-            "language" => command.language = value.text().map_or(Language::OTHER, |name| Language::from_name(&name)),
-            "remark" => command.remark = value.text().map(|remark| remark.into_owned().into_boxed_str()),
-            "extFields" => match value {
-                Value::Object(range) => command.fields = Fields::new(header.slice(range), HeaderCodec::Json),
+        let value = reader.value();
+        match key.raw {
+            b"code" => command.code = integer(&value, at)?,
+            b"version" => command.version = integer(&value, at)?,
+            b"opaque" => command.opaque = integer(&value, at)?,
+            b"flag" => command.flag = integer(&value, at)?,
+            b"language" => command.language = value.text().map_or(Language::OTHER, |name| Language::from_name(&name.text())),
+            b"remark" => command.remark = value.text().map(|remark| remark.text().into_owned().into_boxed_str()),
+            b"extFields" => match value {
+                Value::Object(range) => fields = range,
                 Value::Null => {}
                 _ => return Err(FrameError::MalformedHeader { what: "fields that are no object", at }),
             },
@@ -96,14 +144,16 @@ pub(in crate::wire) fn decode(header: &Bytes, body: Bytes) -> Result<Command, Fr
         }
     }
     reader.finish()?;
+    header.truncate(fields.end);
+    header.advance(fields.start);
+    command.fields = Fields::new(header, HeaderCodec::Json);
     Ok(command)
 }
 
 fn integer(value: &Value<'_>, at: usize) -> Result<i32, FrameError> {
     match value {
         Value::Null => Some(0),
-        Value::Literal(text) => text.parse().ok(),
-        Value::Text(text) => text.decoded().parse().ok(),
+        Value::Literal(_) | Value::Text(_) => value.text().and_then(FieldText::integer),
         Value::Object(_) | Value::Array => None,
     }
     .ok_or(FrameError::MalformedHeader { what: "no number", at })
@@ -115,18 +165,19 @@ pub(in crate::wire) struct Pairs<'a>(Reader<'a>);
 
 impl<'a> Pairs<'a> {
     pub(in crate::wire) fn new(raw: &'a [u8]) -> Self {
-        let mut reader = Reader::new(core::str::from_utf8(raw).unwrap_or_default());
+        let mut reader = Reader::new(raw);
         // An empty header has no fields; every other was read as an object before.
-        let _ = reader.open_object();
+        reader.open_object();
         Self(reader)
     }
 
-    pub(in crate::wire) fn next(&mut self) -> Option<(Cow<'a, str>, Cow<'a, str>)> {
+    #[inline]
+    pub(in crate::wire) fn next(&mut self) -> Option<(FieldText<'a>, FieldText<'a>)> {
         loop {
-            let name = self.0.name().ok()??;
+            let name = self.0.name()?;
             // fastjson turns numbers and truth values into texts; what is nested is none of the protocol's.
-            if let Some(value) = self.0.value().ok()?.text() {
-                return Some((name.decoded(), value));
+            if let Some(value) = self.0.value().text() {
+                return Some((name, value));
             }
         }
     }

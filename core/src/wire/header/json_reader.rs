@@ -1,34 +1,21 @@
 //! A single-pass reader of a JSON header: names and values as slices, nothing built.
 
 use core::ops::Range;
-use std::borrow::Cow;
 
+use super::eight;
+use crate::wire::fields::FieldText;
 use crate::wire::frame::FrameError;
 
 /// How deep values may nest; the protocol itself nests two levels.
 const MAX_DEPTH: u32 = 32;
-
-/// A JSON string as it stands between its quotes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct RawText<'a> {
-    raw: &'a str,
-    escaped: bool,
-}
-
-impl<'a> RawText<'a> {
-    /// The text, its escapes resolved. A lone surrogate becomes U+FFFD.
-    pub(super) fn decoded(self) -> Cow<'a, str> {
-        if self.escaped { Cow::Owned(unescape(self.raw)) } else { Cow::Borrowed(self.raw) }
-    }
-}
 
 /// A JSON value.
 #[derive(Clone, Debug)]
 pub(super) enum Value<'a> {
     Null,
     /// A number or a truth value, as it is written.
-    Literal(&'a str),
-    Text(RawText<'a>),
+    Literal(&'a [u8]),
+    Text(FieldText<'a>),
     /// Where the object stands, its braces included.
     Object(Range<usize>),
     Array,
@@ -36,90 +23,103 @@ pub(super) enum Value<'a> {
 
 impl<'a> Value<'a> {
     /// The value as an extension field has it: a text, or a number or truth value as it is written.
-    pub(super) fn text(&self) -> Option<Cow<'a, str>> {
+    #[inline]
+    pub(super) const fn text(&self) -> Option<FieldText<'a>> {
         match self {
-            Self::Text(text) => Some(text.decoded()),
-            Self::Literal(text) => Some(Cow::Borrowed(text)),
+            Self::Text(text) => Some(*text),
+            Self::Literal(literal) => Some(FieldText::plain(literal)),
             Self::Null | Self::Object(_) | Self::Array => None,
         }
     }
 }
 
+/// Where it stands in a text, and what is wrong with that text. After a fault it stands at the end.
 #[derive(Clone, Debug)]
 pub(super) struct Reader<'a> {
-    text: &'a str,
+    text: &'a [u8],
     at: usize,
+    fault: Option<(&'static str, usize)>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) const fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+    /// A reader of `text`, which has to be UTF-8.
+    pub(super) const fn new(text: &'a [u8]) -> Self {
+        Self { text, at: 0, fault: None }
     }
 
     pub(super) const fn at(&self) -> usize {
         self.at
     }
 
-    const fn malformed(&self, what: &'static str) -> FrameError {
-        FrameError::MalformedHeader { what, at: self.at }
+    #[cold]
+    fn fail(&mut self, what: &'static str, at: usize) {
+        self.fault.get_or_insert((what, at));
+        self.at = self.text.len();
     }
 
-    fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    fn skip_space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\r' | b'\n')) {
-            self.at += 1;
+    /// The byte that stands here, space passed; zero at the end.
+    #[inline]
+    fn peek(&mut self) -> u8 {
+        loop {
+            match self.text.get(self.at) {
+                Some(b' ' | b'\t' | b'\r' | b'\n') => self.at += 1,
+                Some(&byte) => return byte,
+                None => return 0,
+            }
         }
     }
 
-    fn take(&mut self, byte: u8) -> bool {
-        self.skip_space();
-        let found = self.peek() == Some(byte);
-        self.at += usize::from(found);
+    #[inline]
+    fn expect(&mut self, byte: u8, what: &'static str) -> bool {
+        let found = self.peek() == byte;
+        if found {
+            self.at += 1;
+        } else {
+            self.fail(what, self.at);
+        }
         found
     }
 
     /// Enters the object that stands here.
-    pub(super) fn open_object(&mut self) -> Result<(), FrameError> {
-        if self.take(b'{') { Ok(()) } else { Err(self.malformed("no object")) }
+    pub(super) fn open_object(&mut self) {
+        self.expect(b'{', "no object");
     }
 
     /// The next name of the object we are in, its colon passed; `None` at the object's end. Commas may trail.
-    pub(super) fn name(&mut self) -> Result<Option<RawText<'a>>, FrameError> {
-        while self.take(b',') {}
-        if self.take(b'}') {
-            return Ok(None);
-        }
-        if !self.take(b'"') {
-            return Err(self.malformed("no name"));
+    #[inline]
+    pub(super) fn name(&mut self) -> Option<FieldText<'a>> {
+        loop {
+            match self.peek() {
+                b'"' => break,
+                b',' => self.at += 1,
+                b'}' => {
+                    self.at += 1;
+                    return None;
+                }
+                _ => {
+                    self.fail("no name", self.at);
+                    return None;
+                }
+            }
         }
         let name = self.string()?;
-        if self.take(b':') { Ok(Some(name)) } else { Err(self.malformed("no colon")) }
+        self.expect(b':', "no colon").then_some(name)
     }
 
-    /// As [`Reader::name`], for names that need no resolving: the protocol's own.
-    pub(super) fn key(&mut self) -> Result<Option<&'a str>, FrameError> {
-        Ok(self.name()?.map(|name| name.raw))
-    }
-
-    /// The value that stands here.
-    pub(super) fn value(&mut self) -> Result<Value<'a>, FrameError> {
-        self.skip_space();
-        match self.peek() {
-            Some(b'"') => {
-                self.at += 1;
-                self.string().map(Value::Text)
+    /// The value that stands here; [`Value::Null`] after a fault.
+    #[inline]
+    pub(super) fn value(&mut self) -> Value<'a> {
+        let byte = self.peek();
+        let start = self.at;
+        match byte {
+            b'"' => self.string().map_or(Value::Null, Value::Text),
+            b'{' => {
+                self.skip_value(0);
+                Value::Object(start..self.at)
             }
-            Some(b'{') => {
-                let start = self.at;
-                self.skip_nested()?;
-                Ok(Value::Object(start..self.at))
-            }
-            Some(b'[') => {
-                self.skip_nested()?;
-                Ok(Value::Array)
+            b'[' => {
+                self.skip_value(0);
+                Value::Array
             }
             _ => self.literal(),
         }
@@ -127,115 +127,126 @@ impl<'a> Reader<'a> {
 
     /// Nothing but space may follow.
     pub(super) fn finish(&mut self) -> Result<(), FrameError> {
-        self.skip_space();
-        if self.at == self.text.len() { Ok(()) } else { Err(self.malformed("more than one object")) }
+        if self.peek() != 0 || self.at < self.text.len() {
+            self.fail("more than one object", self.at);
+        }
+        match self.fault {
+            Some((what, at)) => Err(FrameError::MalformedHeader { what, at }),
+            None => Ok(()),
+        }
     }
 
-    /// The rest of the string whose opening quote has been passed.
-    fn string(&mut self) -> Result<RawText<'a>, FrameError> {
+    /// The string whose opening quote stands here.
+    #[inline]
+    fn string(&mut self) -> Option<FieldText<'a>> {
+        self.at += 1;
         let start = self.at;
         let mut escaped = false;
         loop {
-            match self.peek() {
+            self.at += plain_length(self.text.get(self.at..).unwrap_or_default());
+            match self.text.get(self.at) {
                 Some(b'"') => break,
-                Some(b'\\') => {
+                Some(_) => {
                     escaped = true;
-                    self.at += 1;
-                    self.escape()?;
+                    if !self.escape() {
+                        self.fail("a wrong escape", self.at);
+                        return None;
+                    }
                 }
-                Some(_) => self.at += 1,
-                None => return Err(self.malformed("a string without end")),
+                None => {
+                    self.fail("a string without end", self.at);
+                    return None;
+                }
             }
         }
         let raw = &self.text[start..self.at];
         self.at += 1;
-        Ok(RawText { raw, escaped })
+        Some(FieldText { raw, escaped })
     }
 
-    fn escape(&mut self) -> Result<(), FrameError> {
-        let length = match self.peek() {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 1,
+    /// Passes the escape that stands here, if it is one.
+    fn escape(&mut self) -> bool {
+        let length = match self.text.get(self.at + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
             Some(b'u') => {
-                let digits = self.text.as_bytes().get(self.at + 1..self.at + 5);
+                let digits = self.text.get(self.at + 2..self.at + 6);
                 if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
-                    return Err(self.malformed("a wrong escape"));
+                    return false;
                 }
-                5
+                6
             }
-            _ => return Err(self.malformed("a wrong escape")),
+            _ => return false,
         };
         self.at += length;
-        Ok(())
+        true
     }
 
-    fn literal(&mut self) -> Result<Value<'a>, FrameError> {
+    fn literal(&mut self) -> Value<'a> {
         let start = self.at;
-        while matches!(self.peek(), Some(b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'+' | b'.')) {
+        while matches!(self.text.get(self.at), Some(b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'+' | b'.')) {
             self.at += 1;
         }
         match &self.text[start..self.at] {
-            "null" => Ok(Value::Null),
-            text @ ("true" | "false") => Ok(Value::Literal(text)),
-            text if text.starts_with(|first: char| first == '-' || first.is_ascii_digit()) => Ok(Value::Literal(text)),
-            _ => Err(FrameError::MalformedHeader { what: "no value", at: start }),
+            b"null" => Value::Null,
+            literal @ (b"true" | b"false" | [b'-' | b'0'..=b'9', ..]) => Value::Literal(literal),
+            _ => {
+                self.fail("no value", start);
+                Value::Null
+            }
         }
     }
 
-    /// Passes the object or array that stands here, checking it as it goes.
-    fn skip_nested(&mut self) -> Result<(), FrameError> {
-        // One bit a level: set where the level is an object.
-        let mut levels = 0_u64;
-        let mut depth = 0;
-        loop {
-            if depth > 0 {
-                while self.take(b',') {}
+    /// Passes the value that stands here, checking it as it goes.
+    fn skip_value(&mut self, depth: u32) {
+        match self.peek() {
+            b'"' => {
+                self.string();
             }
-            self.skip_space();
-            let in_object = levels & 1 != 0;
-            match self.peek() {
-                Some(close @ (b'}' | b']')) if depth > 0 && in_object == (close == b'}') => {
-                    self.at += 1;
-                    depth -= 1;
-                    levels >>= 1;
-                    if depth == 0 {
-                        return Ok(());
-                    }
-                    continue;
+            b'{' | b'[' if depth == MAX_DEPTH => self.fail("values nested too deeply", self.at),
+            b'{' => {
+                self.at += 1;
+                while self.name().is_some() {
+                    self.skip_value(depth + 1);
                 }
-                Some(b'"') if in_object && depth > 0 => {
-                    self.at += 1;
-                    self.string()?;
-                    if !self.take(b':') {
-                        return Err(self.malformed("no colon"));
-                    }
-                    self.skip_space();
-                }
-                _ if in_object && depth > 0 => return Err(self.malformed("no name")),
-                _ => {}
             }
-            match self.peek() {
-                Some(open @ (b'{' | b'[')) => {
-                    if depth == MAX_DEPTH {
-                        return Err(self.malformed("values nested too deeply"));
+            b'[' => {
+                self.at += 1;
+                loop {
+                    match self.peek() {
+                        b',' => self.at += 1,
+                        b']' => {
+                            self.at += 1;
+                            return;
+                        }
+                        _ if self.fault.is_some() => return,
+                        _ => self.skip_value(depth + 1),
                     }
-                    self.at += 1;
-                    depth += 1;
-                    levels = (levels << 1) | u64::from(open == b'{');
                 }
-                Some(b'"') => {
-                    self.at += 1;
-                    self.string()?;
-                }
-                _ => {
-                    self.literal()?;
-                }
+            }
+            _ => {
+                self.literal();
             }
         }
     }
 }
 
-/// Resolves the escapes of a checked string.
-fn unescape(raw: &str) -> String {
+/// How many bytes at the front are neither a quote nor a backslash.
+#[inline]
+fn plain_length(text: &[u8]) -> usize {
+    let (words, _) = text.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = eight::equal(word, b'"') | eight::equal(word, b'\\');
+        if found != 0 {
+            return 8 * index + eight::first(found);
+        }
+    }
+    let rest = &text[8 * words.len()..];
+    8 * words.len() + rest.iter().position(|byte| matches!(byte, b'"' | b'\\')).unwrap_or(rest.len())
+}
+
+/// Resolves the escapes of a checked string. A lone surrogate becomes U+FFFD.
+pub(in crate::wire) fn unescape(raw: &str) -> String {
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw;
     while let Some((plain, tail)) = rest.split_once('\\') {

@@ -72,11 +72,8 @@ macro_rules! headers {
             fields: &'a $crate::wire::fields::Fields,
         ) -> Result<Self, $crate::wire::fields::FieldError> {
             $(let mut $field = None;)*
-            for (name, value) in fields.iter() {
-                match &*name {
-                    $($wire => $field = Some(value),)*
-                    _ => {}
-                }
+            for (name, value) in fields.texts() {
+                $(if name.is($wire) { $field = Some(value); continue; })*
             }
             Ok(Self { $($field: $crate::wire::fields::FieldValue::read($wire, $field)?,)* })
         }

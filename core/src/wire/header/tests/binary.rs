@@ -11,7 +11,7 @@ use crate::wire::frame::FrameError;
 const FIXED: usize = 13;
 
 fn decode(header: &[u8]) -> Result<Command, FrameError> {
-    command::decode(&framed(1, header))
+    command::decode(framed(1, header))
 }
 
 /// A header with this remark and these fields, whatever lengths they claim.

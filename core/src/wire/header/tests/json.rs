@@ -8,7 +8,7 @@ use crate::wire::command::{self, Command, HeaderCodec, Language};
 use crate::wire::frame::FrameError;
 
 fn decode(text: &str) -> Result<Command, FrameError> {
-    command::decode(&framed(0, text.as_bytes()))
+    command::decode(framed(0, text.as_bytes()))
 }
 
 fn field(text: &str) -> Option<String> {
@@ -165,10 +165,10 @@ fn fields_that_are_no_object_are_refused() {
 
 #[test]
 fn wrong_utf_8_is_refused_where_it_stands() {
-    let error = malformed(command::decode(&framed(0, b"{\"remark\":\"\xFF\"}")));
+    let error = malformed(command::decode(framed(0, b"{\"remark\":\"\xFF\"}")));
     assert_eq!(error, ("wrong UTF-8", 11));
     // Half of a character at the end.
-    assert_eq!(malformed(command::decode(&framed(0, b"{}\xE4\xB8"))).0, "wrong UTF-8");
+    assert_eq!(malformed(command::decode(framed(0, b"{}\xE4\xB8"))).0, "wrong UTF-8");
 }
 
 #[test]
