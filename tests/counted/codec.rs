@@ -8,10 +8,9 @@ use bytes::{Bytes, BytesMut};
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::{self, Head, HeaderCodec};
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::fields::Pieces;
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
-use stgclient_core::wire::message::{StoredFields, StoredMessages};
-use stgclient_core::wire::request::{Request, SendMessage, SendMessageAnswer};
+use stgclient_core::wire::message::{StoredFields, StoredMessages, UniqueId};
+use stgclient_core::wire::request::{Request, SendMessage, SendMessageAnswer, SentProperties};
 
 use crate::meter::Meter;
 
@@ -54,12 +53,10 @@ fn send_header() -> SendMessage<'static> {
         sys_flag: 0,
         born_timestamp: 1_700_000_000_000,
         flag: 0,
-        properties: Some(Pieces([
-            Cow::Borrowed(""),
-            Cow::Borrowed("WAIT\u{1}true\u{2}UNIQ_KEY\u{1}"),
-            Cow::Borrowed("7F0000012A139A5B012347B760000000"),
-            Cow::Borrowed("\u{2}"),
-        ])),
+        properties: Some(SentProperties {
+            encoded: Cow::Borrowed(""),
+            unique_id: Some(UniqueId::new([127, 0, 0, 1].into(), 10_771, 0x9A5B_0123, 1_203_265_536, 0).to_hex()),
+        }),
         reconsume_times: Some(0),
         unit_mode: Some(false),
         max_reconsume_times: None,

@@ -228,8 +228,7 @@ impl Sending {
             return;
         };
         let template = producer.config.template_topic.as_deref().unwrap_or(dialect.default_topic());
-        let hex = self.send.id().to_hex();
-        let header = self.send.header(hex.as_str(), template);
+        let header = self.send.header(template);
         let (body, _) = self.send.message().written();
         let owner = Owner::Operation(id, self.turn);
         if self.send.delivery() == Delivery::Oneway {

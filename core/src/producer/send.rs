@@ -15,9 +15,8 @@ use crate::routes::topics::{QueuePlace, Topic};
 use crate::time::{Duration, Instant, Now};
 use crate::wire::code::ResponseCode;
 use crate::wire::command::Command;
-use crate::wire::fields::Pieces;
 use crate::wire::message::UniqueId;
-use crate::wire::request::{SendMessage, SendMessageAnswer};
+use crate::wire::request::{SendMessage, SendMessageAnswer, SentProperties};
 
 /// Whether anybody waits for the broker's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,7 +194,7 @@ impl Send {
     }
 
     /// The header of the try under way.
-    pub(crate) fn header<'a>(&'a self, id: &'a str, template: &'a str) -> SendMessage<'a> {
+    pub(crate) fn header<'a>(&'a self, template: &'a str) -> SendMessage<'a> {
         let queue_id = self.current.as_ref().map_or(0, |current| current.queue.queue_id);
         let broker_name = self.current.as_ref().map(|current| Cow::Borrowed(&*current.queue.broker_name));
         let (_, sys_flag) = self.message.written();
@@ -208,22 +207,16 @@ impl Send {
             sys_flag,
             born_timestamp: self.born_ms as i64,
             flag: self.message.flag_bits(),
-            properties: Some(Pieces([
-                Cow::Borrowed(self.message.properties().encoded()),
-                Cow::Borrowed("WAIT\u{1}true\u{2}UNIQ_KEY\u{1}"),
-                Cow::Borrowed(id),
-                Cow::Borrowed("\u{2}"),
-            ])),
+            properties: Some(SentProperties {
+                encoded: Cow::Borrowed(self.message.properties().encoded()),
+                unique_id: Some(self.id.to_hex()),
+            }),
             reconsume_times: Some(0),
             unit_mode: Some(false),
             max_reconsume_times: None,
             batch: Some(false),
             broker_name,
         }
-    }
-
-    pub(crate) const fn id(&self) -> UniqueId {
-        self.id
     }
 
     /// What the answer to the try under way means.

@@ -1,6 +1,6 @@
 //! One request or answer: its header's fixed part, its extension fields and its body, all slices of one frame.
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::code::{RequestCode, ResponseCode};
 use super::dialect::Dialect;
@@ -161,16 +161,31 @@ pub fn encode_head<'h>(
 ) {
     let codec = codec.for_code(head.code);
     let start = out.len();
-    out.put_u64(0);
-    let mut writer = FieldWriter::begin(out, codec, dialect, head);
-    fields.write(&mut writer);
-    writer.end(head);
-    let header_length = out.len() - start - 8;
+    let from = start + 8;
+    let mut room = HEADER_ROOM;
+    let (written, length_at) = loop {
+        out.resize(from + room, 0);
+        let mut writer = FieldWriter::begin(&mut out[from..], codec, dialect, head);
+        fields.write(&mut writer);
+        match writer.finish() {
+            Some(finished) => break finished,
+            None => room *= 4,
+        }
+    };
+    out.truncate(from + written);
+    match codec {
+        HeaderCodec::Json => header::json::end(out),
+        HeaderCodec::Binary => header::binary::end(&mut out[from..], length_at),
+    }
+    let header_length = out.len() - from;
     let total = 4 + header_length + body_length;
     let mark = (u32::from(codec.type_byte()) << 24) | (header_length as u32 & 0x00FF_FFFF);
     out[start..start + 4].copy_from_slice(&(total as u32).to_be_bytes());
-    out[start + 4..start + 8].copy_from_slice(&mark.to_be_bytes());
+    out[start + 4..from].copy_from_slice(&mark.to_be_bytes());
 }
+
+/// How much room is made for a header at first, in bytes. Nearly every one fits; a longer one is written again.
+const HEADER_ROOM: usize = 640;
 
 /// Appends a whole frame.
 pub fn encode<'h>(

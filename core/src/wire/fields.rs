@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use thiserror::Error;
 
 use super::command::{Head, HeaderCodec};
 use super::dialect::Dialect;
 use super::header;
-use super::header::decimal::Decimal;
+use super::header::decimal::decimal_length;
+use super::header::writer::Writer;
 
 /// Why a header's extension fields are not what a typed header needs.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -165,7 +166,7 @@ impl<'a> FieldText<'a> {
 /// Writes extension fields, in the codec of their command and with the names of its dialect.
 #[derive(Debug)]
 pub struct FieldWriter<'o> {
-    out: &'o mut BytesMut,
+    out: Writer<'o>,
     codec: HeaderCodec,
     /// Where the binary layout's length of all fields stands.
     length_at: usize,
@@ -173,74 +174,103 @@ pub struct FieldWriter<'o> {
 
 impl<'o> FieldWriter<'o> {
     #[inline]
-    pub(super) fn begin(out: &'o mut BytesMut, codec: HeaderCodec, _: Dialect, head: &Head<'_>) -> Self {
+    pub(super) fn begin(room: &'o mut [u8], codec: HeaderCodec, _: Dialect, head: &Head<'_>) -> Self {
+        let mut out = Writer::new(room);
         let length_at = match codec {
             HeaderCodec::Json => {
-                header::json::begin(out, head);
+                header::json::begin(&mut out, head);
                 0
             }
-            HeaderCodec::Binary => header::binary::begin(out, head),
+            HeaderCodec::Binary => header::binary::begin(&mut out, head),
         };
         Self { out, codec, length_at }
     }
 
+    /// How much has been written, and where in it the binary layout's length of all fields stands; `None` when the room
+    /// was too little.
     #[inline]
-    pub(super) fn end(self, _: &Head<'_>) {
-        match self.codec {
-            HeaderCodec::Json => header::json::end(self.out),
-            HeaderCodec::Binary => header::binary::end(self.out, self.length_at),
-        }
+    pub(super) fn finish(self) -> Option<(usize, usize)> {
+        Some((self.out.finish()?, self.length_at))
     }
 
     /// Writes a text.
-    #[inline]
+    #[inline(always)]
     pub fn text(&mut self, name: &str, value: &str) {
-        self.texts(name, [value]);
+        self.field(name, value.len(), |out, codec| Piece::Text(value).write(out, codec));
     }
 
     /// Writes one text that lies in several pieces.
-    #[inline]
-    pub fn texts<const N: usize>(&mut self, name: &str, pieces: [&str; N]) {
-        let out = &mut *self.out;
-        match self.codec {
-            HeaderCodec::Json => {
-                header::json::begin_field(out, name);
-                pieces.iter().for_each(|piece| header::json::escape(out, piece));
-                header::json::end_field(out);
-            }
-            HeaderCodec::Binary => {
-                header::binary::begin_field(out, name, pieces.iter().map(|piece| piece.len()).sum());
-                pieces.iter().for_each(|piece| out.put_slice(piece.as_bytes()));
-            }
-        }
+    #[inline(always)]
+    pub fn texts<const N: usize>(&mut self, name: &str, pieces: [Piece<'_>; N]) {
+        let length = pieces.iter().map(|piece| piece.plain().len()).sum();
+        self.field(name, length, |out, codec| pieces.iter().for_each(|piece| piece.write(out, codec)));
     }
 
     /// Writes a number, as text like every value.
-    #[inline]
+    #[inline(always)]
     pub fn integer(&mut self, name: &str, value: i64) {
-        self.plain(name, Decimal::new(value).as_bytes());
+        self.field(name, decimal_length(value), |out, _| out.put_decimal(value));
     }
 
     /// Writes a truth value, as text like every value.
-    #[inline]
+    #[inline(always)]
     pub fn truth(&mut self, name: &str, value: bool) {
-        self.plain(name, if value { b"true" } else { b"false" });
+        match value {
+            true => self.field(name, 4, |out, _| out.put(b"true")),
+            false => self.field(name, 5, |out, _| out.put(b"false")),
+        }
     }
 
-    /// Writes what needs no escapes in JSON.
-    #[inline]
-    fn plain(&mut self, name: &str, value: &[u8]) {
-        let out = &mut *self.out;
-        match self.codec {
+    /// Writes a field whose value is `length` bytes long without escapes.
+    #[inline(always)]
+    fn field(&mut self, name: &str, length: usize, value: impl FnOnce(&mut Writer<'_>, HeaderCodec)) {
+        let Self { out, codec, .. } = self;
+        match codec {
             HeaderCodec::Json => {
                 header::json::begin_field(out, name);
-                out.put_slice(value);
+                value(out, HeaderCodec::Json);
                 header::json::end_field(out);
             }
             HeaderCodec::Binary => {
-                header::binary::begin_field(out, name, value.len());
-                out.put_slice(value);
+                header::binary::begin_field(out, name, length);
+                value(out, HeaderCodec::Binary);
             }
+        }
+    }
+}
+
+/// A piece of a text.
+#[derive(Clone, Copy, Debug)]
+pub enum Piece<'a> {
+    /// Any text.
+    Text(&'a str),
+    /// One that JSON escapes nothing of.
+    Plain(&'a [u8]),
+    /// One that is known beforehand.
+    Constant {
+        /// As it is.
+        plain: &'static str,
+        /// As JSON writes it.
+        json: &'static str,
+    },
+}
+
+impl Piece<'_> {
+    #[inline(always)]
+    const fn plain(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Plain(text) => text,
+            Self::Constant { plain, .. } => plain.as_bytes(),
+        }
+    }
+
+    #[inline(always)]
+    fn write(&self, out: &mut Writer<'_>, codec: HeaderCodec) {
+        match (self, codec) {
+            (Self::Text(text), HeaderCodec::Json) => header::json::escape(out, text),
+            (Self::Constant { json, .. }, HeaderCodec::Json) => out.put(json.as_bytes()),
+            _ => out.put(self.plain()),
         }
     }
 }
@@ -258,30 +288,13 @@ pub trait FieldValue<'a>: Sized {
 }
 
 impl<'a> FieldValue<'a> for Cow<'a, str> {
-    #[inline]
+    #[inline(always)]
     fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
         writer.text(name, self);
     }
 
     fn read(name: &'static str, text: Option<FieldText<'a>>) -> Result<Self, FieldError> {
         text.map(FieldText::text).ok_or(FieldError::Missing { name })
-    }
-}
-
-/// Names, topics and other texts that a caller has in several pieces, so that they need not be joined to be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pieces<'a>(pub [Cow<'a, str>; 4]);
-
-impl<'a> FieldValue<'a> for Pieces<'a> {
-    #[inline]
-    fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
-        let [first, second, third, fourth] = &self.0;
-        writer.texts(name, [first, second, third, fourth]);
-    }
-
-    fn read(_: &'static str, text: Option<FieldText<'a>>) -> Result<Self, FieldError> {
-        const NONE: Cow<'_, str> = Cow::Borrowed("");
-        Ok(Self([text.map(FieldText::text).unwrap_or_default(), NONE, NONE, NONE]))
     }
 }
 
@@ -292,7 +305,7 @@ fn invalid(name: &'static str, expected: &'static str, value: FieldText<'_>) -> 
 }
 
 impl<'a> FieldValue<'a> for i32 {
-    #[inline]
+    #[inline(always)]
     fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
         writer.integer(name, i64::from(*self));
     }
@@ -304,7 +317,7 @@ impl<'a> FieldValue<'a> for i32 {
 }
 
 impl<'a> FieldValue<'a> for i64 {
-    #[inline]
+    #[inline(always)]
     fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
         writer.integer(name, *self);
     }
@@ -316,7 +329,7 @@ impl<'a> FieldValue<'a> for i64 {
 }
 
 impl<'a> FieldValue<'a> for bool {
-    #[inline]
+    #[inline(always)]
     fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
         writer.truth(name, *self);
     }
@@ -332,7 +345,7 @@ impl<'a> FieldValue<'a> for bool {
 }
 
 impl<'a, T: FieldValue<'a>> FieldValue<'a> for Option<T> {
-    #[inline]
+    #[inline(always)]
     fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
         if let Some(value) = self {
             value.write(name, writer);

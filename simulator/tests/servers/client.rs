@@ -9,7 +9,7 @@ use stgclient_core::time::{Duration, Instant, Now};
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::{self, Command, Head, HeaderCodec};
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::fields::{Header, Pieces};
+use stgclient_core::wire::fields::Header;
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
 use stgclient_core::wire::message::{StoredMessage, StoredMessages};
 use stgclient_core::wire::request::{
@@ -229,7 +229,7 @@ pub(crate) fn send<'a>(topic: &'a str, queue_id: i32, properties: &'a str) -> Se
         sys_flag: 0,
         born_timestamp: 1_600_000_000_000,
         flag: 7,
-        properties: Some(Pieces([properties.into(), "".into(), "".into(), "".into()])),
+        properties: Some(properties.into()),
         reconsume_times: Some(0),
         unit_mode: Some(false),
         max_reconsume_times: None,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use stgclient_core::wire::command::{self, Command, Head, HeaderCodec};
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::fields::Pieces;
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
 use stgclient_core::wire::request::{GetClusterInfo, Request, SendMessage};
 use stgclient_simulator::world::{Machine, Stream};
@@ -76,7 +75,7 @@ pub(crate) fn send(topic: &str) -> SendMessage<'_> {
         sys_flag: 0,
         born_timestamp: 0,
         flag: 0,
-        properties: Some(Pieces(["".into(), "".into(), "".into(), "".into()])),
+        properties: Some("".into()),
         reconsume_times: None,
         unit_mode: None,
         max_reconsume_times: None,

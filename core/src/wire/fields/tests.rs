@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use bytes::BytesMut;
 use proptest::prelude::*;
 
-use super::{FieldError, Header, NoFields, Pieces};
+use super::{FieldError, Header, NoFields};
 use crate::wire::command::{self, Command, Head, HeaderCodec, Language};
 use crate::wire::dialect::Dialect;
+use crate::wire::message::UniqueId;
 use crate::wire::request::*;
 
 const CODECS: [HeaderCodec; 2] = [HeaderCodec::Json, HeaderCodec::Binary];
@@ -27,11 +28,6 @@ fn json(fields: &str) -> Command {
 
 const fn text(text: &str) -> Cow<'_, str> {
     Cow::Borrowed(text)
-}
-
-fn pieces<const N: usize>(pieces: [&str; N]) -> Option<Pieces<'_>> {
-    let piece = |index: usize| text(pieces.get(index).copied().unwrap_or_default());
-    Some(Pieces([piece(0), piece(1), piece(2), piece(3)]))
 }
 
 /// Writes and reads each header in both codecs; the number of headers is given back.
@@ -119,7 +115,7 @@ fn every_header_comes_back_and_none_is_forgotten() {
             sys_flag: 2,
             born_timestamp: 3,
             flag: i32::MIN,
-            properties: pieces(["KEYS\u{1}k\u{2}"]),
+            properties: Some("KEYS\u{1}k\u{2}".into()),
             reconsume_times: Some(5),
             unit_mode: Some(true),
             max_reconsume_times: Some(6),
@@ -135,7 +131,7 @@ fn every_header_comes_back_and_none_is_forgotten() {
             sys_flag: 2,
             born_timestamp: 3,
             flag: i32::MAX,
-            properties: pieces(["KEYS\u{1}k\u{2}"]),
+            properties: Some("KEYS\u{1}k\u{2}".into()),
             reconsume_times: Some(5),
             unit_mode: Some(false),
             batch: Some(true),
@@ -197,11 +193,24 @@ fn absent_values_are_not_written() {
 }
 
 #[test]
-fn a_text_in_pieces_is_one_text() {
+fn what_a_producer_adds_follows_the_applications_properties() {
+    let id = UniqueId::new([10, 0, 0, 1].into(), 1, 2, 3, 4).to_hex();
+    let properties = SentProperties { encoded: text("a\"\u{1}中\u{2}"), unique_id: Some(id) };
     for codec in CODECS {
-        let header = SendMessageV1 { properties: pieces(["a\"", "", "\u{1}中", "d"]), ..empty_send() };
-        let command = command(codec, &header);
-        assert_eq!(command.fields.get("properties").as_deref(), Some("a\"\u{1}中d"));
+        let command = command(codec, &SendMessageV1 { properties: Some(properties.clone()), ..empty_send() });
+        let expected = format!("a\"\u{1}中\u{2}WAIT\u{1}true\u{2}UNIQ_KEY\u{1}{id}\u{2}");
+        assert_eq!(command.fields.get("properties").as_deref(), Some(&*expected));
+    }
+}
+
+#[test]
+fn a_header_may_be_longer_than_the_room_that_is_made_at_first() {
+    for length in [400, 500, 600, 640, 700, 3000, 40_000] {
+        for codec in CODECS {
+            let long = "\u{1}x".repeat(length / 2);
+            let header = SendMessageV1 { properties: Some((&*long).into()), ..empty_send() };
+            assert_eq!(command(codec, &header).header(), Ok(header));
+        }
     }
 }
 
@@ -227,7 +236,7 @@ fn empty_send() -> SendMessageV1<'static> {
 #[test]
 fn empty_texts_are_no_absent_texts() {
     for codec in CODECS {
-        let header = SendMessageV1 { broker_name: Some(text("")), properties: pieces([]), ..empty_send() };
+        let header = SendMessageV1 { broker_name: Some(text("")), properties: Some("".into()), ..empty_send() };
         assert_eq!(command(codec, &header).header(), Ok(header));
     }
 }

@@ -1,39 +1,40 @@
 //! The ROCKETMQ binary layout of a header (`RocketMQSerializable`).
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 
+use super::writer::Writer;
 use crate::wire::command::{Command, Head, HeaderCodec, Language};
 use crate::wire::fields::{FieldText, Fields};
 use crate::wire::frame::FrameError;
 
-/// Appends the fixed part and the remark. Returns where the length of all fields has to be written.
-pub(in crate::wire) fn begin(out: &mut BytesMut, head: &Head<'_>) -> usize {
-    out.reserve(512);
-    out.put_i16(head.code as i16);
-    out.put_u8(head.language.0);
-    out.put_i16(head.version as i16);
-    out.put_i32(head.opaque);
-    out.put_i32(head.flag);
+/// Writes the fixed part and the remark. Gives where the length of all fields has to be written.
+#[inline]
+pub(in crate::wire) fn begin(out: &mut Writer<'_>, head: &Head<'_>) -> usize {
+    out.put(&(head.code as i16).to_be_bytes());
+    out.put(&[head.language.0]);
+    out.put(&(head.version as i16).to_be_bytes());
+    out.put(&head.opaque.to_be_bytes());
+    out.put(&head.flag.to_be_bytes());
     let remark = head.remark.unwrap_or_default();
-    out.put_i32(remark.len() as i32);
-    out.put_slice(remark.as_bytes());
-    let length_at = out.len();
-    out.put_i32(0);
+    out.put(&(remark.len() as i32).to_be_bytes());
+    out.put(remark.as_bytes());
+    let length_at = out.written();
+    out.put(&[0; 4]);
     length_at
 }
 
-/// Appends the name of a field and the length of its value, which follows.
-#[inline]
-pub(in crate::wire) fn begin_field(out: &mut BytesMut, name: &str, length: usize) {
-    out.put_i16(name.len() as i16);
-    out.put_slice(name.as_bytes());
-    out.put_i32(length as i32);
+/// Writes the name of a field and the length of its value, which follows.
+#[inline(always)]
+pub(in crate::wire) fn begin_field(out: &mut Writer<'_>, name: &str, length: usize) {
+    out.put(&(name.len() as i16).to_be_bytes());
+    out.put(name.as_bytes());
+    out.put(&(length as i32).to_be_bytes());
 }
 
 /// Writes the length of all fields to where [`begin`] said.
-pub(in crate::wire) fn end(out: &mut BytesMut, length_at: usize) {
-    let length = (out.len() - length_at - 4) as u32;
-    out[length_at..length_at + 4].copy_from_slice(&length.to_be_bytes());
+pub(in crate::wire) fn end(header: &mut [u8], length_at: usize) {
+    let length = (header.len() - length_at - 4) as u32;
+    header[length_at..length_at + 4].copy_from_slice(&length.to_be_bytes());
 }
 
 /// Reads a header, checking all of its lengths and texts.

@@ -1,44 +1,44 @@
-//! Numbers as decimal text, written without allocating.
+//! Numbers as decimal text, written where they go: by way of a text of their own they would be copied from bytes that
+//! were written one by one, which stalls a processor.
 
-/// The most that a number is long: a sign and 19 digits.
-const LONGEST: usize = 20;
+use super::writer::Writer;
 
-/// A number in decimal.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::wire) struct Decimal {
-    text: [u8; LONGEST],
-    start: usize,
+/// How many characters `value` is long.
+#[inline]
+pub(in crate::wire) const fn decimal_length(value: i64) -> usize {
+    let digits = match value.unsigned_abs() {
+        0 => 1,
+        value => value.ilog10() as usize + 1,
+    };
+    digits + (value < 0) as usize
 }
 
-impl Decimal {
+impl Writer<'_> {
+    /// Writes a number.
     #[inline]
-    pub(in crate::wire) fn new(value: i64) -> Self {
-        let mut text = [b'0'; LONGEST];
-        let mut start = LONGEST;
-        let mut rest = value.unsigned_abs();
-        // Two digits a step: divisions are what this costs.
-        while rest >= 10 {
-            let pair = rest % 100;
-            rest /= 100;
-            start -= 2;
-            text[start] = b'0' + (pair / 10) as u8;
-            text[start + 1] = b'0' + (pair % 10) as u8;
+    pub(in crate::wire) fn put_decimal(&mut self, value: i64) {
+        match value {
+            0..=9 => self.put(&[b'0' + value as u8]),
+            _ => self.put_long_decimal(value),
         }
-        // What is left of an odd number of digits, or of zero.
-        if rest > 0 || start == LONGEST {
-            start -= 1;
-            text[start] = b'0' + rest as u8;
-        }
-        if value < 0 {
-            start -= 1;
-            text[start] = b'-';
-        }
-        Self { text, start }
     }
 
-    #[inline]
-    pub(in crate::wire) fn as_bytes(&self) -> &[u8] {
-        self.text.get(self.start..).unwrap_or_default()
+    fn put_long_decimal(&mut self, value: i64) {
+        let Some(place) = self.take(decimal_length(value)) else {
+            return;
+        };
+        let digits = match place.split_first_mut() {
+            Some((sign, digits)) if value < 0 => {
+                *sign = b'-';
+                digits
+            }
+            _ => place,
+        };
+        let mut rest = value.unsigned_abs();
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
     }
 }
 
@@ -46,10 +46,15 @@ impl Decimal {
 mod tests {
     use proptest::prelude::*;
 
-    use super::Decimal;
+    use super::*;
 
     fn text(value: i64) -> String {
-        String::from_utf8(Decimal::new(value).as_bytes().to_vec()).unwrap()
+        let mut room = [0; 32];
+        let mut writer = Writer::new(&mut room);
+        writer.put_decimal(value);
+        assert_eq!(writer.written(), decimal_length(value));
+        let length = writer.finish().unwrap();
+        String::from_utf8(room[..length].to_vec()).unwrap()
     }
 
     #[test]

@@ -2,61 +2,64 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use super::decimal::Decimal;
 use super::eight;
 use super::json_reader::{Reader, Value};
+use super::writer::Writer;
 use crate::wire::command::{Command, Head, HeaderCodec, Language};
 use crate::wire::fields::{FieldText, Fields};
 use crate::wire::frame::FrameError;
 
-/// Appends the fixed part and opens the fields.
-pub(in crate::wire) fn begin(out: &mut BytesMut, head: &Head<'_>) {
-    out.reserve(512);
-    out.put_slice(b"{\"code\":");
+/// Writes the fixed part and opens the fields.
+#[inline]
+pub(in crate::wire) fn begin(out: &mut Writer<'_>, head: &Head<'_>) {
+    out.put(b"{\"code\":");
     put_integer(out, head.code);
-    out.put_slice(b",\"language\":\"");
-    out.put_slice(head.language.name().as_bytes());
-    out.put_slice(b"\",\"version\":");
+    out.put(b",\"language\":\"");
+    out.put(head.language.name().as_bytes());
+    out.put(b"\",\"version\":");
     put_integer(out, head.version);
-    out.put_slice(b",\"opaque\":");
+    out.put(b",\"opaque\":");
     put_integer(out, head.opaque);
-    out.put_slice(b",\"flag\":");
+    out.put(b",\"flag\":");
     put_integer(out, head.flag);
     if let Some(remark) = head.remark {
-        out.put_slice(b",\"remark\":\"");
+        out.put(b",\"remark\":\"");
         escape(out, remark);
-        out.put_u8(b'"');
+        out.put(b"\"");
     }
-    out.put_slice(b",\"serializeTypeCurrentRPC\":\"JSON\",\"extFields\":{");
+    out.put(b",\"serializeTypeCurrentRPC\":\"JSON\",\"extFields\":{");
 }
 
-#[inline]
-fn put_integer(out: &mut BytesMut, value: i32) {
-    out.put_slice(Decimal::new(i64::from(value)).as_bytes());
+#[inline(always)]
+fn put_integer(out: &mut Writer<'_>, value: i32) {
+    out.put_decimal(i64::from(value));
 }
 
 /// Opens a field; its value follows.
-#[inline]
-pub(in crate::wire) fn begin_field(out: &mut BytesMut, name: &str) {
-    out.put_u8(b'"');
-    out.put_slice(name.as_bytes());
-    out.put_slice(b"\":\"");
+#[inline(always)]
+pub(in crate::wire) fn begin_field(out: &mut Writer<'_>, name: &str) {
+    out.put(b"\"");
+    out.put(name.as_bytes());
+    out.put(b"\":\"");
 }
 
 /// Closes a field, with the comma that another one needs.
-#[inline]
-pub(in crate::wire) fn end_field(out: &mut BytesMut) {
-    out.put_slice(b"\",");
+#[inline(always)]
+pub(in crate::wire) fn end_field(out: &mut Writer<'_>) {
+    out.put(b"\",");
 }
 
 /// Closes the fields and the header.
+#[inline]
 pub(in crate::wire) fn end(out: &mut BytesMut) {
     match out.last_mut() {
         // The last field needs none.
-        Some(comma @ b',') => *comma = b'}',
-        _ => out.put_u8(b'}'),
+        Some(comma @ b',') => {
+            *comma = b'}';
+            out.put_slice(b"}");
+        }
+        _ => out.put_slice(b"}}"),
     }
-    out.put_u8(b'}');
 }
 
 /// What stands for each control character in a JSON string.
@@ -71,19 +74,18 @@ const CONTROLS: [[u8; 6]; 0x20] = {
     escapes
 };
 
-/// Appends `text` as the inside of a JSON string.
-#[inline]
-pub(in crate::wire) fn escape(out: &mut BytesMut, text: &str) {
+/// Writes `text` as the inside of a JSON string.
+pub(in crate::wire) fn escape(out: &mut Writer<'_>, text: &str) {
     let mut rest = text.as_bytes();
     loop {
         let (plain, special) = rest.split_at(plain_length(rest));
-        out.put_slice(plain);
+        out.put(plain);
         let Some((&byte, after)) = special.split_first() else {
             break;
         };
         match CONTROLS.get(usize::from(byte)) {
-            Some(escape) => out.put_slice(escape),
-            None => out.put_slice(&[b'\\', byte]),
+            Some(escape) => out.put(escape),
+            None => out.put(&[b'\\', byte]),
         }
         rest = after;
     }
@@ -94,14 +96,23 @@ pub(in crate::wire) fn escape(out: &mut BytesMut, text: &str) {
 fn plain_length(text: &[u8]) -> usize {
     let (words, rest) = text.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let found = eight::below(word, 0x20) | eight::equal(word, b'"') | eight::equal(word, b'\\');
+        let found = specials(*word);
         if found != 0 {
             return 8 * index + eight::first(found);
         }
     }
-    let special = |byte: &u8| matches!(byte, ..0x20 | b'"' | b'\\');
-    8 * words.len() + rest.iter().position(special).unwrap_or(rest.len())
+    // Not by way of an array: reading together what was written in parts stalls a processor.
+    let last = rest.iter().rev().fold(ALL_PLAIN, |word, byte| word << 8 | u64::from(*byte));
+    let found = specials(last.to_le_bytes());
+    8 * words.len() + if found == 0 { rest.len() } else { eight::first(found) }
+}
+
+const ALL_PLAIN: u64 = u64::from_le_bytes([b' '; 8]);
+
+#[inline]
+const fn specials(word: [u8; 8]) -> u64 {
+    let word = u64::from_le_bytes(word);
+    eight::below(word, 0x20) | eight::equal(word, b'"') | eight::equal(word, b'\\')
 }
 
 /// Reads a header: tolerant of unknown keys, of numbers written as texts and of trailing commas, as fastjson is.

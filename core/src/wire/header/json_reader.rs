@@ -139,29 +139,33 @@ impl<'a> Reader<'a> {
     /// The string whose opening quote stands here.
     #[inline]
     fn string(&mut self) -> Option<FieldText<'a>> {
-        self.at += 1;
-        let start = self.at;
-        let mut escaped = false;
-        loop {
-            self.at += plain_length(self.text.get(self.at..).unwrap_or_default());
-            match self.text.get(self.at) {
-                Some(b'"') => break,
-                Some(_) => {
-                    escaped = true;
-                    if !self.escape() {
-                        self.fail("a wrong escape", self.at);
-                        return None;
-                    }
-                }
-                None => {
-                    self.fail("a string without end", self.at);
-                    return None;
-                }
+        let start = self.at + 1;
+        let end = string_end(self.text, start);
+        if self.text.get(end) != Some(&b'"') {
+            return self.unusual_string(start, end);
+        }
+        self.at = end + 1;
+        Some(FieldText::plain(&self.text[start..end]))
+    }
+
+    /// As [`Reader::string`], for one that has an escape at `at` or no end.
+    #[cold]
+    fn unusual_string(&mut self, start: usize, at: usize) -> Option<FieldText<'a>> {
+        self.at = at;
+        while self.text.get(self.at) == Some(&b'\\') {
+            if !self.escape() {
+                self.fail("a wrong escape", self.at);
+                return None;
             }
+            self.at = string_end(self.text, self.at);
+        }
+        if self.at >= self.text.len() {
+            self.fail("a string without end", self.at);
+            return None;
         }
         let raw = &self.text[start..self.at];
         self.at += 1;
-        Some(FieldText { raw, escaped })
+        Some(FieldText { raw, escaped: true })
     }
 
     /// Passes the escape that stands here, if it is one.
@@ -183,6 +187,9 @@ impl<'a> Reader<'a> {
 
     fn literal(&mut self) -> Value<'a> {
         let start = self.at;
+        while self.text.get(self.at).is_some_and(u8::is_ascii_digit) {
+            self.at += 1;
+        }
         while matches!(self.text.get(self.at), Some(b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'+' | b'.')) {
             self.at += 1;
         }
@@ -230,19 +237,21 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// How many bytes at the front are neither a quote nor a backslash.
+/// Where the next quote or backslash from `at` on stands, or else the end.
 #[inline]
-fn plain_length(text: &[u8]) -> usize {
-    let (words, _) = text.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
+fn string_end(text: &[u8], mut at: usize) -> usize {
+    while let Some(word) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
         let word = u64::from_le_bytes(*word);
         let found = eight::equal(word, b'"') | eight::equal(word, b'\\');
         if found != 0 {
-            return 8 * index + eight::first(found);
+            return at + eight::first(found);
         }
+        at += 8;
     }
-    let rest = &text[8 * words.len()..];
-    8 * words.len() + rest.iter().position(|byte| matches!(byte, b'"' | b'\\')).unwrap_or(rest.len())
+    while text.get(at).is_some_and(|byte| !matches!(byte, b'"' | b'\\')) {
+        at += 1;
+    }
+    at
 }
 
 /// Resolves the escapes of a checked string. A lone surrogate becomes U+FFFD.

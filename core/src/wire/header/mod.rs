@@ -5,6 +5,7 @@ pub(super) mod decimal;
 mod eight;
 pub(super) mod json;
 mod json_reader;
+pub(super) mod writer;
 
 pub(super) use json_reader::unescape;
 

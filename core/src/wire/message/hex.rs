@@ -38,11 +38,10 @@ impl IdBytes {
     }
 
     pub(super) fn to_hex(self) -> HexId {
-        const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
         let bytes = self.as_slice();
         let mut digits = [0; 2 * LONG];
-        for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
-            pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+            *pair = PAIRS[usize::from(*byte)];
         }
         HexId { digits, length: 2 * bytes.len() }
     }
@@ -50,14 +49,46 @@ impl IdBytes {
 
 fn parse_digits<const N: usize>(digits: &[u8]) -> Result<[u8; N], IdError> {
     let mut bytes = [0; N];
-    for (index, (byte, pair)) in bytes.iter_mut().zip(digits.chunks_exact(2)).enumerate() {
-        for (place, &digit) in pair.iter().enumerate() {
-            let value = char::from(digit).to_digit(16).ok_or(IdError::Digit { at: 2 * index + place })?;
-            *byte = *byte << 4 | value as u8;
-        }
+    let mut wrong = 0;
+    for (byte, pair) in bytes.iter_mut().zip(digits.as_chunks::<2>().0) {
+        let [high, low] = pair.map(|digit| VALUES[usize::from(digit)]);
+        *byte = high << 4 | low;
+        wrong |= high | low;
+    }
+    if wrong & NO_DIGIT != 0 {
+        let at = digits.iter().position(|digit| !digit.is_ascii_hexdigit()).unwrap_or_default();
+        return Err(IdError::Digit { at });
     }
     Ok(bytes)
 }
+
+/// The two digits of each byte.
+const PAIRS: [[u8; 2]; 256] = {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < pairs.len() {
+        pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
+
+/// What stands in [`VALUES`] for a character that is no digit: a bit that no value has.
+const NO_DIGIT: u8 = 0x10;
+
+/// The value of each hexadecimal digit.
+const VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut digit = 0;
+    while digit < values.len() {
+        if let Some(value) = (digit as u8 as char).to_digit(16) {
+            values[digit] = value as u8;
+        }
+        digit += 1;
+    }
+    values
+};
 
 /// An id as text: 32 or 56 upper-case hexadecimal digits, held without allocating.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -70,7 +101,12 @@ impl HexId {
     /// The digits.
     pub fn as_str(&self) -> &str {
         // Only digits are ever written into the array.
-        self.digits.get(..self.length).and_then(|digits| str::from_utf8(digits).ok()).unwrap_or_default()
+        str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    /// The digits, as bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.digits.get(..self.length).unwrap_or_default()
     }
 }
 

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::headers;
-use crate::wire::fields::Pieces;
+use crate::wire::fields::{FieldError, FieldText, FieldValue, FieldWriter, Piece};
+use crate::wire::message::HexId;
 
 headers! {
     /// SEND_MESSAGE_V2 (`SendMessageRequestHeaderV2`): the fields of [`SendMessageV1`] under names of one letter. The
@@ -26,7 +27,7 @@ headers! {
         /// The user's own flag.
         flag: "h" = i32,
         /// The message's properties, encoded.
-        properties: "i" = Option<Pieces<'a>>,
+        properties: "i" = Option<SentProperties<'a>>,
         /// How often the message has been consumed in vain.
         reconsume_times: "j" = Option<i32>,
         /// Unit mode.
@@ -58,7 +59,7 @@ headers! {
         /// The user's own flag.
         flag: "flag" = i32,
         /// The message's properties, encoded.
-        properties: "properties" = Option<Pieces<'a>>,
+        properties: "properties" = Option<SentProperties<'a>>,
         /// How often the message has been consumed in vain.
         reconsume_times: "reconsumeTimes" = Option<i32>,
         /// Unit mode.
@@ -83,5 +84,39 @@ headers! {
         transaction_id: "transactionId" = Option<Cow<'a, str>>,
         /// The unique id of a batch that the broker stored as one.
         batch_uniq_id: "batchUniqId" = Option<Cow<'a, str>>,
+    }
+}
+
+/// The properties of a message that is sent: the application's and those that a producer adds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentProperties<'a> {
+    /// The application's, encoded; all of them, when they were read.
+    pub encoded: Cow<'a, str>,
+    /// The message's unique id. With it goes `WAIT`, which has the broker answer only when the message is stored.
+    pub unique_id: Option<HexId>,
+}
+
+impl<'a> From<&'a str> for SentProperties<'a> {
+    fn from(encoded: &'a str) -> Self {
+        Self { encoded: Cow::Borrowed(encoded), unique_id: None }
+    }
+}
+
+impl<'a> FieldValue<'a> for SentProperties<'a> {
+    #[inline(always)]
+    fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
+        let Some(id) = &self.unique_id else {
+            return writer.text(name, &self.encoded);
+        };
+        let before_id = Piece::Constant {
+            plain: "WAIT\u{1}true\u{2}UNIQ_KEY\u{1}",
+            json: "WAIT\\u0001true\\u0002UNIQ_KEY\\u0001",
+        };
+        let end = Piece::Constant { plain: "\u{2}", json: "\\u0002" };
+        writer.texts(name, [Piece::Text(&self.encoded), before_id, Piece::Plain(id.as_bytes()), end]);
+    }
+
+    fn read(name: &'static str, text: Option<FieldText<'a>>) -> Result<Self, FieldError> {
+        Ok(Self { encoded: Cow::read(name, text)?, unique_id: None })
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use stgclient_core::time::Now;
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::Command;
-use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header, Pieces};
+use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header};
 use stgclient_core::wire::java;
 use stgclient_core::wire::message::stored::SMALLEST;
 use stgclient_core::wire::message::{
@@ -272,7 +272,7 @@ fn read_header(request: &Command) -> Result<SendMessage<'_>, FieldError> {
 
 /// The properties as they were sent: read from a header, they are one piece.
 fn sent_properties<'a>(header: &'a SendMessage<'_>) -> PropertiesRef<'a> {
-    let encoded = header.properties.as_ref().map_or("", |Pieces([whole, ..])| whole);
+    let encoded = header.properties.as_ref().map_or("", |properties| &properties.encoded);
     PropertiesRef::new(encoded)
 }
 

@@ -1,0 +1,48 @@
+//! Writes small pieces behind each other into room made beforehand: asking a vector for room before each piece is what
+//! a header would cost most.
+
+/// Room that is being written into.
+#[derive(Debug)]
+pub(in crate::wire) struct Writer<'o> {
+    /// The room behind what has been written; empty once it was too little.
+    rest: &'o mut [u8],
+    room: usize,
+    overflowed: bool,
+}
+
+impl<'o> Writer<'o> {
+    #[inline]
+    pub(in crate::wire) const fn new(room: &'o mut [u8]) -> Self {
+        Self { room: room.len(), rest: room, overflowed: false }
+    }
+
+    #[inline(always)]
+    pub(in crate::wire) fn put(&mut self, piece: &[u8]) {
+        if let Some(place) = self.take(piece.len()) {
+            place.copy_from_slice(piece);
+        }
+    }
+
+    /// The next `length` bytes, to be written.
+    #[inline(always)]
+    pub(super) fn take(&mut self, length: usize) -> Option<&'o mut [u8]> {
+        let Some((place, rest)) = core::mem::take(&mut self.rest).split_at_mut_checked(length) else {
+            self.overflowed = true;
+            return None;
+        };
+        self.rest = rest;
+        Some(place)
+    }
+
+    /// How many bytes have been written.
+    #[inline(always)]
+    pub(in crate::wire) const fn written(&self) -> usize {
+        self.room - self.rest.len()
+    }
+
+    /// How many bytes have been written; `None` when the room was too little.
+    #[inline]
+    pub(in crate::wire) const fn finish(self) -> Option<usize> {
+        if self.overflowed { None } else { Some(self.written()) }
+    }
+}
