@@ -68,13 +68,14 @@ impl Puller {
         let Self { driver, consumer, queue } = self;
         let (queue, expression) = (queue.clone(), TagExpression::all());
         // The queue's first message is the driver's own.
-        let operation = meter.measure(operations, || {
-            driver.client.pull(NOW, *consumer, queue, expression, 1, PullOptions::default())
-        });
+        let operation = meter
+            .measure(operations, || driver.client.pull(NOW, *consumer, queue, expression, 1, PullOptions::default()));
         driver.exchange(meter);
         let client = &mut driver.client;
         match meter.measure(0, || client.poll_event()) {
-            Some(Event::Completed { operation: over, outcome: Ok(Value::Pulled(pulled)) }) if over == operation => pulled,
+            Some(Event::Completed { operation: over, outcome: Ok(Value::Pulled(pulled)) }) if over == operation => {
+                pulled
+            }
             other => panic!("{other:?}"),
         }
     }

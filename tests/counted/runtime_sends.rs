@@ -38,7 +38,8 @@ fn awaited(meter: &mut Meter, codec: HeaderCodec) {
     let producer = world.complete(client.producer("producers").start()).expect("a group's name");
     let topic: Arc<str> = "topic".into();
     meter.repeat(STEPS, |meter| {
-        let messages: Vec<_> = (0..EACH).map(|_| Message::new(topic.clone(), Bytes::from_static(&[b'x'; 128]))).collect();
+        let messages: Vec<_> =
+            (0..EACH).map(|_| Message::new(topic.clone(), Bytes::from_static(&[b'x'; 128]))).collect();
         world.send(meter, &producer, messages);
     });
 }

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use stgclient_core::admin::{Placement, TopicSettings};
-use stgclient_core::client::{
-    Action, Client, ClientConfig, ConnectionId, Event, OperationId, ProducerId, Value,
-};
+use stgclient_core::client::{Action, Client, ClientConfig, ConnectionId, Event, OperationId, ProducerId, Value};
 use stgclient_core::connection::Outbox;
 use stgclient_core::producer::{Message, ProducerConfig, SendOptions};
 use stgclient_core::wire::command::HeaderCodec;
@@ -111,7 +109,8 @@ impl Driver {
             );
             driver.settle(&mut meter, created);
             let message = Message::new(topic, "first");
-            let sent = driver.client.send(NOW, driver.producer, message, SendOptions::default()).expect("there is room");
+            let sent =
+                driver.client.send(NOW, driver.producer, message, SendOptions::default()).expect("there is room");
             driver.settle(&mut meter, sent);
         }
         driver

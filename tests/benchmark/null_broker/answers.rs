@@ -79,7 +79,7 @@ impl Answers {
     pub(crate) fn other(&self, request: &Request<'_>, out: &mut BytesMut) {
         let mut body = Vec::new();
         if request.code == RequestCode::GET_ROUTEINFO_BY_TOPIC.0
-            && let Ok(command) = command::decode(&Bytes::copy_from_slice(request.frame))
+            && let Ok(command) = command::decode(Bytes::copy_from_slice(request.frame))
             && let Ok(header) = command.header::<GetRouteInfo<'_>>()
         {
             body = body::to_vec(&self.route(&header.topic));
@@ -170,7 +170,7 @@ mod tests {
             for opaque in [0, 7, 1234, i32::MAX, -1, i32::MIN] {
                 let mut out = BytesMut::new();
                 answers().sent(codec, opaque, &mut out);
-                let command = command::decode(&out.freeze().slice(4..)).expect("a frame");
+                let command = command::decode(out.freeze().slice(4..)).expect("a frame");
                 assert_eq!((command.opaque, command.code, command.flag), (opaque, 0, 1));
                 assert_eq!(command.fields.get("queueOffset").as_deref(), Some("0"));
             }

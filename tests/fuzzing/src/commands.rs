@@ -21,7 +21,7 @@ pub fn check_header(codec: HeaderCodec, header: &[u8]) {
     frame.put_u32(type_byte << 24 | header.len() as u32);
     frame.put_slice(header);
     frame.put_slice(b"body");
-    if let Ok(command) = command::decode(&frame.freeze()) {
+    if let Ok(command) = command::decode(frame.freeze()) {
         check(&command);
     }
 }
@@ -64,7 +64,7 @@ fn write_and_read<'a>(command: &Command, fields: &impl Header<'a>) -> Command {
     command::encode(&mut frame, command.codec, Dialect::Apache, &head, fields, &command.body);
     let frame = frame.freeze();
     assert_eq!(frame.first_chunk(), Some(&(frame.len() as u32 - 4).to_be_bytes()));
-    command::decode(&frame.slice(4..)).expect("a frame of ours")
+    command::decode(frame.slice(4..)).expect("a frame of ours")
 }
 
 macro_rules! check_typed_headers {

@@ -144,7 +144,9 @@ pub(in crate::wire) fn decode(mut header: Bytes, body: Bytes) -> Result<Command,
             b"version" => command.version = integer(&value, at)?,
             b"opaque" => command.opaque = integer(&value, at)?,
             b"flag" => command.flag = integer(&value, at)?,
-            b"language" => command.language = value.text().map_or(Language::OTHER, |name| Language::from_name(&name.text())),
+            b"language" => {
+                command.language = value.text().map_or(Language::OTHER, |name| Language::from_name(&name.text()))
+            }
             b"remark" => command.remark = value.text().map(|remark| remark.text().into_owned().into_boxed_str()),
             b"extFields" => match value {
                 Value::Object(range) => fields = range,

@@ -108,10 +108,8 @@ impl<'a> FieldValue<'a> for SentProperties<'a> {
         let Some(id) = &self.unique_id else {
             return writer.text(name, &self.encoded);
         };
-        let before_id = Piece::Constant {
-            plain: "WAIT\u{1}true\u{2}UNIQ_KEY\u{1}",
-            json: "WAIT\\u0001true\\u0002UNIQ_KEY\\u0001",
-        };
+        let before_id =
+            Piece::Constant { plain: "WAIT\u{1}true\u{2}UNIQ_KEY\u{1}", json: "WAIT\\u0001true\\u0002UNIQ_KEY\\u0001" };
         let end = Piece::Constant { plain: "\u{2}", json: "\\u0002" };
         writer.texts(name, [Piece::Text(&self.encoded), before_id, Piece::Plain(id.as_bytes()), end]);
     }
