@@ -247,11 +247,15 @@ fn explain_certificate(error: &CertificateError) -> String {
 
 fn explain_alert(alert: AlertDescription) -> String {
     match alert {
-        AlertDescription::CertificateRequired | AlertDescription::HandshakeFailure => {
-            format!(
-                "refused by the server ({alert:?}): perhaps it demands a certificate of ours (TlsBuilder::client_certificate_files)"
-            )
-        }
+        // Java's servers call a certificate that is not there a bad one.
+        AlertDescription::CertificateRequired
+        | AlertDescription::BadCertificate
+        | AlertDescription::CertificateUnknown
+        | AlertDescription::HandshakeFailure
+        | AlertDescription::UnknownCA => format!(
+            "refused by the server ({alert:?}): perhaps it demands a certificate of ours that it trusts \
+             (TlsBuilder::client_certificate_files)"
+        ),
         _ => format!("refused by the server ({alert:?})"),
     }
 }

@@ -134,7 +134,7 @@ impl Server {
 }
 
 /// A name that nobody else uses: several tests share a real cluster, and several runs may.
-pub(crate) fn unique(what: &str) -> String {
+pub fn unique(what: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
