@@ -1,6 +1,6 @@
 //! A client: its start, its parts, its end.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::task::Poll;
@@ -16,10 +16,11 @@ use stgclient_core::wire::compression;
 use stgclient_core::wire::frame;
 
 use crate::admin::Admin;
-use crate::host::{EmbeddedHost, Host, TlsHost};
+use crate::host::{EmbeddedHost, Host, MaybeSend, TlsHost};
 use crate::operation::Operation;
 use crate::producer::ProducerBuilder;
 use crate::pull_consumer::PullConsumerBuilder;
+use crate::rotation::{self, Provider};
 use crate::shared::{Settings, Shared};
 
 /// What keeps a client open: the last one that is dropped closes it.
@@ -149,6 +150,7 @@ pub struct ClientBuilder<H> {
     max_body_length: usize,
     close_timeout: Duration,
     instance: Option<String>,
+    provider: Option<Box<dyn Provider>>,
     kind: PhantomData<fn() -> H>,
 }
 
@@ -174,6 +176,7 @@ impl<H> ClientBuilder<H> {
             max_body_length: compression::DEFAULT_LIMIT,
             close_timeout: Duration::from_secs(5),
             instance: None,
+            provider: None,
             kind: PhantomData,
         }
     }
@@ -191,6 +194,26 @@ impl<H> ClientBuilder<H> {
     /// [`ErrorKind::AccessDenied`].
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.config.credentials = Some(credentials);
+        self
+    }
+
+    /// As [`credentials`](Self::credentials), for those that change: `provider` is asked before the client connects,
+    /// and again a second after each of its answers, until the client is closed. It may answer at once with what is
+    /// valid now, such as what stands in a file, or wait until there is something newer, such as the token after this
+    /// one. Failing is its own matter: it goes on trying, and the client with what it has.
+    ///
+    /// ```no_run
+    /// # use stgclient_core::credentials::Credentials;
+    /// # async fn fetch() -> Credentials { Credentials::new("", "") }
+    /// # fn set_up<H>(builder: stgclient_runtime::ClientBuilder<H>) -> stgclient_runtime::ClientBuilder<H> {
+    /// builder.credentials_provider(|| async { fetch().await })
+    /// # }
+    /// ```
+    pub fn credentials_provider<F>(mut self, provider: impl FnMut() -> F + MaybeSend + 'static) -> Self
+    where
+        F: Future<Output = Credentials> + MaybeSend + 'static,
+    {
+        self.provider = Some(Box::new(provider));
         self
     }
 
@@ -241,7 +264,11 @@ impl<H> ClientBuilder<H> {
     /// # Errors
     /// One of the name servers is no address, or none of them answers in time.
     pub async fn connect(self) -> Result<Client<H>, Error> {
-        let Self { host, mut config, .. } = self;
+        let Self { host, mut config, mut provider, .. } = self;
+        if let Some(provider) = &mut provider {
+            config.credentials = Some(provider.next().await);
+        }
+        let credentials = config.credentials.clone();
         config.name_servers = parse(&self.name_servers)?;
         let seed = host.seed();
         config.identity = host.identity();
@@ -257,6 +284,11 @@ impl<H> ClientBuilder<H> {
         let core = Core::new(config, seed, host.now());
         let handle = Arc::new(Handle { shared: Shared::new(core, host, settings) });
         let client = Client { handle, host: PhantomData };
+        if let (Some(provider), Some(credentials)) = (provider, credentials) {
+            let shared = &client.handle.shared;
+            shared.lock().tasks += 1;
+            shared.host.spawn(Box::pin(rotation::run(Arc::clone(shared), provider, credentials)));
+        }
         if let Err(error) = Operation::begin(&client.handle, Core::connect).await {
             client.close().await;
             return Err(error);

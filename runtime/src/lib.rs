@@ -11,6 +11,7 @@ mod link;
 mod operation;
 mod producer;
 mod pull_consumer;
+mod rotation;
 mod shared;
 mod timers;
 mod waiting;

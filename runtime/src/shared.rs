@@ -31,8 +31,10 @@ pub(crate) struct State {
     /// When the timer task wakes, and how to wake it earlier.
     pub(crate) armed: Option<Instant>,
     pub(crate) timer: Option<Waker>,
+    /// The task that asks for credentials, if there is one.
+    pub(crate) rotation: Option<Waker>,
     pub(crate) is_closed: bool,
-    /// Links and the timer task: what has to end until the client is gone.
+    /// Links and the client's other tasks: what has to end until it is gone.
     pub(crate) tasks: usize,
     pub(crate) on_gone: Vec<Waker>,
 }
@@ -95,6 +97,7 @@ impl Shared {
             sockets: Vec::new(),
             armed: None,
             timer: None,
+            rotation: None,
             is_closed: false,
             tasks: 1,
             on_gone: Vec::new(),
@@ -200,6 +203,7 @@ impl State {
             Event::Closed => {
                 self.is_closed = true;
                 effects.wake(self.timer.take());
+                effects.wake(self.rotation.take());
                 // The core refuses whatever is still in line.
                 self.waiting.note_room();
             }
@@ -234,7 +238,7 @@ impl State {
         }
     }
 
-    /// A link or the timer task has ended.
+    /// A link or another task of the client has ended.
     pub(crate) fn end_task(&mut self) -> Vec<Waker> {
         self.tasks -= 1;
         if self.tasks == 0 { std::mem::take(&mut self.on_gone) } else { Vec::new() }

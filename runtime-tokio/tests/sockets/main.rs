@@ -6,6 +6,7 @@ mod addresses;
 mod back_pressure;
 mod callbacks;
 mod cancelling;
+mod credentials;
 mod endings;
 mod faults;
 mod forms;

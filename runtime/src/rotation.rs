@@ -1,0 +1,78 @@
+//! Credentials that change while a client runs, and the task that asks for them.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+use stgclient_core::credentials::Credentials;
+use stgclient_core::time::Duration;
+
+use crate::host::{BoxFuture, MaybeSend};
+use crate::shared::Shared;
+
+/// How long after an answer the provider is asked again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Where credentials come from.
+pub(crate) trait Provider: MaybeSend {
+    fn next(&mut self) -> BoxFuture<Credentials>;
+}
+
+impl<P, F> Provider for P
+where
+    P: FnMut() -> F + MaybeSend,
+    F: Future<Output = Credentials> + MaybeSend + 'static,
+{
+    fn next(&mut self) -> BoxFuture<Credentials> {
+        Box::pin(self())
+    }
+}
+
+/// Runs until the client is closed, or the provider panics.
+pub(crate) async fn run(shared: Arc<Shared>, mut provider: Box<dyn Provider>, mut current: Credentials) {
+    let task = Task(shared);
+    loop {
+        let again = task.0.host.sleep_until(task.0.host.now().mono + PAUSE);
+        if task.until_closed(again).await.is_none() {
+            return;
+        }
+        let next = provider.next();
+        let Some(next) = task.until_closed(next).await else {
+            return;
+        };
+        if next != current {
+            tracing::info!(access_key = next.access_key(), "new credentials");
+            current = next.clone();
+            task.0.with(|state, _| state.core.set_credentials(Some(next)));
+        }
+    }
+}
+
+/// The task, which says when it has ended, however that happens: users' code runs in it.
+struct Task(Arc<Shared>);
+
+impl Task {
+    /// What comes of a future, unless the client is closed first.
+    async fn until_closed<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        let mut future = pin!(future);
+        poll_fn(|context| {
+            {
+                let mut state = self.0.lock();
+                if state.is_closed {
+                    return Poll::Ready(None);
+                }
+                state.rotation = Some(context.waker().clone());
+            }
+            future.as_mut().poll(context).map(Some)
+        })
+        .await
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        let gone = self.0.lock().end_task();
+        gone.into_iter().for_each(Waker::wake);
+    }
+}
