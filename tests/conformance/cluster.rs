@@ -35,6 +35,9 @@ pub enum Server {
     Broker,
 }
 
+/// The version of RocketMQ that everything is tested with, which is the scripts' default.
+pub const CURRENT: &str = "";
+
 /// Nobody listens there: it is the port of a service that no system offers any more.
 const DEAD: &str = "127.0.0.1:1";
 
@@ -56,7 +59,12 @@ impl Cluster {
 
     /// A real cluster of the test's own.
     pub async fn apache_of_its_own(codec: HeaderCodec) -> Self {
-        let (servers, name_server, broker) = OnDemand::start().await;
+        Self::apache_with(codec, CURRENT, &[]).await
+    }
+
+    /// A real cluster of the test's own, in this version of RocketMQ and with these settings of the broker.
+    pub async fn apache_with(codec: HeaderCodec, version: &str, settings: &[&str]) -> Self {
+        let (servers, name_server, broker) = OnDemand::start(version, settings).await;
         let servers = Servers::OnDemand(Box::new(servers));
         Self { codec, name_server, dead_name_server: DEAD.to_owned(), broker, servers }
     }
@@ -96,6 +104,15 @@ impl Cluster {
     /// A client.
     pub async fn client(&self) -> Client {
         self.builder(&self.name_server).connect().await.expect("the name server answers")
+    }
+
+    /// Gives an order about a server of the test's own, such as `pause broker`: `tests/servers/on-demand` says which
+    /// there are.
+    pub async fn order(&mut self, order: &str) {
+        match &mut self.servers {
+            Servers::OnDemand(servers) => servers.order(order).await,
+            Servers::Shared | Servers::Embedded(_) => panic!("nobody takes the order {order:?}"),
+        }
     }
 
     /// Stops a server of the test's own, as a crash does.

@@ -15,6 +15,6 @@ mod raw;
 mod waiting;
 
 pub use bench::{Bench, noise};
-pub use cluster::{Cluster, Server, unique};
+pub use cluster::{CURRENT, Cluster, Server, unique};
 pub use raw::ask;
 pub use waiting::{PATIENCE, eventually};

@@ -15,11 +15,13 @@ pub(crate) struct OnDemand {
 }
 
 impl OnDemand {
-    /// Starts both. Gives their addresses too.
-    pub(crate) async fn start() -> (Self, String, String) {
+    /// Starts both, in this version of RocketMQ and with these settings of the broker. Gives their addresses too.
+    pub(crate) async fn start(version: &str, settings: &[&str]) -> (Self, String, String) {
         let servers = concat!(env!("CARGO_MANIFEST_DIR"), "/servers");
         let mut process = Command::new(format!("{servers}/with-cluster"))
             .arg(format!("{servers}/on-demand"))
+            .env("STGCLIENT_ROCKETMQ", version)
+            .env("STGCLIENT_BROKER_SETTINGS", settings.join("\n"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -32,7 +34,7 @@ impl OnDemand {
         (Self { orders, answers, _process: process }, name_server, broker)
     }
 
-    /// Does as "stop broker" or the like says.
+    /// Does as the order says; `tests/servers/on-demand` knows which there are.
     pub(crate) async fn order(&mut self, order: &str) {
         self.orders.write_all(format!("{order}\n").as_bytes()).await.expect("on-demand reads");
         let answer = self.answers.next_line().await.expect("on-demand writes");
