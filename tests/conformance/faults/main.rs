@@ -1,5 +1,8 @@
 //! Real brokers that flush late, lose their slave, are old, or are killed. Each test starts servers of its own.
 
+// How long a pause was is real time.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
+
 mod killed_master;
 mod statuses;
 
