@@ -52,8 +52,8 @@ pub(crate) struct Contestant {
     /// Words beyond those of the contract.
     pub(crate) arguments: &'static [&'static str],
     pub(crate) kind: Kind,
-    /// Whether it has a consumer that is asked for messages; push comes with another scenario.
-    pub(crate) drains: bool,
+    /// What it can do.
+    pub(crate) works: &'static [Work],
     /// Warm-up in messages: a JVM compiles what it has seen often.
     pub(crate) warm_up: usize,
 }
@@ -83,6 +83,8 @@ pub(crate) enum Kind {
     Floor,
 }
 
+const ALL: &[Work] = &[Work::Send, Work::Oneway, Work::Drain];
+
 const WARM_UP: usize = 20_000;
 const JAVA_WARM_UP: usize = 200_000;
 
@@ -93,7 +95,7 @@ pub(crate) const CONTESTANTS: &[Contestant] = &[
         program: Program::Ours("stgclient-client"),
         arguments: &[],
         kind: Kind::Ours,
-        drains: true,
+        works: ALL,
         warm_up: WARM_UP,
     },
     Contestant {
@@ -101,7 +103,7 @@ pub(crate) const CONTESTANTS: &[Contestant] = &[
         program: Program::Ours("stgclient-client"),
         arguments: &["--codec", "binary"],
         kind: Kind::OursToo,
-        drains: true,
+        works: ALL,
         warm_up: WARM_UP,
     },
     Contestant {
@@ -109,7 +111,7 @@ pub(crate) const CONTESTANTS: &[Contestant] = &[
         program: Program::Peer("java"),
         arguments: &[],
         kind: Kind::Peer,
-        drains: true,
+        works: ALL,
         warm_up: JAVA_WARM_UP,
     },
     Contestant {
@@ -117,7 +119,7 @@ pub(crate) const CONTESTANTS: &[Contestant] = &[
         program: Program::Peer("java"),
         arguments: &["--style", "async"],
         kind: Kind::PeerAsync,
-        drains: false,
+        works: &[Work::Send],
         warm_up: JAVA_WARM_UP,
     },
     Contestant {
@@ -125,7 +127,7 @@ pub(crate) const CONTESTANTS: &[Contestant] = &[
         program: Program::Peer("go"),
         arguments: &[],
         kind: Kind::Peer,
-        drains: true,
+        works: ALL,
         warm_up: WARM_UP,
     },
     Contestant {
@@ -133,7 +135,7 @@ pub(crate) const CONTESTANTS: &[Contestant] = &[
         program: Program::Peer("rocketmq-rust"),
         arguments: &[],
         kind: Kind::Peer,
-        drains: true,
+        works: ALL,
         warm_up: WARM_UP,
     },
     Contestant {
@@ -141,7 +143,7 @@ pub(crate) const CONTESTANTS: &[Contestant] = &[
         program: Program::Peer("ali-ons"),
         arguments: &[],
         kind: Kind::Peer,
-        drains: false,
+        works: &[Work::Send],
         warm_up: WARM_UP,
     },
     Contestant {
@@ -149,7 +151,7 @@ pub(crate) const CONTESTANTS: &[Contestant] = &[
         program: Program::Ours("loopback-floor"),
         arguments: &[],
         kind: Kind::Floor,
-        drains: false,
+        works: &[Work::Send],
         warm_up: WARM_UP,
     },
 ];
@@ -157,14 +159,13 @@ pub(crate) const CONTESTANTS: &[Contestant] = &[
 impl Contestant {
     /// Whether it takes part in a scenario.
     pub(crate) fn takes_part(&self, scenario: &Scenario) -> bool {
-        let is_plain = scenario.work == Work::Send;
-        match self.kind {
+        let fits = match self.kind {
             Kind::Ours => true,
-            _ if scenario.is_curve => false,
-            Kind::OursToo | Kind::Peer => scenario.work != Work::Drain || self.drains,
-            Kind::PeerAsync => is_plain && scenario.in_flight > 1,
-            Kind::Floor => is_plain && scenario.server == ServerKind::Null && scenario.body == 128,
-        }
+            Kind::OursToo | Kind::Peer => !scenario.is_curve,
+            Kind::PeerAsync => !scenario.is_curve && scenario.in_flight > 1,
+            Kind::Floor => !scenario.is_curve && scenario.server == ServerKind::Null && scenario.body == 128,
+        };
+        fits && self.works.contains(&scenario.work)
     }
 }
 

@@ -64,8 +64,8 @@ pub(crate) struct Row {
 pub(crate) struct Summary {
     pub(crate) scenario: Scenario,
     pub(crate) rows: Vec<Row>,
-    /// Contestants without a row, and why.
-    pub(crate) missing: BTreeMap<&'static str, String>,
+    /// What kept contestants from runs, by contestant.
+    pub(crate) failures: BTreeMap<&'static str, Vec<String>>,
     /// Of our client, if they were to be counted: calls, and messages meanwhile.
     pub(crate) system_calls: Option<Result<(SystemCalls, u64), String>>,
 }
@@ -77,7 +77,7 @@ impl Summary {
             let runs: Vec<_> = runs.iter().filter(|run| run.contestant == contestant.name).collect();
             (!runs.is_empty()).then(|| row(contestant.name, &runs))
         });
-        Self { scenario: scenario.clone(), rows: rows.collect(), missing: BTreeMap::new(), system_calls: None }
+        Self { scenario: scenario.clone(), rows: rows.collect(), failures: BTreeMap::new(), system_calls: None }
     }
 
     /// The row of a contestant.

@@ -59,7 +59,7 @@ fn describe(scenario: &Scenario) -> String {
 }
 
 fn scenario_table(out: &mut String, summary: &Summary) {
-    let Summary { scenario, rows, missing, .. } = summary;
+    let Summary { scenario, rows, failures, .. } = summary;
     let _ = writeln!(
         out,
         "## {}: {}\n\n| | msg/s | p50 us | p99 us | client CPU s/M | peak MB | first ms | server CPU us/msg | msg per \
@@ -86,8 +86,10 @@ fn scenario_table(out: &mut String, summary: &Summary) {
             figure(percent(row.others_busy), 0) + " %",
         );
     }
-    for (contestant, reason) in missing {
-        let _ = writeln!(out, "| {contestant} | missing: {} |", reason.replace('|', "/"));
+    for (contestant, reasons) in failures {
+        let word = if summary.row(contestant).is_some() { "failed" } else { "missing" };
+        let _ =
+            writeln!(out, "| {contestant} | **{word}** in {} runs: {} |", reasons.len(), reasons[0].replace('|', "/"));
     }
     out.push('\n');
     notes(out, rows);
