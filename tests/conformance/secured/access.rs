@@ -9,31 +9,31 @@ use stgclient_tests::{PATIENCE, eventually, noise, unique};
 use crate::{administrator, builder, client_of, mqadmin, trusting, variable};
 
 /// What a user does at a broker, most of it with a body or with texts that a signature has to get right.
-struct Work {
-    client: Client,
+pub(crate) struct Work {
+    pub(crate) client: Client,
     producer: Producer,
-    consumer: PullConsumer,
+    pub(crate) consumer: PullConsumer,
 }
 
 impl Work {
-    async fn begin(client: Client) -> Self {
+    pub(crate) async fn begin(client: Client) -> Self {
         let producer = client.producer(&unique("producers")).send_timeout(PATIENCE).start().await.expect("open");
         let consumer = client.pull_consumer(&unique("group")).start().await.expect("open");
         Self { client, producer, consumer }
     }
 
-    async fn create(&self, topic: &str) -> MessageQueue {
+    pub(crate) async fn create(&self, topic: &str) -> MessageQueue {
         self.client.admin().create_topic(topic).queues(1).await.expect("the topic is created");
         eventually("the topic has a route", async || self.consumer.queues(topic).await.ok()?.pop()).await
     }
 
-    async fn send(&self, topic: &str, body: impl Into<Bytes>) -> Result<u64, Error> {
+    pub(crate) async fn send(&self, topic: &str, body: impl Into<Bytes>) -> Result<u64, Error> {
         let message = Message::new(topic, body).tag("标签").key("clé\"quoted\"").property("name", "wert 😀\\n");
         self.producer.send(message).await.map(|receipt| receipt.queue_offset)
     }
 
     /// The body at an offset, once the broker shows it.
-    async fn pull(&self, queue: &MessageQueue, offset: u64) -> Bytes {
+    pub(crate) async fn pull(&self, queue: &MessageQueue, offset: u64) -> Bytes {
         eventually("the message can be pulled", async || {
             let batch = self.consumer.pull(queue, "标签 || other", offset, 1).await.expect("the queue may be read");
             batch.messages.first().map(|message| message.body().clone())
@@ -74,7 +74,8 @@ async fn is_refused(client: Client, remark: &str) {
 async fn the_right_key_may_do_everything_in_both_header_codecs() {
     for codec in [HeaderCodec::Json, HeaderCodec::Binary] {
         let builder = builder(&variable("NAME_SERVER"), trusting()).header_codec(codec);
-        let work = Work::begin(builder.credentials(administrator()).connect().await.unwrap()).await;
+        let credentials = administrator().security_token("a token is signed, too");
+        let work = Work::begin(builder.credentials(credentials).connect().await.unwrap()).await;
         let queue = work.create(&unique("open")).await;
         for length in [1, 100, 5000, 1_000_000] {
             let body = noise(length);

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod access;
+mod acl;
 mod transport;
 
 use std::path::PathBuf;
