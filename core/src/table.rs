@@ -92,14 +92,23 @@ impl<T> Table<T> {
     }
 
     pub(crate) fn remove(&mut self, id: Id<T>) -> Option<T> {
-        let entry = self.slots.get_mut(id.slot())?;
-        if entry.generation != id.generation {
-            return None;
+        let value = self.slots.get_mut(id.slot()).filter(|slot| slot.generation == id.generation)?.value.take()?;
+        self.release(id);
+        Some(value)
+    }
+
+    /// As [`Table::remove`], where the value lies: large ones are costly to move.
+    pub(crate) fn discard(&mut self, id: Id<T>) {
+        if self.get(id).is_some() {
+            self.slots[id.slot()].value = None;
+            self.release(id);
         }
-        let value = entry.value.take()?;
+    }
+
+    fn release(&mut self, id: Id<T>) {
+        let entry = &mut self.slots[id.slot()];
         entry.generation = entry.generation.wrapping_add(1);
         self.free.push(id.slot);
-        Some(value)
     }
 
     pub(crate) fn get(&self, id: Id<T>) -> Option<&T> {

@@ -67,7 +67,7 @@ impl Client {
     /// Fails the operations that `which` picks.
     fn abandon(&mut self, which: impl Fn(&Operation) -> bool) {
         for id in self.operations.ids() {
-            if self.operations.get(id).is_some_and(&which) && self.remove(id).is_some() {
+            if self.operations.get(id).is_some_and(&which) && self.remove(id) {
                 let outcome = Err(Error::new(ErrorKind::Closed, "the client"));
                 self.session.events.push_back(Event::Completed { operation: id, outcome });
             }

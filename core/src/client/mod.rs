@@ -172,8 +172,7 @@ impl Client {
 
     /// Gives an operation up: it does not complete. What was written already may still take effect.
     pub fn cancel(&mut self, now: Now, operation: OperationId) {
-        if let Some(cancelled) = self.remove(operation) {
-            drop(cancelled);
+        if self.remove(operation) {
             self.session.note_room();
             self.close_if_done(now);
         }
@@ -232,24 +231,27 @@ impl Client {
     }
 
     fn complete(&mut self, now: Now, id: OperationId, outcome: Outcome) {
-        if self.remove(id).is_some() {
+        if self.remove(id) {
             self.session.events.push_back(Event::Completed { operation: id, outcome });
             self.session.note_room();
             self.close_if_done(now);
         }
     }
 
-    fn remove(&mut self, id: OperationId) -> Option<Operation> {
-        let operation = self.operations.remove(id)?;
+    fn remove(&mut self, id: OperationId) -> bool {
+        let Some(operation) = self.operations.get(id) else {
+            return false;
+        };
+        self.session.release(operation);
+        self.operations.discard(id);
         self.session.operation_timers.clear(id.key());
-        self.session.release(&operation);
         self.ended += 1;
         if self.ended > self.operations.len().max(LOOK_THROUGH_AFTER) {
             self.ended = 0;
             let operations = &self.operations;
             self.session.retain_waiting(|id| operations.get(id).is_some());
         }
-        Some(operation)
+        true
     }
 }
 

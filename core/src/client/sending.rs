@@ -25,6 +25,8 @@ pub(crate) struct Sending {
     send: Send,
     /// The how manyth try is under way: what concerns an earlier one comes too late.
     turn: u32,
+    /// The topic that the try under way goes to.
+    topic: Option<TopicId>,
     peer: Option<PeerId>,
     waits_for: WaitsFor,
 }
@@ -93,17 +95,25 @@ impl Client {
             return Err(SendError { error: Error::new(ErrorKind::Closed, "the producer"), message });
         };
         producer.backlog.add(bytes);
-        let group = producer.group.clone();
-        let send = Send::new(now, message, unique_id, options, delivery, group, &producer.config);
-        let sending =
-            Sending { producer: id, body_bytes: bytes, send, turn: 0, peer: None, waits_for: WaitsFor::Nothing };
+        let send = Send::new(now, message, unique_id, options, delivery, &producer.config);
+        let sending = Sending {
+            producer: id,
+            body_bytes: bytes,
+            send,
+            turn: 0,
+            topic: None,
+            peer: None,
+            waits_for: WaitsFor::Nothing,
+        };
         let operation = self.operations.insert(Operation::Send(sending));
         self.signal(now, Owner::Operation(operation, 0), Signal::Start);
-        if let Some(Operation::Send(Sending { waits_for: WaitsFor::Nothing, .. })) = self.operations.get(operation)
-            && let Some(Operation::Send(sending)) = self.remove(operation)
+        if let Some(Operation::Send(sending)) = self.operations.get_mut(operation)
+            && sending.waits_for == WaitsFor::Nothing
         {
+            let message = sending.send.take_message();
+            self.remove(operation);
             self.session.want_room();
-            return Err(SendError { error: no_room(), message: sending.send.into_message() });
+            return Err(SendError { error: no_room(), message });
         }
         self.run(now);
         Ok(operation)
@@ -148,7 +158,7 @@ impl Sending {
             }
             Signal::Answer { command, took } => {
                 self.note_latency(session, now, took);
-                let verdict = self.send.judge(now.mono, &command);
+                let verdict = self.send.judge(now.mono, &command, self.address(session));
                 self.follow(session, now, id, verdict)
             }
             Signal::Written => Some(Ok(Value::Done)),
@@ -166,8 +176,8 @@ impl Sending {
             return self.await_route(session, now, id, topic);
         }
         session.operation_timers.clear(id.key());
-        let address = match self.choose(session, now, topic) {
-            Ok(Some(address)) => address,
+        let peer = match self.choose(session, now, topic) {
+            Ok(Some(peer)) => peer,
             // It is given back to the caller.
             Ok(None) if self.waits_for == WaitsFor::Nothing => return None,
             Ok(None) => return Some(Err(self.send.explain(no_room()))),
@@ -178,8 +188,7 @@ impl Sending {
             Err(error) => return Some(Err(self.send.explain(error))),
         };
         self.turn += 1;
-        let peer = session.network.peer(&address);
-        self.peer = Some(peer);
+        (self.topic, self.peer) = (Some(topic), Some(peer));
         if session.network.get(peer).is_some_and(Connection::is_connected) {
             self.write(session, now, id);
         } else {
@@ -198,7 +207,7 @@ impl Sending {
         None
     }
 
-    fn choose(&mut self, session: &mut Session, now: Now, topic: TopicId) -> Result<Option<Address>, Error> {
+    fn choose(&mut self, session: &mut Session, now: Now, topic: TopicId) -> Result<Option<PeerId>, Error> {
         let Session { topics, brokers, network, latency, random, groups, .. } = session;
         let producer = groups.producer(self.producer);
         let avoid_slow = producer.is_some_and(|producer| producer.config.avoid_slow_brokers);
@@ -215,7 +224,13 @@ impl Sending {
             }
         };
         let topic = topics.get_mut(topic).ok_or_else(|| Error::new(ErrorKind::TopicNotFound, ""))?;
-        self.send.choose(topic, brokers, standing, random)
+        let address = self.send.choose(topic, brokers, standing, random)?;
+        Ok(address.map(|address| network.peer(address)))
+    }
+
+    /// Where the try under way is.
+    fn address<'s>(&self, session: &'s Session) -> Option<&'s Address> {
+        Some(session.network.get(self.peer?)?.address())
     }
 
     fn write(&mut self, session: &mut Session, now: Now, id: OperationId) {
@@ -228,7 +243,7 @@ impl Sending {
             return;
         };
         let template = producer.config.template_topic.as_deref().unwrap_or(dialect.default_topic());
-        let header = self.send.header(template);
+        let header = self.send.header(&producer.group, template);
         let (body, _) = self.send.message().written();
         let owner = Owner::Operation(id, self.turn);
         if self.send.delivery() == Delivery::Oneway {
@@ -269,7 +284,7 @@ impl Sending {
         }
         let topic = session.topic(now, self.send.message().topic_name());
         session.ask_route(now, topic);
-        let verdict = self.send.failed(now.mono, error);
+        let verdict = self.send.failed(now.mono, error, self.address(session));
         self.follow(session, now, id, verdict)
     }
 
@@ -297,7 +312,7 @@ impl Sending {
 
     /// The first message to a topic that did not exist has created it: its own route replaces the inherited one.
     fn note_creation(&self, session: &mut Session, now: Now) {
-        if let Some(topic) = session.topics.find(self.send.message().topic())
+        if let Some(topic) = self.topic
             && session.topics.note_stored(topic)
         {
             session.ask_route(now, topic);

@@ -12,8 +12,7 @@ struct Waiting<T> {
 
 /// Requests in flight: found by opaque, taken out when their deadline comes.
 ///
-/// Opaques come from a counter, so a table that is indexed by their low bits has hardly a collision, and unlike a map
-/// it allocates nothing but to grow.
+/// The index is a hash table of our own: unlike a map it allocates nothing but to grow.
 #[derive(Debug)]
 pub(crate) struct InFlight<T> {
     slots: Vec<Option<Waiting<T>>>,
@@ -99,8 +98,11 @@ impl<T> InFlight<T> {
         self.slots.get(slot as usize)?.as_ref().map(|waiting| waiting.opaque)
     }
 
+    /// Where the search for an opaque begins. Opaques come from a counter: scattered by a multiplication with 2^32 over
+    /// the golden ratio they hardly ever meet, while side by side each would stand in the way of the one before.
     const fn home(&self, opaque: i32) -> usize {
-        opaque as u32 as usize & (self.index.len() - 1)
+        let scattered = (opaque as u32).wrapping_mul(0x9E37_79B9);
+        (scattered >> (32 - self.index.len().trailing_zeros())) as usize
     }
 
     const fn next(&self, at: usize) -> usize {

@@ -1,5 +1,6 @@
 //! A message to be sent.
 
+use core::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -43,8 +44,9 @@ pub struct Message {
     body: Bytes,
     flag: i32,
     properties: Properties,
-    compressed: Option<Compressed>,
-    invalid: Option<String>,
+    /// Boxed, like the next one, since most messages have none and all are moved.
+    compressed: Option<Box<Compressed>>,
+    invalid: Option<Box<str>>,
 }
 
 /// A compressed body, and the bits of `MessageSysFlag` that say so.
@@ -79,7 +81,7 @@ impl Message {
     #[must_use]
     pub fn key(mut self, key: &str) -> Self {
         if key.contains(' ') {
-            self.invalid.get_or_insert_with(|| format!("the key {key:?} contains a space, which separates keys"));
+            self.find_invalid(format_args!("the key {key:?} contains a space, which separates keys"));
             return self;
         }
         match self.properties.get(property::KEYS) {
@@ -95,7 +97,7 @@ impl Message {
     #[must_use]
     pub fn property(mut self, name: &str, value: &str) -> Self {
         if RESERVED.contains(&name) {
-            self.invalid.get_or_insert_with(|| format!("the property name {name} is the protocol's own"));
+            self.find_invalid(format_args!("the property name {name} is the protocol's own"));
             return self;
         }
         self.set(name, value)
@@ -118,9 +120,14 @@ impl Message {
     fn set(mut self, name: &str, value: &str) -> Self {
         let result: Result<(), PropertyError> = self.properties.set(name, value);
         if let Err(error) = result {
-            self.invalid.get_or_insert_with(|| format!("the property {name:?}: {error}"));
+            self.find_invalid(format_args!("the property {name:?}: {error}"));
         }
         self
+    }
+
+    /// The first thing that is wrong is what the send reports.
+    fn find_invalid(&mut self, why: fmt::Arguments<'_>) {
+        self.invalid.get_or_insert_with(|| why.to_string().into());
     }
 
     /// Compresses the body now if it is at least `threshold` bytes long and gets shorter by it. The core never looks
@@ -131,7 +138,8 @@ impl Message {
         }
         let body = compression::compress(&self.body, with);
         if body.len() < self.body.len() {
-            self.compressed = Some(Compressed { body, sys_flag: with.sys_flag() | sys_flag::COMPRESSED });
+            let sys_flag = with.sys_flag() | sys_flag::COMPRESSED;
+            self.compressed = Some(Box::new(Compressed { body, sys_flag }));
         }
     }
 

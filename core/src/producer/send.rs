@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::queue_choice::{self, QueueChoice, Standing};
 use super::receipt::{Receipt, SendStatus};
 use super::{Message, ProducerConfig, SendOptions};
@@ -37,9 +39,9 @@ pub(crate) enum Verdict {
 /// The try that is under way.
 #[derive(Debug)]
 struct Try {
-    queue: MessageQueue,
     broker: BrokerId,
-    address: Address,
+    broker_name: Arc<str>,
+    queue_id: u32,
     /// Whether the next try can go to another broker.
     has_others: bool,
 }
@@ -51,7 +53,6 @@ pub(crate) struct Send {
     id: UniqueId,
     choice: QueueChoice,
     delivery: Delivery,
-    group: Arc<str>,
     born_ms: u64,
     started: Instant,
     deadline: Instant,
@@ -60,9 +61,16 @@ pub(crate) struct Send {
     /// How many queues the topic gets if this message creates it.
     default_queues: u32,
     current: Option<Try>,
+    /// Boxed, since most sends have none.
+    failures: Option<Box<Failures>>,
+}
+
+/// How tries failed.
+#[derive(Debug, Default)]
+struct Failures {
     attempts: Vec<Attempt>,
-    /// How the last try failed.
-    last_failure: Option<Error>,
+    /// How the last one did.
+    last: Option<Error>,
 }
 
 impl Send {
@@ -72,7 +80,6 @@ impl Send {
         id: UniqueId,
         options: SendOptions,
         delivery: Delivery,
-        group: Arc<str>,
         config: &ProducerConfig,
     ) -> Self {
         let timeout = options.timeout.unwrap_or(config.send_timeout);
@@ -81,7 +88,6 @@ impl Send {
             id,
             choice: options.queue,
             delivery,
-            group,
             born_ms: now.unix_ms,
             started: now.mono,
             deadline: now.mono + timeout,
@@ -90,8 +96,7 @@ impl Send {
             try_timeout: config.try_timeout,
             default_queues: config.default_topic_queues,
             current: None,
-            attempts: Vec::new(),
-            last_failure: None,
+            failures: None,
         }
     }
 
@@ -103,8 +108,9 @@ impl Send {
         &self.message
     }
 
-    pub(crate) fn into_message(self) -> Message {
-        self.message
+    /// The message of a send that is over.
+    pub(crate) fn take_message(&mut self) -> Message {
+        core::mem::replace(&mut self.message, Message::new("", Bytes::new()))
     }
 
     /// When all of its time is used up.
@@ -130,14 +136,15 @@ impl Send {
         self.current.as_ref().map(|current| current.broker)
     }
 
-    /// Chooses the queue of the next try. `Ok(None)` when too much waits at every broker it could go to.
-    pub(crate) fn choose(
+    /// Chooses the queue of the next try. `Ok(None)` when too much waits at every broker it could go to, else the address
+    /// of the chosen one.
+    pub(crate) fn choose<'b>(
         &mut self,
         topic: &mut Topic,
-        brokers: &Brokers,
+        brokers: &'b Brokers,
         standing: impl Fn(BrokerId) -> Standing,
         random: &mut Random,
-    ) -> Result<Option<Address>, Error> {
+    ) -> Result<Option<&'b Address>, Error> {
         let avoid = self.broker();
         let of = |place: QueuePlace| place.broker;
         let (mut cursor, places) = (topic.cursor, self.places(topic));
@@ -173,14 +180,14 @@ impl Send {
         if standing(place.broker) == Standing::Congested {
             return Ok(None);
         }
-        let broker = brokers.get(place.broker);
-        let address = broker.and_then(|broker| broker.master()).ok_or_else(|| no_queue("its broker has no master"))?;
-        let queue = topic.queue(place, brokers).ok_or_else(|| no_queue("its broker is gone"))?;
+        let broker = brokers.get(place.broker).ok_or_else(|| no_queue("its broker is gone"))?;
+        let address = broker.master().ok_or_else(|| no_queue("its broker has no master"))?;
         let can_move = matches!(self.choice, QueueChoice::RoundRobin | QueueChoice::Random);
         let has_others = can_move && topic.has_several_brokers;
-        self.current = Some(Try { queue, broker: place.broker, address: address.clone(), has_others });
+        let broker_name = broker.name.clone();
+        self.current = Some(Try { broker: place.broker, broker_name, queue_id: place.queue_id, has_others });
         self.tries_left -= 1;
-        Ok(Some(address.clone()))
+        Ok(Some(address))
     }
 
     /// The queues to choose from. A topic that does not exist yet gets as many as its first message says, of those that
@@ -194,12 +201,12 @@ impl Send {
     }
 
     /// The header of the try under way.
-    pub(crate) fn header<'a>(&'a self, template: &'a str) -> SendMessage<'a> {
-        let queue_id = self.current.as_ref().map_or(0, |current| current.queue.queue_id);
-        let broker_name = self.current.as_ref().map(|current| Cow::Borrowed(&*current.queue.broker_name));
+    pub(crate) fn header<'a>(&'a self, group: &'a str, template: &'a str) -> SendMessage<'a> {
+        let queue_id = self.current.as_ref().map_or(0, |current| current.queue_id);
+        let broker_name = self.current.as_ref().map(|current| Cow::Borrowed(&*current.broker_name));
         let (_, sys_flag) = self.message.written();
         SendMessage {
-            producer_group: Cow::Borrowed(&self.group),
+            producer_group: Cow::Borrowed(group),
             topic: Cow::Borrowed(self.message.topic()),
             default_topic: Cow::Borrowed(template),
             default_topic_queue_nums: self.default_queues as i32,
@@ -219,40 +226,50 @@ impl Send {
         }
     }
 
-    /// What the answer to the try under way means.
-    pub(crate) fn judge(&mut self, now: Instant, answer: &Command) -> Verdict {
+    /// What the answer to the try under way means; `address` is whose.
+    pub(crate) fn judge(&mut self, now: Instant, answer: &Command, address: Option<&Address>) -> Verdict {
         let Some(status) = SendStatus::of(answer.code) else {
             let error = Error::refused(ResponseCode(answer.code), answer.remark.as_deref());
-            return self.failed(now, error);
+            return self.failed(now, error, address);
         };
-        let Some(current) = &self.current else {
-            return Verdict::Fail(Error::new(ErrorKind::MalformedAnswer, "an answer to no try"));
-        };
-        match receipt(status, self.id, &current.queue, answer) {
+        match self.receipt(status, answer) {
             Ok(receipt) => Verdict::Done(receipt),
             // The broker has the message, so no other try.
-            Err(why) => {
-                let error = Error::new(ErrorKind::MalformedAnswer, why);
-                self.failed(now, error)
-            }
+            Err(why) => self.failed(now, Error::new(ErrorKind::MalformedAnswer, why), address),
         }
     }
 
-    /// What a failed try means.
-    pub(crate) fn failed(&mut self, now: Instant, mut error: Error) -> Verdict {
+    fn receipt(&self, status: SendStatus, answer: &Command) -> Result<Receipt, String> {
+        let header: SendMessageAnswer<'_> = answer.header().map_err(|error| error.to_string())?;
+        let queue_id = u32::try_from(header.queue_id).map_err(|_| format!("the queue number {}", header.queue_id))?;
+        let queue_offset =
+            u64::try_from(header.queue_offset).map_err(|_| format!("the offset {}", header.queue_offset))?;
+        let current = self.current.as_ref().ok_or("an answer to no try")?;
+        let (topic, broker_name) = (self.message.topic_name().clone(), current.broker_name.clone());
+        Ok(Receipt {
+            status,
+            message_id: self.id,
+            offset_message_id: header.msg_id.parse().ok(),
+            queue: MessageQueue { topic, broker_name, queue_id },
+            queue_offset,
+        })
+    }
+
+    /// What a failed try means; `address` is where it was.
+    pub(crate) fn failed(&mut self, now: Instant, mut error: Error, address: Option<&Address>) -> Verdict {
         let has_others = self.current.as_ref().is_some_and(|current| current.has_others);
         // The certificate of one broker may have expired, and not that of another.
         let retryable = error.is_retryable() || (has_others && error.kind() == ErrorKind::TlsFailed);
         if let Some(current) = &self.current {
-            self.attempts.push(Attempt {
-                address: Some(current.address.clone()),
+            self.failures.get_or_insert_default().attempts.push(Attempt {
+                address: address.cloned(),
                 after: now.since(self.started),
                 outcome: error.outcome(),
             });
-            error = error.at(&current.address).at_broker(&current.queue.broker_name);
+            error = address.iter().fold(error, |error, address| error.at(address)).at_broker(&current.broker_name);
         }
         if retryable && self.tries_left > 0 && now < self.deadline {
-            self.last_failure = Some(error);
+            self.failures.get_or_insert_default().last = Some(error);
             return Verdict::Retry;
         }
         Verdict::Fail(self.explain(error))
@@ -260,10 +277,10 @@ impl Send {
 
     /// Says of a failure what failed, and what was tried.
     pub(crate) fn explain(&mut self, error: Error) -> Error {
+        let Failures { attempts, last } = self.failures.take().map(|failures| *failures).unwrap_or_default();
         // Name servers know no topic whose only broker is away: how it went away is the better reason.
-        let last_failure = self.last_failure.take().filter(|_| error.kind() == ErrorKind::TopicNotFound);
-        let error = last_failure.unwrap_or(error);
-        let attempts = core::mem::take(&mut self.attempts);
+        let last = last.filter(|_| error.kind() == ErrorKind::TopicNotFound);
+        let error = last.unwrap_or(error);
         let attempts = if attempts.len() > 1 { attempts } else { Vec::new() };
         error.context(format_args!("send to topic {}", self.message.topic())).with_attempts(attempts)
     }
@@ -283,17 +300,4 @@ fn given(queue: &MessageQueue, topic: &Topic, places: &[QueuePlace], brokers: &B
     } else {
         Err(wrong(ErrorKind::NoQueueAvailable, "not among the topic's writable queues"))
     }
-}
-
-fn receipt(status: SendStatus, id: UniqueId, queue: &MessageQueue, answer: &Command) -> Result<Receipt, String> {
-    let header: SendMessageAnswer<'_> = answer.header().map_err(|error| error.to_string())?;
-    let queue_id = u32::try_from(header.queue_id).map_err(|_| format!("the queue number {}", header.queue_id))?;
-    let queue_offset = u64::try_from(header.queue_offset).map_err(|_| format!("the offset {}", header.queue_offset))?;
-    Ok(Receipt {
-        status,
-        message_id: id,
-        offset_message_id: header.msg_id.parse().ok(),
-        queue: MessageQueue { queue_id, ..queue.clone() },
-        queue_offset,
-    })
 }

@@ -38,19 +38,34 @@ pub fn check_group(name: &str) -> Result<(), Error> {
 }
 
 fn check_name(kind: &str, name: &str, longest: usize) -> Result<(), Error> {
+    let is_allowed = name.bytes().all(|byte| NAME_BYTES[usize::from(byte)]);
+    if is_allowed && (1..=longest).contains(&name.len()) { Ok(()) } else { Err(wrong_name(kind, name, longest)) }
+}
+
+/// The bytes that names consist of.
+const NAME_BYTES: [bool; 256] = {
+    let mut allowed = [false; 256];
+    let mut byte = 0;
+    while byte < allowed.len() {
+        let character = byte as u8;
+        allowed[byte] = character.is_ascii_alphanumeric() || matches!(character, b'%' | b'|' | b'_' | b'-');
+        byte += 1;
+    }
+    allowed
+};
+
+/// What is wrong with a name.
+#[cold]
+fn wrong_name(kind: &str, name: &str, longest: usize) -> Error {
     let shown: String = name.chars().take(longest + 1).collect();
-    let wrong = |why: String| Err(Error::new(ErrorKind::InvalidArgument, format!("the {kind} {shown:?} {why}")));
-    if name.is_empty() {
-        return wrong("is empty".into());
-    }
-    if name.len() > longest {
-        return wrong(format!("is {} bytes long, {longest} are allowed", name.len()));
-    }
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '%' | '|' | '_' | '-');
-    match name.chars().find(|&c| !allowed(c)) {
-        Some(c) => wrong(format!("contains {c:?}; letters, digits and %|_- are allowed")),
-        None => Ok(()),
-    }
+    let not_allowed = |c: &char| !u8::try_from(*c).is_ok_and(|byte| NAME_BYTES[usize::from(byte)]);
+    let why = match name.chars().find(not_allowed) {
+        _ if name.is_empty() => "is empty".to_owned(),
+        _ if name.len() > longest => format!("is {} bytes long, {longest} are allowed", name.len()),
+        Some(c) => format!("contains {c:?}; letters, digits and %|_- are allowed"),
+        None => "is wrong".to_owned(),
+    };
+    Error::new(ErrorKind::InvalidArgument, format!("the {kind} {shown:?} {why}"))
 }
 
 /// Checks a message before it is sent.

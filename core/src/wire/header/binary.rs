@@ -4,7 +4,7 @@ use bytes::{Buf, Bytes};
 
 use super::writer::Writer;
 use crate::wire::command::{Command, Head, HeaderCodec, Language};
-use crate::wire::fields::{FieldText, Fields};
+use crate::wire::fields::{FieldSpans, FieldText, Fields};
 use crate::wire::frame::FrameError;
 
 /// Writes the fixed part and the remark. Gives where the length of all fields has to be written.
@@ -52,7 +52,7 @@ pub(in crate::wire) fn decode(mut header: Bytes, body: Bytes) -> Result<Command,
     let fields_length = i32::from_be_bytes(cursor.array("fields length")?);
     let at = cursor.at();
     let fields = cursor.bytes(fields_length, "fields")?;
-    check_pairs(fields, at + fields.len())?;
+    let spans = read_fields(fields, at + fields.len())?;
     let end = at + fields.len();
     header.truncate(end);
     header.advance(at);
@@ -64,27 +64,33 @@ pub(in crate::wire) fn decode(mut header: Bytes, body: Bytes) -> Result<Command,
         flag,
         remark,
         codec: HeaderCodec::Binary,
-        fields: Fields::new(header, HeaderCodec::Binary),
+        fields: Fields::new(header, HeaderCodec::Binary, spans),
         body,
     })
 }
 
-/// Checks the pairs of a header in which they end at `end`.
-fn check_pairs(fields: &[u8], end: usize) -> Result<(), FrameError> {
-    // The usual case, decided at once for all texts; only large lengths are no ASCII.
+/// Checks the pairs of a header in which they end at `end`. Gives where they lie.
+fn read_fields(fields: &[u8], end: usize) -> Result<FieldSpans, FrameError> {
+    let mut spans = FieldSpans::default();
+    // The usual case, decided at once for all texts; only long lengths are no ASCII.
     let is_ascii = fields.is_ascii();
     let mut cursor = Cursor { rest: fields, length: end };
     while !cursor.rest.is_empty() {
-        if is_ascii {
-            cursor.pair()?;
-        } else {
-            let name_length = i16::from_be_bytes(cursor.array("field name length")?);
-            cursor.text(i32::from(name_length), "field name")?;
-            let value_length = i32::from_be_bytes(cursor.array("field value length")?);
-            cursor.text(value_length, "field value")?;
+        let start = fields.len() - cursor.rest.len() + 2;
+        let at = cursor.at() + 2;
+        let (name, value) = cursor.pair()?;
+        let value_start = start + name.len() + 4;
+        if !is_ascii {
+            check_text(name, "field name", at)?;
+            check_text(value, "field value", at + name.len() + 4)?;
         }
+        spans.push((start..start + name.len(), false), (value_start..value_start + value.len(), false));
     }
-    Ok(())
+    Ok(spans)
+}
+
+fn check_text(text: &[u8], what: &'static str, at: usize) -> Result<(), FrameError> {
+    str::from_utf8(text).map(drop).map_err(|_| FrameError::MalformedHeader { what, at })
 }
 
 /// The unread rest of a header, which knows where it is.

@@ -3,10 +3,10 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::eight;
-use super::json_reader::{Reader, Value};
+use super::json_reader::{Reader, Token, Value};
 use super::writer::Writer;
 use crate::wire::command::{Command, Head, HeaderCodec, Language};
-use crate::wire::fields::{FieldText, Fields};
+use crate::wire::fields::{FieldSpans, FieldText, Fields};
 use crate::wire::frame::FrameError;
 
 /// Writes the fixed part and opens the fields.
@@ -134,23 +134,32 @@ pub(in crate::wire) fn decode(mut header: Bytes, body: Bytes) -> Result<Command,
         body,
     };
     let mut fields = 0..0;
+    let mut spans = FieldSpans::default();
     let mut reader = Reader::new(&header);
     reader.open_object();
     while let Some(key) = reader.name() {
+        let key = reader.text(&key).raw;
         let at = reader.at();
+        if key == b"extFields" && header.get(at) == Some(&b'{') {
+            spans = read_fields(&mut reader);
+            fields = at..reader.at();
+            continue;
+        }
         let value = reader.value();
-        match key.raw {
-            b"code" => command.code = integer(&value, at)?,
-            b"version" => command.version = integer(&value, at)?,
-            b"opaque" => command.opaque = integer(&value, at)?,
-            b"flag" => command.flag = integer(&value, at)?,
+        let integer = |value| integer(&reader, value, at);
+        match key {
+            b"code" => command.code = integer(value)?,
+            b"version" => command.version = integer(value)?,
+            b"opaque" => command.opaque = integer(value)?,
+            b"flag" => command.flag = integer(value)?,
             b"language" => {
-                command.language = value.text().map_or(Language::OTHER, |name| Language::from_name(&name.text()))
+                let name = value.token().map(|name| reader.text(&name).text());
+                command.language = name.map_or(Language::OTHER, |name| Language::from_name(&name));
             }
-            b"remark" => command.remark = value.text().map(|remark| remark.text().into_owned().into_boxed_str()),
+            b"remark" => command.remark = value.token().map(|remark| reader.text(&remark).text().into()),
             b"extFields" => match value {
-                Value::Object(range) => fields = range,
-                Value::Null => {}
+                Value::Object(place) => (fields, spans) = (place, FieldSpans::UNKNOWN),
+                Value::Null => (fields, spans) = (0..0, FieldSpans::default()),
                 _ => return Err(FrameError::MalformedHeader { what: "fields that are no object", at }),
             },
             _ => {}
@@ -159,14 +168,28 @@ pub(in crate::wire) fn decode(mut header: Bytes, body: Bytes) -> Result<Command,
     reader.finish()?;
     header.truncate(fields.end);
     header.advance(fields.start);
-    command.fields = Fields::new(header, HeaderCodec::Json);
+    command.fields = Fields::new(header, HeaderCodec::Json, spans);
     Ok(command)
 }
 
-fn integer(value: &Value<'_>, at: usize) -> Result<i32, FrameError> {
+/// Passes the fields that stand here. Gives where they lie, counted from the opening brace.
+fn read_fields(reader: &mut Reader<'_>) -> FieldSpans {
+    let mut spans = FieldSpans::default();
+    let start = reader.at();
+    reader.open_object();
+    while let Some(name) = reader.name() {
+        if let Some(value) = reader.value().token() {
+            let counted = |token: Token| (token.place.start - start..token.place.end - start, token.escaped);
+            spans.push(counted(name), counted(value));
+        }
+    }
+    spans
+}
+
+fn integer(reader: &Reader<'_>, value: Value, at: usize) -> Result<i32, FrameError> {
     match value {
         Value::Null => Some(0),
-        Value::Literal(_) | Value::Text(_) => value.text().and_then(FieldText::integer),
+        Value::Literal(token) | Value::Text(token) => reader.text(&token).integer(),
         Value::Object(_) | Value::Array => None,
     }
     .ok_or(FrameError::MalformedHeader { what: "no number", at })
@@ -184,13 +207,11 @@ impl<'a> Pairs<'a> {
         Self(reader)
     }
 
-    #[inline]
     pub(in crate::wire) fn next(&mut self) -> Option<(FieldText<'a>, FieldText<'a>)> {
         loop {
             let name = self.0.name()?;
-            // fastjson turns numbers and truth values into texts; what is nested is none of the protocol's.
-            if let Some(value) = self.0.value().text() {
-                return Some((name, value));
+            if let Some(value) = self.0.value().token() {
+                return Some((self.0.text(&name), self.0.text(&value)));
             }
         }
     }

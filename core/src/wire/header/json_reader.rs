@@ -1,4 +1,7 @@
-//! A single-pass reader of a JSON header: names and values as slices, nothing built.
+//! A single-pass reader of a JSON header: names and values as places in the text, nothing built.
+//!
+//! What nearly every writer writes, no space and no escapes, takes the short way; everything else takes the functions
+//! called unusual.
 
 use core::ops::Range;
 
@@ -9,25 +12,38 @@ use crate::wire::frame::FrameError;
 /// How deep values may nest; the protocol itself nests two levels.
 const MAX_DEPTH: u32 = 32;
 
+/// A string or a literal, by its place: a string's is the one between its quotes.
+#[derive(Clone, Debug)]
+pub(super) struct Token {
+    pub(super) place: Range<usize>,
+    pub(super) escaped: bool,
+}
+
+impl Token {
+    const fn plain(place: Range<usize>) -> Self {
+        Self { place, escaped: false }
+    }
+}
+
 /// A JSON value.
 #[derive(Clone, Debug)]
-pub(super) enum Value<'a> {
+pub(super) enum Value {
     Null,
     /// A number or a truth value, as it is written.
-    Literal(&'a [u8]),
-    Text(FieldText<'a>),
+    Literal(Token),
+    Text(Token),
     /// Where the object stands, its braces included.
     Object(Range<usize>),
     Array,
 }
 
-impl<'a> Value<'a> {
-    /// The value as an extension field has it: a text, or a number or truth value as it is written.
-    #[inline]
-    pub(super) const fn text(&self) -> Option<FieldText<'a>> {
+impl Value {
+    /// The value as an extension field has it: a text, or a number or truth value as it is written. fastjson turns these
+    /// into texts; what is nested is none of the protocol's.
+    #[inline(always)]
+    pub(super) fn token(self) -> Option<Token> {
         match self {
-            Self::Text(text) => Some(*text),
-            Self::Literal(literal) => Some(FieldText::plain(literal)),
+            Self::Text(token) | Self::Literal(token) => Some(token),
             Self::Null | Self::Object(_) | Self::Array => None,
         }
     }
@@ -51,14 +67,24 @@ impl<'a> Reader<'a> {
         self.at
     }
 
+    /// What stands at a token's place.
+    #[inline(always)]
+    pub(super) fn text(&self, token: &Token) -> FieldText<'a> {
+        FieldText { raw: self.text.get(token.place.clone()).unwrap_or_default(), escaped: token.escaped }
+    }
+
     #[cold]
     fn fail(&mut self, what: &'static str, at: usize) {
         self.fault.get_or_insert((what, at));
         self.at = self.text.len();
     }
 
+    #[inline(always)]
+    fn stands_at(&self, byte: u8) -> bool {
+        self.text.get(self.at) == Some(&byte)
+    }
+
     /// The byte that stands here, space passed; zero at the end.
-    #[inline]
     fn peek(&mut self) -> u8 {
         loop {
             match self.text.get(self.at) {
@@ -69,46 +95,59 @@ impl<'a> Reader<'a> {
         }
     }
 
-    #[inline]
-    fn expect(&mut self, byte: u8, what: &'static str) -> bool {
-        let found = self.peek() == byte;
-        if found {
-            self.at += 1;
-        } else {
-            self.fail(what, self.at);
-        }
-        found
-    }
-
     /// Enters the object that stands here.
     pub(super) fn open_object(&mut self) {
-        self.expect(b'{', "no object");
+        match self.peek() {
+            b'{' => self.at += 1,
+            _ => self.fail("no object", self.at),
+        }
     }
 
     /// The next name of the object we are in, its colon passed; `None` at the object's end. Commas may trail.
-    #[inline]
-    pub(super) fn name(&mut self) -> Option<FieldText<'a>> {
+    #[inline(always)]
+    pub(super) fn name(&mut self) -> Option<Token> {
+        self.at += usize::from(self.stands_at(b','));
+        if !self.stands_at(b'"') && !self.find_name() {
+            return None;
+        }
+        let name = self.string()?;
+        if self.stands_at(b':') {
+            self.at += 1;
+        } else if self.peek() == b':' {
+            self.at += 1;
+        } else {
+            self.fail("no colon", self.at);
+            return None;
+        }
+        Some(name)
+    }
+
+    /// Goes to the next name; false at the object's end.
+    fn find_name(&mut self) -> bool {
         loop {
             match self.peek() {
-                b'"' => break,
+                b'"' => return true,
                 b',' => self.at += 1,
                 b'}' => {
                     self.at += 1;
-                    return None;
+                    return false;
                 }
                 _ => {
                     self.fail("no name", self.at);
-                    return None;
+                    return false;
                 }
             }
         }
-        let name = self.string()?;
-        self.expect(b':', "no colon").then_some(name)
     }
 
     /// The value that stands here; [`Value::Null`] after a fault.
-    #[inline]
-    pub(super) fn value(&mut self) -> Value<'a> {
+    #[inline(always)]
+    pub(super) fn value(&mut self) -> Value {
+        if self.stands_at(b'"') { self.string().map_or(Value::Null, Value::Text) } else { self.unusual_value() }
+    }
+
+    /// As [`Reader::value`], for anything.
+    fn unusual_value(&mut self) -> Value {
         let byte = self.peek();
         let start = self.at;
         match byte {
@@ -137,35 +176,47 @@ impl<'a> Reader<'a> {
     }
 
     /// The string whose opening quote stands here.
-    #[inline]
-    fn string(&mut self) -> Option<FieldText<'a>> {
+    #[inline(always)]
+    fn string(&mut self) -> Option<Token> {
         let start = self.at + 1;
-        let end = string_end(self.text, start);
+        let mut end = start;
+        while let Some(word) = self.text.get(end..).and_then(<[u8]>::first_chunk::<8>) {
+            let word = u64::from_le_bytes(*word);
+            let found = eight::equal(word, b'"') | eight::equal(word, b'\\');
+            if found != 0 {
+                end += eight::first(found);
+                break;
+            }
+            end += 8;
+        }
         if self.text.get(end) != Some(&b'"') {
             return self.unusual_string(start, end);
         }
         self.at = end + 1;
-        Some(FieldText::plain(&self.text[start..end]))
+        Some(Token::plain(start..end))
     }
 
-    /// As [`Reader::string`], for one that has an escape at `at` or no end.
-    #[cold]
-    fn unusual_string(&mut self, start: usize, at: usize) -> Option<FieldText<'a>> {
+    /// As [`Reader::string`], for one with escapes, one at the very end of the text, or one without end.
+    fn unusual_string(&mut self, start: usize, at: usize) -> Option<Token> {
+        let mut escaped = false;
         self.at = at;
-        while self.text.get(self.at) == Some(&b'\\') {
-            if !self.escape() {
-                self.fail("a wrong escape", self.at);
-                return None;
+        loop {
+            match self.text.get(self.at) {
+                Some(b'"') => break,
+                Some(b'\\') if self.escape() => escaped = true,
+                Some(b'\\') => {
+                    self.fail("a wrong escape", self.at);
+                    return None;
+                }
+                Some(_) => self.at += 1,
+                None => {
+                    self.fail("a string without end", self.at);
+                    return None;
+                }
             }
-            self.at = string_end(self.text, self.at);
         }
-        if self.at >= self.text.len() {
-            self.fail("a string without end", self.at);
-            return None;
-        }
-        let raw = &self.text[start..self.at];
         self.at += 1;
-        Some(FieldText { raw, escaped: true })
+        Some(Token { place: start..self.at - 1, escaped })
     }
 
     /// Passes the escape that stands here, if it is one.
@@ -185,17 +236,16 @@ impl<'a> Reader<'a> {
         true
     }
 
-    fn literal(&mut self) -> Value<'a> {
+    fn literal(&mut self) -> Value {
         let start = self.at;
-        while self.text.get(self.at).is_some_and(u8::is_ascii_digit) {
-            self.at += 1;
+        let mut end = start;
+        while matches!(self.text.get(end), Some(b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'+' | b'.')) {
+            end += 1;
         }
-        while matches!(self.text.get(self.at), Some(b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'+' | b'.')) {
-            self.at += 1;
-        }
-        match &self.text[start..self.at] {
+        self.at = end;
+        match &self.text[start..end] {
+            b"true" | b"false" | [b'-' | b'0'..=b'9', ..] => Value::Literal(Token::plain(start..end)),
             b"null" => Value::Null,
-            literal @ (b"true" | b"false" | [b'-' | b'0'..=b'9', ..]) => Value::Literal(literal),
             _ => {
                 self.fail("no value", start);
                 Value::Null
@@ -235,23 +285,6 @@ impl<'a> Reader<'a> {
             }
         }
     }
-}
-
-/// Where the next quote or backslash from `at` on stands, or else the end.
-#[inline]
-fn string_end(text: &[u8], mut at: usize) -> usize {
-    while let Some(word) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        let word = u64::from_le_bytes(*word);
-        let found = eight::equal(word, b'"') | eight::equal(word, b'\\');
-        if found != 0 {
-            return at + eight::first(found);
-        }
-        at += 8;
-    }
-    while text.get(at).is_some_and(|byte| !matches!(byte, b'"' | b'\\')) {
-        at += 1;
-    }
-    at
 }
 
 /// Resolves the escapes of a checked string. A lone surrogate becomes U+FFFD.
