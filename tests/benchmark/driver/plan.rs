@@ -20,7 +20,7 @@ use crate::system_calls::{SystemCalls, Tracer};
 
 /// Measures stgclient beside other clients of RocketMQ, and writes report.md, report.json and plots.
 #[derive(Debug, Parser)]
-#[command(name = "tests/bench")]
+#[command(name = "tests/bench", bin_name = "tests/bench")]
 pub(crate) struct Options {
     /// How often each client runs in each scenario; the report has medians.
     #[arg(long, default_value_t = 5)]

@@ -14,6 +14,9 @@ use serde::Serialize;
 const TOLD_APART: [&str; 9] =
     ["read", "recvfrom", "write", "writev", "sendto", "sendmsg", "epoll_wait", "epoll_pwait", "futex"];
 
+/// The pipes by which perf is told when to count, and says that it does.
+const PIPES: [&str; 2] = ["control", "acknowledge"];
+
 /// How many system calls there were.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct SystemCalls {
@@ -91,12 +94,17 @@ impl Tracer {
             return Ok(());
         };
         kill(Pid::from_raw(child.id() as i32), Signal::SIGINT)?;
-        child.wait().map(drop)
+        child.wait()?;
+        for name in PIPES {
+            let _ = fs::remove_file(self.pipe(name));
+        }
+        Ok(())
     }
 
     /// What was counted last.
     pub(crate) fn counted(&self) -> io::Result<SystemCalls> {
         let text = fs::read_to_string(self.output())?;
+        fs::remove_file(self.output())?;
         Ok(match self.tool {
             Tool::Perf => sum("perf", perf_counts(&text)),
             Tool::Strace => sum("strace", strace_counts(&text)),
@@ -113,13 +121,12 @@ impl Tracer {
 
     /// Attached but not counting until it is told to, so that the start of perf itself is no part of it.
     fn perf(&self, pid: u32) -> io::Result<Command> {
-        for name in ["control", "acknowledge"] {
+        for name in PIPES {
             let _ = fs::remove_file(self.pipe(name));
             Command::new("mkfifo").arg(self.pipe(name)).status()?;
         }
         let told_apart = TOLD_APART.map(|call| format!("syscalls:sys_enter_{call}")).join(",");
-        let control =
-            format!("--control=fifo:{},{}", self.pipe("control").display(), self.pipe("acknowledge").display());
+        let control = format!("--control=fifo:{},{}", self.pipe(PIPES[0]).display(), self.pipe(PIPES[1]).display());
         let mut command = Command::new("perf");
         command.args(["stat", "-x", ";", "-D", "-1", &control, "-e", "raw_syscalls:sys_enter", "-e", &told_apart]);
         command.args(["-p", &pid.to_string(), "-o"]).arg(self.output());
@@ -133,9 +140,9 @@ impl Tracer {
     }
 
     fn tell(&self, word: &str) -> io::Result<()> {
-        let mut control = File::options().read(true).write(true).open(self.pipe("control"))?;
+        let mut control = File::options().read(true).write(true).open(self.pipe(PIPES[0]))?;
         writeln!(control, "{word}")?;
-        let acknowledge = File::open(self.pipe("acknowledge"))?;
+        let acknowledge = File::open(self.pipe(PIPES[1]))?;
         BufReader::new(acknowledge).read_line(&mut String::new()).map(drop)
     }
 }
