@@ -1,10 +1,14 @@
 //! Credentials that change while a client runs.
 
+use std::fmt::Debug;
 use std::future::pending;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use stgclient::{Client, Credentials, ResponseCode};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Metadata, Subscriber};
 
 use crate::{SOON, eventually, wrong};
 
@@ -83,4 +87,58 @@ async fn a_client_whose_provider_panics_goes_on_with_what_it_has_and_closes() {
     _ = client.admin().topic_list().await;
     assert_eq!(*keys.lock().unwrap(), ["key", "key"]);
     close(client).await;
+}
+
+/// Everything that is logged, however unimportant.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<String>>);
+
+impl Visit for Log {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        *self.0.lock().unwrap() += &format!("{field}={value:?} ");
+    }
+}
+
+impl Subscriber for Log {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, attributes: &Attributes<'_>) -> Id {
+        attributes.record(&mut self.clone());
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, values: &Record<'_>) {
+        values.record(&mut self.clone());
+    }
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        event.record(&mut self.clone());
+    }
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[tokio::test]
+async fn the_log_tells_of_new_credentials_and_shows_no_secret() {
+    let log = Log::default();
+    let _guard = tracing::subscriber::set_default(log.clone());
+    let (address, _) = name_server().await;
+    let count = AtomicU32::new(0);
+    let builder = Client::builder(&address).credentials_provider(move || {
+        let number = count.fetch_add(1, Ordering::SeqCst);
+        async move { Credentials::new(format!("key {number}"), "a secret").security_token("a token") }
+    });
+    let client = builder.connect().await.unwrap();
+    eventually("the log has the new key", async || log.0.lock().unwrap().contains("key 1").then_some(())).await;
+    client.admin().create_topic("T").await.unwrap_err();
+    close(client).await;
+    let text = log.0.lock().unwrap().clone();
+    assert!(text.contains("connected") && text.contains(&address), "it logs what happens: {text}");
+    assert!(!text.contains("a secret") && !text.contains("a token"), "{text}");
 }
