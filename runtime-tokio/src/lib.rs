@@ -23,6 +23,9 @@
 //! # }
 //! ```
 //!
+//! For clusters that let in whom they know only there are `ClientBuilder::tls` (feature `tls`, on by default) and
+//! [`ClientBuilder::credentials`](stgclient_runtime::ClientBuilder::credentials).
+//!
 //! With the feature `embedded`, `Client::embedded()` starts a whole cluster in memory, for development and tests.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
