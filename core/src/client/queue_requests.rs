@@ -219,7 +219,7 @@ impl QueueRequest {
     fn try_failed(&mut self, session: &mut Session, now: Now, id: OperationId, error: Error) -> Option<Outcome> {
         let topic = session.topic(now, &self.queue.topic);
         session.ask_route(now, topic);
-        if self.tries_left == 0 || error.kind() == ErrorKind::Timeout {
+        if self.tries_left == 0 || error.kind() == ErrorKind::Timeout || now.mono >= self.deadline {
             return Some(Err(self.explain(error)));
         }
         self.last_failure = Some(error);

@@ -231,6 +231,22 @@ fn a_suggested_member_that_cannot_be_reached_is_not_insisted_on() {
     assert!(pull(&mut scene, consumer).is_ok());
 }
 
+/// A host may be late: its machine slept, or a thread held it up.
+#[test]
+fn a_pull_whose_time_is_over_when_its_member_fails_is_not_tried_at_another() {
+    let (mut scene, consumer) = scene_with_a_slave();
+    scene.on("a:1", PULL, suggesting(1));
+    scene.server("a:2").reach = Reach::Vanishes;
+    pull(&mut scene, consumer).unwrap();
+    let operation = begin(&mut scene, consumer, 5, PullOptions::default());
+    scene.settle();
+    scene.now.mono = scene.now.mono + ms(20_000);
+    scene.client.handle_timeout(scene.now);
+    assert!(scene.client.poll_timeout().is_none_or(|next| next.at > scene.now.mono), "it is due and stays due");
+    assert!(scene.outcome(operation).is_some_and(|outcome| outcome.is_err()));
+    assert_eq!(scene.asked_of("a:1", PULL).len(), 1);
+}
+
 #[test]
 fn without_a_master_a_slave_is_pulled_from() {
     let (mut scene, consumer) = scene_with_a_slave();
