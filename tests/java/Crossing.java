@@ -1,6 +1,7 @@
 // The Java client on the other side of our tests: it sends what we pull and pulls what we send.
 //
-//   Crossing produce NAME_SERVER TOPIC COUNT TAG[,TAG...] [--compress[=ZLIB|LZ4|ZSTD]] [--body-size=N] [--unicode]
+//   Crossing produce NAME_SERVER TOPIC COUNT TAG[,TAG...] [--compress[=ZLIB|LZ4|ZSTD|NONE]] [--body-size=N[,N...]]
+//                    [--noise] [--unicode] [--delay=LEVEL]
 //   Crossing batch   NAME_SERVER TOPIC COUNT
 //   Crossing pull    NAME_SERVER TOPIC EXPRESSION
 //   Crossing offset  NAME_SERVER TOPIC GROUP [--read]

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.TreeMap;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.client.producer.SendResult;
@@ -14,15 +15,19 @@ import org.apache.rocketmq.common.message.Message;
 final class Produce {
     private Produce() {}
 
-    /** Sends count messages, their tags in turn, each awaited; a compressed one is compressed however short it is. */
+    /**
+     * Sends count messages, their tags and sizes in turn, each awaited; a compressed one is compressed however short
+     * it is, and with NONE none is however long.
+     */
     static void each(
             String nameServer, String topic, int count, String tags, Map<String, String> options, Lines lines)
             throws Exception {
         DefaultMQProducer producer = producer(nameServer);
         if (options.containsKey("compress")) {
             String type = options.get("compress");
-            producer.setCompressMsgBodyOverHowmuch(1);
-            producer.setCompressType(CompressionType.of(type.isEmpty() ? "ZLIB" : type));
+            boolean none = type.equals("NONE");
+            producer.setCompressMsgBodyOverHowmuch(none ? Integer.MAX_VALUE : 1);
+            producer.setCompressType(CompressionType.of(none || type.isEmpty() ? "ZLIB" : type));
         }
         producer.start();
         try {
@@ -70,18 +75,35 @@ final class Produce {
     private static Message message(String topic, String tag, int number, Map<String, String> options) {
         boolean unicode = options.containsKey("unicode");
         String text = (unicode ? "Grüße, 消息 \uD83D\uDE80 " : "message ") + number;
-        int size = Integer.parseInt(options.getOrDefault("body-size", "0"));
-        StringBuilder body = new StringBuilder(text);
-        while (body.length() < size) {
-            body.append(' ').append(text);
-        }
-        if (size > 0) {
-            body.setLength(size);
-        }
+        String[] sizes = options.getOrDefault("body-size", "0").split(",");
+        int size = Integer.parseInt(sizes[number % sizes.length]);
         String key = (unicode ? "schlüssel-" : "key-") + number;
-        Message message = new Message(topic, tag, key, body.toString().getBytes(StandardCharsets.UTF_8));
+        Message message = new Message(topic, tag, key + " every", body(text, size, options.containsKey("noise")));
         message.putUserProperty(unicode ? "größe" : "size", unicode ? "klein 小" : "small");
+        if (unicode) {
+            message.putUserProperty("消息 \uD83D\uDE80", "\"值=1;2\" \\/\n\t\uD83D\uDE80");
+        }
+        if (options.containsKey("delay")) {
+            message.setDelayTimeLevel(Integer.parseInt(options.get("delay")));
+        }
         return message;
+    }
+
+    /** The text, or so many bytes of it or of what no compression shortens. */
+    private static byte[] body(String text, int size, boolean noise) {
+        if (size == 0) {
+            return text.getBytes(StandardCharsets.UTF_8);
+        }
+        byte[] body = new byte[size];
+        if (noise) {
+            new Random(size).nextBytes(body);
+            return body;
+        }
+        byte[] once = (text + " ").getBytes(StandardCharsets.UTF_8);
+        for (int i = 0; i < size; i++) {
+            body[i] = once[i % once.length];
+        }
+        return body;
     }
 
     private static void print(Lines lines, Message message, byte[] body, SendResult result) {

@@ -6,6 +6,7 @@
 use std::process::{Output, Stdio};
 
 use serde_json::{Map, Value};
+use stgclient_tests::eventually;
 use tokio::process::Command;
 
 /// What Java says of a message or a queue.
@@ -48,10 +49,15 @@ pub(crate) async fn crossing(arguments: &[&str]) -> Vec<Line> {
     lines.lines().map(|line| Line(serde_json::from_str(line).expect("each line is an object"))).collect()
 }
 
-/// Runs `mqadmin` and gives all it prints; it succeeds whatever happens.
+/// Runs `mqadmin` and gives all it prints; it succeeds whatever happens. It gives a server no more than 3 seconds, which
+/// on a loaded machine is not enough, so then it runs again.
 pub(crate) async fn mqadmin(arguments: &[&str]) -> String {
-    let output = run(Command::new(variable("MQADMIN")).args(arguments)).await;
-    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    eventually("mqadmin gets its answers", async || {
+        let output = run(Command::new(variable("MQADMIN")).args(arguments)).await;
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        (!text.contains("RemotingTimeoutException")).then_some(text)
+    })
+    .await
 }
 
 async fn run(command: &mut Command) -> Output {

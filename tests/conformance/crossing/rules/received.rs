@@ -9,6 +9,12 @@ use stgclient_tests::Bench;
 use super::bench;
 use crate::java::{self, Line};
 
+/// From the shortest body to the longest, among them those on both sides of where compression begins.
+const SIZES: [usize; 8] = [1, 2, 4095, 4096, 4097, 65_536, 1024 * 1024, 4 * 1024 * 1024];
+/// The same, as Java's side takes it.
+const BODY_SIZES: &str = "--body-size=1,2,4095,4096,4097,65536,1048576,4194304";
+const COUNT: &str = "8";
+
 /// Has Java send what `arguments` say, and compares it with what we pull, field by field. Gives the messages.
 async fn pull_what_java_sends(bench: &Bench, command: &str, arguments: &[&str]) -> Vec<ReceivedMessage> {
     let all = [&[command, bench.cluster.name_server(), &bench.topic], arguments].concat();
@@ -26,7 +32,7 @@ fn assert_same(message: &ReceivedMessage, line: &Line) {
     assert_eq!(i64::from(message.queue().queue_id), line.number("queueId"));
     assert_eq!(message.queue_offset().cast_signed(), line.number("queueOffset"));
     assert_eq!(message.tag(), line.text("tags"));
-    assert_eq!(message.keys().collect::<Vec<_>>(), [line.text("keys").unwrap()]);
+    assert!(message.keys().eq(line.text("keys").unwrap().split(' ')), "{line:?}");
     assert!(message.body() == &line.body(), "we get another body: {:?}", message.properties());
     for (name, value) in line.properties() {
         assert_eq!(message.property(name), Some(value), "{name}");
@@ -48,6 +54,8 @@ async fn we_pull_messages_in_every_script() {
     let messages = pull_what_java_sends(&bench, "produce", &["4", "订单", "--unicode"]).await;
     assert!(messages.iter().any(|message| message.body() == "Grüße, 消息 🚀 3"));
     assert!(messages.iter().all(|message| message.property("größe") == Some("klein 小")));
+    let odd = Some("\"值=1;2\" \\/\n\t🚀");
+    assert!(messages.iter().all(|message| message.property("消息 🚀") == odd));
 }
 
 #[tokio::test]
@@ -68,17 +76,36 @@ async fn we_pull_messages_that_java_compressed_with_zstd() {
 async fn compressed(name: &str, flag: i32) {
     let bench = bench(1).await;
     let compress = format!("--compress={name}");
-    for size in ["1", "20000", "1000000"] {
-        let size = format!("--body-size={size}");
-        java::crossing(&["produce", bench.cluster.name_server(), &bench.topic, "1", "x", &compress, &size]).await;
-    }
-    let messages = bench.pull_all(3).await;
-    for (message, size) in messages.iter().zip([1, 20_000, 1_000_000]) {
-        let text = b"message 0 ".iter().copied().cycle().take(size).collect::<Vec<_>>();
-        assert!(message.body() == &text, "{size} bytes that Java compressed come back changed");
+    let messages = pull_what_java_sends(&bench, "produce", &[COUNT, "x", &compress, BODY_SIZES]).await;
+    for (message, size) in messages.iter().zip(SIZES) {
+        assert_eq!(message.body().len(), size);
         assert!(message.stored().is_compressed(), "Java has sent {size} bytes as they are");
         assert_eq!(message.stored().fields.sys_flag & sys_flag::COMPRESSION_MASK, flag);
     }
+}
+
+#[tokio::test]
+async fn we_pull_bodies_that_java_sends_as_they_are() {
+    let bench = bench(1).await;
+    let arguments = [COUNT, "x", "--compress=NONE", "--noise", BODY_SIZES];
+    let messages = pull_what_java_sends(&bench, "produce", &arguments).await;
+    for (message, size) in messages.iter().zip(SIZES) {
+        assert_eq!((message.body().len(), message.stored().is_compressed()), (size, false));
+    }
+}
+
+#[tokio::test]
+async fn java_and_we_share_a_topic_with_the_longest_name_there_is() {
+    let mut bench = Bench::without_topic(super::cluster().await).await;
+    bench.topic.push_str("-%|_");
+    bench.topic.extend(std::iter::repeat_n('x', 127 - bench.topic.len()));
+    bench.admin().create_topic(&bench.topic).queues(1).await.unwrap();
+    bench.await_queues(1).await;
+    pull_what_java_sends(&bench, "produce", &["2", "java"]).await;
+    let receipt = bench.send(bench.message("ours").tag("ours")).await;
+    bench.pull_sent(&receipt).await;
+    let lines = java::crossing(&["pull", bench.cluster.name_server(), &bench.topic, "ours"]).await;
+    assert_eq!(lines.iter().map(Line::body).collect::<Vec<_>>(), [b"ours"]);
 }
 
 #[tokio::test]

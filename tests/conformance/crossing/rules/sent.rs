@@ -74,6 +74,34 @@ async fn java_pulls_what_we_send_however_it_is_sent() {
 }
 
 #[tokio::test]
+async fn java_pulls_bodies_of_every_size_in_every_compression() {
+    let bench = bench(1).await;
+    let mut sent = BTreeMap::new();
+    let zlib = Compression::Zlib { level: 5 };
+    for compression in [None, Some(zlib), Some(Compression::Lz4), Some(Compression::Zstd)] {
+        let producer = bench.producer_builder().compression(compression).compression_threshold(1);
+        let producer = producer.start().await.unwrap();
+        for length in [1, 2, 4095, 4096, 4097, 65_536, 1024 * 1024, 4 * 1024 * 1024] {
+            // Half of what is compressed can be, and no two blocks of it are alike.
+            let body = match compression {
+                None => noise(length),
+                Some(_) => noise(length.div_ceil(2)).into_iter().flat_map(|byte| [byte, b' ']).take(length).collect(),
+            };
+            let message = Message::new(bench.topic.as_str(), body).tag("size");
+            let receipt = producer.send(message.clone()).await.unwrap();
+            bench.await_messages(&receipt.queue, receipt.queue_offset + 1).await;
+            sent.insert(receipt.message_id.to_string(), (message, receipt));
+        }
+    }
+    let lines = java::crossing(&["pull", bench.cluster.name_server(), &bench.topic, "*"]).await;
+    assert_eq!(lines.len(), sent.len());
+    for line in &lines {
+        let (message, receipt) = &sent[line.text("messageId").unwrap()];
+        assert_same(line, message, receipt);
+    }
+}
+
+#[tokio::test]
 async fn java_filters_by_the_tags_that_we_set() {
     let bench = bench(2).await;
     for tag in ["a", "b", "c", "AaAa", "BBBB", "订单"] {
