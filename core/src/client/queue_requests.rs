@@ -198,6 +198,10 @@ impl QueueRequest {
     }
 
     fn next_try(&mut self, session: &mut Session, now: Now, id: OperationId) -> Option<Outcome> {
+        // A host may be late: then the time is up, which the operation hears next, and nobody would wait for an answer.
+        if now.mono >= self.deadline {
+            return None;
+        }
         let topic = session.topic(now, &self.queue.topic);
         let Some(address) = self.address(session).cloned() else {
             session.await_route(now, topic, Purpose::Read, Owner::Operation(id, self.turn));
@@ -219,7 +223,7 @@ impl QueueRequest {
     fn try_failed(&mut self, session: &mut Session, now: Now, id: OperationId, error: Error) -> Option<Outcome> {
         let topic = session.topic(now, &self.queue.topic);
         session.ask_route(now, topic);
-        if self.tries_left == 0 || error.kind() == ErrorKind::Timeout || now.mono >= self.deadline {
+        if self.tries_left == 0 || error.kind() == ErrorKind::Timeout {
             return Some(Err(self.explain(error)));
         }
         self.last_failure = Some(error);
