@@ -253,6 +253,8 @@ impl Scene {
     fn advance(&mut self, to: Instant) {
         self.now.unix_ms += to.since(self.now.mono).as_millis() as u64;
         self.now.mono = to;
+        // A host that is late may see a request written whose time is over already; the next turn drops it.
+        self.client.handle_timeout(self.now);
         self.client.handle_timeout(self.now);
         let next = self.client.poll_timeout();
         assert!(next.is_none_or(|next| next.at > self.now.mono), "{next:?} is due and stays due");
