@@ -76,7 +76,7 @@ pub(crate) fn decode_answer_binary(meter: &mut Meter) {
 /// One operation: an answer to a send, from the bytes of a read to the typed header.
 fn decode_answer(meter: &mut Meter, codec: HeaderCodec) {
     let answer = SendMessageAnswer {
-        msg_id: Cow::Borrowed("7F00000100002A9F0000000000123456"),
+        msg_id: "7F00000100002A9F0000000000123456".into(),
         queue_id: 3,
         queue_offset: 123_456,
         transaction_id: None,

@@ -154,7 +154,7 @@ impl Administration {
         now: Now,
         id: OperationId,
         step: u32,
-        signal: Signal,
+        signal: Signal<'_>,
     ) -> Option<Outcome> {
         let result = match signal {
             Signal::Start => self.look(session, now, id),

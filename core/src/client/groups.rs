@@ -229,7 +229,7 @@ impl Session {
     }
 
     /// What came of a heartbeat. One that fails needs nothing: its connection does what is to be done.
-    pub(super) fn resume_heartbeat(&self, _: Now, peer: PeerId, signal: &Signal) {
+    pub(super) fn resume_heartbeat(&self, _: Now, peer: PeerId, signal: &Signal<'_>) {
         if let Signal::Answer { command, .. } = signal
             && command.code != 0
         {

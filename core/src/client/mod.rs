@@ -85,7 +85,7 @@ impl Client {
     pub fn handle_commands(&mut self, now: Now, connection: ConnectionId, commands: impl IntoIterator<Item = Command>) {
         for command in commands {
             if let Some((owner, took)) = self.session.handle_command(now, connection, &command) {
-                self.signal(now, owner, Signal::Answer { command, took });
+                self.signal(now, owner, Signal::Answer { command: &command, took });
             }
         }
         self.run(now);
@@ -213,7 +213,7 @@ impl Client {
         }
     }
 
-    fn signal(&mut self, now: Now, owner: Owner, signal: Signal) {
+    fn signal(&mut self, now: Now, owner: Owner, signal: Signal<'_>) {
         match owner {
             Owner::Operation(id, step) => {
                 let Some(operation) = self.operations.get_mut(id) else {

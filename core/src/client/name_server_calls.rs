@@ -144,7 +144,7 @@ impl Session {
 
     /// Goes on with a look-up whose connection stands, whose answer came or whose server failed.
     /// `turn` says which server it is about: what an earlier one does comes too late.
-    pub(super) fn resume_name_server_call(&mut self, now: Now, id: CallId, turn: u32, signal: Signal) {
+    pub(super) fn resume_name_server_call(&mut self, now: Now, id: CallId, turn: u32, signal: Signal<'_>) {
         let call = self.calls.table.get(id).filter(|call| call.tried.len() as u32 == turn);
         let Some(address) = call.and_then(|call| call.tried.last().cloned()) else {
             return;
@@ -163,7 +163,7 @@ impl Session {
                 }
                 self.name_servers.note_answer(&address);
                 let answer = if code == ResponseCode::SUCCESS {
-                    Ok(command)
+                    Ok(command.clone())
                 } else {
                     Err(Error::refused(code, command.remark.as_deref()).at(&address))
                 };

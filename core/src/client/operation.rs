@@ -60,7 +60,7 @@ impl Operation {
         now: Now,
         id: OperationId,
         step: u32,
-        signal: Signal,
+        signal: Signal<'_>,
     ) -> Option<Outcome> {
         match self {
             Self::Send(sending) => sending.resume(session, now, id, step, signal),
@@ -84,7 +84,7 @@ pub(crate) struct Lookup {
 }
 
 impl Lookup {
-    fn resume(&self, session: &mut Session, now: Now, id: OperationId, signal: Signal) -> Option<Outcome> {
+    fn resume(&self, session: &mut Session, now: Now, id: OperationId, signal: Signal<'_>) -> Option<Outcome> {
         match signal {
             Signal::Start => {
                 let asker = Asker::Operation(Owner::Operation(id, 0));

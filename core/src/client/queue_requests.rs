@@ -132,7 +132,7 @@ impl QueueRequest {
         now: Now,
         id: OperationId,
         turn: u32,
-        signal: Signal,
+        signal: Signal<'_>,
     ) -> Option<Outcome> {
         if turn != self.turn && !matches!(signal, Signal::Elapsed) {
             return None;

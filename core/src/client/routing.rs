@@ -173,7 +173,13 @@ impl QueueList {
         self.deadline
     }
 
-    pub(super) fn resume(&self, session: &mut Session, now: Now, id: OperationId, signal: Signal) -> Option<Outcome> {
+    pub(super) fn resume(
+        &self,
+        session: &mut Session,
+        now: Now,
+        id: OperationId,
+        signal: Signal<'_>,
+    ) -> Option<Outcome> {
         let error = match signal {
             Signal::Start => {
                 let topic = session.topic(now, &self.topic);

@@ -143,7 +143,7 @@ impl Sending {
         now: Now,
         id: OperationId,
         turn: u32,
-        signal: Signal,
+        signal: Signal<'_>,
     ) -> Option<Outcome> {
         if turn != self.turn && !matches!(signal, Signal::Elapsed) {
             return None;

@@ -23,13 +23,13 @@ use crate::wire::command::Command;
 
 /// What an operation or a look-up is told.
 #[derive(Debug)]
-pub(crate) enum Signal {
+pub(crate) enum Signal<'a> {
     /// Begin.
     Start,
     /// The connection that was waited for stands.
     Ready,
     /// The answer to a request.
-    Answer { command: Command, took: Duration },
+    Answer { command: &'a Command, took: Duration },
     /// A request without an answer has been written.
     Written,
     /// A request or a connection failed.
@@ -56,7 +56,7 @@ pub(crate) struct Session {
     pub(super) groups: Groups,
     pub(super) unique_ids: UniqueIds,
     pub(super) operation_timers: Deadlines,
-    pub(super) signals: VecDeque<(Owner, Signal)>,
+    pub(super) signals: VecDeque<(Owner, Signal<'static>)>,
     pub(super) events: VecDeque<Event>,
     pub(super) closing: Option<Closing>,
     /// How many brokers have not yet acknowledged that a group leaves.

@@ -17,7 +17,7 @@ use crate::routes::topics::{QueuePlace, Topic};
 use crate::time::{Duration, Instant, Now};
 use crate::wire::code::ResponseCode;
 use crate::wire::command::Command;
-use crate::wire::message::UniqueId;
+use crate::wire::message::{OffsetMessageId, UniqueId};
 use crate::wire::request::{SendMessage, SendMessageAnswer, SentProperties};
 
 /// Whether anybody waits for the broker's answer.
@@ -249,7 +249,7 @@ impl Send {
         Ok(Receipt {
             status,
             message_id: self.id,
-            offset_message_id: header.msg_id.parse().ok(),
+            offset_message_id: OffsetMessageId::read(header.msg_id),
             queue: MessageQueue { topic, broker_name, queue_id },
             queue_offset,
         })

@@ -2,77 +2,156 @@
 
 use super::Instant;
 
-/// Deadlines by key; keys are small and dense, as slots of a table are.
+/// Deadlines by key; keys are small and dense, as slots of a table are. Those that fall together keep the order they were
+/// set in.
 ///
-/// A binary heap that knows where each key stands. Deadlines that fall together keep the order they were set in.
-/// Most deadlines are cleared long before they are due (an answer comes), and most are later than all before them
-/// (time-outs of one length), which is where this heap is cheapest. It allocates only to grow.
+/// Most deadlines are time-outs of a few lengths, so of one length each is later than all before it, and nearly all are
+/// cleared before they are due, since an answer comes. So they stand in a few lines, each in order, and a deadline goes
+/// to the end of the first line whose last one is not later: nothing is compared but the ends. What fits into no line
+/// goes to a heap. It allocates only to grow.
 #[derive(Clone, Debug, Default)]
 pub struct Deadlines {
-    heap: Vec<Entry>,
-    /// Where in the heap a key stands; `ABSENT` when it has no deadline.
-    position: Vec<u32>,
+    /// By key.
+    entries: Vec<Entry>,
+    lines: [Line; LINES],
+    heap: Vec<u32>,
     sequence: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// How many lines there are: for answers, long polls, whole operations, and one to spare.
+const LINES: usize = 4;
+const NOBODY: u32 = u32::MAX;
+
+#[derive(Clone, Copy, Debug)]
 struct Entry {
     at: Instant,
     sequence: u64,
-    key: u32,
+    place: Place,
 }
 
-const ABSENT: u32 = u32::MAX;
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Nowhere,
+    Line { number: u8, before: u32, after: u32 },
+    Heap { index: u32 },
+}
+
+/// The keys at both ends of a line.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    first: u32,
+    last: u32,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self { first: NOBODY, last: NOBODY }
+    }
+}
 
 impl Deadlines {
     /// Sets the deadline of `key`, in place of an earlier one.
     pub fn set(&mut self, key: u32, at: Instant) {
         self.clear(key);
         let index = key as usize;
-        if self.position.len() <= index {
-            self.position.resize(index + 1, ABSENT);
+        if self.entries.len() <= index {
+            let nowhere = Entry { at, sequence: 0, place: Place::Nowhere };
+            self.entries.resize(index + 1, nowhere);
         }
         self.sequence += 1;
-        self.heap.push(Entry { at, sequence: self.sequence, key });
-        self.sift_up(self.heap.len() - 1);
+        let place = self.place_for(key, at);
+        self.entries[index] = Entry { at, sequence: self.sequence, place };
+        if let Place::Heap { index } = place {
+            self.heap.push(key);
+            self.sift_up(index as usize);
+        }
+    }
+
+    /// The end of a line, in which `key` then is the last; or the heap's.
+    fn place_for(&mut self, key: u32, at: Instant) -> Place {
+        for (number, line) in self.lines.iter_mut().enumerate() {
+            let before = line.last;
+            let number = number as u8;
+            match self.entries.get_mut(before as usize) {
+                None => {
+                    *line = Line { first: key, last: key };
+                    return Place::Line { number, before: NOBODY, after: NOBODY };
+                }
+                Some(Entry { at: last, place: Place::Line { after, .. }, .. }) if *last <= at => {
+                    *after = key;
+                    line.last = key;
+                    return Place::Line { number, before, after: NOBODY };
+                }
+                Some(_) => {}
+            }
+        }
+        Place::Heap { index: self.heap.len() as u32 }
     }
 
     /// Takes the deadline of `key` back, if it has one.
     pub fn clear(&mut self, key: u32) {
-        let Some(&position) = self.position.get(key as usize).filter(|&&position| position != ABSENT) else {
+        let Some(entry) = self.entries.get_mut(key as usize) else {
             return;
         };
-        self.position[key as usize] = ABSENT;
-        let position = position as usize;
-        self.heap.swap_remove(position);
-        if position < self.heap.len() {
-            self.sift_up(position);
-            self.sift_down(position);
+        match std::mem::replace(&mut entry.place, Place::Nowhere) {
+            Place::Nowhere => {}
+            Place::Line { number, before, after } => self.leave_line(number, before, after),
+            Place::Heap { index } => self.leave_heap(index as usize),
+        }
+    }
+
+    fn leave_line(&mut self, number: u8, before: u32, after: u32) {
+        let line = &mut self.lines[usize::from(number)];
+        match self.entries.get_mut(before as usize) {
+            Some(Entry { place: Place::Line { after: next, .. }, .. }) => *next = after,
+            _ => line.first = after,
+        }
+        match self.entries.get_mut(after as usize) {
+            Some(Entry { place: Place::Line { before: last, .. }, .. }) => *last = before,
+            _ => line.last = before,
+        }
+    }
+
+    fn leave_heap(&mut self, index: usize) {
+        self.heap.swap_remove(index);
+        if index < self.heap.len() {
+            self.sift_up(index);
+            self.sift_down(index);
         }
     }
 
     /// Whether `key` has a deadline.
     pub fn is_set(&self, key: u32) -> bool {
-        self.position.get(key as usize).is_some_and(|&position| position != ABSENT)
+        self.entries.get(key as usize).is_some_and(|entry| !matches!(entry.place, Place::Nowhere))
     }
 
     /// The earliest deadline.
     pub fn next(&self) -> Option<Instant> {
-        self.heap.first().map(|entry| entry.at)
+        self.first().map(|(at, ..)| at)
     }
 
     /// Takes out the earliest key whose deadline has come.
     pub fn pop_due(&mut self, now: Instant) -> Option<u32> {
-        let first = self.heap.first().filter(|entry| entry.at <= now)?;
-        let key = first.key;
+        let (_, _, key) = self.first().filter(|(at, ..)| *at <= now)?;
         self.clear(key);
         Some(key)
+    }
+
+    fn first(&self) -> Option<(Instant, u64, u32)> {
+        let firsts = self.lines.iter().map(|line| line.first).chain(self.heap.first().copied());
+        let known = firsts.filter_map(|key| Some((key, self.entries.get(key as usize)?)));
+        known.map(|(key, entry)| (entry.at, entry.sequence, key)).min()
+    }
+
+    fn order(&self, index: usize) -> (Instant, u64) {
+        let entry = &self.entries[self.heap[index] as usize];
+        (entry.at, entry.sequence)
     }
 
     fn sift_up(&mut self, mut at: usize) {
         while at > 0 {
             let parent = (at - 1) / 2;
-            if self.heap[parent] <= self.heap[at] {
+            if self.order(parent) <= self.order(at) {
                 break;
             }
             self.heap.swap(parent, at);
@@ -84,13 +163,8 @@ impl Deadlines {
 
     fn sift_down(&mut self, mut at: usize) {
         loop {
-            let (left, right) = (2 * at + 1, 2 * at + 2);
-            let mut least = at;
-            for child in [left, right] {
-                if child < self.heap.len() && self.heap[child] < self.heap[least] {
-                    least = child;
-                }
-            }
+            let children = [2 * at + 1, 2 * at + 2].into_iter().filter(|&child| child < self.heap.len());
+            let least = children.chain([at]).min_by_key(|&index| self.order(index)).unwrap_or(at);
             if least == at {
                 break;
             }
@@ -102,7 +176,7 @@ impl Deadlines {
     }
 
     fn note(&mut self, at: usize) {
-        self.position[self.heap[at].key as usize] = at as u32;
+        self.entries[self.heap[at] as usize].place = Place::Heap { index: at as u32 };
     }
 }
 
@@ -126,7 +200,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_earliest_is_always_at_hand(steps in proptest::collection::vec((0_u32..20, proptest::option::of(0_u64..50)), 0..200)) {
+        fn the_earliest_is_always_at_hand(steps in proptest::collection::vec((0_u32..60, proptest::option::of(0_u64..50)), 0..300)) {
             let mut deadlines = Deadlines::default();
             let mut model = BTreeMap::new();
             for (key, at) in steps {

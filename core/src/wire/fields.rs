@@ -80,6 +80,17 @@ impl<'a> FieldValue<'a> for Cow<'a, str> {
     }
 }
 
+impl<'a> FieldValue<'a> for FieldText<'a> {
+    #[inline(always)]
+    fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
+        writer.text(name, &self.text());
+    }
+
+    fn read(name: &'static str, text: Option<Self>) -> Result<Self, FieldError> {
+        text.ok_or(FieldError::Missing { name })
+    }
+}
+
 /// A value that is not of its type, shown but not at any length.
 #[cold]
 fn invalid(name: &'static str, expected: &'static str, value: FieldText<'_>) -> FieldError {

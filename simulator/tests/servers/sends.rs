@@ -42,7 +42,7 @@ fn a_message_is_stored_as_it_was_sent_and_answered_with_its_place() {
     assert_eq!(fields.born_host, "192.0.2.7:50000".parse().unwrap());
     assert_eq!(fields.store_host, "127.0.0.1:10911".parse().unwrap());
     assert_eq!(fields.body_crc, java::body_crc(b"second"));
-    assert_eq!(fields.offset_id().to_hex().as_str(), header.msg_id);
+    assert_eq!(fields.offset_id().to_hex().as_str(), header.msg_id.text());
     let stored = message.properties();
     for (name, value) in [("TAGS", "red"), ("KEYS", "k"), ("UNIQ_KEY", "ABC"), ("CLUSTER", "DefaultCluster")] {
         assert_eq!(stored.get(name), Some(value));
@@ -212,7 +212,7 @@ fn a_batch_becomes_messages_of_their_own() {
     let opaque = bench.request_as(peer, RequestCode::SEND_BATCH_MESSAGE, HeaderCodec::Json, &request, &body);
     let answered = bench.answer(peer, opaque).unwrap();
     let header = answer(&answered);
-    let ids: Vec<OffsetMessageId> = header.msg_id.split(',').map(|id| id.parse().unwrap()).collect();
+    let ids: Vec<OffsetMessageId> = header.msg_id.text().split(',').map(|id| id.parse().unwrap()).collect();
     assert_eq!((header.queue_offset, header.transaction_id.as_deref(), ids.len()), (0, Some("whole"), 3));
 
     let pulled = bench.pull(peer, "t", 1, 0, "a");
@@ -241,7 +241,7 @@ fn long_topics_and_ipv6_brokers_are_stored_in_their_own_layouts() {
     let (mut bench, peer) = Bench::with_broker(|broker| broker.address = "[2001:db8::1]:10911".into());
     let topic = format!("%RETRY%{}", "g".repeat(121));
     let answered = bench.send(peer, &topic, 0, "", b"x");
-    assert_eq!(answer(&answered).msg_id.len(), 56);
+    assert_eq!(answer(&answered).msg_id.text().len(), 56);
     let request = stgclient_core::wire::request::PullMessage {
         consumer_group: "g".into(),
         subscription: Some("*".into()),
@@ -258,7 +258,7 @@ fn a_message_is_found_by_its_id() {
     let (mut bench, peer) = bench();
     bench.send(peer, "t", 0, "", b"one");
     let answered = bench.send(peer, "t", 1, "", b"two");
-    let id: OffsetMessageId = answer(&answered).msg_id.parse().unwrap();
+    let id: OffsetMessageId = answer(&answered).msg_id.text().parse().unwrap();
     let offset = id.physical_offset as i64;
     let viewed = Pulled::new(bench.ask(peer, &ViewMessage { topic: None, offset }));
     assert_eq!(viewed.messages[0].body(), b"two");

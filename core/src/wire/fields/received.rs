@@ -143,6 +143,21 @@ pub struct FieldText<'a> {
     pub(in crate::wire) escaped: bool,
 }
 
+/// Two are equal when they are written alike.
+impl PartialEq for FieldText<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.raw, self.escaped) == (other.raw, other.escaped)
+    }
+}
+
+impl Eq for FieldText<'_> {}
+
+impl<'a> From<&'a str> for FieldText<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::plain(text.as_bytes())
+    }
+}
+
 impl<'a> FieldText<'a> {
     pub(in crate::wire) const fn plain(raw: &'a [u8]) -> Self {
         Self { raw, escaped: false }
@@ -153,6 +168,11 @@ impl<'a> FieldText<'a> {
     pub fn text(self) -> Cow<'a, str> {
         let raw = str::from_utf8(self.raw).unwrap_or_default();
         if self.escaped { Cow::Owned(header::unescape(raw)) } else { Cow::Borrowed(raw) }
+    }
+
+    /// The bytes of a text without escapes.
+    pub(in crate::wire) const fn plain_bytes(self) -> Option<&'a [u8]> {
+        if self.escaped { None } else { Some(self.raw) }
     }
 
     /// Whether it says `text`.

@@ -139,7 +139,7 @@ fn every_header_comes_back_and_none_is_forgotten() {
             broker_name: Some(text("b")),
         },
         SendMessageAnswer {
-            msg_id: text("id"),
+            msg_id: "id".into(),
             queue_id: 1,
             queue_offset: 2,
             transaction_id: Some(text("t")),

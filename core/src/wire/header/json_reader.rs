@@ -111,14 +111,11 @@ impl<'a> Reader<'a> {
             return None;
         }
         let name = self.string()?;
-        if self.stands_at(b':') {
-            self.at += 1;
-        } else if self.peek() == b':' {
-            self.at += 1;
-        } else {
+        if !self.stands_at(b':') && self.peek() != b':' {
             self.fail("no colon", self.at);
             return None;
         }
+        self.at += 1;
         Some(name)
     }
 

@@ -26,8 +26,7 @@ impl IdBytes {
     }
 
     /// Reads 32 or 56 hexadecimal digits, upper or lower case.
-    pub(super) fn parse(text: &str) -> Result<Self, IdError> {
-        let digits = text.as_bytes();
+    pub(super) fn parse(digits: &[u8]) -> Result<Self, IdError> {
         if digits.len() == 2 * SHORT {
             parse_digits(digits).map(Self::Short)
         } else if digits.len() == 2 * LONG {

@@ -7,6 +7,7 @@ use core::str::FromStr;
 use thiserror::Error;
 
 use super::hex::{HexId, IdBytes};
+use crate::wire::fields::FieldText;
 
 /// Why a text is no id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -44,6 +45,11 @@ pub struct OffsetMessageId {
 }
 
 impl OffsetMessageId {
+    /// The id that an answer names; `None` when it names none, or several.
+    pub fn read(text: FieldText<'_>) -> Option<Self> {
+        Self::from_bytes(IdBytes::parse(text.plain_bytes()?).ok()?).ok()
+    }
+
     /// The id as text, without allocating.
     pub fn to_hex(self) -> HexId {
         let port = u32::from(self.host.port()).to_be_bytes();
@@ -78,7 +84,13 @@ impl FromStr for OffsetMessageId {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        let (ip, port, offset) = match IdBytes::parse(text)? {
+        Self::from_bytes(IdBytes::parse(text.as_bytes())?)
+    }
+}
+
+impl OffsetMessageId {
+    fn from_bytes(bytes: IdBytes) -> Result<Self, IdError> {
+        let (ip, port, offset) = match bytes {
             IdBytes::Short(bytes) => {
                 let [a, b, c, d, port @ .., o1, o2, o3, o4, o5, o6, o7, o8] = bytes;
                 (IpAddr::V4(Ipv4Addr::new(a, b, c, d)), port, [o1, o2, o3, o4, o5, o6, o7, o8])

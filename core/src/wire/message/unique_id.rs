@@ -81,6 +81,6 @@ impl FromStr for UniqueId {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        IdBytes::parse(text).map(Self)
+        IdBytes::parse(text.as_bytes()).map(Self)
     }
 }

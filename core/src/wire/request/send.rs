@@ -75,7 +75,7 @@ headers! {
     /// The answer to a send (`SendMessageResponseHeader`).
     SendMessageAnswer<'a> {
         /// The offset message id.
-        msg_id: "msgId" = Cow<'a, str>,
+        msg_id: "msgId" = FieldText<'a>,
         /// The queue.
         queue_id: "queueId" = i32,
         /// The message's offset in its queue.

@@ -89,7 +89,7 @@ impl Broker {
             Ok((queue_id, stored, transaction_id)) => {
                 let answer = SendMessageAnswer {
                     transaction_id: Some(Cow::Owned(transaction_id.unwrap_or_else(|| stored.id.clone()))),
-                    msg_id: Cow::Owned(stored.id),
+                    msg_id: (&*stored.id).into(),
                     queue_id: queue_id as i32,
                     queue_offset: stored.queue_offset,
                     batch_uniq_id: None,
