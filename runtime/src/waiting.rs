@@ -78,7 +78,9 @@ impl Waiting {
             self.places.push(Place::default());
             (self.places.len() - 1) as u32
         });
-        self.places[place as usize] = Place { waiter, stage: Stage::InLine };
+        let Place { waiter: known, stage } = &mut self.places[place as usize];
+        *known = waiter;
+        *stage = Stage::InLine;
         place
     }
 
@@ -111,31 +113,36 @@ impl Waiting {
     }
 
     fn end(&mut self, at: u32, outcome: Outcome, effects: &mut Effects) {
-        let place = &mut self.places[at as usize];
-        place.stage = Stage::Over;
-        match std::mem::take(&mut place.waiter) {
-            Waiter::Callback(callback) => {
-                effects.call(|| callback(outcome));
-                return self.free(at);
-            }
+        let Place { waiter, stage } = &mut self.places[at as usize];
+        *stage = Stage::Over;
+        match std::mem::replace(waiter, Waiter::Outcome(outcome)) {
             Waiter::Task(waker) => effects.wake(Some(waker)),
+            Waiter::Callback(callback) => {
+                if let Some(outcome) = self.take_outcome(at) {
+                    effects.call(|| callback(outcome));
+                }
+            }
             Waiter::Nobody | Waiter::Outcome(_) => {}
         }
-        place.waiter = Waiter::Outcome(outcome);
     }
 
     /// The outcome that `at` waits for; until there is one, `waker` waits.
     pub(crate) fn poll_outcome(&mut self, at: u32, waker: &Waker) -> Option<Outcome> {
-        let waiter = &mut self.places[at as usize].waiter;
-        match std::mem::take(waiter) {
-            Waiter::Outcome(outcome) => {
-                self.free(at);
-                return Some(outcome);
-            }
-            Waiter::Task(known) if known.will_wake(waker) => *waiter = Waiter::Task(known),
-            _ => *waiter = Waiter::Task(waker.clone()),
+        match &mut self.places[at as usize].waiter {
+            Waiter::Outcome(_) => return self.take_outcome(at),
+            Waiter::Task(known) if known.will_wake(waker) => {}
+            waiter => *waiter = Waiter::Task(waker.clone()),
         }
         None
+    }
+
+    /// The outcome that waits at a place, which is free then.
+    fn take_outcome(&mut self, at: u32) -> Option<Outcome> {
+        self.free.push(at);
+        match std::mem::take(&mut self.places[at as usize].waiter) {
+            Waiter::Outcome(outcome) => Some(outcome),
+            _ => None,
+        }
     }
 
     /// Whether more than one operation is under way, or over and not picked up.

@@ -170,7 +170,7 @@ impl Administration {
                 Ok(None)
             }
             Signal::Answer { command, .. } => {
-                let answered = self.task.take(&command).map_err(|error| self.at(error, step));
+                let answered = self.task.take(command).map_err(|error| self.at(error, step));
                 self.open.remove(&step);
                 self.is_told |= self.is_name_server(step);
                 answered.and_then(|()| self.ask_next_targets(session, now, id))

@@ -146,8 +146,8 @@ impl QueueRequest {
                 self.write(session, now, id);
                 None
             }
-            Signal::Answer { command, .. } if self.is_premature(session, &command) => {
-                self.last_failure = self.judge(session, &command).err().map(|error| self.at(session, error));
+            Signal::Answer { command, .. } if self.is_premature(session, command) => {
+                self.last_failure = self.judge(session, command).err().map(|error| self.at(session, error));
                 self.tries_left += 1;
                 session.operation_timers.set(id.key(), self.deadline.min(now.mono + PAUSE));
                 None
@@ -157,7 +157,7 @@ impl QueueRequest {
                 self.next_try(session, now, id)
             }
             Signal::Answer { command, .. } => {
-                Some(self.judge(session, &command).map_err(|error| self.at(session, error)))
+                Some(self.judge(session, command).map_err(|error| self.at(session, error)))
             }
             Signal::Failed(error) => self.try_failed(session, now, id, error),
             Signal::Elapsed => {

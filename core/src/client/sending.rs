@@ -158,7 +158,7 @@ impl Sending {
             }
             Signal::Answer { command, took } => {
                 self.note_latency(session, now, took);
-                let verdict = self.send.judge(now.mono, &command, self.address(session));
+                let verdict = self.send.judge(now.mono, command, self.address(session));
                 self.follow(session, now, id, verdict)
             }
             Signal::Written => Some(Ok(Value::Done)),

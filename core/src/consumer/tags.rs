@@ -1,18 +1,19 @@
 //! Tag expressions: `*`, or tags joined by `||` (`FilterAPI.buildSubscriptionData`).
 
 use core::str::FromStr;
+use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind};
 use crate::wire::body::SubscriptionData;
 
-/// Which tags a consumer wants.
+/// Which tags a consumer wants. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TagExpression(SubscriptionData);
+pub struct TagExpression(Arc<SubscriptionData>);
 
 impl TagExpression {
     /// Every message, those without a tag too.
     pub fn all() -> Self {
-        Self(SubscriptionData { sub_string: "*".to_owned(), ..SubscriptionData::default() })
+        Self(Arc::new(SubscriptionData { sub_string: "*".to_owned(), ..SubscriptionData::default() }))
     }
 
     /// The expression as it was written.
@@ -39,7 +40,7 @@ impl FromStr for TagExpression {
     fn from_str(text: &str) -> Result<Self, Error> {
         let parsed = SubscriptionData::by_tags("", text);
         parsed
-            .map(Self)
+            .map(|parsed| Self(Arc::new(parsed)))
             .map_err(|error| Error::new(ErrorKind::InvalidArgument, format!("{error}; `*` means every message")))
     }
 }
