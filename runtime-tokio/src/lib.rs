@@ -72,6 +72,8 @@ pub use stgclient_core::wire::code::ResponseCode;
 pub use stgclient_core::wire::command::HeaderCodec;
 pub use stgclient_core::wire::compression::Compression;
 pub use stgclient_core::wire::message::{OffsetMessageId, UniqueId};
+#[cfg(feature = "measure-lock")]
+pub use stgclient_runtime::LockTimes;
 pub use stgclient_runtime::{
     Admin, CreateTopic, DeleteTopic, Producer, ProducerBuilder, PullConsumer, PullConsumerBuilder, Sending,
     SendingOneway,

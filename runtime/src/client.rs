@@ -97,6 +97,12 @@ impl<H> Client<H> {
         self.handle.shared.lock().core.counters()
     }
 
+    /// How long the client's one lock was waited for and held so far.
+    #[cfg(feature = "measure-lock")]
+    pub fn lock_times(&self) -> crate::lock::LockTimes {
+        self.handle.shared.lock_times()
+    }
+
     /// Replaces the list of name servers, `host:port` separated by `;`.
     ///
     /// # Errors

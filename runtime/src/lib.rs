@@ -8,6 +8,7 @@ mod admin;
 mod client;
 mod host;
 mod link;
+mod lock;
 mod operation;
 mod producer;
 mod pull_consumer;
@@ -20,6 +21,8 @@ pub use admin::{Admin, CreateTopic, DeleteTopic};
 pub use client::{Client, ClientBuilder};
 pub use host::{BoxFuture, EmbeddedHost, Host, MaybeSend, MaybeSync, Observation, TlsHost};
 pub use link::{Link, Output};
+#[cfg(feature = "measure-lock")]
+pub use lock::LockTimes;
 pub use producer::{Producer, ProducerBuilder, Sending, SendingOneway};
 pub use pull_consumer::{PullConsumer, PullConsumerBuilder};
 

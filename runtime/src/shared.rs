@@ -3,7 +3,7 @@
 //! Under the lock there are only decisions. Frames are parsed, bodies compressed, sockets written, tasks woken and
 //! callbacks called outside of it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Waker;
 
 use stgclient_core::client::{Action, Client as Core, ConnectionId, Event};
@@ -11,6 +11,7 @@ use stgclient_core::time::{Duration, Instant, Now};
 
 use crate::host::{Host, Observation};
 use crate::link::Link;
+use crate::lock::{Guard, Lock};
 use crate::waiting::Waiting;
 
 /// The socket of a connection, as far as the client knows it.
@@ -74,7 +75,7 @@ impl Effects {
 }
 
 pub(crate) struct Shared {
-    state: Mutex<State>,
+    state: Lock<State>,
     pub(crate) host: Arc<dyn Host>,
     is_observed: bool,
     pub(crate) settings: Settings,
@@ -103,14 +104,18 @@ impl Shared {
             on_gone: Vec::new(),
         };
         let is_observed = host.is_observing();
-        let shared = Arc::new(Self { state: Mutex::new(state), host, is_observed, settings });
+        let shared = Arc::new(Self { state: Lock::new(state), host, is_observed, settings });
         shared.host.spawn(Box::pin(crate::timers::run(Arc::clone(&shared))));
         shared
     }
 
-    /// A panic under the lock is a bug of ours; the state is still the best there is.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn lock(&self) -> Guard<'_, State> {
+        self.state.lock()
+    }
+
+    #[cfg(feature = "measure-lock")]
+    pub(crate) fn lock_times(&self) -> crate::lock::LockTimes {
+        self.state.times()
     }
 
     /// Does something with the core, and everything that follows from it.

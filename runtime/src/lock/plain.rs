@@ -1,0 +1,18 @@
+//! A mutex as the standard library has it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub(crate) type Guard<'a, T> = MutexGuard<'a, T>;
+
+pub(crate) struct Lock<T>(Mutex<T>);
+
+impl<T> Lock<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(Mutex::new(value))
+    }
+
+    /// A panic under the lock is a bug of ours; what is behind it is still the best there is.
+    pub(crate) fn lock(&self) -> Guard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
