@@ -19,10 +19,11 @@ impl Clients {
     pub(crate) fn build(root: &Path, contestants: &[Contestant]) -> Self {
         let mut commands = BTreeMap::new();
         for contestant in contestants {
-            let (Program::Ours(name) | Program::Peer(name)) = contestant.program;
+            let name = contestant.program.name();
             commands.entry(name).or_insert_with(|| {
                 eprintln!("building {name}");
                 let command = match contestant.program {
+                    Program::OursMeasuringLock => build_measuring_lock(root),
                     Program::Ours(name) => program(name).map(|path| vec![path.display().to_string()]),
                     Program::Peer(name) => build(&root.join("tests/benchmark/clients").join(name)),
                 };
@@ -37,8 +38,8 @@ impl Clients {
     /// # Errors
     /// Why there is none.
     pub(crate) fn command(&self, contestant: &Contestant) -> Result<Command, String> {
-        let (Program::Ours(name) | Program::Peer(name)) = contestant.program;
-        let words = self.commands.get(name).cloned().unwrap_or_else(|| Err("not built".to_owned()))?;
+        let words =
+            self.commands.get(contestant.program.name()).cloned().unwrap_or_else(|| Err("not built".to_owned()))?;
         let (program, arguments) = words.split_first().ok_or("its build named no program")?;
         let mut command = Command::new(program);
         command.args(arguments);
@@ -48,12 +49,29 @@ impl Clients {
 
 /// Runs a client's script `build`, whose lines are the words of the command.
 fn build(folder: &Path) -> io::Result<Vec<String>> {
-    let output = Command::new(folder.join("build")).stdin(Stdio::null()).output()?;
+    Ok(said_by(&mut Command::new(folder.join("build")))?.lines().map(str::to_owned).collect())
+}
+
+/// Builds our client with the feature `measure-lock`, in a folder of its own, so that the one that is compared
+/// stays as it is.
+fn build_measuring_lock(root: &Path) -> io::Result<Vec<String>> {
+    let ours = program("stgclient-client")?;
+    let target = ours.ancestors().nth(2).ok_or_else(|| io::Error::other("no target folder"))?.join("lock");
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--quiet", "--release", "-p", "stgclient-benchmark", "--bin", "stgclient-client"]);
+    cargo.args(["--features", "measure-lock", "--target-dir"]).arg(&target).current_dir(root);
+    said_by(&mut cargo)?;
+    Ok(vec![target.join("release/stgclient-client").display().to_string()])
+}
+
+/// The output of a build, or the end of what it complained of.
+fn said_by(build: &mut Command) -> io::Result<String> {
+    let output = build.stdin(Stdio::null()).output()?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         let last: Vec<_> = said.lines().rev().take(3).collect();
         let last: Vec<_> = last.into_iter().rev().collect();
         return Err(io::Error::other(format!("cannot be built: {}", last.join(" / "))));
     }
-    Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

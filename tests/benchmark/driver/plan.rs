@@ -12,7 +12,7 @@ use clap::Parser;
 
 use crate::clients::Clients;
 use crate::report;
-use crate::run::{Measured, run};
+use crate::run::{LockTimes, Measured, run};
 use crate::scenario::{CONTESTANTS, Contestant, Kind, Scenario, ServerKind, Work, all};
 use crate::servers::{Server, program};
 use crate::summary::Summary;
@@ -82,7 +82,7 @@ pub(crate) fn run_all(options: &Options) -> Result<(), Box<dyn Error>> {
         options,
         rounds: if options.quick { 1 } else { options.rounds },
         scale,
-        clients: Clients::build(&options.root, &contestants),
+        clients: Clients::build(&options.root, &programs(&scenarios, &contestants)),
         contestants,
         log,
         lasting: BTreeMap::new(),
@@ -97,6 +97,13 @@ pub(crate) fn run_all(options: &Options) -> Result<(), Box<dyn Error>> {
     println!("{}", report::markdown(&summaries));
     println!("written to {}", options.output.display());
     Ok(())
+}
+
+/// The contestants, and what else has to be built for details.
+fn programs(scenarios: &[Scenario], contestants: &[Contestant]) -> Vec<Contestant> {
+    let has_details = scenarios.iter().any(|scenario| scenario.has_details);
+    let ours = contestants.iter().filter(|contestant| has_details && contestant.kind == Kind::Ours);
+    contestants.iter().copied().chain(ours.map(|ours| ours.measuring_lock())).collect()
 }
 
 fn wanted(patterns: &[String], name: &str) -> bool {
@@ -136,8 +143,9 @@ impl Bench<'_> {
         let mut summary = Summary::of(scenario, &self.runs[first_run..], &contestants);
         summary.failures = failures;
         let ours = contestants.iter().find(|contestant| contestant.kind == Kind::Ours);
-        if let Some(ours) = ours.filter(|_| scenario.has_system_calls) {
+        if let Some(ours) = ours.filter(|_| scenario.has_details) {
             summary.system_calls = Some(self.count_system_calls(scenario, ours));
+            summary.lock = Some(self.measure_lock(scenario, &ours.measuring_lock()));
         }
         Ok(summary)
     }
@@ -148,6 +156,13 @@ impl Bench<'_> {
         let measured = self.run_once(scenario, ours, Some(&mut tracer)).map_err(|error| error.to_string())?;
         let calls = tracer.counted().map_err(|error| error.to_string())?;
         Ok((calls, measured.outcome.succeeded))
+    }
+
+    /// One more run, whose speed does not count either: looking at the clock costs.
+    fn measure_lock(&mut self, scenario: &Scenario, ours: &Contestant) -> Result<(LockTimes, u64), String> {
+        let measured = self.run_once(scenario, ours, None).map_err(|error| error.to_string())?;
+        let times = measured.outcome.lock.ok_or("the client said nothing of its lock")?;
+        Ok((times, measured.outcome.succeeded))
     }
 
     fn run_once(

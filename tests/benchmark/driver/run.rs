@@ -29,6 +29,18 @@ pub(crate) struct Outcome {
     pub(crate) p99_us: f64,
     /// Successes since it started.
     pub(crate) total: u64,
+    /// What its lock cost, if it was built to say so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) lock: Option<LockTimes>,
+}
+
+/// What the lock of our client cost in the measured phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) struct LockTimes {
+    pub(crate) acquisitions: u64,
+    /// Nanoseconds that its threads waited for it and held it, all together.
+    pub(crate) waited_ns: u64,
+    pub(crate) held_ns: u64,
 }
 
 /// What one run gave.

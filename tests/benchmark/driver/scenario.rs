@@ -40,8 +40,8 @@ pub(crate) struct Scenario {
     pub(crate) count: usize,
     /// Whether this is a point of a curve, which only our client draws.
     pub(crate) is_curve: bool,
-    /// Whether the system calls of our client are counted too.
-    pub(crate) has_system_calls: bool,
+    /// Whether the system calls of our client are counted and its lock measured too, each in a run of its own.
+    pub(crate) has_details: bool,
 }
 
 /// Who takes part.
@@ -63,6 +63,8 @@ pub(crate) struct Contestant {
 pub(crate) enum Program {
     /// A program of this crate.
     Ours(&'static str),
+    /// Our client, built once more with the feature `measure-lock`.
+    OursMeasuringLock,
     /// A folder of `tests/benchmark/clients` with a script `build`.
     Peer(&'static str),
 }
@@ -156,7 +158,22 @@ pub(crate) const CONTESTANTS: &[Contestant] = &[
     },
 ];
 
+impl Program {
+    /// The name of what has to be built.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ours(name) | Self::Peer(name) => name,
+            Self::OursMeasuringLock => "stgclient-client that measures its lock",
+        }
+    }
+}
+
 impl Contestant {
+    /// The same, as it is built to measure its lock.
+    pub(crate) fn measuring_lock(self) -> Self {
+        Self { program: Program::OursMeasuringLock, ..self }
+    }
+
     /// Whether it takes part in a scenario.
     pub(crate) fn takes_part(&self, scenario: &Scenario) -> bool {
         let fits = match self.kind {
@@ -181,18 +198,18 @@ pub(crate) fn all(scale: f64) -> Vec<Scenario> {
         queues: 8,
         count: ((count as f64 * scale) as usize).max(100),
         is_curve: false,
-        has_system_calls: false,
+        has_details: false,
     };
-    let counted = |scenario: Scenario| Scenario { has_system_calls: true, ..scenario };
+    let detailed = |scenario: Scenario| Scenario { has_details: true, ..scenario };
     let (null, real) = (ServerKind::Null, ServerKind::Real);
     let mut scenarios = vec![
-        counted(base("null-1", null, 1, 50_000)),
-        counted(base("null-64", null, 64, 300_000)),
-        counted(base("null-1024", null, 1024, 300_000)),
+        detailed(base("null-1", null, 1, 50_000)),
+        detailed(base("null-64", null, 64, 300_000)),
+        detailed(base("null-1024", null, 1024, 300_000)),
         Scenario { body: 1024, ..base("null-64-1k", null, 64, 200_000) },
         Scenario { work: Work::Oneway, ..base("null-oneway", null, 1, 200_000) },
         base("real-1", real, 1, 20_000),
-        counted(base("real-64", real, 64, 100_000)),
+        detailed(base("real-64", real, 64, 100_000)),
         base("real-1024", real, 1024, 100_000),
         Scenario { body: 1024, ..base("real-64-1k", real, 64, 50_000) },
         Scenario { work: Work::Oneway, ..base("real-oneway", real, 1, 50_000) },

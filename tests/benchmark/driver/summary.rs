@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::run::Measured;
+use crate::run::{LockTimes, Measured};
 use crate::scenario::{Contestant, Scenario};
 use crate::system_calls::SystemCalls;
 
@@ -68,6 +68,8 @@ pub(crate) struct Summary {
     pub(crate) failures: BTreeMap<&'static str, Vec<String>>,
     /// Of our client, if they were to be counted: calls, and messages meanwhile.
     pub(crate) system_calls: Option<Result<(SystemCalls, u64), String>>,
+    /// The same of its lock.
+    pub(crate) lock: Option<Result<(LockTimes, u64), String>>,
 }
 
 impl Summary {
@@ -77,7 +79,13 @@ impl Summary {
             let runs: Vec<_> = runs.iter().filter(|run| run.contestant == contestant.name).collect();
             (!runs.is_empty()).then(|| row(contestant.name, &runs))
         });
-        Self { scenario: scenario.clone(), rows: rows.collect(), failures: BTreeMap::new(), system_calls: None }
+        Self {
+            scenario: scenario.clone(),
+            rows: rows.collect(),
+            failures: BTreeMap::new(),
+            system_calls: None,
+            lock: None,
+        }
     }
 
     /// The row of a contestant.

@@ -3,6 +3,8 @@
 #[path = "../contract.rs"]
 mod contract;
 mod drain;
+#[cfg(feature = "measure-lock")]
+mod lock_times;
 mod produce;
 
 use clap::{Parser, ValueEnum};

@@ -34,11 +34,18 @@ pub(crate) async fn run(options: &Options) -> Result<(), Error> {
     drop(warm_up);
     say_and_wait("ready");
 
+    #[cfg(feature = "measure-lock")]
+    let lock_before = client.lock_times();
     let started = Instant::now();
     let measured = workload.phase(options.count, options.in_flight, Duration::from_secs(3600)).await;
     let seconds = started.elapsed().as_secs_f64();
+    #[cfg(feature = "measure-lock")]
+    let lock_after = client.lock_times();
     say_and_wait("done");
-    measured.outcome(seconds, before).print();
+    let outcome = measured.outcome(seconds, before);
+    #[cfg(feature = "measure-lock")]
+    let outcome = crate::lock_times::WithLockTimes::new(outcome, lock_before, lock_after);
+    outcome.print();
 
     client.close().await;
     Ok(())

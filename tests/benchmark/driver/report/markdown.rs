@@ -24,6 +24,7 @@ pub(crate) fn markdown(summaries: &[Summary]) -> String {
         scenario_table(&mut out, summary);
     }
     system_calls_table(&mut out, summaries);
+    lock_table(&mut out, summaries);
     curve_table(&mut out, summaries);
     let _ = writeln!(out, "## Plots\n");
     for (name, _) in plot::all(summaries) {
@@ -131,8 +132,7 @@ fn system_calls_table(out: &mut String, summaries: &[Summary]) {
     let _ = writeln!(
         out,
         "## System calls of stgclient per 1,000 messages\n\nCounted in a run of their own, whose speed is not in the \
-         tables. Futex calls stand in for the time at locks, which is not measured: a lock that is free makes none; \
-         they are also how idle workers sleep and wake.\n\n| | all | reads | writes | polls | futex | by |\n\
+         tables. Futex calls are how threads wait at locks, and how idle workers sleep and wake.\n\n| | all | reads | writes | polls | futex | by |\n\
          |---|---|---|---|---|---|---|"
     );
     for (scenario, counted) in counted {
@@ -150,6 +150,31 @@ fn system_calls_table(out: &mut String, summaries: &[Summary]) {
                     per(calls.futexes),
                     calls.by
                 )
+            }
+            Err(reason) => writeln!(out, "| {} | {reason} |", scenario.name),
+        };
+    }
+    out.push('\n');
+}
+
+fn lock_table(out: &mut String, summaries: &[Summary]) {
+    let measured: Vec<_> =
+        summaries.iter().filter_map(|summary| Some((&summary.scenario, summary.lock.as_ref()?))).collect();
+    if measured.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "## The lock of stgclient per message\n\nMeasured by the client itself, in a run of its own, whose speed is not \
+         in the tables: each acquisition costs two looks at the clock, which is part of the times.\n\n\
+         | | acquisitions | waited ns | held ns |\n|---|---|---|---|"
+    );
+    for (scenario, measured) in measured {
+        let _ = match measured {
+            Ok((times, messages)) => {
+                let per = |sum: u64| number(sum as f64 / *messages as f64, 2);
+                let (acquisitions, waited, held) = (per(times.acquisitions), per(times.waited_ns), per(times.held_ns));
+                writeln!(out, "| {} | {acquisitions} | {waited} | {held} |", scenario.name)
             }
             Err(reason) => writeln!(out, "| {} | {reason} |", scenario.name),
         };
@@ -209,6 +234,21 @@ fn number(value: f64, digits: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::LockTimes;
+    use crate::scenario::all;
+
+    #[test]
+    fn the_lock_is_told_per_message() {
+        let scenarios = all(1.0);
+        let mut summaries: Vec<_> = scenarios.iter().take(3).map(|scenario| Summary::of(scenario, &[], &[])).collect();
+        let mut out = String::new();
+        lock_table(&mut out, &summaries);
+        assert_eq!(out, "", "nothing was measured");
+        summaries[0].lock = Some(Ok((LockTimes { acquisitions: 500, waited_ns: 25, held_ns: 123_450 }, 100)));
+        summaries[1].lock = Some(Err("cannot be built".to_owned()));
+        lock_table(&mut out, &summaries);
+        assert!(out.ends_with("| null-1 | 5.00 | 0.25 | 1,234.50 |\n| null-64 | cannot be built |\n\n"), "{out}");
+    }
 
     #[test]
     fn thousands_are_set_apart() {
