@@ -94,7 +94,7 @@ impl<H> Client<H> {
 
     /// What happened on all connections so far, as numbers that only grow.
     pub fn counters(&self) -> ConnectionCounters {
-        self.handle.shared.lock().core.counters()
+        self.handle.shared.peek(|state| state.core.counters())
     }
 
     /// How long the client's one lock was waited for and held so far.
@@ -127,14 +127,15 @@ impl<H> Client<H> {
         let grace = shared.settings.close_timeout;
         shared.with(|state, now| state.core.close(now, grace));
         poll_fn(|context| {
-            let mut state = shared.lock();
-            if state.tasks == 0 {
-                return Poll::Ready(());
-            }
-            if !state.on_gone.iter().any(|known| known.will_wake(context.waker())) {
-                state.on_gone.push(context.waker().clone());
-            }
-            Poll::Pending
+            shared.peek(|state| {
+                if state.tasks == 0 {
+                    return Poll::Ready(());
+                }
+                if !state.on_gone.iter().any(|known| known.will_wake(context.waker())) {
+                    state.on_gone.push(context.waker().clone());
+                }
+                Poll::Pending
+            })
         })
         .await;
     }
@@ -292,7 +293,7 @@ impl<H> ClientBuilder<H> {
         let client = Client { handle, host: PhantomData };
         if let (Some(provider), Some(credentials)) = (provider, credentials) {
             let shared = &client.handle.shared;
-            shared.lock().tasks += 1;
+            shared.peek(|state| state.tasks += 1);
             shared.host.spawn(Box::pin(rotation::run(Arc::clone(shared), provider, credentials)));
         }
         if let Err(error) = Operation::begin(&client.handle, Core::connect).await {

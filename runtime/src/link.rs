@@ -10,7 +10,7 @@ use stgclient_core::connection::{CloseReason, Outbox};
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::frame::{FrameError, FrameReader};
 
-use crate::shared::{Effects, Shared, SocketWork};
+use crate::shared::{Effects, Shared, SocketWork, State};
 
 /// What a host drives a connection with.
 ///
@@ -112,23 +112,24 @@ impl Link {
     pub fn poll_output(&mut self, context: &Context<'_>, outbox: &mut Outbox) -> Poll<Output> {
         let Self { shared, connection, gave_way, .. } = self;
         let connection = *connection;
-        {
-            let mut state = shared.lock();
-            match state.poll_socket(connection, context.waker()) {
-                None => return Poll::Pending,
-                Some(SocketWork::Close) => return Poll::Ready(Output::Close),
-                Some(SocketWork::Write) if !*gave_way && state.waiting.is_busy() => {
-                    *gave_way = true;
-                    drop(state);
-                    context.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                Some(SocketWork::Write) => {}
+        let work = shared.peek(|state| {
+            let is_busy = state.waiting.is_busy();
+            state.poll_socket(connection, context.waker()).map(|work| (work, is_busy))
+        });
+        match work {
+            None => return Poll::Pending,
+            Some((SocketWork::Close, _)) => return Poll::Ready(Output::Close),
+            Some((SocketWork::Write, true)) if !*gave_way => {
+                *gave_way = true;
+                context.waker().wake_by_ref();
+                return Poll::Pending;
             }
+            Some((SocketWork::Write, _)) => {}
         }
         *gave_way = false;
         let work = shared.with_buffers(&mut self.effects, |state, now| {
             state.core.take_outbox(now, connection, outbox);
+            state.waiting.note_flush();
             if !bytes::Buf::has_remaining(outbox) {
                 state.note_written(connection);
                 return state.poll_socket(connection, context.waker());
@@ -144,7 +145,7 @@ impl Link {
 
     /// Ready when the stream has to close, whatever it is doing: opening, or writing to a peer that does not read.
     pub fn poll_close(&mut self, context: &Context<'_>) -> Poll<()> {
-        match self.shared.lock().poll_socket(self.connection, context.waker()) {
+        match self.shared.peek(|state| state.poll_socket(self.connection, context.waker())) {
             Some(SocketWork::Close) => Poll::Ready(()),
             Some(SocketWork::Write) | None => Poll::Pending,
         }
@@ -169,7 +170,7 @@ impl Link {
 impl Drop for Link {
     fn drop(&mut self) {
         self.close("the host gave the connection up".into());
-        let gone = self.shared.lock().end_task();
+        let gone = self.shared.peek(State::end_task);
         gone.into_iter().for_each(Waker::wake);
     }
 }

@@ -162,7 +162,7 @@ impl Producer {
 
     /// What waits for answers.
     pub fn backlog(&self) -> Backlog {
-        self.inner.handle.shared.lock().core.backlog(self.inner.id).unwrap_or_default()
+        self.inner.handle.shared.peek(|state| state.core.backlog(self.inner.id)).unwrap_or_default()
     }
 
     /// Closes the producer: what it has under way goes on, nothing new is taken.
@@ -184,7 +184,7 @@ impl Producer {
         let _span = tracing::trace_span!("send", topic = message.topic()).entered();
         self.compress(&mut message);
         let request = self.request(message, options, delivery);
-        let place = self.inner.handle.shared.with(|state, now| state.send(now, request));
+        let place = self.inner.handle.shared.send(request);
         Operation::at(&self.inner.handle, place)
     }
 }

@@ -9,7 +9,7 @@ use stgclient_core::credentials::Credentials;
 use stgclient_core::time::Duration;
 
 use crate::host::{BoxFuture, MaybeSend};
-use crate::shared::Shared;
+use crate::shared::{Shared, State};
 
 /// How long after an answer the provider is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -57,12 +57,12 @@ impl Task {
     async fn until_closed<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         let mut future = pin!(future);
         poll_fn(|context| {
-            {
-                let mut state = self.0.lock();
-                if state.is_closed {
-                    return Poll::Ready(None);
-                }
+            let is_closed = self.0.peek(|state| {
                 state.rotation = Some(context.waker().clone());
+                state.is_closed
+            });
+            if is_closed {
+                return Poll::Ready(None);
             }
             future.as_mut().poll(context).map(Some)
         })
@@ -72,7 +72,7 @@ impl Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
-        let gone = self.0.lock().end_task();
+        let gone = self.0.peek(State::end_task);
         gone.into_iter().for_each(Waker::wake);
     }
 }

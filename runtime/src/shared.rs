@@ -3,7 +3,7 @@
 //! Under the lock there are only decisions. Frames are parsed, bodies compressed, sockets written, tasks woken and
 //! callbacks called outside of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use stgclient_core::client::{Action, Client as Core, ConnectionId, Event};
@@ -12,7 +12,7 @@ use stgclient_core::time::{Duration, Instant, Now};
 use crate::host::{Host, Observation};
 use crate::link::Link;
 use crate::lock::{Guard, Lock};
-use crate::waiting::Waiting;
+use crate::waiting::{Place, Request, Waiter, Waiting};
 
 /// The socket of a connection, as far as the client knows it.
 #[derive(Default)]
@@ -28,6 +28,8 @@ struct Socket {
 pub(crate) struct State {
     pub(crate) core: Core,
     pub(crate) waiting: Waiting,
+    /// A buffer for what was handed in, empty between uses.
+    taken_in: Vec<(Arc<Place>, Request)>,
     sockets: Vec<Socket>,
     /// When the timer task wakes, and how to wake it earlier.
     pub(crate) armed: Option<Instant>,
@@ -76,6 +78,8 @@ impl Effects {
 
 pub(crate) struct Shared {
     state: Lock<State>,
+    /// Messages that were to be sent while somebody else had the lock, in the order of the calls.
+    handed_in: Mutex<Vec<(Arc<Place>, Request)>>,
     pub(crate) host: Arc<dyn Host>,
     is_observed: bool,
     pub(crate) settings: Settings,
@@ -95,6 +99,7 @@ impl Shared {
         let state = State {
             core,
             waiting: Waiting::default(),
+            taken_in: Vec::new(),
             sockets: Vec::new(),
             armed: None,
             timer: None,
@@ -104,12 +109,13 @@ impl Shared {
             on_gone: Vec::new(),
         };
         let is_observed = host.is_observing();
-        let shared = Arc::new(Self { state: Lock::new(state), host, is_observed, settings });
+        let shared =
+            Arc::new(Self { state: Lock::new(state), handed_in: Mutex::default(), host, is_observed, settings });
         shared.host.spawn(Box::pin(crate::timers::run(Arc::clone(&shared))));
         shared
     }
 
-    pub(crate) fn lock(&self) -> Guard<'_, State> {
+    fn lock(&self) -> Guard<'_, State> {
         self.state.lock()
     }
 
@@ -120,18 +126,7 @@ impl Shared {
 
     /// Does something with the core, and everything that follows from it.
     pub(crate) fn with<R>(self: &Arc<Self>, act: impl FnOnce(&mut State, Now) -> R) -> R {
-        let mut effects = Effects::default();
-        let result = self.with_effects(&mut effects, act);
-        effects.carry_out(&*self.host);
-        result
-    }
-
-    fn with_effects<R>(self: &Arc<Self>, effects: &mut Effects, act: impl FnOnce(&mut State, Now) -> R) -> R {
-        let now = self.host.now();
-        let mut state = self.lock();
-        let result = act(&mut state, now);
-        state.drain(self, now, effects);
-        result
+        self.with_buffers(&mut Effects::default(), act)
     }
 
     /// As [`Shared::with`], with buffers that are used again.
@@ -140,11 +135,89 @@ impl Shared {
         effects: &mut Effects,
         act: impl FnOnce(&mut State, Now) -> R,
     ) -> R {
-        let result = self.with_effects(effects, act);
+        let now = self.host.now();
+        let result = self.act(self.lock(), now, effects, |state, _| act(state, now));
+        self.take_in(effects);
+        result
+    }
+
+    /// Looks at something that the core has no part in.
+    pub(crate) fn peek<R>(self: &Arc<Self>, look: impl FnOnce(&mut State) -> R) -> R {
+        let result = look(&mut self.lock());
+        self.take_in(&mut Effects::default());
+        result
+    }
+
+    /// Sends a message, or puts it in line. Gives the place of its future.
+    ///
+    /// Nobody waits for the lock to do so: when another thread has it, the message is handed in, and that thread takes
+    /// it in before it goes on. So many senders do not stand at the lock one behind the other, each with a core that
+    /// lies in another's cache.
+    pub(crate) fn send(self: &Arc<Self>, request: Request) -> Arc<Place> {
+        let place = Place::new(Waiter::Nobody);
+        let sent = Arc::clone(&place);
+        let mut effects = Effects::default();
+        let Some(state) = self.state.try_lock() else {
+            let many = self.hand_in(sent, request);
+            if many {
+                self.with_buffers(&mut effects, |_, _| ());
+            } else {
+                self.take_in(&mut effects);
+            }
+            return place;
+        };
+        let now = self.host.now();
+        self.act(state, now, &mut effects, |state, effects| state.send(now, sent, request, effects));
+        self.take_in(&mut effects);
+        place
+    }
+
+    /// Leaves a message for whoever has the lock. Returns whether too many wait there for the sender to go on.
+    fn hand_in(&self, place: Arc<Place>, request: Request) -> bool {
+        let mut handed_in = self.handed_in();
+        handed_in.push((place, request));
+        handed_in.len() >= MAX_HANDED_IN
+    }
+
+    fn handed_in(&self) -> MutexGuard<'_, Vec<(Arc<Place>, Request)>> {
+        self.handed_in.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in what was handed in while somebody had the lock. Everybody looks here after having released it; so
+    /// whoever hands something in and then does not get the lock may leave it to the one who has it.
+    fn take_in(self: &Arc<Self>, effects: &mut Effects) {
+        while !self.handed_in().is_empty() {
+            let Some(state) = self.state.try_lock() else {
+                return;
+            };
+            self.act(state, self.host.now(), effects, |_, _| ());
+        }
+    }
+
+    /// Does something under the lock, after what was handed in before, and outside of it what follows.
+    fn act<R>(
+        self: &Arc<Self>,
+        mut state: Guard<'_, State>,
+        now: Now,
+        effects: &mut Effects,
+        act: impl FnOnce(&mut State, &mut Effects) -> R,
+    ) -> R {
+        let mut earlier = std::mem::take(&mut state.taken_in);
+        std::mem::swap(&mut *self.handed_in(), &mut earlier);
+        for (place, request) in earlier.drain(..) {
+            state.send(now, place, request, effects);
+        }
+        state.taken_in = earlier;
+        let result = act(&mut state, effects);
+        state.drain(self, now, effects);
+        drop(state);
         effects.carry_out(&*self.host);
         result
     }
 }
+
+/// How many messages may wait for the one who has the lock; who hands in more waits for the lock itself.
+const MAX_HANDED_IN: usize = 256;
 
 impl State {
     /// Takes what the core wants done and known.

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use stgclient_core::time::Instant;
 
-use crate::shared::Shared;
+use crate::shared::{Shared, State};
 
 /// Runs until the client is closed.
 pub(crate) async fn run(shared: Arc<Shared>) {
@@ -29,19 +29,20 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         })
         .await;
     }
-    let gone = shared.lock().end_task();
+    let gone = shared.peek(State::end_task);
     gone.into_iter().for_each(std::task::Waker::wake);
 }
 
 /// Ready when there is something to do before `at`.
-fn poll_rearmed(shared: &Shared, at: Instant, context: &Context<'_>) -> Poll<()> {
-    let mut state = shared.lock();
-    let next = state.core.poll_timeout();
-    if state.is_closed || next.is_some_and(|next| next.at < at) {
-        state.armed = None;
-        return Poll::Ready(());
-    }
-    state.armed = Some(at);
-    state.timer = Some(context.waker().clone());
-    Poll::Pending
+fn poll_rearmed(shared: &Arc<Shared>, at: Instant, context: &Context<'_>) -> Poll<()> {
+    shared.peek(|state| {
+        let next = state.core.poll_timeout();
+        if state.is_closed || next.is_some_and(|next| next.at < at) {
+            state.armed = None;
+            return Poll::Ready(());
+        }
+        state.armed = Some(at);
+        state.timer = Some(context.waker().clone());
+        Poll::Pending
+    })
 }

@@ -1,6 +1,7 @@
 //! Who waits for what: operations under way, and messages in line for room.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use stgclient_core::client::{Client as Core, OperationId, Outcome, ProducerId, SendError};
@@ -15,7 +16,7 @@ pub(crate) type Callback = Box<dyn FnOnce(Outcome) + Send>;
 
 /// Who waits for an operation.
 #[derive(Default)]
-// Most waiters become outcomes, and their places are used again: boxing would cost an allocation for each send.
+// Most waiters become outcomes: boxing would cost an allocation for each send.
 #[allow(clippy::large_enum_variant)]
 pub(crate) enum Waiter {
     /// Nobody yet.
@@ -30,18 +31,58 @@ pub(crate) enum Waiter {
 /// How far what is waited for has come.
 #[derive(Clone, Copy, Default)]
 enum Stage {
-    /// A message in line.
+    /// A message in line, or handed in and on its way there.
     #[default]
     InLine,
     UnderWay(OperationId),
     Over,
 }
 
-/// Where somebody waits. It outlives the operation until the outcome is taken.
+/// Where somebody waits for one operation. Its future and what will end it share it, so that neither has to wait for the
+/// client's lock to poll.
 #[derive(Default)]
-struct Place {
+pub(crate) struct Place(Mutex<Tenant>);
+
+#[derive(Default)]
+struct Tenant {
     waiter: Waiter,
     stage: Stage,
+}
+
+impl Place {
+    pub(crate) fn new(waiter: Waiter) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Tenant { waiter, stage: Stage::InLine })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tenant> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The outcome that was waited for, once; until there is one, `waker` waits.
+    pub(crate) fn poll_outcome(&self, waker: &Waker) -> Option<Outcome> {
+        let waiter = &mut self.lock().waiter;
+        match waiter {
+            Waiter::Task(known) if known.will_wake(waker) => {}
+            Waiter::Outcome(_) => {
+                if let Waiter::Outcome(outcome) = std::mem::take(waiter) {
+                    return Some(outcome);
+                }
+            }
+            _ => *waiter = Waiter::Task(waker.clone()),
+        }
+        None
+    }
+
+    fn end(&self, outcome: Outcome, effects: &mut Effects) {
+        let mut tenant = self.lock();
+        tenant.stage = Stage::Over;
+        match std::mem::take(&mut tenant.waiter) {
+            Waiter::Callback(callback) => return effects.call(|| callback(outcome)),
+            Waiter::Task(waker) => effects.wake(Some(waker)),
+            Waiter::Nobody | Waiter::Outcome(_) => {}
+        }
+        tenant.waiter = Waiter::Outcome(outcome);
+    }
 }
 
 /// Whether a broker answers a message.
@@ -62,92 +103,51 @@ pub(crate) struct Request {
 /// Who waits for what.
 #[derive(Default)]
 pub(crate) struct Waiting {
-    places: Vec<Place>,
-    free: Vec<u32>,
-    /// The place by the operation's slot.
-    of_operation: Vec<u32>,
+    /// By the operation's slot.
+    places: Vec<Option<(OperationId, Arc<Place>)>>,
+    under_way: usize,
+    /// How many operations have ended since bytes were taken to be written: whoever waited for them may ask for more.
+    woken: usize,
     /// Messages that wait for room, each with the place of its future: as many as the application holds futures.
-    line: VecDeque<(u32, Request)>,
+    line: VecDeque<(Arc<Place>, Request)>,
     /// The head of the line may try.
     has_room: bool,
 }
 
 impl Waiting {
-    fn take_place(&mut self, waiter: Waiter) -> u32 {
-        let place = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place::default());
-            (self.places.len() - 1) as u32
-        });
-        let Place { waiter: known, stage } = &mut self.places[place as usize];
-        *known = waiter;
-        *stage = Stage::InLine;
-        place
-    }
-
-    fn free(&mut self, place: u32) {
-        self.places[place as usize] = Place::default();
-        self.free.push(place);
-    }
-
-    /// Has `waiter` wait for an operation that was begun under this lock. Gives its place.
-    pub(crate) fn register(&mut self, operation: OperationId, waiter: Waiter) -> u32 {
-        let place = self.take_place(waiter);
-        self.begun(place, operation);
-        place
-    }
-
-    fn begun(&mut self, place: u32, operation: OperationId) {
-        self.places[place as usize].stage = Stage::UnderWay(operation);
+    /// Has `place` wait for an operation that was begun under this lock.
+    pub(crate) fn register(&mut self, operation: OperationId, place: Arc<Place>) {
+        place.lock().stage = Stage::UnderWay(operation);
         let slot = operation.slot();
-        if self.of_operation.len() <= slot {
-            self.of_operation.resize(slot + 1, u32::MAX);
+        if self.places.len() <= slot {
+            self.places.resize_with(slot + 1, || None);
         }
-        self.of_operation[slot] = place;
+        self.places[slot] = Some((operation, place));
+        self.under_way += 1;
+    }
+
+    /// Who waits for an operation, which is over.
+    fn leave(&mut self, operation: OperationId) -> Option<Arc<Place>> {
+        let (_, place) = self.places.get_mut(operation.slot())?.take_if(|(known, _)| *known == operation)?;
+        self.under_way -= 1;
+        Some(place)
     }
 
     pub(crate) fn complete(&mut self, operation: OperationId, outcome: Outcome, effects: &mut Effects) {
-        let place = self.of_operation[operation.slot()];
-        if matches!(self.places[place as usize].stage, Stage::UnderWay(known) if known == operation) {
-            self.end(place, outcome, effects);
+        if let Some(place) = self.leave(operation) {
+            self.woken += 1;
+            place.end(outcome, effects);
         }
     }
 
-    fn end(&mut self, at: u32, outcome: Outcome, effects: &mut Effects) {
-        let Place { waiter, stage } = &mut self.places[at as usize];
-        *stage = Stage::Over;
-        match std::mem::replace(waiter, Waiter::Outcome(outcome)) {
-            Waiter::Task(waker) => effects.wake(Some(waker)),
-            Waiter::Callback(callback) => {
-                if let Some(outcome) = self.take_outcome(at) {
-                    effects.call(|| callback(outcome));
-                }
-            }
-            Waiter::Nobody | Waiter::Outcome(_) => {}
-        }
+    /// Whether more than one operation is under way, or may soon be.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.under_way.max(self.woken) > 1
     }
 
-    /// The outcome that `at` waits for; until there is one, `waker` waits.
-    pub(crate) fn poll_outcome(&mut self, at: u32, waker: &Waker) -> Option<Outcome> {
-        match &mut self.places[at as usize].waiter {
-            Waiter::Outcome(_) => return self.take_outcome(at),
-            Waiter::Task(known) if known.will_wake(waker) => {}
-            waiter => *waiter = Waiter::Task(waker.clone()),
-        }
-        None
-    }
-
-    /// The outcome that waits at a place, which is free then.
-    fn take_outcome(&mut self, at: u32) -> Option<Outcome> {
-        self.free.push(at);
-        match std::mem::take(&mut self.places[at as usize].waiter) {
-            Waiter::Outcome(outcome) => Some(outcome),
-            _ => None,
-        }
-    }
-
-    /// Whether more than one operation is under way, or over and not picked up.
-    pub(crate) const fn is_busy(&self) -> bool {
-        self.places.len() - self.free.len() > 1
+    /// Bytes have been taken to be written.
+    pub(crate) const fn note_flush(&mut self) {
+        self.woken = 0;
     }
 
     /// There may be room for the head of the line.
@@ -165,12 +165,12 @@ impl Waiting {
             return false;
         };
         match request.begin(core, now) {
-            Ok(operation) => self.begun(place, operation),
+            Ok(operation) => self.register(operation, place),
             Err((error, request)) if error.kind() == ErrorKind::Full => {
                 self.line.push_front((place, request));
                 self.has_room = false;
             }
-            Err((error, _)) => self.end(place, Err(error), effects),
+            Err((error, _)) => place.end(Err(error), effects),
         }
         self.has_room
     }
@@ -190,48 +190,46 @@ impl Request {
 }
 
 impl State {
-    /// Sends a message, or puts it in line. Gives the place of its future.
-    pub(crate) fn send(&mut self, now: Now, request: Request) -> u32 {
+    /// Sends a message, or puts it in line; `place` waits for what comes of it.
+    pub(crate) fn send(&mut self, now: Now, place: Arc<Place>, request: Request, effects: &mut Effects) {
+        let Waiting { line, .. } = &mut self.waiting;
         // Those in line were first.
-        if !self.waiting.line.is_empty() {
-            return self.stand_in_line(request);
+        if !line.is_empty() {
+            return line.push_back((place, request));
         }
         match request.begin(&mut self.core, now) {
-            Ok(operation) => self.waiting.register(operation, Waiter::Nobody),
-            Err((error, request)) if error.kind() == ErrorKind::Full => self.stand_in_line(request),
-            Err((error, _)) => {
-                let place = self.waiting.take_place(Waiter::Outcome(Err(error)));
-                self.waiting.places[place as usize].stage = Stage::Over;
-                place
-            }
+            Ok(operation) => self.waiting.register(operation, place),
+            Err((error, request)) if error.kind() == ErrorKind::Full => line.push_back((place, request)),
+            Err((error, _)) => place.end(Err(error), effects),
         }
-    }
-
-    fn stand_in_line(&mut self, request: Request) -> u32 {
-        let place = self.waiting.take_place(Waiter::Nobody);
-        self.waiting.line.push_back((place, request));
-        place
     }
 
     /// Sends a message if there is room for it and nobody in line, and has `waiter` wait for it.
-    pub(crate) fn try_send(&mut self, now: Now, request: Request, waiter: Waiter) -> Result<u32, SendError> {
+    pub(crate) fn try_send(&mut self, now: Now, request: Request, waiter: Waiter) -> Result<Arc<Place>, SendError> {
         if !self.waiting.line.is_empty() {
             let error = stgclient_core::error::Error::new(ErrorKind::Full, "other messages wait for room");
             return Err(SendError { error, message: request.message });
         }
         match request.begin(&mut self.core, now) {
-            Ok(operation) => Ok(self.waiting.register(operation, waiter)),
+            Ok(operation) => {
+                let place = Place::new(waiter);
+                self.waiting.register(operation, Arc::clone(&place));
+                Ok(place)
+            }
             Err((error, Request { message, .. })) => Err(SendError { error, message }),
         }
     }
 
-    /// Nobody waits at `at` any more: a message leaves the line, an operation is cancelled.
-    pub(crate) fn give_up(&mut self, now: Now, at: u32) {
-        match self.waiting.places[at as usize].stage {
-            Stage::InLine => self.waiting.line.retain(|(place, _)| *place != at),
-            Stage::UnderWay(operation) => self.core.cancel(now, operation),
+    /// Nobody waits at a place any more: a message leaves the line, an operation is cancelled.
+    pub(crate) fn give_up(&mut self, now: Now, place: &Arc<Place>) {
+        let stage = place.lock().stage;
+        match stage {
+            Stage::InLine => self.waiting.line.retain(|(known, _)| !Arc::ptr_eq(known, place)),
+            Stage::UnderWay(operation) => {
+                self.waiting.leave(operation);
+                self.core.cancel(now, operation);
+            }
             Stage::Over => {}
         }
-        self.waiting.free(at);
     }
 }

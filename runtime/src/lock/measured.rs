@@ -47,13 +47,23 @@ impl<T> Lock<T> {
 
     /// As the plain lock: a panic under it is a bug of ours, what is behind it still the best there is.
     pub(crate) fn lock(&self) -> Guard<'_, T> {
-        let (guard, since) = match self.mutex.try_lock() {
-            Ok(guard) => (guard, Instant::now()),
-            Err(TryLockError::Poisoned(error)) => (error.into_inner(), Instant::now()),
-            Err(TryLockError::WouldBlock) => self.wait(),
-        };
+        if let Some(guard) = self.try_lock() {
+            return guard;
+        }
+        let (guard, since) = self.wait();
         self.counters.acquisitions.fetch_add(1, Relaxed);
         Guard { guard, counters: &self.counters, since }
+    }
+
+    /// The lock, unless somebody has it.
+    pub(crate) fn try_lock(&self) -> Option<Guard<'_, T>> {
+        let guard = match self.mutex.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(error)) => error.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        self.counters.acquisitions.fetch_add(1, Relaxed);
+        Some(Guard { guard, counters: &self.counters, since: Instant::now() })
     }
 
     fn wait(&self) -> (MutexGuard<'_, T>, Instant) {
