@@ -1,5 +1,6 @@
 //! Extension fields that came: where they lie in their header, and as texts and numbers.
 
+use core::fmt;
 use core::ops::Range;
 use std::borrow::Cow;
 
@@ -137,20 +138,29 @@ impl FieldSpan {
 
 /// A name or a value as it was written: UTF-8, as was checked when its command was decoded, and perhaps with JSON's
 /// escapes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct FieldText<'a> {
     pub(in crate::wire) raw: &'a [u8],
     pub(in crate::wire) escaped: bool,
 }
 
-/// Two are equal when they are written alike.
+/// Two are equal when they say the same, however each is written: JSON may escape what it need not.
 impl PartialEq for FieldText<'_> {
     fn eq(&self, other: &Self) -> bool {
-        (self.raw, self.escaped) == (other.raw, other.escaped)
+        match (self.plain_bytes(), other.plain_bytes()) {
+            (Some(one), Some(other)) => one == other,
+            _ => self.text() == other.text(),
+        }
     }
 }
 
 impl Eq for FieldText<'_> {}
+
+impl fmt::Debug for FieldText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text().fmt(f)
+    }
+}
 
 impl<'a> From<&'a str> for FieldText<'a> {
     fn from(text: &'a str) -> Self {

@@ -308,3 +308,13 @@ fn of_two_fields_with_one_name_the_last_one_counts_however_they_are_asked_for() 
     assert_eq!(command.fields.get("topic").as_deref(), Some("last"));
     assert_eq!(command.header::<GetMaxOffset<'_>>().unwrap().topic, "last");
 }
+
+#[test]
+fn two_texts_are_equal_when_they_say_the_same_however_each_is_escaped() {
+    let answer = |msg_id: &str| json(&format!(r#"{{"msgId":"{msg_id}","queueId":"1","queueOffset":"2"}}"#));
+    let read = |command: &Command| command.header::<SendMessageAnswer<'_>>().map(|answer| format!("{answer:?}"));
+    let [bare, escaped, other] = [answer("a\u{3}/"), answer(r"a\u0003\/"), answer(r"a\u0004/")];
+    assert_eq!(bare.header::<SendMessageAnswer<'_>>(), escaped.header());
+    assert_ne!(escaped.header::<SendMessageAnswer<'_>>(), other.header());
+    assert!(read(&escaped).is_ok_and(|shown| shown.contains(r#""a\u{3}/""#)), "it is shown as what it says");
+}
