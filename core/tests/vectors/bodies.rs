@@ -10,7 +10,8 @@ use std::borrow::Cow;
 use line::{Line, same};
 use serde_json::Value;
 use stgclient_core::wire::body::{
-    ClusterInfo, ConsumerList, HeartbeatData, TopicList, TopicRouteData, from_slice, strict, to_vec,
+    ClusterInfo, ConsumerList, ConsumerRunningInfo, ConsumerStatus, DirectConsumption, DirectResult, HeartbeatData,
+    QueueKey, QueueLockRequest, ResetOffsets, TopicList, TopicRouteData, from_slice, strict, to_vec,
 };
 use stgclient_core::wire::java;
 
@@ -46,17 +47,33 @@ pub(crate) fn check(text: &str) -> Result<usize, String> {
                 same("clients", round_trip!(ConsumerList, text).consumer_id_list.len(), 2)
             }
             "TopicList" => same("topics", round_trip!(TopicList, text).topic_list.len(), 1),
-            // Bodies whose types come with the parts that send them.
-            "LockBatchRequestBody"
-            | "UnlockBatchRequestBody"
-            | "ResetOffsetBody"
-            | "GetConsumerStatusBody"
-            | "ConsumerRunningInfo"
-            | "ConsumeMessageDirectlyResult"
-            | "QueryAssignmentRequestBody" => Ok(()),
+            "LockBatchRequestBody" | "UnlockBatchRequestBody" => {
+                let request = round_trip!(QueueLockRequest, text);
+                same("queues", request.mq_set.into_iter().collect(), vec![queue()])
+            }
+            "ResetOffsetBody" => {
+                same("offset", round_trip!(ResetOffsets, text).offset_table.get(&queue()).copied(), Some(12))
+            }
+            "GetConsumerStatusBody" => {
+                same("offset", round_trip!(ConsumerStatus, text).message_queue_table.get(&queue()).copied(), Some(12))
+            }
+            "ConsumerRunningInfo" => {
+                let info = round_trip!(ConsumerRunningInfo, text);
+                same("committed", info.mq_table.get(&queue()).map(|queue| queue.commit_offset), Some(5))?;
+                same("rate", info.status_table.get("T").map(|topic| topic.consume_ok_tps), Some(1.5))
+            }
+            "ConsumeMessageDirectlyResult" => {
+                same("result", round_trip!(DirectConsumption, text).consume_result, Some(DirectResult::Success))
+            }
+            // A body whose type comes with the part that sends it.
+            "QueryAssignmentRequestBody" => Ok(()),
             other => Err(format!("the kind {other} is new")),
         }
     })
+}
+
+fn queue() -> QueueKey {
+    QueueKey { broker_name: "broker-a".to_owned(), queue_id: 0, topic: "T".to_owned() }
 }
 
 /// Number keys are the one thing that we write in another way than fastjson: with quotes, which Java reads as well.

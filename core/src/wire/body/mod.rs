@@ -13,7 +13,11 @@ mod subscription;
 mod table;
 mod topics;
 
-pub use consumers::ConsumerList;
+pub use consumers::{
+    CheckClientConfig, ConsumeStatus, ConsumerList, ConsumerOffsets, ConsumerRunningInfo, ConsumerStatus,
+    DirectConsumption, DirectResult, LockedQueues, PopProcessQueueInfo, ProcessQueueInfo, QueueLockRequest,
+    ResetOffsets,
+};
 pub use heartbeat::{ConsumeFromWhere, ConsumeType, ConsumerData, HeartbeatData, MessageModel, ProducerData};
 pub use queue::QueueKey;
 pub use route::{BrokerData, ClusterInfo, Permission, QueueData, TopicRouteData};

@@ -48,6 +48,39 @@ macro_rules! come_back {
 #[test]
 fn every_header_comes_back_and_none_is_forgotten() {
     let tested = come_back! {
+        CheckSubscription {},
+        LockQueues {},
+        UnlockQueues {},
+        SendBack {
+            offset: 1,
+            group: text("G"),
+            delay_level: -1,
+            origin_msg_id: Some(text("m")),
+            origin_topic: Some(text("T")),
+            unit_mode: Some(false),
+            max_reconsume_times: Some(16),
+            broker_name: Some(text("b")),
+        },
+        NotifyConsumerIdsChanged { consumer_group: text("G") },
+        ResetConsumerOffset {
+            topic: text("T"),
+            group: text("G"),
+            queue_id: Some(-1),
+            offset: Some(2),
+            timestamp: 3,
+            is_force: true,
+        },
+        GetConsumerStatus { topic: text("T"), group: text("G"), client_addr: Some(text("c")) },
+        GetConsumerRunningInfo { consumer_group: text("G"), client_id: text("c"), jstack_enable: Some(true) },
+        ConsumeDirectly {
+            consumer_group: text("G"),
+            client_id: Some(text("c")),
+            msg_id: Some(text("m")),
+            broker_name: Some(text("b")),
+            topic: Some(text("T")),
+            topic_sys_flag: Some(0),
+            group_sys_flag: Some(1),
+        },
         GetMaxOffset { topic: text("T"), queue_id: 1, broker_name: Some(text("b")) },
         GetMinOffset { topic: text("T"), queue_id: 2, broker_name: Some(text("b")) },
         SearchOffset {
@@ -169,6 +202,7 @@ fn every_header_comes_back_and_none_is_forgotten() {
         GetTopicStats { topic: text("T") },
     };
     let sources = [
+        include_str!("../request/group.rs"),
         include_str!("../request/offset.rs"),
         include_str!("../request/pull.rs"),
         include_str!("../request/route.rs"),

@@ -3,6 +3,7 @@
 //! A field is written as `rust_name: "nameOnTheWire" = Type`; `Option<..>` marks a field that may be absent. The
 //! names are Apache's (`remoting/protocol/header` of the Java sources); a dialect may write them differently.
 
+mod group;
 mod offset;
 mod pull;
 mod route;
@@ -10,6 +11,7 @@ mod send;
 mod session;
 mod topic;
 
+pub use group::*;
 pub use offset::*;
 pub use pull::*;
 pub use route::*;

@@ -25,10 +25,4 @@ headers! {
         /// The consumer group that leaves.
         consumer_group: "consumerGroup" = Option<Cow<'a, str>>,
     }
-
-    /// GET_CONSUMER_LIST_BY_GROUP (`GetConsumerListByGroupRequestHeader`).
-    GetConsumerList<'a> = GET_CONSUMER_LIST_BY_GROUP {
-        /// The consumer group.
-        consumer_group: "consumerGroup" = Cow<'a, str>,
-    }
 }
