@@ -7,6 +7,7 @@ import { join } from "node:path";
 // In the order of the numbers in vectors.rs, with how many lines are checked of each: as in core/tests/vectors.rs.
 const files = [
   ["acl", 19],
+  ["allocate", 861],
   ["bodies", 13],
   ["filter", 42],
   ["ids", 121],

@@ -3,6 +3,8 @@
 
 #[path = "../../core/tests/vectors/acl.rs"]
 mod acl;
+#[path = "../../core/tests/vectors/allocate.rs"]
+mod allocate;
 #[path = "../../core/tests/vectors/bodies.rs"]
 mod bodies;
 #[path = "../../core/tests/vectors/filter.rs"]
@@ -43,13 +45,14 @@ fn check(file: u32, bytes: &[u8]) -> Result<usize, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
     match file {
         0 => acl::check(text),
-        1 => bodies::check(text),
-        2 => filter::check(text),
-        3 => ids::check(text),
-        4 => messages::check(text),
-        5 => props::check(text),
-        6 => remoting::check(text),
-        7 => util::check(text),
+        1 => allocate::check(text),
+        2 => bodies::check(text),
+        3 => filter::check(text),
+        4 => ids::check(text),
+        5 => messages::check(text),
+        6 => props::check(text),
+        7 => remoting::check(text),
+        8 => util::check(text),
         _ => Err(format!("there is no file {file}")),
     }
 }

@@ -1,5 +1,6 @@
-//! Pulling: what is wanted of a queue, and what came.
+//! Consuming: what is wanted of a queue, what came, and which queues are whose.
 
+pub mod allocation;
 pub(crate) mod pull;
 mod received;
 mod tags;

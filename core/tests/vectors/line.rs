@@ -39,7 +39,7 @@ pub(crate) fn check(
 impl Line {
     /// What the line is about.
     pub(crate) fn kind(&self) -> &str {
-        self.object["kind"].as_str().or_else(|| self.object["type"].as_str()).unwrap_or("no kind")
+        ["kind", "type", "strategy"].iter().find_map(|name| self.object[name].as_str()).unwrap_or("no kind")
     }
 
     /// The value called `name`; null when there is none.
