@@ -29,6 +29,7 @@ mod name_server;
 mod output;
 mod peer;
 mod reply;
+pub mod sql92;
 
 pub use broker::{Broker, BrokerUsage};
 pub use cluster::{Cluster, Memory};
