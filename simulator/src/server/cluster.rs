@@ -36,8 +36,8 @@ struct Server<S> {
     server: S,
 }
 
-/// What a server that was stopped remembers when it is started again. Connections, members of groups and waiting pulls
-/// are gone in any case.
+/// What a server that was stopped remembers when it is started again. Connections, members of groups, locks of queues and
+/// waiting pulls are gone in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Memory {
     /// A broker's topics, messages and offsets; a name server's routes.
@@ -192,6 +192,7 @@ impl Cluster {
             ServerId::Broker(index) => {
                 if let Some(broker) = self.brokers.get_mut(index) {
                     broker.is_running = false;
+                    broker.server.stop();
                     let name = broker.server.name();
                     self.name_servers.iter_mut().for_each(|name_server| name_server.server.unregister(name));
                 }

@@ -130,6 +130,8 @@ pub struct Limits {
     pub subscriptions: usize,
     /// Offsets stored for consumer groups: one for each group, topic and queue.
     pub offsets: usize,
+    /// Locks of queues that are consumed in order. A further queue is not locked.
+    pub locks: usize,
     /// Pulls that wait for messages. A further one is answered at once.
     pub held_pulls: usize,
     /// Answers that a test holds back (see [`Forced::Delay`](super::Forced::Delay)). A further one goes out at once.
@@ -145,6 +147,7 @@ impl Default for Limits {
             groups: 4096,
             subscriptions: 1024,
             offsets: 262_144,
+            locks: 262_144,
             held_pulls: 65_536,
             delayed_answers: 65_536,
         }

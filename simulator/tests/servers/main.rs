@@ -4,6 +4,7 @@ mod client;
 mod corpus;
 mod groups;
 mod limits;
+mod locks;
 mod name_servers;
 mod offsets;
 mod pulls;

@@ -3,6 +3,7 @@
 mod admin;
 mod groups;
 mod holds;
+mod locks;
 mod log;
 mod offsets;
 mod positions;
@@ -28,6 +29,7 @@ use super::peer::Peer;
 use super::reply::{self, Refusal};
 use groups::Groups;
 use holds::Holds;
+use locks::Locks;
 use log::Log;
 use offsets::GroupOffsets;
 use runtime_info::Counters;
@@ -55,6 +57,7 @@ pub struct Broker {
     log: Log,
     offsets: GroupOffsets,
     groups: Groups,
+    locks: Locks,
     holds: Holds,
     counters: Counters,
     forces: Forces,
@@ -85,6 +88,7 @@ impl Broker {
             log: Log::new(limits.message_bytes),
             offsets: GroupOffsets::new(limits.offsets),
             groups: Groups::new(config.auto_create_groups, limits.groups, limits.subscriptions),
+            locks: Locks::new(limits.locks),
             holds: Holds::new(limits.held_pulls),
             counters: Counters::default(),
             forces: Forces::default(),
@@ -143,6 +147,11 @@ impl Broker {
         self.topics.update(topic, TopicConfig::new(queues)).map(|_| ()).map_err(|refusal| refusal.remark)
     }
 
+    /// The process ends, and with it what is not on the disk of an Apache broker either.
+    pub(super) fn stop(&mut self) {
+        self.locks = Locks::new(self.config.limits.locks);
+    }
+
     /// Everything is gone but what a test has forced, as after a crash without a disk.
     pub(super) fn forget(&mut self, now: Now, cluster: &str) {
         let forces = std::mem::take(&mut self.forces);
@@ -184,6 +193,8 @@ impl Broker {
             Code::HEART_BEAT => reply.header::<HeartbeatAnswer>(self.heartbeat(now, session, request)),
             Code::UNREGISTER_CLIENT => reply.nothing(self.unregister(session, request)),
             Code::GET_CONSUMER_LIST_BY_GROUP => reply.body(self.consumer_list(request)),
+            Code::LOCK_BATCH_MQ => reply.body(self.lock_queues(now, request)),
+            Code::UNLOCK_BATCH_MQ => reply.nothing(self.unlock_queues(request)),
             Code::CHECK_CLIENT_CONFIG => reply.nothing(self.check_client_config(request)),
             Code::UPDATE_AND_CREATE_TOPIC => self.create_topic_for(request, reply),
             Code::DELETE_TOPIC_IN_BROKER => reply.nothing(self.delete_topic(request)),

@@ -1,0 +1,110 @@
+//! Which member of a group may consume which queue in order (`RebalanceLockManager`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stgclient_core::time::{Duration, Instant, Now};
+use stgclient_core::wire::body::{self, LockedQueues, QueueKey, QueueLockRequest};
+use stgclient_core::wire::command::Command;
+
+use super::super::reply::Refusal;
+use super::Broker;
+
+/// How long a lock lives that its owner does not ask for again (`REBALANCE_LOCK_MAX_LIVE_TIME`).
+const LIFE: Duration = Duration::from_secs(60);
+
+/// A queue that belongs to a member.
+#[derive(Debug)]
+struct Lock {
+    client_id: Box<str>,
+    last_update: Instant,
+}
+
+impl Lock {
+    fn is_expired(&self, now: Instant) -> bool {
+        now.since(self.last_update) > LIFE
+    }
+}
+
+/// The locks of a broker, by group and queue. Kept in memory only: a broker that is started again knows of none.
+#[derive(Debug)]
+pub(super) struct Locks {
+    groups: BTreeMap<Box<str>, BTreeMap<QueueKey, Lock>>,
+    count: usize,
+    limit: usize,
+}
+
+impl Locks {
+    pub(super) const fn new(limit: usize) -> Self {
+        Self { groups: BTreeMap::new(), count: 0, limit }
+    }
+
+    /// Locks what nobody else has locked, and returns what the client has now.
+    fn lock(&mut self, now: Instant, request: QueueLockRequest) -> BTreeSet<QueueKey> {
+        let QueueLockRequest { client_id, consumer_group, mq_set, .. } = request;
+        let mut granted = BTreeSet::new();
+        for queue in mq_set {
+            if self.lock_one(now, &consumer_group, &queue, &client_id) {
+                granted.insert(queue);
+            }
+        }
+        granted
+    }
+
+    fn lock_one(&mut self, now: Instant, group: &str, queue: &QueueKey, client_id: &str) -> bool {
+        if let Some(lock) = self.groups.get_mut(group).and_then(|locks| locks.get_mut(queue)) {
+            if &*lock.client_id != client_id && !lock.is_expired(now) {
+                return false;
+            }
+            *lock = Lock { client_id: client_id.into(), last_update: now };
+            return true;
+        }
+        if self.count >= self.limit {
+            self.forget_expired(now);
+        }
+        if self.count >= self.limit {
+            return false;
+        }
+        let lock = Lock { client_id: client_id.into(), last_update: now };
+        self.groups.entry(group.into()).or_default().insert(queue.clone(), lock);
+        self.count += 1;
+        true
+    }
+
+    /// Unlocks those of the queues that the client has locked.
+    fn unlock(&mut self, request: &QueueLockRequest) {
+        let Some(locks) = self.groups.get_mut(&*request.consumer_group) else {
+            return;
+        };
+        for queue in &request.mq_set {
+            if locks.get(queue).is_some_and(|lock| *lock.client_id == *request.client_id) {
+                locks.remove(queue);
+                self.count -= 1;
+            }
+        }
+        if locks.is_empty() {
+            self.groups.remove(&*request.consumer_group);
+        }
+    }
+
+    fn forget_expired(&mut self, now: Instant) {
+        self.groups.retain(|_, locks| {
+            locks.retain(|_, lock| !lock.is_expired(now));
+            !locks.is_empty()
+        });
+        self.count = self.groups.values().map(BTreeMap::len).sum();
+    }
+}
+
+impl Broker {
+    pub(super) fn lock_queues(&mut self, now: Now, request: &Command) -> Result<Vec<u8>, Refusal> {
+        let request = body::from_slice(&request.body).map_err(Refusal::malformed_body)?;
+        let lock_ok_mq_set = self.locks.lock(now.mono, request);
+        Ok(body::to_vec(&LockedQueues { lock_ok_mq_set }))
+    }
+
+    pub(super) fn unlock_queues(&mut self, request: &Command) -> Result<(), Refusal> {
+        let request: QueueLockRequest = body::from_slice(&request.body).map_err(Refusal::malformed_body)?;
+        self.locks.unlock(&request);
+        Ok(())
+    }
+}
