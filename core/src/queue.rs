@@ -3,6 +3,8 @@
 use core::fmt;
 use std::sync::Arc;
 
+use crate::wire::body::QueueKey;
+
 /// A queue: the unit that messages are ordered in and consumers own. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageQueue {
@@ -18,6 +20,23 @@ impl MessageQueue {
     /// The queue `queue_id` of `topic` at the broker called `broker_name`.
     pub fn new(topic: impl Into<Arc<str>>, broker_name: impl Into<Arc<str>>, queue_id: u32) -> Self {
         Self { topic: topic.into(), broker_name: broker_name.into(), queue_id }
+    }
+}
+
+impl MessageQueue {
+    /// The queue as bodies name it.
+    pub(crate) fn key(&self) -> QueueKey {
+        QueueKey {
+            broker_name: self.broker_name.to_string(),
+            queue_id: self.queue_id as i32,
+            topic: self.topic.to_string(),
+        }
+    }
+
+    /// The queue that a body names; `None` for "any queue".
+    pub(crate) fn of_key(key: QueueKey) -> Option<Self> {
+        let queue_id = u32::try_from(key.queue_id).ok()?;
+        Some(Self::new(key.topic, key.broker_name, queue_id))
     }
 }
 

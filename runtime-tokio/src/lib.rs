@@ -58,7 +58,7 @@ pub use stgclient_core::admin::{Placement, QueueStatistics, TopicStatistics};
 pub use stgclient_core::client::{ClientConfig, SendError};
 pub use stgclient_core::connection::ConnectionCounters;
 pub use stgclient_core::consumer::{
-    PullBatch, PullOptions, PullStatus, ReceivedMessage, RefusedMessage, RefusedReason, TagExpression,
+    MessageSelector, PullBatch, PullOptions, PullStatus, ReceivedMessage, RefusedMessage, RefusedReason,
 };
 pub use stgclient_core::credentials::Credentials;
 pub use stgclient_core::error::{Attempt, Error, ErrorKind};

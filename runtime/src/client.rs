@@ -20,6 +20,7 @@ use crate::host::{EmbeddedHost, Host, MaybeSend, TlsHost};
 use crate::operation::Operation;
 use crate::producer::ProducerBuilder;
 use crate::pull_consumer::PullConsumerBuilder;
+use crate::push_consumer::PushConsumerBuilder;
 use crate::rotation::{self, Provider};
 use crate::shared::{Settings, Shared};
 
@@ -85,6 +86,11 @@ impl<H> Client<H> {
     /// A pull consumer of the group `group`, still to be set up.
     pub fn pull_consumer(&self, group: &str) -> PullConsumerBuilder {
         PullConsumerBuilder::new(Arc::clone(&self.handle), group)
+    }
+
+    /// A push consumer of the group `group`, still to be set up.
+    pub fn push_consumer(&self, group: &str) -> PushConsumerBuilder {
+        PushConsumerBuilder::new(Arc::clone(&self.handle), group)
     }
 
     /// Topics, offsets and clusters.
@@ -280,12 +286,14 @@ impl<H> ClientBuilder<H> {
         let seed = host.seed();
         config.identity = host.identity();
         let process_id = config.identity.process_id;
-        config.identity.instance = self.instance.unwrap_or_else(|| format!("{process_id}#{seed:x}"));
+        config.max_body_length = self.max_body_length;
+        config.identity.instance = self.instance.clone().unwrap_or_else(|| format!("{process_id}#{seed:x}"));
         let settings = Settings {
             dialect: config.dialect(),
             max_frame_length: self.max_frame_length,
             max_body_length: self.max_body_length,
             close_timeout: self.close_timeout,
+            instance: self.instance,
         };
         tracing::debug!(client_id = config.identity.client_id(), name_servers = self.name_servers, "connecting");
         let core = Core::new(config, seed, host.now());

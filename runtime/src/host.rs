@@ -10,6 +10,7 @@ use stgclient_core::error::Error;
 use stgclient_core::time::{Deadline, Instant, Now};
 
 use crate::link::Link;
+use crate::push_consumer::{MemoryOffsets, OffsetStore};
 
 /// `Send` where there are threads, nothing in WebAssembly, whose hosts hold JavaScript objects.
 #[cfg(not(target_family = "wasm"))]
@@ -63,6 +64,12 @@ pub trait Host: MaybeSend + MaybeSync + 'static {
 
     /// Chance, for one client's seed.
     fn seed(&self) -> u64;
+
+    /// Where a broadcasting consumer of `group` keeps its offsets when its application does not say. `instance` is what its
+    /// client was called, `DEFAULT` without a name.
+    fn offset_store(&self, _instance: &str, _group: &str) -> BoxFuture<Result<Arc<dyn OffsetStore>, Error>> {
+        Box::pin(std::future::ready(Ok(Arc::new(MemoryOffsets::default()) as Arc<dyn OffsetStore>)))
+    }
 
     /// Whether [`Host::observe`] wants to be called.
     fn is_observing(&self) -> bool {

@@ -12,6 +12,7 @@ mod lock;
 mod operation;
 mod producer;
 mod pull_consumer;
+mod push_consumer;
 mod rotation;
 mod shared;
 mod timers;
@@ -25,5 +26,10 @@ pub use link::{Link, Output};
 pub use lock::LockTimes;
 pub use producer::{Producer, ProducerBuilder, Sending, SendingOneway};
 pub use pull_consumer::{PullConsumer, PullConsumerBuilder};
+pub use push_consumer::{
+    Committing, Delivered, Deliveries, MemoryOffsets, OffsetStore, PushConsumer, PushConsumerBuilder, ReconsumeLater,
+    StartPushConsumer, StartStream, SuspendCurrentQueue,
+};
+pub use stgclient_core::consumer::push::RetryDelay;
 
 pub use stgclient_core as core;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stgclient_core::client::{PullConsumerId, Value};
-use stgclient_core::consumer::{PullBatch, PullOptions, TagExpression};
+use stgclient_core::consumer::{MessageSelector, PullBatch, PullOptions};
 use stgclient_core::error::Error;
 use stgclient_core::queue::MessageQueue;
 
@@ -95,7 +95,7 @@ impl PullConsumer {
         offset: u64,
         options: PullOptions,
     ) -> Result<PullBatch, Error> {
-        let expression: TagExpression = expression.parse()?;
+        let expression: MessageSelector = expression.parse()?;
         let Inner { handle, id, .. } = &*self.inner;
         let operation = tracing::trace_span!("pull", %queue, offset).in_scope(|| {
             Operation::begin(handle, |core, now| core.pull(now, *id, queue.clone(), expression, offset, options))

@@ -12,6 +12,7 @@ use stgclient_core::time::{Duration, Instant, Now};
 use crate::host::{Host, Observation};
 use crate::link::Link;
 use crate::lock::{Guard, Lock};
+use crate::push_consumer::ConsumerPlaces;
 use crate::waiting::{Place, Request, Waiter, Waiting};
 
 /// The socket of a connection, as far as the client knows it.
@@ -28,6 +29,7 @@ struct Socket {
 pub(crate) struct State {
     pub(crate) core: Core,
     pub(crate) waiting: Waiting,
+    pub(crate) consumers: ConsumerPlaces,
     /// A buffer for what was handed in, empty between uses.
     taken_in: Vec<(Arc<Place>, Request)>,
     sockets: Vec<Socket>,
@@ -92,6 +94,8 @@ pub(crate) struct Settings {
     pub(crate) max_frame_length: usize,
     pub(crate) max_body_length: usize,
     pub(crate) close_timeout: Duration,
+    /// What the application calls the client, if it does.
+    pub(crate) instance: Option<String>,
 }
 
 impl Shared {
@@ -99,6 +103,7 @@ impl Shared {
         let state = State {
             core,
             waiting: Waiting::default(),
+            consumers: ConsumerPlaces::default(),
             taken_in: Vec::new(),
             sockets: Vec::new(),
             armed: None,
@@ -277,6 +282,7 @@ impl State {
     fn deliver(&mut self, event: Event, effects: &mut Effects) {
         match event {
             Event::Completed { operation, outcome } => self.waiting.complete(operation, outcome, effects),
+            event @ (Event::Consumer { .. } | Event::ConsumeDirectly { .. }) => self.consumers.deliver(event, effects),
             Event::Room => self.waiting.note_room(),
             Event::Closed => {
                 self.is_closed = true;

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use bytes::Bytes;
 use stgclient_core::client::{Event, Value};
-use stgclient_core::consumer::{PullOptions, Pulled, TagExpression};
+use stgclient_core::consumer::{MessageSelector, PullOptions, Pulled};
 use stgclient_core::producer::{Message, SendOptions};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::wire::command::HeaderCodec;
@@ -66,7 +66,7 @@ impl Puller {
 
     fn pull(&mut self, meter: &mut Meter, operations: u64) -> Pulled {
         let Self { driver, consumer, queue } = self;
-        let (queue, expression) = (queue.clone(), TagExpression::all());
+        let (queue, expression) = (queue.clone(), MessageSelector::all());
         // The queue's first message is the driver's own.
         let operation = meter
             .measure(operations, || driver.client.pull(NOW, *consumer, queue, expression, 1, PullOptions::default()));

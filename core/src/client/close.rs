@@ -10,6 +10,7 @@ use super::operation::Operation;
 use super::session::Session;
 use super::{Client, EMPTY};
 use crate::connection::Connection;
+use crate::consumer::push;
 use crate::error::{Error, ErrorKind};
 use crate::time::{Deadline, Duration, Instant, Now, Reason};
 use crate::wire::command::Head;
@@ -36,7 +37,10 @@ impl Client {
         if self.session.closing.is_some() {
             return;
         }
-        self.session.closing = Some(Closing::Draining { until: now.mono + grace });
+        // Push consumers commit and give locks back when what they have in work has ended, or its time has.
+        let farewell = if self.session.groups.has_push_consumers() { push::FAREWELL } else { Duration::ZERO };
+        self.session.closing = Some(Closing::Draining { until: now.mono + grace + farewell });
+        self.close_push_consumers(now, grace);
         let pulls = |operation: &Operation| matches!(operation, Operation::Queue(request) if request.is_pull());
         self.abandon(pulls);
         self.close_if_done(now);
@@ -46,8 +50,9 @@ impl Client {
     /// Goes on with closing when it is time to.
     pub(super) fn close_if_done(&mut self, now: Now) {
         match self.session.closing {
-            Some(Closing::Draining { until }) if self.operations.len() == 0 || until <= now.mono => {
+            Some(Closing::Draining { until }) if self.is_drained() || until <= now.mono => {
                 self.abandon(|_| true);
+                self.drop_push_consumers();
                 self.session.closing = Some(Closing::Leaving { until: now.mono + FAREWELL });
                 self.session.leave_all(now);
                 self.close_if_done(now);
@@ -64,10 +69,16 @@ impl Client {
         }
     }
 
+    /// Whether nothing is under way any more.
+    fn is_drained(&self) -> bool {
+        self.operations.len() == 0 && !self.session.groups.has_push_consumers()
+    }
+
     /// Fails the operations that `which` picks.
     fn abandon(&mut self, which: impl Fn(&Operation) -> bool) {
         for id in self.operations.ids() {
-            if self.operations.get(id).is_some_and(&which) && self.remove(id) {
+            let is_asked = self.askers.get(id.slot()).is_some_and(Option::is_some);
+            if self.operations.get(id).is_some_and(&which) && self.remove(id) && !is_asked {
                 let outcome = Err(Error::new(ErrorKind::Closed, "the client"));
                 self.session.events.push_back(Event::Completed { operation: id, outcome });
             }
@@ -78,6 +89,11 @@ impl Client {
 impl Session {
     pub(super) const fn is_closing(&self) -> bool {
         self.closing.is_some()
+    }
+
+    /// Whether brokers have been told that we leave.
+    pub(super) const fn is_leaving(&self) -> bool {
+        matches!(self.closing, Some(Closing::Leaving { .. } | Closing::Closed))
     }
 
     pub(super) const fn is_closed(&self) -> bool {

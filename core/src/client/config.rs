@@ -6,6 +6,7 @@ use crate::address::Address;
 use crate::connection::ConnectionConfig;
 use crate::credentials::Credentials;
 use crate::time::Duration;
+use crate::wire::compression;
 use crate::wire::dialect::Dialect;
 
 /// Who a client is, as its host knows it.
@@ -52,6 +53,8 @@ pub struct ClientConfig {
     pub heartbeat_interval: Duration,
     /// How many operations may be under way.
     pub max_operations: usize,
+    /// The longest body that a compressed message may have when decompressed, in bytes.
+    pub max_body_length: usize,
 }
 
 impl ClientConfig {
@@ -66,6 +69,7 @@ impl ClientConfig {
             route_interval: Duration::from_secs(30),
             heartbeat_interval: Duration::from_secs(30),
             max_operations: 131_072,
+            max_body_length: compression::DEFAULT_LIMIT,
         }
     }
 

@@ -1,15 +1,21 @@
 //! What a client gives its host and its application.
 
+use std::collections::BTreeSet;
+
 use super::network::ConnectionId;
 use super::operation::OperationId;
+use super::push_consuming::PushConsumerId;
+use super::server_requests::Question;
 use crate::address::Address;
 use crate::admin::TopicStatistics;
 use crate::consumer::Pulled;
+use crate::consumer::push::PushEvent;
 use crate::error::Error;
 use crate::producer::{Message, Receipt};
 use crate::queue::MessageQueue;
 use crate::routes::route::TopicRoute;
 use crate::wire::body::ClusterInfo;
+use crate::wire::message::StoredMessage;
 
 /// What the host has to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +54,25 @@ pub enum Event {
         /// How it went.
         outcome: Outcome,
     },
+    /// Something of a push consumer.
+    Consumer {
+        /// Which.
+        consumer: PushConsumerId,
+        /// What.
+        event: PushEvent,
+    },
+    /// A broker wants a message consumed at once, beside all others, and waits for
+    /// [`Client::consumed_directly`](super::Client::consumed_directly).
+    ConsumeDirectly {
+        /// By which consumer.
+        consumer: PushConsumerId,
+        /// To answer with.
+        question: Question,
+        /// The queue it lies in.
+        queue: MessageQueue,
+        /// The message.
+        message: StoredMessage,
+    },
     /// A send that was refused as [`Full`](crate::error::ErrorKind::Full) may succeed now.
     Room,
     /// The client is closed; nothing of it is left.
@@ -71,6 +96,10 @@ pub enum Value {
     Offset(Option<u64>),
     /// A topic's queues.
     Queues(Vec<MessageQueue>),
+    /// The client ids of a group's members, in no particular order.
+    Members(Vec<String>),
+    /// Those of the queues asked for that are locked.
+    Locked(BTreeSet<MessageQueue>),
     /// A topic's route.
     Route(TopicRoute),
     /// The names of topics, sorted.

@@ -1,25 +1,19 @@
-//! Producers and consumers of a client, and how brokers hear of them: heartbeats.
+//! Producers and consumers of a client.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::Client;
-use super::network::{Owner, PeerId};
+use super::push_consuming::PushEntry;
+use super::queue_requests::Puller;
 use super::sending::Sending;
-use super::session::{Session, Signal};
-use crate::address::Address;
-use crate::connection::Connection;
 use crate::error::{Error, ErrorKind};
 use crate::producer::{Backlog, ProducerConfig, check_group};
 use crate::queue::MessageQueue;
 use crate::routes::route::MASTER_ID;
 use crate::table::{Id, Table};
 use crate::time::Now;
-use crate::wire::body::{self, ConsumeType, ConsumerData, HeartbeatData, ProducerData};
-use crate::wire::command::Head;
-use crate::wire::request::{Heartbeat, Request};
+use crate::wire::body::{ConsumeType, ConsumerData};
 
 /// A producer of a client.
 pub type ProducerId = Id<Producer>;
@@ -42,13 +36,27 @@ pub struct Producer {
 #[doc(hidden)]
 pub struct PullConsumer {
     pub(super) group: Arc<str>,
-    /// Brokers suggest a slave when the master is busy with cold data. Only suggestions other than the master.
-    suggested: BTreeMap<MessageQueue, u64>,
+    suggested: SuggestedMembers,
 }
 
-impl PullConsumer {
-    pub(super) fn suggested(&self, queue: &MessageQueue) -> u64 {
-        self.suggested.get(queue).copied().unwrap_or(MASTER_ID)
+/// Which member of its broker to pull a queue from: brokers suggest a slave when the master is busy with cold data.
+#[derive(Debug, Default)]
+pub(super) struct SuggestedMembers {
+    /// Only suggestions other than the master.
+    slaves: BTreeMap<MessageQueue, u64>,
+}
+
+impl SuggestedMembers {
+    fn get(&self, queue: &MessageQueue) -> u64 {
+        self.slaves.get(queue).copied().unwrap_or(MASTER_ID)
+    }
+
+    fn note(&mut self, queue: &MessageQueue, broker_id: u64) {
+        if broker_id != MASTER_ID {
+            self.slaves.insert(queue.clone(), broker_id);
+        } else if !self.slaves.is_empty() {
+            self.slaves.remove(queue);
+        }
     }
 }
 
@@ -57,6 +65,9 @@ impl PullConsumer {
 pub(crate) struct Groups {
     producers: Table<Producer>,
     pull_consumers: Table<PullConsumer>,
+    pub(super) push_consumers: Table<PushEntry>,
+    /// Changes with every group and subscription that comes, changes or goes.
+    pub(super) version: u32,
 }
 
 impl Groups {
@@ -72,14 +83,45 @@ impl Groups {
         self.pull_consumers.get(id)
     }
 
-    pub(super) fn note_suggestion(&mut self, id: PullConsumerId, queue: &MessageQueue, broker_id: u64) {
-        if let Some(consumer) = self.pull_consumers.get_mut(id) {
-            if broker_id != MASTER_ID {
-                consumer.suggested.insert(queue.clone(), broker_id);
-            } else if !consumer.suggested.is_empty() {
-                consumer.suggested.remove(queue);
-            }
+    /// Which member of its broker to pull a queue from.
+    pub(super) fn suggested(&self, puller: Puller, queue: &MessageQueue) -> u64 {
+        let suggested = match puller {
+            Puller::Pull(id) => self.pull_consumers.get(id).map(|consumer| &consumer.suggested),
+            Puller::Push(id) => self.push_consumers.get(id).map(|entry| &entry.suggested),
+        };
+        suggested.map_or(MASTER_ID, |suggested| suggested.get(queue))
+    }
+
+    pub(super) fn note_suggestion(&mut self, puller: Puller, queue: &MessageQueue, broker_id: u64) {
+        let suggested = match puller {
+            Puller::Pull(id) => self.pull_consumers.get_mut(id).map(|consumer| &mut consumer.suggested),
+            Puller::Push(id) => self.push_consumers.get_mut(id).map(|entry| &mut entry.suggested),
+        };
+        if let Some(suggested) = suggested {
+            suggested.note(queue, broker_id);
         }
+    }
+
+    pub(super) const fn has_push_consumers(&self) -> bool {
+        self.push_consumers.len() > 0
+    }
+
+    /// Whether there are consumers, which brokers' slaves have to know of too.
+    pub(super) const fn has_consumers(&self) -> bool {
+        self.pull_consumers.len() > 0 || self.has_push_consumers()
+    }
+
+    /// What heartbeats tell of consumers, group by group.
+    pub(super) fn consumer_data(&self) -> Vec<ConsumerData> {
+        let pull = self.pull_consumers.iter().map(|(_, consumer)| ConsumerData {
+            group_name: consumer.group.to_string(),
+            consume_type: ConsumeType::Actively,
+            ..ConsumerData::default()
+        });
+        let push = self.push_consumers.iter().map(|(_, entry)| entry.consumer.heartbeat_data());
+        let by_group: BTreeMap<String, ConsumerData> =
+            pull.chain(push).map(|data| (data.group_name.clone(), data)).collect();
+        by_group.into_values().collect()
     }
 
     /// A send is over.
@@ -99,11 +141,12 @@ impl Groups {
 
     /// The consumer groups, each once, sorted.
     pub(super) fn consumer_groups(&self) -> BTreeSet<Arc<str>> {
-        self.pull_consumers.iter().map(|(_, consumer)| consumer.group.clone()).collect()
+        let pull = self.pull_consumers.iter().map(|(_, consumer)| consumer.group.clone());
+        pull.chain(self.push_consumers.iter().map(|(_, entry)| entry.consumer.group.clone())).collect()
     }
 
-    fn is_empty(&self) -> bool {
-        self.producers.len() == 0 && self.pull_consumers.len() == 0
+    pub(super) const fn is_empty(&self) -> bool {
+        self.producers.len() == 0 && !self.has_consumers()
     }
 }
 
@@ -116,7 +159,7 @@ impl Client {
         self.check_group(group)?;
         let producer = Producer { group: group.into(), config, backlog: Backlog::default(), closed: false };
         let id = self.session.groups.producers.insert(producer);
-        self.session.greet_connected(now);
+        self.session.groups_changed(now);
         Ok(id)
     }
 
@@ -144,9 +187,9 @@ impl Client {
     /// The group's name is none, or the client is closed.
     pub fn start_pull_consumer(&mut self, now: Now, group: &str) -> Result<PullConsumerId, Error> {
         self.check_group(group)?;
-        let consumer = PullConsumer { group: group.into(), suggested: BTreeMap::new() };
+        let consumer = PullConsumer { group: group.into(), suggested: SuggestedMembers::default() };
         let id = self.session.groups.pull_consumers.insert(consumer);
-        self.session.greet_connected(now);
+        self.session.groups_changed(now);
         Ok(id)
     }
 
@@ -162,96 +205,10 @@ impl Client {
         self.run(now);
     }
 
-    fn check_group(&self, group: &str) -> Result<(), Error> {
+    pub(super) fn check_group(&self, group: &str) -> Result<(), Error> {
         if self.session.is_closing() {
             return Err(Error::new(ErrorKind::Closed, "the client"));
         }
         check_group(group)
-    }
-}
-
-impl Session {
-    /// Lets every broker know that we are alive: masters, and slaves too if there are consumers
-    /// (`MQClientInstance.sendHeartbeatToAllBroker`).
-    pub(super) fn heartbeat(&mut self, now: Now) {
-        if self.groups.is_empty() || self.is_closing() {
-            return;
-        }
-        for address in self.members() {
-            let peer = self.network.peer(&address);
-            let connection = self.network.get(peer);
-            if connection.is_some_and(Connection::is_connected) {
-                self.greet(now, peer);
-            } else if connection.is_some_and(|connection| !connection.is_open() && !connection.is_paused()) {
-                // Greets when it stands.
-                self.network.with(peer, |connection| connection.wait(now.mono, Owner::Heartbeat(peer)));
-            }
-        }
-    }
-
-    /// The addresses that heartbeats go to.
-    fn members(&self) -> Vec<Address> {
-        let with_slaves = self.groups.pull_consumers.len() > 0;
-        let members = self.brokers.iter().flat_map(|broker| &broker.addresses);
-        members.filter(|(id, _)| with_slaves || **id == MASTER_ID).map(|(_, address)| address.clone()).collect()
-    }
-
-    /// Sends a heartbeat to each broker that is connected.
-    fn greet_connected(&mut self, now: Now) {
-        for peer in self.connected_brokers() {
-            self.greet(now, peer);
-        }
-    }
-
-    pub(super) fn connected_brokers(&mut self) -> Vec<PeerId> {
-        let addresses: Vec<Address> =
-            self.brokers.iter().flat_map(|broker| broker.addresses.values()).cloned().collect();
-        let connected = |address: &Address| self.network.find(address).is_some_and(Connection::is_connected);
-        let connected: Vec<Address> = addresses.into_iter().filter(connected).collect();
-        connected.iter().map(|address| self.network.peer(address)).collect()
-    }
-
-    /// Sends a heartbeat to a connected peer if it is a broker and there is something to say.
-    pub(super) fn greet(&mut self, now: Now, peer: PeerId) {
-        let address = self.network.get(peer).map(Connection::address);
-        let is_broker =
-            address.is_some_and(|address| self.brokers.iter().any(|b| b.addresses.values().any(|a| a == address)));
-        if !is_broker || self.groups.is_empty() || self.is_closing() {
-            return;
-        }
-        let body = Bytes::from(body::to_vec(&self.heartbeat_data()));
-        let head = Head::request(self.config.dialect(), Heartbeat::CODE, self.network.next_opaque());
-        let deadline = now.mono + self.config.request_timeout;
-        let owner = Owner::Heartbeat(peer);
-        self.network.with(peer, |connection| {
-            connection.request(now.mono, &head, &Heartbeat {}, &body, deadline, owner);
-        });
-    }
-
-    /// What came of a heartbeat. One that fails needs nothing: its connection does what is to be done.
-    pub(super) fn resume_heartbeat(&self, _: Now, peer: PeerId, signal: &Signal<'_>) {
-        if let Signal::Answer { command, .. } = signal
-            && command.code != 0
-        {
-            let address = self.network.get(peer).map(Connection::address);
-            tracing::warn!(?address, code = command.code, remark = command.remark.as_deref(), "heartbeat refused");
-        }
-    }
-
-    fn heartbeat_data(&self) -> HeartbeatData {
-        let producers = self.groups.producer_groups().into_iter();
-        let consumers = self.groups.consumer_groups().into_iter();
-        HeartbeatData {
-            client_id: self.config.identity.client_id(),
-            producer_data_set: producers.map(|group| ProducerData { group_name: group.to_string() }).collect(),
-            consumer_data_set: consumers
-                .map(|group| ConsumerData {
-                    group_name: group.to_string(),
-                    consume_type: ConsumeType::Actively,
-                    ..ConsumerData::default()
-                })
-                .collect(),
-            ..HeartbeatData::default()
-        }
     }
 }

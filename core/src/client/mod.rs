@@ -7,13 +7,16 @@ mod administration;
 mod close;
 mod config;
 mod event;
+mod greetings;
 mod groups;
 mod name_server_calls;
 mod network;
 mod operation;
+mod push_consuming;
 mod queue_requests;
 mod routing;
 mod sending;
+mod server_requests;
 mod session;
 
 use std::sync::Arc;
@@ -25,9 +28,11 @@ pub use event::{Action, Event, Outcome, SendError, Value};
 pub use groups::{ProducerId, PullConsumerId};
 pub use network::ConnectionId;
 pub use operation::OperationId;
+pub use push_consuming::PushConsumerId;
+pub use server_requests::Question;
 
 use crate::address::Address;
-use crate::connection::{CloseReason, ConnectionCounters, Outbox};
+use crate::connection::{CloseReason, ConnectionCounters, Outbox, Received};
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::table::Table;
@@ -36,6 +41,7 @@ use crate::wire::command::Command;
 use crate::wire::signature::Signer;
 use network::Owner;
 use operation::Operation;
+use push_consuming::Asker;
 use session::{Session, Signal};
 
 /// A client, without I/O: see the [module](self).
@@ -60,6 +66,8 @@ use session::{Session, Signal};
 pub struct Client {
     session: Session,
     operations: Table<Operation>,
+    /// Who asked for an operation, by its slot, where it was not the application.
+    askers: Vec<Option<Asker>>,
     /// How many operations have ended since those who wait were looked through last.
     ended: usize,
 }
@@ -68,7 +76,12 @@ impl Client {
     /// A client that has done nothing yet. The same inputs with the same `seed` give the same outputs.
     pub fn new(mut config: ClientConfig, seed: u64, now: Now) -> Self {
         let credentials = config.credentials.take();
-        let mut client = Self { session: Session::new(config, seed, now), operations: Table::default(), ended: 0 };
+        let mut client = Self {
+            session: Session::new(config, seed, now),
+            operations: Table::default(),
+            askers: Vec::new(),
+            ended: 0,
+        };
         client.set_credentials(credentials);
         client
     }
@@ -84,8 +97,12 @@ impl Client {
     /// Commands came on a connection; the frames are read outside, by a [`FrameReader`](crate::wire::frame::FrameReader).
     pub fn handle_commands(&mut self, now: Now, connection: ConnectionId, commands: impl IntoIterator<Item = Command>) {
         for command in commands {
-            if let Some((owner, took)) = self.session.handle_command(now, connection, &command) {
-                self.signal(now, owner, Signal::Answer { command: &command, took });
+            match self.session.handle_command(now, connection, &command) {
+                Some(Received::Answer { owner, took }) => {
+                    self.signal(now, owner, Signal::Answer { command: &command, took });
+                }
+                Some(Received::Request) => self.answer_request(now, connection, &command),
+                Some(Received::Unexpected | Received::BusyOneway) | None => {}
             }
         }
         self.run(now);
@@ -120,6 +137,7 @@ impl Client {
             }
         }
         self.run(now);
+        self.call_consumers(now);
         self.close_if_done(now);
     }
 
@@ -142,7 +160,7 @@ impl Client {
     pub fn poll_timeout(&self) -> Option<Deadline> {
         let operation = self.session.operation_timers.next();
         let operation = operation.map(|at| Deadline { at, reason: Reason::Operation });
-        [operation, self.session.poll_timeout()].into_iter().flatten().min()
+        [operation, self.session.poll_timeout(), self.consumers_timeout()].into_iter().flatten().min()
     }
 
     /// Swaps the bytes to be written to a connection for the empty `outbox`. The host asks after each
@@ -186,12 +204,29 @@ impl Client {
     }
 
     fn begin(&mut self, now: Now, operation: Operation) -> OperationId {
-        let deadline = operation.deadline();
         let id = self.operations.insert(operation);
+        self.begin_inserted(now, id);
+        id
+    }
+
+    /// Begins what a consumer has asked for, who is told how it ends. `None` when it has ended at once.
+    fn begin_asked(&mut self, now: Now, operation: Operation, asker: Asker) -> Option<OperationId> {
+        let id = self.operations.insert(operation);
+        if self.askers.len() <= id.slot() {
+            self.askers.resize_with(id.slot() + 1, || None);
+        }
+        self.askers[id.slot()] = Some(asker);
+        self.begin_inserted(now, id);
+        self.operations.get(id).map(|_| id)
+    }
+
+    fn begin_inserted(&mut self, now: Now, id: OperationId) {
+        let deadline = self.operations.get(id).and_then(Operation::deadline);
         if let Some(deadline) = deadline {
             self.session.operation_timers.set(id.key(), deadline);
         }
-        let refused = if self.session.is_closing() {
+        let is_application = self.askers.get(id.slot()).is_none_or(Option::is_none);
+        let refused = if self.session.is_closing() && (is_application || self.session.is_leaving()) {
             Some(Error::new(ErrorKind::Closed, "the client"))
         } else if self.operations.len() > self.session.config.max_operations {
             Some(Error::new(ErrorKind::Full, format!("{} operations", self.operations.len())))
@@ -203,13 +238,19 @@ impl Client {
             None => self.signal(now, Owner::Operation(id, 0), Signal::Start),
         }
         self.run(now);
-        id
     }
 
-    /// Carries the signals on that operations and calls raised for each other.
+    /// Carries the signals on that operations and calls raised for each other, and lets consumers know what concerns
+    /// them.
     fn run(&mut self, now: Now) {
-        while let Some((owner, signal)) = self.session.signals.pop_front() {
-            self.signal(now, owner, signal);
+        loop {
+            while let Some((owner, signal)) = self.session.signals.pop_front() {
+                self.signal(now, owner, signal);
+            }
+            if self.session.changed_topics.is_empty() && self.session.lost_brokers.is_empty() {
+                break;
+            }
+            self.tell_consumers(now);
         }
     }
 
@@ -225,14 +266,18 @@ impl Client {
                 }
             }
             Owner::NameServerCall(call, turn) => self.session.resume_name_server_call(now, call, turn, signal),
-            Owner::Heartbeat(peer) => self.session.resume_heartbeat(now, peer, &signal),
+            Owner::Heartbeat(peer, version) => self.session.resume_heartbeat(peer, version, &signal),
             Owner::Farewell => self.session.farewells -= 1,
         }
     }
 
     fn complete(&mut self, now: Now, id: OperationId, outcome: Outcome) {
+        let asker = self.askers.get_mut(id.slot()).and_then(Option::take);
         if self.remove(id) {
-            self.session.events.push_back(Event::Completed { operation: id, outcome });
+            match asker {
+                None => self.session.events.push_back(Event::Completed { operation: id, outcome }),
+                Some(asker) => self.answer_asker(now, asker, outcome),
+            }
             self.session.note_room();
             self.close_if_done(now);
         }
@@ -244,6 +289,9 @@ impl Client {
         };
         self.session.release(operation);
         self.operations.discard(id);
+        if let Some(asker) = self.askers.get_mut(id.slot()) {
+            *asker = None;
+        }
         self.session.operation_timers.clear(id.key());
         self.ended += 1;
         if self.ended > self.operations.len().max(LOOK_THROUGH_AFTER) {

@@ -19,8 +19,8 @@ pub(crate) enum Owner {
     Operation(OperationId, u32),
     /// A look-up at the name servers, and the how manyth of them.
     NameServerCall(CallId, u32),
-    /// The heartbeat to this peer.
-    Heartbeat(PeerId),
+    /// The heartbeat to this peer, which tells it of our groups as they were at this version.
+    Heartbeat(PeerId, u32),
     /// A broker that has been told that a group leaves.
     Farewell,
 }

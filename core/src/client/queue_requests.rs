@@ -3,26 +3,33 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::event::{Outcome, Value};
 use super::groups::PullConsumerId;
 use super::network::{Owner, PeerId};
 use super::operation::{Operation, OperationId};
+use super::push_consuming::PushConsumerId;
 use super::session::{Session, Signal};
 use super::{Client, EMPTY};
 use crate::address::Address;
 use crate::connection::Connection;
-use crate::consumer::{PullOptions, TagExpression, pull};
+use crate::consumer::push::ask::SendingBack;
+use crate::consumer::{MessageSelector, PullOptions, pull};
 use crate::error::{Error, ErrorKind};
 use crate::producer::check_group;
 use crate::queue::MessageQueue;
+use crate::routes::brokers::Broker;
 use crate::routes::route::MASTER_ID;
 use crate::routes::topics::Purpose;
 use crate::time::{Duration, Instant, Now};
+use crate::wire::body::{self, CheckClientConfig, ConsumerList, LockedQueues, QueueLockRequest};
 use crate::wire::code::ResponseCode;
 use crate::wire::command::{Command, Head};
 use crate::wire::fields::Header;
 use crate::wire::request::{
-    GetMaxOffset, GetMinOffset, OffsetAnswer, QueryConsumerOffset, Request, SearchOffset, UpdateConsumerOffset,
+    CheckSubscription, GetConsumerList, GetMaxOffset, GetMinOffset, LockQueues, OffsetAnswer, QueryConsumerOffset,
+    Request, SearchOffset, SendBack, UnlockQueues, UpdateConsumerOffset,
 };
 
 /// How often a request that only reads is tried when its connection fails.
@@ -31,15 +38,39 @@ const TRIES: u32 = 3;
 /// How long a broker has to take a heartbeat in before an offset is committed once more for a group it does not know.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What is asked about a queue.
+/// Who pulls: it remembers which member of each broker to pull from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Puller {
+    Pull(PullConsumerId),
+    Push(PushConsumerId),
+}
+
+/// What is asked about a queue, or of its broker.
 #[derive(Debug)]
-enum Question {
-    Pull { consumer: PullConsumerId, group: Arc<str>, expression: TagExpression, offset: u64, options: PullOptions },
+pub(super) enum Question {
+    Pull(Pull),
     MinOffset,
     MaxOffset,
     OffsetAt { unix_ms: u64 },
-    GroupOffset { group: String },
-    Commit { group: String, offset: u64 },
+    GroupOffset { group: Arc<str> },
+    Commit { group: Arc<str>, offset: u64 },
+    Members { group: Arc<str> },
+    CheckSubscription { group: Arc<str>, selector: MessageSelector },
+    Lock { group: Arc<str>, queues: Vec<MessageQueue> },
+    Unlock { group: Arc<str>, queues: Vec<MessageQueue> },
+    SendBack { group: Arc<str>, message: SendingBack },
+}
+
+/// What is wanted of a pull.
+#[derive(Debug)]
+pub(super) struct Pull {
+    pub(super) puller: Puller,
+    pub(super) group: Arc<str>,
+    pub(super) selector: MessageSelector,
+    pub(super) offset: u64,
+    /// What the group has finished, which goes with it; 0: nothing is said.
+    pub(super) committed: u64,
+    pub(super) options: PullOptions,
 }
 
 /// A request about a queue, under way.
@@ -62,7 +93,7 @@ impl Client {
         now: Now,
         consumer: PullConsumerId,
         queue: MessageQueue,
-        expression: TagExpression,
+        expression: MessageSelector,
         offset: u64,
         options: PullOptions,
     ) -> OperationId {
@@ -71,8 +102,9 @@ impl Client {
         let group = self.session.groups.pull_consumer(consumer).map(|consumer| consumer.group.clone());
         match (group, checked) {
             (Some(group), Ok(())) => {
-                let question = Question::Pull { consumer, group, expression, offset, options };
-                self.ask_about(now, queue, question, deadline)
+                let puller = Puller::Pull(consumer);
+                let pull = Pull { puller, group, selector: expression, offset, committed: 0, options };
+                self.ask_about(now, queue, Question::Pull(pull), deadline)
             }
             (_, Err(error)) => self.refuse(now, error),
             (None, _) => self.refuse(now, Error::new(ErrorKind::Closed, "the consumer")),
@@ -96,7 +128,7 @@ impl Client {
 
     /// A group's committed offset; completes with [`Value::Offset`], which is `None` when it has none.
     pub fn group_offset(&mut self, now: Now, group: &str, queue: MessageQueue) -> OperationId {
-        let question = Question::GroupOffset { group: group.to_owned() };
+        let question = Question::GroupOffset { group: group.into() };
         self.ask_about(now, queue, question, now.mono + self.session.config.request_timeout)
     }
 
@@ -105,25 +137,46 @@ impl Client {
         if let Err(error) = check_group(group) {
             return self.refuse(now, error);
         }
-        let question = Question::Commit { group: group.to_owned(), offset };
+        let question = Question::Commit { group: group.into(), offset };
         self.ask_about(now, queue, question, now.mono + self.session.config.request_timeout)
     }
 
-    fn ask_about(&mut self, now: Now, queue: MessageQueue, question: Question, deadline: Instant) -> OperationId {
-        let request =
-            QueueRequest { queue, question, deadline, tries_left: TRIES, turn: 0, peer: None, last_failure: None };
-        self.begin(now, Operation::Queue(request))
+    /// Has a broker of a topic check what a group would subscribe to: an SQL expression may be none, or not be allowed.
+    /// Completes with [`Value::Done`].
+    pub fn check_subscription(
+        &mut self,
+        now: Now,
+        group: &str,
+        queue: MessageQueue,
+        selector: MessageSelector,
+    ) -> OperationId {
+        let question = Question::CheckSubscription { group: group.into(), selector };
+        self.ask_about(now, queue, question, now.mono + self.session.config.request_timeout)
+    }
+
+    pub(super) fn ask_about(
+        &mut self,
+        now: Now,
+        queue: MessageQueue,
+        question: Question,
+        deadline: Instant,
+    ) -> OperationId {
+        self.begin(now, Operation::Queue(QueueRequest::new(queue, question, deadline)))
     }
 }
 
 impl QueueRequest {
+    pub(super) const fn new(queue: MessageQueue, question: Question, deadline: Instant) -> Self {
+        Self { queue, question, deadline, tries_left: TRIES, turn: 0, peer: None, last_failure: None }
+    }
+
     pub(super) const fn deadline(&self) -> Instant {
         self.deadline
     }
 
     /// Whether it is a pull, which may wait for long and may be given up at any time.
     pub(super) const fn is_pull(&self) -> bool {
-        matches!(self.question, Question::Pull { .. })
+        matches!(self.question, Question::Pull(_))
     }
 
     pub(super) fn resume(
@@ -186,13 +239,14 @@ impl QueueRequest {
     fn address<'s>(&self, session: &'s Session) -> Option<&'s Address> {
         let broker = session.brokers.find(&self.queue.broker_name)?;
         match &self.question {
-            Question::Pull { consumer, .. } => {
-                let consumer = session.groups.pull_consumer(*consumer);
-                let member = broker.readable(consumer.map_or(MASTER_ID, |consumer| consumer.suggested(&self.queue)));
+            Question::Pull(pull) => {
+                let member = broker.readable(session.groups.suggested(pull.puller, &self.queue));
                 let is_away = |address: &&Address| session.network.find(address).is_some_and(Connection::is_paused);
                 member.filter(|address| !is_away(address)).or_else(|| broker.readable(MASTER_ID))
             }
-            Question::Commit { .. } => broker.master(),
+            Question::Commit { .. } | Question::Lock { .. } | Question::Unlock { .. } | Question::SendBack { .. } => {
+                broker.master()
+            }
             _ => broker.readable(MASTER_ID),
         }
     }
@@ -211,11 +265,11 @@ impl QueueRequest {
         self.tries_left -= 1;
         let peer = session.network.peer(&address);
         self.peer = Some(peer);
-        if session.network.get(peer).is_some_and(Connection::is_connected) {
-            self.write(session, now, id);
-        } else {
-            let owner = Owner::Operation(id, self.turn);
+        let owner = Owner::Operation(id, self.turn);
+        if !session.network.get(peer).is_some_and(Connection::is_connected) {
             session.network.with(peer, |connection| connection.wait(now.mono, owner));
+        } else {
+            self.write(session, now, id);
         }
         None
     }
@@ -231,14 +285,23 @@ impl QueueRequest {
     }
 
     fn write(&self, session: &mut Session, now: Now, id: OperationId) {
+        // A broker that has not taken our heartbeat in would list the members without us.
+        if let (Question::Members { .. }, Some(peer)) = (&self.question, self.peer)
+            && !session.is_greeted(peer)
+        {
+            return session.await_greeting(now, peer, Owner::Operation(id, self.turn));
+        }
         let queue = &self.queue;
         let topic = || Cow::Borrowed(&*queue.topic);
         let broker_name = || Some(Cow::Borrowed(&*queue.broker_name));
         let queue_id = queue.queue_id as i32;
         let offset_of = |offset: u64| i64::try_from(offset).unwrap_or(i64::MAX);
         match &self.question {
-            Question::Pull { group, expression, offset, options, .. } => {
-                self.request(session, now, id, &pull::request(group, queue, expression, *offset, options));
+            Question::Pull(Pull { group, selector, offset, committed, options, .. }) => {
+                // Only masters keep offsets.
+                let committed = if self.is_at_master(session) { *committed } else { 0 };
+                let header = pull::request(group, queue, selector, *offset, committed, options);
+                self.request(session, now, id, &header);
             }
             Question::MinOffset => {
                 let header = GetMinOffset { topic: topic(), queue_id, broker_name: broker_name() };
@@ -278,37 +341,96 @@ impl QueueRequest {
                 };
                 self.request(session, now, id, &header);
             }
+            Question::Members { group } => {
+                self.request(session, now, id, &GetConsumerList { consumer_group: Cow::Borrowed(group) });
+            }
+            Question::CheckSubscription { group, selector } => {
+                let body = CheckClientConfig {
+                    client_id: session.config.identity.client_id(),
+                    group: group.to_string(),
+                    namespace: String::new(),
+                    subscription_data: selector.subscription(&queue.topic, now.unix_ms),
+                };
+                self.request_with(session, now, id, &CheckSubscription {}, &to_body(&body));
+            }
+            Question::Lock { group, queues } => {
+                let body = lock_request(session, group, queues);
+                self.request_with(session, now, id, &LockQueues {}, &body);
+            }
+            Question::Unlock { group, queues } => {
+                let body = lock_request(session, group, queues);
+                self.request_with(session, now, id, &UnlockQueues {}, &body);
+            }
+            Question::SendBack { group, message } => {
+                let header = SendBack {
+                    offset: message.physical_offset,
+                    group: Cow::Borrowed(group),
+                    delay_level: message.delay_level,
+                    origin_msg_id: Some(Cow::Borrowed(&message.message_id)),
+                    origin_topic: Some(topic()),
+                    unit_mode: Some(false),
+                    max_reconsume_times: Some(message.max_reconsume_times),
+                    broker_name: broker_name(),
+                };
+                self.request(session, now, id, &header);
+            }
         }
     }
 
+    fn is_at_master(&self, session: &Session) -> bool {
+        let master = session.brokers.find(&self.queue.broker_name).and_then(Broker::master);
+        let peer = self.peer.and_then(|peer| session.network.get(peer)).map(Connection::address);
+        master.is_some() && master == peer
+    }
+
     fn request<'h, R: Request<'h> + Header<'h>>(&self, session: &mut Session, now: Now, id: OperationId, header: &R) {
+        self.request_with(session, now, id, header, &EMPTY);
+    }
+
+    fn request_with<'h, R: Request<'h> + Header<'h>>(
+        &self,
+        session: &mut Session,
+        now: Now,
+        id: OperationId,
+        header: &R,
+        body: &Bytes,
+    ) {
         let Some(peer) = self.peer else {
             return;
         };
         let head = Head::request(session.config.dialect(), R::CODE, session.network.next_opaque());
         let owner = Owner::Operation(id, self.turn);
         let deadline = self.deadline;
-        session.network.with(peer, |connection| connection.request(now.mono, &head, header, &EMPTY, deadline, owner));
+        session.network.with(peer, |connection| connection.request(now.mono, &head, header, body, deadline, owner));
     }
 
     /// Whether the broker has not yet heard of our group: it takes heartbeats and other requests in side by side.
     fn is_premature(&self, session: &Session, answer: &Command) -> bool {
         let is_ours = |group: &str| session.groups.consumer_groups().contains(group);
         ResponseCode(answer.code) == ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST
-            && matches!(&self.question, Question::Commit { group, .. } if is_ours(group))
+            && matches!(&self.question, Question::Commit { group, .. } | Question::SendBack { group, .. } if is_ours(group))
     }
 
     fn judge(&self, session: &mut Session, answer: &Command) -> Outcome {
         let refused = || Error::refused(ResponseCode(answer.code), answer.remark.as_deref());
         let code = ResponseCode(answer.code);
         let outcome = match &self.question {
-            Question::Pull { consumer, expression, .. } => pull::judge(&self.queue, expression, answer).map(|pulled| {
-                session.groups.note_suggestion(*consumer, &self.queue, pulled.suggested_broker_id);
+            Question::Pull(pull) => pull::judge(&self.queue, &pull.selector, answer).map(|pulled| {
+                session.groups.note_suggestion(pull.puller, &self.queue, pulled.suggested_broker_id);
                 Value::Pulled(pulled)
             }),
-            Question::Commit { .. } if code == ResponseCode::SUCCESS => Ok(Value::Done),
             Question::GroupOffset { .. } if code == ResponseCode::QUERY_NOT_FOUND => Ok(Value::Offset(None)),
             _ if code != ResponseCode::SUCCESS => Err(refused()),
+            Question::Commit { .. }
+            | Question::CheckSubscription { .. }
+            | Question::Unlock { .. }
+            | Question::SendBack { .. } => Ok(Value::Done),
+            Question::Members { .. } => {
+                read_body::<ConsumerList>(answer).map(|list| Value::Members(list.consumer_id_list))
+            }
+            Question::Lock { .. } => read_body::<LockedQueues>(answer).map(|locked| {
+                Value::Locked(locked.lock_ok_mq_set.into_iter().filter_map(MessageQueue::of_key).collect())
+            }),
             _ => match answer.header::<OffsetAnswer>() {
                 Ok(OffsetAnswer { offset }) => Ok(Value::Offset(u64::try_from(offset).ok())),
                 Err(error) => Err(Error::new(ErrorKind::MalformedAnswer, error.to_string())),
@@ -328,15 +450,37 @@ impl QueueRequest {
 
     fn explain(&self, error: Error) -> Error {
         let what = match &self.question {
-            Question::Pull { .. } => "pull from",
+            Question::Pull(_) => "pull from",
             Question::MinOffset => "minimum offset of",
             Question::MaxOffset => "maximum offset of",
             Question::OffsetAt { .. } => "offset by timestamp of",
             Question::GroupOffset { .. } => "committed offset of",
             Question::Commit { .. } => "commit offset of",
+            Question::Members { .. } => "members of the group at the broker of",
+            Question::CheckSubscription { .. } => "subscription at the broker of",
+            Question::Lock { .. } => "locks at the broker of",
+            Question::Unlock { .. } => "giving locks back to the broker of",
+            Question::SendBack { .. } => "sending back a message of",
         };
         error.context(format_args!("{what} {}", self.queue))
     }
+}
+
+fn to_body(body: &impl serde::Serialize) -> Bytes {
+    Bytes::from(body::to_vec(body))
+}
+
+fn read_body<T: serde::de::DeserializeOwned>(answer: &Command) -> Result<T, Error> {
+    body::from_slice(&answer.body).map_err(|error| Error::new(ErrorKind::MalformedAnswer, error.to_string()))
+}
+
+fn lock_request(session: &Session, group: &str, queues: &[MessageQueue]) -> Bytes {
+    to_body(&QueueLockRequest {
+        client_id: session.config.identity.client_id(),
+        consumer_group: group.to_owned(),
+        mq_set: queues.iter().map(MessageQueue::key).collect(),
+        only_this_broker: false,
+    })
 }
 
 fn not_routed() -> Error {

@@ -121,7 +121,16 @@ impl Session {
 
     fn learn_route(&mut self, now: Now, topic: TopicId, route: TopicRoute, inherited: bool) {
         let known = self.connected_brokers();
+        let queues = |session: &Self| {
+            let has_consumers = session.groups.has_push_consumers();
+            session.topics.get(topic).filter(|_| has_consumers).map(Topic::readable_queues)
+        };
+        let before = queues(self);
         self.topics.learn(topic, route, inherited, &mut self.brokers);
+        if queues(self) != before {
+            let name = self.topics.get(topic).map(|topic| topic.name.clone());
+            self.changed_topics.extend(name);
+        }
         self.topics.end_asking(topic);
         // Administration connects to brokers that no route has named before: these do not know our groups yet.
         for peer in self.connected_brokers().into_iter().filter(|peer| !known.contains(peer)) {

@@ -1,10 +1,12 @@
 //! What all operations of a client share: connections, routes, look-ups under way, groups, timers.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use super::close::Closing;
 use super::config::ClientConfig;
 use super::event::Event;
+use super::greetings::Greetings;
 use super::groups::Groups;
 use super::name_server_calls::NameServerCalls;
 use super::network::{ConnectionId, Network, Owner, PeerId};
@@ -54,6 +56,11 @@ pub(crate) struct Session {
     pub(super) brokers: Brokers,
     pub(super) latency: LatencyFaults<BrokerId>,
     pub(super) groups: Groups,
+    pub(super) greetings: Greetings,
+    /// Topics whose queues have changed, for push consumers.
+    pub(super) changed_topics: Vec<Arc<str>>,
+    /// Brokers whose connection has ended, for push consumers.
+    pub(super) lost_brokers: Vec<Arc<str>>,
     pub(super) unique_ids: UniqueIds,
     pub(super) operation_timers: Deadlines,
     pub(super) signals: VecDeque<(Owner, Signal<'static>)>,
@@ -81,6 +88,9 @@ impl Session {
             brokers: Brokers::default(),
             latency: LatencyFaults::default(),
             groups: Groups::default(),
+            greetings: Greetings::default(),
+            changed_topics: Vec::new(),
+            lost_brokers: Vec::new(),
             unique_ids: UniqueIds::new(config.identity.ip, config.identity.process_id, client_hash),
             operation_timers: Deadlines::default(),
             signals: VecDeque::new(),
@@ -107,36 +117,29 @@ impl Session {
         self.signals.extend(waiting.into_iter().map(|owner| (owner, Signal::Ready)));
     }
 
-    fn is_current(&self, connection: ConnectionId) -> bool {
+    pub(super) fn is_current(&self, connection: ConnectionId) -> bool {
         let known = self.network.get(connection.peer);
         known.is_some_and(|known| known.attempt() == connection.attempt && known.is_connected())
     }
 
-    /// Takes a command in. Returns whose answer it is.
+    /// Takes a command in. Returns what somebody has to do about it: take an answer, or answer a request.
     pub(super) fn handle_command(
         &mut self,
         now: Now,
         connection: ConnectionId,
         command: &Command,
-    ) -> Option<(Owner, Duration)> {
+    ) -> Option<Received<Owner>> {
         if !self.is_current(connection) {
             return None;
         }
-        let received = self.network.with(connection.peer, |connection| {
-            let received = connection.handle_command(now.mono, command);
-            if matches!(received, Received::Request) {
-                connection.refuse_unknown(now.mono, command);
-            }
-            received
-        });
-        match received? {
-            Received::Answer { owner, took } => return Some((owner, took)),
+        let received = self.network.with(connection.peer, |connection| connection.handle_command(now.mono, command))?;
+        match received {
+            Received::Answer { .. } | Received::Request => return Some(received),
             Received::BusyOneway => {
                 let remark = command.remark.as_deref().unwrap_or_default();
                 tracing::warn!(remark, "a broker was too busy for a oneway message, which is lost");
             }
             Received::Unexpected => tracing::debug!(opaque = command.opaque, "an answer that nobody waits for"),
-            Received::Request => tracing::debug!(code = command.code, "a server's request that is not known here"),
         }
         None
     }
@@ -157,6 +160,11 @@ impl Session {
         };
         tracing::debug!(address = %connection.address(), reason = connection.failure(), "connection ended");
         let error = connection.ended(ended);
+        if ended == Ended::Closed {
+            let address = connection.address();
+            let lost = self.brokers.iter().filter(|broker| broker.master() == Some(address));
+            self.lost_brokers.extend(lost.map(|broker| broker.name.clone()));
+        }
         self.signals.extend(owners.into_iter().map(|owner| (owner, Signal::Failed(error.clone()))));
         self.note_room();
     }
@@ -251,12 +259,13 @@ impl Session {
     pub(super) fn retain_waiting(&mut self, under_way: impl Fn(OperationId) -> bool) {
         let keep = |owner: &Owner| match owner {
             Owner::Operation(id, _) => under_way(*id),
-            Owner::NameServerCall(..) | Owner::Heartbeat(_) | Owner::Farewell => true,
+            Owner::NameServerCall(..) | Owner::Heartbeat(..) | Owner::Farewell => true,
         };
         for peer in self.network.ids() {
             self.network.with(peer, |connection| connection.retain_waiting(keep));
         }
         self.route_waiters.retain(keep);
+        self.greetings.retain(keep);
     }
 
     /// Gives back what an operation that is over had reserved.

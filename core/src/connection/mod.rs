@@ -370,10 +370,21 @@ impl<T> Connection<T> {
         }
         let remark = format!("request type {} not supported", request.code);
         let code = ResponseCode::REQUEST_CODE_NOT_SUPPORTED;
-        let head = Head::response(self.config.dialect, code, request.opaque, Some(&remark));
-        // An answer goes out in the type of its request, whatever our own is.
-        let own = core::mem::replace(&mut self.config.codec, request.codec);
-        self.write(now, &head, &crate::wire::fields::NoFields, &Bytes::new());
+        self.respond(now, (request.opaque, request.codec), code, Some(&remark), &Bytes::new());
+    }
+
+    /// Answers a request of the peer, in the type that it came in, whatever our own is.
+    pub(crate) fn respond(
+        &mut self,
+        now: Instant,
+        (opaque, codec): (i32, HeaderCodec),
+        code: ResponseCode,
+        remark: Option<&str>,
+        body: &Bytes,
+    ) {
+        let head = Head::response(self.config.dialect, code, opaque, remark);
+        let own = core::mem::replace(&mut self.config.codec, codec);
+        self.write(now, &head, &crate::wire::fields::NoFields, body);
         self.config.codec = own;
     }
 

@@ -1,10 +1,12 @@
-//! Consuming: what is wanted of a queue, what came, and which queues are whose.
+//! Consuming: what is wanted of a queue, what came, and for push consumers whose queues they are.
 
 pub mod allocation;
+mod process_queue;
 pub(crate) mod pull;
+pub mod push;
 mod received;
-mod tags;
+mod selector;
 
 pub use pull::{PullOptions, PullStatus, Pulled};
 pub use received::{PullBatch, ReceivedMessage, RefusedMessage, RefusedReason};
-pub use tags::TagExpression;
+pub use selector::MessageSelector;

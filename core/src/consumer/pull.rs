@@ -4,13 +4,15 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::TagExpression;
+use super::MessageSelector;
 use crate::error::{Error, ErrorKind};
 use crate::queue::MessageQueue;
 use crate::time::Duration;
 use crate::wire::code::ResponseCode;
 use crate::wire::command::Command;
-use crate::wire::request::{PULL_FLAG_SUBSCRIPTION, PULL_FLAG_SUSPEND, PullMessage, PullMessageAnswer};
+use crate::wire::request::{
+    PULL_FLAG_COMMIT_OFFSET, PULL_FLAG_SUBSCRIPTION, PULL_FLAG_SUSPEND, PullMessage, PullMessageAnswer,
+};
 
 /// How much is pulled at once, and how long a broker may wait for messages.
 #[derive(Clone, Debug)]
@@ -71,7 +73,7 @@ pub struct Pulled {
     /// The queue.
     pub queue: MessageQueue,
     /// What is wanted.
-    pub expression: TagExpression,
+    pub expression: MessageSelector,
     /// The stored messages, one after the other.
     pub body: Bytes,
 }
@@ -80,8 +82,9 @@ pub struct Pulled {
 pub(crate) fn request<'a>(
     group: &'a str,
     queue: &'a MessageQueue,
-    expression: &'a TagExpression,
+    expression: &'a MessageSelector,
     offset: u64,
+    committed: u64,
     options: &PullOptions,
 ) -> PullMessage<'a> {
     let waits = options.wait > Duration::ZERO;
@@ -91,20 +94,22 @@ pub(crate) fn request<'a>(
         queue_id: queue.queue_id as i32,
         queue_offset: i64::try_from(offset).unwrap_or(i64::MAX),
         max_msg_nums: options.max_messages as i32,
-        sys_flag: PULL_FLAG_SUBSCRIPTION | if waits { PULL_FLAG_SUSPEND } else { 0 },
-        commit_offset: 0,
+        sys_flag: PULL_FLAG_SUBSCRIPTION
+            | if waits { PULL_FLAG_SUSPEND } else { 0 }
+            | if committed > 0 { PULL_FLAG_COMMIT_OFFSET } else { 0 },
+        commit_offset: i64::try_from(committed).unwrap_or(i64::MAX),
         suspend_timeout_millis: i64::try_from(options.wait.as_millis()).unwrap_or(i64::MAX),
         subscription: Some(Cow::Borrowed(expression.as_str())),
         // The subscription comes with the request, so no version of it has to be known.
         sub_version: 0,
-        expression_type: Some(Cow::Borrowed("TAG")),
+        expression_type: Some(Cow::Borrowed(expression.expression_type().name())),
         max_msg_bytes: i32::try_from(options.max_bytes).ok(),
         broker_name: Some(Cow::Borrowed(&queue.broker_name)),
     }
 }
 
 /// What a broker's answer to a pull means (`MQClientAPIImpl.processPullResponse`).
-pub(crate) fn judge(queue: &MessageQueue, expression: &TagExpression, answer: &Command) -> Result<Pulled, Error> {
+pub(crate) fn judge(queue: &MessageQueue, expression: &MessageSelector, answer: &Command) -> Result<Pulled, Error> {
     let status = match ResponseCode(answer.code) {
         ResponseCode::SUCCESS => PullStatus::Found,
         ResponseCode::PULL_NOT_FOUND => PullStatus::NoNewMessage,

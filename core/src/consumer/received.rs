@@ -121,9 +121,35 @@ impl PullBatch {
 }
 
 impl ReceivedMessage {
-    /// The topic.
+    /// A stored message of `queue`, its body decompressed, that was delivered in vain `failures` times without its broker
+    /// knowing of it.
+    ///
+    /// # Errors
+    /// The body cannot be decompressed, or would be longer than `limit` bytes.
+    pub fn open(
+        mut stored: StoredMessage,
+        queue: MessageQueue,
+        failures: u32,
+        limit: usize,
+    ) -> Result<Self, CompressionError> {
+        let body = if stored.is_compressed() && !stored.is_inner_batch() {
+            compression::decompress(stored.body(), stored.fields.sys_flag, limit)?
+        } else {
+            stored.body_bytes()
+        };
+        let failures = i32::try_from(failures).unwrap_or(i32::MAX);
+        stored.fields.reconsume_times = stored.fields.reconsume_times.saturating_add(failures);
+        Ok(Self { stored, body, queue })
+    }
+
+    /// The topic; of a message that is consumed again, the one that it was sent to
+    /// (`DefaultMQPushConsumerImpl.resetRetryAndNamespace`).
     pub fn topic(&self) -> &str {
-        self.stored.topic()
+        let stored = self.stored.topic();
+        if !stored.starts_with("%RETRY%") {
+            return stored;
+        }
+        self.property(property::RETRY_TOPIC).unwrap_or(stored)
     }
 
     /// The body, decompressed.

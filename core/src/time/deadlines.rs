@@ -120,9 +120,9 @@ impl Deadlines {
         }
     }
 
-    /// Whether `key` has a deadline.
-    pub fn is_set(&self, key: u32) -> bool {
-        self.entries.get(key as usize).is_some_and(|entry| !matches!(entry.place, Place::Nowhere))
+    /// The deadline of `key`, if it has one.
+    pub fn at(&self, key: u32) -> Option<Instant> {
+        self.entries.get(key as usize).filter(|entry| !matches!(entry.place, Place::Nowhere)).map(|entry| entry.at)
     }
 
     /// The earliest deadline.

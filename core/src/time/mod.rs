@@ -88,6 +88,8 @@ pub enum Reason {
     Heartbeat,
     /// Closing goes on, whether everything has ended or not.
     Close,
+    /// A push consumer shares queues, commits offsets, renews locks or tries something again.
+    Consumer,
 }
 
 impl fmt::Display for Reason {
@@ -101,6 +103,7 @@ impl fmt::Display for Reason {
             Self::RefreshRoutes => "refresh routes",
             Self::Heartbeat => "heartbeat",
             Self::Close => "close",
+            Self::Consumer => "consumer",
         })
     }
 }

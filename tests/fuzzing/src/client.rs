@@ -14,7 +14,7 @@ use stgclient_core::client::{
     Action, Client, ClientConfig, ConnectionId, Event, OperationId, ProducerId, PullConsumerId, Value,
 };
 use stgclient_core::connection::Outbox;
-use stgclient_core::consumer::{PullOptions, TagExpression};
+use stgclient_core::consumer::{PullOptions, MessageSelector};
 use stgclient_core::producer::{Message, ProducerConfig, QueueChoice, SendOptions};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::{Duration, Instant, Now};
@@ -130,7 +130,7 @@ impl Scene {
             4..=6 => {
                 let wait = Duration::from_secs(script.int_in_range(0..=20)?);
                 let options = PullOptions { wait, ..PullOptions::default() };
-                let expression: TagExpression = script.choose(&["*", "t", "t||u"])?.parse().expect("tags");
+                let expression: MessageSelector = script.choose(&["*", "t", "t||u"])?.parse().expect("tags");
                 client.pull(now, self.consumer, queue, expression, script.arbitrary()?, options)
             }
             7 => client.max_offset(now, queue),

@@ -2,13 +2,13 @@
 #![no_main]
 
 use stgclient_core::address::{self, Address};
-use stgclient_core::consumer::TagExpression;
+use stgclient_core::consumer::MessageSelector;
 use stgclient_core::producer::{check_group, check_topic};
 use stgclient_core::wire::message::{OffsetMessageId, PropertiesRef, UniqueId};
 use stgclient_fuzzing::messages::check_properties;
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
-    if let Ok(expression) = text.parse::<TagExpression>() {
+    if let Ok(expression) = text.parse::<MessageSelector>() {
         assert_eq!(expression.as_str().parse().as_ref(), Ok(&expression));
         let tags = text.split("||").map(|tag| tag.trim_matches(|character| character <= ' '));
         for tag in tags.filter(|tag| !tag.is_empty()) {

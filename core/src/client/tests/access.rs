@@ -8,7 +8,7 @@ use super::scene::ms;
 use super::servers::{Asked, Reply, stored};
 use super::*;
 use crate::admin::{Placement, TopicSettings};
-use crate::consumer::{PullOptions, TagExpression};
+use crate::consumer::{MessageSelector, PullOptions};
 use crate::credentials::Credentials;
 use crate::queue::MessageQueue;
 use crate::wire::code::{RequestCode, ResponseCode};
@@ -50,7 +50,7 @@ fn every_request_is_signed_whomever_it_goes_to() {
     scene.client.send_oneway(now, producer, message(), SendOptions::default()).unwrap();
     let operations = [
         scene.client.connect(now),
-        scene.client.pull(now, consumer, queue.clone(), TagExpression::all(), 0, PullOptions::default()),
+        scene.client.pull(now, consumer, queue.clone(), MessageSelector::all(), 0, PullOptions::default()),
         scene.client.max_offset(now, queue.clone()),
         scene.client.commit_group_offset(now, "C", queue, 1),
         scene.client.topic_list(now),

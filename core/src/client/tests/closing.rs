@@ -3,7 +3,7 @@
 use super::scene::{address, ms};
 use super::servers::{Reach, stored};
 use super::*;
-use crate::consumer::{PullOptions, TagExpression};
+use crate::consumer::{MessageSelector, PullOptions};
 use crate::queue::MessageQueue;
 use crate::time::Duration;
 use crate::wire::code::RequestCode;
@@ -40,7 +40,7 @@ fn pull(scene: &mut Scene) -> OperationId {
     let consumer = scene.client.start_pull_consumer(scene.now, "C").unwrap();
     let options = PullOptions { wait: ms(20_000), ..PullOptions::default() };
     let queue = MessageQueue::new("T", "a", 0);
-    scene.client.pull(scene.now, consumer, queue, TagExpression::all(), 0, options)
+    scene.client.pull(scene.now, consumer, queue, MessageSelector::all(), 0, options)
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn a_closed_client_takes_nothing() {
             scene.client.delete_topic(now, "T", crate::admin::Placement::Everywhere),
             scene.client.max_offset(now, queue()),
             scene.client.queues(now, "T"),
-            scene.client.pull(now, consumer, queue(), TagExpression::all(), 0, PullOptions::default()),
+            scene.client.pull(now, consumer, queue(), MessageSelector::all(), 0, PullOptions::default()),
         ];
         for operation in operations {
             assert_eq!(scene.outcome(operation).map(kind), Some(ErrorKind::Closed));

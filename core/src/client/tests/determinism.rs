@@ -9,7 +9,7 @@ use super::servers::{Reach, Reply, stored};
 use super::*;
 use crate::admin::{Placement, TopicSettings};
 use crate::client::PullConsumerId;
-use crate::consumer::{PullOptions, TagExpression};
+use crate::consumer::{MessageSelector, PullOptions};
 use crate::queue::MessageQueue;
 use crate::time::Instant;
 use crate::wire::code::{RequestCode, ResponseCode};
@@ -139,7 +139,7 @@ impl Life {
             }
             Step::Pull { wait } => {
                 let options = PullOptions { wait: ms(*wait), timeout: ms(2000), ..PullOptions::default() };
-                let operation = client.pull(now, self.consumer, queue(), TagExpression::all(), 0, options);
+                let operation = client.pull(now, self.consumer, queue(), MessageSelector::all(), 0, options);
                 self.note(operation, wait + 2000);
             }
             Step::Queues => {

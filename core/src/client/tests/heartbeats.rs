@@ -3,7 +3,7 @@
 use super::scene::ms;
 use super::servers::{self, Reach, Reply, broker_data};
 use super::*;
-use crate::consumer::{PullOptions, TagExpression};
+use crate::consumer::{MessageSelector, PullOptions};
 use crate::queue::MessageQueue;
 use crate::wire::body::Permission;
 use crate::wire::code::{RequestCode, ResponseCode};
@@ -163,7 +163,7 @@ fn a_broker_that_administration_met_first_hears_of_our_groups_once_it_is_routed_
     scene.wait(operation).unwrap();
     assert_eq!(heartbeats(&scene, "a:1"), 0);
     let queue = MessageQueue::new("T", "a", 0);
-    let operation = scene.client.pull(scene.now, consumer, queue, TagExpression::all(), 0, PullOptions::default());
+    let operation = scene.client.pull(scene.now, consumer, queue, MessageSelector::all(), 0, PullOptions::default());
     scene.wait(operation).unwrap();
     let codes = codes(&scene, "a:1");
     let at = |code| codes.iter().position(|known| *known == code);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::scene::ms;
 use super::servers::{Asked, Reply, stored};
 use super::*;
-use crate::consumer::{PullOptions, TagExpression};
+use crate::consumer::{MessageSelector, PullOptions};
 use crate::queue::MessageQueue;
 use crate::wire::code::RequestCode;
 
@@ -89,7 +89,7 @@ fn an_answer_about_a_queue_without_its_fields_is_an_error() {
     let questions: [(RequestCode, Question); 5] = [
         (RequestCode::PULL_MESSAGE, |scene| {
             let consumer = scene.client.start_pull_consumer(scene.now, "C").unwrap();
-            scene.client.pull(scene.now, consumer, queue(), TagExpression::all(), 0, PullOptions::default())
+            scene.client.pull(scene.now, consumer, queue(), MessageSelector::all(), 0, PullOptions::default())
         }),
         (RequestCode::GET_MAX_OFFSET, |scene| scene.client.max_offset(scene.now, queue())),
         (RequestCode::GET_MIN_OFFSET, |scene| scene.client.min_offset(scene.now, queue())),

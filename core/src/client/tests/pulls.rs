@@ -4,7 +4,7 @@ use super::scene::{address, ms};
 use super::servers::{self, Asked, Reach, Reply, broker_data, nothing_new};
 use super::*;
 use crate::client::PullConsumerId;
-use crate::consumer::{PullOptions, PullStatus, Pulled, TagExpression};
+use crate::consumer::{MessageSelector, PullOptions, PullStatus, Pulled};
 use crate::queue::MessageQueue;
 use crate::wire::body::Permission;
 use crate::wire::code::{RequestCode, ResponseCode};
@@ -12,7 +12,7 @@ use crate::wire::code::{RequestCode, ResponseCode};
 const PULL: RequestCode = RequestCode::PULL_MESSAGE;
 
 fn begin(scene: &mut Scene, consumer: PullConsumerId, offset: u64, options: PullOptions) -> OperationId {
-    let expression: TagExpression = "a || b".parse().unwrap();
+    let expression: MessageSelector = "a || b".parse().unwrap();
     scene.client.pull(scene.now, consumer, MessageQueue::new("T", "a", 1), expression, offset, options)
 }
 

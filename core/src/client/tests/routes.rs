@@ -3,7 +3,7 @@
 use super::scene::ms;
 use super::servers::{self, Reach, Reply};
 use super::*;
-use crate::consumer::{PullOptions, TagExpression};
+use crate::consumer::{MessageSelector, PullOptions};
 use crate::queue::MessageQueue;
 use crate::wire::body::Permission;
 use crate::wire::code::{RequestCode, ResponseCode};
@@ -24,7 +24,7 @@ fn queues(scene: &mut Scene, topic: &str) -> Outcome {
 fn pull(scene: &mut Scene, queue: MessageQueue) -> Outcome {
     let consumer = scene.client.start_pull_consumer(scene.now, "C").unwrap();
     let options = PullOptions::default();
-    let operation = scene.client.pull(scene.now, consumer, queue, TagExpression::all(), 0, options);
+    let operation = scene.client.pull(scene.now, consumer, queue, MessageSelector::all(), 0, options);
     scene.wait(operation)
 }
 

@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use proptest::prelude::*;
 
 use super::*;
-use crate::consumer::TagExpression;
+use crate::consumer::MessageSelector;
 use crate::wire::compression::Compression;
 use crate::wire::java;
 use crate::wire::message::{StoredFields, batch, sys_flag};
@@ -54,7 +54,7 @@ fn batch_of(stored: &[BytesMut], expression: &str) -> PullBatch {
         max_offset: 60,
         suggested_broker_id: 0,
         queue: MessageQueue::new("T", "a", 4),
-        expression: expression.parse::<TagExpression>().expect("an expression"),
+        expression: expression.parse::<MessageSelector>().expect("an expression"),
         body: stored.concat().into(),
     };
     pulled.into_batch(APACHE, LIMIT)

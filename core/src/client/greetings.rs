@@ -1,0 +1,148 @@
+//! Heartbeats: how brokers hear of our groups, and who waits until they have.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::network::{Owner, PeerId};
+use super::session::{Session, Signal};
+use crate::address::Address;
+use crate::connection::Connection;
+use crate::routes::route::MASTER_ID;
+use crate::time::Now;
+use crate::wire::body::{self, HeartbeatData, ProducerData};
+use crate::wire::command::Head;
+use crate::wire::request::{Heartbeat, Request};
+
+/// What brokers know of our groups.
+#[derive(Debug, Default)]
+pub(crate) struct Greetings {
+    /// The connection and the version of the groups that a broker has taken a heartbeat in of.
+    taken: BTreeMap<PeerId, (u32, u32)>,
+    /// Who waits for a broker to take in the groups of now.
+    waiting: Vec<(PeerId, Owner)>,
+}
+
+impl Greetings {
+    pub(super) fn retain(&mut self, keep: impl Fn(&Owner) -> bool) {
+        self.waiting.retain(|(_, owner)| keep(owner));
+    }
+}
+
+impl Session {
+    /// Lets every broker know that we are alive: masters, and slaves too if there are consumers
+    /// (`MQClientInstance.sendHeartbeatToAllBroker`).
+    pub(super) fn heartbeat(&mut self, now: Now) {
+        if self.groups.is_empty() || self.is_closing() {
+            return;
+        }
+        let version = self.groups.version;
+        for address in self.members() {
+            let peer = self.network.peer(&address);
+            let connection = self.network.get(peer);
+            if connection.is_some_and(Connection::is_connected) {
+                self.greet(now, peer);
+            } else if connection.is_some_and(|connection| !connection.is_open() && !connection.is_paused()) {
+                // Greets when it stands.
+                self.network.with(peer, |connection| connection.wait(now.mono, Owner::Heartbeat(peer, version)));
+            }
+        }
+    }
+
+    /// The addresses that heartbeats go to.
+    fn members(&self) -> Vec<Address> {
+        let with_slaves = self.groups.has_consumers();
+        let members = self.brokers.iter().flat_map(|broker| &broker.addresses);
+        members.filter(|(id, _)| with_slaves || **id == MASTER_ID).map(|(_, address)| address.clone()).collect()
+    }
+
+    /// Sends a heartbeat to each broker that is connected.
+    /// A group or a subscription came, changed or went.
+    pub(super) fn groups_changed(&mut self, now: Now) {
+        self.groups.version = self.groups.version.wrapping_add(1);
+        self.greet_connected(now);
+    }
+
+    pub(super) fn greet_connected(&mut self, now: Now) {
+        for peer in self.connected_brokers() {
+            self.greet(now, peer);
+        }
+    }
+
+    pub(super) fn connected_brokers(&mut self) -> Vec<PeerId> {
+        let addresses: Vec<Address> =
+            self.brokers.iter().flat_map(|broker| broker.addresses.values()).cloned().collect();
+        let connected = |address: &Address| self.network.find(address).is_some_and(Connection::is_connected);
+        let connected: Vec<Address> = addresses.into_iter().filter(connected).collect();
+        connected.iter().map(|address| self.network.peer(address)).collect()
+    }
+
+    /// Sends a heartbeat to a connected peer if it is a broker and there is something to say.
+    pub(super) fn greet(&mut self, now: Now, peer: PeerId) {
+        let address = self.network.get(peer).map(Connection::address);
+        let is_broker =
+            address.is_some_and(|address| self.brokers.iter().any(|b| b.addresses.values().any(|a| a == address)));
+        if !is_broker || self.groups.is_empty() || self.is_closing() {
+            return;
+        }
+        let body = Bytes::from(body::to_vec(&self.heartbeat_data()));
+        let head = Head::request(self.config.dialect(), Heartbeat::CODE, self.network.next_opaque());
+        let deadline = now.mono + self.config.request_timeout;
+        let owner = Owner::Heartbeat(peer, self.groups.version);
+        self.network.with(peer, |connection| {
+            connection.request(now.mono, &head, &Heartbeat {}, &body, deadline, owner);
+        });
+    }
+
+    /// Whether a broker has taken in what groups we have now.
+    pub(super) fn is_greeted(&self, peer: PeerId) -> bool {
+        let connection = self.network.get(peer).map(Connection::attempt);
+        let greeted = self.greetings.taken.get(&peer);
+        greeted.is_some_and(|(attempt, version)| connection == Some(*attempt) && *version == self.groups.version)
+    }
+
+    /// Has `owner` told once a connected broker has taken in what groups we have now.
+    pub(super) fn await_greeting(&mut self, now: Now, peer: PeerId, owner: Owner) {
+        let is_first = !self.greetings.waiting.iter().any(|(known, _)| *known == peer);
+        self.greetings.waiting.push((peer, owner));
+        if is_first {
+            self.greet(now, peer);
+        }
+    }
+
+    /// What came of a heartbeat. One that fails needs nothing: its connection does what is to be done.
+    pub(super) fn resume_heartbeat(&mut self, peer: PeerId, version: u32, signal: &Signal<'_>) {
+        let connection = self.network.get(peer);
+        let outcome = match signal {
+            Signal::Answer { command, .. } => {
+                let attempt = connection.map_or(0, Connection::attempt);
+                self.greetings.taken.insert(peer, (attempt, version));
+                if command.code != 0 {
+                    let address = connection.map(Connection::address);
+                    let remark = command.remark.as_deref();
+                    tracing::warn!(?address, code = command.code, remark, "heartbeat refused");
+                }
+                Ok(())
+            }
+            Signal::Failed(error) => Err(error.clone()),
+            _ => return,
+        };
+        let (told, left): (Vec<_>, Vec<_>) =
+            core::mem::take(&mut self.greetings.waiting).into_iter().partition(|(known, _)| *known == peer);
+        self.greetings.waiting = left;
+        self.signals.extend(told.into_iter().map(|(_, owner)| match &outcome {
+            Ok(()) => (owner, Signal::Ready),
+            Err(error) => (owner, Signal::Failed(error.clone())),
+        }));
+    }
+
+    fn heartbeat_data(&self) -> HeartbeatData {
+        let producers = self.groups.producer_groups().into_iter();
+        HeartbeatData {
+            client_id: self.config.identity.client_id(),
+            producer_data_set: producers.map(|group| ProducerData { group_name: group.to_string() }).collect(),
+            consumer_data_set: self.groups.consumer_data(),
+            ..HeartbeatData::default()
+        }
+    }
+}

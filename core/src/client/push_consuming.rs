@@ -1,0 +1,389 @@
+//! Push consumers of a client: what they ask is carried out, and they are told what came of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Client;
+use super::event::{Event, Outcome, Value};
+use super::groups::SuggestedMembers;
+use super::operation::{Operation, OperationId};
+use super::queue_requests::{Pull, Puller, Question, QueueRequest};
+use super::routing::QueueList;
+use crate::consumer::push::ask::{Ask, Asked};
+use crate::consumer::push::{
+    ConsumerStatus, Delivery, Outcome as ConsumeOutcome, PushConfig, PushConsumer, PushEvent, Settlement,
+};
+use crate::consumer::{MessageSelector, PullOptions, Pulled};
+use crate::error::{Error, ErrorKind};
+use crate::queue::MessageQueue;
+use crate::table::Id;
+use crate::time::{Deadline, Duration, Now};
+
+/// A push consumer of a client.
+pub type PushConsumerId = Id<PushEntry>;
+
+/// The time for the answer to a pull beyond what the broker may hold it for (`consumerTimeoutMillisWhenSuspend`).
+const PULL_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A push consumer, and its pulls under way.
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct PushEntry {
+    pub(super) consumer: PushConsumer,
+    pub(super) suggested: SuggestedMembers,
+    /// By the queue's slot.
+    pulls: Vec<Option<OperationId>>,
+}
+
+impl PushEntry {
+    fn pull_of(&mut self, slot: usize) -> &mut Option<OperationId> {
+        if self.pulls.len() <= slot {
+            self.pulls.resize(slot + 1, None);
+        }
+        &mut self.pulls[slot]
+    }
+}
+
+/// Who asked for an operation that is none of the application's.
+#[derive(Debug)]
+pub(super) struct Asker {
+    consumer: PushConsumerId,
+    asked: Asked,
+}
+
+impl Client {
+    /// Starts a push consumer of `group`, which subscribes to nothing yet. `stored_offsets` is where a broadcasting one
+    /// goes on.
+    ///
+    /// # Errors
+    /// The group's name is none, it has a push consumer here already, a number is out of its range, or the client is
+    /// closed.
+    pub fn start_push_consumer(
+        &mut self,
+        now: Now,
+        group: &str,
+        config: PushConfig,
+        stored_offsets: BTreeMap<MessageQueue, u64>,
+    ) -> Result<PushConsumerId, Error> {
+        self.check_group(group)?;
+        if self.session.groups.push_consumers.iter().any(|(_, entry)| &*entry.consumer.group == group) {
+            let why = format!("the group {group} has a push consumer here already: a client is one member of a group");
+            return Err(Error::new(ErrorKind::InvalidArgument, why));
+        }
+        let client_id = self.session.config.identity.client_id();
+        let reading = (self.session.config.dialect(), self.session.config.max_body_length);
+        let consumer = PushConsumer::new(now, group, client_id, reading, config, stored_offsets)?;
+        let entry = PushEntry { consumer, suggested: SuggestedMembers::default(), pulls: Vec::new() };
+        let id = self.session.groups.push_consumers.insert(entry);
+        self.session.groups_changed(now);
+        Ok(id)
+    }
+
+    /// Subscribes a consumer to a topic, or changes what it wants of it.
+    ///
+    /// # Errors
+    /// The topic has no name, or the consumer is closed.
+    pub fn subscribe(
+        &mut self,
+        now: Now,
+        consumer: PushConsumerId,
+        topic: &str,
+        selector: MessageSelector,
+    ) -> Result<(), Error> {
+        self.with_consumer(now, consumer, |consumer| consumer.subscribe(now, topic, selector)).ok_or_else(closed)??;
+        self.session.groups_changed(now);
+        Ok(())
+    }
+
+    /// Has a consumer want nothing more of a topic.
+    pub fn unsubscribe(&mut self, now: Now, consumer: PushConsumerId, topic: &str) {
+        self.with_consumer(now, consumer, |consumer| consumer.unsubscribe(now, topic));
+        self.session.groups_changed(now);
+    }
+
+    /// The next messages for the application, up to `most`; `None` when there is nothing now, and then
+    /// [`PushEvent::Readable`] follows when there is.
+    pub fn next_delivery(&mut self, now: Now, consumer: PushConsumerId, most: usize) -> Option<Delivery> {
+        let entry = self.session.groups.push_consumers.get_mut(consumer)?;
+        let delivery = entry.consumer.next_delivery(now, most);
+        if delivery.is_none() {
+            self.run_consumer(now, consumer);
+        }
+        delivery
+    }
+
+    /// The application is done with messages of a delivery. Returns whether that still counts: it does not when the queue
+    /// has gone to another member meanwhile, and then the messages are delivered again there.
+    pub fn settle(
+        &mut self,
+        now: Now,
+        consumer: PushConsumerId,
+        settlement: Settlement,
+        outcome: ConsumeOutcome,
+    ) -> bool {
+        let settled = |consumer: &mut PushConsumer| consumer.settle(now, settlement, outcome);
+        self.with_consumer(now, consumer, settled).unwrap_or(false)
+    }
+
+    /// Fetches and delivers nothing more, until it is resumed; what is in work goes on.
+    pub fn pause_consumer(&mut self, now: Now, consumer: PushConsumerId) {
+        self.with_consumer(now, consumer, PushConsumer::pause);
+    }
+
+    /// Goes on after a pause.
+    pub fn resume_consumer(&mut self, now: Now, consumer: PushConsumerId) {
+        self.with_consumer(now, consumer, |consumer| consumer.resume(now));
+    }
+
+    /// Pauses or resumes one queue. Returns whether it is the consumer's.
+    pub fn set_queue_paused(
+        &mut self,
+        now: Now,
+        consumer: PushConsumerId,
+        queue: &MessageQueue,
+        is_paused: bool,
+    ) -> bool {
+        self.with_consumer(now, consumer, |consumer| consumer.set_paused(now, queue, is_paused)).unwrap_or(false)
+    }
+
+    /// How a consumer fares; `None` when it is closed.
+    pub fn consumer_status(&self, now: Now, consumer: PushConsumerId) -> Option<ConsumerStatus> {
+        self.session.groups.push_consumers.get(consumer).map(|entry| entry.consumer.status(now))
+    }
+
+    /// Closes a consumer: nothing more is fetched, what is in work may end within `grace`, offsets are committed, locks go
+    /// back, brokers hear that it leaves. [`PushEvent::Closed`] follows.
+    pub fn close_push_consumer(&mut self, now: Now, consumer: PushConsumerId, grace: Duration) {
+        self.with_consumer(now, consumer, |consumer| consumer.close(now, grace));
+    }
+
+    pub(super) fn close_push_consumers(&mut self, now: Now, grace: Duration) {
+        for id in self.session.groups.push_consumers.ids() {
+            self.close_push_consumer(now, id, grace);
+        }
+    }
+
+    /// Consumers that have not closed in time are gone all the same.
+    pub(super) fn drop_push_consumers(&mut self) {
+        for id in self.session.groups.push_consumers.ids() {
+            self.session.groups.push_consumers.remove(id);
+            let event = PushEvent::Closed(Vec::new());
+            self.session.events.push_back(Event::Consumer { consumer: id, event });
+        }
+    }
+
+    /// Does something with a consumer, and everything that follows from it.
+    pub(super) fn with_consumer<R>(
+        &mut self,
+        now: Now,
+        id: PushConsumerId,
+        act: impl FnOnce(&mut PushConsumer) -> R,
+    ) -> Option<R> {
+        let entry = self.session.groups.push_consumers.get_mut(id)?;
+        let result = act(&mut entry.consumer);
+        self.run_consumer(now, id);
+        self.run(now);
+        Some(result)
+    }
+
+    /// When a consumer has something to do.
+    pub(super) fn consumers_timeout(&self) -> Option<Deadline> {
+        self.session.groups.push_consumers.iter().filter_map(|(_, entry)| entry.consumer.poll_timeout()).min()
+    }
+
+    pub(super) fn call_consumers(&mut self, now: Now) {
+        for id in self.session.groups.push_consumers.ids() {
+            let entry = self.session.groups.push_consumers.get(id);
+            if entry.and_then(|entry| entry.consumer.poll_timeout()).is_some_and(|due| due.at <= now.mono) {
+                self.with_consumer(now, id, |consumer| consumer.handle_timeout(now));
+            }
+        }
+    }
+
+    /// Lets consumers know what has happened to topics and brokers.
+    pub(super) fn tell_consumers(&mut self, now: Now) {
+        let changed = core::mem::take(&mut self.session.changed_topics);
+        let lost = core::mem::take(&mut self.session.lost_brokers);
+        for id in self.session.groups.push_consumers.ids() {
+            let Some(entry) = self.session.groups.push_consumers.get_mut(id) else {
+                continue;
+            };
+            if changed.iter().any(|topic| entry.consumer.topics().any(|known| known == topic)) {
+                entry.consumer.rebalance_soon(now.mono);
+            }
+            lost.iter().for_each(|broker| entry.consumer.handle_disconnected(now, broker));
+            self.run_consumer(now, id);
+        }
+    }
+
+    /// Carries out what a consumer asks, and passes on what the application has to know.
+    fn run_consumer(&mut self, now: Now, id: PushConsumerId) {
+        while let Some(entry) = self.session.groups.push_consumers.get_mut(id) {
+            if let Some(event) = entry.consumer.poll_event() {
+                self.take_event(now, id, event);
+            } else if let Some((asked, ask)) = entry.consumer.poll_ask() {
+                self.carry_out(now, id, asked, ask);
+            } else {
+                break;
+            }
+        }
+    }
+
+    fn take_event(&mut self, now: Now, id: PushConsumerId, event: PushEvent) {
+        let is_closed = matches!(event, PushEvent::Closed(_));
+        self.session.events.push_back(Event::Consumer { consumer: id, event });
+        if is_closed && let Some(entry) = self.session.groups.push_consumers.remove(id) {
+            self.session.groups.version = self.session.groups.version.wrapping_add(1);
+            self.session.leave(now, None, Some(&entry.consumer.group));
+            self.close_if_done(now);
+        }
+    }
+
+    fn carry_out(&mut self, now: Now, id: PushConsumerId, asked: Asked, ask: Ask) {
+        let Some(entry) = self.session.groups.push_consumers.get(id) else {
+            return;
+        };
+        let group = entry.consumer.group.clone();
+        let config = entry.consumer.config();
+        let options = PullOptions {
+            max_messages: config.pull_batch_size,
+            max_bytes: config.pull_max_bytes,
+            wait: config.pull_wait,
+            timeout: PULL_TIMEOUT,
+        };
+        let mut deadline = now.mono + self.session.config.request_timeout;
+        let (queue, question) = match ask {
+            Ask::Queues { topic } => return self.ask_queues(now, id, asked, topic),
+            Ask::Heartbeat => return self.session.greet_connected(now),
+            Ask::CancelPull => return self.cancel_pull(now, id, &asked),
+            Ask::Pull { queue, selector, offset, committed } => {
+                deadline = now.mono + options.wait + options.timeout;
+                let puller = Puller::Push(id);
+                (queue, Question::Pull(Pull { puller, group, selector, offset, committed, options }))
+            }
+            Ask::Members { queue } => (queue, Question::Members { group }),
+            Ask::GroupOffset { queue } => (queue, Question::GroupOffset { group }),
+            Ask::MinOffset { queue } => (queue, Question::MinOffset),
+            Ask::MaxOffset { queue } => (queue, Question::MaxOffset),
+            Ask::OffsetAt { queue, unix_ms } => (queue, Question::OffsetAt { unix_ms }),
+            Ask::Commit { queue, offset } => (queue, Question::Commit { group, offset }),
+            Ask::Lock { queues } => match queues.first().cloned() {
+                Some(queue) => (queue, Question::Lock { group, queues }),
+                None => return,
+            },
+            Ask::Unlock { queues } => match queues.first().cloned() {
+                Some(queue) => (queue, Question::Unlock { group, queues }),
+                None => return,
+            },
+            Ask::SendBack(message) => (message.queue.clone(), Question::SendBack { group, message }),
+        };
+        self.begin_for(now, id, asked, Operation::Queue(QueueRequest::new(queue, question, deadline)));
+    }
+
+    /// The queues of a topic: as its route has them if it is known, since it is refreshed anyway.
+    fn ask_queues(&mut self, now: Now, id: PushConsumerId, asked: Asked, topic: Arc<str>) {
+        let known = self.session.topic(now, &topic);
+        let known = self.session.topics.get(known).filter(|known| known.route.is_some() && !known.inherited);
+        match known.map(|known| known.readable_queues()) {
+            Some(queues) => self.answer_consumer(now, id, asked, Ok(Value::Queues(queues))),
+            None => {
+                let deadline = now.mono + self.session.config.request_timeout;
+                self.begin_for(now, id, asked, Operation::Queues(QueueList { topic, deadline }));
+            }
+        }
+    }
+
+    fn begin_for(&mut self, now: Now, id: PushConsumerId, asked: Asked, operation: Operation) {
+        let pulled = match &asked {
+            Asked::Pull(queue) => Some(queue.slot()),
+            _ => None,
+        };
+        let operation = self.begin_asked(now, operation, Asker { consumer: id, asked });
+        if let (Some(slot), Some(operation)) = (pulled, operation)
+            && let Some(entry) = self.session.groups.push_consumers.get_mut(id)
+        {
+            *entry.pull_of(slot) = Some(operation);
+        }
+    }
+
+    fn cancel_pull(&mut self, now: Now, id: PushConsumerId, asked: &Asked) {
+        if let Asked::Pull(queue) = asked
+            && let Some(entry) = self.session.groups.push_consumers.get_mut(id)
+            && let Some(operation) = entry.pull_of(queue.slot()).take()
+        {
+            self.cancel(now, operation);
+        }
+    }
+
+    /// Tells a consumer what came of an operation that it had asked for.
+    pub(super) fn answer_asker(&mut self, now: Now, asker: Asker, outcome: Outcome) {
+        let Asker { consumer, asked } = asker;
+        self.answer_consumer(now, consumer, asked, outcome);
+        self.run_consumer(now, consumer);
+    }
+
+    fn answer_consumer(&mut self, now: Now, id: PushConsumerId, asked: Asked, outcome: Outcome) {
+        let Some(entry) = self.session.groups.push_consumers.get_mut(id) else {
+            return;
+        };
+        if let Asked::Pull(queue) = &asked {
+            entry.pull_of(queue.slot()).take();
+        }
+        let consumer = &mut entry.consumer;
+        match asked {
+            Asked::Queues(topic) => consumer.take_queues(now, &topic, outcome.and_then(queues)),
+            Asked::Members(topic) => consumer.take_members(now, &topic, outcome.and_then(members)),
+            Asked::GroupOffset(queue) => consumer.take_group_offset(now, queue, outcome.and_then(offset)),
+            Asked::FirstOffset(queue) => consumer.take_first_offset(now, queue, outcome.and_then(offset)),
+            Asked::Pull(queue) => consumer.take_pulled(now, queue, outcome.and_then(pulled)),
+            Asked::Commit(queue, offset) => consumer.take_committed(queue, offset, outcome.map(drop)),
+            Asked::Lock { broker, queues, at } => {
+                let locked = outcome.and_then(|value| match value {
+                    Value::Locked(locked) => Ok(locked),
+                    other => Err(unexpected(&other)),
+                });
+                consumer.take_locked(now, &broker, (&queues, at), locked);
+            }
+            Asked::SendBack(queue, offset) => consumer.take_sent_back(now, queue, offset, outcome.map(drop)),
+            Asked::LastCommit { queue, is_locked } => consumer.take_last_commit(queue, is_locked, outcome.map(drop)),
+            Asked::Farewell => consumer.take_farewell(),
+            Asked::Nothing => {}
+        }
+    }
+}
+
+fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "the consumer")
+}
+
+fn unexpected(value: &Value) -> Error {
+    Error::new(ErrorKind::MalformedAnswer, format!("{value:?}"))
+}
+
+fn queues(value: Value) -> Result<Vec<MessageQueue>, Error> {
+    match value {
+        Value::Queues(queues) => Ok(queues),
+        other => Err(unexpected(&other)),
+    }
+}
+
+fn members(value: Value) -> Result<Vec<String>, Error> {
+    match value {
+        Value::Members(members) => Ok(members),
+        other => Err(unexpected(&other)),
+    }
+}
+
+fn offset(value: Value) -> Result<Option<u64>, Error> {
+    match value {
+        Value::Offset(offset) => Ok(offset),
+        other => Err(unexpected(&other)),
+    }
+}
+
+fn pulled(value: Value) -> Result<Pulled, Error> {
+    match value {
+        Value::Pulled(pulled) => Ok(pulled),
+        other => Err(unexpected(&other)),
+    }
+}

@@ -1,0 +1,258 @@
+//! A push consumer: its group's queues are shared, fetched, delivered and committed; all of it decisions over inputs.
+//!
+//! What it wants of the cluster it says as [`Ask`]s; what came of them it is told by `take_*`. What the application has to
+//! know are [`PushEvent`]s; what it takes and gives back are deliveries and settlements. Each queue is a state machine of
+//! its own ([`queue`]).
+
+pub(crate) mod ask;
+mod closing;
+mod config;
+mod delivering;
+mod fetching;
+mod locking;
+mod offsets;
+pub(crate) mod queue;
+mod rate;
+mod rebalance;
+mod status;
+mod subscriptions;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+pub(crate) use closing::FAREWELL;
+pub use closing::Unfinished;
+pub use config::{ConsumeFrom, ConsumeOrder, MessageModel, PushConfig, RetryDelay};
+pub use delivering::{Delivery, Outcome, Settlement};
+pub use status::{ConsumerStatus, QueueStatus};
+pub(crate) use subscriptions::Subscription;
+
+use crate::error::Error;
+use crate::queue::MessageQueue;
+use crate::table::Table;
+use crate::time::{Deadline, Deadlines, Duration, Instant, Now, Reason};
+use crate::wire::dialect::Dialect;
+use ask::{Ask, Asked};
+use closing::Closing;
+use queue::{AssignedQueue, QueueId};
+use rate::Rate;
+use rebalance::Rebalance;
+use status::Totals;
+
+/// The retry topic of a group, which is subscribed to with all others (`MixAll.getRetryTopic`).
+pub(crate) const RETRY_PREFIX: &str = "%RETRY%";
+
+/// What the application has to know of a push consumer.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum PushEvent {
+    /// There may be something to deliver.
+    Readable,
+    /// A broadcasting consumer's offsets are to be stored where its application keeps them.
+    StoreOffsets(BTreeMap<MessageQueue, u64>),
+    /// It is closed. What was in work then and never ended is delivered again, to whoever consumes next.
+    Closed(Vec<Unfinished>),
+}
+
+/// What a timer of a consumer is for; those of queues come behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Timer {
+    Rebalance,
+    Commit,
+    RenewLocks,
+    LockAgain,
+    Expire,
+    Rate,
+    Close,
+}
+
+const TIMERS: [Timer; 7] =
+    [Timer::Rebalance, Timer::Commit, Timer::RenewLocks, Timer::LockAgain, Timer::Expire, Timer::Rate, Timer::Close];
+
+/// What a timer of a queue is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum QueueTimer {
+    /// A fetch, or the question where to begin, was put off.
+    Fetch,
+    /// A deferred message, a suspended queue or a queue that leaves.
+    Wake,
+}
+
+impl QueueTimer {
+    const fn key(self, queue: QueueId) -> u32 {
+        TIMERS.len() as u32 + queue.key() * 2 + self as u32
+    }
+}
+
+/// A push consumer, without I/O: see the [module](self).
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct PushConsumer {
+    pub(crate) group: Arc<str>,
+    client_id: String,
+    dialect: Dialect,
+    /// An inner batch that would be longer than this when decompressed is refused, in bytes.
+    max_body_length: usize,
+    config: PushConfig,
+    subscriptions: BTreeMap<Arc<str>, Subscription>,
+    queues: Table<AssignedQueue>,
+    by_queue: BTreeMap<MessageQueue, QueueId>,
+    rebalance: Rebalance,
+    /// The brokers that are being asked for locks.
+    asking_locks: Vec<Arc<str>>,
+    /// Queues with something to deliver, in turn.
+    line: VecDeque<QueueId>,
+    /// How many messages the application has, those of queues that have left too.
+    in_work: usize,
+    last_delivery: u64,
+    /// The application has been told that there is something, and has not yet found nothing.
+    is_told: bool,
+    is_paused: bool,
+    rate: Option<Rate>,
+    /// How many messages are being sent back.
+    sending_back: usize,
+    /// Where a broadcasting consumer goes on, as its application has stored it.
+    stored_offsets: BTreeMap<MessageQueue, u64>,
+    closing: Closing,
+    timers: Deadlines,
+    asks: VecDeque<(Asked, Ask)>,
+    events: VecDeque<PushEvent>,
+    started_unix_ms: u64,
+    totals: Totals,
+}
+
+impl PushConsumer {
+    /// A consumer of `group` that subscribes to nothing yet. `stored_offsets` is where a broadcasting one goes on.
+    ///
+    /// # Errors
+    /// A number of the configuration is out of its range.
+    pub(crate) fn new(
+        now: Now,
+        group: &str,
+        client_id: String,
+        (dialect, max_body_length): (Dialect, usize),
+        config: PushConfig,
+        stored_offsets: BTreeMap<MessageQueue, u64>,
+    ) -> Result<Self, Error> {
+        config.check()?;
+        let mut consumer = Self {
+            group: group.into(),
+            client_id,
+            dialect,
+            max_body_length,
+            rate: config.max_rate.map(|most| Rate::new(now.mono, most)),
+            config,
+            subscriptions: BTreeMap::new(),
+            queues: Table::default(),
+            by_queue: BTreeMap::new(),
+            rebalance: Rebalance::default(),
+            asking_locks: Vec::new(),
+            line: VecDeque::new(),
+            in_work: 0,
+            last_delivery: 0,
+            is_told: false,
+            is_paused: false,
+            sending_back: 0,
+            stored_offsets,
+            closing: Closing::No,
+            timers: Deadlines::default(),
+            asks: VecDeque::new(),
+            events: VecDeque::new(),
+            started_unix_ms: now.unix_ms,
+            totals: Totals::default(),
+        };
+        consumer.set(Timer::Commit, now.mono + consumer.config.commit_interval);
+        if consumer.needs_locks() {
+            consumer.set(Timer::RenewLocks, now.mono + locking::RENEWAL);
+        }
+        if !consumer.config.is_orderly() {
+            consumer.set(Timer::Expire, now.mono + consumer.config.consume_timeout);
+        }
+        if !consumer.config.is_broadcasting() {
+            let retry_topic: Arc<str> = format!("{RETRY_PREFIX}{group}").into();
+            consumer.subscriptions.insert(retry_topic, Subscription::retry(now));
+        }
+        Ok(consumer)
+    }
+
+    pub(crate) const fn config(&self) -> &PushConfig {
+        &self.config
+    }
+
+    /// The next thing that is wanted of the cluster.
+    pub(crate) fn poll_ask(&mut self) -> Option<(Asked, Ask)> {
+        self.asks.pop_front()
+    }
+
+    /// The next thing that the application has to know.
+    pub(crate) fn poll_event(&mut self) -> Option<PushEvent> {
+        self.events.pop_front()
+    }
+
+    /// When [`PushConsumer::handle_timeout`] has something to do.
+    pub(crate) fn poll_timeout(&self) -> Option<Deadline> {
+        self.timers.next().map(|at| Deadline { at, reason: Reason::Consumer })
+    }
+
+    /// Does what is due.
+    pub(crate) fn handle_timeout(&mut self, now: Now) {
+        while let Some(key) = self.timers.pop_due(now.mono) {
+            match TIMERS.get(key as usize) {
+                Some(Timer::Rebalance) => self.rebalance_now(now),
+                Some(Timer::Commit) => {
+                    self.set(Timer::Commit, now.mono + self.config.commit_interval);
+                    self.commit_all();
+                }
+                Some(Timer::RenewLocks) => {
+                    self.set(Timer::RenewLocks, now.mono + locking::RENEWAL);
+                    self.ask_locks(now.mono, |_| true);
+                }
+                Some(Timer::LockAgain) => self.ask_locks(now.mono, |queue| queue.stage == queue::Stage::Locking),
+                Some(Timer::Expire) => self.expire(now),
+                Some(Timer::Rate) => self.tell(),
+                Some(Timer::Close) => self.close_in_time(now),
+                None => self.queue_is_due(now, key - TIMERS.len() as u32),
+            }
+        }
+    }
+
+    fn queue_is_due(&mut self, now: Now, key: u32) {
+        let Some(id) = self.queues.id_of(key / 2) else {
+            return;
+        };
+        if key % 2 == QueueTimer::Fetch as u32 {
+            self.fetch_again(now, id);
+        } else {
+            self.wake(now, id);
+        }
+    }
+
+    fn set(&mut self, timer: Timer, at: Instant) {
+        self.timers.set(timer as u32, at);
+    }
+
+    /// As [`PushConsumer::set`], unless the timer is due earlier anyway.
+    fn set_not_later(&mut self, timer: Timer, at: Instant) {
+        let key = timer as u32;
+        if self.timers.at(key).is_none_or(|known| at < known) {
+            self.timers.set(key, at);
+        }
+    }
+
+    fn ask(&mut self, asked: Asked, ask: Ask) {
+        self.asks.push_back((asked, ask));
+    }
+
+    /// Whether a queue has to be locked at its broker before it is consumed.
+    fn needs_locks(&self) -> bool {
+        self.config.is_orderly() && !self.config.is_broadcasting()
+    }
+
+    /// The queues, for a loop that changes them.
+    fn queue_ids(&self) -> Vec<QueueId> {
+        self.queues.ids()
+    }
+}
+
+/// A request about a queue that failed is put off for so long.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);

@@ -1,0 +1,182 @@
+//! What a consumer tells of itself in numbers: lag, rates, and each queue's place.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::delivering::Outcome;
+use super::queue::{QueueId, Stage};
+use super::{PushConsumer, Unfinished};
+use crate::queue::MessageQueue;
+use crate::time::Now;
+use crate::wire::body::{ConsumeStatus, ConsumerRunningInfo};
+
+/// How a push consumer fares.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConsumerStatus {
+    /// Its queues.
+    pub queues: Vec<QueueStatus>,
+    /// Messages that came so far, by topic.
+    pub pulled: BTreeMap<Arc<str>, u64>,
+    /// Messages that were consumed so far, by topic.
+    pub consumed: BTreeMap<Arc<str>, u64>,
+    /// Messages that failed so far, by topic; each counts as often as it fails.
+    pub failed: BTreeMap<Arc<str>, u64>,
+    /// Messages that came and could not be read: they are passed over.
+    pub refused: u64,
+    /// Messages that the application has.
+    pub in_work: usize,
+}
+
+impl ConsumerStatus {
+    /// How many messages of all queues are not yet consumed, as far as the brokers said.
+    pub fn lag(&self) -> u64 {
+        self.queues.iter().map(|queue| queue.lag).sum()
+    }
+}
+
+/// How a queue of a push consumer fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueueStatus {
+    /// The queue.
+    pub queue: MessageQueue,
+    /// Whether it is being consumed; otherwise it waits for its lock or for where to begin, or is about to leave.
+    pub is_consuming: bool,
+    /// The offset of the first message that is not finished.
+    pub offset: u64,
+    /// The offset that is committed; `None` before the first commit.
+    pub committed: Option<u64>,
+    /// The offset to fetch from.
+    pub fetch_offset: u64,
+    /// How many messages are not yet consumed, as far as the broker said.
+    pub lag: u64,
+    /// Messages that are fetched and not finished.
+    pub cached_messages: usize,
+    /// Their bytes.
+    pub cached_bytes: usize,
+    /// Whether the broker's lock on it is ours, which orderly consumers need.
+    pub is_locked: bool,
+    /// Whether it is paused.
+    pub is_paused: bool,
+}
+
+/// What is counted.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    pulled: BTreeMap<Arc<str>, u64>,
+    consumed: BTreeMap<Arc<str>, u64>,
+    failed: BTreeMap<Arc<str>, u64>,
+    refused: u64,
+    /// What closing will tell of.
+    pub(super) unfinished: Vec<Unfinished>,
+}
+
+impl Totals {
+    pub(super) fn pulled(&mut self, topic: &Arc<str>, count: usize) {
+        add(&mut self.pulled, topic, count);
+    }
+
+    /// A message that came cannot be read.
+    pub(super) fn refuse(&mut self, queue: &MessageQueue, offset: Option<i64>, why: &dyn core::fmt::Display) {
+        tracing::error!(%queue, offset, %why, "a message cannot be read, and is passed over");
+        self.refused += 1;
+    }
+}
+
+fn add(counts: &mut BTreeMap<Arc<str>, u64>, topic: &Arc<str>, count: usize) {
+    match counts.get_mut(topic) {
+        Some(known) => *known += count as u64,
+        None => {
+            counts.insert(topic.clone(), count as u64);
+        }
+    }
+}
+
+impl PushConsumer {
+    pub(super) fn note_consumed(&mut self, now: Now, id: QueueId, count: usize, outcome: Outcome) {
+        let Some(known) = self.queues.get_mut(id) else {
+            return;
+        };
+        known.last_consume_unix_ms = now.unix_ms;
+        let counts = match outcome {
+            Outcome::Success | Outcome::Commit => &mut self.totals.consumed,
+            Outcome::ReconsumeLater(_) | Outcome::SuspendCurrentQueue(_) | Outcome::Rollback => &mut self.totals.failed,
+        };
+        add(counts, &known.queue.topic, count);
+    }
+
+    /// What is finished of a topic's queues.
+    pub(crate) fn offsets_of(&self, topic: &str) -> BTreeMap<MessageQueue, u64> {
+        let queues = self.by_queue.iter().filter(|(queue, _)| &*queue.topic == topic);
+        let known = queues.filter_map(|(queue, id)| Some((queue, self.queues.get(*id)?)));
+        let consuming = known.filter(|(_, known)| known.stage == Stage::Consuming);
+        consuming.map(|(queue, known)| (queue.clone(), known.messages.committable())).collect()
+    }
+
+    /// As `mqadmin consumerStatus` shows it (`DefaultMQPushConsumerImpl.consumerRunningInfo`).
+    pub(crate) fn running_info(&self, now: Now, name_servers: &str) -> ConsumerRunningInfo {
+        let config = &self.config;
+        let properties = [
+            ("PROP_CONSUME_TYPE", "CONSUME_PASSIVELY".to_owned()),
+            ("PROP_CONSUMEORDERLY", config.is_orderly().to_string()),
+            ("PROP_THREADPOOL_CORE_SIZE", config.max_in_work.to_string()),
+            ("PROP_CONSUMER_START_TIMESTAMP", self.started_unix_ms.to_string()),
+            ("PROP_NAMESERVER_ADDR", name_servers.to_owned()),
+            ("PROP_CLIENT_VERSION", "V5_4_0".to_owned()),
+            ("consumerGroup", self.group.to_string()),
+            ("consumeMessageBatchMaxSize", config.batch_size.to_string()),
+            ("pullBatchSize", config.pull_batch_size.to_string()),
+        ];
+        let info_of = |id| {
+            let known = self.queues.get(id)?;
+            Some((known.queue.key(), known.info(now)))
+        };
+        ConsumerRunningInfo {
+            mq_table: self.by_queue.values().filter_map(|id| info_of(*id)).collect(),
+            properties: properties.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            status_table: self.topics().map(|topic| (topic.to_string(), self.consume_status(now, topic))).collect(),
+            subscription_set: self.heartbeat_data().subscription_data_set,
+            ..ConsumerRunningInfo::default()
+        }
+    }
+
+    /// Rates of a topic, since the consumer began.
+    fn consume_status(&self, now: Now, topic: &str) -> ConsumeStatus {
+        let seconds = (now.unix_ms.saturating_sub(self.started_unix_ms) / 1000).max(1) as f64;
+        let count = |counts: &BTreeMap<Arc<str>, u64>| counts.get(topic).copied().unwrap_or(0);
+        let per_second = |counts: &BTreeMap<Arc<str>, u64>| count(counts) as f64 / seconds;
+        ConsumeStatus {
+            consume_failed_msgs: count(&self.totals.failed) as i64,
+            consume_failed_tps: per_second(&self.totals.failed),
+            consume_ok_tps: per_second(&self.totals.consumed),
+            pull_tps: per_second(&self.totals.pulled),
+            ..ConsumeStatus::default()
+        }
+    }
+
+    /// How the consumer fares.
+    pub(crate) fn status(&self, now: Now) -> ConsumerStatus {
+        let queues = self.by_queue.values().filter_map(|id| self.queues.get(*id));
+        let queues = queues.map(|known| QueueStatus {
+            queue: known.queue.clone(),
+            is_consuming: known.stage == Stage::Consuming,
+            offset: known.messages.committable(),
+            committed: known.persisted,
+            fetch_offset: known.messages.fetch_offset(),
+            lag: known.lag(),
+            cached_messages: known.messages.len(),
+            cached_bytes: known.messages.bytes(),
+            is_locked: known.is_locked(now.mono),
+            is_paused: known.is_paused || self.is_paused,
+        });
+        ConsumerStatus {
+            queues: queues.collect(),
+            pulled: self.totals.pulled.clone(),
+            consumed: self.totals.consumed.clone(),
+            failed: self.totals.failed.clone(),
+            refused: self.totals.refused,
+            in_work: self.in_work,
+        }
+    }
+}

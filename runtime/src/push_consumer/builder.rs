@@ -1,0 +1,287 @@
+//! How a push consumer is set up and started.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use stgclient_core::client::{PushConsumerId, Value};
+use stgclient_core::consumer::allocation::Allocation;
+use stgclient_core::consumer::push::{ConsumeFrom, ConsumeOrder, MessageModel, PushConfig};
+use stgclient_core::consumer::{MessageSelector, ReceivedMessage};
+use stgclient_core::error::Error;
+use stgclient_core::wire::body::ExpressionType;
+
+use super::deliveries::Deliveries;
+use super::dispatch::Work;
+use super::handler::{Batches, Committing, Each, Handler, ReconsumeLater, SuspendCurrentQueue};
+use super::keeper::{Directly, Keeper};
+use super::offset_store::OffsetStore;
+use super::place::ConsumerPlace;
+use super::{Inner, PushConsumer};
+use crate::admin::unexpected;
+use crate::client::Handle;
+use crate::host::{MaybeSend, MaybeSync};
+use crate::operation::Operation;
+use crate::shared::Shared;
+
+/// Sets a [`PushConsumer`] up: what it subscribes to, how it consumes, and last what is done with messages.
+#[must_use = "a builder does nothing until `start`"]
+pub struct PushConsumerBuilder {
+    handle: Arc<Handle>,
+    group: String,
+    config: PushConfig,
+    subscriptions: Vec<(String, Result<MessageSelector, Error>)>,
+    store: Option<Arc<dyn OffsetStore>>,
+}
+
+impl PushConsumerBuilder {
+    pub(crate) fn new(handle: Arc<Handle>, group: &str) -> Self {
+        let config = PushConfig::default();
+        Self { handle, group: group.to_owned(), config, subscriptions: Vec::new(), store: None }
+    }
+
+    /// Subscribes to a topic: to messages with one of these tags, `a || b`, or to all with `*`. Can be called for several
+    /// topics.
+    pub fn subscribe(mut self, topic: &str, tags: &str) -> Self {
+        self.subscriptions.push((topic.to_owned(), tags.parse()));
+        self
+    }
+
+    /// As [`subscribe`](Self::subscribe), with any selector, such as [`MessageSelector::by_sql`]. A broker is asked at the
+    /// start whether it takes an SQL expression.
+    pub fn subscribe_with(mut self, topic: &str, selector: MessageSelector) -> Self {
+        self.subscriptions.push((topic.to_owned(), Ok(selector)));
+        self
+    }
+
+    /// Where the group begins on a queue of which it has no offset. After the last message by default.
+    pub const fn consume_from(mut self, from: ConsumeFrom) -> Self {
+        self.config.consume_from = from;
+        self
+    }
+
+    /// Whether the members of the group share the messages, as by default, or each gets all.
+    pub const fn message_model(mut self, model: MessageModel) -> Self {
+        self.config.message_model = model;
+        self
+    }
+
+    /// How many messages may be in work at once. 64 by default.
+    pub const fn max_in_work(mut self, messages: usize) -> Self {
+        self.config.max_in_work = messages;
+        self
+    }
+
+    /// How many messages a second are delivered at the most. As many as come by default.
+    pub const fn max_rate(mut self, messages: u32) -> Self {
+        self.config.max_rate = Some(messages);
+        self
+    }
+
+    /// How often a message that fails is consumed again before it goes to the dead letters. 16 times by default, and for
+    /// an orderly consumer without end.
+    pub const fn max_reconsume_times(mut self, times: u32) -> Self {
+        self.config.max_reconsume_times = Some(times);
+        self
+    }
+
+    /// How queues are shared among the members of the group; all have to do it in the same way. Evenly, in rows, by
+    /// default.
+    pub fn allocation(mut self, allocation: impl Allocation + 'static) -> Self {
+        self.config.allocation = Arc::new(allocation);
+        self
+    }
+
+    /// Where a broadcasting consumer keeps its offsets. In a file by default where the host has files, else in memory.
+    pub fn offset_store(mut self, store: impl OffsetStore) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// Everything else: bounds, intervals, batches.
+    pub fn configure(mut self, change: impl FnOnce(&mut PushConfig)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
+    /// Has `handler` consume messages side by side, in any order.
+    ///
+    /// One that fails or panics is consumed again later, by any member of the group.
+    pub fn concurrently<F, R>(self, handler: F) -> StartPushConsumer
+    where
+        F: Fn(ReceivedMessage) -> R + MaybeSend + MaybeSync + 'static,
+        R: Future<Output = Result<(), ReconsumeLater>> + MaybeSend + 'static,
+    {
+        StartPushConsumer::new(self, Each(handler))
+    }
+
+    /// As [`concurrently`](Self::concurrently), up to `size` messages of a queue at once, 1 to 1024. They succeed or fail
+    /// together.
+    pub fn concurrently_in_batches<F, R>(mut self, size: usize, handler: F) -> StartPushConsumer
+    where
+        F: Fn(Vec<ReceivedMessage>) -> R + MaybeSend + MaybeSync + 'static,
+        R: Future<Output = Result<(), ReconsumeLater>> + MaybeSend + 'static,
+    {
+        self.config.batch_size = size;
+        self.config.max_in_work = self.config.max_in_work.max(4 * size);
+        StartPushConsumer::new(self, Batches { handler, size: size.max(1) })
+    }
+
+    /// Has `handler` consume the messages of each queue one after the other, in the order of their offsets. Different
+    /// queues are consumed side by side.
+    ///
+    /// When one fails or panics its queue rests for a while, and the message is delivered again before all that follow
+    /// it. A delivery cannot be recalled: when the queue's lock is lost while the handler works, because the broker
+    /// restarts or the connection to it breaks, another member may begin with the same message.
+    pub fn orderly<F, R>(mut self, handler: F) -> StartPushConsumer
+    where
+        F: Fn(ReceivedMessage) -> R + MaybeSend + MaybeSync + 'static,
+        R: Future<Output = Result<(), SuspendCurrentQueue>> + MaybeSend + 'static,
+    {
+        self.config.order = ConsumeOrder::Orderly;
+        StartPushConsumer::new(self, Each(handler))
+    }
+
+    /// As [`orderly`](Self::orderly), but `handler` says when what is consumed is committed.
+    pub fn orderly_committing<F, R>(mut self, handler: F) -> StartPushConsumer
+    where
+        F: Fn(ReceivedMessage) -> R + MaybeSend + MaybeSync + 'static,
+        R: Future<Output = Result<Committing, SuspendCurrentQueue>> + MaybeSend + 'static,
+    {
+        self.config.order = ConsumeOrder::Orderly;
+        self.config.auto_commit = false;
+        StartPushConsumer::new(self, Each(handler))
+    }
+
+    /// Gives the messages as a stream, to be acknowledged by hand.
+    pub const fn stream(self) -> StartStream {
+        StartStream(self)
+    }
+
+    /// Starts the consumer, and has `launch` begin with its messages.
+    async fn start(self, launch: impl FnOnce(Launch) -> Option<Directly>) -> Result<PushConsumer, Error> {
+        let Self { handle, group, config, subscriptions, store } = self;
+        let subscriptions: Vec<(String, MessageSelector)> =
+            subscriptions.into_iter().map(|(topic, selector)| Ok((topic, selector?))).collect::<Result<_, Error>>()?;
+        for (topic, selector) in &subscriptions {
+            if selector.expression_type() != ExpressionType::Tag {
+                check(&handle, &group, topic, selector).await?;
+            }
+        }
+        let shared = &handle.shared;
+        let store = match (config.message_model, store) {
+            (MessageModel::Broadcasting, None) => {
+                let instance = shared.settings.instance.as_deref().unwrap_or("DEFAULT");
+                Some(shared.host.offset_store(instance, &group).await?)
+            }
+            (MessageModel::Broadcasting, store) => store,
+            (_, _) => None,
+        };
+        let stored = match &store {
+            Some(store) => store.load().await?,
+            None => BTreeMap::new(),
+        };
+        let is_orderly = config.order == ConsumeOrder::Orderly;
+        let max_in_work = config.max_in_work;
+        let (id, place) = shared.with(|state, now| {
+            let id = state.core.start_push_consumer(now, &group, config, stored)?;
+            let place = state.consumers.add(id);
+            state.tasks += 2;
+            for (topic, selector) in subscriptions {
+                state.core.subscribe(now, id, &topic, selector)?;
+            }
+            Ok::<_, Error>((id, place))
+        })?;
+        let launch = launch(Launch { shared: Arc::clone(shared), id, place: Arc::clone(&place), max_in_work });
+        let is_kept = Arc::new(AtomicBool::new(true));
+        let keeper = Keeper {
+            shared: Arc::clone(shared),
+            place: Arc::clone(&place),
+            store,
+            directly: launch,
+            is_orderly,
+            is_kept: Arc::clone(&is_kept),
+        };
+        shared.host.spawn(Box::pin(keeper.run()));
+        Ok(PushConsumer { inner: Arc::new(Inner { handle, id, group, place, is_kept }) })
+    }
+}
+
+/// Has a broker check an expression.
+async fn check(handle: &Arc<Handle>, group: &str, topic: &str, selector: &MessageSelector) -> Result<(), Error> {
+    let queues = match Operation::begin(handle, |core, now| core.queues(now, topic)).await? {
+        Value::Queues(queues) => queues,
+        other => return Err(unexpected(&other)),
+    };
+    let Some(queue) = queues.into_iter().next() else {
+        return Ok(());
+    };
+    let checked = Operation::begin(handle, |core, now| core.check_subscription(now, group, queue, selector.clone()));
+    checked.await.map(drop)
+}
+
+/// What begins with a consumer's messages needs.
+struct Launch {
+    shared: Arc<Shared>,
+    id: PushConsumerId,
+    place: Arc<ConsumerPlace>,
+    max_in_work: usize,
+}
+
+/// A push consumer that is set up, and has only to be started.
+#[must_use = "a builder does nothing until `start`"]
+pub struct StartPushConsumer {
+    builder: PushConsumerBuilder,
+    #[cfg(not(target_family = "wasm"))]
+    launch: Box<dyn FnOnce(Launch) -> Option<Directly> + Send>,
+    #[cfg(target_family = "wasm")]
+    launch: Box<dyn FnOnce(Launch) -> Option<Directly>>,
+}
+
+impl StartPushConsumer {
+    fn new<H: Handler>(builder: PushConsumerBuilder, handler: H) -> Self {
+        let launch = move |launch: Launch| {
+            let Launch { shared, id, place, max_in_work } = launch;
+            let host = Arc::clone(&shared.host);
+            let work = Arc::new(Work { shared, id, place, handler, max_in_work });
+            host.spawn(Box::pin(Arc::clone(&work).dispatch()));
+            let directly: Directly =
+                Box::new(move |message: ReceivedMessage| Box::pin(Arc::clone(&work).consume_directly(message)));
+            Some(directly)
+        };
+        Self { builder, launch: Box::new(launch) }
+    }
+
+    /// Starts the consumer. A topic that does not exist yet is consumed as soon as it does.
+    ///
+    /// # Errors
+    /// A group's or a topic's name or an expression is none, a broker does not take an SQL expression, a number is out of
+    /// its range, the stored offsets cannot be read, or the client is closed.
+    pub async fn start(self) -> Result<PushConsumer, Error> {
+        let Self { builder, launch } = self;
+        builder.start(launch).await
+    }
+}
+
+/// A stream of messages that is set up, and has only to be started.
+#[must_use = "a builder does nothing until `start`"]
+pub struct StartStream(PushConsumerBuilder);
+
+impl StartStream {
+    /// The messages of each queue one after the other: the next one of a queue comes when the one before is settled.
+    pub const fn orderly(mut self) -> Self {
+        self.0.config.order = ConsumeOrder::Orderly;
+        self
+    }
+
+    /// Starts the consumer.
+    ///
+    /// # Errors
+    /// As [`StartPushConsumer::start`].
+    pub async fn start(self) -> Result<Deliveries, Error> {
+        let consumer = self.0.start(|_| None).await?;
+        let place = Arc::clone(&consumer.inner.place);
+        Ok(Deliveries::new(consumer, place))
+    }
+}

@@ -1,0 +1,156 @@
+//! Messages as a stream, acknowledged by hand.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use futures_core::Stream;
+use stgclient_core::consumer::ReceivedMessage;
+use stgclient_core::consumer::push::{Outcome, RetryDelay, Settlement};
+
+use super::PushConsumer;
+use super::place::ConsumerPlace;
+use crate::shared::State;
+
+/// A stream of messages, which ends when its consumer is closed. Dropped, it closes its consumer.
+///
+/// As many messages as the consumer may have in work can be held at once; the next one comes when one of them is settled.
+#[must_use = "messages come only when they are asked for"]
+pub struct Deliveries {
+    consumer: PushConsumer,
+    place: Arc<ConsumerPlace>,
+    is_over: bool,
+}
+
+impl Deliveries {
+    pub(super) const fn new(consumer: PushConsumer, place: Arc<ConsumerPlace>) -> Self {
+        Self { consumer, place, is_over: false }
+    }
+
+    /// The consumer that they come from.
+    pub const fn consumer(&self) -> &PushConsumer {
+        &self.consumer
+    }
+
+    /// The next message; `None` when the consumer is closed.
+    pub async fn next(&mut self) -> Option<Delivered> {
+        std::future::poll_fn(|context| self.poll_message(context)).await
+    }
+
+    fn poll_message(&mut self, context: &Context<'_>) -> Poll<Option<Delivered>> {
+        loop {
+            if self.is_over {
+                return Poll::Ready(None);
+            }
+            if let Some(delivered) = self.take() {
+                return Poll::Ready(Some(delivered));
+            }
+            match self.place.poll_readable(context) {
+                Poll::Ready(true) => {}
+                Poll::Ready(false) => {
+                    self.is_over = true;
+                    let gone = self.consumer.shared().peek(State::end_task);
+                    gone.into_iter().for_each(Waker::wake);
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    fn take(&self) -> Option<Delivered> {
+        loop {
+            let shared = self.consumer.shared();
+            let delivery = shared.with(|state, now| state.core.next_delivery(now, self.consumer.id(), 1))?;
+            let (stored, failures) = delivery.messages.into_iter().next()?;
+            let limit = shared.settings.max_body_length;
+            let settlement = delivery.settlement;
+            match ReceivedMessage::open(stored, delivery.queue, failures, limit) {
+                Ok(message) => {
+                    let consumer = self.consumer.clone();
+                    return Some(Delivered { message, settlement: Some(settlement), consumer });
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a message cannot be read; it goes to the dead letters");
+                    self.consumer.settle(settlement, Outcome::ReconsumeLater(RetryDelay::Never));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Deliveries {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let gone = self.consumer.shared().peek(State::end_task);
+            gone.into_iter().for_each(Waker::wake);
+            self.consumer.begin_close();
+        }
+    }
+}
+
+impl Stream for Deliveries {
+    type Item = Delivered;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Delivered>> {
+        self.get_mut().poll_message(context)
+    }
+}
+
+impl std::fmt::Debug for Deliveries {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Deliveries").field("consumer", &self.consumer).finish_non_exhaustive()
+    }
+}
+
+/// A message of a stream. It has to be settled; one that is dropped is consumed again later.
+#[must_use = "a message that is dropped is consumed again later"]
+pub struct Delivered {
+    message: ReceivedMessage,
+    settlement: Option<Settlement>,
+    consumer: PushConsumer,
+}
+
+impl Delivered {
+    /// The message.
+    pub const fn message(&self) -> &ReceivedMessage {
+        &self.message
+    }
+
+    /// It is consumed. Returns whether that still counts: it does not when its queue has gone to another member
+    /// meanwhile, which gets the message again.
+    pub fn ack(self) -> bool {
+        self.settle(Outcome::Success)
+    }
+
+    /// It failed and is to be consumed again later. Returns whether that still counts.
+    pub fn reconsume_later(self, delay: RetryDelay) -> bool {
+        self.settle(Outcome::ReconsumeLater(delay))
+    }
+
+    fn settle(mut self, outcome: Outcome) -> bool {
+        self.settlement.take().is_some_and(|settlement| self.consumer.settle(settlement, outcome))
+    }
+}
+
+impl std::ops::Deref for Delivered {
+    type Target = ReceivedMessage;
+
+    fn deref(&self) -> &ReceivedMessage {
+        &self.message
+    }
+}
+
+impl Drop for Delivered {
+    fn drop(&mut self) {
+        if let Some(settlement) = self.settlement.take() {
+            // An orderly queue rests; otherwise the broker brings it again.
+            self.consumer.settle(settlement, Outcome::SuspendCurrentQueue(None));
+        }
+    }
+}
+
+impl std::fmt::Debug for Delivered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Delivered").field("message", &self.message).finish_non_exhaustive()
+    }
+}

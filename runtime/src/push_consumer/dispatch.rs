@@ -1,0 +1,237 @@
+//! From deliveries to the application's handler and back.
+//!
+//! A delivery is worked off by one task. A handler that is done at once costs no task of its own; when one is not, what is
+//! left of its delivery goes on in another task, so that slow handlers run side by side.
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+use stgclient_core::client::PushConsumerId;
+use stgclient_core::consumer::ReceivedMessage;
+use stgclient_core::consumer::push::{Delivery, Outcome, RetryDelay, Settlement};
+use stgclient_core::queue::MessageQueue;
+use stgclient_core::wire::message::StoredMessage;
+
+use super::handler::{Handler, IntoOutcome, Panicked};
+use super::place::ConsumerPlace;
+use crate::shared::{Shared, State};
+
+/// How many messages one task takes at once. More make a task cheaper, fewer spread the work over more threads.
+const GRAB: usize = 32;
+/// After so many deliveries a task lets others run.
+const TURNS: usize = 16;
+
+/// A consumer's work: where it comes from and who does it.
+pub(super) struct Work<H> {
+    pub(super) shared: Arc<Shared>,
+    pub(super) id: PushConsumerId,
+    pub(super) place: Arc<ConsumerPlace>,
+    pub(super) handler: H,
+    /// How many messages the application may have in work.
+    pub(super) max_in_work: usize,
+}
+
+/// The parts of a delivery that are done, neighbours with the same outcome joined.
+struct Done {
+    all: Settlement,
+    parts: Vec<(Settlement, Outcome)>,
+    /// The first offset of the last part.
+    first: u64,
+}
+
+impl Done {
+    const fn new(all: Settlement) -> Self {
+        Self { all, parts: Vec::new(), first: 0 }
+    }
+
+    fn push(&mut self, (first, last, count): (u64, u64, usize), outcome: Outcome) {
+        if let Some((part, Outcome::Success)) = self.parts.last_mut()
+            && outcome == Outcome::Success
+        {
+            *part = part.part(self.first, last, part.count() + count);
+            return;
+        }
+        self.first = first;
+        self.parts.push((self.all.part(first, last, count), outcome));
+    }
+}
+
+impl<H: Handler> Work<H> {
+    /// Hands deliveries out until the consumer is closed.
+    pub(super) async fn dispatch(self: Arc<Self>) {
+        while poll_fn(|context| self.place.poll_readable(context)).await {
+            while let Some(delivery) = self.next(Vec::new()) {
+                self.spawn(delivery);
+            }
+        }
+        let gone = self.shared.peek(State::end_task);
+        gone.into_iter().for_each(Waker::wake);
+    }
+
+    fn spawn(self: &Arc<Self>, delivery: Delivery) {
+        self.shared.host.spawn(Box::pin(Arc::clone(self).work_off(delivery)));
+    }
+
+    /// Settles what is done, and takes the next delivery.
+    fn next(&self, done: Vec<(Settlement, Outcome)>) -> Option<Delivery> {
+        // A share of what may be in work, so that as many tasks as there are threads have something to do.
+        let grab = (self.max_in_work / 4).clamp(1, GRAB).max(self.handler.batch_size());
+        self.shared.with(|state, now| {
+            for (settlement, outcome) in done {
+                state.core.settle(now, self.id, settlement, outcome);
+            }
+            state.core.next_delivery(now, self.id, grab)
+        })
+    }
+
+    fn settle(&self, done: Vec<(Settlement, Outcome)>) {
+        if !done.is_empty() {
+            self.shared.with(|state, now| {
+                for (settlement, outcome) in done {
+                    state.core.settle(now, self.id, settlement, outcome);
+                }
+            });
+        }
+    }
+
+    /// Works off a delivery, and then others as long as there are some.
+    async fn work_off(self: Arc<Self>, delivery: Delivery) {
+        let mut next = Some(delivery);
+        let mut turns = 0;
+        while let Some(delivery) = next {
+            next = self.consume(delivery).await;
+            turns += 1;
+            if turns % TURNS == 0 {
+                give_way().await;
+            }
+        }
+    }
+
+    /// Has the handler consume a delivery, and gives the next one.
+    async fn consume(self: &Arc<Self>, delivery: Delivery) -> Option<Delivery> {
+        let Delivery { settlement, queue, messages, .. } = delivery;
+        let mut messages = messages.into_iter();
+        let mut done = Done::new(settlement);
+        let mut batch = Vec::with_capacity(self.handler.batch_size().min(messages.len()));
+        loop {
+            let Some(part) = self.fill(&mut batch, &queue, &mut messages, &mut done) else {
+                return self.next(done.parts);
+            };
+            let mut handling = pin!(guarded(&self.handler, &mut batch));
+            let polled = poll_fn(|context| Poll::Ready(handling.as_mut().poll(context))).await;
+            let (outcome, why) = match polled {
+                Poll::Ready(done) => done,
+                Poll::Pending => {
+                    self.settle(std::mem::take(&mut done.parts));
+                    self.go_on(settlement, &queue, messages);
+                    let (outcome, why) = handling.await;
+                    complain(&queue, part, why);
+                    done.push(part, outcome);
+                    return self.next(done.parts);
+                }
+            };
+            complain(&queue, part, why);
+            done.push(part, outcome);
+        }
+    }
+
+    /// The rest of a delivery goes on in a task of its own.
+    fn go_on(
+        self: &Arc<Self>,
+        settlement: Settlement,
+        queue: &MessageQueue,
+        rest: impl Iterator<Item = (StoredMessage, u32)>,
+    ) {
+        let messages: Vec<_> = rest.collect();
+        if let (Some((first, _)), Some((last, _))) = (messages.first(), messages.last()) {
+            let rest = settlement.part(offset_of(first), offset_of(last), messages.len());
+            self.spawn(Delivery::new(rest, queue.clone(), messages));
+        }
+    }
+
+    /// Takes the next messages for the handler; gives the offsets of the first and the last, and how many they are.
+    fn fill(
+        &self,
+        batch: &mut Vec<ReceivedMessage>,
+        queue: &MessageQueue,
+        messages: &mut impl Iterator<Item = (StoredMessage, u32)>,
+        done: &mut Done,
+    ) -> Option<(u64, u64, usize)> {
+        batch.clear();
+        let mut part: Option<(u64, u64, usize)> = None;
+        let limit = self.shared.settings.max_body_length;
+        while batch.len() < self.handler.batch_size()
+            && let Some((stored, failures)) = messages.next()
+        {
+            let offset = offset_of(&stored);
+            match ReceivedMessage::open(stored, queue.clone(), failures, limit) {
+                Ok(message) => {
+                    batch.push(message);
+                    part = part.map_or(Some((offset, offset, 1)), |(first, _, count)| Some((first, offset, count + 1)));
+                }
+                Err(error) => {
+                    tracing::error!(%queue, offset, %error, "a message cannot be read; it goes to the dead letters");
+                    done.push((offset, offset, 1), Outcome::ReconsumeLater(RetryDelay::Never));
+                }
+            }
+        }
+        part
+    }
+
+    /// Has the handler consume a message that a broker wants consumed at once.
+    pub(super) async fn consume_directly(self: Arc<Self>, message: ReceivedMessage) -> (Outcome, Option<String>) {
+        guarded(&self.handler, &mut vec![message]).await
+    }
+}
+
+/// Has the handler handle a batch; a panic is a failure like any other.
+async fn guarded<H: Handler>(handler: &H, batch: &mut Vec<ReceivedMessage>) -> (Outcome, Option<String>) {
+    let called = catch_unwind(AssertUnwindSafe(|| handler.handle(batch)));
+    let outcome = match called {
+        Ok(future) => {
+            let mut future = pin!(future);
+            let handled = poll_fn(|context| {
+                let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
+                polled.map_or_else(|panic| Poll::Ready(Err(panic)), |poll| poll.map(Ok))
+            });
+            handled.await
+        }
+        Err(panic) => Err(panic),
+    };
+    match outcome {
+        Ok(result) => result.into_outcome(),
+        Err(panic) => (Outcome::SuspendCurrentQueue(None), Some(Panicked(words(&*panic)).to_string())),
+    }
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "with no words".to_owned())
+}
+
+fn complain(queue: &MessageQueue, (first, last, _): (u64, u64, usize), why: Option<String>) {
+    if let Some(why) = why {
+        tracing::warn!(%queue, first, last, why, "a message was not consumed");
+    }
+}
+
+fn offset_of(message: &StoredMessage) -> u64 {
+    u64::try_from(message.fields.queue_offset).unwrap_or(0)
+}
+
+/// Lets other tasks run.
+async fn give_way() {
+    let mut is_first = true;
+    poll_fn(|context| {
+        if std::mem::take(&mut is_first) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    })
+    .await;
+}

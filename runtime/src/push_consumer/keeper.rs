@@ -1,0 +1,90 @@
+//! What has to be done for a consumer beside its messages: offsets are stored, a broker's wish is fulfilled.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Waker;
+
+use stgclient_core::client::Question;
+use stgclient_core::consumer::ReceivedMessage;
+use stgclient_core::consumer::push::{Outcome, RetryDelay};
+use stgclient_core::wire::body::{DirectConsumption, DirectResult};
+
+use super::offset_store::OffsetStore;
+use super::place::{Chore, ConsumerPlace};
+use crate::host::BoxFuture;
+use crate::shared::{Shared, State};
+
+/// Consumes a message at once, apart from all others.
+#[cfg(not(target_family = "wasm"))]
+pub(super) type Directly = Box<dyn Fn(ReceivedMessage) -> BoxFuture<(Outcome, Option<String>)> + Send + Sync>;
+/// Consumes a message at once, apart from all others.
+#[cfg(target_family = "wasm")]
+pub(super) type Directly = Box<dyn Fn(ReceivedMessage) -> BoxFuture<(Outcome, Option<String>)>>;
+
+/// A consumer's keeper.
+pub(super) struct Keeper {
+    pub(super) shared: Arc<Shared>,
+    pub(super) place: Arc<ConsumerPlace>,
+    pub(super) store: Option<Arc<dyn OffsetStore>>,
+    pub(super) directly: Option<Directly>,
+    pub(super) is_orderly: bool,
+    /// Set while it runs.
+    pub(super) is_kept: Arc<AtomicBool>,
+}
+
+impl Keeper {
+    /// Runs until the consumer is closed.
+    pub(super) async fn run(self) {
+        loop {
+            match poll_fn(|context| self.place.poll_chore(context)).await {
+                Chore::Store(offsets) => {
+                    if let Some(store) = &self.store
+                        && let Err(error) = store.store(offsets).await
+                    {
+                        tracing::warn!(%error, "offsets were not stored");
+                    }
+                }
+                Chore::ConsumeDirectly { question, queue, message } => {
+                    let limit = self.shared.settings.max_body_length;
+                    let task = match (ReceivedMessage::open(*message, queue, 0, limit), &self.directly) {
+                        (Ok(message), Some(directly)) => directly(message),
+                        (Err(error), _) => failed(error.to_string()),
+                        (Ok(_), None) => failed("this consumer is read as a stream".to_owned()),
+                    };
+                    let (shared, is_orderly) = (Arc::clone(&self.shared), self.is_orderly);
+                    self.shared.host.spawn(Box::pin(answer(shared, question, is_orderly, task)));
+                }
+                Chore::End => break,
+            }
+        }
+        self.is_kept.store(false, Ordering::Release);
+        self.place.wake_closers();
+        let gone = self.shared.peek(State::end_task);
+        gone.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// It cannot be consumed here.
+fn failed(why: String) -> BoxFuture<(Outcome, Option<String>)> {
+    Box::pin(std::future::ready((Outcome::ReconsumeLater(RetryDelay::Broker), Some(why))))
+}
+
+/// Waits for the outcome of a message that was consumed at once, and lets the broker know.
+async fn answer(shared: Arc<Shared>, question: Question, is_orderly: bool, task: BoxFuture<(Outcome, Option<String>)>) {
+    let begin = shared.host.now().mono;
+    let (outcome, why) = task.await;
+    let spent = shared.host.now().mono.since(begin).as_millis();
+    let result = DirectConsumption {
+        auto_commit: true,
+        consume_result: Some(match outcome {
+            Outcome::Success | Outcome::Commit => DirectResult::Success,
+            Outcome::Rollback => DirectResult::Rollback,
+            _ => DirectResult::Later,
+        }),
+        order: is_orderly,
+        remark: why,
+        spent_time_mills: i64::try_from(spent).unwrap_or(i64::MAX),
+    };
+    shared.with(|state, now| state.core.consumed_directly(now, question, &result));
+}

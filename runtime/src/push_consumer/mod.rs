@@ -1,0 +1,142 @@
+//! Push consumers: messages come to the application, which handles them or takes them from a stream.
+
+mod builder;
+mod deliveries;
+mod dispatch;
+mod handler;
+mod keeper;
+mod offset_store;
+mod place;
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub use builder::{PushConsumerBuilder, StartPushConsumer, StartStream};
+pub use deliveries::{Delivered, Deliveries};
+pub use handler::{Committing, ReconsumeLater, SuspendCurrentQueue};
+pub use offset_store::{MemoryOffsets, OffsetStore};
+pub(crate) use place::ConsumerPlaces;
+
+use stgclient_core::client::PushConsumerId;
+use stgclient_core::consumer::MessageSelector;
+use stgclient_core::consumer::push::{ConsumerStatus, Outcome, Settlement, Unfinished};
+use stgclient_core::error::Error;
+use stgclient_core::queue::MessageQueue;
+use stgclient_core::time::Duration;
+
+use crate::client::Handle;
+use crate::shared::Shared;
+use place::ConsumerPlace;
+
+/// Consumes messages as they come. Cheap to clone; the last clone that is dropped closes it.
+#[derive(Clone)]
+pub struct PushConsumer {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    handle: Arc<Handle>,
+    id: PushConsumerId,
+    group: String,
+    place: Arc<ConsumerPlace>,
+    /// Whether the keeper still runs.
+    is_kept: Arc<AtomicBool>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let shared = &self.handle.shared;
+        shared.with(|state, now| state.core.close_push_consumer(now, self.id, shared.settings.close_timeout));
+    }
+}
+
+impl PushConsumer {
+    /// The group.
+    pub fn group(&self) -> &str {
+        &self.inner.group
+    }
+
+    /// Subscribes to another topic, or changes what is wanted of one: tags, `a || b`, or `*`.
+    ///
+    /// # Errors
+    /// The expression is none, or the consumer is closed.
+    pub fn subscribe(&self, topic: &str, tags: &str) -> Result<(), Error> {
+        self.subscribe_with(topic, tags.parse()?)
+    }
+
+    /// As [`PushConsumer::subscribe`], with any selector. Whether its broker takes an SQL expression shows when it fetches.
+    ///
+    /// # Errors
+    /// The consumer is closed.
+    pub fn subscribe_with(&self, topic: &str, selector: MessageSelector) -> Result<(), Error> {
+        self.shared().with(|state, now| state.core.subscribe(now, self.inner.id, topic, selector))
+    }
+
+    /// Wants nothing more of a topic.
+    pub fn unsubscribe(&self, topic: &str) {
+        self.shared().with(|state, now| state.core.unsubscribe(now, self.inner.id, topic));
+    }
+
+    /// Fetches and delivers nothing more, until [`resume`](Self::resume); what is in work goes on.
+    pub fn pause(&self) {
+        self.shared().with(|state, now| state.core.pause_consumer(now, self.inner.id));
+    }
+
+    /// Goes on after a [`pause`](Self::pause).
+    pub fn resume(&self) {
+        self.shared().with(|state, now| state.core.resume_consumer(now, self.inner.id));
+    }
+
+    /// Pauses one queue. Returns whether it is ours; a queue that comes back later is not paused.
+    pub fn pause_queue(&self, queue: &MessageQueue) -> bool {
+        self.shared().with(|state, now| state.core.set_queue_paused(now, self.inner.id, queue, true))
+    }
+
+    /// Goes on with one queue. Returns whether it is ours.
+    pub fn resume_queue(&self, queue: &MessageQueue) -> bool {
+        self.shared().with(|state, now| state.core.set_queue_paused(now, self.inner.id, queue, false))
+    }
+
+    /// How the consumer fares: its queues, lag, and what came of messages so far. Empty once it is closed.
+    pub fn status(&self) -> ConsumerStatus {
+        self.shared().with(|state, now| state.core.consumer_status(now, self.inner.id)).unwrap_or_default()
+    }
+
+    /// Closes the consumer: nothing more is fetched, what is in work may end within the client's close time-out, offsets
+    /// are committed, locks go back, brokers hear that it leaves. Returns what was in work and did not end: it is
+    /// delivered again, to whoever consumes next.
+    pub async fn close(&self) -> Vec<Unfinished> {
+        self.close_within(self.shared().settings.close_timeout).await
+    }
+
+    /// As [`PushConsumer::close`], with a time of one's choice for what is in work.
+    pub async fn close_within(&self, grace: Duration) -> Vec<Unfinished> {
+        self.shared().with(|state, now| state.core.close_push_consumer(now, self.inner.id, grace));
+        let Inner { place, is_kept, .. } = &*self.inner;
+        poll_fn(|context| place.poll_closed(is_kept.load(Ordering::Acquire), context)).await
+    }
+
+    fn begin_close(&self) {
+        let grace = self.shared().settings.close_timeout;
+        self.shared().with(|state, now| state.core.close_push_consumer(now, self.inner.id, grace));
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.inner.handle.shared
+    }
+
+    fn id(&self) -> PushConsumerId {
+        self.inner.id
+    }
+
+    fn settle(&self, settlement: Settlement, outcome: Outcome) -> bool {
+        self.shared().with(|state, now| state.core.settle(now, self.inner.id, settlement, outcome))
+    }
+}
+
+impl std::fmt::Debug for PushConsumer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PushConsumer").field("group", &self.inner.group).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,6 @@
+//! Push consumers on the cluster in memory, in virtual time.
+
+mod concurrent;
+mod orderly;
+mod sharing;
+mod stage;
