@@ -7,8 +7,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use stgclient_core::wire::body::{
-    ClusterInfo, ConsumerList, HeartbeatData, KeyValueTable, TopicList, TopicRouteData, TopicStatsTable, from_slice,
-    to_vec,
+    ClusterInfo, ConsumeStats, ConsumerConnections, ConsumerList, ConsumerRunningInfo, DirectConsumption, GroupList,
+    HeartbeatData, KeyValueTable, LockedQueues, ProducerConnections, QueueLockRequest, ResetOffsets,
+    SubscriptionGroupConfig, TopicList, TopicRouteData, TopicStatsTable, from_slice, to_vec,
 };
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::dialect::Dialect;
@@ -63,6 +64,16 @@ fn look_at(frame: &Captured, seen: &mut Seen) {
         (true, RequestCode::GET_BROKER_CLUSTER_INFO) => typed::<ClusterInfo>(body, seen),
         (true, RequestCode::GET_ALL_TOPIC_LIST_FROM_NAMESERVER) => typed::<TopicList>(body, seen),
         (true, RequestCode::GET_TOPIC_STATS_INFO) => typed::<TopicStatsTable>(body, seen),
+        (false, RequestCode::LOCK_BATCH_MQ | RequestCode::UNLOCK_BATCH_MQ) => typed::<QueueLockRequest>(body, seen),
+        (true, RequestCode::LOCK_BATCH_MQ) => typed::<LockedQueues>(body, seen),
+        (true, RequestCode::GET_CONSUMER_CONNECTION_LIST) => typed::<ConsumerConnections>(body, seen),
+        (true, RequestCode::GET_PRODUCER_CONNECTION_LIST) => typed::<ProducerConnections>(body, seen),
+        (true, RequestCode::GET_CONSUME_STATS) => typed::<ConsumeStats>(body, seen),
+        (true, RequestCode::GET_CONSUMER_RUNNING_INFO) => typed::<ConsumerRunningInfo>(body, seen),
+        (true, RequestCode::CONSUME_MESSAGE_DIRECTLY) => typed::<DirectConsumption>(body, seen),
+        (true, RequestCode::INVOKE_BROKER_TO_RESET_OFFSET) => typed::<ResetOffsets>(body, seen),
+        (true, RequestCode::QUERY_TOPIC_CONSUME_BY_WHO) => typed::<GroupList>(body, seen),
+        (false, RequestCode::UPDATE_AND_CREATE_SUBSCRIPTIONGROUP) => typed::<SubscriptionGroupConfig>(body, seen),
         (true, RequestCode::GET_CONSUMER_LIST_BY_GROUP) => typed::<ConsumerList>(body, seen),
         (true, RequestCode::GET_BROKER_RUNTIME_INFO | RequestCode::GET_KVLIST_BY_NAMESPACE) => {
             typed::<KeyValueTable>(body, seen);

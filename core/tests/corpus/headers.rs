@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::request::{
-    CreateTopic, DeleteTopicInBroker, DeleteTopicInNameServer, GetConsumerList, GetMaxOffset, GetMinOffset,
-    GetRouteInfo, GetTopicStats, OffsetAnswer, PullMessage, PullMessageAnswer, QueryConsumerOffset, SearchOffset,
-    SendMessage, SendMessageAnswer, UnregisterClient, UpdateConsumerOffset,
+    ConsumeDirectly, CreateTopic, DeleteTopicInBroker, DeleteTopicInNameServer, GetConsumeStats,
+    GetConsumerConnections, GetConsumerList, GetConsumerRunningInfo, GetMaxOffset, GetMinOffset,
+    GetProducerConnections, GetRouteInfo, GetTopicStats, InvokeResetOffset, NotifyConsumerIdsChanged, OffsetAnswer,
+    PullMessage, PullMessageAnswer, QueryConsumerOffset, QueryMessage, QueryMessageAnswer, QueryTopicConsumers,
+    SearchOffset, SendBack, SendMessage, SendMessageAnswer, UnregisterClient, UpdateConsumerOffset, ViewMessage,
 };
 
 use crate::capture;
@@ -53,6 +55,17 @@ fn request(code: RequestCode, command: &Command) -> Rewritten {
         RequestCode::GET_ROUTEINFO_BY_TOPIC => rewrite_header::<GetRouteInfo<'_>>(command),
         RequestCode::GET_TOPIC_STATS_INFO => rewrite_header::<GetTopicStats<'_>>(command),
         RequestCode::DELETE_TOPIC_IN_BROKER => rewrite_header::<DeleteTopicInBroker<'_>>(command),
+        RequestCode::CONSUMER_SEND_MSG_BACK => rewrite_header::<SendBack<'_>>(command),
+        RequestCode::NOTIFY_CONSUMER_IDS_CHANGED => rewrite_header::<NotifyConsumerIdsChanged<'_>>(command),
+        RequestCode::GET_CONSUMER_CONNECTION_LIST => rewrite_header::<GetConsumerConnections<'_>>(command),
+        RequestCode::GET_PRODUCER_CONNECTION_LIST => rewrite_header::<GetProducerConnections<'_>>(command),
+        RequestCode::GET_CONSUME_STATS => rewrite_header::<GetConsumeStats<'_>>(command),
+        RequestCode::GET_CONSUMER_RUNNING_INFO => rewrite_header::<GetConsumerRunningInfo<'_>>(command),
+        RequestCode::CONSUME_MESSAGE_DIRECTLY => rewrite_header::<ConsumeDirectly<'_>>(command),
+        RequestCode::INVOKE_BROKER_TO_RESET_OFFSET => rewrite_header::<InvokeResetOffset<'_>>(command),
+        RequestCode::QUERY_TOPIC_CONSUME_BY_WHO => rewrite_header::<QueryTopicConsumers<'_>>(command),
+        RequestCode::QUERY_MESSAGE => rewrite_header::<QueryMessage<'_>>(command),
+        RequestCode::VIEW_MESSAGE_BY_ID => rewrite_header::<ViewMessage<'_>>(command),
         RequestCode::DELETE_TOPIC_IN_NAMESRV => rewrite_header::<DeleteTopicInNameServer<'_>>(command),
         _ => return None,
     })
@@ -76,6 +89,7 @@ fn answer(code: RequestCode, command: &Command) -> Rewritten {
         {
             rewrite_header::<OffsetAnswer>(command)
         }
+        RequestCode::QUERY_MESSAGE => rewrite_header::<QueryMessageAnswer>(command),
         _ => return None,
     })
 }

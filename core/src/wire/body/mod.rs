@@ -5,6 +5,7 @@
 
 mod consumers;
 mod fastjson;
+mod groups;
 mod heartbeat;
 mod queue;
 mod route;
@@ -17,6 +18,10 @@ pub use consumers::{
     CheckClientConfig, ConsumeStatus, ConsumerList, ConsumerOffsets, ConsumerRunningInfo, ConsumerStatus,
     DirectConsumption, DirectResult, LockedQueues, PopProcessQueueInfo, ProcessQueueInfo, QueueLockRequest,
     ResetOffsets,
+};
+pub use groups::{
+    Connection, ConsumeStats, ConsumedOffsets, ConsumerConnections, ConsumerSubscription, DataVersion, GroupList,
+    GroupRetryPolicy, ProducerConnections, SubscriptionGroupConfig, SubscriptionGroups,
 };
 pub use heartbeat::{ConsumeFromWhere, ConsumeType, ConsumerData, HeartbeatData, MessageModel, ProducerData};
 pub use queue::QueueKey;

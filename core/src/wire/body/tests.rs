@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::{
-    BodyError, BrokerData, ClusterInfo, ConsumeFromWhere, ConsumeType, ConsumerData, ConsumerList, HeartbeatData,
-    KeyValueTable, MessageModel, ProducerData, QueueKey, QueueOffsets, SubscriptionData, SubscriptionError, TopicList,
-    TopicRouteData, TopicStatsTable, from_slice, to_vec,
+    BodyError, BrokerData, ClusterInfo, ConsumeFromWhere, ConsumeStats, ConsumeType, ConsumerConnections, ConsumerData,
+    ConsumerList, ConsumerRunningInfo, ConsumerStatus, HeartbeatData, KeyValueTable, MessageModel, ProducerData,
+    QueueKey, QueueOffsets, SubscriptionData, SubscriptionError, SubscriptionGroupConfig, SubscriptionGroups,
+    TopicList, TopicRouteData, TopicStatsTable, from_slice, to_vec,
 };
 
 #[test]
@@ -35,6 +36,24 @@ fn queues_as_keys_are_written_as_fastjson_writes_them() {
     let text = r#"{"offsetTable":{{"brokerName":"a\"\\b","queueId":1,"topic":"T"}:{"lastUpdateTimestamp":3,"maxOffset":2,"minOffset":1}}}"#;
     assert_eq!(String::from_utf8(to_vec(&table)).as_deref(), Ok(text));
     assert_eq!(from_slice(text.as_bytes()), Ok(table));
+}
+
+#[test]
+fn what_administrators_see_of_a_group_is_written_as_java_writes_it() {
+    let same = |text: &str, body: Vec<u8>| assert_eq!(String::from_utf8(body).as_deref(), Ok(text));
+    let text = r#"{"consumeTps":0.5,"offsetTable":{{"brokerName":"b","queueId":1,"topic":"T"}:{"brokerOffset":10,"consumerOffset":8,"lastTimestamp":3,"pullOffset":9}}}"#;
+    let stats: ConsumeStats = from_slice(text.as_bytes()).expect("statistics");
+    assert_eq!(stats.offset_table.values().map(|offsets| offsets.pull_offset).collect::<Vec<_>>(), [9]);
+    same(text, to_vec(&stats));
+
+    let text = r#"{"connectionSet":[{"clientAddr":"127.0.0.1:5","clientId":"c","language":"JAVA","version":493}],"consumeFromWhere":"CONSUME_FROM_FIRST_OFFSET","consumeType":"CONSUME_PASSIVELY","messageModel":"CLUSTERING","subscriptionTable":{"T":{"classFilterMode":false,"codeSet":[],"expressionType":"TAG","subString":"*","subVersion":1,"tagsSet":[],"topic":"T"}}}"#;
+    same(text, to_vec(&from_slice::<ConsumerConnections>(text.as_bytes()).expect("connections")));
+
+    let text = r#"{"attributes":{},"brokerId":0,"consumeBroadcastEnable":true,"consumeEnable":true,"consumeFromMinEnable":true,"consumeMessageOrderly":false,"consumeTimeoutMinute":15,"groupName":"G","groupRetryPolicy":{"type":"CUSTOMIZED"},"groupSysFlag":0,"notifyConsumerIdsChangedEnable":true,"retryMaxTimes":16,"retryQueueNums":1,"whichBrokerWhenConsumeSlowly":1}"#;
+    let group = SubscriptionGroupConfig { group_name: "G".to_owned(), ..SubscriptionGroupConfig::default() };
+    assert_eq!(from_slice(text.as_bytes()), Ok(group.clone()));
+    assert_eq!(from_slice(br#"{"groupName":"G"}"#), Ok(group.clone()));
+    same(text, to_vec(&group));
 }
 
 #[test]
@@ -152,6 +171,11 @@ proptest! {
             let _ = from_slice::<TopicList>(body);
             let _ = from_slice::<ConsumerList>(body);
             let _ = from_slice::<KeyValueTable>(body);
+            let _ = from_slice::<ConsumeStats>(body);
+            let _ = from_slice::<ConsumerConnections>(body);
+            let _ = from_slice::<ConsumerRunningInfo>(body);
+            let _ = from_slice::<ConsumerStatus>(body);
+            let _ = from_slice::<SubscriptionGroups>(body);
         }
     }
 }

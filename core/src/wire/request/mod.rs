@@ -4,16 +4,20 @@
 //! names are Apache's (`remoting/protocol/header` of the Java sources); a dialect may write them differently.
 
 mod group;
+mod group_admin;
 mod offset;
 mod pull;
+mod query;
 mod route;
 mod send;
 mod session;
 mod topic;
 
 pub use group::*;
+pub use group_admin::*;
 pub use offset::*;
 pub use pull::*;
+pub use query::*;
 pub use route::*;
 pub use send::*;
 pub use session::*;

@@ -42,14 +42,6 @@ headers! {
         broker_name: "bname" = Option<Cow<'a, str>>,
     }
 
-    /// VIEW_MESSAGE_BY_ID (`ViewMessageRequestHeader`); the answer's body is one stored message.
-    ViewMessage<'a> = VIEW_MESSAGE_BY_ID {
-        /// The topic, which brokers do not look at.
-        topic: "topic" = Option<Cow<'a, str>>,
-        /// The physical offset, as an offset message id names it.
-        offset: "offset" = i64,
-    }
-
     /// The answer to a pull (`PullMessageResponseHeader`).
     PullMessageAnswer {
         /// The id of the broker to pull from next.
