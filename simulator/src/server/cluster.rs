@@ -136,7 +136,7 @@ impl Cluster {
         if let Some(connection) = self.connections.remove(peer.0) {
             self.out.close(peer);
             if let ServerId::Broker(index) = connection.server {
-                self.brokers[index].server.closed(peer);
+                self.brokers[index].server.closed(peer, &mut self.out);
             }
         }
     }
@@ -146,7 +146,7 @@ impl Cluster {
         self.register_changes();
         self.out.handle_timeout(now.mono);
         for broker in self.brokers.iter_mut().filter(|broker| broker.is_running) {
-            broker.server.handle_timeout(now);
+            broker.server.handle_timeout(now, &mut self.out);
         }
         if self.next_registration.is_some_and(|at| at <= now.mono) {
             self.next_registration = None;
@@ -178,6 +178,11 @@ impl Cluster {
     /// Stops a server, as a crash does. Returns whose connections to it are thereby closed; name servers forget a broker
     /// at once, since their connection to it ends.
     pub fn stop(&mut self, now: Now, server: ServerId) -> Vec<Peer> {
+        if let ServerId::Broker(index) = server
+            && let Some(broker) = self.brokers.get_mut(index)
+        {
+            broker.server.stop();
+        }
         let of_server = self.connections.iter().filter(|(_, connection)| connection.server == server);
         let peers: Vec<Peer> = of_server.map(|(key, _)| Peer(key)).collect();
         for peer in &peers {
@@ -192,7 +197,6 @@ impl Cluster {
             ServerId::Broker(index) => {
                 if let Some(broker) = self.brokers.get_mut(index) {
                     broker.is_running = false;
-                    broker.server.stop();
                     let name = broker.server.name();
                     self.name_servers.iter_mut().for_each(|name_server| name_server.server.unregister(name));
                 }

@@ -81,6 +81,11 @@ impl<'o> Reply<'o> {
         Self { exchange, out, delayed_answers }
     }
 
+    /// Where frames to others go that are to be written before this answer.
+    pub(super) const fn outputs(&mut self) -> &mut Outputs {
+        self.out
+    }
+
     /// The exchange, to be answered later.
     pub(super) fn into_exchange(self) -> Exchange {
         self.exchange

@@ -101,7 +101,9 @@ impl Servers {
         match arrival {
             Arrival::End => {
                 course.note("server sees the end", id, &[]);
-                self.forget(course, id);
+                if let Some(tenant) = self.forget(course, id) {
+                    self.write(course, network, tenant);
+                }
             }
             Arrival::Bytes(bytes) => {
                 course.note("server reads", id, &bytes);
@@ -200,12 +202,15 @@ impl Servers {
         self.write(course, network, tenant);
     }
 
-    fn forget(&mut self, course: &Course, id: LinkId) {
-        if let Some(End { owner: Owner::Cluster(tenant, peer), .. }) = self.ends.remove(&id) {
-            let Tenant { cluster, links } = &mut self.clusters[tenant];
-            links.remove(&peer);
-            cluster.closed(course.now(), peer);
-        }
+    /// Forgets a link. Returns the cluster it led to, which may have something to say to others.
+    fn forget(&mut self, course: &Course, id: LinkId) -> Option<ClusterId> {
+        let Some(End { owner: Owner::Cluster(tenant, peer), .. }) = self.ends.remove(&id) else {
+            return None;
+        };
+        let Tenant { cluster, links } = &mut self.clusters[tenant];
+        links.remove(&peer);
+        cluster.closed(course.now(), peer);
+        Some(tenant)
     }
 }
 

@@ -65,6 +65,7 @@ impl Bench {
     pub(crate) fn close(&mut self, peer: Peer) {
         self.cluster.closed(self.now, peer);
         self.readers.remove(&peer);
+        self.drain();
     }
 
     /// Gives a command to the cluster as it would come from a socket.
@@ -114,7 +115,7 @@ impl Bench {
     /// The answer to the request `opaque`, if it has come; it is given out once.
     pub(crate) fn answer(&mut self, peer: Peer, opaque: i32) -> Option<Command> {
         let answers = self.answers.entry(peer).or_default();
-        let index = answers.iter().position(|answer| answer.opaque == opaque)?;
+        let index = answers.iter().position(|answer| answer.is_response() && answer.opaque == opaque)?;
         Some(answers.remove(index))
     }
 

@@ -2,9 +2,11 @@
 
 mod client;
 mod corpus;
+mod group_settings;
 mod groups;
 mod limits;
 mod locks;
+mod members;
 mod name_servers;
 mod offsets;
 mod pulls;

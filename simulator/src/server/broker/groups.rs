@@ -1,18 +1,13 @@
-//! Who produces and who consumes, as heartbeats tell (`ClientManageProcessor`, `ConsumerManager`, `ProducerManager`).
+//! Who produces and who consumes (`ConsumerManager`, `ConsumerGroupInfo`, `ProducerManager`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
-use stgclient_core::time::{Duration, Instant, Now};
-use stgclient_core::wire::body::{self, ConsumerData, ConsumerList, HeartbeatData, SubscriptionData};
-use stgclient_core::wire::code::ResponseCode;
-use stgclient_core::wire::command::Command;
-use stgclient_core::wire::request::{GetConsumerList, HeartbeatAnswer, UnregisterClient};
+use stgclient_core::time::{Duration, Instant};
+use stgclient_core::wire::body::{ConsumeFromWhere, ConsumeType, ConsumerData, MessageModel, SubscriptionData};
+use stgclient_core::wire::command::Language;
 
 use super::super::peer::Peer;
-use super::super::reply::Refusal;
-use super::pull::no_filter;
-use super::topics::TopicConfig;
-use super::{Broker, Session, topic_names};
 
 /// After this time without a heartbeat a client is forgotten (`CHANNEL_EXPIRED_TIMEOUT`).
 const EXPIRY: Duration = Duration::from_secs(120);
@@ -20,10 +15,13 @@ const EXPIRY: Duration = Duration::from_secs(120);
 const SCAN_PERIOD: Duration = Duration::from_secs(10);
 
 /// One client of a group.
-#[derive(Debug)]
-struct Member {
-    client_id: Box<str>,
-    last_heartbeat: Instant,
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    pub(super) client_id: Box<str>,
+    pub(super) address: SocketAddr,
+    pub(super) language: Language,
+    pub(super) version: i32,
+    pub(super) last_heartbeat: Instant,
 }
 
 /// The members of a consumer group and what they last agreed on.
@@ -31,111 +29,145 @@ struct Member {
 pub(super) struct ConsumerGroup {
     members: BTreeMap<Peer, Member>,
     subscriptions: BTreeMap<Box<str>, SubscriptionData>,
+    pub(super) consume_type: ConsumeType,
+    pub(super) message_model: MessageModel,
+    pub(super) consume_from_where: ConsumeFromWhere,
 }
 
 impl ConsumerGroup {
+    /// The members by their connections.
+    pub(super) const fn members(&self) -> &BTreeMap<Peer, Member> {
+        &self.members
+    }
+
     pub(super) fn subscription(&self, topic: &str) -> Option<&SubscriptionData> {
         self.subscriptions.get(topic)
     }
 
-    /// `ConsumerGroupInfo.updateSubscription`: the newer of two versions counts, and a topic that the member does not
-    /// name any more is no longer subscribed to by anybody.
-    fn update(&mut self, data: ConsumerData) {
-        let named: BTreeSet<&str> = data.subscription_data_set.iter().map(|sub| sub.topic.as_str()).collect();
+    /// What the group subscribes to, by topic.
+    pub(super) const fn subscriptions(&self) -> &BTreeMap<Box<str>, SubscriptionData> {
+        &self.subscriptions
+    }
+
+    /// Whether members hear of each other: those that get every message anyway do not.
+    pub(super) fn shares_messages(&self) -> bool {
+        self.message_model != MessageModel::Broadcasting
+    }
+
+    /// Says whether there is a topic more or less. The newer of two versions counts, and a topic that the member does not
+    /// name any more is no longer subscribed to by anybody (`updateSubscription`).
+    fn subscribe(&mut self, subscriptions: Vec<SubscriptionData>) -> bool {
+        let named: BTreeSet<&str> = subscriptions.iter().map(|subscription| subscription.topic.as_str()).collect();
+        let before = self.subscriptions.len();
         self.subscriptions.retain(|topic, _| named.contains(&**topic));
-        for subscription in data.subscription_data_set {
+        let mut is_changed = self.subscriptions.len() != before;
+        for subscription in subscriptions {
             let known = self.subscriptions.get(subscription.topic.as_str());
+            is_changed |= known.is_none();
             if known.is_none_or(|known| known.sub_version < subscription.sub_version) {
                 self.subscriptions.insert(subscription.topic.as_str().into(), subscription);
             }
         }
+        is_changed
     }
 }
 
-/// The groups of a broker.
+/// The groups that have members.
 #[derive(Debug)]
 pub(super) struct Groups {
-    /// Every consumer group that was ever seen (`SubscriptionGroupManager`), with the fingerprint of its last heartbeat.
-    known: BTreeMap<Box<str>, Option<i32>>,
     consumers: BTreeMap<Box<str>, ConsumerGroup>,
     producers: BTreeMap<Box<str>, BTreeMap<Peer, Member>>,
     next_scan: Option<Instant>,
-    creates: bool,
+    /// How many producer groups there may be.
     limit: usize,
-    subscriptions: usize,
 }
 
 impl Groups {
-    /// No groups; `creates` says whether an unknown one is created when it shows up.
-    pub(super) const fn new(creates: bool, limit: usize, subscriptions: usize) -> Self {
-        Self {
-            known: BTreeMap::new(),
-            consumers: BTreeMap::new(),
-            producers: BTreeMap::new(),
-            next_scan: None,
-            creates,
-            limit,
-            subscriptions,
-        }
+    pub(super) const fn new(limit: usize) -> Self {
+        Self { consumers: BTreeMap::new(), producers: BTreeMap::new(), next_scan: None, limit }
     }
 
-    /// Whether there is such a consumer group.
-    pub(super) fn contains(&self, group: &str) -> bool {
-        self.known.contains_key(group)
-    }
-
-    /// The same, and creates it if that is allowed (`SubscriptionGroupManager.findSubscriptionGroupConfig`).
-    ///
-    /// # Errors
-    /// There are as many as the broker keeps.
-    pub(super) fn find_or_create(&mut self, group: &str) -> Result<bool, Refusal> {
-        if self.contains(group) {
-            return Ok(true);
-        }
-        if !self.creates || !topic_names::is_group(group) {
-            return Ok(false);
-        }
-        if self.known.len() >= self.limit {
-            return Err(Refusal::full("consumer groups", self.limit));
-        }
-        self.known.insert(group.into(), None);
-        Ok(true)
-    }
-
-    /// A group that has members.
+    /// A consumer group that has members.
     pub(super) fn consumers(&self, group: &str) -> Option<&ConsumerGroup> {
         self.consumers.get(group)
     }
 
-    /// A client is gone.
-    pub(super) fn forget(&mut self, peer: Peer) {
-        self.retain(|member, _| member != peer);
+    /// Every consumer group that has members, by name.
+    pub(super) fn all_consumers(&self) -> impl Iterator<Item = (&str, &ConsumerGroup)> {
+        self.consumers.iter().map(|(name, group)| (&**name, group))
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Instant) {
-        if self.next_scan.is_some_and(|at| at <= now) {
-            self.retain(|_, member| member.last_heartbeat + EXPIRY > now);
-            let is_empty = self.consumers.is_empty() && self.producers.is_empty();
-            self.next_scan = (!is_empty).then(|| now + SCAN_PERIOD);
+    /// The members of a producer group.
+    pub(super) fn producers(&self, group: &str) -> Option<&BTreeMap<Peer, Member>> {
+        self.producers.get(group)
+    }
+
+    /// A member of a consumer group has sent its heartbeat. Says whether the group has changed; what it subscribes to is
+    /// looked at only if `with_subscriptions` (`registerConsumer`, `registerConsumerWithoutSub`).
+    pub(super) fn join_consumers(
+        &mut self,
+        peer: Peer,
+        member: Member,
+        data: ConsumerData,
+        with_subscriptions: bool,
+    ) -> bool {
+        self.next_scan.get_or_insert(member.last_heartbeat + SCAN_PERIOD);
+        let group = self.consumers.entry(data.group_name.as_str().into()).or_default();
+        group.consume_type = data.consume_type;
+        group.message_model = data.message_model;
+        group.consume_from_where = data.consume_from_where;
+        let is_new = group.members.insert(peer, member).is_none();
+        is_new | (with_subscriptions && group.subscribe(data.subscription_data_set))
+    }
+
+    /// The same of a producer group. Says whether there is room for it.
+    pub(super) fn join_producers(&mut self, peer: Peer, member: Member, group: &str) -> bool {
+        self.next_scan.get_or_insert(member.last_heartbeat + SCAN_PERIOD);
+        if !self.producers.contains_key(group) && self.producers.len() >= self.limit {
+            return false;
         }
+        self.producers.entry(group.into()).or_default().insert(peer, member);
+        true
+    }
+
+    /// A client is gone. Returns the consumer groups that have lost it, have other members and share their messages.
+    pub(super) fn forget(&mut self, peer: Peer) -> Vec<Box<str>> {
+        self.retain(|member, _| member != peer)
+    }
+
+    /// The same of the clients that have been silent for too long.
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> Vec<Box<str>> {
+        if self.next_scan.is_none_or(|at| at > now) {
+            return Vec::new();
+        }
+        let changed = self.retain(|_, member| member.last_heartbeat + EXPIRY > now);
+        let is_empty = self.consumers.is_empty() && self.producers.is_empty();
+        self.next_scan = (!is_empty).then(|| now + SCAN_PERIOD);
+        changed
     }
 
     pub(super) const fn poll_timeout(&self) -> Option<Instant> {
         self.next_scan
     }
 
-    fn retain(&mut self, mut stays: impl FnMut(Peer, &Member) -> bool) {
-        self.consumers.retain(|_, group| {
+    fn retain(&mut self, mut stays: impl FnMut(Peer, &Member) -> bool) -> Vec<Box<str>> {
+        let mut changed = Vec::new();
+        self.consumers.retain(|name, group| {
+            let before = group.members.len();
             group.members.retain(|peer, member| stays(*peer, member));
+            if group.members.len() != before && !group.members.is_empty() && group.shares_messages() {
+                changed.push(name.clone());
+            }
             !group.members.is_empty()
         });
         self.producers.retain(|_, members| {
             members.retain(|peer, member| stays(*peer, member));
             !members.is_empty()
         });
+        changed
     }
 
-    fn leave_producers(&mut self, group: &str, peer: Peer) {
+    pub(super) fn leave_producers(&mut self, group: &str, peer: Peer) {
         if let Some(members) = self.producers.get_mut(group) {
             members.remove(&peer);
             if members.is_empty() {
@@ -144,87 +176,12 @@ impl Groups {
         }
     }
 
-    fn leave_consumers(&mut self, group: &str, peer: Peer) {
+    pub(super) fn leave_consumers(&mut self, group: &str, peer: Peer) {
         if let Some(consumers) = self.consumers.get_mut(group) {
             consumers.members.remove(&peer);
             if consumers.members.is_empty() {
                 self.consumers.remove(group);
             }
         }
-    }
-}
-
-impl Broker {
-    /// A fingerprint other than 0 makes it a heartbeat of the second version, which may leave the subscriptions out as
-    /// long as the broker does not find that they have changed.
-    pub(super) fn heartbeat(
-        &mut self,
-        now: Now,
-        session: Session,
-        request: &Command,
-    ) -> Result<HeartbeatAnswer, Refusal> {
-        let heartbeat: HeartbeatData = body::from_slice(&request.body).map_err(Refusal::malformed_body)?;
-        let member = || Member { client_id: heartbeat.client_id.as_str().into(), last_heartbeat: now.mono };
-        let fingerprint = heartbeat.heartbeat_fingerprint;
-        let mut is_sub_change = fingerprint == 0;
-        self.groups.next_scan.get_or_insert(now.mono + SCAN_PERIOD);
-        for data in heartbeat.consumer_data_set {
-            if data.subscription_data_set.len() > self.groups.subscriptions {
-                return Err(Refusal::full("subscriptions of a consumer", self.groups.subscriptions));
-            }
-            if !self.groups.find_or_create(&data.group_name)? {
-                continue;
-            }
-            let last = self.groups.known.insert(data.group_name.as_str().into(), Some(fingerprint)).flatten();
-            is_sub_change |= last.is_some_and(|last| last != fingerprint);
-            let retry_topic = topic_names::retry_topic(&data.group_name);
-            if self.topics.find(&retry_topic).is_none() {
-                self.topics.update(&retry_topic, TopicConfig::new(1))?;
-            }
-            let group = self.groups.consumers.entry(data.group_name.as_str().into()).or_default();
-            group.members.insert(session.peer, member());
-            if fingerprint == 0 || !heartbeat.without_sub {
-                group.update(data);
-            }
-        }
-        for data in heartbeat.producer_data_set {
-            let is_known = self.groups.producers.contains_key(data.group_name.as_str());
-            if !is_known && self.groups.producers.len() >= self.groups.limit {
-                return Err(Refusal::full("producer groups", self.groups.limit));
-            }
-            let members = self.groups.producers.entry(data.group_name.into()).or_default();
-            members.insert(session.peer, member());
-        }
-        Ok(HeartbeatAnswer { is_support_heart_beat_v2: Some(true), is_sub_change: Some(is_sub_change) })
-    }
-
-    /// Only tags can be filtered by.
-    pub(super) fn check_client_config(&self, request: &Command) -> Result<(), Refusal> {
-        let body: serde_json::Value = body::from_slice(&request.body).map_err(Refusal::malformed_body)?;
-        match body["subscriptionData"]["expressionType"].as_str() {
-            None | Some("" | "TAG") => Ok(()),
-            Some(other) => Err(no_filter(other)),
-        }
-    }
-
-    pub(super) fn unregister(&mut self, session: Session, request: &Command) -> Result<(), Refusal> {
-        let header: UnregisterClient<'_> = request.header()?;
-        if let Some(group) = header.producer_group {
-            self.groups.leave_producers(&group, session.peer);
-        }
-        if let Some(group) = header.consumer_group {
-            self.groups.leave_consumers(&group, session.peer);
-        }
-        Ok(())
-    }
-
-    pub(super) fn consumer_list(&self, request: &Command) -> Result<Vec<u8>, Refusal> {
-        let header: GetConsumerList<'_> = request.header()?;
-        let group = self.groups.consumers(&header.consumer_group).ok_or_else(|| {
-            let remark = format!("no consumer for this group, {}", header.consumer_group);
-            Refusal::new(ResponseCode::SYSTEM_ERROR, remark)
-        })?;
-        let consumer_id_list = group.members.values().map(|member| member.client_id.to_string()).collect();
-        Ok(body::to_vec(&ConsumerList { consumer_id_list }))
     }
 }

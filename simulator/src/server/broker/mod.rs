@@ -1,7 +1,11 @@
 //! A broker: a master that keeps its messages in memory.
 
 mod admin;
+mod asks;
+mod group_admin;
+mod group_settings;
 mod groups;
+mod heartbeats;
 mod holds;
 mod locks;
 mod log;
@@ -15,6 +19,7 @@ mod send;
 mod topic_names;
 mod topics;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use stgclient_core::time::{Instant, Now};
@@ -27,6 +32,8 @@ use super::force::{Force, Forces};
 use super::output::Outputs;
 use super::peer::Peer;
 use super::reply::{self, Refusal};
+use asks::Asks;
+use group_settings::GroupSettings;
 use groups::Groups;
 use holds::Holds;
 use locks::Locks;
@@ -56,7 +63,11 @@ pub struct Broker {
     topics: Topics,
     log: Log,
     offsets: GroupOffsets,
+    group_settings: GroupSettings,
     groups: Groups,
+    /// The fingerprint of each group's last heartbeat (`consumerGroupHeartbeatTable`).
+    fingerprints: BTreeMap<Box<str>, i32>,
+    asks: Asks,
     locks: Locks,
     holds: Holds,
     counters: Counters,
@@ -87,7 +98,10 @@ impl Broker {
             topics: Topics::new(cluster, &config),
             log: Log::new(limits.message_bytes),
             offsets: GroupOffsets::new(limits.offsets),
-            groups: Groups::new(config.auto_create_groups, limits.groups, limits.subscriptions),
+            group_settings: GroupSettings::new(now, config.auto_create_groups, limits.groups),
+            groups: Groups::new(limits.groups),
+            fingerprints: BTreeMap::new(),
+            asks: Asks::default(),
             locks: Locks::new(limits.locks),
             holds: Holds::new(limits.held_pulls),
             counters: Counters::default(),
@@ -150,6 +164,8 @@ impl Broker {
     /// The process ends, and with it what is not on the disk of an Apache broker either.
     pub(super) fn stop(&mut self) {
         self.locks = Locks::new(self.config.limits.locks);
+        self.groups = Groups::new(self.config.limits.groups);
+        self.fingerprints.clear();
     }
 
     /// Everything is gone but what a test has forced, as after a crash without a disk.
@@ -175,7 +191,7 @@ impl Broker {
     pub(super) fn receive(&mut self, now: Now, session: Session, request: &Command, out: &mut Outputs) {
         use RequestCode as Code;
         let delayed_answers = self.config.limits.delayed_answers;
-        let Some(reply) = reply::begin(now, session.peer, request, &mut self.forces, out, delayed_answers) else {
+        let Some(mut reply) = reply::begin(now, session.peer, request, &mut self.forces, out, delayed_answers) else {
             return;
         };
         match RequestCode(request.code) {
@@ -190,11 +206,26 @@ impl Broker {
             Code::GET_MIN_OFFSET => self.min_offset(request, reply),
             Code::GET_EARLIEST_MSG_STORETIME => reply.header(self.earliest_store_time(request)),
             Code::VIEW_MESSAGE_BY_ID => self.view_message(request, reply),
-            Code::HEART_BEAT => reply.header::<HeartbeatAnswer>(self.heartbeat(now, session, request)),
-            Code::UNREGISTER_CLIENT => reply.nothing(self.unregister(session, request)),
+            Code::HEART_BEAT => {
+                let answer = self.heartbeat(now, session, request, reply.outputs());
+                reply.header::<HeartbeatAnswer>(answer);
+            }
+            Code::UNREGISTER_CLIENT => {
+                let done = self.unregister(now, session, request, reply.outputs());
+                reply.nothing(done);
+            }
             Code::GET_CONSUMER_LIST_BY_GROUP => reply.body(self.consumer_list(request)),
             Code::LOCK_BATCH_MQ => reply.body(self.lock_queues(now, request)),
             Code::UNLOCK_BATCH_MQ => reply.nothing(self.unlock_queues(request)),
+            Code::UPDATE_AND_CREATE_SUBSCRIPTIONGROUP => reply.nothing(self.update_group(now, request)),
+            Code::GET_SUBSCRIPTIONGROUP_CONFIG => reply.body(self.group(now, request)),
+            Code::GET_ALL_SUBSCRIPTIONGROUP_CONFIG => self.groups(request, reply),
+            Code::DELETE_SUBSCRIPTIONGROUP => reply.nothing(self.delete_group(now, request)),
+            Code::GET_CONSUMER_CONNECTION_LIST => reply.body(self.consumer_connections(request)),
+            Code::GET_PRODUCER_CONNECTION_LIST => reply.body(self.producer_connections(request)),
+            Code::QUERY_TOPIC_CONSUME_BY_WHO => reply.body(self.topic_consumers(request)),
+            Code::QUERY_TOPICS_BY_CONSUMER => reply.body(self.topics_of_consumer(request)),
+            Code::QUERY_SUBSCRIPTION_BY_CONSUMER => reply.body(self.subscription_of_consumer(request)),
             Code::CHECK_CLIENT_CONFIG => reply.nothing(self.check_client_config(request)),
             Code::UPDATE_AND_CREATE_TOPIC => self.create_topic_for(request, reply),
             Code::DELETE_TOPIC_IN_BROKER => reply.nothing(self.delete_topic(request)),
@@ -210,13 +241,19 @@ impl Broker {
     }
 
     /// The peer is gone: nobody waits for its answers, and it is no member of any group.
-    pub(super) fn closed(&mut self, peer: Peer) {
+    pub(super) fn closed(&mut self, peer: Peer, out: &mut Outputs) {
         self.holds.forget(peer);
-        self.groups.forget(peer);
+        for group in self.groups.forget(peer) {
+            self.notify_members(&group, out);
+        }
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Now) {
-        self.groups.handle_timeout(now.mono);
+    /// Does what is due. Of members that were silent for too long the others hear as of those that leave: an Apache
+    /// broker closes their connections, which idle ones of its server are anyway.
+    pub(super) fn handle_timeout(&mut self, now: Now, out: &mut Outputs) {
+        for group in self.groups.handle_timeout(now.mono) {
+            self.notify_members(&group, out);
+        }
         self.check_holds(now.mono);
     }
 

@@ -48,6 +48,21 @@ impl GroupOffsets {
         self.groups.get(group)?.get(topic)?.get(&queue_id).copied()
     }
 
+    /// The groups that have offsets of a topic.
+    pub(super) fn groups_of<'a>(&'a self, topic: &str) -> impl Iterator<Item = &'a str> {
+        self.groups.iter().filter(move |(_, topics)| topics.contains_key(topic)).map(|(group, _)| &**group)
+    }
+
+    /// The topics that a group has offsets of.
+    pub(super) fn topics_of(&self, group: &str) -> impl Iterator<Item = &str> {
+        self.groups.get(group).into_iter().flatten().map(|(topic, _)| &**topic)
+    }
+
+    pub(super) fn forget_group(&mut self, group: &str) {
+        let topics = self.groups.remove(group);
+        self.count -= topics.map_or(0, |topics| topics.values().map(BTreeMap::len).sum());
+    }
+
     pub(super) fn forget_topic(&mut self, topic: &str) {
         for topics in self.groups.values_mut() {
             self.count -= topics.remove(topic).map_or(0, |queues| queues.len());
@@ -59,7 +74,7 @@ impl Broker {
     pub(super) fn update_consumer_offset(&mut self, request: &Command) -> Result<(), Refusal> {
         let header: UpdateConsumerOffset<'_> = request.header()?;
         let (group, topic) = (&*header.consumer_group, &*header.topic);
-        if !self.groups.contains(group) {
+        if self.group_settings.get(group).is_none() {
             let remark = format!("Group {group} not exist!");
             return Err(Refusal::new(ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST, remark));
         }

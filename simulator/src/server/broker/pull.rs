@@ -130,7 +130,7 @@ impl<'h> Header<'h> for Answer {
 
 impl Broker {
     pub(super) fn pull(&mut self, now: Now, session: Session, request: &Command, reply: Reply<'_>) {
-        match self.prepare_pull(session, request) {
+        match self.prepare_pull(now, session, request) {
             Ok((pull, patience)) => self.answer_pull(pull, patience.map(|patience| (now, patience)), reply),
             Err(refusal) => reply.refuse(&refusal),
         }
@@ -168,7 +168,12 @@ impl Broker {
     }
 
     /// The checks, what the request is after, and how long it would wait for it.
-    fn prepare_pull(&mut self, session: Session, request: &Command) -> Result<(Pull, Option<Duration>), Refusal> {
+    fn prepare_pull(
+        &mut self,
+        now: Now,
+        session: Session,
+        request: &Command,
+    ) -> Result<(Pull, Option<Duration>), Refusal> {
         use ResponseCode as Code;
         let header: PullMessage<'_> = request.header()?;
         let (group, topic_name) = (&*header.consumer_group, &*header.topic);
@@ -176,10 +181,14 @@ impl Broker {
             let remark = format!("the broker[{}] pulling message is forbidden", self.config.host());
             return Err(Refusal::new(Code::NO_PERMISSION, remark));
         }
-        if !self.groups.find_or_create(group)? {
+        let settings = self.group_settings.find_or_create(now, group)?.ok_or_else(|| {
             let remark = format!("subscription group [{group}] does not exist, {FAQ}");
-            return Err(Refusal::new(Code::SUBSCRIPTION_GROUP_NOT_EXIST, remark));
+            Refusal::new(Code::SUBSCRIPTION_GROUP_NOT_EXIST, remark)
+        })?;
+        if !settings.consume_enable {
+            return Err(Refusal::new(Code::NO_PERMISSION, format!("subscription group no permission, {group}")));
         }
+        let may_broadcast = settings.consume_broadcast_enable;
         let found = self.topics.find(topic_name).and_then(|key| Some((key, self.topics.get(key)?)));
         let (key, topic) = found.ok_or_else(|| Refusal::topic_missing(topic_name))?;
         if !topic.config.permission.is_readable() {
@@ -196,7 +205,7 @@ impl Broker {
             );
             Refusal::new(Code::INVALID_PARAMETER, remark)
         })?;
-        let filter = self.filter(&header)?;
+        let filter = self.filter(&header, may_broadcast)?;
         if header.sys_flag & PULL_FLAG_COMMIT_OFFSET != 0 {
             // Apache's broker looks at the queue first; the answer is the same.
             self.offsets.commit(group, topic_name, header.queue_id, header.commit_offset)?;
@@ -208,7 +217,7 @@ impl Broker {
     }
 
     /// The filter that the request brings, or the one that the group's last heartbeat did.
-    fn filter(&self, header: &PullMessage<'_>) -> Result<Filter, Refusal> {
+    fn filter(&self, header: &PullMessage<'_>, may_broadcast: bool) -> Result<Filter, Refusal> {
         use ResponseCode as Code;
         if header.sys_flag & PULL_FLAG_SUBSCRIPTION != 0 {
             let expression = header.subscription.as_deref().unwrap_or_default();
@@ -225,6 +234,10 @@ impl Broker {
         let group = self.groups.consumers(&header.consumer_group).ok_or_else(|| {
             Refusal::new(Code::SUBSCRIPTION_NOT_EXIST, format!("the consumer's group info not exist{FAQ}"))
         })?;
+        if !may_broadcast && !group.shares_messages() {
+            let remark = format!("the consumer group[{}] can not consume by broadcast way", header.consumer_group);
+            return Err(Refusal::new(Code::NO_PERMISSION, remark));
+        }
         let subscription = group.subscription(&header.topic).ok_or_else(|| {
             Refusal::new(Code::SUBSCRIPTION_NOT_EXIST, format!("the consumer's subscription not exist{FAQ}"))
         })?;

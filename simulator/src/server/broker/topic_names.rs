@@ -77,8 +77,22 @@ pub(super) fn validate_topic(topic: &str) -> Result<(), String> {
 }
 
 /// Whether a group may be called `group`.
-pub(super) fn is_group(group: &str) -> bool {
-    !group.is_empty() && group.len() <= LONGEST_GROUP && group.bytes().all(is_allowed)
+///
+/// # Errors
+/// Why not, in the words of Apache's broker.
+pub(super) fn validate_group(group: &str) -> Result<(), String> {
+    if group.trim().is_empty() {
+        return Err("The specified group is blank.".into());
+    }
+    if !group.bytes().all(is_allowed) {
+        return Err(format!(
+            "The specified group: {group}, contains illegal characters, allowing only ^[%|a-zA-Z0-9_-]+$"
+        ));
+    }
+    if group.len() > LONGEST_GROUP {
+        return Err(format!("The specified group: {group}, is longer than group max length: {LONGEST_GROUP}"));
+    }
+    Ok(())
 }
 
 const fn is_allowed(byte: u8) -> bool {
@@ -101,7 +115,11 @@ mod tests {
 
     #[test]
     fn a_group_has_1_to_120_allowed_characters() {
-        assert!(is_group("g") && is_group(&"x".repeat(120)));
-        assert!(!is_group("") && !is_group("a b") && !is_group(&"x".repeat(121)));
+        for group in ["g", &"x".repeat(120)] {
+            assert_eq!(validate_group(group), Ok(()), "{group}");
+        }
+        for group in ["", " ", "a b", &"x".repeat(121)] {
+            assert!(validate_group(group).is_err(), "{group}");
+        }
     }
 }

@@ -216,6 +216,22 @@ impl Topics {
         Ok(None)
     }
 
+    /// Creates the topic that a group's messages come back in, the retry topic or the one of its dead letters. A topic that
+    /// is there keeps its settings but for whether it is ordered (`createTopicInSendMessageBackMethod`).
+    ///
+    /// # Errors
+    /// There is no room for it.
+    pub(super) fn create_for_back(&mut self, name: &str, config: TopicConfig) -> Result<Key, Refusal> {
+        let Some((key, topic)) = self.find(name).and_then(|key| Some((key, self.table.get_mut(key)?))) else {
+            return self.update(name, config);
+        };
+        if topic.config.is_ordered != config.is_ordered {
+            topic.config.is_ordered = config.is_ordered;
+            self.changed.push(name.into());
+        }
+        Ok(key)
+    }
+
     /// Removes a topic with its queues, and returns the key it had.
     pub(super) fn remove(&mut self, name: &str) -> Option<Key> {
         let key = self.by_name.remove(name)?;

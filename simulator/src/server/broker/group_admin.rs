@@ -1,0 +1,82 @@
+//! What administrators ask about groups: who is connected, who subscribes to what (`AdminBrokerProcessor`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stgclient_core::wire::body::{
+    self, Connection, ConsumerConnections, ConsumerSubscription, GroupList, ProducerConnections, TopicList,
+};
+use stgclient_core::wire::code::ResponseCode;
+use stgclient_core::wire::command::Command;
+use stgclient_core::wire::request::{
+    GetConsumerConnections, GetProducerConnections, QuerySubscription, QueryTopicConsumers, QueryTopicsOfConsumer,
+};
+
+use super::super::peer::Peer;
+use super::super::reply::Refusal;
+use super::Broker;
+use super::groups::Member;
+
+impl Broker {
+    pub(super) fn consumer_connections(&self, request: &Command) -> Result<Vec<u8>, Refusal> {
+        let header: GetConsumerConnections<'_> = request.header()?;
+        let group = self.groups.consumers(&header.consumer_group).ok_or_else(|| {
+            let remark = format!("the consumer group[{}] not online", header.consumer_group);
+            Refusal::new(ResponseCode::CONSUMER_NOT_ONLINE, remark)
+        })?;
+        let subscriptions = group.subscriptions().iter();
+        Ok(body::to_vec(&ConsumerConnections {
+            connection_set: connections(group.members()),
+            consume_from_where: group.consume_from_where,
+            consume_type: group.consume_type,
+            message_model: group.message_model,
+            subscription_table: subscriptions.map(|(topic, data)| (topic.to_string(), data.clone())).collect(),
+        }))
+    }
+
+    pub(super) fn producer_connections(&self, request: &Command) -> Result<Vec<u8>, Refusal> {
+        let header: GetProducerConnections<'_> = request.header()?;
+        let members = self.groups.producers(&header.producer_group).ok_or_else(|| {
+            let remark = format!("the producer group[{}] not exist", header.producer_group);
+            Refusal::new(ResponseCode::SYSTEM_ERROR, remark)
+        })?;
+        Ok(body::to_vec(&ProducerConnections { connection_set: connections(members) }))
+    }
+
+    /// The groups that subscribe to a topic, and those that have offsets of it.
+    pub(super) fn topic_consumers(&self, request: &Command) -> Result<Vec<u8>, Refusal> {
+        let header: QueryTopicConsumers<'_> = request.header()?;
+        let topic = &*header.topic;
+        let subscribed = self.groups.all_consumers().filter(|(_, group)| group.subscription(topic).is_some());
+        let subscribed = subscribed.map(|(name, _)| name);
+        let group_list = subscribed.chain(self.offsets.groups_of(topic)).map(str::to_owned).collect();
+        Ok(body::to_vec(&GroupList { group_list }))
+    }
+
+    /// The topics that a group has offsets of.
+    pub(super) fn topics_of_consumer(&self, request: &Command) -> Result<Vec<u8>, Refusal> {
+        let header: QueryTopicsOfConsumer<'_> = request.header()?;
+        let topic_list = self.offsets.topics_of(&header.group).map(str::to_owned).collect();
+        Ok(body::to_vec(&TopicList { topic_list }))
+    }
+
+    pub(super) fn subscription_of_consumer(&self, request: &Command) -> Result<Vec<u8>, Refusal> {
+        let header: QuerySubscription<'_> = request.header()?;
+        let group = self.groups.consumers(&header.group);
+        let data = header.topic.as_deref().and_then(|topic| group?.subscription(topic)).cloned();
+        Ok(body::to_vec(&ConsumerSubscription {
+            group: header.group.into_owned(),
+            subscription_data: data,
+            topic: header.topic.map(std::borrow::Cow::into_owned),
+        }))
+    }
+}
+
+fn connections(members: &BTreeMap<Peer, Member>) -> BTreeSet<Connection> {
+    let connection = |member: &Member| Connection {
+        client_addr: member.address.to_string(),
+        client_id: member.client_id.to_string(),
+        language: member.language.name().to_owned(),
+        version: member.version,
+    };
+    members.values().map(connection).collect()
+}

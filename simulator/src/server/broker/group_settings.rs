@@ -1,0 +1,157 @@
+//! How consumer groups are set up, and that a group exists at all (`SubscriptionGroupManager`, `AdminBrokerProcessor`).
+
+use std::collections::BTreeMap;
+
+use stgclient_core::time::Now;
+use stgclient_core::wire::body::{self, DataVersion, SubscriptionGroupConfig, SubscriptionGroups};
+use stgclient_core::wire::code::ResponseCode;
+use stgclient_core::wire::command::Command;
+use stgclient_core::wire::request::{DeleteGroup, GetGroup, GetGroups, GetGroupsAnswer};
+
+use super::super::reply::{Refusal, Reply};
+use super::{Broker, topic_names};
+
+/// The groups that a broker has from the start (`SubscriptionGroupManager.init`).
+const FROM_THE_START: [&str; 8] = [
+    "TOOLS_CONSUMER",
+    "FILTERSRV_CONSUMER",
+    "SELF_TEST_C_GROUP",
+    "CID_ONS-HTTP-PROXY",
+    "CID_ONSAPI_PULL",
+    "CID_ONSAPI_PERMISSION",
+    "CID_ONSAPI_OWNER",
+    "CID_RMQ_SYS_TRANS",
+];
+/// How many groups one page has at the most (`splitMetadataSize`).
+const PAGE: usize = 2000;
+
+/// The settings of every group of a broker.
+#[derive(Debug)]
+pub(super) struct GroupSettings {
+    groups: BTreeMap<Box<str>, SubscriptionGroupConfig>,
+    version: DataVersion,
+    creates: bool,
+    limit: usize,
+}
+
+impl GroupSettings {
+    /// The groups that every broker has; `creates` says whether an unknown one is created when it shows up. At most
+    /// `limit` more.
+    pub(super) fn new(now: Now, creates: bool, limit: usize) -> Self {
+        let groups = FROM_THE_START.into_iter().map(|group| (group.into(), settings_of(group))).collect();
+        let version = DataVersion { timestamp: now.unix_ms as i64, ..DataVersion::default() };
+        Self { groups, version, creates, limit: limit + FROM_THE_START.len() }
+    }
+
+    /// The settings of a group, if there is such a group.
+    pub(super) fn get(&self, group: &str) -> Option<&SubscriptionGroupConfig> {
+        self.groups.get(group)
+    }
+
+    /// The same, and creates the group if that is allowed (`findSubscriptionGroupConfig`).
+    ///
+    /// # Errors
+    /// There are as many as the broker keeps.
+    pub(super) fn find_or_create(
+        &mut self,
+        now: Now,
+        group: &str,
+    ) -> Result<Option<&SubscriptionGroupConfig>, Refusal> {
+        if !self.groups.contains_key(group) {
+            if !self.creates || topic_names::validate_group(group).is_err() {
+                return Ok(None);
+            }
+            self.set(now, settings_of(group))?;
+        }
+        Ok(self.groups.get(group))
+    }
+
+    fn set(&mut self, now: Now, settings: SubscriptionGroupConfig) -> Result<(), Refusal> {
+        let name = settings.group_name.as_str();
+        if !self.groups.contains_key(name) && self.groups.len() >= self.limit {
+            return Err(Refusal::full("consumer groups", self.limit - FROM_THE_START.len()));
+        }
+        self.groups.insert(name.into(), settings);
+        self.count_change(now);
+        Ok(())
+    }
+
+    fn remove(&mut self, now: Now, group: &str) {
+        if self.groups.remove(group).is_some() {
+            self.count_change(now);
+        }
+    }
+
+    const fn count_change(&mut self, now: Now) {
+        self.version.counter += 1;
+        self.version.timestamp = now.unix_ms as i64;
+    }
+
+    /// A page of the groups. One that goes on from another version of them begins again.
+    fn page(&self, header: &GetGroups<'_>) -> SubscriptionGroups {
+        let asked =
+            header.data_version.as_deref().and_then(|text| body::from_slice::<DataVersion>(text.as_bytes()).ok());
+        let is_paged = header.data_version.is_some() || header.group_seq.is_some() || header.max_group_num.is_some();
+        let begin = header.group_seq.filter(|_| asked == Some(self.version)).unwrap_or_default();
+        let begin = usize::try_from(begin).unwrap_or_default();
+        let wanted = header.max_group_num.map_or(PAGE, |wanted| usize::try_from(wanted).unwrap_or_default().min(PAGE));
+        let wanted = if is_paged { wanted } else { usize::MAX };
+        let page = self.groups.iter().skip(begin).take(wanted);
+        SubscriptionGroups {
+            data_version: self.version,
+            forbidden_table: BTreeMap::new(),
+            subscription_group_table: page.map(|(name, settings)| (name.to_string(), settings.clone())).collect(),
+        }
+    }
+}
+
+fn settings_of(group: &str) -> SubscriptionGroupConfig {
+    SubscriptionGroupConfig { group_name: group.to_owned(), ..SubscriptionGroupConfig::default() }
+}
+
+impl Broker {
+    pub(super) fn update_group(&mut self, now: Now, request: &Command) -> Result<(), Refusal> {
+        let mut settings: SubscriptionGroupConfig = body::from_slice(&request.body).map_err(Refusal::malformed_body)?;
+        topic_names::validate_group(&settings.group_name)
+            .map_err(|remark| Refusal::new(ResponseCode::INVALID_PARAMETER, remark))?;
+        // `+name` sets an attribute, `-name` takes it away (`AttributeUtil.alterCurrentAttributes`).
+        let known = self.group_settings.get(&settings.group_name);
+        let mut attributes = known.map(|known| known.attributes.clone()).unwrap_or_default();
+        for (name, value) in std::mem::take(&mut settings.attributes) {
+            if let Some(name) = name.strip_prefix('+') {
+                attributes.insert(name.to_owned(), value);
+            } else if let Some(name) = name.strip_prefix('-') {
+                attributes.remove(name);
+            }
+        }
+        settings.attributes = attributes;
+        self.group_settings.set(now, settings)
+    }
+
+    pub(super) fn group(&mut self, now: Now, request: &Command) -> Result<Vec<u8>, Refusal> {
+        let header: GetGroup<'_> = request.header()?;
+        let settings = self
+            .group_settings
+            .find_or_create(now, &header.group)?
+            .ok_or_else(|| Refusal::new(ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST, "No group in this broker"))?;
+        Ok(body::to_vec(settings))
+    }
+
+    pub(super) fn groups(&self, request: &Command, reply: Reply<'_>) {
+        let header = match request.header::<GetGroups<'_>>() {
+            Ok(header) => header,
+            Err(error) => return reply.refuse(&error.into()),
+        };
+        let answer = GetGroupsAnswer { total_group_num: self.group_settings.groups.len() as i32 };
+        reply.send(ResponseCode::SUCCESS, None, &answer, &body::to_vec(&self.group_settings.page(&header)));
+    }
+
+    pub(super) fn delete_group(&mut self, now: Now, request: &Command) -> Result<(), Refusal> {
+        let header: DeleteGroup<'_> = request.header()?;
+        self.group_settings.remove(now, &header.group_name);
+        if header.clean_offset == Some(true) {
+            self.offsets.forget_group(&header.group_name);
+        }
+        Ok(())
+    }
+}

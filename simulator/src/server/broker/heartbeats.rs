@@ -1,0 +1,131 @@
+//! Clients say that they are there, and that they leave (`ClientManageProcessor`); members hear of each other
+//! (`DefaultConsumerIdsChangeListener`).
+
+use stgclient_core::time::Now;
+use stgclient_core::wire::body::{self, ConsumerData, ConsumerList, HeartbeatData};
+use stgclient_core::wire::code::ResponseCode;
+use stgclient_core::wire::command::Command;
+use stgclient_core::wire::request::{GetConsumerList, HeartbeatAnswer, NotifyConsumerIdsChanged, UnregisterClient};
+
+use super::super::output::Outputs;
+use super::super::reply::Refusal;
+use super::groups::Member;
+use super::pull::no_filter;
+use super::topics::TopicConfig;
+use super::{Broker, Session, topic_names};
+
+/// The bit of a topic's system flag that says that units subscribe to it (`TopicSysFlag`).
+const UNIT_SUBSCRIBED: i32 = 2;
+
+impl Broker {
+    /// A fingerprint other than 0 makes it a heartbeat of the second version, which may leave the subscriptions out as
+    /// long as the broker does not find that they have changed.
+    pub(super) fn heartbeat(
+        &mut self,
+        now: Now,
+        session: Session,
+        request: &Command,
+        out: &mut Outputs,
+    ) -> Result<HeartbeatAnswer, Refusal> {
+        let heartbeat: HeartbeatData = body::from_slice(&request.body).map_err(Refusal::malformed_body)?;
+        let member = Member {
+            client_id: heartbeat.client_id.as_str().into(),
+            address: session.address,
+            language: request.language,
+            version: request.version,
+            last_heartbeat: now.mono,
+        };
+        let fingerprint = heartbeat.heartbeat_fingerprint;
+        let with_subscriptions = fingerprint == 0 || !heartbeat.without_sub;
+        let mut is_sub_change = fingerprint == 0;
+        for data in heartbeat.consumer_data_set {
+            let limit = self.config.limits.subscriptions;
+            if data.subscription_data_set.len() > limit {
+                return Err(Refusal::full("subscriptions of a consumer", limit));
+            }
+            let group = data.group_name.clone();
+            let Some(settings) = self.group_settings.find_or_create(now, &group)? else {
+                continue;
+            };
+            let notifies = settings.notify_consumer_ids_changed_enable;
+            let retry_queues = u32::try_from(settings.retry_queue_nums).unwrap_or_default();
+            let last = self.fingerprints.insert(group.as_str().into(), fingerprint);
+            is_sub_change |= last.is_some_and(|last| last != fingerprint);
+            self.create_retry_topic(&data, retry_queues)?;
+            let is_changed = self.groups.join_consumers(session.peer, member.clone(), data, with_subscriptions);
+            if is_changed && notifies {
+                self.notify_members(&group, out);
+            }
+        }
+        for data in heartbeat.producer_data_set {
+            if !self.groups.join_producers(session.peer, member.clone(), &data.group_name) {
+                return Err(Refusal::full("producer groups", self.config.limits.groups));
+            }
+        }
+        Ok(HeartbeatAnswer { is_support_heart_beat_v2: Some(true), is_sub_change: Some(is_sub_change) })
+    }
+
+    /// The group's retry topic is ordered when one of the topics is that it subscribes to.
+    fn create_retry_topic(&mut self, data: &ConsumerData, queues: u32) -> Result<(), Refusal> {
+        let is_ordered = data
+            .subscription_data_set
+            .iter()
+            .any(|subscription| self.topics.by_name(&subscription.topic).is_some_and(|topic| topic.config.is_ordered));
+        let sys_flag = if data.unit_mode { UNIT_SUBSCRIBED } else { 0 };
+        let config = TopicConfig { is_ordered, sys_flag, ..TopicConfig::new(queues) };
+        self.topics.create_for_back(&topic_names::retry_topic(&data.group_name), config).map(|_| ())
+    }
+
+    /// Only tags can be filtered by.
+    pub(super) fn check_client_config(&self, request: &Command) -> Result<(), Refusal> {
+        let body: serde_json::Value = body::from_slice(&request.body).map_err(Refusal::malformed_body)?;
+        match body["subscriptionData"]["expressionType"].as_str() {
+            None | Some("" | "TAG") => Ok(()),
+            Some(other) => Err(no_filter(other)),
+        }
+    }
+
+    pub(super) fn unregister(
+        &mut self,
+        now: Now,
+        session: Session,
+        request: &Command,
+        out: &mut Outputs,
+    ) -> Result<(), Refusal> {
+        let header: UnregisterClient<'_> = request.header()?;
+        if let Some(group) = header.producer_group {
+            self.groups.leave_producers(&group, session.peer);
+        }
+        if let Some(group) = header.consumer_group {
+            let settings = self.group_settings.find_or_create(now, &group)?;
+            let notifies = settings.is_none_or(|settings| settings.notify_consumer_ids_changed_enable);
+            self.groups.leave_consumers(&group, session.peer);
+            if notifies {
+                self.notify_members(&group, out);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn consumer_list(&self, request: &Command) -> Result<Vec<u8>, Refusal> {
+        let header: GetConsumerList<'_> = request.header()?;
+        let group = self.groups.consumers(&header.consumer_group).ok_or_else(|| {
+            let remark = format!("no consumer for this group, {}", header.consumer_group);
+            Refusal::new(ResponseCode::SYSTEM_ERROR, remark)
+        })?;
+        let consumer_id_list = group.members().values().map(|member| member.client_id.to_string()).collect();
+        Ok(body::to_vec(&ConsumerList { consumer_id_list }))
+    }
+
+    /// Tells every member of a group, the one that came included, that members came or went; those of a group that does
+    /// not share its messages hear nothing.
+    pub(super) fn notify_members(&mut self, group: &str, out: &mut Outputs) {
+        let Some(consumers) = self.groups.consumers(group).filter(|consumers| consumers.shares_messages()) else {
+            return;
+        };
+        let notification = NotifyConsumerIdsChanged { consumer_group: group.into() };
+        for peer in consumers.members().keys() {
+            self.asks.oneway(out, *peer, &notification, &[]);
+        }
+    }
+}
