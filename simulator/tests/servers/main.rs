@@ -2,6 +2,7 @@
 
 mod client;
 mod corpus;
+mod delays;
 mod group_settings;
 mod groups;
 mod limits;
@@ -10,5 +11,6 @@ mod members;
 mod name_servers;
 mod offsets;
 mod pulls;
+mod send_back;
 mod sends;
 mod topics;

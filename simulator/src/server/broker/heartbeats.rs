@@ -15,7 +15,7 @@ use super::topics::TopicConfig;
 use super::{Broker, Session, topic_names};
 
 /// The bit of a topic's system flag that says that units subscribe to it (`TopicSysFlag`).
-const UNIT_SUBSCRIBED: i32 = 2;
+pub(super) const UNIT_SUBSCRIBED: i32 = 2;
 
 impl Broker {
     /// A fingerprint other than 0 makes it a heartbeat of the second version, which may leave the subscriptions out as

@@ -38,6 +38,11 @@ impl Locks {
         Self { groups: BTreeMap::new(), count: 0, limit }
     }
 
+    /// Whether no queue of a group is locked.
+    pub(super) fn are_all_expired(&self, group: &str, now: Instant) -> bool {
+        self.groups.get(group).is_none_or(|locks| locks.values().all(|lock| lock.is_expired(now)))
+    }
+
     /// Locks what nobody else has locked, and returns what the client has now.
     fn lock(&mut self, now: Instant, request: QueueLockRequest) -> BTreeSet<QueueKey> {
         let QueueLockRequest { client_id, consumer_group, mq_set, .. } = request;

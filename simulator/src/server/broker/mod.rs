@@ -2,6 +2,7 @@
 
 mod admin;
 mod asks;
+mod delays;
 mod group_admin;
 mod group_settings;
 mod groups;
@@ -16,6 +17,8 @@ mod pull;
 mod queue;
 mod runtime_info;
 mod send;
+mod send_back;
+mod store;
 mod topic_names;
 mod topics;
 
@@ -33,6 +36,7 @@ use super::output::Outputs;
 use super::peer::Peer;
 use super::reply::{self, Refusal};
 use asks::Asks;
+use delays::Delays;
 use group_settings::GroupSettings;
 use groups::Groups;
 use holds::Holds;
@@ -62,6 +66,7 @@ pub struct Broker {
     started: Now,
     topics: Topics,
     log: Log,
+    delays: Delays,
     offsets: GroupOffsets,
     group_settings: GroupSettings,
     groups: Groups,
@@ -97,6 +102,7 @@ impl Broker {
             started: now,
             topics: Topics::new(cluster, &config),
             log: Log::new(limits.message_bytes),
+            delays: Delays::default(),
             offsets: GroupOffsets::new(limits.offsets),
             group_settings: GroupSettings::new(now, config.auto_create_groups, limits.groups),
             groups: Groups::new(limits.groups),
@@ -198,6 +204,7 @@ impl Broker {
             Code::SEND_MESSAGE | Code::SEND_MESSAGE_V2 | Code::SEND_BATCH_MESSAGE => {
                 self.send(now, session, request, reply);
             }
+            Code::CONSUMER_SEND_MSG_BACK => reply.nothing(self.send_back(now, request)),
             Code::PULL_MESSAGE | Code::LITE_PULL_MESSAGE => self.pull(now, session, request, reply),
             Code::UPDATE_CONSUMER_OFFSET => reply.nothing(self.update_consumer_offset(request)),
             Code::QUERY_CONSUMER_OFFSET => reply.header(self.query_consumer_offset(request)),
@@ -254,10 +261,12 @@ impl Broker {
         for group in self.groups.handle_timeout(now.mono) {
             self.notify_members(&group, out);
         }
+        self.deliver_due(now);
         self.check_holds(now.mono);
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.holds.poll_timeout().into_iter().chain(self.groups.poll_timeout()).min()
+        let due = [self.holds.poll_timeout(), self.groups.poll_timeout(), self.delays.poll_timeout()];
+        due.into_iter().flatten().min()
     }
 }

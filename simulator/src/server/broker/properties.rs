@@ -3,6 +3,7 @@
 
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::message::{PropertiesRef, property};
+use stgclient_core::wire::request::SendMessage;
 
 use super::super::reply::Refusal;
 use super::Broker;
@@ -11,25 +12,34 @@ use super::Broker;
 const POP_CK: &str = "POP_CK";
 
 impl Broker {
-    /// What this broker would do wrong in silence it refuses, in Apache's words where Apache's can be configured to.
-    pub(super) fn refuse_unsupported(&self, sent: PropertiesRef<'_>) -> Result<(), Refusal> {
+    /// What this broker would do wrong in silence it refuses, in Apache's words where Apache's can be configured to. Returns
+    /// the delay level, 0 or less when there is none, which makes exact times void (`HookUtils.checkIfTimerMessage`).
+    pub(super) fn check_properties(&self, header: &SendMessage<'_>, sent: PropertiesRef<'_>) -> Result<i32, Refusal> {
+        let (mut delay_level, mut is_half, mut is_timed) = (0, false, false);
         for (name, value) in sent {
             match name {
-                property::TRAN_MSG if value.eq_ignore_ascii_case("true") => {
-                    let remark = format!("the broker[{}] sending transaction message is forbidden", self.config.host());
-                    return Err(Refusal::new(ResponseCode::NO_PERMISSION, remark));
-                }
-                property::TIMER_DELAY_SEC | property::TIMER_DELAY_MS | property::TIMER_DELIVER_MS => {
-                    let remark = "accurate timer message is not enabled, timerWheelEnable is false";
-                    return Err(Refusal::new(ResponseCode::SYSTEM_ERROR, remark));
-                }
-                property::DELAY if value.parse().is_ok_and(|level: i32| level > 0) => {
-                    return Err(Refusal::new(ResponseCode::MESSAGE_ILLEGAL, "this broker has no delay levels"));
+                property::TRAN_MSG => is_half = value.eq_ignore_ascii_case("true"),
+                property::TIMER_DELAY_SEC | property::TIMER_DELAY_MS | property::TIMER_DELIVER_MS => is_timed = true,
+                property::DELAY => {
+                    delay_level = value.parse().map_err(|_| {
+                        let remark = format!("java.lang.NumberFormatException, For input string: \"{value}\"");
+                        Refusal::new(ResponseCode::SYSTEM_ERROR, remark)
+                    })?;
                 }
                 _ => {}
             }
         }
-        Ok(())
+        // Old clients leave the mark on the message of a transaction that they send to a retry topic.
+        let is_retried = header.reconsume_times.is_some_and(|times| times > 0) && delay_level > 0;
+        if is_half && !is_retried {
+            let remark = format!("the broker[{}] sending transaction message is forbidden", self.config.host());
+            return Err(Refusal::new(ResponseCode::NO_PERMISSION, remark));
+        }
+        if is_timed && delay_level <= 0 {
+            let remark = "accurate timer message is not enabled, timerWheelEnable is false";
+            return Err(Refusal::new(ResponseCode::SYSTEM_ERROR, remark));
+        }
+        Ok(delay_level)
     }
 
     /// Appends to `out` the properties that are stored: those sent, and what the broker adds (`buildMsgContext`,
@@ -39,6 +49,7 @@ impl Broker {
         for (name, value) in sent {
             match name {
                 property::MSG_REGION | property::TRACE_ON | property::CLUSTER | POP_CK => continue,
+                property::TIMER_DELAY_SEC | property::TIMER_DELAY_MS | property::TIMER_DELIVER_MS => continue,
                 property::UNIQ_KEY => has_key = true,
                 _ => {}
             }

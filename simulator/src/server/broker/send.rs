@@ -8,31 +8,34 @@ use stgclient_core::time::Now;
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header};
-use stgclient_core::wire::java;
-use stgclient_core::wire::message::stored::SMALLEST;
 use stgclient_core::wire::message::{
-    BatchRecord, BatchRecords, OffsetMessageId, PropertiesRef, StoredFields, property, sys_flag,
+    BatchRecord, BatchRecords, OffsetMessageId, Properties, PropertiesRef, property, sys_flag,
 };
 use stgclient_core::wire::request::{SendMessage, SendMessageAnswer, SendMessageV1};
 
-use super::super::reply::{DIALECT, Refusal, Reply};
-use super::queue::Entry;
+use super::super::reply::{Refusal, Reply};
+use super::store::NewMessage;
 use super::topics::FilterType;
 use super::{Broker, Session, properties, topic_names};
 use crate::table::Key;
 
 /// The longest encoded properties, in bytes (`Short.MAX_VALUE` in `MessageExtEncoder`).
 const LONGEST_PROPERTIES: usize = i16::MAX as usize;
-/// A message that has passed the checks.
+/// The longest topic that can be sent to, in bytes (`Byte.MAX_VALUE`).
+const LONGEST_TOPIC: usize = i8::MAX as usize;
+
+/// A request that has passed the checks.
 struct Accepted<'a> {
     topic: Key,
     queue_id: u32,
     header: &'a SendMessage<'a>,
     born_host: SocketAddr,
+    /// Of the client.
+    version: i32,
 }
 
-/// Where a message was stored.
-struct Stored {
+/// Where a message was stored, and its id; of a batch the first one's place and all ids.
+struct Sent {
     queue_offset: i64,
     id: String,
 }
@@ -73,16 +76,14 @@ impl Broker {
     pub(super) fn send(&mut self, now: Now, session: Session, request: &Command, reply: Reply<'_>) {
         let sent = read_header(request).map_err(Refusal::from).and_then(|header| {
             let is_batch = header.batch == Some(true) || request.code == RequestCode::SEND_BATCH_MESSAGE.0;
-            let accepted = self.accept(session, &header)?;
-            let (queue_id, topic) = (accepted.queue_id, accepted.topic);
+            let accepted = self.accept(session, &header, request.version)?;
             let transaction_id = unique_key(&header).map(str::to_owned);
-            let stored = if is_batch {
+            let sent = if is_batch {
                 self.store_batch(now, &accepted, &request.body)?
             } else {
                 self.store_single(now, &accepted, &request.body)?
             };
-            self.wake_pulls(topic, queue_id, stored.queue_offset);
-            Ok((queue_id, stored, transaction_id))
+            Ok((accepted.queue_id, sent, transaction_id))
         });
         let region = Region { region: &self.config.region, trace_on: self.config.trace_on };
         match sent {
@@ -102,7 +103,12 @@ impl Broker {
 
     /// The checks before anything is read of the message itself (`AbstractSendMessageProcessor.msgCheck`). The
     /// permission of the topic is not among them: a topic without it has no route for a producer to follow.
-    fn accept<'a>(&mut self, session: Session, header: &'a SendMessage<'a>) -> Result<Accepted<'a>, Refusal> {
+    fn accept<'a>(
+        &mut self,
+        session: Session,
+        header: &'a SendMessage<'a>,
+        version: i32,
+    ) -> Result<Accepted<'a>, Refusal> {
         use ResponseCode as Code;
         let name = &*header.topic;
         let is_ordered = self.topics.by_name(name).is_some_and(|topic| topic.config.is_ordered);
@@ -131,56 +137,66 @@ impl Broker {
                 format!("request queueId[{queue_id}] is illegal, {} Producer: {}", topic.describe(), session.address);
             return Err(Refusal::new(Code::INVALID_PARAMETER, remark));
         }
-        Ok(Accepted { topic: key, queue_id, header, born_host: session.address })
+        Ok(Accepted { topic: key, queue_id, header, born_host: session.address, version })
     }
 
-    fn store_single(&mut self, now: Now, accepted: &Accepted<'_>, body: &Bytes) -> Result<Stored, Refusal> {
-        let sent = sent_properties(accepted.header);
-        self.refuse_unsupported(sent)?;
+    /// The answer names the queue that was asked for, wherever the message lies.
+    fn store_single(&mut self, now: Now, accepted: &Accepted<'_>, body: &Bytes) -> Result<Sent, Refusal> {
+        let header = accepted.header;
+        let sent = sent_properties(header);
+        let dead_letters = self.dead_letter_of(now, accepted.version, header)?;
+        let delay_level = self.check_properties(header, sent)?;
         let mut stored = String::with_capacity(sent.encoded().len() + 96);
         let has_key = self.stored_properties(sent, &mut stored);
         if !has_key {
             // Java makes a unique key from the broker's own address, process and clock. The place in the log is as good.
             properties::push(&mut stored, property::UNIQ_KEY, &self.next_message_id());
         }
-        self.check_size(body.len(), stored.len())?;
-        let header = accepted.header;
-        let fields = self.stored_fields(now, accepted, header.flag, body);
-        let tag = sent.get(property::TAGS);
-        let queue_offset = self.append(accepted, &fields, &stored, tag, body)?;
-        Ok(Stored { queue_offset, id: fields.offset_id().to_hex().to_string() })
+        self.check_size(&header.topic, body.len(), stored.len())?;
+        let message = self.message(accepted, header.flag, &stored, body);
+        let stored = match dead_letters {
+            None => self.store(now, &NewMessage { delay_level, ..message })?,
+            Some(topic) => {
+                let mut properties = Properties::from_encoded(&*stored);
+                properties
+                    .set(property::DELAY, "-1")
+                    .map_err(|error| Refusal::new(ResponseCode::MESSAGE_ILLEGAL, error.to_string()))?;
+                self.store(now, &NewMessage { topic, queue_id: 0, properties: properties.encoded(), ..message })?
+            }
+        };
+        Ok(Sent { queue_offset: stored.queue_offset, id: stored.id.to_hex().to_string() })
     }
 
     /// Stores the records of a batch as messages of their own, all or none. Their properties stay as they were sent.
-    fn store_batch(&mut self, now: Now, accepted: &Accepted<'_>, body: &Bytes) -> Result<Stored, Refusal> {
+    fn store_batch(&mut self, now: Now, accepted: &Accepted<'_>, body: &Bytes) -> Result<Sent, Refusal> {
         if accepted.header.topic.starts_with(topic_names::RETRY_PREFIX) {
             let remark = format!("batch request does not support retry group {}", accepted.header.topic);
             return Err(Refusal::new(ResponseCode::MESSAGE_ILLEGAL, remark));
         }
-        self.check_size(body.len(), 0)?;
+        self.check_size(&accepted.header.topic, body.len(), 0)?;
         let records: Vec<BatchRecord> = BatchRecords::new(body.clone())
             .collect::<Result<_, _>>()
             .map_err(|error| Refusal::new(ResponseCode::MESSAGE_ILLEGAL, error.to_string()))?;
-        let mut stored: Option<Stored> = None;
+        let mut sent: Option<Sent> = None;
         for record in &records {
-            let fields = self.stored_fields(now, accepted, record.flag, record.body());
-            let properties = record.properties();
-            let tag = properties.get(property::TAGS);
-            let queue_offset = self.append(accepted, &fields, properties.encoded(), tag, record.body())?;
-            let id = fields.offset_id().to_hex();
-            match &mut stored {
-                None => stored = Some(Stored { queue_offset, id: id.to_string() }),
-                Some(stored) => {
-                    stored.id.push(',');
-                    stored.id.push_str(&id);
+            let message = self.message(accepted, record.flag, record.properties().encoded(), record.body());
+            let stored = self.store(now, &message)?;
+            let id = stored.id.to_hex();
+            match &mut sent {
+                None => sent = Some(Sent { queue_offset: stored.queue_offset, id: id.to_string() }),
+                Some(sent) => {
+                    sent.id.push(',');
+                    sent.id.push_str(&id);
                 }
             }
         }
-        stored.ok_or_else(|| Refusal::new(ResponseCode::MESSAGE_ILLEGAL, "a batch without messages"))
+        sent.ok_or_else(|| Refusal::new(ResponseCode::MESSAGE_ILLEGAL, "a batch without messages"))
     }
 
-    fn check_size(&self, body: usize, properties: usize) -> Result<(), Refusal> {
-        if body <= self.config.max_body_length && body > 0 && properties <= LONGEST_PROPERTIES {
+    /// Names may be longer than what a topic's messages can carry (`HookUtils.checkBeforePutMessage`).
+    fn check_size(&self, topic: &str, body: usize, properties: usize) -> Result<(), Refusal> {
+        let is_long = topic.len() > LONGEST_TOPIC && !topic.starts_with(topic_names::RETRY_PREFIX);
+        if !is_long && body <= self.config.max_body_length && body > 0 && properties <= LONGEST_PROPERTIES {
             return Ok(());
         }
         let limit = self.config.max_body_length;
@@ -191,53 +207,22 @@ impl Broker {
         Err(Refusal::new(ResponseCode::MESSAGE_ILLEGAL, remark))
     }
 
-    fn stored_fields(&self, now: Now, accepted: &Accepted<'_>, flag: i32, body: &[u8]) -> StoredFields {
+    fn message<'m>(&self, accepted: &Accepted<'_>, flag: i32, properties: &'m str, body: &'m [u8]) -> NewMessage<'m> {
         let topic = self.topics.get(accepted.topic);
         let is_multi_tag = topic.is_some_and(|topic| topic.config.filter_type == FilterType::MultiTag);
         let header = accepted.header;
-        StoredFields {
-            body_crc: java::body_crc(body),
-            queue_id: accepted.queue_id as i32,
+        NewMessage {
+            topic: accepted.topic,
+            queue_id: accepted.queue_id,
             flag,
-            queue_offset: topic.and_then(|topic| topic.queue(accepted.queue_id)).map_or(0, |queue| queue.max_offset()),
-            physical_offset: self.log.next_physical_offset() as i64,
             sys_flag: header.sys_flag | if is_multi_tag { sys_flag::MULTI_TAGS } else { 0 },
             born_timestamp: header.born_timestamp,
             born_host: accepted.born_host,
-            store_timestamp: now.unix_ms as i64,
-            store_host: self.store_host,
             reconsume_times: header.reconsume_times.unwrap_or_default(),
-            prepared_transaction_offset: 0,
+            delay_level: 0,
+            properties,
+            body,
         }
-    }
-
-    /// Puts a message at the end of its queue, and lets the oldest of the broker go where there is no room for both.
-    fn append(
-        &mut self,
-        accepted: &Accepted<'_>,
-        fields: &StoredFields,
-        properties: &str,
-        tag: Option<&str>,
-        body: &[u8],
-    ) -> Result<i64, Refusal> {
-        let Some(topic) = self.topics.get_mut(accepted.topic) else {
-            return Err(Refusal::topic_missing(&accepted.header.topic));
-        };
-        let length = SMALLEST + 25 + topic.name.len() + properties.len() + body.len();
-        fields
-            .encode(self.log.writer(length), DIALECT, &topic.name, properties, body)
-            .map_err(|error| Refusal::new(ResponseCode::MESSAGE_ILLEGAL, error.to_string()))?;
-        let record = self.log.append(fields.store_timestamp as u64, accepted.topic, accepted.queue_id);
-        let queue = topic.queue_to_write(accepted.queue_id);
-        queue.push(Entry { record, tags_code: tag.map_or(0, java::string_hash) });
-        self.counters.count_put();
-        while let Some(record) = self.log.pop_surplus() {
-            let topic = self.topics.get_mut(record.topic);
-            if let Some(queue) = topic.and_then(|topic| topic.queue_mut(record.queue_id)) {
-                queue.drop_oldest();
-            }
-        }
-        Ok(fields.queue_offset)
     }
 
     fn next_message_id(&self) -> String {

@@ -6,6 +6,8 @@ pub(super) const DEFAULT_TOPIC: &str = "TBW102";
 pub(super) const RETRY_PREFIX: &str = "%RETRY%";
 /// What the topic of a group's dead letters is called: this and the group's name.
 const DLQ_PREFIX: &str = "%DLQ%";
+/// Where messages lie that are held back.
+pub(super) const SCHEDULE_TOPIC: &str = "SCHEDULE_TOPIC_XXXX";
 
 const LONGEST_TOPIC: usize = 127;
 const LONGEST_RETRY_TOPIC: usize = 255;
@@ -13,7 +15,7 @@ const LONGEST_GROUP: usize = 120;
 
 /// Topics that clients cannot send to (`NOT_ALLOWED_SEND_TOPIC_SET`).
 const NOT_SENT_TO: [&str; 6] = [
-    "SCHEDULE_TOPIC_XXXX",
+    SCHEDULE_TOPIC,
     "RMQ_SYS_TRANS_HALF_TOPIC",
     "RMQ_SYS_TRANS_OP_HALF_TOPIC",
     "TRANS_CHECK_MAX_TIME_TOPIC",
@@ -24,7 +26,7 @@ const NOT_SENT_TO: [&str; 6] = [
 /// Topics that nobody may create, change or delete, besides the ones of the cluster and the broker.
 const SYSTEM: [&str; 10] = [
     DEFAULT_TOPIC,
-    "SCHEDULE_TOPIC_XXXX",
+    SCHEDULE_TOPIC,
     "BenchmarkTest",
     "RMQ_SYS_TRANS_HALF_TOPIC",
     "RMQ_SYS_TRACE_TOPIC",
@@ -48,6 +50,17 @@ pub(super) fn is_system(topic: &str) -> bool {
 /// The retry topic of `group`.
 pub(super) fn retry_topic(group: &str) -> String {
     format!("{RETRY_PREFIX}{group}")
+}
+
+/// The topic of the dead letters of `group`.
+pub(super) fn dead_letter_topic(group: &str) -> String {
+    format!("{DLQ_PREFIX}{group}")
+}
+
+/// The group that `topic` is the retry topic of, also as POP calls them: group, `+` and topic (`KeyBuilder.parseGroup`).
+pub(super) fn group_of_retry_topic(topic: &str) -> Option<&str> {
+    let rest = topic.strip_prefix(RETRY_PREFIX)?;
+    Some(rest.split_once('+').map_or(rest, |(group, _)| group))
 }
 
 /// Whether a topic may be called `topic`.

@@ -6,8 +6,9 @@ use stgclient_core::wire::body::Permission;
 
 use super::super::config::BrokerConfig;
 use super::super::reply::Refusal;
+use super::delays::LEVEL_COUNT;
 use super::queue::Queue;
-use super::topic_names::{self, DEFAULT_TOPIC};
+use super::topic_names::{self, DEFAULT_TOPIC, SCHEDULE_TOPIC};
 use crate::table::{Key, Table};
 
 /// What can be set of a topic (`TopicConfig`).
@@ -141,6 +142,7 @@ impl Topics {
         add(cluster, TopicConfig::new(16).with_permission(inherited));
         add(&config.name, TopicConfig::new(1).with_permission(inherited));
         add("OFFSET_MOVED_EVENT", TopicConfig::new(1));
+        add(SCHEDULE_TOPIC, TopicConfig::new(LEVEL_COUNT as u32));
         topics
     }
 
