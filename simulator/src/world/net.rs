@@ -40,7 +40,8 @@ impl NetworkHandle {
     }
 
     /// Nothing reaches `address` or comes from it, or no longer: attempts to connect are not decided, and what is sent
-    /// waits in vain, as behind a cut cable. Afterwards it goes on, as with TCP.
+    /// waits in vain, as behind a cut cable. Afterwards it goes on, as with TCP. `address` is a server's, `host:port`, or a
+    /// machine's without a port.
     pub fn partition(&self, address: &str, is_cut_off: bool) {
         self.shared.with(|state| {
             state.network.rule(&mut state.course, address, |rule| {

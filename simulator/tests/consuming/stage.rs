@@ -5,7 +5,8 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use stgclient_core::consumer::ReceivedMessage;
-use stgclient_core::producer::{Message, QueueChoice};
+use stgclient_core::consumer::push::QueueStatus;
+use stgclient_core::producer::Message;
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Duration;
 use stgclient_runtime::{PushConsumer, PushConsumerBuilder};
@@ -48,17 +49,6 @@ impl Stage {
         let producer = client.producer("shop").start().await.unwrap();
         for number in numbers {
             producer.send(Message::new(TOPIC, number.to_string()).tag("paid")).await.unwrap();
-        }
-        client.close().await;
-    }
-
-    /// Sends so many messages, numbered, to one queue.
-    pub(crate) async fn send_to(&self, queue: &MessageQueue, numbers: std::ops::Range<u32>) {
-        let client = self.client().await;
-        let producer = client.producer("shop").start().await.unwrap();
-        for number in numbers {
-            let choice = QueueChoice::Queue(queue.clone());
-            producer.send_to(Message::new(TOPIC, number.to_string()).tag("paid"), choice).await.unwrap();
         }
         client.close().await;
     }
@@ -143,4 +133,10 @@ pub(crate) fn shares(members: &[&PushConsumer]) -> Vec<usize> {
         queues.filter(|queue| &*queue.queue.topic == TOPIC && queue.is_consuming).count()
     };
     members.iter().map(of).collect()
+}
+
+/// The first queue of the topic that a member owns.
+pub(crate) fn of_topic(member: &PushConsumer) -> QueueStatus {
+    let mut queues = member.status().queues.into_iter();
+    queues.find(|queue| &*queue.queue.topic == TOPIC).expect("it owns one")
 }

@@ -24,7 +24,8 @@ impl Network {
         let rule = self.rule_of(address);
         let latency = between(&mut random, self.faults.min_latency, self.faults.max_latency);
         let is_refused = rule.refuses || happens(&mut random, self.faults.refusals);
-        let is_silent = rule.is_silent || happens(&mut random, self.faults.silences);
+        let is_cut_off = rule.is_silent || self.rule_of(&client.ip().to_string()).is_silent;
+        let is_silent = is_cut_off || happens(&mut random, self.faults.silences);
         if !is_silent {
             course.plan_after(2 * latency, Event::Opened(id));
         }

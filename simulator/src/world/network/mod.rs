@@ -55,7 +55,7 @@ impl Network {
         let mut rule = self.rules.get(address).copied().unwrap_or_default();
         change(&mut rule);
         self.rules.insert(address.to_owned(), rule);
-        self.go_on(course, |link| &*link.address == address);
+        self.go_on(course, |link| &*link.address == address || link.client.ip().to_string() == address);
     }
 
     /// Takes every fault and every rule back.

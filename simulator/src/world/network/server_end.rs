@@ -12,8 +12,9 @@ use super::link::{Direction, Item, LinkId, Stage};
 impl Network {
     /// The attempt to open a link is decided. Gives the address that has to accept it, and who comes.
     pub(in super::super) fn opened(&mut self, course: &mut Course, id: LinkId) -> Option<(String, SocketAddr)> {
-        let address = self.links.get(&id)?.address.clone();
-        let is_silent = self.rule_of(&address).is_silent;
+        let link = self.links.get(&id)?;
+        let (address, machine) = (link.address.clone(), link.client.ip().to_string());
+        let is_silent = self.rule_of(&address).is_silent || self.rule_of(&machine).is_silent;
         let link = self.links.get_mut(&id)?;
         let Stage::Opening { is_refused } = link.stage else {
             return None;

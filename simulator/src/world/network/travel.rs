@@ -184,7 +184,8 @@ impl Network {
 
 /// A rule holds it up, or the server, which does not read while it has something to write, but sees a reset.
 fn is_held_up(rules: &BTreeMap<String, Rule>, link: &Link, direction: Direction) -> bool {
-    if rules.get(&*link.address).is_some_and(|rule| rule.holds(direction)) {
+    let holds = |address: &str| rules.get(address).is_some_and(|rule| rule.holds(direction));
+    if !rules.is_empty() && (holds(&link.address) || holds(&link.client.ip().to_string())) {
         return true;
     }
     let is_reset = || link.pipes[direction.index()].held_up.iter().any(|item| matches!(item, Item::Reset));
