@@ -42,6 +42,8 @@ pub enum ErrorKind {
     MalformedAnswer,
     /// The operation was cancelled by its caller.
     Cancelled,
+    /// A broadcasting consumer's offsets cannot be read or stored, or another consumer uses them.
+    OffsetStore,
 }
 
 impl ErrorKind {
@@ -62,6 +64,7 @@ impl ErrorKind {
             Self::AccessDenied => "access denied",
             Self::MalformedAnswer => "malformed answer",
             Self::Cancelled => "cancelled",
+            Self::OffsetStore => "the stored offsets",
         }
     }
 }
@@ -205,7 +208,8 @@ impl Error {
             | ErrorKind::TlsFailed
             | ErrorKind::AccessDenied
             | ErrorKind::MalformedAnswer
-            | ErrorKind::Cancelled => false,
+            | ErrorKind::Cancelled
+            | ErrorKind::OffsetStore => false,
         }
     }
 

@@ -25,7 +25,7 @@ impl MessageQueue {
 
 impl MessageQueue {
     /// The queue as bodies name it.
-    pub(crate) fn key(&self) -> QueueKey {
+    pub fn key(&self) -> QueueKey {
         QueueKey {
             broker_name: self.broker_name.to_string(),
             queue_id: self.queue_id as i32,
@@ -34,7 +34,7 @@ impl MessageQueue {
     }
 
     /// The queue that a body names; `None` for "any queue".
-    pub(crate) fn of_key(key: QueueKey) -> Option<Self> {
+    pub fn of_key(key: QueueKey) -> Option<Self> {
         let queue_id = u32::try_from(key.queue_id).ok()?;
         Some(Self::new(key.topic, key.broker_name, queue_id))
     }

@@ -5,17 +5,19 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use stgclient_core::address::Address;
 use stgclient_core::client::Identity;
+use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::time::{Instant, Now};
-use stgclient_runtime::{BoxFuture, Host, Link};
+use stgclient_runtime::{BoxFuture, Host, Link, OffsetStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 
 use crate::failure::Failure;
+use crate::file_offsets::FileOffsets;
 use crate::{resolve, socket};
 
 /// The host that runs clients on tokio.
@@ -102,6 +104,14 @@ impl Host for Tokio {
 
     fn identity(&self) -> Identity {
         Identity { ip: local_ip(), process_id: std::process::id(), ..Identity::default() }
+    }
+
+    /// Below `.rocketmq_offsets` of the user's home, as with Java's client.
+    fn offset_store(&self, instance: &str, group: &str) -> BoxFuture<Result<Arc<dyn OffsetStore>, Error>> {
+        let home =
+            std::env::home_dir().ok_or_else(|| Error::new(ErrorKind::OffsetStore, "the user has no home folder"));
+        let store = home.map(|home| FileOffsets::new(home.join(".rocketmq_offsets"), instance, group));
+        Box::pin(std::future::ready(store.map(|store| Arc::new(store) as Arc<dyn OffsetStore>)))
     }
 
     fn seed(&self) -> u64 {

@@ -38,12 +38,14 @@ struct Readme;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 mod failure;
+mod file_offsets;
 mod host;
 mod resolve;
 mod socket;
 #[cfg(feature = "tls")]
 mod tls;
 
+pub use file_offsets::FileOffsets;
 pub use host::Tokio;
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsBuilder};
@@ -57,6 +59,10 @@ pub use stgclient_core::address::Address;
 pub use stgclient_core::admin::{Placement, QueueStatistics, TopicStatistics};
 pub use stgclient_core::client::{ClientConfig, SendError};
 pub use stgclient_core::connection::ConnectionCounters;
+pub use stgclient_core::consumer::allocation;
+pub use stgclient_core::consumer::push::{
+    ConsumeFrom, ConsumeOrder, ConsumerStatus, MessageModel, PushConfig, QueueStatus, RetryDelay, Unfinished,
+};
 pub use stgclient_core::consumer::{
     MessageSelector, PullBatch, PullOptions, PullStatus, ReceivedMessage, RefusedMessage, RefusedReason,
 };
@@ -75,6 +81,7 @@ pub use stgclient_core::wire::message::{OffsetMessageId, UniqueId};
 #[cfg(feature = "measure-lock")]
 pub use stgclient_runtime::LockTimes;
 pub use stgclient_runtime::{
-    Admin, CreateTopic, DeleteTopic, Producer, ProducerBuilder, PullConsumer, PullConsumerBuilder, Sending,
-    SendingOneway,
+    Admin, Committing, CreateTopic, DeleteTopic, Delivered, Deliveries, MemoryOffsets, OffsetStore, Producer,
+    ProducerBuilder, PullConsumer, PullConsumerBuilder, PushConsumer, PushConsumerBuilder, ReconsumeLater, Sending,
+    SendingOneway, StartPushConsumer, StartStream, SuspendCurrentQueue,
 };

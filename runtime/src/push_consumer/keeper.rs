@@ -58,6 +58,9 @@ impl Keeper {
                 Chore::End => break,
             }
         }
+        if let Some(store) = &self.store {
+            store.close();
+        }
         self.is_kept.store(false, Ordering::Release);
         self.place.wake_closers();
         let gone = self.shared.peek(State::end_task);

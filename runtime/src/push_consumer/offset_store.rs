@@ -22,6 +22,9 @@ pub trait OffsetStore: MaybeSend + MaybeSync + 'static {
     /// # Errors
     /// They cannot be stored, which is logged; the next ones are stored at the next commit.
     fn store(&self, offsets: BTreeMap<MessageQueue, u64>) -> BoxFuture<Result<(), Error>>;
+
+    /// The consumer is closed: another one may use the store.
+    fn close(&self) {}
 }
 
 /// Offsets in memory: a consumer that starts anew with the same store goes on, one of another process does not. Cheap to
