@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::network::ConnectionId;
 use super::operation::OperationId;
 use super::push_consuming::PushConsumerId;
-use super::server_requests::Question;
+use super::server_requests::BrokerQuestion;
 use crate::address::Address;
 use crate::admin::TopicStatistics;
 use crate::consumer::Pulled;
@@ -67,7 +67,7 @@ pub enum Event {
         /// By which consumer.
         consumer: PushConsumerId,
         /// To answer with.
-        question: Question,
+        question: BrokerQuestion,
         /// The queue it lies in.
         queue: MessageQueue,
         /// The message.

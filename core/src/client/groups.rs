@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Client;
 use super::push_consuming::PushEntry;
-use super::queue_requests::Puller;
+use super::question::Puller;
 use super::sending::Sending;
 use crate::error::{Error, ErrorKind};
 use crate::producer::{Backlog, ProducerConfig, check_group};

@@ -13,6 +13,7 @@ mod name_server_calls;
 mod network;
 mod operation;
 mod push_consuming;
+mod question;
 mod queue_requests;
 mod routing;
 mod sending;
@@ -29,7 +30,7 @@ pub use groups::{ProducerId, PullConsumerId};
 pub use network::ConnectionId;
 pub use operation::OperationId;
 pub use push_consuming::PushConsumerId;
-pub use server_requests::Question;
+pub use server_requests::BrokerQuestion;
 
 use crate::address::Address;
 use crate::connection::{CloseReason, ConnectionCounters, Outbox, Received};

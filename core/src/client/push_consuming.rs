@@ -7,7 +7,8 @@ use super::Client;
 use super::event::{Event, Outcome, Value};
 use super::groups::SuggestedMembers;
 use super::operation::{Operation, OperationId};
-use super::queue_requests::{Pull, Puller, Question, QueueRequest};
+use super::question::{Pull, Puller, Question};
+use super::queue_requests::QueueRequest;
 use super::routing::QueueList;
 use crate::consumer::push::ask::{Ask, Asked};
 use crate::consumer::push::{

@@ -1,77 +1,27 @@
 //! Requests about one queue, to the broker that has it: pulls and offsets.
 
-use std::borrow::Cow;
-use std::sync::Arc;
-
-use bytes::Bytes;
-
-use super::event::{Outcome, Value};
+use super::Client;
+use super::event::Outcome;
 use super::groups::PullConsumerId;
 use super::network::{Owner, PeerId};
 use super::operation::{Operation, OperationId};
-use super::push_consuming::PushConsumerId;
+use super::question::{Exchange, Pull, Puller, Question};
 use super::session::{Session, Signal};
-use super::{Client, EMPTY};
-use crate::address::Address;
 use crate::connection::Connection;
-use crate::consumer::push::ask::SendingBack;
-use crate::consumer::{MessageSelector, PullOptions, pull};
+use crate::consumer::{MessageSelector, PullOptions};
 use crate::error::{Error, ErrorKind};
 use crate::producer::check_group;
 use crate::queue::MessageQueue;
-use crate::routes::brokers::Broker;
-use crate::routes::route::MASTER_ID;
 use crate::routes::topics::Purpose;
 use crate::time::{Duration, Instant, Now};
-use crate::wire::body::{self, CheckClientConfig, ConsumerList, LockedQueues, QueueLockRequest};
 use crate::wire::code::ResponseCode;
-use crate::wire::command::{Command, Head};
-use crate::wire::fields::Header;
-use crate::wire::request::{
-    CheckSubscription, GetConsumerList, GetMaxOffset, GetMinOffset, LockQueues, OffsetAnswer, QueryConsumerOffset,
-    Request, SearchOffset, SendBack, UnlockQueues, UpdateConsumerOffset,
-};
+use crate::wire::command::Command;
 
 /// How often a request that only reads is tried when its connection fails.
 const TRIES: u32 = 3;
 
 /// How long a broker has to take a heartbeat in before an offset is committed once more for a group it does not know.
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// Who pulls: it remembers which member of each broker to pull from.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Puller {
-    Pull(PullConsumerId),
-    Push(PushConsumerId),
-}
-
-/// What is asked about a queue, or of its broker.
-#[derive(Debug)]
-pub(super) enum Question {
-    Pull(Pull),
-    MinOffset,
-    MaxOffset,
-    OffsetAt { unix_ms: u64 },
-    GroupOffset { group: Arc<str> },
-    Commit { group: Arc<str>, offset: u64 },
-    Members { group: Arc<str> },
-    CheckSubscription { group: Arc<str>, selector: MessageSelector },
-    Lock { group: Arc<str>, queues: Vec<MessageQueue> },
-    Unlock { group: Arc<str>, queues: Vec<MessageQueue> },
-    SendBack { group: Arc<str>, message: SendingBack },
-}
-
-/// What is wanted of a pull.
-#[derive(Debug)]
-pub(super) struct Pull {
-    pub(super) puller: Puller,
-    pub(super) group: Arc<str>,
-    pub(super) selector: MessageSelector,
-    pub(super) offset: u64,
-    /// What the group has finished, which goes with it; 0: nothing is said.
-    pub(super) committed: u64,
-    pub(super) options: PullOptions,
-}
 
 /// A request about a queue, under way.
 #[derive(Debug)]
@@ -192,7 +142,9 @@ impl QueueRequest {
         }
         match signal {
             Signal::Start => self.next_try(session, now, id),
-            Signal::Routed(Ok(())) if self.address(session).is_none() => Some(Err(self.explain(not_routed()))),
+            Signal::Routed(Ok(())) if self.question.address(session, &self.queue).is_none() => {
+                Some(Err(self.explain(not_routed())))
+            }
             Signal::Routed(Ok(())) => self.next_try(session, now, id),
             Signal::Routed(Err(error)) => Some(Err(self.explain(error))),
             Signal::Ready => {
@@ -235,29 +187,13 @@ impl QueueRequest {
         }
     }
 
-    /// Where the queue's broker listens: the member that it suggested for pulls unless that is away, else the master.
-    fn address<'s>(&self, session: &'s Session) -> Option<&'s Address> {
-        let broker = session.brokers.find(&self.queue.broker_name)?;
-        match &self.question {
-            Question::Pull(pull) => {
-                let member = broker.readable(session.groups.suggested(pull.puller, &self.queue));
-                let is_away = |address: &&Address| session.network.find(address).is_some_and(Connection::is_paused);
-                member.filter(|address| !is_away(address)).or_else(|| broker.readable(MASTER_ID))
-            }
-            Question::Commit { .. } | Question::Lock { .. } | Question::Unlock { .. } | Question::SendBack { .. } => {
-                broker.master()
-            }
-            _ => broker.readable(MASTER_ID),
-        }
-    }
-
     fn next_try(&mut self, session: &mut Session, now: Now, id: OperationId) -> Option<Outcome> {
         // A host may be late: then the time is up, which the operation hears next, and nobody would wait for an answer.
         if now.mono >= self.deadline {
             return None;
         }
         let topic = session.topic(now, &self.queue.topic);
-        let Some(address) = self.address(session).cloned() else {
+        let Some(address) = self.question.address(session, &self.queue).cloned() else {
             session.await_route(now, topic, Purpose::Read, Owner::Operation(id, self.turn));
             return None;
         };
@@ -285,123 +221,16 @@ impl QueueRequest {
     }
 
     fn write(&self, session: &mut Session, now: Now, id: OperationId) {
-        // A broker that has not taken our heartbeat in would list the members without us.
-        if let (Question::Members { .. }, Some(peer)) = (&self.question, self.peer)
-            && !session.is_greeted(peer)
-        {
-            return session.await_greeting(now, peer, Owner::Operation(id, self.turn));
-        }
-        let queue = &self.queue;
-        let topic = || Cow::Borrowed(&*queue.topic);
-        let broker_name = || Some(Cow::Borrowed(&*queue.broker_name));
-        let queue_id = queue.queue_id as i32;
-        let offset_of = |offset: u64| i64::try_from(offset).unwrap_or(i64::MAX);
-        match &self.question {
-            Question::Pull(Pull { group, selector, offset, committed, options, .. }) => {
-                // Only masters keep offsets.
-                let committed = if self.is_at_master(session) { *committed } else { 0 };
-                let header = pull::request(group, queue, selector, *offset, committed, options);
-                self.request(session, now, id, &header);
-            }
-            Question::MinOffset => {
-                let header = GetMinOffset { topic: topic(), queue_id, broker_name: broker_name() };
-                self.request(session, now, id, &header);
-            }
-            Question::MaxOffset => {
-                let header = GetMaxOffset { topic: topic(), queue_id, broker_name: broker_name() };
-                self.request(session, now, id, &header);
-            }
-            Question::OffsetAt { unix_ms } => {
-                let header = SearchOffset {
-                    topic: topic(),
-                    queue_id,
-                    timestamp: offset_of(*unix_ms),
-                    boundary_type: None,
-                    broker_name: broker_name(),
-                };
-                self.request(session, now, id, &header);
-            }
-            Question::GroupOffset { group } => {
-                let header = QueryConsumerOffset {
-                    consumer_group: Cow::Borrowed(group),
-                    topic: topic(),
-                    queue_id,
-                    set_zero_if_not_found: Some(false),
-                    broker_name: broker_name(),
-                };
-                self.request(session, now, id, &header);
-            }
-            Question::Commit { group, offset } => {
-                let header = UpdateConsumerOffset {
-                    consumer_group: Cow::Borrowed(group),
-                    topic: topic(),
-                    queue_id,
-                    commit_offset: offset_of(*offset),
-                    broker_name: broker_name(),
-                };
-                self.request(session, now, id, &header);
-            }
-            Question::Members { group } => {
-                self.request(session, now, id, &GetConsumerList { consumer_group: Cow::Borrowed(group) });
-            }
-            Question::CheckSubscription { group, selector } => {
-                let body = CheckClientConfig {
-                    client_id: session.config.identity.client_id(),
-                    group: group.to_string(),
-                    namespace: String::new(),
-                    subscription_data: selector.subscription(&queue.topic, now.unix_ms),
-                };
-                self.request_with(session, now, id, &CheckSubscription {}, &to_body(&body));
-            }
-            Question::Lock { group, queues } => {
-                let body = lock_request(session, group, queues);
-                self.request_with(session, now, id, &LockQueues {}, &body);
-            }
-            Question::Unlock { group, queues } => {
-                let body = lock_request(session, group, queues);
-                self.request_with(session, now, id, &UnlockQueues {}, &body);
-            }
-            Question::SendBack { group, message } => {
-                let header = SendBack {
-                    offset: message.physical_offset,
-                    group: Cow::Borrowed(group),
-                    delay_level: message.delay_level,
-                    origin_msg_id: Some(Cow::Borrowed(&message.message_id)),
-                    origin_topic: Some(topic()),
-                    unit_mode: Some(false),
-                    max_reconsume_times: Some(message.max_reconsume_times),
-                    broker_name: broker_name(),
-                };
-                self.request(session, now, id, &header);
-            }
-        }
-    }
-
-    fn is_at_master(&self, session: &Session) -> bool {
-        let master = session.brokers.find(&self.queue.broker_name).and_then(Broker::master);
-        let peer = self.peer.and_then(|peer| session.network.get(peer)).map(Connection::address);
-        master.is_some() && master == peer
-    }
-
-    fn request<'h, R: Request<'h> + Header<'h>>(&self, session: &mut Session, now: Now, id: OperationId, header: &R) {
-        self.request_with(session, now, id, header, &EMPTY);
-    }
-
-    fn request_with<'h, R: Request<'h> + Header<'h>>(
-        &self,
-        session: &mut Session,
-        now: Now,
-        id: OperationId,
-        header: &R,
-        body: &Bytes,
-    ) {
         let Some(peer) = self.peer else {
             return;
         };
-        let head = Head::request(session.config.dialect(), R::CODE, session.network.next_opaque());
         let owner = Owner::Operation(id, self.turn);
-        let deadline = self.deadline;
-        session.network.with(peer, |connection| connection.request(now.mono, &head, header, body, deadline, owner));
+        // A broker that has not taken our heartbeat in would list the members without us.
+        if matches!(self.question, Question::Members { .. }) && !session.is_greeted(peer) {
+            return session.await_greeting(now, peer, owner);
+        }
+        let exchange = Exchange { peer, owner, deadline: self.deadline };
+        self.question.write(session, now, &self.queue, &exchange);
     }
 
     /// Whether the broker has not yet heard of our group: it takes heartbeats and other requests in side by side.
@@ -412,31 +241,7 @@ impl QueueRequest {
     }
 
     fn judge(&self, session: &mut Session, answer: &Command) -> Outcome {
-        let refused = || Error::refused(ResponseCode(answer.code), answer.remark.as_deref());
-        let code = ResponseCode(answer.code);
-        let outcome = match &self.question {
-            Question::Pull(pull) => pull::judge(&self.queue, &pull.selector, answer).map(|pulled| {
-                session.groups.note_suggestion(pull.puller, &self.queue, pulled.suggested_broker_id);
-                Value::Pulled(pulled)
-            }),
-            Question::GroupOffset { .. } if code == ResponseCode::QUERY_NOT_FOUND => Ok(Value::Offset(None)),
-            _ if code != ResponseCode::SUCCESS => Err(refused()),
-            Question::Commit { .. }
-            | Question::CheckSubscription { .. }
-            | Question::Unlock { .. }
-            | Question::SendBack { .. } => Ok(Value::Done),
-            Question::Members { .. } => {
-                read_body::<ConsumerList>(answer).map(|list| Value::Members(list.consumer_id_list))
-            }
-            Question::Lock { .. } => read_body::<LockedQueues>(answer).map(|locked| {
-                Value::Locked(locked.lock_ok_mq_set.into_iter().filter_map(MessageQueue::of_key).collect())
-            }),
-            _ => match answer.header::<OffsetAnswer>() {
-                Ok(OffsetAnswer { offset }) => Ok(Value::Offset(u64::try_from(offset).ok())),
-                Err(error) => Err(Error::new(ErrorKind::MalformedAnswer, error.to_string())),
-            },
-        };
-        outcome.map_err(|error| self.explain(error))
+        self.question.judge(session, &self.queue, answer).map_err(|error| self.explain(error))
     }
 
     /// Says of an answer whose it was.
@@ -449,38 +254,8 @@ impl QueueRequest {
     }
 
     fn explain(&self, error: Error) -> Error {
-        let what = match &self.question {
-            Question::Pull(_) => "pull from",
-            Question::MinOffset => "minimum offset of",
-            Question::MaxOffset => "maximum offset of",
-            Question::OffsetAt { .. } => "offset by timestamp of",
-            Question::GroupOffset { .. } => "committed offset of",
-            Question::Commit { .. } => "commit offset of",
-            Question::Members { .. } => "members of the group at the broker of",
-            Question::CheckSubscription { .. } => "subscription at the broker of",
-            Question::Lock { .. } => "locks at the broker of",
-            Question::Unlock { .. } => "giving locks back to the broker of",
-            Question::SendBack { .. } => "sending back a message of",
-        };
-        error.context(format_args!("{what} {}", self.queue))
+        error.context(format_args!("{} {}", self.question.words(), self.queue))
     }
-}
-
-fn to_body(body: &impl serde::Serialize) -> Bytes {
-    Bytes::from(body::to_vec(body))
-}
-
-fn read_body<T: serde::de::DeserializeOwned>(answer: &Command) -> Result<T, Error> {
-    body::from_slice(&answer.body).map_err(|error| Error::new(ErrorKind::MalformedAnswer, error.to_string()))
-}
-
-fn lock_request(session: &Session, group: &str, queues: &[MessageQueue]) -> Bytes {
-    to_body(&QueueLockRequest {
-        client_id: session.config.identity.client_id(),
-        consumer_group: group.to_owned(),
-        mq_set: queues.iter().map(MessageQueue::key).collect(),
-        only_this_broker: false,
-    })
 }
 
 fn not_routed() -> Error {

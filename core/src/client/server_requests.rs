@@ -22,13 +22,13 @@ use crate::wire::request::{
 
 /// A broker's question that is answered later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Question {
+pub struct BrokerQuestion {
     connection: ConnectionId,
     opaque: i32,
     codec: HeaderCodec,
 }
 
-impl Question {
+impl BrokerQuestion {
     const fn new(connection: ConnectionId, request: &Command) -> Self {
         Self { connection, opaque: request.opaque, codec: request.codec }
     }
@@ -58,7 +58,7 @@ impl Reply {
 impl Client {
     /// A broker asks something.
     pub(super) fn answer_request(&mut self, now: Now, connection: ConnectionId, request: &Command) {
-        let question = Question::new(connection, request);
+        let question = BrokerQuestion::new(connection, request);
         let reply = match RequestCode(request.code) {
             RequestCode::NOTIFY_CONSUMER_IDS_CHANGED => {
                 self.members_changed(now, request);
@@ -84,8 +84,8 @@ impl Client {
         }
     }
 
-    fn reply(&mut self, now: Now, question: Question, reply: &Reply) {
-        let Question { connection, opaque, codec } = question;
+    fn reply(&mut self, now: Now, question: BrokerQuestion, reply: &Reply) {
+        let BrokerQuestion { connection, opaque, codec } = question;
         if self.session.is_current(connection) {
             self.session.network.with(connection.peer, |peer| {
                 peer.respond(now.mono, (opaque, codec), reply.code, reply.remark.as_deref(), &reply.body);
@@ -145,7 +145,7 @@ impl Client {
         addresses.join(";")
     }
 
-    fn consume_directly(&mut self, question: Question, request: &Command) -> Option<Reply> {
+    fn consume_directly(&mut self, question: BrokerQuestion, request: &Command) -> Option<Reply> {
         let header: ConsumeDirectly<'_> = request.header().ok()?;
         let Some(consumer) = self.consumer_of(&header.consumer_group) else {
             return Some(Reply::no_group(&header.consumer_group));
@@ -162,7 +162,7 @@ impl Client {
     }
 
     /// What became of a message that a broker wanted consumed at once ([`Event::ConsumeDirectly`]).
-    pub fn consumed_directly(&mut self, now: Now, question: Question, result: &DirectConsumption) {
+    pub fn consumed_directly(&mut self, now: Now, question: BrokerQuestion, result: &DirectConsumption) {
         self.reply(now, question, &Reply::body(result));
         self.run(now);
     }

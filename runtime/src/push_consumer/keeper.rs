@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
-use stgclient_core::client::Question;
+use stgclient_core::client::BrokerQuestion;
 use stgclient_core::consumer::ReceivedMessage;
 use stgclient_core::consumer::push::{Outcome, RetryDelay};
 use stgclient_core::wire::body::{DirectConsumption, DirectResult};
@@ -74,7 +74,7 @@ fn failed(why: String) -> BoxFuture<(Outcome, Option<String>)> {
 }
 
 /// Waits for the outcome of a message that was consumed at once, and lets the broker know.
-async fn answer(shared: Arc<Shared>, question: Question, is_orderly: bool, task: BoxFuture<(Outcome, Option<String>)>) {
+async fn answer(shared: Arc<Shared>, question: BrokerQuestion, is_orderly: bool, task: BoxFuture<(Outcome, Option<String>)>) {
     let begin = shared.host.now().mono;
     let (outcome, why) = task.await;
     let spent = shared.host.now().mono.since(begin).as_millis();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use stgclient_core::client::{Event, PushConsumerId, Question};
+use stgclient_core::client::{Event, PushConsumerId, BrokerQuestion};
 use stgclient_core::consumer::push::{PushEvent, Unfinished};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::wire::message::StoredMessage;
@@ -17,7 +17,7 @@ pub(super) enum Chore {
     /// Store the offsets of a broadcasting consumer.
     Store(BTreeMap<MessageQueue, u64>),
     /// Consume a message at once, and say how it went.
-    ConsumeDirectly { question: Question, queue: MessageQueue, message: Box<StoredMessage> },
+    ConsumeDirectly { question: BrokerQuestion, queue: MessageQueue, message: Box<StoredMessage> },
     /// Nothing more comes.
     End,
 }

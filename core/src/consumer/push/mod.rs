@@ -16,6 +16,8 @@ mod rate;
 mod rebalance;
 mod status;
 mod subscriptions;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

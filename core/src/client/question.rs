@@ -1,0 +1,252 @@
+//! What is asked about a queue, or of its broker: to which member of the broker, in which words, and what its answer means.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::EMPTY;
+use super::event::{Outcome, Value};
+use super::groups::PullConsumerId;
+use super::network::{Owner, PeerId};
+use super::push_consuming::PushConsumerId;
+use super::session::Session;
+use crate::address::Address;
+use crate::connection::Connection;
+use crate::consumer::push::ask::SendingBack;
+use crate::consumer::{MessageSelector, PullOptions, pull};
+use crate::error::{Error, ErrorKind};
+use crate::queue::MessageQueue;
+use crate::routes::brokers::Broker;
+use crate::routes::route::MASTER_ID;
+use crate::time::{Instant, Now};
+use crate::wire::body::{self, CheckClientConfig, ConsumerList, LockedQueues, QueueLockRequest};
+use crate::wire::code::ResponseCode;
+use crate::wire::command::{Command, Head};
+use crate::wire::fields::Header;
+use crate::wire::request::{
+    CheckSubscription, GetConsumerList, GetMaxOffset, GetMinOffset, LockQueues, OffsetAnswer, QueryConsumerOffset,
+    Request, SearchOffset, SendBack, UnlockQueues, UpdateConsumerOffset,
+};
+
+/// Who pulls: it remembers which member of each broker to pull from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Puller {
+    Pull(PullConsumerId),
+    Push(PushConsumerId),
+}
+
+/// What is asked about a queue, or of its broker.
+#[derive(Debug)]
+pub(super) enum Question {
+    Pull(Pull),
+    MinOffset,
+    MaxOffset,
+    OffsetAt { unix_ms: u64 },
+    GroupOffset { group: Arc<str> },
+    Commit { group: Arc<str>, offset: u64 },
+    Members { group: Arc<str> },
+    CheckSubscription { group: Arc<str>, selector: MessageSelector },
+    Lock { group: Arc<str>, queues: Vec<MessageQueue> },
+    Unlock { group: Arc<str>, queues: Vec<MessageQueue> },
+    SendBack { group: Arc<str>, message: SendingBack },
+}
+
+/// What is wanted of a pull.
+#[derive(Debug)]
+pub(super) struct Pull {
+    pub(super) puller: Puller,
+    pub(super) group: Arc<str>,
+    pub(super) selector: MessageSelector,
+    pub(super) offset: u64,
+    /// What the group has finished, which goes with it; 0: nothing is said.
+    pub(super) committed: u64,
+    pub(super) options: PullOptions,
+}
+
+impl Question {
+    /// Where the queue's broker listens: the member that it suggested for pulls unless that is away, else the master.
+    pub(super) fn address<'s>(&self, session: &'s Session, queue: &MessageQueue) -> Option<&'s Address> {
+        let broker = session.brokers.find(&queue.broker_name)?;
+        match self {
+            Self::Pull(pull) => {
+                let member = broker.readable(session.groups.suggested(pull.puller, queue));
+                let is_away = |address: &&Address| session.network.find(address).is_some_and(Connection::is_paused);
+                member.filter(|address| !is_away(address)).or_else(|| broker.readable(MASTER_ID))
+            }
+            Self::Commit { .. } | Self::Lock { .. } | Self::Unlock { .. } | Self::SendBack { .. } => broker.master(),
+            _ => broker.readable(MASTER_ID),
+        }
+    }
+
+    /// Writes the request.
+    pub(super) fn write(&self, session: &mut Session, now: Now, queue: &MessageQueue, exchange: &Exchange) {
+        let topic = || Cow::Borrowed(&*queue.topic);
+        let broker_name = || Some(Cow::Borrowed(&*queue.broker_name));
+        let queue_id = queue.queue_id as i32;
+        let offset_of = |offset: u64| i64::try_from(offset).unwrap_or(i64::MAX);
+        match self {
+            Self::Pull(Pull { group, selector, offset, committed, options, .. }) => {
+                // Only masters keep offsets.
+                let committed = if exchange.is_at_master(session, queue) { *committed } else { 0 };
+                let header = pull::request(group, queue, selector, *offset, committed, options);
+                exchange.request(session, now, &header);
+            }
+            Self::MinOffset => {
+                let header = GetMinOffset { topic: topic(), queue_id, broker_name: broker_name() };
+                exchange.request(session, now, &header);
+            }
+            Self::MaxOffset => {
+                let header = GetMaxOffset { topic: topic(), queue_id, broker_name: broker_name() };
+                exchange.request(session, now, &header);
+            }
+            Self::OffsetAt { unix_ms } => {
+                let header = SearchOffset {
+                    topic: topic(),
+                    queue_id,
+                    timestamp: offset_of(*unix_ms),
+                    boundary_type: None,
+                    broker_name: broker_name(),
+                };
+                exchange.request(session, now, &header);
+            }
+            Self::GroupOffset { group } => {
+                let header = QueryConsumerOffset {
+                    consumer_group: Cow::Borrowed(group),
+                    topic: topic(),
+                    queue_id,
+                    set_zero_if_not_found: Some(false),
+                    broker_name: broker_name(),
+                };
+                exchange.request(session, now, &header);
+            }
+            Self::Commit { group, offset } => {
+                let header = UpdateConsumerOffset {
+                    consumer_group: Cow::Borrowed(group),
+                    topic: topic(),
+                    queue_id,
+                    commit_offset: offset_of(*offset),
+                    broker_name: broker_name(),
+                };
+                exchange.request(session, now, &header);
+            }
+            Self::Members { group } => {
+                exchange.request(session, now, &GetConsumerList { consumer_group: Cow::Borrowed(group) });
+            }
+            Self::CheckSubscription { group, selector } => {
+                let body = CheckClientConfig {
+                    client_id: session.config.identity.client_id(),
+                    group: group.to_string(),
+                    namespace: String::new(),
+                    subscription_data: selector.subscription(&queue.topic, now.unix_ms),
+                };
+                exchange.request_with(session, now, &CheckSubscription {}, &to_body(&body));
+            }
+            Self::Lock { group, queues } => {
+                let body = lock_request(session, group, queues);
+                exchange.request_with(session, now, &LockQueues {}, &body);
+            }
+            Self::Unlock { group, queues } => {
+                let body = lock_request(session, group, queues);
+                exchange.request_with(session, now, &UnlockQueues {}, &body);
+            }
+            Self::SendBack { group, message } => {
+                let header = SendBack {
+                    offset: message.physical_offset,
+                    group: Cow::Borrowed(group),
+                    delay_level: message.delay_level,
+                    origin_msg_id: Some(Cow::Borrowed(&message.message_id)),
+                    origin_topic: Some(topic()),
+                    unit_mode: Some(false),
+                    max_reconsume_times: Some(message.max_reconsume_times),
+                    broker_name: broker_name(),
+                };
+                exchange.request(session, now, &header);
+            }
+        }
+    }
+
+    /// What a broker's answer means.
+    pub(super) fn judge(&self, session: &mut Session, queue: &MessageQueue, answer: &Command) -> Outcome {
+        let refused = || Error::refused(ResponseCode(answer.code), answer.remark.as_deref());
+        let code = ResponseCode(answer.code);
+        match self {
+            Self::Pull(pull) => pull::judge(queue, &pull.selector, answer).map(|pulled| {
+                session.groups.note_suggestion(pull.puller, queue, pulled.suggested_broker_id);
+                Value::Pulled(pulled)
+            }),
+            Self::GroupOffset { .. } if code == ResponseCode::QUERY_NOT_FOUND => Ok(Value::Offset(None)),
+            _ if code != ResponseCode::SUCCESS => Err(refused()),
+            Self::Commit { .. } | Self::CheckSubscription { .. } | Self::Unlock { .. } | Self::SendBack { .. } => {
+                Ok(Value::Done)
+            }
+            Self::Members { .. } => read_body::<ConsumerList>(answer).map(|list| Value::Members(list.consumer_id_list)),
+            Self::Lock { .. } => read_body::<LockedQueues>(answer).map(|locked| {
+                Value::Locked(locked.lock_ok_mq_set.into_iter().filter_map(MessageQueue::of_key).collect())
+            }),
+            _ => match answer.header::<OffsetAnswer>() {
+                Ok(OffsetAnswer { offset }) => Ok(Value::Offset(u64::try_from(offset).ok())),
+                Err(error) => Err(Error::new(ErrorKind::MalformedAnswer, error.to_string())),
+            },
+        }
+    }
+
+    /// The question in words, for errors.
+    pub(super) const fn words(&self) -> &'static str {
+        match self {
+            Self::Pull(_) => "pull from",
+            Self::MinOffset => "minimum offset of",
+            Self::MaxOffset => "maximum offset of",
+            Self::OffsetAt { .. } => "offset by timestamp of",
+            Self::GroupOffset { .. } => "committed offset of",
+            Self::Commit { .. } => "commit offset of",
+            Self::Members { .. } => "members of the group at the broker of",
+            Self::CheckSubscription { .. } => "subscription at the broker of",
+            Self::Lock { .. } => "locks at the broker of",
+            Self::Unlock { .. } => "giving locks back to the broker of",
+            Self::SendBack { .. } => "sending back a message of",
+        }
+    }
+}
+
+/// Where a request goes, who waits for its answer, and until when.
+pub(super) struct Exchange {
+    pub(super) peer: PeerId,
+    pub(super) owner: Owner,
+    pub(super) deadline: Instant,
+}
+
+impl Exchange {
+    fn is_at_master(&self, session: &Session, queue: &MessageQueue) -> bool {
+        let master = session.brokers.find(&queue.broker_name).and_then(Broker::master);
+        let address = session.network.get(self.peer).map(Connection::address);
+        master.is_some() && master == address
+    }
+
+    fn request<'h, R: Request<'h> + Header<'h>>(&self, session: &mut Session, now: Now, header: &R) {
+        self.request_with(session, now, header, &EMPTY);
+    }
+
+    fn request_with<'h, R: Request<'h> + Header<'h>>(&self, session: &mut Session, now: Now, header: &R, body: &Bytes) {
+        let Self { peer, owner, deadline } = *self;
+        let head = Head::request(session.config.dialect(), R::CODE, session.network.next_opaque());
+        session.network.with(peer, |connection| connection.request(now.mono, &head, header, body, deadline, owner));
+    }
+}
+
+fn to_body(body: &impl serde::Serialize) -> Bytes {
+    Bytes::from(body::to_vec(body))
+}
+
+fn read_body<T: serde::de::DeserializeOwned>(answer: &Command) -> Result<T, Error> {
+    body::from_slice(&answer.body).map_err(|error| Error::new(ErrorKind::MalformedAnswer, error.to_string()))
+}
+
+fn lock_request(session: &Session, group: &str, queues: &[MessageQueue]) -> Bytes {
+    to_body(&QueueLockRequest {
+        client_id: session.config.identity.client_id(),
+        consumer_group: group.to_owned(),
+        mq_set: queues.iter().map(MessageQueue::key).collect(),
+        only_this_broker: false,
+    })
+}

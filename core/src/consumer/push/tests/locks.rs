@@ -1,0 +1,157 @@
+//! An orderly consumer's locks: nothing without, each renewed, given back after the last commit.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::super::Outcome;
+use super::super::ask::{Ask, Asked};
+use super::scene::{ME, SECOND, Scene, TOPIC, failed, queue};
+use crate::queue::MessageQueue;
+use crate::time::Duration;
+
+/// Answers a question for locks.
+fn grant(scene: &mut Scene, wanted: impl Fn(&MessageQueue) -> bool) -> usize {
+    let mut count = 0;
+    for (asked, ask) in scene.asks() {
+        if let (Asked::Lock { broker, queues: ids, at }, Ask::Lock { queues }) = (asked, ask) {
+            let granted: BTreeSet<MessageQueue> = queues.into_iter().filter(&wanted).collect();
+            scene.consumer.take_locked(scene.now, &broker, (&ids, at), Ok(granted));
+            count += 1;
+        }
+    }
+    count
+}
+
+/// A consumer with one locked queue from offset 0.
+fn locked(scene: &mut Scene) {
+    scene.rebalance(1, &[ME]);
+    assert_eq!(grant(scene, |_| true), 1);
+    for (asked, _) in scene.asks() {
+        if let Asked::GroupOffset(id) = asked {
+            scene.consumer.take_group_offset(scene.now, id, Ok(Some(0)));
+        }
+    }
+}
+
+#[test]
+fn a_queue_is_not_even_asked_for_its_offset_before_it_is_locked_and_one_request_locks_all_of_a_broker() {
+    let mut scene = Scene::orderly(|_| {});
+    scene.rebalance(3, &[ME]);
+    let asks = scene.asks();
+    assert_eq!(asks.len(), 1);
+    let (Asked::Lock { broker, queues: ids, at }, Ask::Lock { queues }) = &asks[0] else { panic!("{asks:?}") };
+    assert_eq!(queues.len(), 3);
+    let granted = BTreeSet::from([queue(1)]);
+    scene.consumer.take_locked(scene.now, broker, (ids, *at), Ok(granted));
+    let asks = scene.asks();
+    assert!(matches!(&*asks, [(_, Ask::GroupOffset { queue })] if queue.queue_id == 1), "{asks:?}");
+}
+
+#[test]
+fn a_lock_that_another_has_is_asked_for_again_every_half_second() {
+    let mut scene = Scene::orderly(|_| {});
+    scene.rebalance(1, &[ME]);
+    for _ in 0..4 {
+        assert_eq!(grant(&mut scene, |_| false), 1);
+        scene.pass(Duration::from_millis(499));
+        assert_eq!(grant(&mut scene, |_| false), 0);
+        scene.pass(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn a_lock_counts_for_thirty_seconds_from_when_it_was_asked_for_and_is_renewed_every_twenty() {
+    let mut scene = Scene::orderly(|_| {});
+    locked(&mut scene);
+    scene.fill(0..9);
+    let delivery = scene.deliver(1).unwrap();
+    scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success);
+    scene.pass(20 * SECOND);
+    // The renewal is not answered.
+    let renewals = scene.asks().iter().filter(|(asked, _)| matches!(asked, Asked::Lock { .. })).count();
+    assert_eq!(renewals, 1);
+    scene.pass(9 * SECOND);
+    let delivery = scene.deliver(1).expect("the lock still counts");
+    scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success);
+    scene.pass(SECOND);
+    assert!(scene.deliver(1).is_none(), "and now no more");
+}
+
+#[test]
+fn one_delivery_of_a_queue_at_a_time_also_when_its_lock_is_lost_and_granted_again_meanwhile() {
+    let mut scene = Scene::orderly(|_| {});
+    locked(&mut scene);
+    scene.fill(0..3);
+    let in_hand = scene.deliver(1).unwrap();
+    assert!(scene.deliver(1).is_none());
+    scene.consumer.handle_disconnected(scene.now, "a");
+    scene.pass(Duration::ZERO);
+    grant(&mut scene, |_| true);
+    let asks = scene.asks();
+    let Some((Asked::GroupOffset(id), _)) = asks.into_iter().find(|(asked, _)| matches!(asked, Asked::GroupOffset(_)))
+    else {
+        panic!("the offset is read again");
+    };
+    scene.consumer.take_group_offset(scene.now, id, Ok(Some(0)));
+    scene.fill(0..3);
+    assert!(scene.deliver(1).is_none(), "the first is still in hand");
+    assert!(!scene.consumer.settle(scene.now, in_hand.settlement, Outcome::Success), "and counts no more");
+    assert_eq!(scene.deliver(1).unwrap().messages[0].0.fields.queue_offset, 0);
+}
+
+#[test]
+fn an_answer_to_what_was_asked_before_the_connection_ended_locks_nothing() {
+    let mut scene = Scene::orderly(|_| {});
+    scene.rebalance(1, &[ME]);
+    let (Asked::Lock { broker, queues, at }, _) = scene.ask() else { panic!() };
+    scene.consumer.handle_disconnected(scene.now, "a");
+    scene.consumer.take_locked(scene.now, &broker, (&queues, at), Ok(BTreeSet::from([queue(0)])));
+    assert!(scene.asks().iter().all(|(asked, _)| !matches!(asked, Asked::GroupOffset(_))));
+}
+
+#[test]
+fn a_lock_goes_back_after_the_last_commit_and_a_delivery_in_hand_holds_both_up() {
+    let mut scene = Scene::orderly(|_| {});
+    locked(&mut scene);
+    scene.fill(0..3);
+    let in_hand = scene.deliver(1).unwrap();
+    scene.asks();
+    scene.consumer.share(scene.now, TOPIC, &[]);
+    let is_farewell = |ask: &Ask| matches!(ask, Ask::Unlock { .. } | Ask::Commit { .. });
+    assert!(!scene.asks().iter().any(|(_, ask)| is_farewell(ask)));
+    assert!(scene.deliver(1).is_none(), "nothing more of it");
+    assert!(scene.consumer.settle(scene.now, in_hand.settlement, Outcome::Success), "it still counts");
+    let (Asked::LastCommit { queue, is_locked: true }, Ask::Commit { offset: 1, .. }) = scene.ask() else {
+        panic!("first the commit");
+    };
+    assert!(scene.asks().is_empty());
+    scene.consumer.take_last_commit(queue, true, Err(failed()));
+    assert!(matches!(scene.ask(), (Asked::Farewell, Ask::Unlock { .. })), "then the lock, whatever came of it");
+}
+
+#[test]
+fn a_delivery_that_does_not_end_holds_a_queue_that_leaves_up_for_twenty_seconds_at_the_most() {
+    let mut scene = Scene::orderly(|_| {});
+    locked(&mut scene);
+    scene.fill(0..3);
+    let in_hand = scene.deliver(1).unwrap();
+    scene.consumer.share(scene.now, TOPIC, &[]);
+    scene.asks();
+    scene.pass(20 * SECOND);
+    assert!(scene.asks().iter().any(|(_, ask)| matches!(ask, Ask::Unlock { .. })));
+    assert!(!scene.consumer.settle(scene.now, in_hand.settlement, Outcome::Success));
+}
+
+#[test]
+fn brokers_are_asked_one_request_at_a_time() {
+    let mut scene = Scene::orderly(|_| {});
+    scene.rebalance(2, &[ME]);
+    assert_eq!(scene.asks().len(), 1);
+    scene.pass(20 * SECOND);
+    let locks = scene.asks().iter().filter(|(asked, _)| matches!(asked, Asked::Lock { .. })).count();
+    assert_eq!(locks, 0, "the first is not answered yet");
+    let broker: Arc<str> = "a".into();
+    scene.consumer.take_locked(scene.now, &broker, (&[], scene.now.mono), Err(failed()));
+    scene.pass(SECOND);
+    assert_eq!(grant(&mut scene, |_| true), 1);
+}

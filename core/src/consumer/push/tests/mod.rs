@@ -1,0 +1,7 @@
+//! The machine alone: asked for and told by hand, on a clock of our own.
+
+mod locks;
+mod offsets;
+mod scene;
+mod sharing;
+mod work;

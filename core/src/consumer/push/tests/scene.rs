@@ -1,0 +1,162 @@
+//! A consumer, and whoever answers what it asks.
+
+use core::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use super::super::ask::{Ask, Asked};
+use super::super::{ConsumeOrder, Delivery, PushConfig, PushConsumer, PushEvent};
+use crate::consumer::{MessageSelector, PullStatus, Pulled};
+use crate::error::{Error, ErrorKind};
+use crate::queue::MessageQueue;
+use crate::time::{Duration, Instant, Now};
+use crate::wire::dialect::Dialect;
+use crate::wire::message::StoredFields;
+
+pub(super) const TOPIC: &str = "T";
+pub(super) const ME: &str = "me";
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+
+pub(super) fn queue(queue_id: u32) -> MessageQueue {
+    MessageQueue::new(TOPIC, "a", queue_id)
+}
+
+pub(super) fn failed() -> Error {
+    Error::new(ErrorKind::Timeout, "")
+}
+
+pub(super) struct Scene {
+    pub(super) consumer: PushConsumer,
+    pub(super) now: Now,
+}
+
+impl Scene {
+    /// A consumer that subscribes to the topic, its retry topic left aside.
+    pub(super) fn new(change: impl FnOnce(&mut PushConfig)) -> Self {
+        let now = Now { mono: Instant::from_micros(1), unix_ms: 1_700_000_000_000 };
+        let mut config = PushConfig::default();
+        change(&mut config);
+        let reading = (Dialect::Apache, 1 << 20);
+        let mut consumer = PushConsumer::new(now, "G", ME.to_owned(), reading, config, BTreeMap::new()).unwrap();
+        consumer.subscriptions.clear();
+        consumer.subscribe(now, TOPIC, MessageSelector::all()).unwrap();
+        Self { consumer, now }
+    }
+
+    pub(super) fn orderly(change: impl FnOnce(&mut PushConfig)) -> Self {
+        Self::new(|config| {
+            config.order = ConsumeOrder::Orderly;
+            change(config);
+        })
+    }
+
+    pub(super) fn pass(&mut self, time: Duration) {
+        self.now.mono = self.now.mono + time;
+        self.now.unix_ms += time.as_millis() as u64;
+        self.consumer.handle_timeout(self.now);
+    }
+
+    /// What is asked now.
+    pub(super) fn asks(&mut self) -> Vec<(Asked, Ask)> {
+        std::iter::from_fn(|| self.consumer.poll_ask()).collect()
+    }
+
+    pub(super) fn ask(&mut self) -> (Asked, Ask) {
+        self.consumer.poll_ask().expect("something is asked")
+    }
+
+    pub(super) fn events(&mut self) -> Vec<PushEvent> {
+        std::iter::from_fn(|| self.consumer.poll_event()).collect()
+    }
+
+    /// Answers what a rebalance asks: these queues, these members.
+    pub(super) fn rebalance(&mut self, queues: u32, members: &[&str]) {
+        self.pass(Duration::ZERO);
+        let topic: Arc<str> = TOPIC.into();
+        let (Asked::Queues(_), Ask::Queues { .. }) = self.ask() else { panic!("the queues come first") };
+        self.consumer.take_queues(self.now, &topic, Ok((0..queues).map(queue).collect()));
+        let (Asked::Members(_), Ask::Members { .. }) = self.ask() else { panic!("then the members") };
+        let members = members.iter().map(|member| (*member).to_owned()).collect();
+        self.consumer.take_members(self.now, &topic, Ok(members));
+    }
+
+    /// The same, and answers where each queue is to begin: with 0.
+    pub(super) fn begin(&mut self, queues: u32) {
+        self.rebalance(queues, &[ME]);
+        for (asked, ask) in self.asks() {
+            let (Asked::GroupOffset(id), Ask::GroupOffset { .. }) = (asked, &ask) else { panic!("{ask:?}") };
+            self.consumer.take_group_offset(self.now, id, Ok(Some(0)));
+        }
+    }
+
+    /// Answers every pull that is asked for with the messages at `offsets`.
+    pub(super) fn fill(&mut self, offsets: std::ops::Range<u64>) {
+        for (asked, ask) in self.asks() {
+            if let (Asked::Pull(id), Ask::Pull { queue, offset, .. }) = (asked, ask)
+                && offset < offsets.end
+            {
+                let pulled = found(queue, offset.max(offsets.start)..offsets.end);
+                self.consumer.take_pulled(self.now, id, Ok(pulled));
+            }
+        }
+    }
+
+    pub(super) fn deliver(&mut self, most: usize) -> Option<Delivery> {
+        self.consumer.next_delivery(self.now, most)
+    }
+
+    /// The offsets of commits that are asked for, which succeed.
+    pub(super) fn commits(&mut self) -> Vec<u64> {
+        let mut offsets = Vec::new();
+        for (asked, ask) in self.asks() {
+            if let Ask::Commit { offset, .. } = ask {
+                offsets.push(offset);
+                match asked {
+                    Asked::Commit(id, offset) => self.consumer.take_committed(id, offset, Ok(())),
+                    Asked::LastCommit { queue, is_locked } => self.consumer.take_last_commit(queue, is_locked, Ok(())),
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        offsets
+    }
+}
+
+/// An answer with messages of ten bytes each.
+pub(super) fn found(queue: MessageQueue, offsets: std::ops::Range<u64>) -> Pulled {
+    let mut body = BytesMut::new();
+    for offset in offsets.clone() {
+        let host = SocketAddr::from(([127, 0, 0, 1], 10_911));
+        let fields = StoredFields {
+            body_crc: 0,
+            queue_id: queue.queue_id as i32,
+            flag: 0,
+            queue_offset: offset as i64,
+            physical_offset: offset as i64 * 1000,
+            sys_flag: 0,
+            born_timestamp: 0,
+            born_host: host,
+            store_timestamp: 0,
+            store_host: host,
+            reconsume_times: 0,
+            prepared_transaction_offset: 0,
+        };
+        fields.encode(&mut body, Dialect::Apache, &queue.topic, "", b"ten bytes.").unwrap();
+    }
+    answer(queue, PullStatus::Found, offsets.end, body.freeze())
+}
+
+pub(super) fn answer(queue: MessageQueue, status: PullStatus, next_offset: u64, body: Bytes) -> Pulled {
+    Pulled {
+        status,
+        next_offset,
+        min_offset: 0,
+        max_offset: next_offset,
+        suggested_broker_id: 0,
+        queue,
+        expression: MessageSelector::all(),
+        body,
+    }
+}

@@ -1,0 +1,144 @@
+//! Deliveries: bounds, turns, and what closing waits for.
+
+use super::super::ask::{Ask, Asked};
+use super::super::{Outcome, PushEvent, RetryDelay};
+use super::scene::{SECOND, Scene, failed};
+use crate::time::Duration;
+
+fn pulls(scene: &mut Scene) -> usize {
+    scene.asks().iter().filter(|(asked, _)| matches!(asked, Asked::Pull(_))).count()
+}
+
+#[test]
+fn a_queue_is_not_fetched_from_beyond_its_bounds_and_again_when_there_is_room() {
+    for change in [
+        |config: &mut super::super::PushConfig| config.max_cached_messages = 10,
+        |config: &mut super::super::PushConfig| config.max_cached_bytes = 1020,
+        |config: &mut super::super::PushConfig| config.max_span = 8,
+        |config: &mut super::super::PushConfig| config.max_cached_messages_of_topic = Some(20),
+        |config: &mut super::super::PushConfig| config.max_cached_bytes_of_topic = Some(2040),
+    ] {
+        let mut scene = Scene::new(change);
+        scene.begin(2);
+        scene.fill(0..10);
+        assert_eq!(pulls(&mut scene), 0, "10 messages of 102 bytes are cached, of each queue");
+        while let Some(delivery) = scene.deliver(4) {
+            scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success);
+        }
+        assert_eq!(pulls(&mut scene), 2, "one for each queue");
+    }
+}
+
+#[test]
+fn no_more_is_in_work_than_may_be_and_queues_take_turns() {
+    let mut scene = Scene::new(|config| config.max_in_work = 5);
+    scene.begin(2);
+    scene.fill(0..10);
+    let deliveries: Vec<_> = std::iter::from_fn(|| scene.deliver(2)).collect();
+    let queues: Vec<u32> = deliveries.iter().map(|delivery| delivery.queue.queue_id).collect();
+    assert_eq!(queues, [0, 1, 0]);
+    assert_eq!(deliveries.iter().map(|delivery| delivery.messages.len()).sum::<usize>(), 5);
+    scene.consumer.settle(scene.now, deliveries[0].settlement, Outcome::Success);
+    assert_eq!(scene.deliver(9).unwrap().messages.len(), 2);
+}
+
+#[test]
+fn the_application_is_told_once_until_it_finds_nothing() {
+    let mut scene = Scene::new(|_| {});
+    scene.begin(2);
+    scene.fill(0..2);
+    assert_eq!(scene.events().len(), 1);
+    while scene.deliver(9).is_some() {}
+    scene.fill(2..4);
+    assert_eq!(scene.events().len(), 1);
+}
+
+#[test]
+fn a_message_that_failed_is_sent_back_and_stays_until_the_broker_has_it() {
+    let mut scene = Scene::new(|config| config.max_reconsume_times = Some(3));
+    scene.begin(1);
+    scene.fill(0..1);
+    let delivery = scene.deliver(1).unwrap();
+    scene.asks();
+    scene.consumer.settle(scene.now, delivery.settlement, Outcome::ReconsumeLater(RetryDelay::Level(5)));
+    let (Asked::SendBack(id, offset), Ask::SendBack(message)) = scene.ask() else { panic!() };
+    assert_eq!((message.delay_level, message.max_reconsume_times, message.physical_offset), (5, 3, 0));
+    scene.consumer.take_sent_back(scene.now, id, offset, Err(failed()));
+    scene.consumer.commit_all();
+    assert_eq!(scene.commits(), [] as [u64; 0]);
+    scene.pass(5 * SECOND);
+    let again = scene.deliver(1).expect("it is tried again here");
+    assert_eq!(again.messages[0].1, 1, "and says that it has failed");
+}
+
+#[test]
+fn a_pause_fetches_and_delivers_nothing() {
+    let mut scene = Scene::new(|_| {});
+    scene.begin(1);
+    scene.fill(0..5);
+    scene.consumer.pause();
+    assert!(scene.asks().iter().any(|(_, ask)| matches!(ask, Ask::CancelPull)));
+    assert!(scene.deliver(1).is_none());
+    scene.consumer.resume(scene.now);
+    assert!(scene.deliver(1).is_some());
+    assert_eq!(pulls(&mut scene), 1);
+}
+
+#[test]
+fn closing_waits_for_work_and_for_what_is_being_sent_back_then_for_the_last_commit() {
+    let mut scene = Scene::new(|_| {});
+    scene.begin(1);
+    scene.fill(0..2);
+    let (first, second) = (scene.deliver(1).unwrap(), scene.deliver(1).unwrap());
+    scene.consumer.close(scene.now, 100 * SECOND);
+    scene.asks();
+    scene.events();
+    scene.consumer.settle(scene.now, first.settlement, Outcome::Success);
+    scene.consumer.settle(scene.now, second.settlement, Outcome::ReconsumeLater(RetryDelay::Broker));
+    let (Asked::SendBack(id, offset), _) = scene.ask() else { panic!() };
+    assert!(scene.asks().is_empty());
+    scene.consumer.take_sent_back(scene.now, id, offset, Ok(()));
+    assert_eq!(scene.commits(), [2]);
+    assert!(matches!(&*scene.events(), [PushEvent::Closed(left)] if left.is_empty()));
+    assert!(scene.consumer.poll_timeout().is_none());
+}
+
+#[test]
+fn closing_ends_at_its_time_and_says_what_was_in_work() {
+    let mut scene = Scene::new(|config| config.commit_interval = 1000 * SECOND);
+    scene.begin(1);
+    scene.fill(0..3);
+    let delivery = scene.deliver(1).unwrap();
+    let _never_ends = scene.deliver(2).unwrap();
+    scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success);
+    scene.asks();
+    scene.events();
+    scene.consumer.close(scene.now, 10 * SECOND);
+    scene.pass(10 * SECOND - Duration::from_millis(1));
+    assert!(scene.events().is_empty());
+    scene.pass(Duration::from_millis(1));
+    assert_eq!(scene.commits(), [1]);
+    let events = scene.events();
+    let [PushEvent::Closed(left)] = &*events else { panic!("{events:?}") };
+    assert_eq!(left[0].offsets, [1, 2]);
+}
+
+#[test]
+fn what_the_application_has_for_too_long_goes_back_and_frees_its_place_only_when_it_ends() {
+    let mut scene = Scene::new(|config| {
+        config.consume_timeout = 60 * SECOND;
+        config.max_in_work = 1;
+    });
+    scene.begin(1);
+    scene.fill(0..3);
+    let delivery = scene.deliver(1).unwrap();
+    scene.asks();
+    scene.pass(60 * SECOND);
+    scene.asks();
+    scene.pass(60 * SECOND);
+    let backs: Vec<_> = scene.asks().into_iter().filter(|(asked, _)| matches!(asked, Asked::SendBack(..))).collect();
+    assert_eq!(backs.len(), 1);
+    assert!(scene.deliver(1).is_none(), "the handler still runs");
+    assert!(!scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success));
+    assert!(scene.deliver(1).is_some());
+}
