@@ -11,19 +11,42 @@ use crate::connection::Connection;
 use crate::routes::route::MASTER_ID;
 use crate::time::Now;
 use crate::wire::body::{self, HeartbeatData, ProducerData};
-use crate::wire::command::Head;
-use crate::wire::request::{Heartbeat, Request};
+use crate::wire::command::{Command, Head};
+use crate::wire::request::{Heartbeat, HeartbeatAnswer, Request};
 
 /// What brokers know of our groups.
 #[derive(Debug, Default)]
 pub(crate) struct Greetings {
     /// The connection and the version of the groups that a broker has taken a heartbeat in of.
     taken: BTreeMap<PeerId, (u32, u32)>,
+    /// The fingerprint of the groups in the last heartbeat to each broker.
+    sent: BTreeMap<PeerId, i32>,
+    /// Brokers that keep our subscriptions by their fingerprint, each on this connection: as long as that stays the same they
+    /// need not be told again (heartbeats of the second version).
+    agreed: BTreeMap<PeerId, (u32, i32)>,
     /// Who waits for a broker to take in the groups of now.
     waiting: Vec<(PeerId, Owner)>,
 }
 
 impl Greetings {
+    /// Forgets the peers that are gone.
+    pub(super) fn retain_peers(&mut self, is_known: impl Fn(PeerId) -> bool) {
+        self.taken.retain(|peer, _| is_known(*peer));
+        self.sent.retain(|peer, _| is_known(*peer));
+        self.agreed.retain(|peer, _| is_known(*peer));
+    }
+
+    /// A broker that knows heartbeats of the second version says whether it needs the subscriptions again.
+    fn note_agreement(&mut self, peer: PeerId, attempt: u32, answer: &Command) {
+        let said = answer.header::<HeartbeatAnswer>().ok().filter(|_| answer.code == 0);
+        let is_agreed =
+            said.is_some_and(|said| said.is_support_heart_beat_v2 == Some(true) && said.is_sub_change == Some(false));
+        match self.sent.get(&peer).filter(|_| is_agreed) {
+            Some(&fingerprint) => self.agreed.insert(peer, (attempt, fingerprint)),
+            None => self.agreed.remove(&peer),
+        };
+    }
+
     pub(super) fn retain(&mut self, keep: impl Fn(&Owner) -> bool) {
         self.waiting.retain(|(_, owner)| keep(owner));
     }
@@ -56,13 +79,13 @@ impl Session {
         members.filter(|(id, _)| with_slaves || **id == MASTER_ID).map(|(_, address)| address.clone()).collect()
     }
 
-    /// Sends a heartbeat to each broker that is connected.
     /// A group or a subscription came, changed or went.
     pub(super) fn groups_changed(&mut self, now: Now) {
         self.groups.version = self.groups.version.wrapping_add(1);
         self.greet_connected(now);
     }
 
+    /// Sends a heartbeat to each broker that is connected.
     pub(super) fn greet_connected(&mut self, now: Now) {
         for peer in self.connected_brokers() {
             self.greet(now, peer);
@@ -85,7 +108,7 @@ impl Session {
         if !is_broker || self.groups.is_empty() || self.is_closing() {
             return;
         }
-        let body = Bytes::from(body::to_vec(&self.heartbeat_data()));
+        let body = Bytes::from(body::to_vec(&self.heartbeat_for(peer)));
         let head = Head::request(self.config.dialect(), Heartbeat::CODE, self.network.next_opaque());
         let deadline = now.mono + self.config.request_timeout;
         let owner = Owner::Heartbeat(peer, self.groups.version);
@@ -117,6 +140,7 @@ impl Session {
             Signal::Answer { command, .. } => {
                 let attempt = connection.map_or(0, Connection::attempt);
                 self.greetings.taken.insert(peer, (attempt, version));
+                self.greetings.note_agreement(peer, attempt, command);
                 if command.code != 0 {
                     let address = connection.map(Connection::address);
                     let remark = command.remark.as_deref();
@@ -134,6 +158,21 @@ impl Session {
             Ok(()) => (owner, Signal::Ready),
             Err(error) => (owner, Signal::Failed(error.clone())),
         }));
+    }
+
+    /// The heartbeat for a broker: without the subscriptions when it has agreed on them
+    /// (`MQClientInstance.sendHeartbeatToAllBrokerV2`).
+    fn heartbeat_for(&mut self, peer: PeerId) -> HeartbeatData {
+        let mut data = self.heartbeat_data();
+        let fingerprint = data.fingerprint();
+        data.heartbeat_fingerprint = fingerprint;
+        let attempt = self.network.get(peer).map_or(0, Connection::attempt);
+        if self.greetings.agreed.get(&peer) == Some(&(attempt, fingerprint)) {
+            data.without_sub = true;
+            data.consumer_data_set.iter_mut().for_each(|group| group.subscription_data_set.clear());
+        }
+        self.greetings.sent.insert(peer, fingerprint);
+        data
     }
 
     fn heartbeat_data(&self) -> HeartbeatData {

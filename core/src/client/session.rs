@@ -21,6 +21,7 @@ use crate::routes::brokers::{BrokerId, Brokers};
 use crate::routes::name_servers::NameServers;
 use crate::routes::topics::Topics;
 use crate::time::{Deadline, Deadlines, Duration, Instant, Now, Reason};
+use crate::wire::code::ResponseCode;
 use crate::wire::command::Command;
 
 /// What an operation or a look-up is told.
@@ -119,7 +120,7 @@ impl Session {
 
     pub(super) fn is_current(&self, connection: ConnectionId) -> bool {
         let known = self.network.get(connection.peer);
-        known.is_some_and(|known| known.attempt() == connection.attempt && known.is_connected())
+        known.is_some_and(|known| known.attempt() == connection.attempt && known.is_standing())
     }
 
     /// Takes a command in. Returns what somebody has to do about it: take an answer, or answer a request.
@@ -134,6 +135,14 @@ impl Session {
         }
         let received = self.network.with(connection.peer, |connection| connection.handle_command(now.mono, command))?;
         match received {
+            Received::Answer { owner, .. } if command.code == ResponseCode::GO_AWAY.0 => {
+                // As if the connection had ended: whoever asked tries again, on a new one.
+                let error = Error::refused(ResponseCode::GO_AWAY, command.remark.as_deref());
+                let address = self.network.get(connection.peer).map(Connection::address);
+                let error = address.into_iter().fold(error, |error, address| error.at(address));
+                self.signals.push_back((owner, Signal::Failed(error)));
+                return None;
+            }
             Received::Answer { .. } | Received::Request => return Some(received),
             Received::BusyOneway => {
                 let remark = command.remark.as_deref().unwrap_or_default();
@@ -253,6 +262,8 @@ impl Session {
         let members = self.brokers.iter().flat_map(|broker| broker.addresses.values());
         let known: BTreeSet<Address> = members.chain(self.name_servers.addresses()).cloned().collect();
         self.network.retain(&known);
+        let network = &self.network;
+        self.greetings.retain_peers(|peer| network.get(peer).is_some());
     }
 
     /// Takes the operations that are not `under_way` any more out of all lines.

@@ -107,6 +107,10 @@ pub(crate) struct Wishes {
     pub(crate) flush: bool,
 }
 
+/// How long a server that is about to stop may take with what it owes: sends are answered within this time, and pulls that
+/// it holds can be asked anew.
+const RETIREMENT: Duration = Duration::from_millis(500);
+
 /// What happened on a connection, as numbers that only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ConnectionCounters {
@@ -186,6 +190,8 @@ pub(crate) struct Connection<T> {
     leaving: usize,
     above_high_water: bool,
     flush_asked: bool,
+    /// The server has said that it is about to stop: nothing more is written, and what is owed may come until then.
+    retiring: Option<Instant>,
     last_asked: Instant,
     last_received: Option<Instant>,
     wishes: Wishes,
@@ -212,6 +218,7 @@ impl<T> Connection<T> {
             leaving: 0,
             above_high_water: false,
             flush_asked: false,
+            retiring: None,
             last_asked: Instant::default(),
             last_received: None,
             wishes: Wishes::default(),
@@ -234,8 +241,14 @@ impl<T> Connection<T> {
         self.attempt
     }
 
-    pub(crate) const fn is_connected(&self) -> bool {
+    /// Whether it stands, so that what its peer says counts.
+    pub(crate) const fn is_standing(&self) -> bool {
         matches!(self.state, State::Connected)
+    }
+
+    /// Whether requests can be written.
+    pub(crate) const fn is_connected(&self) -> bool {
+        self.is_standing() && self.retiring.is_none()
     }
 
     /// Whether the last try failed and the next one has to wait.
@@ -421,7 +434,13 @@ impl<T> Connection<T> {
         if !command.is_response() {
             return Received::Request;
         }
+        if command.code == ResponseCode::GO_AWAY.0 {
+            self.retire(now);
+        }
         if let Some((owner, since)) = self.in_flight.remove(command.opaque) {
+            if self.retiring.is_some() {
+                self.end_if_retired(now);
+            }
             return Received::Answer { owner, took: now.since(since) };
         }
         // Requests without an answer have negative numbers. A broker answers them all the same when its send queue is
@@ -432,6 +451,33 @@ impl<T> Connection<T> {
         }
         self.counters.unexpected_answers += 1;
         Received::Unexpected
+    }
+
+    /// The server has said that it is about to stop (GO_AWAY): what it owes may still come, and whoever asks from now on
+    /// waits for a new connection (`NettyRemotingClient.invokeImpl`).
+    fn retire(&mut self, now: Instant) {
+        if self.is_connected() {
+            self.retiring = Some(now + RETIREMENT);
+        }
+    }
+
+    /// Ends a connection that retires and owes nothing, and makes a new one if somebody waits for it.
+    fn end_if_retired(&mut self, now: Instant) {
+        if self.retiring.is_some() && self.in_flight.len() == 0 && self.outbox.is_empty() && self.leaving == 0 {
+            self.replace(now);
+        }
+    }
+
+    /// Ends the connection, and makes a new one if somebody waits for it. Returns whom it owes an answer.
+    fn replace(&mut self, now: Instant) -> Vec<T> {
+        let waiting = core::mem::take(&mut self.waiting);
+        self.set_failure("the server is about to stop".into());
+        let owners = self.close();
+        self.waiting = waiting;
+        if !self.waiting.is_empty() {
+            self.connect(now);
+        }
+        owners
     }
 
     /// The connection of try `attempt` ended, or could not be made. Returns whom that fails, and how.
@@ -459,7 +505,7 @@ impl<T> Connection<T> {
     }
 
     fn end(&mut self, now: Instant, random: &mut Random) -> (Ended, Vec<T>) {
-        let ended = if self.is_connected() { Ended::Closed } else { Ended::NotConnected };
+        let ended = if self.is_standing() { Ended::Closed } else { Ended::NotConnected };
         self.state = State::Paused { until: now + self.backoff.next_pause(random) };
         (ended, self.take_owners())
     }
@@ -469,6 +515,7 @@ impl<T> Connection<T> {
         self.leaving = 0;
         self.above_high_water = false;
         self.flush_asked = false;
+        self.retiring = None;
         let mut owners = self.in_flight.drain();
         owners.append(&mut self.leaving_oneways);
         owners.append(&mut self.unwritten_oneways);
@@ -482,9 +529,10 @@ impl<T> Connection<T> {
             State::Idle => None,
             State::Connecting { until } => Some(Deadline { at: until, reason: Reason::Connect }),
             State::Paused { until } => Some(Deadline { at: until, reason: Reason::Reconnect }),
-            State::Connected => Some(match self.in_flight.next_deadline() {
-                Some(at) => Deadline { at, reason: Reason::Answer },
-                None => Deadline { at: self.idle_at(), reason: Reason::Idle },
+            State::Connected => Some(match (self.retiring, self.in_flight.next_deadline()) {
+                (Some(at), _) => Deadline { at, reason: Reason::Reconnect },
+                (None, Some(at)) => Deadline { at, reason: Reason::Answer },
+                (None, None) => Deadline { at: self.idle_at(), reason: Reason::Idle },
             }),
         }
     }
@@ -508,6 +556,9 @@ impl<T> Connection<T> {
                 if !self.waiting.is_empty() {
                     self.connect(now);
                 }
+            }
+            State::Connected if self.retiring.is_some_and(|until| until <= now) => {
+                return (late, Some((Ended::Closed, self.replace(now))));
             }
             State::Connected => {
                 let mut silent = false;

@@ -13,7 +13,6 @@ use stgclient_core::wire::body::{
     ClusterInfo, ConsumerList, ConsumerRunningInfo, ConsumerStatus, DirectConsumption, DirectResult, HeartbeatData,
     QueueKey, QueueLockRequest, ResetOffsets, TopicList, TopicRouteData, from_slice, strict, to_vec,
 };
-use stgclient_core::wire::java;
 
 /// Reads the line's text as a `$type` and writes it again, which has to give the same text. Evaluates to the value.
 ///
@@ -32,7 +31,7 @@ pub(crate) fn check(text: &str) -> Result<usize, String> {
     let mut heartbeat = HeartbeatData::default();
     line::check(text, &[], |line| {
         if line.kind() == "HeartbeatFingerprint" {
-            return fingerprint(line, heartbeat.clone());
+            return fingerprint(line, &heartbeat);
         }
         let text = line.text("text")?;
         round_trip!(Value, text);
@@ -102,11 +101,6 @@ fn cluster(cluster: &ClusterInfo) -> Result<(), String> {
 
 /// The fingerprint is the hash of the heartbeat's text without what may change (`computeHeartbeatFingerprint`), so it
 /// proves the order of all fields.
-fn fingerprint(line: &Line, mut heartbeat: HeartbeatData) -> Result<(), String> {
-    heartbeat.client_id.clear();
-    for subscription in heartbeat.consumer_data_set.iter_mut().flat_map(|group| &mut group.subscription_data_set) {
-        subscription.sub_version = 0;
-    }
-    let text = String::from_utf8(to_vec(&heartbeat)).map_err(|error| error.to_string())?;
-    same("fingerprint", i64::from(java::string_hash(&text)), line.integer("value")?)
+fn fingerprint(line: &Line, heartbeat: &HeartbeatData) -> Result<(), String> {
+    same("fingerprint", i64::from(heartbeat.fingerprint()), line.integer("value")?)
 }

@@ -9,6 +9,7 @@ mod offsets;
 mod permissions;
 mod properties;
 mod pulls;
+mod push;
 mod sends;
 mod tags;
 mod topics;

@@ -184,3 +184,38 @@ fn an_idle_end_fails_the_oneways_that_the_peer_never_took() {
     assert!(peer.wishes().flush);
     assert_eq!(peer.take().0.len(), 1);
 }
+
+#[test]
+fn a_server_that_is_about_to_stop_gets_nothing_more_and_may_answer_what_it_owes() {
+    let mut peer = Peer::connected(0, ConnectionConfig::default());
+    peer.request(0, 1, 900, "told to go");
+    peer.request(0, 2, 900, "owed");
+    peer.take();
+    peer.take();
+    let first = peer.connection.attempt();
+    let go_away = answer(1, ResponseCode::GO_AWAY);
+    assert!(matches!(peer.connection.handle_command(at(1), &go_away), Received::Answer { owner: "told to go", .. }));
+    assert!(!peer.connection.is_connected() && peer.connection.is_standing());
+    peer.connection.wait(at(2), "asks anew");
+    assert_eq!(peer.wishes().connect, None, "one socket at a time");
+    assert_eq!(peer.answer(3, 2), Some(("owed", ms(3))));
+    let wishes = peer.wishes();
+    assert_eq!(wishes.close, Some(first));
+    let second = wishes.connect.expect("somebody waits");
+    assert_eq!(peer.connection.handle_connected(at(4), second), ["asks anew"]);
+    assert!(peer.connection.is_connected());
+}
+
+#[test]
+fn a_server_that_is_about_to_stop_has_half_a_second_for_what_it_owes() {
+    let mut peer = Peer::connected(0, ConnectionConfig::default());
+    peer.request(0, 1, 900, "told to go");
+    peer.request(0, 2, 30_000, "held");
+    peer.take();
+    peer.take();
+    peer.connection.handle_command(at(1), &answer(1, ResponseCode::GO_AWAY));
+    assert_eq!(peer.connection.poll_timeout(), due(501, Reason::Reconnect));
+    assert_eq!(peer.pass(500), (vec![], None));
+    assert_eq!(peer.pass(501), (vec![], Some((Ended::Closed, vec!["held"]))));
+    assert!(!peer.connection.is_standing());
+}

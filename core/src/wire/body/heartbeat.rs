@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{SubscriptionData, null_as_default};
+use crate::wire::java;
 
 /// A client and its groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +22,19 @@ pub struct HeartbeatData {
     pub producer_data_set: Vec<ProducerData>,
     /// Whether the groups are left out because the fingerprint says enough.
     pub without_sub: bool,
+}
+
+impl HeartbeatData {
+    /// The hash of the groups, by which a broker knows that nothing has changed
+    /// (`HeartbeatData.computeHeartbeatFingerprint`): of the text without the client and without what may differ from one
+    /// heartbeat to the next.
+    pub fn fingerprint(&self) -> i32 {
+        let mut data = Self { client_id: String::new(), heartbeat_fingerprint: 0, without_sub: false, ..self.clone() };
+        for subscription in data.consumer_data_set.iter_mut().flat_map(|group| &mut group.subscription_data_set) {
+            subscription.sub_version = 0;
+        }
+        java::string_hash(&String::from_utf8_lossy(&super::to_vec(&data)))
+    }
 }
 
 /// A producer group of a client.
