@@ -107,13 +107,16 @@ impl Cluster {
         Ok(peer)
     }
 
-    /// A command has come from `peer`. Answers to what brokers ask clients are passed over: nothing is asked yet.
+    /// A command has come from `peer`: a request, or the answer to what a broker has asked it.
     pub fn receive(&mut self, now: Now, peer: Peer, command: &Command) {
         self.register_changes();
         let Some(&Connection { server, address }) = self.connections.get(peer.0) else {
             return;
         };
         if command.is_response() {
+            if let ServerId::Broker(index) = server {
+                self.brokers[index].server.answered(now, peer, command, &mut self.out);
+            }
             return;
         }
         match server {

@@ -66,6 +66,11 @@ pub struct BrokerConfig {
     pub default_topic_queue_nums: u32,
     /// Whether an unknown consumer group is created when it first shows up (`autoCreateSubscriptionGroup`).
     pub auto_create_groups: bool,
+    /// Whether consumers may filter by SQL (`enablePropertyFilter`).
+    pub property_filter: bool,
+    /// Whether offsets that administrators set are set at the broker, and not by asking the members that are there
+    /// (`useServerSideResetOffset`).
+    pub server_side_reset_offset: bool,
     /// The region that answers and messages name (`regionId`).
     pub region: String,
     /// Whether clients are told to trace (`traceOn`).
@@ -91,6 +96,8 @@ impl BrokerConfig {
             auto_create_topics: true,
             default_topic_queue_nums: 8,
             auto_create_groups: true,
+            property_filter: false,
+            server_side_reset_offset: true,
             region: "DefaultRegion".into(),
             trace_on: true,
             max_body_length: 4 * 1024 * 1024,
@@ -128,8 +135,11 @@ pub struct Limits {
     pub groups: usize,
     /// Topics that one member of a consumer group subscribes to.
     pub subscriptions: usize,
-    /// Offsets stored for consumer groups: one for each group, topic and queue.
+    /// Offsets stored for consumer groups: one for each group, topic and queue. As many of two other kinds: how far groups
+    /// have pulled, and where administrators have set them.
     pub offsets: usize,
+    /// Requests to clients whose answers administrators wait for.
+    pub asks: usize,
     /// Locks of queues that are consumed in order. A further queue is not locked.
     pub locks: usize,
     /// Pulls that wait for messages. A further one is answered at once.
@@ -147,6 +157,7 @@ impl Default for Limits {
             groups: 4096,
             subscriptions: 1024,
             offsets: 262_144,
+            asks: 4096,
             locks: 262_144,
             held_pulls: 65_536,
             delayed_answers: 65_536,

@@ -16,6 +16,8 @@ use super::peer::Peer;
 pub(super) const DIALECT: Dialect = Dialect::Apache;
 /// What every answer names as its sender's version (`MQVersion.CURRENT_VERSION` of 5.4.0).
 pub(super) const VERSION: i32 = 493;
+/// What answers say of their sender.
+const SENDER: (Language, i32) = (Language::JAVA, VERSION);
 
 /// What remarks that a user may be helpless about end with (`FAQUrl.suggestTodo`).
 pub(super) const FAQ: &str = "\nSee https://rocketmq.apache.org/docs/bestPractice/06FAQ for further details.";
@@ -86,6 +88,11 @@ impl<'o> Reply<'o> {
         self.out
     }
 
+    /// The exchange, to be answered later, and where requests to others go meanwhile.
+    pub(super) fn into_parts(self) -> (Exchange, &'o mut Outputs) {
+        (self.exchange, self.out)
+    }
+
     /// The exchange, to be answered later.
     pub(super) fn into_exchange(self) -> Exchange {
         self.exchange
@@ -120,9 +127,16 @@ impl<'o> Reply<'o> {
         self.send(refusal.code, Some(&refusal.remark), &NoFields, &[]);
     }
 
+    /// The answer that somebody else has given, as it is.
+    pub(super) fn hand_on<'h>(self, answer: &Command, fields: &impl Header<'h>) {
+        let body = &answer.body;
+        let head = (ResponseCode(answer.code), answer.remark.as_deref());
+        self.write((answer.language, answer.version), head, fields, body.len(), |pieces| pieces.put(body));
+    }
+
     /// Any answer.
     pub(super) fn send<'h>(self, code: ResponseCode, remark: Option<&str>, fields: &impl Header<'h>, body: &[u8]) {
-        self.write(code, remark, fields, body.len(), |pieces| pieces.tail().extend_from_slice(body));
+        self.write(SENDER, (code, remark), fields, body.len(), |pieces| pieces.tail().extend_from_slice(body));
     }
 
     /// An answer whose body is stored messages, `length` bytes in all.
@@ -133,15 +147,15 @@ impl<'o> Reply<'o> {
         length: usize,
         messages: impl Iterator<Item = &'m Bytes>,
     ) {
-        self.write(ResponseCode::SUCCESS, remark, fields, length, |pieces| {
+        self.write(SENDER, (ResponseCode::SUCCESS, remark), fields, length, |pieces| {
             messages.for_each(|message| pieces.put(message));
         });
     }
 
     fn write<'h>(
         self,
-        code: ResponseCode,
-        remark: Option<&str>,
+        (language, version): (Language, i32),
+        (code, remark): (ResponseCode, Option<&str>),
         fields: &impl Header<'h>,
         body_length: usize,
         put_body: impl FnOnce(&mut Pieces),
@@ -152,8 +166,7 @@ impl<'o> Reply<'o> {
         }
         let code = if code == ResponseCode::SUCCESS { exchange.success } else { code };
         let opaque = exchange.opaque;
-        let head =
-            Head { code: code.0, language: Language::JAVA, version: VERSION, opaque, flag: FLAG_RESPONSE, remark };
+        let head = Head { code: code.0, language, version, opaque, flag: FLAG_RESPONSE, remark };
         let write = |pieces: &mut Pieces| match &exchange.raw {
             Some(raw) => pieces.put(raw),
             None => {

@@ -4,7 +4,9 @@ use stgclient_core::time::Duration;
 use stgclient_core::wire::body::{self, ConsumerData, ConsumerList, HeartbeatData, ProducerData, SubscriptionData};
 use stgclient_core::wire::code::{RequestCode, ResponseCode as Code};
 use stgclient_core::wire::command::Command;
-use stgclient_core::wire::request::{GetConsumerList, GetRouteInfo, Heartbeat, HeartbeatAnswer, UnregisterClient};
+use stgclient_core::wire::request::{
+    CheckSubscription, GetConsumerList, GetRouteInfo, Heartbeat, HeartbeatAnswer, UnregisterClient,
+};
 use stgclient_simulator::server::{Peer, ServerId};
 
 use super::client::{Bench, code, remark};
@@ -113,4 +115,17 @@ fn a_client_may_check_its_tags_but_not_its_sql() {
     };
     assert_eq!(check(r#"{"subscriptionData":{"expressionType":"TAG","subString":"a"}}"#), Code::SUCCESS);
     assert_eq!(check(r#"{"subscriptionData":{"expressionType":"SQL92","subString":"a"}}"#), Code::SYSTEM_ERROR);
+}
+
+#[test]
+fn a_client_may_check_its_sql_at_a_broker_that_is_configured_for_it() {
+    let (mut bench, peer) = Bench::with_broker(|broker| broker.property_filter = true);
+    let mut check = |kind: &str, expression: &str| {
+        let subscription_data = serde_json::json!({ "expressionType": kind, "subString": expression });
+        let body = serde_json::json!({ "subscriptionData": subscription_data }).to_string();
+        code(&bench.ask_with(peer, &CheckSubscription {}, body.as_bytes()))
+    };
+    assert_eq!(check("SQL92", "a > 1"), Code::SUCCESS);
+    assert_eq!(check("SQL92", "a >"), Code::SUBSCRIPTION_PARSE_FAILED);
+    assert_eq!(check("FOO", "a > 1"), Code::SUBSCRIPTION_PARSE_FAILED);
 }

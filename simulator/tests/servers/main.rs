@@ -1,16 +1,19 @@
 //! The rules of the servers, one test each, by the face that hosts use.
 
 mod client;
+mod consumption;
 mod corpus;
 mod delays;
 mod group_settings;
 mod groups;
 mod limits;
 mod locks;
+mod member_queries;
 mod members;
 mod name_servers;
 mod offsets;
 mod pulls;
+mod queries;
 mod send_back;
 mod sends;
 mod topics;

@@ -177,6 +177,81 @@ fn sql_needs_a_broker_that_is_configured_for_it() {
     assert_eq!(remark(&answered), "The broker does not support consumer to filter message by SQL92");
 }
 
+/// A broker that filters by SQL, with four messages whose `n` counts from 0.
+fn numbered() -> (Bench, Peer) {
+    let (mut bench, peer) = Bench::with_broker(|broker| broker.property_filter = true);
+    bench.create_topic(peer, "t", 1);
+    for number in ["0", "1", "2", "3"] {
+        bench.send(peer, "t", 0, &properties(&[("n", number), ("TAGS", "a")]), b"x");
+    }
+    (bench, peer)
+}
+
+fn sql(expression: &str) -> SubscriptionData {
+    SubscriptionData { sub_version: 1, ..SubscriptionData::by_sql("t", expression).unwrap() }
+}
+
+fn beat(bench: &mut Bench, peer: Peer, subscription: SubscriptionData) {
+    let group = ConsumerData {
+        group_name: "consumers".into(),
+        subscription_data_set: vec![subscription],
+        ..ConsumerData::default()
+    };
+    let data = HeartbeatData { client_id: "c".into(), consumer_data_set: vec![group], ..HeartbeatData::default() };
+    let answered = bench.ask_with(peer, &Heartbeat {}, &stgclient_core::wire::body::to_vec(&data));
+    assert_eq!(code(&answered), Code::SUCCESS);
+}
+
+#[test]
+fn sql_filters_by_properties() {
+    let (mut bench, peer) = numbered();
+    let request =
+        PullMessage { expression_type: Some("SQL92".into()), ..patient(0, "n >= 1 AND TAGS = 'a' AND n < 3") };
+    let pulled = Pulled::new(bench.ask(peer, &request));
+    assert_eq!((pulled.offsets(), pulled.next()), (vec![1, 2], 4));
+    let request = PullMessage { expression_type: Some("SQL92".into()), ..patient(0, "") };
+    assert_eq!(code(&bench.ask(peer, &request)), Code::SUBSCRIPTION_PARSE_FAILED);
+    let request = PullMessage { expression_type: Some("SQL92".into()), ..patient(0, "n >") };
+    assert_eq!(Pulled::new(bench.ask(peer, &request)).offsets(), [0, 1, 2, 3], "what cannot be read filters nothing");
+}
+
+#[test]
+fn sql_of_the_heartbeat_filters_and_sql_that_cannot_be_read_is_no_filter() {
+    let (mut bench, peer) = numbered();
+    let request = PullMessage { sub_version: 1, ..pull("t", 0, 0) };
+    beat(&mut bench, peer, sql("n IN ('1', '3')"));
+    assert_eq!(Pulled::new(bench.ask(peer, &request)).offsets(), [1, 3]);
+    beat(&mut bench, peer, SubscriptionData { sub_version: 2, ..sql("n IN (1") });
+    let answered = bench.ask(peer, &request);
+    assert_eq!(code(&answered), Code::FILTER_DATA_NOT_EXIST);
+    let expected = "The broker's consumer filter data is not exist!Your expression may be wrong!";
+    assert_eq!(remark(&answered), expected);
+}
+
+#[test]
+fn a_patient_pull_by_sql_waits_until_a_message_comes_that_it_wants() {
+    let (mut bench, peer) = numbered();
+    beat(&mut bench, peer, sql("n = 9"));
+    let request = PullMessage { sub_version: 1, sys_flag: PULL_FLAG_SUSPEND, ..pull("t", 0, 4) };
+    let waiting = bench.request(peer, &request, &[]);
+    bench.send(peer, "t", 0, &properties(&[("n", "8")]), b"x");
+    assert!(bench.answer(peer, waiting).is_none());
+    bench.send(peer, "t", 0, &properties(&[("n", "9")]), b"x");
+    assert_eq!(Pulled::new(bench.answer(peer, waiting).unwrap()).offsets(), [5]);
+}
+
+#[test]
+fn a_pull_that_has_waited_is_looked_at_as_if_it_had_just_come() {
+    let (mut bench, peer) = numbered();
+    beat(&mut bench, peer, sql("n = 9"));
+    let request = PullMessage { sub_version: 1, sys_flag: PULL_FLAG_SUSPEND, ..pull("t", 0, 4) };
+    let waiting = bench.request(peer, &request, &[]);
+    let topic = SubscriptionData { topic: "u".into(), ..sql("n = 9") };
+    beat(&mut bench, peer, topic);
+    bench.send(peer, "t", 0, &properties(&[("n", "9")]), b"x");
+    assert_eq!(code(&bench.answer(peer, waiting).unwrap()), Code::SUBSCRIPTION_NOT_EXIST);
+}
+
 #[test]
 fn without_a_subscription_the_one_of_the_heartbeat_counts() {
     let (mut bench, peer) = filled(&["a", "b"]);

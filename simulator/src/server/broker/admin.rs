@@ -53,7 +53,9 @@ impl Broker {
             return Err(invalid("The specified topic is blank."));
         }
         self.refuse_system_topic(name)?;
-        self.offsets.forget_topic(name);
+        for offsets in [&mut self.offsets, &mut self.pull_offsets, &mut self.reset_offsets] {
+            offsets.forget_topic(name);
+        }
         if let Some(key) = self.topics.remove(name) {
             self.holds.wake_topic(key);
         }

@@ -1,33 +1,103 @@
-//! What a broker asks of clients (`Broker2Client`).
+//! What a broker asks of clients, and what it does with their answers (`Broker2Client`).
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use stgclient_core::time::Instant;
+use stgclient_core::wire::code::RequestCode;
 use stgclient_core::wire::command::{self, FLAG_ONEWAY, Head, HeaderCodec, Language};
+use stgclient_core::wire::fields::Header;
 use stgclient_core::wire::request::Request;
 
 use super::super::output::Outputs;
 use super::super::peer::Peer;
 use super::super::reply::{DIALECT, VERSION};
 
-/// The requests of a broker to its clients.
-#[derive(Debug, Default)]
-pub(super) struct Asks {
+/// The requests of a broker to its clients; `P` says what an answer is for.
+#[derive(Debug)]
+pub(super) struct Asks<P> {
     /// The number of the last one. A broker numbers its requests as a client does its own: an answer is matched to its
     /// request within one direction only.
     opaque: i32,
+    pending: BTreeMap<i32, Pending<P>>,
+    /// The same by the moments at which they are waited for no longer.
+    deadlines: BTreeSet<(Instant, i32)>,
+    limit: usize,
 }
 
-impl Asks {
-    /// A request that nobody is to answer.
+#[derive(Debug)]
+struct Pending<P> {
+    peer: Peer,
+    due: Instant,
+    purpose: P,
+}
+
+impl<P> Asks<P> {
+    /// At most `limit` requests are waited for at a time.
+    pub(super) const fn new(limit: usize) -> Self {
+        Self { opaque: 0, pending: BTreeMap::new(), deadlines: BTreeSet::new(), limit }
+    }
+
+    /// Whether one more answer may be waited for.
+    pub(super) fn has_room(&self) -> bool {
+        self.pending.len() < self.limit
+    }
+
+    /// Sends a request that nobody is to answer.
     pub(super) fn oneway<'r, R: Request<'r>>(&mut self, out: &mut Outputs, peer: Peer, request: &R, body: &[u8]) {
+        self.write(out, peer, R::CODE, FLAG_ONEWAY, request, body);
+    }
+
+    /// Sends a request, whose answer is waited for until `due`.
+    pub(super) fn ask<'r>(
+        &mut self,
+        out: &mut Outputs,
+        (peer, due): (Peer, Instant),
+        code: RequestCode,
+        fields: &impl Header<'r>,
+        body: &[u8],
+        purpose: P,
+    ) {
+        let opaque = self.write(out, peer, code, 0, fields, body);
+        self.pending.insert(opaque, Pending { peer, due, purpose });
+        self.deadlines.insert((due, opaque));
+    }
+
+    /// What an answer is for; nothing when nobody waits for it any more.
+    pub(super) fn answered(&mut self, peer: Peer, opaque: i32) -> Option<P> {
+        let pending = self.pending.get(&opaque).filter(|pending| pending.peer == peer)?;
+        self.deadlines.remove(&(pending.due, opaque));
+        self.pending.remove(&opaque).map(|pending| pending.purpose)
+    }
+
+    /// One of those that have not been answered in time, and by whom. A client that is gone is waited for all the same: an
+    /// Apache broker does not notice, either.
+    pub(super) fn pop_late(&mut self, now: Instant) -> Option<(Peer, P)> {
+        let &(due, opaque) = self.deadlines.first()?;
+        if due > now {
+            return None;
+        }
+        self.deadlines.pop_first();
+        self.pending.remove(&opaque).map(|pending| (pending.peer, pending.purpose))
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(due, _)| *due)
+    }
+
+    fn write<'r>(
+        &mut self,
+        out: &mut Outputs,
+        peer: Peer,
+        code: RequestCode,
+        flag: i32,
+        fields: &impl Header<'r>,
+        body: &[u8],
+    ) -> i32 {
         self.opaque = self.opaque.wrapping_add(1) & i32::MAX;
-        let head = Head {
-            code: R::CODE.0,
-            language: Language::JAVA,
-            version: VERSION,
-            opaque: self.opaque,
-            flag: FLAG_ONEWAY,
-            remark: None,
-        };
-        // A broker's own requests are in JSON, whatever the client writes (`RemotingCommand.serializeTypeConfigInThisServer`).
-        out.frame(peer, |pieces| command::encode(pieces.tail(), HeaderCodec::Json, DIALECT, &head, request, body));
+        let opaque = self.opaque;
+        let head = Head { code: code.0, language: Language::JAVA, version: VERSION, opaque, flag, remark: None };
+        // A broker's own requests are in JSON, whatever the client writes (`serializeTypeConfigInThisServer`).
+        out.frame(peer, |pieces| command::encode(pieces.tail(), HeaderCodec::Json, DIALECT, &head, fields, body));
+        opaque
     }
 }

@@ -23,13 +23,13 @@ impl Broker {
             let remark = format!("the consumer group[{}] not online", header.consumer_group);
             Refusal::new(ResponseCode::CONSUMER_NOT_ONLINE, remark)
         })?;
-        let subscriptions = group.subscriptions().iter();
+        let subscriptions = group.subscriptions().map(|data| (data.topic.clone(), data.clone()));
         Ok(body::to_vec(&ConsumerConnections {
             connection_set: connections(group.members()),
             consume_from_where: group.consume_from_where,
             consume_type: group.consume_type,
             message_model: group.message_model,
-            subscription_table: subscriptions.map(|(topic, data)| (topic.to_string(), data.clone())).collect(),
+            subscription_table: subscriptions.collect(),
         }))
     }
 
@@ -62,7 +62,7 @@ impl Broker {
     pub(super) fn subscription_of_consumer(&self, request: &Command) -> Result<Vec<u8>, Refusal> {
         let header: QuerySubscription<'_> = request.header()?;
         let group = self.groups.consumers(&header.group);
-        let data = header.topic.as_deref().and_then(|topic| group?.subscription(topic)).cloned();
+        let data = header.topic.as_deref().and_then(|topic| Some(group?.subscription(topic)?.data.clone()));
         Ok(body::to_vec(&ConsumerSubscription {
             group: header.group.into_owned(),
             subscription_data: data,

@@ -150,7 +150,9 @@ impl Broker {
         let header: DeleteGroup<'_> = request.header()?;
         self.group_settings.remove(now, &header.group_name);
         if header.clean_offset == Some(true) {
-            self.offsets.forget_group(&header.group_name);
+            for offsets in [&mut self.offsets, &mut self.pull_offsets, &mut self.reset_offsets] {
+                offsets.forget_group(&header.group_name);
+            }
         }
         Ok(())
     }

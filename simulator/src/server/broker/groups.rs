@@ -8,6 +8,7 @@ use stgclient_core::wire::body::{ConsumeFromWhere, ConsumeType, ConsumerData, Me
 use stgclient_core::wire::command::Language;
 
 use super::super::peer::Peer;
+use super::filter::Subscription;
 
 /// After this time without a heartbeat a client is forgotten (`CHANNEL_EXPIRED_TIMEOUT`).
 const EXPIRY: Duration = Duration::from_secs(120);
@@ -28,7 +29,7 @@ pub(super) struct Member {
 #[derive(Debug, Default)]
 pub(super) struct ConsumerGroup {
     members: BTreeMap<Peer, Member>,
-    subscriptions: BTreeMap<Box<str>, SubscriptionData>,
+    subscriptions: BTreeMap<Box<str>, Subscription>,
     pub(super) consume_type: ConsumeType,
     pub(super) message_model: MessageModel,
     pub(super) consume_from_where: ConsumeFromWhere,
@@ -40,13 +41,23 @@ impl ConsumerGroup {
         &self.members
     }
 
-    pub(super) fn subscription(&self, topic: &str) -> Option<&SubscriptionData> {
+    /// The member that calls itself `client_id`, and its connection.
+    pub(super) fn member(&self, client_id: &str) -> Option<(Peer, &Member)> {
+        self.members.iter().find(|(_, member)| &*member.client_id == client_id).map(|(peer, member)| (*peer, member))
+    }
+
+    pub(super) fn subscription(&self, topic: &str) -> Option<&Subscription> {
         self.subscriptions.get(topic)
     }
 
-    /// What the group subscribes to, by topic.
-    pub(super) const fn subscriptions(&self) -> &BTreeMap<Box<str>, SubscriptionData> {
-        &self.subscriptions
+    /// What the group subscribes to, in the order of topics.
+    pub(super) fn subscriptions(&self) -> impl Iterator<Item = &SubscriptionData> {
+        self.subscriptions.values().map(|subscription| &subscription.data)
+    }
+
+    /// Whether it subscribes to anything.
+    pub(super) fn subscribes(&self) -> bool {
+        !self.subscriptions.is_empty()
     }
 
     /// Whether members hear of each other: those that get every message anyway do not.
@@ -61,11 +72,11 @@ impl ConsumerGroup {
         let before = self.subscriptions.len();
         self.subscriptions.retain(|topic, _| named.contains(&**topic));
         let mut is_changed = self.subscriptions.len() != before;
-        for subscription in subscriptions {
-            let known = self.subscriptions.get(subscription.topic.as_str());
+        for data in subscriptions {
+            let known = self.subscriptions.get(data.topic.as_str());
             is_changed |= known.is_none();
-            if known.is_none_or(|known| known.sub_version < subscription.sub_version) {
-                self.subscriptions.insert(subscription.topic.as_str().into(), subscription);
+            if known.is_none_or(|known| known.data.sub_version < data.sub_version) {
+                self.subscriptions.insert(data.topic.as_str().into(), Subscription::new(data));
             }
         }
         is_changed

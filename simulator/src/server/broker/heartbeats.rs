@@ -2,15 +2,15 @@
 //! (`DefaultConsumerIdsChangeListener`).
 
 use stgclient_core::time::Now;
-use stgclient_core::wire::body::{self, ConsumerData, ConsumerList, HeartbeatData};
+use stgclient_core::wire::body::{self, ConsumerData, ConsumerList, ExpressionType, HeartbeatData};
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::request::{GetConsumerList, HeartbeatAnswer, NotifyConsumerIdsChanged, UnregisterClient};
 
 use super::super::output::Outputs;
 use super::super::reply::Refusal;
+use super::super::sql92::Expression;
 use super::groups::Member;
-use super::pull::no_filter;
 use super::topics::TopicConfig;
 use super::{Broker, Session, topic_names};
 
@@ -76,13 +76,22 @@ impl Broker {
         self.topics.create_for_back(&topic_names::retry_topic(&data.group_name), config).map(|_| ())
     }
 
-    /// Only tags can be filtered by.
+    /// Says before a consumer starts whether what it wants can be filtered by. The body is looked at as it is: a kind of
+    /// expression that nobody knows is to be refused, not to be malformed.
     pub(super) fn check_client_config(&self, request: &Command) -> Result<(), Refusal> {
         let body: serde_json::Value = body::from_slice(&request.body).map_err(Refusal::malformed_body)?;
-        match body["subscriptionData"]["expressionType"].as_str() {
-            None | Some("" | "TAG") => Ok(()),
-            Some(other) => Err(no_filter(other)),
+        let subscription = &body["subscriptionData"];
+        let kind = match subscription["expressionType"].as_str() {
+            None | Some("" | "TAG") => return Ok(()),
+            Some(other) => other,
+        };
+        self.require_property_filter(kind)?;
+        let failed = |remark| Refusal::new(ResponseCode::SUBSCRIPTION_PARSE_FAILED, remark);
+        if kind != ExpressionType::Sql92.name() {
+            return Err(failed(format!("there is no filter of the kind {kind}")));
         }
+        let expression = subscription["subString"].as_str().unwrap_or_default();
+        Expression::parse(expression).map(|_| ()).map_err(failed)
     }
 
     pub(super) fn unregister(

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
 
-use stgclient_core::time::{Duration, Instant};
+use stgclient_core::time::{Duration, Instant, Now};
+use stgclient_core::wire::command::Command;
 
 use super::super::peer::Peer;
 use super::super::reply::Exchange;
+use super::Session;
 use super::pull::Pull;
 use crate::table::Key;
 
@@ -18,8 +20,13 @@ const CHECK_PERIOD: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) pull: Pull,
+    pub(super) since: Now,
+    pub(super) session: Session,
+    /// To be looked at again when it waits no longer.
+    pub(super) request: Command,
     pub(super) exchange: Exchange,
-    due: Instant,
+    /// When its time is up.
+    pub(super) due: Instant,
 }
 
 /// The queue a pull waits at, and which of those that wait there.
@@ -73,13 +80,12 @@ impl Holds {
         self.held.len() + self.woken.len() < self.limit
     }
 
-    pub(super) fn add(&mut self, now: Instant, pull: Pull, exchange: Exchange, duration: Duration) {
-        let due = now + duration;
+    pub(super) fn add(&mut self, held: Held) {
         self.number += 1;
-        let place = Place { topic: pull.topic, queue_id: pull.queue_id, number: self.number };
-        self.deadlines.insert((due, place.number), place);
-        self.held.insert(place, Held { pull, exchange, due });
-        self.next_check.get_or_insert(now + CHECK_PERIOD);
+        let place = Place { topic: held.pull.topic, queue_id: held.pull.queue_id, number: self.number };
+        self.deadlines.insert((held.due, place.number), place);
+        self.next_check.get_or_insert(held.since.mono + CHECK_PERIOD);
+        self.held.insert(place, held);
     }
 
     /// Wakes the pulls that wait at a queue and are `wanted`.

@@ -24,6 +24,8 @@ pub(super) struct Record {
     pub(super) store_timestamp: u64,
     pub(super) topic: Key,
     pub(super) queue_id: u32,
+    /// What it takes in all, in bytes.
+    cost: usize,
 }
 
 /// The commit log.
@@ -80,13 +82,14 @@ impl Log {
         &mut self.chunk
     }
 
-    /// Appends the message that was written, and returns the number of its record.
-    pub(super) fn append(&mut self, store_timestamp: u64, topic: Key, queue_id: u32) -> u64 {
+    /// Appends the message that was written, which others need `extra` bytes to find, and returns the number of its record.
+    pub(super) fn append(&mut self, store_timestamp: u64, topic: Key, queue_id: u32, extra: usize) -> u64 {
         let bytes = self.chunk.split().freeze();
         let physical_offset = self.next_physical_offset;
         self.next_physical_offset += bytes.len() as u64;
-        self.kept += bytes.len() + OVERHEAD;
-        self.records.push_back(Record { bytes, physical_offset, store_timestamp, topic, queue_id });
+        let cost = bytes.len() + OVERHEAD + extra;
+        self.kept += cost;
+        self.records.push_back(Record { bytes, physical_offset, store_timestamp, topic, queue_id, cost });
         self.first + (self.records.len() as u64 - 1)
     }
 
@@ -97,8 +100,13 @@ impl Log {
         }
         let record = self.records.pop_front()?;
         self.first += 1;
-        self.kept -= record.bytes.len() + OVERHEAD;
+        self.kept -= record.cost;
         Some(record)
+    }
+
+    /// The number of the oldest record.
+    pub(super) const fn first(&self) -> u64 {
+        self.first
     }
 
     /// The record of this number.

@@ -2,18 +2,24 @@
 
 mod admin;
 mod asks;
+mod consumption;
 mod delays;
+mod filter;
+mod find;
 mod group_admin;
 mod group_settings;
 mod groups;
 mod heartbeats;
 mod holds;
+mod index;
 mod locks;
 mod log;
+mod member_queries;
 mod offsets;
 mod positions;
 mod properties;
 mod pull;
+mod queries;
 mod queue;
 mod runtime_info;
 mod send;
@@ -40,8 +46,10 @@ use delays::Delays;
 use group_settings::GroupSettings;
 use groups::Groups;
 use holds::Holds;
+use index::Index;
 use locks::Locks;
 use log::Log;
+use member_queries::Purpose;
 use offsets::GroupOffsets;
 use runtime_info::Counters;
 use topics::Topics;
@@ -66,13 +74,18 @@ pub struct Broker {
     started: Now,
     topics: Topics,
     log: Log,
+    index: Index,
     delays: Delays,
     offsets: GroupOffsets,
+    /// How far groups have pulled, as administrators see it.
+    pull_offsets: GroupOffsets,
+    /// Where administrators have set groups that have not pulled since.
+    reset_offsets: GroupOffsets,
     group_settings: GroupSettings,
     groups: Groups,
     /// The fingerprint of each group's last heartbeat (`consumerGroupHeartbeatTable`).
     fingerprints: BTreeMap<Box<str>, i32>,
-    asks: Asks,
+    asks: Asks<Purpose>,
     locks: Locks,
     holds: Holds,
     counters: Counters,
@@ -102,12 +115,15 @@ impl Broker {
             started: now,
             topics: Topics::new(cluster, &config),
             log: Log::new(limits.message_bytes),
+            index: Index::default(),
             delays: Delays::default(),
             offsets: GroupOffsets::new(limits.offsets),
+            pull_offsets: GroupOffsets::new(limits.offsets),
+            reset_offsets: GroupOffsets::new(limits.offsets),
             group_settings: GroupSettings::new(now, config.auto_create_groups, limits.groups),
             groups: Groups::new(limits.groups),
             fingerprints: BTreeMap::new(),
-            asks: Asks::default(),
+            asks: Asks::new(limits.asks),
             locks: Locks::new(limits.locks),
             holds: Holds::new(limits.held_pulls),
             counters: Counters::default(),
@@ -172,6 +188,9 @@ impl Broker {
         self.locks = Locks::new(self.config.limits.locks);
         self.groups = Groups::new(self.config.limits.groups);
         self.fingerprints.clear();
+        self.asks = Asks::new(self.config.limits.asks);
+        self.pull_offsets = GroupOffsets::new(self.config.limits.offsets);
+        self.reset_offsets = GroupOffsets::new(self.config.limits.offsets);
     }
 
     /// Everything is gone but what a test has forced, as after a crash without a disk.
@@ -206,13 +225,14 @@ impl Broker {
             }
             Code::CONSUMER_SEND_MSG_BACK => reply.nothing(self.send_back(now, request)),
             Code::PULL_MESSAGE | Code::LITE_PULL_MESSAGE => self.pull(now, session, request, reply),
-            Code::UPDATE_CONSUMER_OFFSET => reply.nothing(self.update_consumer_offset(request)),
+            Code::UPDATE_CONSUMER_OFFSET => self.update_consumer_offset(request, reply),
             Code::QUERY_CONSUMER_OFFSET => reply.header(self.query_consumer_offset(request)),
             Code::SEARCH_OFFSET_BY_TIMESTAMP => reply.header(self.search_offset(request)),
             Code::GET_MAX_OFFSET => reply.header(self.max_offset(request)),
             Code::GET_MIN_OFFSET => self.min_offset(request, reply),
             Code::GET_EARLIEST_MSG_STORETIME => reply.header(self.earliest_store_time(request)),
             Code::VIEW_MESSAGE_BY_ID => self.view_message(request, reply),
+            Code::QUERY_MESSAGE => self.query_message(request, reply),
             Code::HEART_BEAT => {
                 let answer = self.heartbeat(now, session, request, reply.outputs());
                 reply.header::<HeartbeatAnswer>(answer);
@@ -233,6 +253,14 @@ impl Broker {
             Code::QUERY_TOPIC_CONSUME_BY_WHO => reply.body(self.topic_consumers(request)),
             Code::QUERY_TOPICS_BY_CONSUMER => reply.body(self.topics_of_consumer(request)),
             Code::QUERY_SUBSCRIPTION_BY_CONSUMER => reply.body(self.subscription_of_consumer(request)),
+            Code::GET_CONSUME_STATS => reply.body(self.consume_stats(request)),
+            Code::INVOKE_BROKER_TO_RESET_OFFSET => {
+                let reset = self.reset_offset(request, reply.outputs());
+                reply.body(reset);
+            }
+            Code::INVOKE_BROKER_TO_GET_CONSUMER_STATUS => self.consumer_status(now, request, reply),
+            Code::GET_CONSUMER_RUNNING_INFO => self.running_info(now, request, reply),
+            Code::CONSUME_MESSAGE_DIRECTLY => self.consume_directly(now, request, reply),
             Code::CHECK_CLIENT_CONFIG => reply.nothing(self.check_client_config(request)),
             Code::UPDATE_AND_CREATE_TOPIC => self.create_topic_for(request, reply),
             Code::DELETE_TOPIC_IN_BROKER => reply.nothing(self.delete_topic(request)),
@@ -261,12 +289,18 @@ impl Broker {
         for group in self.groups.handle_timeout(now.mono) {
             self.notify_members(&group, out);
         }
+        self.give_up_late(now, out);
         self.deliver_due(now);
         self.check_holds(now.mono);
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let due = [self.holds.poll_timeout(), self.groups.poll_timeout(), self.delays.poll_timeout()];
+        let due = [
+            self.holds.poll_timeout(),
+            self.groups.poll_timeout(),
+            self.delays.poll_timeout(),
+            self.asks.poll_timeout(),
+        ];
         due.into_iter().flatten().min()
     }
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
+use stgclient_core::wire::fields::NoFields;
 use stgclient_core::wire::request::{OffsetAnswer, QueryConsumerOffset, UpdateConsumerOffset};
 
-use super::super::reply::Refusal;
+use super::super::reply::{Refusal, Reply};
 use super::Broker;
 
 /// Offsets by topic and queue.
@@ -48,6 +49,13 @@ impl GroupOffsets {
         self.groups.get(group)?.get(topic)?.get(&queue_id).copied()
     }
 
+    /// Takes an offset out.
+    pub(super) fn remove(&mut self, group: &str, topic: &str, queue_id: i32) -> Option<i64> {
+        let offset = self.groups.get_mut(group)?.get_mut(topic)?.remove(&queue_id)?;
+        self.count -= 1;
+        Some(offset)
+    }
+
     /// The groups that have offsets of a topic.
     pub(super) fn groups_of<'a>(&'a self, topic: &str) -> impl Iterator<Item = &'a str> {
         self.groups.iter().filter(move |(_, topics)| topics.contains_key(topic)).map(|(group, _)| &**group)
@@ -71,7 +79,22 @@ impl GroupOffsets {
 }
 
 impl Broker {
-    pub(super) fn update_consumer_offset(&mut self, request: &Command) -> Result<(), Refusal> {
+    /// Where a group goes on: at the offset that somebody has set it to, which it may not have heard of yet, or at the one
+    /// that it has committed.
+    pub(super) fn consumer_offset(&self, group: &str, topic: &str, queue_id: i32) -> Option<i64> {
+        self.reset_offsets.get(group, topic, queue_id).or_else(|| self.offsets.get(group, topic, queue_id))
+    }
+
+    pub(super) fn update_consumer_offset(&mut self, request: &Command, reply: Reply<'_>) {
+        match self.update_offset(request) {
+            Ok(None) => reply.nothing(Ok(())),
+            Ok(remark) => reply.send(ResponseCode::SUCCESS, remark, &NoFields, &[]),
+            Err(refusal) => reply.refuse(&refusal),
+        }
+    }
+
+    /// An offset that somebody has set counts until the consumer has pulled and heard of it.
+    fn update_offset(&mut self, request: &Command) -> Result<Option<&'static str>, Refusal> {
         let header: UpdateConsumerOffset<'_> = request.header()?;
         let (group, topic) = (&*header.consumer_group, &*header.topic);
         if self.group_settings.get(group).is_none() {
@@ -81,14 +104,18 @@ impl Broker {
         if self.topics.find(topic).is_none() {
             return Err(Refusal::new(ResponseCode::TOPIC_NOT_EXIST, format!("Topic {topic} not exist!")));
         }
-        self.offsets.commit(group, topic, header.queue_id, header.commit_offset)
+        if self.reset_offsets.get(group, topic, header.queue_id).is_some() {
+            return Ok(Some("Offset has been previously reset"));
+        }
+        self.offsets.commit(group, topic, header.queue_id, header.commit_offset)?;
+        Ok(None)
     }
 
     /// A group without an offset is told 0 while a queue's very first message is still there, and nothing else: it
     /// would miss messages if it asked for the newest.
     pub(super) fn query_consumer_offset(&self, request: &Command) -> Result<OffsetAnswer, Refusal> {
         let header: QueryConsumerOffset<'_> = request.header()?;
-        if let Some(offset) = self.offsets.get(&header.consumer_group, &header.topic, header.queue_id) {
+        if let Some(offset) = self.consumer_offset(&header.consumer_group, &header.topic, header.queue_id) {
             return Ok(OffsetAnswer { offset });
         }
         let not_found = |remark| Err(Refusal::new(ResponseCode::QUERY_NOT_FOUND, remark));

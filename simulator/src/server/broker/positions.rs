@@ -2,9 +2,8 @@
 
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
-use stgclient_core::wire::fields::NoFields;
 use stgclient_core::wire::request::{
-    EarliestStoreTimeAnswer, GetEarliestStoreTime, GetMaxOffset, GetMinOffset, OffsetAnswer, SearchOffset, ViewMessage,
+    EarliestStoreTimeAnswer, GetEarliestStoreTime, GetMaxOffset, GetMinOffset, OffsetAnswer, SearchOffset,
 };
 
 use super::super::reply::{Refusal, Reply};
@@ -41,15 +40,22 @@ impl Broker {
         let Some(queue) = self.queue(&header.topic, header.queue_id) else {
             return Ok(OffsetAnswer { offset: 0 });
         };
-        let time = |entry: Entry| self.log.get(entry.record).map_or(0, |record| record.store_timestamp as i64);
         // `BoundaryType.getType`: whatever is not the upper one is the lower one.
         let is_upper = header.boundary_type.is_some_and(|boundary| boundary.eq_ignore_ascii_case("upper"));
-        let offset = if is_upper {
-            queue.partition_point(|entry| time(entry) <= header.timestamp) - 1
-        } else {
-            queue.partition_point(|entry| time(entry) < header.timestamp)
-        };
-        Ok(OffsetAnswer { offset: offset.max(queue.min_offset()) })
+        if !is_upper {
+            return Ok(OffsetAnswer { offset: self.first_offset_since(queue, header.timestamp) });
+        }
+        let after = queue.partition_point(|entry| self.store_time(entry) <= header.timestamp);
+        Ok(OffsetAnswer { offset: (after - 1).max(queue.min_offset()) })
+    }
+
+    /// The first message stored at this time or later, or where the next one will be.
+    pub(super) fn first_offset_since(&self, queue: &Queue, timestamp: i64) -> i64 {
+        queue.partition_point(|entry| self.store_time(entry) < timestamp).max(queue.min_offset())
+    }
+
+    fn store_time(&self, entry: Entry) -> i64 {
+        self.log.get(entry.record).map_or(0, |record| record.store_timestamp as i64)
     }
 
     pub(super) fn earliest_store_time(&self, request: &Command) -> Result<EarliestStoreTimeAnswer, Refusal> {
@@ -57,19 +63,5 @@ impl Broker {
         let first = self.queue(&header.topic, header.queue_id).and_then(|queue| queue.get(queue.min_offset()));
         let record = first.and_then(|entry| self.log.get(entry.record));
         Ok(EarliestStoreTimeAnswer { timestamp: record.map_or(-1, |record| record.store_timestamp as i64) })
-    }
-
-    pub(super) fn view_message(&self, request: &Command, reply: Reply<'_>) {
-        let offset = match request.header::<ViewMessage<'_>>() {
-            Ok(header) => header.offset,
-            Err(error) => return reply.refuse(&error.into()),
-        };
-        match u64::try_from(offset).ok().and_then(|offset| self.log.at(offset)) {
-            Some(record) => reply.messages(None, &NoFields, record.bytes.len(), [&record.bytes].into_iter()),
-            None => {
-                let remark = format!("can not find message by the offset, {offset}");
-                reply.refuse(&Refusal::new(ResponseCode::SYSTEM_ERROR, remark));
-            }
-        }
     }
 }

@@ -10,6 +10,7 @@ use stgclient_core::wire::message::{OffsetMessageId, PropertiesRef, StoredFields
 
 use super::super::reply::{DIALECT, Refusal};
 use super::Broker;
+use super::index::Index;
 use super::queue::Entry;
 use crate::table::Key;
 
@@ -70,8 +71,10 @@ impl Broker {
         fields
             .encode(self.log.writer(length), DIALECT, &topic.name, properties, body)
             .map_err(|error| Refusal::new(ResponseCode::MESSAGE_ILLEGAL, error.to_string()))?;
-        let record = self.log.append(now.unix_ms, key, queue_id);
-        let tag = PropertiesRef::new(properties).get(property::TAGS);
+        let properties = PropertiesRef::new(properties);
+        let record = self.log.append(now.unix_ms, key, queue_id, Index::cost(properties));
+        self.index.add(record, &topic.name, properties);
+        let tag = properties.get(property::TAGS);
         topic.queue_to_write(queue_id).push(Entry { record, tags_code: tag.map_or(0, java::string_hash) });
         self.counters.count_put();
         while let Some(record) = self.log.pop_surplus() {
@@ -80,6 +83,7 @@ impl Broker {
                 queue.drop_oldest();
             }
         }
+        self.index.forget_before(self.log.first());
         self.wake_pulls(key, queue_id, queue_offset);
         Ok(Stored { queue_offset, id: fields.offset_id() })
     }

@@ -1,0 +1,128 @@
+//! Which messages a consumer wants (`ExpressionMessageFilter`, `ConsumerFilterManager`).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use stgclient_core::wire::body::{ExpressionType, SubscriptionData};
+use stgclient_core::wire::code::ResponseCode;
+use stgclient_core::wire::message::StoredMessage;
+use stgclient_core::wire::request::{PULL_FLAG_SUBSCRIPTION, PullMessage};
+
+use super::super::reply::{DIALECT, FAQ, Refusal};
+use super::super::sql92::Expression;
+use super::Broker;
+use super::log::Log;
+use super::queue::Entry;
+
+/// What a group subscribes to of a topic.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    pub(super) data: SubscriptionData,
+    /// The expression, when it is SQL that can be read.
+    expression: Option<Arc<Expression>>,
+}
+
+impl Subscription {
+    pub(super) fn new(data: SubscriptionData) -> Self {
+        let is_sql = data.expression_type == ExpressionType::Sql92;
+        let expression = is_sql.then(|| Expression::parse(&data.sub_string).ok()).flatten().map(Arc::new);
+        Self { data, expression }
+    }
+}
+
+/// Which messages match.
+#[derive(Clone, Debug)]
+pub(super) enum Filter {
+    Everything,
+    /// A broker compares hashes; the client looks at the tags themselves.
+    Tags(BTreeSet<i32>),
+    Sql(Arc<Expression>),
+}
+
+impl Filter {
+    fn of_tags(data: &SubscriptionData) -> Self {
+        if data.sub_string == "*" { Self::Everything } else { Self::Tags(data.code_set.clone()) }
+    }
+
+    pub(super) fn matches(&self, entry: Entry, log: &Log) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Tags(codes) => codes.contains(&entry.tags_code),
+            Self::Sql(expression) => {
+                let record = log.get(entry.record);
+                let message = record.and_then(|record| StoredMessage::decode(record.bytes.clone(), DIALECT).ok());
+                message.is_some_and(|message| {
+                    let properties = message.properties();
+                    expression.matches(|name| properties.get(name))
+                })
+            }
+        }
+    }
+}
+
+impl Broker {
+    /// The filter that the request brings, or the one that the group's last heartbeat did.
+    pub(super) fn filter(&self, header: &PullMessage<'_>, may_broadcast: bool) -> Result<Filter, Refusal> {
+        if header.sys_flag & PULL_FLAG_SUBSCRIPTION != 0 {
+            self.filter_of_request(header)
+        } else {
+            self.filter_of_group(header, may_broadcast)
+        }
+    }
+
+    fn filter_of_request(&self, header: &PullMessage<'_>) -> Result<Filter, Refusal> {
+        let parse_failed =
+            || Refusal::new(ResponseCode::SUBSCRIPTION_PARSE_FAILED, "parse the consumer's subscription failed");
+        let expression = header.subscription.as_deref().unwrap_or_default();
+        match header.expression_type.as_deref() {
+            None | Some("" | "TAG") => {
+                let data = SubscriptionData::by_tags(&header.topic, expression).map_err(|_| parse_failed())?;
+                Ok(Filter::of_tags(&data))
+            }
+            Some(_) if expression.is_empty() => Err(parse_failed()),
+            Some(other) => {
+                self.require_property_filter(other)?;
+                // What cannot be read matches everything: `PullMessageProcessor` asserts that there is a filter, which
+                // nobody checks in production, and without one `ExpressionMessageFilter` lets all through.
+                let sql = (other == ExpressionType::Sql92.name()).then(|| Expression::parse(expression).ok()).flatten();
+                Ok(sql.map_or(Filter::Everything, |sql| Filter::Sql(Arc::new(sql))))
+            }
+        }
+    }
+
+    fn filter_of_group(&self, header: &PullMessage<'_>, may_broadcast: bool) -> Result<Filter, Refusal> {
+        use ResponseCode as Code;
+        let group = self.groups.consumers(&header.consumer_group).ok_or_else(|| {
+            Refusal::new(Code::SUBSCRIPTION_NOT_EXIST, format!("the consumer's group info not exist{FAQ}"))
+        })?;
+        if !may_broadcast && !group.shares_messages() {
+            let remark = format!("the consumer group[{}] can not consume by broadcast way", header.consumer_group);
+            return Err(Refusal::new(Code::NO_PERMISSION, remark));
+        }
+        let subscription = group.subscription(&header.topic).ok_or_else(|| {
+            Refusal::new(Code::SUBSCRIPTION_NOT_EXIST, format!("the consumer's subscription not exist{FAQ}"))
+        })?;
+        let data = &subscription.data;
+        if data.sub_version < header.sub_version {
+            return Err(Refusal::new(Code::SUBSCRIPTION_NOT_LATEST, "the consumer's subscription not latest"));
+        }
+        if data.expression_type == ExpressionType::Tag {
+            return Ok(Filter::of_tags(data));
+        }
+        let Some(expression) = &subscription.expression else {
+            let remark = "The broker's consumer filter data is not exist!Your expression may be wrong!";
+            return Err(Refusal::new(Code::FILTER_DATA_NOT_EXIST, remark));
+        };
+        self.require_property_filter(data.expression_type.name())?;
+        Ok(Filter::Sql(Arc::clone(expression)))
+    }
+
+    /// Whatever is no tag needs `enablePropertyFilter`.
+    pub(super) fn require_property_filter(&self, expression_type: &str) -> Result<(), Refusal> {
+        if self.config.property_filter {
+            return Ok(());
+        }
+        let remark = format!("The broker does not support consumer to filter message by {expression_type}");
+        Err(Refusal::new(ResponseCode::SYSTEM_ERROR, remark))
+    }
+}

@@ -1,0 +1,210 @@
+//! What a broker asks members of a group on behalf of administrators (`AdminBrokerProcessor.callConsumer`,
+//! `Broker2Client.getConsumeStatus`).
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use stgclient_core::time::{Duration, Now};
+use stgclient_core::wire::body::{self, ConsumerOffsets, ConsumerStatus};
+use stgclient_core::wire::code::{RequestCode, ResponseCode};
+use stgclient_core::wire::command::Command;
+use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header};
+use stgclient_core::wire::message::OffsetMessageId;
+use stgclient_core::wire::request::{ConsumeDirectly, GetConsumerRunningInfo, GetConsumerStatus, InvokeConsumerStatus};
+
+use super::super::output::Outputs;
+use super::super::peer::Peer;
+use super::super::reply::{Exchange, Refusal, Reply};
+use super::Broker;
+
+/// How long a member may take for an answer that is handed on.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a member may take to tell its offsets.
+const STATUS_PATIENCE: Duration = Duration::from_secs(5);
+/// From this version on members tell of themselves (`MQVersion.V3_1_8_SNAPSHOT`).
+const TELLS_OF_ITSELF: i32 = 62;
+/// From this version on members tell their offsets (`MQVersion.V3_0_7_SNAPSHOT`).
+const TELLS_OFFSETS: i32 = 28;
+
+/// What a member is asked for.
+#[derive(Debug)]
+pub(super) enum Purpose {
+    /// Its answer is handed on as it is.
+    HandOn { exchange: Exchange, group: Box<str>, client_id: Box<str> },
+    /// Its offsets are put together with those of others.
+    Status(Box<StatusQuery>),
+}
+
+/// The offsets of several members, who are asked one after the other.
+#[derive(Debug)]
+pub(super) struct StatusQuery {
+    exchange: Exchange,
+    group: Box<str>,
+    topic: Box<str>,
+    /// Whom to ask next.
+    left: VecDeque<(Peer, Box<str>)>,
+    /// Who is being asked.
+    asked: Box<str>,
+    told: BTreeMap<String, ConsumerOffsets>,
+}
+
+/// The fields of a request that is handed on, some of them replaced.
+struct HandedOn<'a> {
+    fields: &'a Fields,
+    replaced: Vec<(&'static str, String)>,
+}
+
+impl<'h> Header<'h> for HandedOn<'_> {
+    fn write(&self, writer: &mut FieldWriter<'_>) {
+        let is_replaced = |name: &str| self.replaced.iter().any(|(replaced, _)| *replaced == name);
+        self.fields.iter().filter(|(name, _)| !is_replaced(name)).for_each(|(name, value)| writer.text(&name, &value));
+        self.replaced.iter().for_each(|(name, value)| writer.text(name, value));
+    }
+
+    fn read(_: &'h Fields) -> Result<Self, FieldError> {
+        Err(FieldError::Missing { name: "consumerGroup" })
+    }
+}
+
+impl Broker {
+    pub(super) fn running_info(&mut self, now: Now, request: &Command, reply: Reply<'_>) {
+        match request.header::<GetConsumerRunningInfo<'_>>() {
+            Ok(header) => {
+                let fields = HandedOn { fields: &request.fields, replaced: Vec::new() };
+                let member = (&*header.consumer_group, &*header.client_id);
+                self.call_member(now, RequestCode::GET_CONSUMER_RUNNING_INFO, &fields, Bytes::new(), member, reply);
+            }
+            Err(error) => reply.refuse(&error.into()),
+        }
+    }
+
+    pub(super) fn consume_directly(&mut self, now: Now, request: &Command, reply: Reply<'_>) {
+        let header: ConsumeDirectly<'_> = match request.header() {
+            Ok(header) => header,
+            Err(error) => return reply.refuse(&error.into()),
+        };
+        let id = header.msg_id.as_deref().unwrap_or_default();
+        let record = id.parse().ok().and_then(|id: OffsetMessageId| self.log.at(id.physical_offset));
+        let Some(message) = record.map(|record| record.bytes.clone()) else {
+            // Apache's broker fails with an exception here.
+            let remark = format!("can not find message by the id, {id}");
+            return reply.refuse(&Refusal::new(ResponseCode::SYSTEM_ERROR, remark));
+        };
+        let mut replaced = vec![("brokerName", self.config.name.clone())];
+        let topic = header.topic.as_deref().and_then(|topic| self.topics.by_name(topic));
+        replaced.extend(topic.map(|topic| ("topicSysFlag", topic.config.sys_flag.to_string())));
+        let group = self.group_settings.get(&header.consumer_group);
+        replaced.extend(group.map(|group| ("groupSysFlag", group.group_sys_flag.to_string())));
+        let fields = HandedOn { fields: &request.fields, replaced };
+        let member = (&*header.consumer_group, header.client_id.as_deref().unwrap_or_default());
+        self.call_member(now, RequestCode::CONSUME_MESSAGE_DIRECTLY, &fields, message, member, reply);
+    }
+
+    fn call_member(
+        &mut self,
+        now: Now,
+        code: RequestCode,
+        fields: &HandedOn<'_>,
+        body: Bytes,
+        (group, client_id): (&str, &str),
+        reply: Reply<'_>,
+    ) {
+        let refuse = |reply: Reply<'_>, remark| reply.refuse(&Refusal::new(ResponseCode::SYSTEM_ERROR, remark));
+        let Some((peer, member)) = self.groups.consumers(group).and_then(|consumers| consumers.member(client_id))
+        else {
+            return refuse(reply, format!("The Consumer <{group}> <{client_id}> not online"));
+        };
+        if member.version < TELLS_OF_ITSELF {
+            let remark = format!(
+                "The Consumer <{client_id}> Version <{}> too low to finish, please upgrade it to V3_1_8_SNAPSHOT",
+                member.version
+            );
+            return refuse(reply, remark);
+        }
+        if !self.asks.has_room() {
+            return reply.refuse(&Refusal::full("requests to clients", self.config.limits.asks));
+        }
+        let (exchange, out) = reply.into_parts();
+        let purpose = Purpose::HandOn { exchange, group: group.into(), client_id: client_id.into() };
+        self.asks.ask(out, (peer, now.mono + PATIENCE), code, fields, &body, purpose);
+    }
+
+    /// Asks the member that the request names, or all of them.
+    pub(super) fn consumer_status(&mut self, now: Now, request: &Command, reply: Reply<'_>) {
+        let header: InvokeConsumerStatus<'_> = match request.header() {
+            Ok(header) => header,
+            Err(error) => return reply.refuse(&error.into()),
+        };
+        let refuse = |reply: Reply<'_>, remark| reply.refuse(&Refusal::new(ResponseCode::SYSTEM_ERROR, remark));
+        let Some(consumers) = self.groups.consumers(&header.group) else {
+            return refuse(reply, format!("No Any Consumer online in the consumer group: [{}]", header.group));
+        };
+        if let Some(old) = consumers.members().values().find(|member| member.version < TELLS_OFFSETS) {
+            return refuse(reply, format!("the client does not support this feature. version={}", old.version));
+        }
+        let wanted = header.client_addr.as_deref().unwrap_or_default().trim();
+        let members = consumers.members().iter().map(|(peer, member)| (*peer, member.client_id.clone()));
+        let left = members.filter(|(_, client_id)| wanted.is_empty() || wanted == &**client_id).collect();
+        if !self.asks.has_room() {
+            return reply.refuse(&Refusal::full("requests to clients", self.config.limits.asks));
+        }
+        let (exchange, out) = reply.into_parts();
+        let (group, topic) = ((*header.group).into(), (*header.topic).into());
+        let query = StatusQuery { exchange, group, topic, left, asked: Box::default(), told: BTreeMap::new() };
+        self.continue_status(now, Box::new(query), out);
+    }
+
+    fn continue_status(&mut self, now: Now, mut query: Box<StatusQuery>, out: &mut Outputs) {
+        let Some((peer, client_id)) = query.left.pop_front() else {
+            let status = ConsumerStatus { consumer_table: query.told, ..ConsumerStatus::default() };
+            let reply = Reply::new(query.exchange, out, self.config.limits.delayed_answers);
+            return reply.body(Ok(body::to_vec(&status)));
+        };
+        query.asked = client_id;
+        let (topic, group) = (query.topic.clone(), query.group.clone());
+        let request = GetConsumerStatus { topic: (&*topic).into(), group: (&*group).into(), client_addr: None };
+        let code = RequestCode::GET_CONSUMER_STATUS_FROM_CLIENT;
+        let due = now.mono + STATUS_PATIENCE;
+        self.asks.ask(out, (peer, due), code, &request, &[], Purpose::Status(query));
+    }
+
+    /// A client has answered what this broker has asked.
+    pub(in super::super) fn answered(&mut self, now: Now, peer: Peer, answer: &Command, out: &mut Outputs) {
+        match self.asks.answered(peer, answer.opaque) {
+            None => {}
+            Some(Purpose::HandOn { exchange, .. }) => {
+                let fields = HandedOn { fields: &answer.fields, replaced: Vec::new() };
+                Reply::new(exchange, out, self.config.limits.delayed_answers).hand_on(answer, &fields);
+            }
+            Some(Purpose::Status(mut query)) => {
+                let is_success = answer.code == ResponseCode::SUCCESS.0;
+                if let Some(status) =
+                    is_success.then(|| body::from_slice::<ConsumerStatus>(&answer.body).ok()).flatten()
+                {
+                    query.told.insert(query.asked.to_string(), ConsumerOffsets(status.message_queue_table));
+                }
+                self.continue_status(now, query, out);
+            }
+        }
+    }
+
+    /// Whoever has not answered in time is waited for no longer.
+    pub(super) fn give_up_late(&mut self, now: Now, out: &mut Outputs) {
+        while let Some((peer, purpose)) = self.asks.pop_late(now.mono) {
+            match purpose {
+                Purpose::HandOn { exchange, group, client_id } => {
+                    let member = self.groups.consumers(&group).and_then(|consumers| consumers.members().get(&peer));
+                    let address = member.map_or_else(|| "UNKNOWN".to_owned(), |member| member.address.to_string());
+                    let remark = format!(
+                        "consumer <{group}> <{client_id}> Timeout: RemotingTimeoutException, wait response on the \
+                         channel <{address}> timeout, {}(ms)",
+                        PATIENCE.as_millis()
+                    );
+                    let refusal = Refusal::new(ResponseCode::CONSUME_MSG_TIMEOUT, remark);
+                    Reply::new(exchange, out, self.config.limits.delayed_answers).refuse(&refusal);
+                }
+                Purpose::Status(query) => self.continue_status(now, query, out),
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Finding messages by their ids and keys (`QueryMessageProcessor`, `DefaultMessageStore.queryMessage`).
+
+use bytes::Bytes;
+use stgclient_core::wire::code::ResponseCode;
+use stgclient_core::wire::command::Command;
+use stgclient_core::wire::fields::NoFields;
+use stgclient_core::wire::message::StoredMessage;
+use stgclient_core::wire::request::{QueryMessage, QueryMessageAnswer, ViewMessage};
+
+use super::super::reply::{DIALECT, Refusal, Reply};
+use super::Broker;
+use super::index::Term;
+
+/// How many messages one query brings at the most (`maxMsgsNumBatch`).
+const MOST: usize = 64;
+/// How many a query by a unique id brings at the most (`defaultQueryMaxNum`).
+const MOST_OF_ONE_ID: usize = 32;
+
+impl Broker {
+    pub(super) fn view_message(&self, request: &Command, reply: Reply<'_>) {
+        let offset = match request.header::<ViewMessage<'_>>() {
+            Ok(header) => header.offset,
+            Err(error) => return reply.refuse(&error.into()),
+        };
+        match u64::try_from(offset).ok().and_then(|offset| self.log.at(offset)) {
+            Some(record) => {
+                let messages = [&record.bytes].into_iter();
+                reply.messages(None, &NoFields, record.bytes.len(), messages);
+            }
+            None => {
+                let remark = format!("can not find message by the offset, {offset}");
+                reply.refuse(&Refusal::new(ResponseCode::SYSTEM_ERROR, remark));
+            }
+        }
+    }
+
+    /// The newest messages that have a key and were stored at the time, oldest first.
+    pub(super) fn query_message(&self, request: &Command, reply: Reply<'_>) {
+        let header: QueryMessage<'_> = match request.header() {
+            Ok(header) => header,
+            Err(error) => return reply.refuse(&error.into()),
+        };
+        let most = match header.is_unique_key {
+            Some(true) => MOST_OF_ONE_ID,
+            _ => usize::try_from(header.max_num).unwrap_or_default().min(MOST),
+        };
+        let term = match header.index_type.as_deref() {
+            Some("T") if header.is_unique_key != Some(true) => Term::Tag(&header.key),
+            _ => Term::Key(&header.key),
+        };
+        let times = header.begin_timestamp..=header.end_timestamp;
+        let records = self.index.find(&header.topic, term).filter_map(|record| self.log.get(record));
+        let matching = records.filter(|record| {
+            times.contains(&(record.store_timestamp as i64))
+                && StoredMessage::decode(record.bytes.clone(), DIALECT)
+                    .is_ok_and(|message| message.topic() == header.topic && term.is_in(message.properties()))
+        });
+        let mut messages: Vec<&Bytes> = matching.take(most).map(|record| &record.bytes).collect();
+        messages.reverse();
+        if messages.is_empty() {
+            let answer = QueryMessageAnswer { index_last_update_timestamp: 0, index_last_update_phyoffset: 0 };
+            let remark = "can not find message, maybe time range not correct";
+            return reply.send(ResponseCode::QUERY_NOT_FOUND, Some(remark), &answer, &[]);
+        }
+        let last = self.index.last().and_then(|record| self.log.get(record));
+        let answer = QueryMessageAnswer {
+            index_last_update_timestamp: last.map_or(0, |record| record.store_timestamp as i64),
+            index_last_update_phyoffset: last.map_or(0, |record| record.physical_offset as i64),
+        };
+        let length = messages.iter().map(|message| message.len()).sum();
+        reply.messages(None, &answer, length, messages.into_iter());
+    }
+}
