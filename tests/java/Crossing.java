@@ -5,6 +5,12 @@
 //   Crossing batch   NAME_SERVER TOPIC COUNT
 //   Crossing pull    NAME_SERVER TOPIC EXPRESSION
 //   Crossing offset  NAME_SERVER TOPIC GROUP [--read]
+//   Crossing consume NAME_SERVER TOPIC GROUP COUNT [--orderly] [--broadcast] [--tags=EXPRESSION] [--sql=EXPRESSION]
+//                    [--fail-times=N] [--max-reconsume=N]
+//   Crossing lite    NAME_SERVER TOPIC GROUP COUNT [--assign]
+//
+// A push consumer ends when it has been given COUNT messages; with 0 it first says that it has started, and ends when
+// its standard input does.
 //
 // One line of JSON for each message or queue on standard output and nothing else. After an error: one line on
 // standard error and the exit code 1.
@@ -21,6 +27,9 @@ public final class Crossing {
     public static void main(String[] arguments) {
         System.setProperty("rmq.logback.configurationFile", "quiet.xml");
         System.setProperty("rocketmq.client.logUseSlf4j", "false");
+        // A group that has changed is shared anew at once, and not after 20 seconds.
+        System.setProperty("rocketmq.client.rebalance.waitInterval", "1000");
+        System.setProperty("rocketmq.client.rebalance.minInterval", "200");
         List<String> words = new ArrayList<>();
         Map<String, String> options = new HashMap<>();
         sort(arguments, words, options);
@@ -36,7 +45,8 @@ public final class Crossing {
     }
 
     private static void run(List<String> words, Map<String, String> options, Lines lines) throws Exception {
-        if (words.size() < (words.contains("produce") ? 5 : 4)) {
+        boolean counts = !words.isEmpty() && List.of("produce", "consume", "lite").contains(words.get(0));
+        if (words.size() < (counts ? 5 : 4)) {
             throw new IllegalArgumentException("too few arguments; Crossing.java says which there are");
         }
         switch (words.get(0)) {
@@ -52,8 +62,14 @@ public final class Crossing {
             case "offset":
                 Offsets.each(words.get(1), words.get(2), words.get(3), options.containsKey("read"), lines);
                 break;
+            case "consume":
+                Consume.push(words.get(1), words.get(2), words.get(3), Integer.parseInt(words.get(4)), options, lines);
+                break;
+            case "lite":
+                Consume.lite(words.get(1), words.get(2), words.get(3), Integer.parseInt(words.get(4)), options, lines);
+                break;
             default:
-                throw new IllegalArgumentException("the first argument is produce, batch, pull or offset");
+                throw new IllegalArgumentException("the first argument is none of those that Crossing.java names");
         }
     }
 

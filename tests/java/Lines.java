@@ -10,11 +10,12 @@ final class Lines implements AutoCloseable {
     private final PrintStream out;
 
     Lines() {
-        out = new PrintStream(System.out, false, StandardCharsets.UTF_8);
+        // Flushed line by line: who reads them may wait for each.
+        out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
         System.setOut(System.err);
     }
 
-    void print(Map<String, Object> fields) {
+    synchronized void print(Map<String, Object> fields) {
         out.println(JSON.toJSONString(fields, JSONWriter.Feature.WriteNulls));
     }
 

@@ -111,18 +111,33 @@ fn is_comparable(request: &Command) -> bool {
         Code::GET_KV_CONFIG,
         Code::DELETE_KV_CONFIG,
         Code::GET_KVLIST_BY_NAMESPACE,
+        Code::LOCK_BATCH_MQ,
+        Code::UNLOCK_BATCH_MQ,
+        Code::CONSUMER_SEND_MSG_BACK,
+        Code::UPDATE_AND_CREATE_SUBSCRIPTIONGROUP,
+        Code::GET_CONSUMER_CONNECTION_LIST,
+        Code::GET_PRODUCER_CONNECTION_LIST,
+        Code::GET_CONSUME_STATS,
+        Code::QUERY_TOPIC_CONSUME_BY_WHO,
+        Code::INVOKE_BROKER_TO_RESET_OFFSET,
+        Code::QUERY_MESSAGE,
     ];
     ours.contains(&code)
 }
 
 /// Requests whose answers depend on messages and members of which the capture has only some (it keeps 25 exchanges of a
 /// kind), or on how soon name servers hear of a topic. Their codes may differ; with the same code the fields may not.
-const DEPENDENT: [Code; 5] = [
+const DEPENDENT: [Code; 10] = [
     Code::GET_ROUTEINFO_BY_TOPIC,
     Code::PULL_MESSAGE,
     Code::LITE_PULL_MESSAGE,
     Code::QUERY_CONSUMER_OFFSET,
     Code::GET_CONSUMER_LIST_BY_GROUP,
+    Code::GET_CONSUMER_CONNECTION_LIST,
+    Code::GET_PRODUCER_CONNECTION_LIST,
+    Code::CONSUMER_SEND_MSG_BACK,
+    Code::INVOKE_BROKER_TO_RESET_OFFSET,
+    Code::QUERY_MESSAGE,
 ];
 
 fn fields(answer: &Command) -> BTreeSet<String> {
