@@ -38,7 +38,8 @@ impl EmbeddedHost for Tokio {
 
 impl InProcess {
     fn start() -> Result<(Self, Vec<Address>), Error> {
-        let config = ClusterConfig::default();
+        let mut config = ClusterConfig::default();
+        config.brokers.iter_mut().for_each(|broker| broker.property_filter = true);
         let name_servers = config.name_servers.iter().map(|address| address.parse()).collect::<Result<_, _>>();
         let name_servers = name_servers.map_err(|error: stgclient_core::address::AddressError| {
             Error::new(ErrorKind::InvalidArgument, error.to_string())

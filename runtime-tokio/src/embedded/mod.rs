@@ -1,8 +1,8 @@
 //! A cluster in memory, for development and tests: served on real sockets, or reached in-process without any.
 //!
 //! It answers as Apache RocketMQ does, so that any client works on it, but it keeps messages in memory only, bounded,
-//! and replicates nothing. Production is an Apache RocketMQ cluster, to which the same program connects by changing
-//! one address.
+//! and replicates nothing. It filters by SQL, for which an Apache broker has to be configured (`enablePropertyFilter`).
+//! Production is an Apache RocketMQ cluster, to which the same program connects by changing one address.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -115,6 +115,7 @@ impl EmbeddedClusterBuilder {
             let address = self.advertised(listener.local_addr()?);
             let mut broker = BrokerConfig::new(format!("broker-{letter}"), address);
             broker.limits = self.limits;
+            broker.property_filter = true;
             config.brokers.push(broker);
         }
         Ok(config)

@@ -6,8 +6,9 @@
 use std::process::{Output, Stdio};
 
 use serde_json::{Map, Value};
-use stgclient_tests::eventually;
-use tokio::process::Command;
+use stgclient_tests::{PATIENCE, eventually};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 
 /// What Java says of a message or a queue.
 #[derive(Clone, Debug)]
@@ -40,13 +41,54 @@ impl Line {
 
 /// Runs `Crossing`, which has to succeed; see there for its arguments.
 pub(crate) async fn crossing(arguments: &[&str]) -> Vec<Line> {
-    // A short-lived process: the quick compiler only.
-    let mut command = Command::new("java");
-    command.args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx256m", "-cp", &variable("JAVA_CLASSPATH")]);
-    let output = run(command.arg("Crossing").args(arguments)).await;
+    let output = run(&mut command(arguments)).await;
     let (lines, errors) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{arguments:?}: {errors}");
     lines.lines().map(|line| Line(serde_json::from_str(line).expect("each line is an object"))).collect()
+}
+
+fn command(arguments: &[&str]) -> Command {
+    // A short-lived process: the quick compiler only.
+    let mut command = Command::new("java");
+    command.args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx256m", "-cp", &variable("JAVA_CLASSPATH")]);
+    command.arg("Crossing").args(arguments);
+    command
+}
+
+/// A push consumer of Java's that goes on until it is told to end.
+pub(crate) struct Consumer {
+    process: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    /// Its client id.
+    pub(crate) client_id: String,
+}
+
+impl Consumer {
+    /// Starts a member of `group`, with these options of `Crossing consume`; returns when it has started.
+    pub(crate) async fn start(name_server: &str, topic: &str, group: &str, options: &[&str]) -> Self {
+        let arguments = [&["consume", name_server, topic, group, "0"], options].concat();
+        let mut command = command(&arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut process = command.spawn().expect("Java is installed");
+        let lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
+        let mut consumer = Self { process, lines, client_id: String::new() };
+        let started = consumer.next().await;
+        consumer.client_id = started.text("clientId").expect("the consumer has started").to_owned();
+        consumer
+    }
+
+    /// The next message that it is given.
+    pub(crate) async fn next(&mut self) -> Line {
+        let line = tokio::time::timeout(PATIENCE, self.lines.next_line()).await.expect("a message comes in time");
+        let line = line.expect("its output can be read").expect("the consumer goes on");
+        Line(serde_json::from_str(&line).expect("each line is an object"))
+    }
+
+    /// Ends it, as an application does: its offsets are committed.
+    pub(crate) async fn end(mut self) {
+        drop(self.process.stdin.take());
+        assert!(self.process.wait().await.expect("the process is ours").success());
+    }
 }
 
 /// Runs `mqadmin` and gives all it prints; it succeeds whatever happens. It gives a server no more than 3 seconds, which

@@ -1,9 +1,19 @@
-//! Bodies that say who consumes.
+//! Bodies that say who consumes, what and how far.
 #![no_main]
 
-use stgclient_core::wire::body::ConsumerList;
+use stgclient_core::wire::body::{
+    ConsumeStats, ConsumerConnections, ConsumerList, ConsumerRunningInfo, ConsumerStatus, QueueLockRequest,
+    SubscriptionGroups, from_slice,
+};
 use stgclient_fuzzing::bodies;
 
 libfuzzer_sys::fuzz_target!(|body: &[u8]| {
     bodies::check::<ConsumerList>(body);
+    bodies::check::<QueueLockRequest>(body);
+    bodies::check_with_names::<ConsumerConnections>(body);
+    bodies::check_with_names::<ConsumerStatus>(body);
+    // These hold fractions, which may come back differently in the last digit.
+    let _ = from_slice::<ConsumeStats>(body);
+    let _ = from_slice::<ConsumerRunningInfo>(body);
+    let _ = from_slice::<SubscriptionGroups>(body);
 });

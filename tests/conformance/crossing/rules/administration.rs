@@ -81,3 +81,22 @@ async fn it_does_not_find_the_topic_that_we_have_deleted() {
     let text = mqadmin(&["topicRoute", "-n", bench.cluster.name_server(), "-t", &bench.topic]).await;
     assert!(text.contains("No topic route info"), "{text}");
 }
+
+#[tokio::test]
+async fn the_broker_lists_a_producer_until_its_client_is_closed() {
+    let bench = bench(1).await;
+    let client = bench.other_client().await;
+    let group = bench.unique("listed");
+    let producer = client.producer(&group).start().await.unwrap();
+    producer.send(bench.message("body")).await.unwrap();
+    let arguments = ["producerConnection", "-n", bench.cluster.name_server(), "-g", &group, "-t", &bench.topic];
+    eventually("the producer is listed", async || {
+        let text = mqadmin(&arguments).await;
+        // The columns: client id, address, language, version.
+        (text.contains("127.0.0.1:") && text.contains("RUST") && text.contains("V5_4_0")).then_some(())
+    })
+    .await;
+    client.close().await;
+    let text = mqadmin(&arguments).await;
+    assert!(text.contains("not exist"), "{text}");
+}

@@ -1,6 +1,9 @@
 //! What holds between Java and us on every cluster.
 
 mod administration;
+mod consumers;
+mod delays;
+mod group_administration;
 mod offsets;
 mod received;
 mod sent;
