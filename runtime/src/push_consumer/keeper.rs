@@ -74,7 +74,12 @@ fn failed(why: String) -> BoxFuture<(Outcome, Option<String>)> {
 }
 
 /// Waits for the outcome of a message that was consumed at once, and lets the broker know.
-async fn answer(shared: Arc<Shared>, question: BrokerQuestion, is_orderly: bool, task: BoxFuture<(Outcome, Option<String>)>) {
+async fn answer(
+    shared: Arc<Shared>,
+    question: BrokerQuestion,
+    is_orderly: bool,
+    task: BoxFuture<(Outcome, Option<String>)>,
+) {
     let begin = shared.host.now().mono;
     let (outcome, why) = task.await;
     let spent = shared.host.now().mono.since(begin).as_millis();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use stgclient_core::client::{Event, PushConsumerId, BrokerQuestion};
+use stgclient_core::client::{BrokerQuestion, Event, PushConsumerId};
 use stgclient_core::consumer::push::{PushEvent, Unfinished};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::wire::message::StoredMessage;

@@ -4,3 +4,4 @@ mod concurrent;
 mod orderly;
 mod sharing;
 mod stage;
+mod swarm;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stgclient_core::consumer::push::{ConsumeFrom, MessageModel};
 use stgclient_core::time::Duration;
 use stgclient_runtime::{MemoryOffsets, PushConsumer, ReconsumeLater};
-use stgclient_simulator::world::Client;
+use stgclient_simulator::world::{Client, Machine};
 
 use super::stage::{Book, GROUP, SECOND, Stage, TOPIC, member, shares};
 
@@ -178,5 +178,56 @@ fn rebalances_are_merged_and_at_least_a_second_apart() {
                 shares(&[&first, &others[0].1, &others[1].1, &others[2].1]) == [1, 1, 1, 1]
             })
             .await;
+    });
+}
+
+/// Whether every queue of the topic has exactly one owner.
+fn is_shared_out(members: &[&PushConsumer], queues: usize) -> bool {
+    let mut owned: Vec<_> = members
+        .iter()
+        .flat_map(|member| member.status().queues)
+        .filter(|queue| &*queue.queue.topic == TOPIC && queue.is_consuming)
+        .map(|queue| queue.queue)
+        .collect();
+    let count = owned.len();
+    owned.sort();
+    owned.dedup();
+    count == queues && owned.len() == queues
+}
+
+type Member = (Arc<Machine>, Client, PushConsumer);
+
+/// Waits until every queue has one owner.
+async fn converge(stage: &Stage, seconds: u32, members: &[PushConsumer]) {
+    let members: Vec<&PushConsumer> = members.iter().collect();
+    for _ in 0..seconds {
+        stage.sleep(SECOND).await;
+        if is_shared_out(&members, 256) {
+            return;
+        }
+    }
+    panic!("{} members have not shared 256 queues within {seconds} s", members.len());
+}
+
+#[test]
+fn sixty_four_members_share_256_queues_within_50_seconds_of_a_clean_change_and_150_of_a_death() {
+    let stage = Stage::new(4, 64);
+    stage.play(async {
+        let mut members: Vec<Member> = Vec::new();
+        for _ in 0..64 {
+            let machine = stage.world.machine();
+            let client = machine.client(&stage.cluster.name_servers().join(";")).connect().await.unwrap();
+            let consumer = member(&client).concurrently(|_| async { Ok::<_, ReconsumeLater>(()) });
+            members.push((machine, client, consumer.start().await.unwrap()));
+        }
+        let consumers = |members: &[Member]| members.iter().map(|(.., consumer)| consumer.clone()).collect::<Vec<_>>();
+        converge(&stage, 50, &consumers(&members)).await;
+        let (_, client, consumer) = members.pop().unwrap();
+        consumer.close().await;
+        client.close().await;
+        converge(&stage, 50, &consumers(&members)).await;
+        let (machine, _client, _consumer) = members.pop().unwrap();
+        stage.world.network().partition(&machine.ip().to_string(), true);
+        converge(&stage, 150, &consumers(&members)).await;
     });
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use stgclient::{
-    Client, ConsumeFrom, Message, MessageModel, MemoryOffsets, PushConsumer, PushConsumerBuilder, QueueChoice,
+    Client, ConsumeFrom, MemoryOffsets, Message, MessageModel, PushConsumer, PushConsumerBuilder, QueueChoice,
     ReceivedMessage, ReconsumeLater, RetryDelay, SuspendCurrentQueue,
 };
 use stgclient_tests::{Bench, eventually};
@@ -139,7 +139,11 @@ async fn what_fails_comes_back_and_in_the_end_is_a_dead_letter() {
     assert_eq!((letter.body(), letter.property("RETRY_TOPIC")), (&"1".into(), Some(bench.topic.as_str())));
     let tries: Vec<i32> = {
         let noted = book.0.lock().unwrap();
-        noted.iter().filter(|(_, message)| message.body() == "1").map(|(_, message)| message.reconsume_times()).collect()
+        noted
+            .iter()
+            .filter(|(_, message)| message.body() == "1")
+            .map(|(_, message)| message.reconsume_times())
+            .collect()
     };
     assert_eq!(tries, [0, 1, 2]);
     assert!(book.0.lock().unwrap().iter().all(|(_, message)| message.topic() == bench.topic));

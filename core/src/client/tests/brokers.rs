@@ -140,7 +140,7 @@ fn what_a_broker_asks_is_refused_as_unknown() {
     let mut frames = BytesMut::new();
     let head = Head::request(Dialect::Apache, RequestCode::CHECK_TRANSACTION_STATE, 77);
     command::encode(&mut frames, HeaderCodec::Binary, Dialect::Apache, &head, &NoFields, b"");
-    let oneway = Head::oneway(Dialect::Apache, RequestCode::NOTIFY_CONSUMER_IDS_CHANGED, 78);
+    let oneway = Head::oneway(Dialect::Apache, RequestCode::NOTIFY_MIN_BROKER_ID_CHANGE, 78);
     command::encode(&mut frames, HeaderCodec::Json, Dialect::Apache, &oneway, &NoFields, b"");
     let before = scene.asked.len();
     scene.give(link_to(&scene, "a:1"), &frames);
