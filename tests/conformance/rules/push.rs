@@ -174,7 +174,7 @@ async fn an_orderly_consumer_gets_each_queue_in_order_and_what_fails_again_befor
         let offsets: Vec<u64> = of_queue.map(|(_, message)| message.queue_offset()).collect();
         assert!(offsets.is_sorted(), "queue {id}: {offsets:?}");
     }
-    assert!(consumer.status().queues.iter().all(|queue| queue.is_locked));
+    assert!(consumer.status().queues.iter().all(|queue| queue.is_locked || *queue.queue.topic != *bench.topic));
     consumer.close().await;
     // The locks are free: another member need not wait until they expire.
     let other = bench.other_client().await;
