@@ -1,20 +1,8 @@
-//! What the null broker answers: to a send a canned answer with the request's number, to everything else what lets a
-//! client go on.
+//! What the null broker answers to a send: a canned answer with the request's number.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-
-use bytes::{BufMut, Bytes, BytesMut};
-use stgclient_core::wire::body::{self, BrokerData, Permission, QueueData, TopicRouteData};
-use stgclient_core::wire::code::{RequestCode, ResponseCode};
-use stgclient_core::wire::command::{self, Head, HeaderCodec, Language};
-use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::request::{GetClusterInfo, GetRouteInfo};
-
-use crate::frames::Request;
-
-const BROKER: &str = "null-broker";
-const DEFAULT_QUEUES: i32 = 8;
+use bytes::{BufMut, BytesMut};
+use stgclient_core::wire::code::RequestCode;
+use stgclient_core::wire::command::HeaderCodec;
 
 /// The header of a real broker's answer (5.4.0, see `tests/corpus`), around the number of the request.
 const JSON_SENT: [&str; 2] = [
@@ -37,14 +25,12 @@ const BINARY_OPAQUE_AT: usize = 4 + 4 + 2 + 1 + 2;
 
 /// Writes answers.
 pub(crate) struct Answers {
-    address: SocketAddr,
     binary_sent: Vec<u8>,
 }
 
 impl Answers {
-    /// The answers of the server at this address, which is name server and broker.
-    pub(crate) fn new(address: SocketAddr) -> Self {
-        Self { address, binary_sent: binary_sent() }
+    pub(crate) fn new() -> Self {
+        Self { binary_sent: binary_sent() }
     }
 
     /// Whether a request is a send.
@@ -74,44 +60,6 @@ impl Answers {
             }
         }
     }
-
-    /// Appends the answer to any other request: a route, or just success.
-    pub(crate) fn other(&self, request: &Request<'_>, out: &mut BytesMut) {
-        let mut body = Vec::new();
-        if request.code == RequestCode::GET_ROUTEINFO_BY_TOPIC.0
-            && let Ok(command) = command::decode(Bytes::copy_from_slice(request.frame))
-            && let Ok(header) = command.header::<GetRouteInfo<'_>>()
-        {
-            body = body::to_vec(&self.route(&header.topic));
-        }
-        let mut head = Head::response(Dialect::Apache, ResponseCode::SUCCESS, request.opaque, None);
-        head.language = Language::JAVA;
-        command::encode(out, request.codec, Dialect::Apache, &head, &GetClusterInfo {}, &body);
-    }
-
-    fn route(&self, topic: &str) -> TopicRouteData {
-        let queues = queues_of(topic);
-        let broker = BrokerData {
-            broker_addrs: BTreeMap::from([(0, self.address.to_string())]),
-            broker_name: BROKER.to_owned(),
-            cluster: "DefaultCluster".to_owned(),
-            enable_acting_master: false,
-        };
-        let queue_data = QueueData {
-            broker_name: BROKER.to_owned(),
-            perm: Permission(Permission::READ_WRITE.0 | Permission::INHERIT.0),
-            read_queue_nums: queues,
-            write_queue_nums: queues,
-            topic_sys_flag: 0,
-        };
-        TopicRouteData { broker_datas: vec![broker], queue_datas: vec![queue_data], ..TopicRouteData::default() }
-    }
-}
-
-/// How many queues a topic has: as many as its name says, `q1000-anything`.
-fn queues_of(topic: &str) -> i32 {
-    let said = topic.strip_prefix('q').and_then(|rest| rest.split_once('-'));
-    said.and_then(|(number, _)| number.parse().ok()).unwrap_or(DEFAULT_QUEUES)
 }
 
 fn binary_sent() -> Vec<u8> {
@@ -159,28 +107,18 @@ fn decimal(number: i32, digits: &mut [u8; 11]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn answers() -> Answers {
-        Answers::new("127.0.0.1:1".parse().expect("an address"))
-    }
+    use stgclient_core::wire::command;
 
     #[test]
     fn a_canned_answer_carries_the_number_of_its_request() {
         for codec in [HeaderCodec::Json, HeaderCodec::Binary] {
             for opaque in [0, 7, 1234, i32::MAX, -1, i32::MIN] {
                 let mut out = BytesMut::new();
-                answers().sent(codec, opaque, &mut out);
+                Answers::new().sent(codec, opaque, &mut out);
                 let command = command::decode(out.freeze().slice(4..)).expect("a frame");
                 assert_eq!((command.opaque, command.code, command.flag), (opaque, 0, 1));
                 assert_eq!(command.fields.get("queueOffset").as_deref(), Some("0"));
             }
         }
-    }
-
-    #[test]
-    fn a_topic_has_as_many_queues_as_its_name_says() {
-        assert_eq!(queues_of("q1000-orders"), 1000);
-        assert_eq!(queues_of("queue-1"), DEFAULT_QUEUES);
-        assert_eq!(queues_of("TBW102"), DEFAULT_QUEUES);
     }
 }

@@ -1,13 +1,17 @@
-//! A name server and broker that stores nothing: every topic exists, every message is acknowledged at once.
+//! A name server and broker that stores nothing: every topic exists, every message is acknowledged at once, and
+//! consumers get messages that were made beforehand, as many as the topic's name says.
 //!
 //! It prints where it listens. Each line on its standard input is answered with what came so far, as JSON, so that
 //! what a client lost is seen; it ends with its input.
 
 mod answers;
+mod consumers;
 mod frames;
+mod requests;
 mod server;
 #[cfg(test)]
 mod tests;
+mod topics;
 
 use std::io::{self, Write};
 

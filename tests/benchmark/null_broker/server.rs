@@ -1,23 +1,33 @@
-//! Serves connections, each on a thread of its own: one read, the answers to all requests in it, one write.
+//! Serves connections, each on a thread of its own: one read, the answers to all requests in it, one write. Pulls that
+//! wait are answered when their time is over, in the same thread.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
+use std::time::Instant;
 
 use bytes::{Buf, BytesMut};
 use serde::Serialize;
 
 use crate::answers::Answers;
 use crate::frames::{Scanned, scan};
+use crate::requests::{Held, Requests};
 
 const READ_ROOM: usize = 256 << 10;
 
 /// A server that runs until the process ends.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
-    counters: Arc<Counters>,
+    shared: Arc<Shared>,
+}
+
+/// What all connections use.
+struct Shared {
+    answers: Answers,
+    requests: Requests,
+    counters: Counters,
 }
 
 #[derive(Debug, Default)]
@@ -49,22 +59,22 @@ impl Server {
     pub(crate) fn start(port: u16) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", port))?;
         let address = listener.local_addr()?;
-        let counters = Arc::new(Counters::default());
-        let answers = Arc::new(Answers::new(address));
-        let shared = Arc::clone(&counters);
+        let counters = Counters::default();
+        let shared = Arc::new(Shared { answers: Answers::new(), requests: Requests::new(address), counters });
+        let accepting = Arc::clone(&shared);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                shared.connections.fetch_add(1, Relaxed);
-                let (answers, counters) = (Arc::clone(&answers), Arc::clone(&shared));
-                thread::spawn(move || serve(stream, &answers, &counters));
+                accepting.counters.connections.fetch_add(1, Relaxed);
+                let shared = Arc::clone(&accepting);
+                thread::spawn(move || serve(stream, &shared));
             }
         });
-        Ok(Self { address, counters })
+        Ok(Self { address, shared })
     }
 
     /// What came so far.
     pub(crate) fn counts(&self) -> Counts {
-        let Counters { answered, oneways, others, reads, connections } = &*self.counters;
+        let Counters { answered, oneways, others, reads, connections } = &self.shared.counters;
         Counts {
             answered: answered.load(Relaxed),
             oneways: oneways.load(Relaxed),
@@ -75,8 +85,8 @@ impl Server {
     }
 }
 
-fn serve(mut stream: TcpStream, answers: &Answers, counters: &Counters) {
-    let end = stream.set_nodelay(true).and_then(|()| converse(&mut stream, answers, counters));
+fn serve(mut stream: TcpStream, shared: &Shared) {
+    let end = stream.set_nodelay(true).and_then(|()| converse(&mut stream, shared));
     if let Err(error) = end
         && error.kind() != io::ErrorKind::ConnectionReset
     {
@@ -84,23 +94,30 @@ fn serve(mut stream: TcpStream, answers: &Answers, counters: &Counters) {
     }
 }
 
-fn converse(stream: &mut TcpStream, answers: &Answers, counters: &Counters) -> io::Result<()> {
+fn converse(stream: &mut TcpStream, shared: &Shared) -> io::Result<()> {
     let mut chunk = vec![0; READ_ROOM];
     let mut pending = BytesMut::new();
     let mut out = BytesMut::new();
+    let mut held = Vec::new();
     loop {
-        let count = stream.read(&mut chunk)?;
-        if count == 0 {
-            return Ok(());
-        }
-        counters.reads.fetch_add(1, Relaxed);
+        let count = match read(stream, &mut chunk, &held)? {
+            Some(0) => return Ok(()),
+            Some(count) => count,
+            None => {
+                answer_expired(&mut held, &mut out);
+                stream.write_all(&out)?;
+                out.clear();
+                continue;
+            }
+        };
+        shared.counters.reads.fetch_add(1, Relaxed);
         if pending.is_empty() {
             // The usual case: whole requests, answered where they lie.
-            let used = answer_all(&chunk[..count], answers, counters, &mut out)?;
+            let used = answer_all(&chunk[..count], shared, &mut held, &mut out)?;
             pending.extend_from_slice(&chunk[used..count]);
         } else {
             pending.extend_from_slice(&chunk[..count]);
-            let used = answer_all(&pending, answers, counters, &mut out)?;
+            let used = answer_all(&pending, shared, &mut held, &mut out)?;
             pending.advance(used);
         }
         stream.write_all(&out)?;
@@ -108,8 +125,40 @@ fn converse(stream: &mut TcpStream, answers: &Answers, counters: &Counters) -> i
     }
 }
 
+/// How many bytes came; `None` when the first of the pulls that wait has waited long enough.
+fn read(stream: &mut TcpStream, chunk: &mut [u8], held: &[Held]) -> io::Result<Option<usize>> {
+    let until = held.iter().map(|held| held.until).min();
+    if let Some(until) = until {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(None);
+        }
+        stream.set_read_timeout(Some(left))?;
+    }
+    let read = stream.read(chunk);
+    if until.is_some() {
+        stream.set_read_timeout(None)?;
+    }
+    match read {
+        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => Ok(None),
+        read => read.map(Some),
+    }
+}
+
+fn answer_expired(held: &mut Vec<Held>, out: &mut BytesMut) {
+    let now = Instant::now();
+    held.retain(|held| {
+        let waits = held.until > now;
+        if !waits {
+            held.answer(out);
+        }
+        waits
+    });
+}
+
 /// Appends the answers to all whole requests, and returns how many bytes they took.
-fn answer_all(bytes: &[u8], answers: &Answers, counters: &Counters, out: &mut BytesMut) -> io::Result<usize> {
+fn answer_all(bytes: &[u8], shared: &Shared, held: &mut Vec<Held>, out: &mut BytesMut) -> io::Result<usize> {
+    let Shared { answers, requests, counters } = shared;
     let (mut used, mut answered, mut oneways, mut others) = (0, 0, 0, 0);
     loop {
         match scan(&bytes[used..]) {
@@ -123,9 +172,7 @@ fn answer_all(bytes: &[u8], answers: &Answers, counters: &Counters, out: &mut By
                     answers.sent(request.codec, request.opaque, out);
                 } else {
                     others += 1;
-                    if !request.is_oneway {
-                        answers.other(&request, out);
-                    }
+                    held.extend(requests.answer(&request, out));
                 }
             }
             Scanned::Partial => break,
