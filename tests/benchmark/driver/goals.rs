@@ -31,6 +31,7 @@ pub(crate) fn all(summaries: &[Summary]) -> Vec<Goal> {
     let rate: Figure = |row| row.rate.median;
     let cpu: Figure = |row| row.cpu.median;
     let p50: Figure = |row| row.p50_us.median;
+    let p99: Figure = |row| row.p99_us.median;
     let (at_least, at_most) = (Wanted::AtLeast, Wanted::AtMost);
     let mut goals = Vec::new();
     for (scenario, faster, cheaper) in [("null-64", 4.0, 5.0), ("null-1024", 8.0, 10.0)] {
@@ -43,7 +44,20 @@ pub(crate) fn all(summaries: &[Summary]) -> Vec<Goal> {
     for (scenario, limit) in [("null-64", 8.0), ("null-1024", 12.0), ("real-64", 8.0), ("real-1024", 12.0)] {
         goals.push(below(summaries, scenario, limit));
     }
-    goals.push(not_later_than_go(summaries));
+    goals.push(not_later_than_go(summaries, "real-1", "acknowledged"));
+    for scenario in ["null-consume", "null-consume-32"] {
+        goals.push(to_best_peer(summaries, scenario, "messages per second", rate, at_least, 4.0));
+        goals.push(to_best_peer(summaries, scenario, "CPU per message", cpu, at_most, 0.25));
+    }
+    for scenario in ["real-consume", "real-consume-32"] {
+        goals.push(to_best_peer(summaries, scenario, "messages per second", rate, at_least, 1.0 / WITHIN));
+        goals.push(to_best_peer(summaries, scenario, "CPU per message", cpu, at_most, 1.0 / 3.0));
+    }
+    goals.push(not_later_than_go(summaries, "real-consume", "consumed"));
+    for (name, figure) in [("p50", p50), ("p99", p99)] {
+        goals.push(to_best_peer(summaries, "real-end-to-end", name, figure, at_most, WITHIN));
+    }
+    goals.push(to_best_peer(summaries, "real-end-to-end", "CPU per message", cpu, at_most, 0.5));
     for (few, many) in [("topics-1", "topics-1000"), ("queues-8", "queues-10000")] {
         goals.push(flat(summaries, few, many));
     }
@@ -86,13 +100,13 @@ fn below(summaries: &[Summary], scenario: &str, limit: f64) -> Goal {
     goal(format!("{scenario}: peak memory below {limit} MB"), found)
 }
 
-fn not_later_than_go(summaries: &[Summary]) -> Goal {
+fn not_later_than_go(summaries: &[Summary], scenario: &str, verb: &str) -> Goal {
     let found = || {
-        let first = |contestant| Some(row(summaries, "real-1", contestant)?.first_ms.median);
+        let first = |contestant| Some(row(summaries, scenario, contestant)?.first_ms.median);
         let (ours, go) = (first(OURS)?, first("go")?);
         Some((format!("{ours:.1} ms to {go:.1} ms"), ours <= go * WITHIN))
     };
-    goal("real-1: start to first acknowledged message not above Go's".to_owned(), found())
+    goal(format!("{scenario}: start to first {verb} message not above Go's"), found())
 }
 
 fn flat(summaries: &[Summary], few: &str, many: &str) -> Goal {

@@ -176,7 +176,7 @@ impl Bench<'_> {
             Some(server) if contestant.kind != Kind::Floor => server,
             _ => self.start(scenario.server, contestant)?,
         };
-        let result = if scenario.work == Work::Drain {
+        let result = if scenario.server == ServerKind::Real && scenario.work.empties() {
             self.filled(scenario, &mut server)
         } else {
             server.topic(scenario, contestant.name)
@@ -207,7 +207,7 @@ impl Bench<'_> {
         }
     }
 
-    /// The topic that all drain, filled by our client when it is first asked for.
+    /// The topic that all empty, filled by our client when it is first asked for.
     fn filled(&self, scenario: &Scenario, server: &mut Server) -> io::Result<String> {
         let topic = server.topic(scenario, "all")?;
         if server.arrived(&topic)?.messages == 0 {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounting::{CpuClock, busy_seconds, peak_memory_kib, processors};
 use crate::process::Process;
-use crate::scenario::{Contestant, Scenario, Work};
+use crate::scenario::{BATCH, Contestant, RATE, Scenario, Work};
 use crate::servers::Server;
 use crate::system_calls::Tracer;
 
@@ -58,7 +58,7 @@ pub(crate) struct Measured {
     pub(crate) server_reads: Option<u64>,
     /// The most memory the client had resident, in KiB.
     pub(crate) peak_memory_kib: u64,
-    /// From the start of the process to its first acknowledged message, in milliseconds.
+    /// From the start of the process to its first message that was acknowledged or consumed, in milliseconds.
     pub(crate) first_ms: f64,
     /// What arrived at the server of what the client believes it sent.
     pub(crate) arrived: u64,
@@ -84,23 +84,32 @@ impl Snapshot {
 
 /// The words that every client understands.
 fn arguments(command: &mut Command, scenario: &Scenario, contestant: &Contestant, server: &str, topic: &str) {
-    let mode = if scenario.work == Work::Drain { "drain" } else { "produce" };
+    let warm_up = match scenario.work {
+        Work::Send | Work::Oneway => contestant.warm_up.min(scenario.count * 4),
+        // There are no more messages than these.
+        Work::Drain | Work::Consume | Work::ConsumeBatches => contestant.warm_up.min(scenario.count),
+        Work::EndToEnd => scenario.count / 2,
+    };
     let numbers = [
         ("--count", scenario.count),
-        ("--warm-up", contestant.warm_up.min(scenario.count * 4)),
+        ("--warm-up", warm_up),
         ("--warm-up-seconds", WARM_UP_SECONDS as usize),
         ("--in-flight", scenario.in_flight),
         ("--body", scenario.body),
     ];
-    command.args([mode, "--name-server", server, "--topic", topic]);
+    command.args([scenario.work.mode(), "--name-server", server, "--topic", topic]);
     for (name, number) in numbers {
         command.args([name, &number.to_string()]);
     }
     if scenario.topics > 1 {
         command.args(["--topics", &scenario.topics.to_string()]);
     }
-    if scenario.work == Work::Oneway {
-        command.args(["--style", "oneway"]);
+    match scenario.work {
+        Work::Oneway => drop(command.args(["--style", "oneway"])),
+        Work::Consume => drop(command.args(["--batch", "1"])),
+        Work::ConsumeBatches => drop(command.args(["--batch", &BATCH.to_string()])),
+        Work::EndToEnd => drop(command.args(["--rate", &RATE.to_string()])),
+        Work::Send | Work::Drain => {}
     }
     command.args(contestant.arguments);
 }
@@ -143,7 +152,7 @@ pub(crate) fn run(
     client.tell("go")?;
     let outcome: Outcome = serde_json::from_str(&client.line(DONE)?)?;
 
-    let expected = before.messages + if scenario.work == Work::Drain { 0 } else { outcome.total };
+    let expected = before.messages + if scenario.work.empties() { 0 } else { outcome.total };
     let ended = client.end(END)?;
     let after = server.arrived_in_the_end(topic, expected)?;
     let (cpu_seconds, server_cpu_seconds) = (end.client - start.client, end.server - start.server);
@@ -162,4 +171,50 @@ pub(crate) fn run(
         ended,
         outcome,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{CONTESTANTS, all};
+
+    fn words(scenario: &str, contestant: &str) -> String {
+        words_of(1.0, scenario, contestant)
+    }
+
+    fn words_of(scale: f64, scenario: &str, contestant: &str) -> String {
+        let scenario = all(scale).into_iter().find(|known| known.name == scenario).expect("a scenario");
+        let contestant = CONTESTANTS.iter().find(|known| known.name == contestant).expect("a contestant");
+        let mut command = Command::new("client");
+        arguments(&mut command, &scenario, contestant, "server", "topic");
+        command.get_args().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_client_is_told_what_to_do_in_the_words_of_the_contract() {
+        assert!(words("null-oneway", "go").starts_with("produce --name-server server --topic topic --count 200000 "));
+        assert!(words("null-oneway", "go").ends_with(" --style oneway"));
+        assert!(words("real-drain", "go").starts_with("drain "));
+        assert!(
+            words("null-consume", "go").starts_with("consume ") && words("null-consume", "go").ends_with(" --batch 1")
+        );
+        assert!(words("real-consume-32", "java").ends_with(" --batch 32"));
+        assert!(words("real-end-to-end", "go").starts_with("end-to-end "));
+        assert!(words("real-end-to-end", "go").ends_with(" --rate 1000"));
+    }
+
+    #[test]
+    fn a_warm_up_has_no_more_messages_than_there_are() {
+        for (scale, scenario, contestant, expected) in [
+            (1.0, "real-64", "java", 200_000),
+            (1.0, "real-1", "java", 80_000),
+            (1.0, "null-consume", "java", 200_000),
+            (0.05, "null-consume", "java", 10_000),
+            (1.0, "null-consume", "go", 20_000),
+            (1.0, "real-end-to-end", "java", 5000),
+        ] {
+            let words = words_of(scale, scenario, contestant);
+            assert!(words.contains(&format!(" --warm-up {expected} ")), "{words}");
+        }
+    }
 }

@@ -22,7 +22,35 @@ pub(crate) enum Work {
     Oneway,
     /// Pulls everything that a topic has.
     Drain,
+    /// Consumes by push, one message a call of the handler, everything that a topic has.
+    Consume,
+    /// The same, with up to 32 messages a call.
+    ConsumeBatches,
+    /// Sends at a steady rate and consumes by push what it sent.
+    EndToEnd,
 }
+
+impl Work {
+    /// The word of the contract.
+    pub(crate) fn mode(self) -> &'static str {
+        match self {
+            Self::Send | Self::Oneway => "produce",
+            Self::Drain => "drain",
+            Self::Consume | Self::ConsumeBatches => "consume",
+            Self::EndToEnd => "end-to-end",
+        }
+    }
+
+    /// Whether it takes the messages that a topic has, and sends none.
+    pub(crate) fn empties(self) -> bool {
+        matches!(self, Self::Drain | Self::Consume | Self::ConsumeBatches)
+    }
+}
+
+/// How many messages a second are sent from end to end.
+pub(crate) const RATE: usize = 1000;
+/// How many messages a call of the handler gets at the most, where it gets several.
+pub(crate) const BATCH: usize = 32;
 
 /// One thing to measure.
 #[derive(Clone, Debug, Serialize)]
@@ -85,7 +113,9 @@ pub(crate) enum Kind {
     Floor,
 }
 
-const ALL: &[Work] = &[Work::Send, Work::Oneway, Work::Drain];
+const ALL: &[Work] = &[Work::Send, Work::Oneway, Work::Drain, Work::Consume, Work::ConsumeBatches, Work::EndToEnd];
+/// Ours does not consume by push yet.
+const OURS: &[Work] = &[Work::Send, Work::Oneway, Work::Drain];
 
 const WARM_UP: usize = 20_000;
 const JAVA_WARM_UP: usize = 200_000;
@@ -97,7 +127,7 @@ pub(crate) const CONTESTANTS: &[Contestant] = &[
         program: Program::Ours("stgclient-client"),
         arguments: &[],
         kind: Kind::Ours,
-        works: ALL,
+        works: OURS,
         warm_up: WARM_UP,
     },
     Contestant {
@@ -105,7 +135,7 @@ pub(crate) const CONTESTANTS: &[Contestant] = &[
         program: Program::Ours("stgclient-client"),
         arguments: &["--codec", "binary"],
         kind: Kind::OursToo,
-        works: ALL,
+        works: OURS,
         warm_up: WARM_UP,
     },
     Contestant {
@@ -145,7 +175,7 @@ pub(crate) const CONTESTANTS: &[Contestant] = &[
         program: Program::Peer("ali-ons"),
         arguments: &[],
         kind: Kind::Peer,
-        works: &[Work::Send],
+        works: &[Work::Send, Work::Consume, Work::EndToEnd],
         warm_up: WARM_UP,
     },
     Contestant {
@@ -214,6 +244,11 @@ pub(crate) fn all(scale: f64) -> Vec<Scenario> {
         Scenario { body: 1024, ..base("real-64-1k", real, 64, 50_000) },
         Scenario { work: Work::Oneway, ..base("real-oneway", real, 1, 50_000) },
         Scenario { work: Work::Drain, ..base("real-drain", real, 8, 200_000) },
+        Scenario { work: Work::Consume, ..base("null-consume", null, 1, 200_000) },
+        Scenario { work: Work::ConsumeBatches, ..base("null-consume-32", null, 1, 200_000) },
+        Scenario { work: Work::Consume, ..base("real-consume", real, 1, 200_000) },
+        Scenario { work: Work::ConsumeBatches, ..base("real-consume-32", real, 1, 200_000) },
+        Scenario { work: Work::EndToEnd, ..base("real-end-to-end", real, 1, 10 * RATE) },
     ];
     let curve =
         |name: String, topics, queues| Scenario { topics, queues, is_curve: true, ..base(&name, null, 64, 300_000) };
@@ -237,6 +272,18 @@ mod tests {
         let count = names.len();
         names.dedup();
         assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn batches_are_for_those_that_have_them() {
+        let scenarios = all(1.0);
+        let by_name = |name: &str| scenarios.iter().find(|scenario| scenario.name == name).expect("a scenario");
+        let takes_part = |client: &str, scenario| {
+            CONTESTANTS.iter().any(|contestant| contestant.name == client && contestant.takes_part(by_name(scenario)))
+        };
+        assert!(takes_part("ali-ons", "null-consume") && !takes_part("ali-ons", "null-consume-32"));
+        assert!(takes_part("go", "null-consume") && takes_part("go", "null-consume-32"));
+        assert!(!takes_part("java-async", "real-end-to-end") && !takes_part("loopback-floor", "null-consume"));
     }
 
     #[test]

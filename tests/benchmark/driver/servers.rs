@@ -85,6 +85,9 @@ impl Server {
     /// Makes sure that the topic is there; returns its name for this server.
     pub(crate) fn topic(&self, scenario: &Scenario, contestant: &str) -> io::Result<String> {
         match self {
+            Self::Counting(..) if scenario.work.empties() => {
+                Ok(format!("q{}-n{}-orders", scenario.queues, scenario.count))
+            }
             Self::Counting(..) => Ok(format!("q{}-orders", scenario.queues)),
             Self::Real(cluster) => {
                 let topic = format!("{}-{contestant}", scenario.name);

@@ -1,6 +1,6 @@
 module stgclient/benchmark
 
-go 1.18
+go 1.19
 
 require github.com/apache/rocketmq-client-go/v2 v2.1.2
 

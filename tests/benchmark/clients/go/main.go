@@ -18,11 +18,10 @@ func main() {
 	for i := 2; i+1 < len(os.Args); i += 2 {
 		given[strings.TrimPrefix(os.Args[i], "--")] = os.Args[i+1]
 	}
-	run := produce
-	if os.Args[1] == "drain" {
-		run = drain
+	modes := map[string]func(options) error{
+		"produce": produce, "drain": drain, "consume": consume, "end-to-end": sendAndConsume,
 	}
-	if err := run(given); err != nil {
+	if err := modes[os.Args[1]](given); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -16,10 +16,12 @@ final class Bench {
         for (int i = 1; i + 1 < args.length; i += 2) {
             options.put(args[i].substring(2), args[i + 1]);
         }
-        if (args[0].equals("produce")) {
-            Produce.run(options);
-        } else {
-            Drain.run(options);
+        switch (args[0]) {
+            case "produce" -> Produce.run(options);
+            case "drain" -> Drain.run(options);
+            case "consume" -> Consume.run(options);
+            case "end-to-end" -> EndToEnd.run(options);
+            default -> throw new IllegalArgumentException(args[0]);
         }
         // Java's client leaves threads behind after some failures.
         System.exit(0);

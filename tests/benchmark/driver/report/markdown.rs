@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::accounting::{processor_name, processors};
 use crate::goals;
-use crate::scenario::{Scenario, ServerKind, Work};
+use crate::scenario::{BATCH, RATE, Scenario, ServerKind, Work};
 use crate::summary::{Row, Spread, Summary};
 
 use super::plot;
@@ -56,6 +56,13 @@ fn describe(scenario: &Scenario) -> String {
         Work::Send => format!("{server}, {count} messages of {body} B, {in_flight} in flight"),
         Work::Oneway => format!("{server}, {count} oneway messages of {body} B, one sender"),
         Work::Drain => format!("{server}, pulling {count} messages of {body} B from 8 queues"),
+        Work::Consume => format!("{server}, consuming {count} messages of {body} B from 8 queues by push, one a call"),
+        Work::ConsumeBatches => {
+            format!("{server}, consuming {count} messages of {body} B from 8 queues by push, up to {BATCH} a call")
+        }
+        Work::EndToEnd => format!(
+            "{server}, {count} messages of {body} B sent at {RATE} a second and consumed by push in the same process"
+        ),
     }
 }
 
@@ -69,7 +76,7 @@ fn scenario_table(out: &mut String, summary: &Summary) {
         describe(scenario)
     );
     for row in rows {
-        let has_latency = scenario.work != Work::Drain;
+        let has_latency = !scenario.work.empties();
         let latency = |spread| if has_latency { figure(spread, 1) } else { "-".to_owned() };
         let _ = writeln!(
             out,
@@ -102,8 +109,9 @@ fn percent(spread: Spread) -> Spread {
 
 /// What the client believes, and what the server has.
 fn arrivals(scenario: &Scenario, row: &Row) -> String {
-    if scenario.work == Work::Drain {
-        return format!("{} of {} pulled", row.sent, scenario.count * row.rounds);
+    if scenario.work.empties() {
+        let verb = if scenario.work == Work::Drain { "pulled" } else { "consumed" };
+        return format!("{} of {} {verb}", row.sent, scenario.count * row.rounds);
     }
     if row.sent == row.arrived { format!("{}, all", row.sent) } else { format!("{}, **{}**", row.sent, row.arrived) }
 }
