@@ -114,8 +114,6 @@ pub(crate) enum Kind {
 }
 
 const ALL: &[Work] = &[Work::Send, Work::Oneway, Work::Drain, Work::Consume, Work::ConsumeBatches, Work::EndToEnd];
-/// Ours does not consume by push yet.
-const OURS: &[Work] = &[Work::Send, Work::Oneway, Work::Drain];
 
 const WARM_UP: usize = 20_000;
 const JAVA_WARM_UP: usize = 200_000;
@@ -127,7 +125,7 @@ pub(crate) const CONTESTANTS: &[Contestant] = &[
         program: Program::Ours("stgclient-client"),
         arguments: &[],
         kind: Kind::Ours,
-        works: OURS,
+        works: ALL,
         warm_up: WARM_UP,
     },
     Contestant {
@@ -135,7 +133,7 @@ pub(crate) const CONTESTANTS: &[Contestant] = &[
         program: Program::Ours("stgclient-client"),
         arguments: &["--codec", "binary"],
         kind: Kind::OursToo,
-        works: OURS,
+        works: ALL,
         warm_up: WARM_UP,
     },
     Contestant {

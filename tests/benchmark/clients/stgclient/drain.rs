@@ -27,7 +27,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), Error> {
     let drained = Arc::new(Drained::default());
     let mut tasks = Vec::new();
     for queue in consumer.queues(&options.topic).await? {
-        let (consumer, drained, batch) = (consumer.clone(), Arc::clone(&drained), options.batch);
+        let (consumer, drained, batch) = (consumer.clone(), Arc::clone(&drained), options.batch.unwrap_or(32));
         tasks.push(tokio::spawn(async move { drain(&consumer, &queue, batch, &drained).await }));
     }
     let mut failure = None;

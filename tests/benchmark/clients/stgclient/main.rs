@@ -1,8 +1,12 @@
 //! stgclient as a user would write it, under the contract of all clients here: see `tests/benchmark/README.md`.
 
+mod consume;
+#[path = "../consuming.rs"]
+mod consuming;
 #[path = "../contract.rs"]
 mod contract;
 mod drain;
+mod end_to_end;
 #[cfg(feature = "measure-lock")]
 mod lock_times;
 mod produce;
@@ -40,15 +44,20 @@ struct Options {
     body: usize,
     #[arg(long, value_enum, default_value_t = Codec::Json)]
     codec: Codec,
-    /// How many messages a pull may bring.
-    #[arg(long, default_value_t = 32)]
-    batch: u32,
+    /// How many messages a pull may bring, 32 without; how many the handler of a push consumer gets at once, 1 without.
+    #[arg(long)]
+    batch: Option<u32>,
+    /// How many messages a second are sent from end to end.
+    #[arg(long, default_value_t = 1000)]
+    rate: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Mode {
     Produce,
     Drain,
+    Consume,
+    EndToEnd,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -78,6 +87,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     match options.mode {
         Mode::Produce => produce::run(&options).await?,
         Mode::Drain => drain::run(&options).await?,
+        Mode::Consume => consume::run(&options).await?,
+        Mode::EndToEnd => end_to_end::run(&options).await?,
     }
     Ok(())
 }
