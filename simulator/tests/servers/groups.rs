@@ -50,6 +50,8 @@ fn members_of_a_group_are_those_whose_heartbeats_came() {
     beat(&mut bench, second, &heartbeat("two", &["g", "h"]));
     beat(&mut bench, second, &heartbeat("two", &["g", "h"]));
     assert_eq!(list(&mut bench, first).unwrap(), ["one", "two"]);
+    assert_eq!(bench.broker().members("g"), ["one", "two"]);
+    assert!(bench.broker().members("none").is_empty());
 }
 
 #[test]

@@ -29,6 +29,12 @@ fn lock(bench: &mut Bench, peer: Peer, group: &str, client: &str, queues: &[i32]
     granted.lock_ok_mq_set.iter().map(|queue| queue.queue_id).collect()
 }
 
+/// Who has a queue of the group `g`, as the broker says.
+fn owner(bench: &mut Bench, queue_id: u32) -> Option<String> {
+    let now = bench.now.mono;
+    bench.broker().lock_owner(now, "g", "t", queue_id).map(str::to_owned)
+}
+
 fn unlock(bench: &mut Bench, peer: Peer, client: &str, queues: &[i32]) {
     let answer = bench.ask_with(peer, &UnlockQueues {}, &request("g", client, queues));
     assert_eq!(code(&answer), Code::SUCCESS);
@@ -61,8 +67,11 @@ fn a_lock_ends_after_60_seconds_unless_it_is_asked_for_again() {
     lock(&mut bench, peer, "g", "one", &[1]);
     bench.pass(Duration::from_secs(30));
     assert_eq!(lock(&mut bench, peer, "g", "two", &[0, 1]), NONE);
+    assert_eq!(owner(&mut bench, 0).as_deref(), Some("one"));
     bench.pass(Duration::from_millis(1));
+    assert_eq!((owner(&mut bench, 0), owner(&mut bench, 1).as_deref()), (None, Some("one")));
     assert_eq!(lock(&mut bench, peer, "g", "two", &[0, 1]), [0]);
+    assert_eq!(owner(&mut bench, 0).as_deref(), Some("two"));
     assert_eq!(lock(&mut bench, peer, "g", "one", &[0, 1]), [1]);
 }
 

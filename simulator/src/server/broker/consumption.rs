@@ -157,7 +157,7 @@ impl Broker {
         }
     }
 
-    fn queue_key(&self, topic: &str, queue_id: u32) -> QueueKey {
+    pub(super) fn queue_key(&self, topic: &str, queue_id: u32) -> QueueKey {
         QueueKey { broker_name: self.config.name.clone(), queue_id: queue_id as i32, topic: topic.to_owned() }
     }
 }

@@ -38,6 +38,12 @@ impl Locks {
         Self { groups: BTreeMap::new(), count: 0, limit }
     }
 
+    /// Who has locked a queue.
+    pub(super) fn owner(&self, now: Instant, group: &str, queue: &QueueKey) -> Option<&str> {
+        let lock = self.groups.get(group)?.get(queue)?;
+        (!lock.is_expired(now)).then_some(&*lock.client_id)
+    }
+
     /// Whether no queue of a group is locked.
     pub(super) fn are_all_expired(&self, group: &str, now: Instant) -> bool {
         self.groups.get(group).is_none_or(|locks| locks.values().all(|lock| lock.is_expired(now)))

@@ -174,6 +174,17 @@ impl Broker {
         self.offsets.get(group, topic, i32::try_from(queue_id).ok()?)
     }
 
+    /// The ids of the clients that are members of a consumer group.
+    pub fn members(&self, group: &str) -> Vec<&str> {
+        let members = self.groups.consumers(group).into_iter().flat_map(|consumers| consumers.members().values());
+        members.map(|member| &*member.client_id).collect()
+    }
+
+    /// The id of the client that has a queue locked for its group at this moment.
+    pub fn lock_owner(&self, now: Instant, group: &str, topic: &str, queue_id: u32) -> Option<&str> {
+        self.locks.owner(now, group, &self.queue_key(topic, queue_id))
+    }
+
     /// Creates a topic of `queues` queues that can be sent to and pulled from, or changes it to that.
     ///
     /// # Errors

@@ -51,8 +51,16 @@ impl GroupOffsets {
 
     /// Takes an offset out.
     pub(super) fn remove(&mut self, group: &str, topic: &str, queue_id: i32) -> Option<i64> {
-        let offset = self.groups.get_mut(group)?.get_mut(topic)?.remove(&queue_id)?;
+        let topics = self.groups.get_mut(group)?;
+        let queues = topics.get_mut(topic)?;
+        let offset = queues.remove(&queue_id)?;
         self.count -= 1;
+        if queues.is_empty() {
+            topics.remove(topic);
+        }
+        if topics.is_empty() {
+            self.groups.remove(group);
+        }
         Some(offset)
     }
 
@@ -72,9 +80,11 @@ impl GroupOffsets {
     }
 
     pub(super) fn forget_topic(&mut self, topic: &str) {
-        for topics in self.groups.values_mut() {
-            self.count -= topics.remove(topic).map_or(0, |queues| queues.len());
-        }
+        let count = &mut self.count;
+        self.groups.retain(|_, topics| {
+            *count -= topics.remove(topic).map_or(0, |queues| queues.len());
+            !topics.is_empty()
+        });
     }
 }
 
