@@ -16,5 +16,5 @@ mod waiting;
 
 pub use bench::{Bench, noise};
 pub use cluster::{CURRENT, Cluster, Server, unique};
-pub use raw::ask;
+pub use raw::{ask, ask_with};
 pub use waiting::{PATIENCE, eventually};

@@ -24,10 +24,15 @@ impl<'h> Header<'h> for Named<'_> {
 
 /// Asks the server at `address` and gives its answer.
 pub async fn ask(address: &str, code: RequestCode, fields: &[(&str, &str)]) -> Command {
+    ask_with(address, code, fields, &[]).await
+}
+
+/// The same with a body.
+pub async fn ask_with(address: &str, code: RequestCode, fields: &[(&str, &str)], body: &[u8]) -> Command {
     let mut stream = TcpStream::connect(address).await.expect("the server takes connections");
     let mut request = BytesMut::new();
     let head = Head::request(Dialect::Apache, code, 1);
-    command::encode(&mut request, HeaderCodec::Json, Dialect::Apache, &head, &Named(fields), &[]);
+    command::encode(&mut request, HeaderCodec::Json, Dialect::Apache, &head, &Named(fields), body);
     stream.write_all(&request).await.expect("the server reads");
     let mut reader = FrameReader::new(DEFAULT_MAX_FRAME_LENGTH);
     loop {

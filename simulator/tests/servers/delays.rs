@@ -80,7 +80,7 @@ fn a_delayed_message_keeps_what_it_was_sent_with() {
     let pulled = bench.pull(peer, "t", 1, 0, "a");
     let [message] = &pulled.messages[..] else { panic!("{pulled:?}") };
     let get = |name| message.properties().get(name);
-    assert_eq!((get(property::TAGS), get(property::DELAY)), (Some("a"), None));
+    assert_eq!((get(property::TAGS), get(property::DELAY)), (Some("a"), Some("1")));
     assert_eq!((get(property::REAL_TOPIC), get(property::REAL_QUEUE_ID)), (Some("t"), Some("1")));
     assert_eq!(get(property::UNIQ_KEY), held.properties().get(property::UNIQ_KEY));
     let (fields, before) = (message.fields, held.fields);

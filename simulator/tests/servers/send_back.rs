@@ -55,7 +55,7 @@ fn a_message_comes_again_in_the_retry_topic_of_its_group() {
     assert_eq!((get(property::TAGS), get(property::KEYS), get(property::UNIQ_KEY)), (Some("a"), Some("k"), Some("u")));
     assert_eq!(
         (get(property::RETRY_TOPIC), get(property::WAIT), get(property::DELAY)),
-        (Some("t"), Some("false"), None)
+        (Some("t"), Some("false"), Some("1"))
     );
     let id = message.fields.offset_id().to_hex().to_string();
     assert_eq!(get(property::ORIGIN_MESSAGE_ID), Some(&*id));

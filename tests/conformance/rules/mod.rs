@@ -2,6 +2,7 @@
 
 mod bodies;
 mod choices;
+mod group_requests;
 mod groups;
 mod name_servers;
 mod names;

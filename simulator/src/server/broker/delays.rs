@@ -84,12 +84,10 @@ impl Broker {
         Some(now.mono)
     }
 
-    /// A topic that is gone takes its messages with it: with Apache's broker, too, nobody could pull them.
+    /// The message still says by which level it was held back: `messageTimeUp` clears that after it has written the
+    /// properties down. A topic that is gone takes its messages with it: with Apache's broker, too, nobody could pull them.
     fn deliver(&mut self, now: Now, message: &StoredMessage) {
-        let mut properties = message.properties().to_properties();
-        for name in [property::DELAY, property::TIMER_DELIVER_MS, property::TIMER_DELAY_SEC] {
-            properties.remove(name);
-        }
+        let properties = message.properties();
         let topic = properties.get(property::REAL_TOPIC).and_then(|name| self.topics.find(name));
         let queue_id = properties.get(property::REAL_QUEUE_ID).and_then(|id| id.parse().ok());
         let (Some(topic), Some(queue_id)) = (topic, queue_id) else {
