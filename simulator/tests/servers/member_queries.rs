@@ -12,7 +12,7 @@ use stgclient_core::wire::fields::NoFields;
 use stgclient_core::wire::message::StoredMessage;
 use stgclient_core::wire::request::{
     ConsumeDirectly, GetConsumerRunningInfo, GetConsumerStatus, Heartbeat, InvokeConsumerStatus, InvokeResetOffset,
-    ResetConsumerOffset, UpdateConsumerOffset,
+    Request, ResetConsumerOffset, UpdateConsumerOffset,
 };
 use stgclient_simulator::server::{BrokerConfig, Peer, ServerId};
 
@@ -84,6 +84,27 @@ fn a_member_that_is_not_there_cannot_be_asked() {
     assert_eq!((code(&refused), remark(&refused)), (Code::SYSTEM_ERROR, "The Consumer <g> <three> not online"));
     bench.close(one);
     assert_eq!(remark(&bench.ask(administrator, &running_info("one"))), "The Consumer <g> <one> not online");
+}
+
+#[test]
+fn a_member_that_is_too_old_is_not_asked() {
+    let (mut bench, administrator) = Bench::with_broker(|_| {});
+    let member = bench.connect(ServerId::Broker(0));
+    let group = ConsumerData { group_name: "g".into(), ..ConsumerData::default() };
+    let data = HeartbeatData { client_id: "one".into(), consumer_data_set: vec![group], ..HeartbeatData::default() };
+    let mut beat = |version, opaque| {
+        let mut head = Head::request(DIALECT, Heartbeat::CODE, opaque);
+        head.version = version;
+        bench.give(member, &encoded(&head, HeaderCodec::Json, &Heartbeat {}, &body::to_vec(&data)));
+        bench.answers(member);
+        let waiting =
+            [bench.request(administrator, &running_info("one"), &[]), bench.request(administrator, &status(None), &[])];
+        waiting
+            .map(|opaque| bench.answer(administrator, opaque).is_some_and(|answer| code(&answer) == Code::SYSTEM_ERROR))
+    };
+    assert_eq!(beat(27, 1001), [true, true]);
+    assert_eq!(beat(61, 1002), [true, false]);
+    assert_eq!(beat(62, 1003), [false, false]);
 }
 
 #[test]

@@ -3,13 +3,13 @@
 use stgclient_core::time::Duration;
 use stgclient_core::wire::body::{
     self, ConsumerConnections, ConsumerData, ConsumerSubscription, GroupList, HeartbeatData, MessageModel,
-    ProducerConnections, ProducerData, SubscriptionData, TopicList,
+    ProducerConnections, ProducerData, SubscriptionData, SubscriptionGroupConfig, TopicList,
 };
 use stgclient_core::wire::code::{RequestCode, ResponseCode as Code};
 use stgclient_core::wire::command::HeaderCodec;
 use stgclient_core::wire::request::{
     CreateTopic, GetConsumerConnections, GetProducerConnections, GetTopicConfig, Heartbeat, NotifyConsumerIdsChanged,
-    QuerySubscription, QueryTopicConsumers, QueryTopicsOfConsumer, UnregisterClient, UpdateConsumerOffset,
+    QuerySubscription, QueryTopicConsumers, QueryTopicsOfConsumer, UnregisterClient, UpdateConsumerOffset, UpdateGroup,
 };
 use stgclient_simulator::server::{Peer, ServerId};
 
@@ -112,6 +112,27 @@ fn members_that_all_get_every_message_hear_nothing() {
     beat(&mut bench, second, "two", broadcasting());
     bench.close(second);
     assert_eq!(notified(&mut bench, first), Vec::<String>::new());
+}
+
+#[test]
+fn members_of_a_group_that_is_set_up_so_hear_only_of_those_that_are_cut_off() {
+    let (mut bench, first) = Bench::with_broker(|_| {});
+    let [second, third] = [(); 2].map(|()| bench.connect(ServerId::Broker(0)));
+    let settings = SubscriptionGroupConfig {
+        group_name: "g".into(),
+        notify_consumer_ids_changed_enable: false,
+        ..SubscriptionGroupConfig::default()
+    };
+    bench.ask_with(first, &UpdateGroup {}, &body::to_vec(&settings));
+    for (peer, client) in [(first, "one"), (second, "two"), (third, "three")] {
+        beat(&mut bench, peer, client, group(&[subscription("t", 1)]));
+    }
+    let leave = UnregisterClient { client_id: "two".into(), producer_group: None, consumer_group: Some("g".into()) };
+    bench.ask(second, &leave);
+    assert_eq!(notified(&mut bench, first), Vec::<String>::new());
+    // `doChannelCloseEvent` does not ask how the group is set up.
+    bench.close(third);
+    assert_eq!(notified(&mut bench, first), ["g"]);
 }
 
 #[test]
