@@ -104,6 +104,19 @@ fn a_topic_more_or_less_is_told_to_all_and_another_expression_is_not() {
 }
 
 #[test]
+fn the_newest_of_several_members_subscriptions_counts() {
+    let (mut bench, [first, second, _]) = three();
+    let version = |bench: &mut Bench| {
+        let answer = bench.ask(first, &QuerySubscription { group: "g".into(), topic: Some("t".into()) });
+        let found: ConsumerSubscription = body::from_slice(&answer.body).unwrap();
+        found.subscription_data.map(|data| data.sub_version)
+    };
+    beat(&mut bench, first, "one", group(&[subscription("t", 3)]));
+    beat(&mut bench, second, "two", group(&[subscription("t", 2)]));
+    assert_eq!(version(&mut bench), Some(3));
+}
+
+#[test]
 fn members_that_all_get_every_message_hear_nothing() {
     let (mut bench, first) = Bench::with_broker(|_| {});
     let second = bench.connect(ServerId::Broker(0));
