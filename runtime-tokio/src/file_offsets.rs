@@ -155,6 +155,8 @@ mod tests {
     struct Folder(PathBuf);
 
     impl Folder {
+        // Tests of another process have folders of their own.
+        #[allow(clippy::disallowed_methods)]
         fn new(name: &str) -> Self {
             let folder = std::env::temp_dir().join(format!("stgclient-{}-{name}", std::process::id()));
             Self(folder)
