@@ -93,6 +93,12 @@ impl<H> Client<H> {
         PushConsumerBuilder::new(Arc::clone(&self.handle), group)
     }
 
+    /// The client's id, by which brokers and `mqadmin` know it: its address and what tells it apart there. Unique by
+    /// default, in containers too.
+    pub fn client_id(&self) -> &str {
+        &self.handle.shared.settings.client_id
+    }
+
     /// Topics, offsets and clusters.
     pub fn admin(&self) -> Admin {
         Admin::new(Arc::clone(&self.handle))
@@ -294,8 +300,9 @@ impl<H> ClientBuilder<H> {
             max_body_length: self.max_body_length,
             close_timeout: self.close_timeout,
             instance: self.instance,
+            client_id: config.identity.client_id(),
         };
-        tracing::debug!(client_id = config.identity.client_id(), name_servers = self.name_servers, "connecting");
+        tracing::debug!(client_id = settings.client_id, name_servers = self.name_servers, "connecting");
         let core = Core::new(config, seed, host.now());
         let handle = Arc::new(Handle { shared: Shared::new(core, host, settings) });
         let client = Client { handle, host: PhantomData };

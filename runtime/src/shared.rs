@@ -96,6 +96,7 @@ pub(crate) struct Settings {
     pub(crate) close_timeout: Duration,
     /// What the application calls the client, if it does.
     pub(crate) instance: Option<String>,
+    pub(crate) client_id: String,
 }
 
 impl Shared {

@@ -14,7 +14,7 @@ use stgclient_core::client::{
     Action, Client, ClientConfig, ConnectionId, Event, OperationId, ProducerId, PullConsumerId, Value,
 };
 use stgclient_core::connection::Outbox;
-use stgclient_core::consumer::{PullOptions, MessageSelector};
+use stgclient_core::consumer::{MessageSelector, PullOptions};
 use stgclient_core::producer::{Message, ProducerConfig, QueueChoice, SendOptions};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::{Duration, Instant, Now};

@@ -1,8 +1,8 @@
 //! A push consumer: its group's queues are shared, fetched, delivered and committed; all of it decisions over inputs.
 //!
-//! What it wants of the cluster it says as [`Ask`]s; what came of them it is told by `take_*`. What the application has to
+//! What it wants of the cluster it says as `Ask`s; what came of them it is told by `take_*`. What the application has to
 //! know are [`PushEvent`]s; what it takes and gives back are deliveries and settlements. Each queue is a state machine of
-//! its own ([`queue`]).
+//! its own (`queue`).
 
 pub(crate) mod ask;
 mod closing;

@@ -4,6 +4,7 @@ mod administration;
 mod consumers;
 mod delays;
 mod group_administration;
+mod members;
 mod offsets;
 mod received;
 mod sent;
