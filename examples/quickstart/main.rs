@@ -1,10 +1,12 @@
-//! Creates a topic, sends in the three ways, pulls everything back and checks that none is missing.
+//! Creates a topic, sends in the three ways, pulls everything back and checks that none is missing; then consumes it by push,
+//! shared by two members of a group, and in order.
 //!
 //!     cargo run --release --example quickstart
 //!     cargo run --release --example quickstart -- --name-server 127.0.0.1:9876
 //!
 //! The first needs no server: it starts a cluster in memory. The second does the same on a real cluster.
 
+mod consume;
 mod report;
 
 use std::collections::BTreeSet;
@@ -24,7 +26,7 @@ const EXPRESSION: &str = "paid || refunded";
 const TAGS: [&str; 3] = ["paid", "refunded", "open"];
 
 #[derive(Parser)]
-#[command(about = "Creates a topic, sends in three ways, pulls everything back and checks that none is missing")]
+#[command(about = "Creates a topic, sends in three ways, pulls everything back, and consumes it by push")]
 struct Options {
     /// The name servers of a real cluster, host:port separated by `;`; without, a cluster in memory is started
     #[arg(long)]
@@ -60,7 +62,7 @@ async fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     };
     let client = Client::connect(&name_server).await?;
     println!("Connected to {name_server}.");
-    let outcome = exercise(&client, options).await;
+    let outcome = exercise(&client, &name_server, options).await;
     client.close().await;
     if let Some(cluster) = cluster {
         cluster.close().await;
@@ -68,8 +70,8 @@ async fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     Ok(outcome?.print()?)
 }
 
-/// Everything that is shown: send, pull, compare.
-async fn exercise(client: &Client, options: &Options) -> Result<Report, Error> {
+/// Everything that is shown: send, pull, compare, and consume by push.
+async fn exercise(client: &Client, name_server: &str, options: &Options) -> Result<Report, Error> {
     let topic = &options.topic;
     create(client, topic).await?;
     let consumer = client.pull_consumer("quickstart-consumer").start().await?;
@@ -88,6 +90,11 @@ async fn exercise(client: &Client, options: &Options) -> Result<Report, Error> {
     let pulls = queues.iter().zip(starts).map(|(queue, start)| drain(&consumer, queue, start, &oneways));
     let pulled = try_join_all(pulls).await?;
     report.pulled(pulled.into_iter().flatten().collect(), started.elapsed());
+
+    let other = Client::connect(name_server).await?;
+    let consumed = consume::by_push(client, &other, (topic, queues.len()), &report.wanted()).await;
+    other.close().await;
+    consumed?;
     Ok(report)
 }
 

@@ -41,6 +41,11 @@ impl Report {
         self.pull_took = took;
     }
 
+    /// Everything that has to come back: ids, and the keys of the oneway messages.
+    pub(crate) fn wanted(&self) -> BTreeSet<String> {
+        self.expected.union(&self.oneway).cloned().collect()
+    }
+
     /// Prints the report.
     ///
     /// # Errors
