@@ -11,21 +11,25 @@ use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use stgclient_core::address::parse_list;
 use stgclient_core::admin::{Placement, TopicSettings};
 use stgclient_core::client::{
-    Action, Client, ClientConfig, ConnectionId, Event, OperationId, ProducerId, PullConsumerId, Value,
+    Action, Client, ClientConfig, ConnectionId, Event, Identity, OperationId, ProducerId, PullConsumerId,
+    PushConsumerId, Value,
 };
 use stgclient_core::connection::Outbox;
+use stgclient_core::consumer::push::{
+    ConsumeFrom, ConsumeOrder, Outcome, PushConfig, PushEvent, RetryDelay, Settlement,
+};
 use stgclient_core::consumer::{MessageSelector, PullOptions};
 use stgclient_core::producer::{Message, ProducerConfig, QueueChoice, SendOptions};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::{Duration, Instant, Now};
-use stgclient_core::wire::body::{self, BrokerData, ClusterInfo, Permission, QueueData, TopicRouteData};
+use stgclient_core::wire::body::{self, BrokerData, ClusterInfo, ConsumerList, Permission, QueueData, TopicRouteData};
 use stgclient_core::wire::code::RequestCode;
 use stgclient_core::wire::command::{Command, HeaderCodec};
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::frame::FrameReader;
 
 use crate::BODY_LIMIT;
-use crate::commands::{AnyFields, answer};
+use crate::commands::{AnyFields, answer, request};
 
 /// How many steps an input may have: what more could show, fewer do.
 const MOST_STEPS: usize = 200;
@@ -51,6 +55,9 @@ struct Scene {
     now: Now,
     producer: ProducerId,
     consumer: PullConsumerId,
+    push: PushConsumerId,
+    /// What the push consumer has given, to be settled.
+    deliveries: Vec<Settlement>,
     /// Connections, and whether they stand yet.
     links: BTreeMap<ConnectionId, Link>,
     /// Requests that nobody has answered.
@@ -74,7 +81,17 @@ impl Scene {
         }
         let now = Now { mono: Instant::from_micros(1), unix_ms: 1_700_000_000_000 };
         let mut client = Client::new(config, script.arbitrary::<u8>()?.into(), now);
+        let mut push = PushConfig::default();
+        push.consume_from = ConsumeFrom::FirstOffset;
+        if script.arbitrary()? {
+            push.order = ConsumeOrder::Orderly;
+            push.max_reconsume_times = Some(1);
+        }
+        let push = client.start_push_consumer(now, "G", push, BTreeMap::new()).expect("a push consumer");
+        client.subscribe(now, push, "T", "*".parse().expect("tags")).expect("it is open");
         Ok(Self {
+            push,
+            deliveries: Vec::new(),
             producer: client.start_producer(now, "P", ProducerConfig::default()).expect("a producer"),
             consumer: client.start_pull_consumer(now, "C").expect("a consumer"),
             client,
@@ -87,8 +104,10 @@ impl Scene {
     }
 
     fn step(&mut self, script: &mut Unstructured<'_>) -> Result<()> {
-        match script.int_in_range(0..=15_u8)? {
+        match script.int_in_range(0..=17_u8)? {
             0..=4 => self.begin(script),
+            16 => self.settle_delivery(script),
+            17 => self.ask_the_client(script),
             5..=8 => self.answer(script),
             9 => self.receive(script),
             10 => self.open(script),
@@ -151,6 +170,50 @@ impl Scene {
             },
         };
         assert!(self.under_way.insert(operation), "an operation's id is its own");
+        Ok(())
+    }
+
+    /// The user is done with messages.
+    fn settle_delivery(&mut self, script: &mut Unstructured<'_>) -> Result<()> {
+        if self.deliveries.is_empty() {
+            return Ok(());
+        }
+        let settlement = self.deliveries.swap_remove(script.choose_index(self.deliveries.len())?);
+        let outcome = match script.int_in_range(0..=4_u8)? {
+            0 | 1 => Outcome::Success,
+            2 => Outcome::ReconsumeLater(RetryDelay::Broker),
+            3 => Outcome::SuspendCurrentQueue(None),
+            _ => Outcome::Rollback,
+        };
+        self.client.settle(self.now, self.push, settlement, outcome);
+        Ok(())
+    }
+
+    /// A server asks something of the client, or tells it something.
+    fn ask_the_client(&mut self, script: &mut Unstructured<'_>) -> Result<()> {
+        let Some(connection) = self.link(script, true)? else { return Ok(()) };
+        let mut fields = AnyFields::default();
+        for name in ["consumerGroup", "group"] {
+            fields.0.insert(name.to_owned(), (*script.choose(&["G", "C"])?).to_owned());
+        }
+        for (name, value) in [("topic", "T"), ("timestamp", "0"), ("isForce", "true"), ("clientId", "c")] {
+            fields.0.insert(name.to_owned(), value.to_owned());
+        }
+        let code = *script.choose(&[
+            RequestCode::NOTIFY_CONSUMER_IDS_CHANGED,
+            RequestCode::RESET_CONSUMER_CLIENT_OFFSET,
+            RequestCode::GET_CONSUMER_STATUS_FROM_CLIENT,
+            RequestCode::GET_CONSUMER_RUNNING_INFO,
+            RequestCode::CONSUME_MESSAGE_DIRECTLY,
+        ])?;
+        let body = match code {
+            RequestCode::RESET_CONSUMER_CLIENT_OFFSET => {
+                let offset: i8 = script.arbitrary()?;
+                format!(r#"{{"offsetTable":{{{{"brokerName":"a","queueId":0,"topic":"T"}}:{offset}}}}}"#).into_bytes()
+            }
+            _ => stored_message(script)?,
+        };
+        self.arrive(connection, &request(code, &fields, &body));
         Ok(())
     }
 
@@ -333,6 +396,15 @@ impl Scene {
                     assert!(batch.messages.iter().all(|message| message.body().len() <= BODY_LIMIT));
                 }
             }
+            Event::Consumer { consumer, event: PushEvent::Readable } => {
+                while let Some(delivery) = self.client.next_delivery(self.now, consumer, 3) {
+                    assert!(!delivery.messages.is_empty(), "a delivery of nothing");
+                    self.deliveries.push(delivery.settlement);
+                }
+            }
+            Event::ConsumeDirectly { question, .. } => {
+                self.client.consumed_directly(self.now, question, &body::DirectConsumption::default());
+            }
             Event::Closed => {
                 assert!(!self.is_closed && self.under_way.is_empty(), "closed with {:?}", self.under_way);
                 self.is_closed = true;
@@ -420,6 +492,18 @@ fn right_body(code: RequestCode, script: &mut Unstructured<'_>) -> Result<Vec<u8
             body::to_vec(&info)
         }
         RequestCode::PULL_MESSAGE => stored_message(script)?,
+        RequestCode::GET_CONSUMER_LIST_BY_GROUP => {
+            let ours = Identity::default().client_id();
+            let others = usize::from(script.arbitrary::<u8>()? & 1);
+            let consumer_id_list = [vec![ours], vec!["other".to_owned(); others]].concat();
+            body::to_vec(&ConsumerList { consumer_id_list })
+        }
+        RequestCode::LOCK_BATCH_MQ => {
+            let granted = script.arbitrary::<u8>()?;
+            let queue = |queue_id| body::QueueKey { broker_name: "a".to_owned(), queue_id, topic: "T".to_owned() };
+            let lock_ok_mq_set = (0..8).filter(|id| granted & (1 << id) != 0).map(queue).collect();
+            body::to_vec(&body::LockedQueues { lock_ok_mq_set })
+        }
         _ => Vec::new(),
     })
 }

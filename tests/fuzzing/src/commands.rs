@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use stgclient_core::wire::command::{self, Command, Head, HeaderCodec};
+use stgclient_core::wire::code::RequestCode;
+use stgclient_core::wire::command::{self, Command, Head, HeaderCodec, Language};
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header};
 use stgclient_core::wire::request::{
@@ -105,6 +106,14 @@ pub(crate) fn answer(request: &Command, code: i32, remark: Option<&str>, fields:
     let head = Head { flag: command::FLAG_RESPONSE, code, remark, ..request_head(request) };
     let mut frame = BytesMut::new();
     command::encode(&mut frame, request.codec, Dialect::Apache, &head, fields, body);
+    frame.freeze()
+}
+
+/// The bytes of a frame in which a server asks something.
+pub(crate) fn request(code: RequestCode, fields: &AnyFields, body: &[u8]) -> Bytes {
+    let head = Head { language: Language::JAVA, ..Head::request(Dialect::Apache, code, 7) };
+    let mut frame = BytesMut::new();
+    command::encode(&mut frame, HeaderCodec::Json, Dialect::Apache, &head, fields, body);
     frame.freeze()
 }
 
