@@ -187,7 +187,7 @@ impl PushConsumerBuilder {
         let (id, place) = shared.with(|state, now| {
             let id = state.core.start_push_consumer(now, &group, config, stored)?;
             let place = state.consumers.add(id);
-            state.tasks += 2;
+            state.tasks += 1;
             for (topic, selector) in subscriptions {
                 state.core.subscribe(now, id, &topic, selector)?;
             }
@@ -244,6 +244,7 @@ impl StartPushConsumer {
         let launch = move |launch: Launch| {
             let Launch { shared, id, place, max_in_work } = launch;
             let host = Arc::clone(&shared.host);
+            shared.peek(|state| state.tasks += 1);
             let work = Arc::new(Work { shared, id, place, handler, max_in_work });
             host.spawn(Box::pin(Arc::clone(&work).dispatch()));
             let directly: Directly =

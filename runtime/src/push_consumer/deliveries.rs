@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use stgclient_core::consumer::ReceivedMessage;
@@ -10,7 +10,6 @@ use stgclient_core::consumer::push::{Outcome, RetryDelay, Settlement};
 
 use super::PushConsumer;
 use super::place::ConsumerPlace;
-use crate::shared::State;
 
 /// A stream of messages, which ends when its consumer is closed. Dropped, it closes its consumer.
 ///
@@ -47,11 +46,7 @@ impl Deliveries {
             }
             match self.place.poll_readable(context) {
                 Poll::Ready(true) => {}
-                Poll::Ready(false) => {
-                    self.is_over = true;
-                    let gone = self.consumer.shared().peek(State::end_task);
-                    gone.into_iter().for_each(Waker::wake);
-                }
+                Poll::Ready(false) => self.is_over = true,
                 Poll::Pending => return Poll::Pending,
             }
         }
@@ -80,11 +75,7 @@ impl Deliveries {
 
 impl Drop for Deliveries {
     fn drop(&mut self) {
-        if !self.is_over {
-            let gone = self.consumer.shared().peek(State::end_task);
-            gone.into_iter().for_each(Waker::wake);
-            self.consumer.begin_close();
-        }
+        self.consumer.begin_close();
     }
 }
 

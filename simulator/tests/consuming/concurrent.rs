@@ -356,3 +356,22 @@ fn what_was_in_work_when_a_consumer_closed_is_delivered_to_the_next_one() {
         assert_eq!(messages.next().await.unwrap().body(), "1");
     });
 }
+
+#[test]
+fn a_client_closes_also_while_nobody_asks_its_stream() {
+    let stage = Stage::new(1, 1);
+    stage.play(async {
+        stage.send(0..3).await;
+        let client = stage.client().await;
+        let mut messages = member(&client).stream().start().await.unwrap();
+        let held = messages.next().await.unwrap();
+        let begin = stage.world.now().mono;
+        client.close().await;
+        let took = stage.world.now().mono.since(begin);
+        assert!(took < 10 * SECOND, "{took:?}: the message that is held may be settled for 5 s");
+        assert!(!held.ack(), "too late");
+        assert!(messages.next().await.is_none());
+    });
+    stage.world.run_for(SECOND);
+    assert_eq!((stage.world.tasks(), stage.world.network().links()), (0, 0), "and nothing is left");
+}

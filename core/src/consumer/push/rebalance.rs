@@ -17,6 +17,9 @@ use crate::time::{Duration, Instant, Now};
 /// Rebalances are at least so far apart (`RebalanceService.minInterval`); what asks for one meanwhile is merged.
 const LEAST_PAUSE: Duration = Duration::from_secs(1);
 
+/// A retry topic that is not there yet is looked for again after this time.
+const RETRY_TOPIC_PAUSE: Duration = Duration::from_secs(5);
+
 /// How an orderly delivery of a queue that leaves may hold it up. The next owner waits for the lock so long.
 const HANDOVER: Duration = Duration::from_secs(20);
 
@@ -77,11 +80,12 @@ impl PushConsumer {
             Err(error) => {
                 subscription.is_sharing = false;
                 let is_absent = error.kind() == ErrorKind::TopicNotFound;
-                // The retry topic appears with the group's first heartbeat.
+                // The retry topic appears with the group's first heartbeat, and has nothing before a message fails.
+                let pause = if subscription.is_retry { RETRY_TOPIC_PAUSE } else { LEAST_PAUSE };
                 if is_absent && !subscription.is_retry && !core::mem::replace(&mut subscription.is_missing, true) {
                     tracing::warn!(group = &*self.group, topic = &**topic, "the topic does not exist yet");
                 }
-                self.set_not_later(Timer::Rebalance, now.mono + LEAST_PAUSE);
+                self.set_not_later(Timer::Rebalance, now.mono + pause);
             }
         }
     }
