@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use stgclient::{
-    Client, ConsumeFrom, MemoryOffsets, Message, MessageModel, PushConsumer, PushConsumerBuilder, QueueChoice,
-    ReceivedMessage, ReconsumeLater, RetryDelay, SuspendCurrentQueue,
+    Client, ConsumeFrom, MemoryOffsets, Message, MessageModel, MessageSelector, PushConsumer, PushConsumerBuilder,
+    QueueChoice, ReceivedMessage, ReconsumeLater, ResponseCode, RetryDelay, SuspendCurrentQueue,
 };
 use stgclient_tests::{Bench, eventually};
 
@@ -278,4 +278,29 @@ async fn ordered_by_a_key_a_producer_and_a_consumer_keep_its_order() {
         let steps: Vec<&[u8]> = of_key.map(|(_, message)| message.body().as_ref()).collect();
         assert_eq!(steps, [b"0", b"1", b"2", b"3", b"4"], "{key}");
     }
+}
+
+#[tokio::test]
+async fn an_sql_expression_selects_by_properties_and_what_is_none_is_refused_at_the_start() {
+    let bench = bench(2).await;
+    for amount in 0..10 {
+        bench.send(bench.message(amount.to_string()).property("amount", &amount.to_string())).await;
+    }
+    let (group, book) = (bench.unique("push"), Book::default());
+    let start = |expression: &str| {
+        let noted = book.clone();
+        let selector = MessageSelector::by_sql(expression).unwrap();
+        let consumer = bench.client.push_consumer(&group).subscribe_with(&bench.topic, selector);
+        let consumer = consumer.consume_from(ConsumeFrom::FirstOffset).concurrently(move |message| {
+            noted.note(0, message);
+            async { Ok(()) }
+        });
+        consumer.start()
+    };
+    let error = start("amount >").await.unwrap_err();
+    assert_eq!(error.code(), Some(ResponseCode::SUBSCRIPTION_PARSE_FAILED), "{error}");
+    let consumer = start("amount > 6").await.unwrap();
+    eventually("what is selected", async || (book.times().len() == 3).then_some(())).await;
+    eventually("what is left out is passed over", async || (consumer.status().lag() == 0).then_some(())).await;
+    assert!(book.times().keys().eq(["7", "8", "9"]), "{:?}", book.times());
 }
