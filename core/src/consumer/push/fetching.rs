@@ -109,7 +109,7 @@ impl PushConsumer {
         known.max_offset = pulled.max_offset;
         match pulled.status {
             PullStatus::OffsetIllegal => return self.move_to(now, id, pulled.next_offset),
-            PullStatus::Found => self.take_messages(id, &pulled),
+            PullStatus::Found => self.take_messages(now, id, &pulled),
             PullStatus::NoNewMessage if now.mono.since(since) < TOO_SOON => {
                 return self.fetch_later(now, id, TOO_SOON);
             }
@@ -124,7 +124,7 @@ impl PushConsumer {
     }
 
     /// Takes the messages in that are wanted, by their exact tag.
-    fn take_messages(&mut self, id: QueueId, pulled: &Pulled) {
+    fn take_messages(&mut self, now: Now, id: QueueId, pulled: &Pulled) {
         let Some(known) = self.queues.get_mut(id) else {
             return;
         };
@@ -151,7 +151,7 @@ impl PushConsumer {
             }
         }
         let count = known.messages.len() - before;
-        self.totals.pulled(&known.queue.topic, count);
+        self.totals.pulled(now.mono, &known.queue.topic, count);
     }
 
     fn pull_failed(&mut self, now: Now, id: QueueId, error: &Error) {

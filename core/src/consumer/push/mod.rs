@@ -7,6 +7,7 @@
 pub(crate) mod ask;
 mod closing;
 mod config;
+mod count;
 mod delivering;
 mod fetching;
 mod locking;

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::count::Count;
 use super::delivering::Outcome;
 use super::queue::{QueueId, Stage};
 use super::{PushConsumer, Unfinished};
 use crate::queue::MessageQueue;
-use crate::time::Now;
+use crate::time::{Instant, Now};
 use crate::wire::body::{ConsumeStatus, ConsumerRunningInfo};
 
 /// How a push consumer fares.
@@ -22,6 +23,10 @@ pub struct ConsumerStatus {
     pub consumed: BTreeMap<Arc<str>, u64>,
     /// Messages that failed so far, by topic; each counts as often as it fails.
     pub failed: BTreeMap<Arc<str>, u64>,
+    /// Messages that were consumed in the last minute, of all topics.
+    pub consumed_last_minute: u64,
+    /// Messages that failed in the last minute, of all topics.
+    pub failed_last_minute: u64,
     /// Messages that came and could not be read: they are passed over.
     pub refused: u64,
     /// Messages that the application has.
@@ -61,20 +66,23 @@ pub struct QueueStatus {
     pub is_paused: bool,
 }
 
+/// By topic.
+type Counts = BTreeMap<Arc<str>, Count>;
+
 /// What is counted.
 #[derive(Debug, Default)]
 pub(super) struct Totals {
-    pulled: BTreeMap<Arc<str>, u64>,
-    consumed: BTreeMap<Arc<str>, u64>,
-    failed: BTreeMap<Arc<str>, u64>,
+    pulled: Counts,
+    consumed: Counts,
+    failed: Counts,
     refused: u64,
     /// What closing will tell of.
     pub(super) unfinished: Vec<Unfinished>,
 }
 
 impl Totals {
-    pub(super) fn pulled(&mut self, topic: &Arc<str>, count: usize) {
-        add(&mut self.pulled, topic, count);
+    pub(super) fn pulled(&mut self, now: Instant, topic: &Arc<str>, count: usize) {
+        add(&mut self.pulled, now, topic, count);
     }
 
     /// A message that came cannot be read.
@@ -84,13 +92,21 @@ impl Totals {
     }
 }
 
-fn add(counts: &mut BTreeMap<Arc<str>, u64>, topic: &Arc<str>, count: usize) {
-    match counts.get_mut(topic) {
-        Some(known) => *known += count as u64,
-        None => {
-            counts.insert(topic.clone(), count as u64);
-        }
+fn add(counts: &mut Counts, now: Instant, topic: &Arc<str>, count: usize) {
+    if !counts.contains_key(topic) {
+        counts.insert(topic.clone(), Count::default());
     }
+    if let Some(known) = counts.get_mut(topic) {
+        known.add(now, count);
+    }
+}
+
+fn totals(counts: &Counts) -> BTreeMap<Arc<str>, u64> {
+    counts.iter().map(|(topic, count)| (topic.clone(), count.total())).collect()
+}
+
+fn last_minute(counts: &Counts, now: Instant) -> u64 {
+    counts.values().map(|count| count.last_minute(now)).sum()
 }
 
 impl PushConsumer {
@@ -103,7 +119,7 @@ impl PushConsumer {
             Outcome::Success | Outcome::Commit => &mut self.totals.consumed,
             Outcome::ReconsumeLater(_) | Outcome::SuspendCurrentQueue(_) | Outcome::Rollback => &mut self.totals.failed,
         };
-        add(counts, &known.queue.topic, count);
+        add(counts, now.mono, &known.queue.topic, count);
     }
 
     /// What is finished of a topic's queues.
@@ -141,13 +157,12 @@ impl PushConsumer {
         }
     }
 
-    /// Rates of a topic, since the consumer began.
+    /// Rates of a topic, of the last minute.
     fn consume_status(&self, now: Now, topic: &str) -> ConsumeStatus {
-        let seconds = (now.unix_ms.saturating_sub(self.started_unix_ms) / 1000).max(1) as f64;
-        let count = |counts: &BTreeMap<Arc<str>, u64>| counts.get(topic).copied().unwrap_or(0);
-        let per_second = |counts: &BTreeMap<Arc<str>, u64>| count(counts) as f64 / seconds;
+        let lately = |counts: &Counts| counts.get(topic).map_or(0, |count| count.last_minute(now.mono));
+        let per_second = |counts: &Counts| lately(counts) as f64 / 60.0;
         ConsumeStatus {
-            consume_failed_msgs: count(&self.totals.failed) as i64,
+            consume_failed_msgs: self.totals.failed.get(topic).map_or(0, Count::total) as i64,
             consume_failed_tps: per_second(&self.totals.failed),
             consume_ok_tps: per_second(&self.totals.consumed),
             pull_tps: per_second(&self.totals.pulled),
@@ -172,9 +187,11 @@ impl PushConsumer {
         });
         ConsumerStatus {
             queues: queues.collect(),
-            pulled: self.totals.pulled.clone(),
-            consumed: self.totals.consumed.clone(),
-            failed: self.totals.failed.clone(),
+            pulled: totals(&self.totals.pulled),
+            consumed: totals(&self.totals.consumed),
+            failed: totals(&self.totals.failed),
+            consumed_last_minute: last_minute(&self.totals.consumed, now.mono),
+            failed_last_minute: last_minute(&self.totals.failed, now.mono),
             refused: self.totals.refused,
             in_work: self.in_work,
         }
