@@ -39,6 +39,8 @@ final class Consume {
         consumer.setMqClientApiTimeout(Crossing.TIMEOUT_MILLIS);
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         consumer.setPersistConsumerOffsetInterval(500);
+        // What has been printed is committed, also when the end comes before its listener has returned.
+        consumer.setAwaitTerminationMillisWhenShutdown(Crossing.TIMEOUT_MILLIS);
         consumer.setMaxReconsumeTimes(Integer.parseInt(options.getOrDefault("max-reconsume", "-1")));
         if (options.containsKey("broadcast")) {
             consumer.setMessageModel(MessageModel.BROADCASTING);
