@@ -216,12 +216,7 @@ fn a_paused_consumer_or_queue_gets_nothing_until_it_goes_on() {
     stage.play(async {
         let client = stage.client().await;
         let book = Book::default();
-        let noted = book.clone();
-        let consumer = member(&client).concurrently(move |message| {
-            noted.note(0, &message);
-            async { Ok::<_, ReconsumeLater>(()) }
-        });
-        let consumer = consumer.start().await.unwrap();
+        let consumer = book.consume(member(&client)).await;
         stage.until(3 * SECOND, "the queues", || shares(&[&consumer]) == [2]).await;
         consumer.pause();
         stage.send(0..10).await;
@@ -246,12 +241,7 @@ fn no_more_messages_a_second_are_delivered_than_are_allowed() {
         stage.send(0..100).await;
         let client = stage.client().await;
         let book = Book::default();
-        let noted = book.clone();
-        let consumer = member(&client).max_rate(10).concurrently(move |message| {
-            noted.note(0, &message);
-            async { Ok::<_, ReconsumeLater>(()) }
-        });
-        let _consumer = consumer.start().await.unwrap();
+        let _consumer = book.consume(member(&client).max_rate(10)).await;
         stage.sleep(5 * SECOND).await;
         assert!((45..=51).contains(&book.len()), "{}", book.len());
         stage.until(6 * SECOND, "the rest", || book.len() == 100).await;

@@ -164,12 +164,7 @@ fn nothing_is_delivered_without_the_lock() {
     stage.play(async {
         let client = stage.client().await;
         let book = Book::default();
-        let noted = book.clone();
-        let consumer = member(&client).orderly(move |message| {
-            noted.note(0, &message);
-            async { DONE }
-        });
-        let _consumer = consumer.start().await.unwrap();
+        let _consumer = book.consume_in_order(member(&client)).await;
         stage.send(0..1).await;
         stage.until(3 * SECOND, "a message", || book.len() == 1).await;
         // The broker is away for longer than locks count; messages that were fetched would be there.
@@ -190,12 +185,7 @@ fn a_broker_that_starts_anew_and_has_forgotten_the_locks_grants_them_again() {
         stage.send(0..20).await;
         let client = stage.client().await;
         let book = Book::default();
-        let noted = book.clone();
-        let consumer = member(&client).orderly(move |message| {
-            noted.note(0, &message);
-            async { DONE }
-        });
-        let _consumer = consumer.start().await.unwrap();
+        let _consumer = book.consume_in_order(member(&client)).await;
         stage.until(3 * SECOND, "20 messages", || book.len() == 20).await;
         stage.cluster.stop(ServerId::Broker(0));
         stage.sleep(5 * SECOND).await;

@@ -66,13 +66,8 @@ fn a_topic_that_comes_later_is_consumed_when_it_is_there() {
     stage.play(async {
         let client = stage.client().await;
         let book = Book::default();
-        let noted = book.clone();
         let consumer = client.push_consumer(GROUP).subscribe("later", "*").consume_from(ConsumeFrom::FirstOffset);
-        let consumer = consumer.concurrently(move |message| {
-            noted.note(0, &message);
-            async { Ok::<_, ReconsumeLater>(()) }
-        });
-        let _consumer = consumer.start().await.unwrap();
+        let _consumer = book.consume(consumer).await;
         stage.sleep(10 * SECOND).await;
         client.admin().create_topic("later").queues(2).await.unwrap();
         let producer = client.producer("shop").start().await.unwrap();
@@ -146,13 +141,8 @@ fn a_new_group_begins_where_it_is_set_up_to() {
             let client = stage.client().await;
             stage.send(0..20).await;
             let book = Book::default();
-            let noted = book.clone();
             let consumer = client.push_consumer(GROUP).subscribe(TOPIC, "*").consume_from(from);
-            let consumer = consumer.concurrently(move |message| {
-                noted.note(0, &message);
-                async { Ok::<_, ReconsumeLater>(()) }
-            });
-            let _consumer = consumer.start().await.unwrap();
+            let _consumer = book.consume(consumer).await;
             stage.sleep(5 * SECOND).await;
             stage.send(20..30).await;
             stage.sleep(5 * SECOND).await;

@@ -102,6 +102,26 @@ impl Book {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Starts a consumer that notes every message, and has nothing else to do with it.
+    pub(crate) async fn consume(&self, consumer: PushConsumerBuilder) -> PushConsumer {
+        let book = self.clone();
+        let consumer = consumer.concurrently(move |message| {
+            book.note(0, &message);
+            async { Ok(()) }
+        });
+        consumer.start().await.unwrap()
+    }
+
+    /// The same, each queue in order.
+    pub(crate) async fn consume_in_order(&self, consumer: PushConsumerBuilder) -> PushConsumer {
+        let book = self.clone();
+        let consumer = consumer.orderly(move |message| {
+            book.note(0, &message);
+            async { Ok(()) }
+        });
+        consumer.start().await.unwrap()
+    }
+
     pub(crate) fn entries(&self) -> Vec<Entry> {
         self.lock().clone()
     }
