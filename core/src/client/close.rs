@@ -1,20 +1,14 @@
 //! Closing: what is under way ends, brokers hear that we leave, connections close.
 
-use std::borrow::Cow;
-use std::sync::Arc;
-
+use super::Client;
 use super::event::Event;
 use super::name_server_calls::NameServerCalls;
-use super::network::{Owner, PeerId};
 use super::operation::Operation;
 use super::session::Session;
-use super::{Client, EMPTY};
 use crate::connection::Connection;
 use crate::consumer::push;
 use crate::error::{Error, ErrorKind};
 use crate::time::{Deadline, Duration, Instant, Now, Reason};
-use crate::wire::command::Head;
-use crate::wire::request::{Request, UnregisterClient};
 
 /// How long brokers have to acknowledge that we leave; they find out by themselves when the connection closes.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -57,7 +51,7 @@ impl Client {
                 self.session.leave_all(now);
                 self.close_if_done(now);
             }
-            Some(Closing::Leaving { until }) if until <= now.mono || self.session.farewells == 0 => {
+            Some(Closing::Leaving { until }) if until <= now.mono || self.session.greetings.farewells == 0 => {
                 self.session.closing = Some(Closing::Closed);
                 self.session.calls = NameServerCalls::default();
                 for peer in self.session.network.ids() {
@@ -116,27 +110,5 @@ impl Session {
         for group in self.groups.consumer_groups() {
             self.leave(now, None, Some(&group));
         }
-    }
-
-    /// Tells the connected brokers that a group of ours leaves.
-    pub(super) fn leave(&mut self, now: Now, producer_group: Option<&Arc<str>>, consumer_group: Option<&Arc<str>>) {
-        let client_id = self.config.identity.client_id();
-        for peer in self.connected_brokers() {
-            let header = UnregisterClient {
-                client_id: Cow::Borrowed(&client_id),
-                producer_group: producer_group.map(|group| Cow::Borrowed(&**group)),
-                consumer_group: consumer_group.map(|group| Cow::Borrowed(&**group)),
-            };
-            self.farewell(now, peer, &header);
-        }
-    }
-
-    fn farewell(&mut self, now: Now, peer: PeerId, header: &UnregisterClient<'_>) {
-        let head = Head::request(self.config.dialect(), UnregisterClient::CODE, self.network.next_opaque());
-        let deadline = now.mono + self.config.request_timeout;
-        self.farewells += 1;
-        self.network.with(peer, |connection| {
-            connection.request(now.mono, &head, header, &EMPTY, deadline, Owner::Farewell);
-        });
     }
 }

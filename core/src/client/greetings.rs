@@ -1,9 +1,12 @@
-//! Heartbeats: how brokers hear of our groups, and who waits until they have.
+//! Heartbeats and farewells: how brokers hear of our groups, and who waits until they have.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::EMPTY;
 use super::network::{Owner, PeerId};
 use super::session::{Session, Signal};
 use crate::address::Address;
@@ -12,7 +15,7 @@ use crate::routes::route::MASTER_ID;
 use crate::time::Now;
 use crate::wire::body::{self, HeartbeatData, ProducerData};
 use crate::wire::command::{Command, Head};
-use crate::wire::request::{Heartbeat, HeartbeatAnswer, Request};
+use crate::wire::request::{Heartbeat, HeartbeatAnswer, Request, UnregisterClient};
 
 /// What brokers know of our groups.
 #[derive(Debug, Default)]
@@ -26,6 +29,21 @@ pub(crate) struct Greetings {
     agreed: BTreeMap<PeerId, (u32, i32)>,
     /// Who waits for a broker to take in the groups of now.
     waiting: Vec<(PeerId, Owner)>,
+    /// The brokers that are being told something, and what comes after that.
+    unsaid: BTreeMap<PeerId, Unsaid>,
+    /// How many farewells brokers have not yet acknowledged.
+    pub(super) farewells: usize,
+}
+
+/// What a broker has to hear once it has answered. Of two things at once it might take in the older one last: it handles
+/// them in several threads (`BrokerController.heartbeatExecutor`, `clientManageExecutor`).
+#[derive(Debug, Default)]
+struct Unsaid {
+    /// The version of the groups that it is being told of, if that is what it is told.
+    being_said: Option<u32>,
+    farewells: VecDeque<UnregisterClient<'static>>,
+    /// The groups are others now.
+    heartbeat: bool,
 }
 
 impl Greetings {
@@ -100,7 +118,8 @@ impl Session {
         connected.iter().map(|address| self.network.peer(address)).collect()
     }
 
-    /// Sends a heartbeat to a connected peer if it is a broker and there is something to say.
+    /// Sends a heartbeat to a connected peer if it is a broker and there is something to say, as soon as it has answered
+    /// what it was told last.
     pub(super) fn greet(&mut self, now: Now, peer: PeerId) {
         let address = self.network.get(peer).map(Connection::address);
         let is_broker =
@@ -108,6 +127,12 @@ impl Session {
         if !is_broker || self.groups.is_empty() || self.is_closing() {
             return;
         }
+        if let Some(unsaid) = self.greetings.unsaid.get_mut(&peer) {
+            unsaid.heartbeat |= unsaid.being_said != Some(self.groups.version);
+            return;
+        }
+        let unsaid = Unsaid { being_said: Some(self.groups.version), ..Unsaid::default() };
+        self.greetings.unsaid.insert(peer, unsaid);
         let body = Bytes::from(body::to_vec(&self.heartbeat_for(peer)));
         let head = Head::request(self.config.dialect(), Heartbeat::CODE, self.network.next_opaque());
         let deadline = now.mono + self.config.request_timeout;
@@ -115,6 +140,56 @@ impl Session {
         self.network.with(peer, |connection| {
             connection.request(now.mono, &head, &Heartbeat {}, &body, deadline, owner);
         });
+    }
+
+    /// Tells the connected brokers that a group of ours leaves.
+    pub(super) fn leave(&mut self, now: Now, producer_group: Option<&Arc<str>>, consumer_group: Option<&Arc<str>>) {
+        let name = |group: Option<&Arc<str>>| group.map(|group| Cow::Owned(group.to_string()));
+        for peer in self.connected_brokers() {
+            self.greetings.farewells += 1;
+            let farewell = UnregisterClient {
+                client_id: Cow::Owned(self.config.identity.client_id()),
+                producer_group: name(producer_group),
+                consumer_group: name(consumer_group),
+            };
+            match self.greetings.unsaid.get_mut(&peer) {
+                Some(unsaid) => unsaid.farewells.push_back(farewell),
+                None => {
+                    self.greetings.unsaid.insert(peer, Unsaid::default());
+                    self.say_farewell(now, peer, &farewell);
+                }
+            }
+        }
+    }
+
+    fn say_farewell(&mut self, now: Now, peer: PeerId, farewell: &UnregisterClient<'_>) {
+        let head = Head::request(self.config.dialect(), UnregisterClient::CODE, self.network.next_opaque());
+        let deadline = now.mono + self.config.request_timeout;
+        self.network.with(peer, |connection| {
+            connection.request(now.mono, &head, farewell, &EMPTY, deadline, Owner::Farewell(peer));
+        });
+    }
+
+    /// What came of a farewell. One that fails needs nothing: the broker finds out when the connection closes.
+    pub(super) fn resume_farewell(&mut self, now: Now, peer: PeerId) {
+        self.greetings.farewells -= 1;
+        self.say_next(now, peer);
+    }
+
+    /// Tells a broker what came up while it had not answered yet.
+    fn say_next(&mut self, now: Now, peer: PeerId) {
+        let Some(mut unsaid) = self.greetings.unsaid.remove(&peer) else {
+            return;
+        };
+        if !self.network.get(peer).is_some_and(Connection::is_connected) {
+            // It hears all there is to say when it is connected again.
+            self.greetings.farewells -= unsaid.farewells.len();
+        } else if let Some(farewell) = unsaid.farewells.pop_front() {
+            self.greetings.unsaid.insert(peer, Unsaid { being_said: None, ..unsaid });
+            self.say_farewell(now, peer, &farewell);
+        } else if unsaid.heartbeat {
+            self.greet(now, peer);
+        }
     }
 
     /// Whether a broker has taken in what groups we have now.
@@ -134,7 +209,7 @@ impl Session {
     }
 
     /// What came of a heartbeat. One that fails needs nothing: its connection does what is to be done.
-    pub(super) fn resume_heartbeat(&mut self, peer: PeerId, version: u32, signal: &Signal<'_>) {
+    pub(super) fn resume_heartbeat(&mut self, now: Now, peer: PeerId, version: u32, signal: &Signal<'_>) {
         let connection = self.network.get(peer);
         let outcome = match signal {
             Signal::Answer { command, .. } => {
@@ -149,8 +224,10 @@ impl Session {
                 Ok(())
             }
             Signal::Failed(error) => Err(error.clone()),
+            // A connection that was waited for greets by itself.
             _ => return,
         };
+        self.say_next(now, peer);
         let (told, left): (Vec<_>, Vec<_>) =
             core::mem::take(&mut self.greetings.waiting).into_iter().partition(|(known, _)| *known == peer);
         self.greetings.waiting = left;

@@ -267,8 +267,8 @@ impl Client {
                 }
             }
             Owner::NameServerCall(call, turn) => self.session.resume_name_server_call(now, call, turn, signal),
-            Owner::Heartbeat(peer, version) => self.session.resume_heartbeat(peer, version, &signal),
-            Owner::Farewell => self.session.farewells -= 1,
+            Owner::Heartbeat(peer, version) => self.session.resume_heartbeat(now, peer, version, &signal),
+            Owner::Farewell(peer) => self.session.resume_farewell(now, peer),
         }
     }
 

@@ -21,8 +21,8 @@ pub(crate) enum Owner {
     NameServerCall(CallId, u32),
     /// The heartbeat to this peer, which tells it of our groups as they were at this version.
     Heartbeat(PeerId, u32),
-    /// A broker that has been told that a group leaves.
-    Farewell,
+    /// This peer, which has been told that a group leaves.
+    Farewell(PeerId),
 }
 
 pub(crate) type PeerId = Id<Connection<Owner>>;

@@ -67,8 +67,6 @@ pub(crate) struct Session {
     pub(super) signals: VecDeque<(Owner, Signal<'static>)>,
     pub(super) events: VecDeque<Event>,
     pub(super) closing: Option<Closing>,
-    /// How many brokers have not yet acknowledged that a group leaves.
-    pub(super) farewells: usize,
     next_refresh: Instant,
     next_heartbeat: Instant,
     /// A send was refused because too much waited.
@@ -97,7 +95,6 @@ impl Session {
             signals: VecDeque::new(),
             events: VecDeque::new(),
             closing: None,
-            farewells: 0,
             next_refresh: now.mono + config.route_interval,
             next_heartbeat: now.mono + config.heartbeat_interval,
             refused_for_room: false,
@@ -270,7 +267,7 @@ impl Session {
     pub(super) fn retain_waiting(&mut self, under_way: impl Fn(OperationId) -> bool) {
         let keep = |owner: &Owner| match owner {
             Owner::Operation(id, _) => under_way(*id),
-            Owner::NameServerCall(..) | Owner::Heartbeat(..) | Owner::Farewell => true,
+            Owner::NameServerCall(..) | Owner::Heartbeat(..) | Owner::Farewell(_) => true,
         };
         for peer in self.network.ids() {
             self.network.with(peer, |connection| connection.retain_waiting(keep));

@@ -1,8 +1,11 @@
 //! Heartbeats: who hears of which groups, and when.
 
+use std::collections::BTreeMap;
+
 use super::scene::ms;
 use super::servers::{self, Reach, Reply, broker_data};
 use super::*;
+use crate::consumer::push::PushConfig;
 use crate::consumer::{MessageSelector, PullOptions};
 use crate::queue::MessageQueue;
 use crate::wire::body::Permission;
@@ -87,6 +90,73 @@ fn connected_brokers_hear_of_a_new_group_at_once() {
     scene.settle();
     assert_eq!(heartbeats(&scene, "a:1"), 2);
     assert!(scene.asked_of("a:1", HEARTBEAT)[1].text().contains("\"C\""));
+}
+
+/// A scene whose broker is connected and takes 100 ms for each heartbeat and farewell.
+fn slow_scene() -> Scene {
+    let mut scene = scene_of(&["a"]);
+    scene.on("a:1", HEARTBEAT, |_| Some(Reply::ok().after(ms(100))));
+    scene.on("a:1", UNREGISTER, |_| Some(Reply::ok().after(ms(100))));
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    send_and_wait(&mut scene, producer).unwrap();
+    scene.run_for(ms(100));
+    scene.asked.clear();
+    scene
+}
+
+/// The heartbeats and farewells that the broker of [`slow_scene`] read: at which millisecond (a scene begins with 5000), and what.
+fn said(scene: &Scene) -> Vec<(u64, RequestCode)> {
+    let told = scene.asked.iter().filter(|asked| asked.address.as_str() == "a:1");
+    let told = told.filter(|asked| [HEARTBEAT, UNREGISTER].contains(&asked.code()));
+    told.map(|asked| (asked.at.as_micros() / 1000, asked.code())).collect()
+}
+
+#[test]
+fn a_broker_is_never_told_two_things_at_once_because_it_might_take_the_older_in_last() {
+    let mut scene = slow_scene();
+    let consumer = scene.client.start_push_consumer(scene.now, "C", PushConfig::default(), BTreeMap::new()).unwrap();
+    for topic in ["T", "U", "V"] {
+        scene.client.subscribe(scene.now, consumer, topic, MessageSelector::all()).unwrap();
+    }
+    scene.settle();
+    assert_eq!(said(&scene), [(5100, HEARTBEAT)]);
+    scene.client.unsubscribe(scene.now, consumer, "V");
+    scene.run_for(ms(250));
+    // All the changes in one.
+    assert_eq!(said(&scene), [(5100, HEARTBEAT), (5200, HEARTBEAT)]);
+    let last = scene.asked_of("a:1", HEARTBEAT)[1].text();
+    assert!(["\"%RETRY%C\"", "\"T\"", "\"U\""].iter().all(|topic| last.contains(topic)), "{last}");
+    assert!(!last.contains("\"V\""), "{last}");
+}
+
+#[test]
+fn a_group_that_leaves_and_comes_back_is_there_in_the_end() {
+    let mut scene = slow_scene();
+    let consumer = scene.client.start_pull_consumer(scene.now, "C").unwrap();
+    scene.client.close_pull_consumer(scene.now, consumer);
+    scene.client.start_pull_consumer(scene.now, "C").unwrap();
+    scene.run_for(ms(450));
+    assert_eq!(said(&scene), [(5100, HEARTBEAT), (5200, UNREGISTER), (5300, HEARTBEAT)]);
+    assert!(scene.asked_of("a:1", HEARTBEAT)[1].text().contains("\"C\""));
+}
+
+#[test]
+fn what_a_broker_has_yet_to_hear_is_forgotten_with_its_connection() {
+    let mut scene = slow_scene();
+    let consumer = scene.client.start_pull_consumer(scene.now, "C").unwrap();
+    scene.client.close_pull_consumer(scene.now, consumer);
+    scene.client.start_pull_consumer(scene.now, "D").unwrap();
+    scene.settle();
+    scene.cut("a:1", "restart");
+    scene.run_for(ms(35_000));
+    assert_eq!(said(&scene).iter().map(|(_, code)| *code).collect::<Vec<_>>(), [HEARTBEAT, HEARTBEAT]);
+    assert!(scene.asked_of("a:1", HEARTBEAT)[1].text().contains("\"D\""));
+    // Nobody waits for a farewell that was never said.
+    let now = scene.now.mono;
+    scene.client.close(scene.now, ms(0));
+    scene.run_for(ms(1000));
+    let farewells = scene.asked_of("a:1", UNREGISTER);
+    assert_eq!(farewells.iter().map(|asked| asked.at.since(now)).collect::<Vec<_>>(), [ms(0), ms(100)]);
 }
 
 #[test]
