@@ -9,7 +9,7 @@ use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::{self, Head, HeaderCodec};
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
-use stgclient_core::wire::message::{StoredFields, StoredMessages, UniqueId};
+use stgclient_core::wire::message::{StoredFields, StoredMessage, StoredMessages, UniqueId};
 use stgclient_core::wire::request::{Request, SendMessage, SendMessageAnswer, SentProperties};
 
 use crate::meter::Meter;
@@ -100,15 +100,23 @@ fn decode_answer(meter: &mut Meter, codec: HeaderCodec) {
     });
 }
 
-/// One operation: a stored message with a body of 128 B, read from the body of a pull, with its tag and its body.
+/// One operation: a stored message with a body of 128 B, read from the body of a pull.
 pub(crate) fn decode_stored_message(meter: &mut Meter) {
+    each_stored_message(meter, |message| _ = black_box(message.body()));
+}
+
+/// The same, and its tag looked up.
+pub(crate) fn decode_stored_message_and_tag(meter: &mut Meter) {
+    each_stored_message(meter, |message| _ = black_box((message.properties().get("TAGS"), message.body())));
+}
+
+fn each_stored_message(meter: &mut Meter, mut look: impl FnMut(&StoredMessage)) {
     let body = stored_messages();
     meter.repeat(STEPS, |meter| {
         let body = body.clone();
         meter.measure(EACH as u64, || {
             for message in StoredMessages::new(body, Dialect::Apache) {
-                let message = message.expect("a message");
-                let _ = black_box((message.properties().get("TAGS"), message.body()));
+                look(&message.expect("a message"));
             }
         });
     });

@@ -19,12 +19,13 @@ use meter::Meter;
 type Scenario = (&'static str, fn(&mut Meter));
 
 /// Each scenario, and what one operation of it is.
-const SCENARIOS: [Scenario; 14] = [
+const SCENARIOS: [Scenario; 15] = [
     ("encode-send-json", codec::encode_send_json),
     ("encode-send-binary", codec::encode_send_binary),
     ("decode-answer-json", codec::decode_answer_json),
     ("decode-answer-binary", codec::decode_answer_binary),
     ("decode-stored-message", codec::decode_stored_message),
+    ("decode-stored-message-and-tag", codec::decode_stored_message_and_tag),
     ("core-send-json", sends::json),
     ("core-send-binary", sends::binary),
     ("core-send-1000-topics", sends::thousand_topics),

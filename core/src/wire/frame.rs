@@ -103,15 +103,18 @@ impl FrameReader {
             self.buffer.clear();
             return Err(error.clone());
         }
-        match self.split_frame() {
-            Ok(Some(frame)) => command::decode(frame).map(Some),
+        // A command is large: it goes straight to the caller.
+        let error = match self.split_frame() {
             Ok(None) => return Ok(None),
-            Err(error) => Err(error),
-        }
-        .inspect_err(|error| {
-            self.failed = Some(error.clone());
-            self.buffer = BytesMut::new();
-        })
+            Ok(Some(frame)) => match command::decode(frame) {
+                Ok(command) => return Ok(Some(command)),
+                Err(error) => error,
+            },
+            Err(error) => error,
+        };
+        self.failed = Some(error.clone());
+        self.buffer = BytesMut::new();
+        Err(error)
     }
 
     fn announced(&self) -> Option<usize> {

@@ -6,6 +6,7 @@ pub mod code;
 pub mod command;
 pub mod compression;
 pub mod dialect;
+mod eight;
 pub mod fields;
 pub mod frame;
 mod header;

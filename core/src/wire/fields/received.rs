@@ -19,8 +19,23 @@ pub struct Fields {
 }
 
 impl Fields {
-    pub(in crate::wire) const fn new(raw: Bytes, codec: HeaderCodec, spans: FieldSpans) -> Self {
-        Self { raw, codec, spans }
+    pub(in crate::wire) fn new(raw: Bytes, codec: HeaderCodec, spans: FieldSpans) -> Self {
+        let fits = raw.len() < usize::from(ESCAPED);
+        Self { raw, codec, spans: if fits { spans } else { FieldSpans::UNKNOWN } }
+    }
+
+    /// Shows every field, as it was written, to `take`.
+    #[inline(always)]
+    pub fn each<'a>(&'a self, mut take: impl FnMut(FieldText<'a>, FieldText<'a>)) {
+        match self.spans.known() {
+            Some(spans) => spans.iter().for_each(|[name, value]| take(name.of(&self.raw), value.of(&self.raw))),
+            None => self.each_unknown(&mut take),
+        }
+    }
+
+    #[cold]
+    fn each_unknown<'a>(&'a self, take: &mut dyn FnMut(FieldText<'a>, FieldText<'a>)) {
+        self.texts().for_each(|(name, value)| take(name, value));
     }
 
     /// The fields in the order they came, nulls left out.
@@ -75,7 +90,7 @@ const REMEMBERED: usize = 8;
 #[derive(Clone, Copy, Debug)]
 pub(in crate::wire) struct FieldSpans {
     spans: [[FieldSpan; 2]; REMEMBERED],
-    /// How many there are; one more than can be when nothing is known.
+    /// How many there are; nothing is known of more than are remembered.
     count: usize,
 }
 
@@ -93,13 +108,10 @@ impl FieldSpans {
     /// Notes a name and a value, each by its place and whether it has escapes.
     #[inline(always)]
     pub(in crate::wire) fn push(&mut self, name: (Range<usize>, bool), value: (Range<usize>, bool)) {
-        match (self.spans.get_mut(self.count), FieldSpan::new(name), FieldSpan::new(value)) {
-            (Some(place), Some(name), Some(value)) => {
-                *place = [name, value];
-                self.count += 1;
-            }
-            _ => self.count = REMEMBERED + 1,
+        if let Some(place) = self.spans.get_mut(self.count) {
+            *place = [FieldSpan::new(name), FieldSpan::new(value)];
         }
+        self.count = self.count.saturating_add(1);
     }
 
     #[inline]
@@ -108,7 +120,7 @@ impl FieldSpans {
     }
 }
 
-/// Where a name or a value lies, in four bytes.
+/// Where a name or a value lies, in four bytes; [`Fields::new`] sees to it that they are enough.
 #[derive(Clone, Copy, Debug, Default)]
 #[doc(hidden)]
 pub struct FieldSpan {
@@ -122,10 +134,9 @@ const ESCAPED: u16 = 1 << 15;
 
 impl FieldSpan {
     #[inline(always)]
-    fn new((place, escaped): (Range<usize>, bool)) -> Option<Self> {
-        let fits = place.end < usize::from(ESCAPED);
+    fn new((place, escaped): (Range<usize>, bool)) -> Self {
         let length = (place.end - place.start) as u16 | if escaped { ESCAPED } else { 0 };
-        fits.then_some(Self { start: place.start as u16, length })
+        Self { start: place.start as u16, length }
     }
 
     #[inline(always)]

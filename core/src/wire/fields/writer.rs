@@ -39,7 +39,10 @@ impl<'o> FieldWriter<'o> {
     /// Writes a text.
     #[inline(always)]
     pub fn text(&mut self, name: &str, value: &str) {
-        self.field(name, value.len(), |out, codec| Piece::Text(value).write(out, codec));
+        match self.codec {
+            HeaderCodec::Json if !header::json::is_plain(value) => self.escaped(name, value),
+            _ => self.plain(name, value.as_bytes()),
+        }
     }
 
     /// Writes one text that lies in several pieces.
@@ -52,16 +55,33 @@ impl<'o> FieldWriter<'o> {
     /// Writes a number, as text like every value.
     #[inline(always)]
     pub fn integer(&mut self, name: &str, value: i64) {
-        self.field(name, decimal_length(value), |out, _| out.put_decimal(value));
+        match value {
+            0..=9 => self.plain(name, &[b'0' + value as u8]),
+            _ => self.field(name, decimal_length(value), |out, _| out.put_decimal(value)),
+        }
     }
 
     /// Writes a truth value, as text like every value.
     #[inline(always)]
     pub fn truth(&mut self, name: &str, value: bool) {
         match value {
-            true => self.field(name, 4, |out, _| out.put(b"true")),
-            false => self.field(name, 5, |out, _| out.put(b"false")),
+            true => self.plain(name, b"true"),
+            false => self.plain(name, b"false"),
         }
+    }
+
+    /// Writes a field whose value JSON escapes nothing of.
+    #[inline(always)]
+    fn plain(&mut self, name: &str, value: &[u8]) {
+        match self.codec {
+            HeaderCodec::Json => header::json::put_plain_field(&mut self.out, name, value),
+            HeaderCodec::Binary => header::binary::put_field(&mut self.out, name, value),
+        }
+    }
+
+    #[cold]
+    fn escaped(&mut self, name: &str, value: &str) {
+        self.field(name, value.len(), |out, _| header::json::escape(out, value));
     }
 
     /// Writes a field whose value is `length` bytes long without escapes.

@@ -10,13 +10,15 @@ use crate::wire::frame::FrameError;
 /// Writes the fixed part and the remark. Gives where the length of all fields has to be written.
 #[inline]
 pub(in crate::wire) fn begin(out: &mut Writer<'_>, head: &Head<'_>) -> usize {
-    out.put(&(head.code as i16).to_be_bytes());
-    out.put(&[head.language.0]);
-    out.put(&(head.version as i16).to_be_bytes());
-    out.put(&head.opaque.to_be_bytes());
-    out.put(&head.flag.to_be_bytes());
     let remark = head.remark.unwrap_or_default();
-    out.put(&(remark.len() as i32).to_be_bytes());
+    out.put_all([
+        &(head.code as i16).to_be_bytes(),
+        &[head.language.0],
+        &(head.version as i16).to_be_bytes(),
+        &head.opaque.to_be_bytes(),
+        &head.flag.to_be_bytes(),
+        &(remark.len() as i32).to_be_bytes(),
+    ]);
     out.put(remark.as_bytes());
     let length_at = out.written();
     out.put(&[0; 4]);
@@ -26,9 +28,14 @@ pub(in crate::wire) fn begin(out: &mut Writer<'_>, head: &Head<'_>) -> usize {
 /// Writes the name of a field and the length of its value, which follows.
 #[inline(always)]
 pub(in crate::wire) fn begin_field(out: &mut Writer<'_>, name: &str, length: usize) {
-    out.put(&(name.len() as i16).to_be_bytes());
-    out.put(name.as_bytes());
-    out.put(&(length as i32).to_be_bytes());
+    out.put_all([&(name.len() as i16).to_be_bytes(), name.as_bytes(), &(length as i32).to_be_bytes()]);
+}
+
+/// Writes a field.
+#[inline(always)]
+pub(in crate::wire) fn put_field(out: &mut Writer<'_>, name: &str, value: &[u8]) {
+    let lengths = ((name.len() as i16).to_be_bytes(), (value.len() as i32).to_be_bytes());
+    out.put_all([&lengths.0, name.as_bytes(), &lengths.1, value]);
 }
 
 /// Writes the length of all fields to where [`begin`] said.

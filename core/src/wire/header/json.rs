@@ -2,10 +2,10 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use super::eight;
 use super::json_reader::{Reader, Token, Value};
 use super::writer::Writer;
 use crate::wire::command::{Command, Head, HeaderCodec, Language};
+use crate::wire::eight;
 use crate::wire::fields::{FieldSpans, FieldText, Fields};
 use crate::wire::frame::FrameError;
 
@@ -38,9 +38,13 @@ fn put_integer(out: &mut Writer<'_>, value: i32) {
 /// Opens a field; its value follows.
 #[inline(always)]
 pub(in crate::wire) fn begin_field(out: &mut Writer<'_>, name: &str) {
-    out.put(b"\"");
-    out.put(name.as_bytes());
-    out.put(b"\":\"");
+    out.put_all([b"\"", name.as_bytes(), b"\":\""]);
+}
+
+/// Writes a field whose value nothing is escaped of, with the comma that another one needs.
+#[inline(always)]
+pub(in crate::wire) fn put_plain_field(out: &mut Writer<'_>, name: &str, value: &[u8]) {
+    out.put_all([b"\"", name.as_bytes(), b"\":\"", value, b"\","]);
 }
 
 /// Closes a field, with the comma that another one needs.
@@ -89,6 +93,12 @@ pub(in crate::wire) fn escape(out: &mut Writer<'_>, text: &str) {
         }
         rest = after;
     }
+}
+
+/// Whether a text stands for itself in a JSON string.
+#[inline]
+pub(in crate::wire) fn is_plain(text: &str) -> bool {
+    plain_length(text.as_bytes()) == text.len()
 }
 
 /// How many bytes at the front stand for themselves in a JSON string.

@@ -5,7 +5,7 @@
 
 use core::ops::Range;
 
-use super::eight;
+use crate::wire::eight;
 use crate::wire::fields::FieldText;
 use crate::wire::frame::FrameError;
 

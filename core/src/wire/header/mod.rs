@@ -2,7 +2,6 @@
 
 pub(super) mod binary;
 pub(super) mod decimal;
-mod eight;
 pub(super) mod json;
 mod json_reader;
 pub(super) mod writer;

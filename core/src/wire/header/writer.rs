@@ -23,6 +23,18 @@ impl<'o> Writer<'o> {
         }
     }
 
+    /// Writes pieces behind each other, and looks once whether there is room.
+    #[inline(always)]
+    pub(in crate::wire) fn put_all<const N: usize>(&mut self, pieces: [&[u8]; N]) {
+        if let Some(mut place) = self.take(pieces.iter().map(|piece| piece.len()).sum()) {
+            for piece in pieces {
+                let (front, rest) = place.split_at_mut(piece.len());
+                front.copy_from_slice(piece);
+                place = rest;
+            }
+        }
+    }
+
     /// The next `length` bytes, to be written.
     #[inline(always)]
     pub(super) fn take(&mut self, length: usize) -> Option<&'o mut [u8]> {

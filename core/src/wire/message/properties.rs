@@ -5,6 +5,8 @@ use core::fmt;
 
 use thiserror::Error;
 
+use crate::wire::eight;
+
 /// The longest encoded properties, in bytes: their length travels as an i16.
 pub const MAX_LENGTH: usize = i16::MAX as usize;
 
@@ -181,9 +183,18 @@ impl<'a> PropertiesRef<'a> {
         if name.is_empty() || name.contains(NAME_END) {
             return None;
         }
-        let value_of =
-            |entry: &'a str| entry.strip_prefix(name)?.strip_prefix(NAME_END).filter(|value| !value.is_empty());
-        self.encoded.rsplit(VALUE_END).find_map(value_of)
+        // By bytes: a tag is looked up in every message that comes.
+        let (bytes, name) = (self.encoded.as_bytes(), name.as_bytes());
+        let (mut start, mut found) = (0, None);
+        while let Some(rest) = bytes.get(start..).filter(|rest| !rest.is_empty()) {
+            let end = start + eight::position(rest, VALUE_END as u8).unwrap_or(rest.len());
+            let value_start = start + name.len() + 1;
+            if value_start < end && rest[name.len()] == NAME_END as u8 && rest.starts_with(name) {
+                found = Some(value_start..end);
+            }
+            start = end + 1;
+        }
+        found.and_then(|value| self.encoded.get(value))
     }
 
     /// Names and values in the order they travel. Of several with one name, the last one counts.

@@ -78,9 +78,9 @@ macro_rules! headers {
             fields: &'a $crate::wire::fields::Fields,
         ) -> Result<Self, $crate::wire::fields::FieldError> {
             $(let mut $field = None;)*
-            for (name, value) in fields.texts() {
-                $(if name.is($wire) { $field = Some(value); continue; })*
-            }
+            fields.each(|name, value| {
+                $(if name.is($wire) { return $field = Some(value); })*
+            });
             Ok(Self { $($field: $crate::wire::fields::FieldValue::read($wire, $field)?,)* })
         }
     };

@@ -25,6 +25,19 @@ pub(super) const fn first(found: u64) -> usize {
     (found.trailing_zeros() / 8) as usize
 }
 
+/// Where `byte`, which is below 0x80, stands first.
+#[inline]
+pub(super) fn position(bytes: &[u8], byte: u8) -> Option<usize> {
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let found = equal(u64::from_le_bytes(*word), byte);
+        if found != 0 {
+            return Some(8 * index + first(found));
+        }
+    }
+    rest.iter().position(|known| *known == byte).map(|at| 8 * words.len() + at)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -38,6 +51,11 @@ mod tests {
             let place = |found: u64| (found != 0).then(|| first(found));
             prop_assert_eq!(place(equal(word, wanted)), bytes.iter().position(|&byte| byte == wanted));
             prop_assert_eq!(place(below(word, wanted)), bytes.iter().position(|&byte| byte < wanted));
+        }
+
+        #[test]
+        fn a_byte_is_found_in_any_number_of_bytes(bytes in proptest::collection::vec(0_u8..4, 0..40), wanted in 0_u8..6) {
+            prop_assert_eq!(position(&bytes, wanted), bytes.iter().position(|&byte| byte == wanted));
         }
     }
 }
