@@ -28,9 +28,12 @@ pub(crate) struct Requests {
 }
 
 /// A pull that found nothing and waits: nothing will come, so it is answered when its time is over.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Held {
     pub(crate) until: Instant,
+    queue_id: i32,
+    topic: String,
+    group: String,
     codec: HeaderCodec,
     opaque: i32,
     offset: i64,
@@ -123,7 +126,9 @@ impl Requests {
                 let may_wait = pull.sys_flag & PULL_FLAG_SUSPEND != 0;
                 let wait = if may_wait { u64::try_from(pull.suspend_timeout_millis).unwrap_or(0) } else { 0 };
                 let until = Instant::now() + Duration::from_millis(wait);
-                let held = Held { until, codec: request.codec, opaque: request.opaque, offset };
+                let (topic, group) = (pull.topic.to_string(), pull.consumer_group.to_string());
+                let (queue_id, codec, opaque) = (pull.queue_id, request.codec, request.opaque);
+                let held = Held { until, queue_id, topic, group, codec, opaque, offset };
                 if wait > 0 {
                     return Some(held);
                 }
@@ -136,6 +141,11 @@ impl Requests {
 }
 
 impl Held {
+    /// Whether both wait for the same queue, for the same group.
+    pub(crate) fn doubles(&self, other: &Self) -> bool {
+        self.queue_id == other.queue_id && self.topic == other.topic && self.group == other.group
+    }
+
     /// Appends that nothing came.
     pub(crate) fn answer(&self, out: &mut BytesMut) {
         let head = head(ResponseCode::PULL_NOT_FOUND, self.opaque);

@@ -35,6 +35,8 @@ struct Counters {
     answered: AtomicU64,
     oneways: AtomicU64,
     others: AtomicU64,
+    held: AtomicU64,
+    doubled: AtomicU64,
     reads: AtomicU64,
     connections: AtomicU64,
 }
@@ -48,6 +50,10 @@ pub(crate) struct Counts {
     pub(crate) oneways: u64,
     /// Requests that are no sends.
     pub(crate) others: u64,
+    /// Of these, pulls that found nothing and waited.
+    pub(crate) held: u64,
+    /// Of these, pulls for a queue that the same group waited for already.
+    pub(crate) doubled: u64,
     /// Reads that gave bytes.
     pub(crate) reads: u64,
     /// Connections accepted.
@@ -74,11 +80,13 @@ impl Server {
 
     /// What came so far.
     pub(crate) fn counts(&self) -> Counts {
-        let Counters { answered, oneways, others, reads, connections } = &self.shared.counters;
+        let Counters { answered, oneways, others, held, doubled, reads, connections } = &self.shared.counters;
         Counts {
             answered: answered.load(Relaxed),
             oneways: oneways.load(Relaxed),
             others: others.load(Relaxed),
+            held: held.load(Relaxed),
+            doubled: doubled.load(Relaxed),
             reads: reads.load(Relaxed),
             connections: connections.load(Relaxed),
         }
@@ -172,7 +180,11 @@ fn answer_all(bytes: &[u8], shared: &Shared, held: &mut Vec<Held>, out: &mut Byt
                     answers.sent(request.codec, request.opaque, out);
                 } else {
                     others += 1;
-                    held.extend(requests.answer(&request, out));
+                    if let Some(pull) = requests.answer(&request, out) {
+                        counters.held.fetch_add(1, Relaxed);
+                        counters.doubled.fetch_add(held.iter().any(|known| known.doubles(&pull)).into(), Relaxed);
+                        held.push(pull);
+                    }
                 }
             }
             Scanned::Partial => break,

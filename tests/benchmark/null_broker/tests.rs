@@ -191,6 +191,13 @@ fn pulls_at_the_end_wait_as_long_as_they_say_and_hold_up_nobody() {
     assert!(started.elapsed() >= Duration::from_millis(200));
     let header: PullMessageAnswer = answer.header().expect("a header");
     assert_eq!((header.next_begin_offset, header.max_offset), (50, 50));
+    // Another queue than the one that waits, then the same one.
+    for (queue_id, offset, doubled) in [(1, 50, 0), (0, 51, 1)] {
+        member.tell(head(3), &pull(queue_id, offset, 60_000_000), &[]);
+        member.heartbeat("first");
+        assert_eq!(server.counts().doubled, doubled);
+    }
+    assert_eq!(server.counts().held, 4);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod consuming;
 mod contract;
 mod drain;
 mod end_to_end;
+mod idle;
 #[cfg(feature = "measure-lock")]
 mod lock_times;
 mod produce;
@@ -58,6 +59,7 @@ enum Mode {
     Drain,
     Consume,
     EndToEnd,
+    Idle,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -89,6 +91,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Mode::Drain => drain::run(&options).await?,
         Mode::Consume => consume::run(&options).await?,
         Mode::EndToEnd => end_to_end::run(&options).await?,
+        Mode::Idle => idle::run(&options).await?,
     }
     Ok(())
 }
