@@ -17,4 +17,4 @@ mod waiting;
 pub use bench::{Bench, noise};
 pub use cluster::{CURRENT, Cluster, Server, unique};
 pub use raw::{ask, ask_with};
-pub use waiting::{PATIENCE, eventually};
+pub use waiting::{PATIENCE, eventually, within};

@@ -1,4 +1,4 @@
-//! Java's side: the program of `tests/java`, and `mqadmin`.
+//! Java's side: the program of `tests/java`, and `mqadmin`; and our own consumers as processes.
 
 // The environment says where Java's side is.
 #![allow(clippy::disallowed_methods)]
@@ -15,6 +15,10 @@ use tokio::process::{Child, ChildStdout, Command};
 pub(crate) struct Line(Map<String, Value>);
 
 impl Line {
+    pub(crate) fn from(line: &str) -> Self {
+        Self(serde_json::from_str(line).expect("each line is an object"))
+    }
+
     /// A text, or nothing.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0[name].as_str()
@@ -44,7 +48,7 @@ pub(crate) async fn crossing(arguments: &[&str]) -> Vec<Line> {
     let output = run(&mut command(arguments)).await;
     let (lines, errors) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{arguments:?}: {errors}");
-    lines.lines().map(|line| Line(serde_json::from_str(line).expect("each line is an object"))).collect()
+    lines.lines().map(Line::from).collect()
 }
 
 fn command(arguments: &[&str]) -> Command {
@@ -55,19 +59,28 @@ fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// A push consumer of Java's that goes on until it is told to end.
+/// A push consumer in a process of its own that goes on until it is told to end.
 pub(crate) struct Consumer {
-    process: Child,
-    lines: Lines<BufReader<ChildStdout>>,
+    pub(crate) process: Child,
+    pub(crate) lines: Lines<BufReader<ChildStdout>>,
     /// Its client id.
     pub(crate) client_id: String,
 }
 
 impl Consumer {
-    /// Starts a member of `group`, with these options of `Crossing consume`; returns when it has started.
+    /// Starts a member of `group` that is Java's, with these options of `Crossing consume`; returns when it has started.
     pub(crate) async fn start(name_server: &str, topic: &str, group: &str, options: &[&str]) -> Self {
-        let arguments = [&["consume", name_server, topic, group, "0"], options].concat();
-        let mut command = command(&arguments);
+        Self::run(command(&[&["consume", name_server, topic, group, "0"], options].concat())).await
+    }
+
+    /// Starts one that is ours.
+    pub(crate) async fn start_ours(name_server: &str, topic: &str, group: &str, options: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_member"));
+        command.args([&[name_server, topic, group], options].concat());
+        Self::run(command).await
+    }
+
+    async fn run(mut command: Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut process = command.spawn().expect("Java is installed");
         let lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
@@ -81,7 +94,7 @@ impl Consumer {
     pub(crate) async fn next(&mut self) -> Line {
         let line = tokio::time::timeout(PATIENCE, self.lines.next_line()).await.expect("a message comes in time");
         let line = line.expect("its output can be read").expect("the consumer goes on");
-        Line(serde_json::from_str(&line).expect("each line is an object"))
+        Line::from(&line)
     }
 
     /// Ends it, as an application does: its offsets are committed.

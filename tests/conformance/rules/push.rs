@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use stgclient::{
-    Client, ConsumeFrom, MemoryOffsets, Message, MessageModel, MessageSelector, PushConsumer, PushConsumerBuilder,
+    Client, ConsumeFrom, FileOffsets, Message, MessageModel, MessageSelector, PushConsumer, PushConsumerBuilder,
     QueueChoice, ReceivedMessage, ReconsumeLater, ResponseCode, RetryDelay, SuspendCurrentQueue,
 };
 use stgclient_tests::{Bench, eventually};
@@ -189,15 +189,16 @@ async fn an_orderly_consumer_gets_each_queue_in_order_and_what_fails_again_befor
 }
 
 #[tokio::test]
-async fn in_broadcasting_each_gets_all_and_goes_on_where_it_was() {
+async fn in_broadcasting_each_gets_all_and_goes_on_where_its_file_says() {
     let bench = bench(2).await;
     let (group, book) = (bench.unique("push"), Book::default());
     let other = bench.other_client().await;
-    let stores = [MemoryOffsets::default(), MemoryOffsets::default()];
+    let folder = std::env::temp_dir().join(bench.unique("offsets"));
     let start = |number: usize, client: &Client| {
         let noted = book.clone();
         let consumer = member(client, &bench, &group).message_model(MessageModel::Broadcasting);
-        let consumer = consumer.offset_store(stores[number].clone()).concurrently(move |message| {
+        let store = FileOffsets::new(&folder, &format!("member-{number}"), &group);
+        let consumer = consumer.offset_store(store).concurrently(move |message| {
             noted.note(number as u32, message);
             async { Ok(()) }
         });
@@ -212,6 +213,7 @@ async fn in_broadcasting_each_gets_all_and_goes_on_where_it_was() {
     let _second = start(1, &other).await.unwrap();
     eventually("5 more, twice", async || (book.len() == 30).then_some(())).await;
     assert!(book.times().values().all(|times| *times == 2), "{:?}", book.times());
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[tokio::test]

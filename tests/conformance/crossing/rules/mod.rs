@@ -5,6 +5,7 @@ mod consumers;
 mod delays;
 mod group_administration;
 mod members;
+mod members_under_load;
 mod offsets;
 mod received;
 mod sent;
