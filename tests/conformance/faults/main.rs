@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 mod killed_master;
+mod killed_master_consumers;
 mod statuses;
 
 use stgclient::{HeaderCodec, MessageQueue};
