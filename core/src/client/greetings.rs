@@ -77,9 +77,15 @@ impl Session {
         if self.groups.is_empty() || self.is_closing() {
             return;
         }
+        let members = self.members();
+        self.greet_all(now, &members);
+    }
+
+    /// Sends a heartbeat to each of these addresses, as soon as it is connected.
+    fn greet_all(&mut self, now: Now, addresses: &[Address]) {
         let version = self.groups.version;
-        for address in self.members() {
-            let peer = self.network.peer(&address);
+        for address in addresses {
+            let peer = self.network.peer(address);
             let connection = self.network.get(peer);
             if connection.is_some_and(Connection::is_connected) {
                 self.greet(now, peer);
@@ -91,7 +97,7 @@ impl Session {
     }
 
     /// The addresses that heartbeats go to.
-    fn members(&self) -> Vec<Address> {
+    pub(super) fn members(&self) -> Vec<Address> {
         let with_slaves = self.groups.has_consumers();
         let members = self.brokers.iter().flat_map(|broker| &broker.addresses);
         members.filter(|(id, _)| with_slaves || **id == MASTER_ID).map(|(_, address)| address.clone()).collect()
@@ -100,7 +106,21 @@ impl Session {
     /// A group or a subscription came, changed or went.
     pub(super) fn groups_changed(&mut self, now: Now) {
         self.groups.version = self.groups.version.wrapping_add(1);
-        self.greet_connected(now);
+        if self.groups.has_push_consumers() {
+            // Members ask any broker who else there is: all of them have to know, or the queues are shared amiss
+            // (`MQClientInstance.sendHeartbeatToAllBrokerWithLock` in `DefaultMQPushConsumerImpl.start`).
+            self.heartbeat(now);
+        } else {
+            self.greet_connected(now);
+        }
+    }
+
+    /// Lets the brokers that a route has named for the first time know of push consumers.
+    pub(super) fn greet_new_members(&mut self, now: Now, known: &[Address]) {
+        if self.groups.has_push_consumers() && !self.is_closing() {
+            let new: Vec<Address> = self.members().into_iter().filter(|address| !known.contains(address)).collect();
+            self.greet_all(now, &new);
+        }
     }
 
     /// Sends a heartbeat to each broker that is connected.

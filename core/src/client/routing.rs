@@ -120,7 +120,7 @@ impl Session {
     }
 
     fn learn_route(&mut self, now: Now, topic: TopicId, route: TopicRoute, inherited: bool) {
-        let known = self.connected_brokers();
+        let (connected, members) = (self.connected_brokers(), self.members());
         let queues = |session: &Self| {
             let has_consumers = session.groups.has_push_consumers();
             session.topics.get(topic).filter(|_| has_consumers).map(Topic::readable_queues)
@@ -133,9 +133,10 @@ impl Session {
         }
         self.topics.end_asking(topic);
         // Administration connects to brokers that no route has named before: these do not know our groups yet.
-        for peer in self.connected_brokers().into_iter().filter(|peer| !known.contains(peer)) {
+        for peer in self.connected_brokers().into_iter().filter(|peer| !connected.contains(peer)) {
             self.greet(now, peer);
         }
+        self.greet_new_members(now, &members);
     }
 
     fn has_waiters(&self, topic: TopicId) -> bool {

@@ -1,8 +1,10 @@
 //! Members that share queues: who owns what, when somebody comes, leaves or dies.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use stgclient_core::consumer::push::{ConsumeFrom, MessageModel};
+use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Duration;
 use stgclient_runtime::{MemoryOffsets, PushConsumer, ReconsumeLater};
 use stgclient_simulator::world::{Client, Machine};
@@ -171,53 +173,75 @@ fn rebalances_are_merged_and_at_least_a_second_apart() {
     });
 }
 
-/// Whether every queue of the topic has exactly one owner.
-fn is_shared_out(members: &[&PushConsumer], queues: usize) -> bool {
-    let mut owned: Vec<_> = members
-        .iter()
-        .flat_map(|member| member.status().queues)
-        .filter(|queue| &*queue.queue.topic == TOPIC && queue.is_consuming)
-        .map(|queue| queue.queue)
-        .collect();
-    let count = owned.len();
-    owned.sort();
-    owned.dedup();
-    count == queues && owned.len() == queues
-}
-
 type Member = (Arc<Machine>, Client, PushConsumer);
 
-/// Waits until every queue has one owner.
-async fn converge(stage: &Stage, seconds: u32, members: &[PushConsumer]) {
-    let members: Vec<&PushConsumer> = members.iter().collect();
-    for _ in 0..seconds {
-        stage.sleep(SECOND).await;
-        if is_shared_out(&members, 256) {
-            return;
+/// Who owns which queue of the topic, by client ids, and how often somebody came to own it.
+#[derive(Default)]
+struct Owners {
+    now: BTreeMap<MessageQueue, BTreeSet<String>>,
+    moves: BTreeMap<MessageQueue, usize>,
+}
+
+impl Owners {
+    /// Looks who owns what now. Whether every queue has exactly one owner.
+    fn look(&mut self, members: &[Member]) -> bool {
+        let mut now: BTreeMap<MessageQueue, BTreeSet<String>> = BTreeMap::new();
+        for (_, client, consumer) in members {
+            let queues = consumer.status().queues.into_iter();
+            for queue in queues.filter(|queue| &*queue.queue.topic == TOPIC && queue.is_consuming) {
+                now.entry(queue.queue).or_default().insert(client.client_id().to_owned());
+            }
         }
+        for (queue, owners) in &now {
+            let come = owners.iter().filter(|owner| !self.now.get(queue).is_some_and(|known| known.contains(*owner)));
+            *self.moves.entry(queue.clone()).or_default() += come.count();
+        }
+        self.now = now;
+        self.now.len() == 256 && self.now.values().all(|owners| owners.len() == 1)
     }
-    panic!("{} members have not shared 256 queues within {seconds} s", members.len());
+
+    /// Waits until every queue has one owner. A queue that has another one than before has moved once, all others not at
+    /// all.
+    async fn converge(&mut self, stage: &Stage, seconds: u32, members: &[Member]) {
+        let before = self.now.clone();
+        self.moves.clear();
+        for _ in 0..4 * seconds {
+            stage.sleep(SECOND / 4).await;
+            if self.look(members) {
+                for (queue, owner) in self.now.iter().filter(|_| !before.is_empty()) {
+                    let (moves, has_moved) = (self.moves.get(queue), before.get(queue) != Some(owner));
+                    assert_eq!(moves.copied().unwrap_or(0), usize::from(has_moved), "{queue} moved in vain");
+                }
+                return;
+            }
+        }
+        panic!("{} members have not shared 256 queues within {seconds} s", members.len());
+    }
 }
 
 #[test]
-fn sixty_four_members_share_256_queues_within_50_seconds_of_a_clean_change_and_150_of_a_death() {
+fn sixty_four_members_share_256_queues_within_10_seconds_of_a_clean_change_and_150_of_a_death_and_move_none_in_vain() {
     let stage = Stage::new(4, 64);
     stage.play(async {
-        let mut members: Vec<Member> = Vec::new();
-        for _ in 0..64 {
+        let (mut members, mut owners): (Vec<Member>, Owners) = Default::default();
+        let join = async || {
             let machine = stage.world.machine();
             let client = machine.client(&stage.cluster.name_servers().join(";")).connect().await.unwrap();
             let consumer = member(&client).concurrently(|_| async { Ok::<_, ReconsumeLater>(()) });
-            members.push((machine, client, consumer.start().await.unwrap()));
+            (machine, client, consumer.start().await.unwrap())
+        };
+        for _ in 0..64 {
+            members.push(join().await);
         }
-        let consumers = |members: &[Member]| members.iter().map(|(.., consumer)| consumer.clone()).collect::<Vec<_>>();
-        converge(&stage, 50, &consumers(&members)).await;
+        owners.converge(&stage, 10, &members).await;
         let (_, client, consumer) = members.pop().unwrap();
         consumer.close().await;
         client.close().await;
-        converge(&stage, 50, &consumers(&members)).await;
+        owners.converge(&stage, 10, &members).await;
         let (machine, _client, _consumer) = members.pop().unwrap();
         stage.world.network().partition(&machine.ip().to_string(), true);
-        converge(&stage, 150, &consumers(&members)).await;
+        owners.converge(&stage, 150, &members).await;
+        members.push(join().await);
+        owners.converge(&stage, 10, &members).await;
     });
 }

@@ -130,6 +130,27 @@ fn a_broker_is_never_told_two_things_at_once_because_it_might_take_the_older_in_
 }
 
 #[test]
+fn all_brokers_hear_of_a_push_consumer_at_once_since_its_members_may_ask_any_of_them_who_else_there_is() {
+    let mut scene = scene_of(&["a", "b"]);
+    let consumer = scene.client.start_push_consumer(scene.now, "C", PushConfig::default(), BTreeMap::new()).unwrap();
+    scene.client.subscribe(scene.now, consumer, "T", MessageSelector::all()).unwrap();
+    scene.run_for(ms(100));
+    for at in ["a:1", "b:1"] {
+        let told = scene.asked_of(at, HEARTBEAT);
+        assert!(told.last().is_some_and(|told| told.text().contains("\"T\"")), "{at}: {told:?}");
+    }
+    // Also of another one, and of what it subscribes to.
+    scene.asked.clear();
+    scene.client.start_push_consumer(scene.now, "D", PushConfig::default(), BTreeMap::new()).unwrap();
+    scene.client.subscribe(scene.now, consumer, "U", MessageSelector::all()).unwrap();
+    scene.run_for(ms(100));
+    for at in ["a:1", "b:1"] {
+        let told = scene.asked_of(at, HEARTBEAT);
+        assert!(told.last().is_some_and(|told| told.text().contains("\"U\"") && told.text().contains("\"D\"")));
+    }
+}
+
+#[test]
 fn a_group_that_leaves_and_comes_back_is_there_in_the_end() {
     let mut scene = slow_scene();
     let consumer = scene.client.start_pull_consumer(scene.now, "C").unwrap();
