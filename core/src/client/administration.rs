@@ -17,7 +17,9 @@ use crate::time::{Instant, Now};
 use crate::wire::body::{self, ClusterInfo, TopicList};
 use crate::wire::code::ResponseCode;
 use crate::wire::command::{Command, Head};
-use crate::wire::request::{CreateTopic, DeleteTopicInBroker, DeleteTopicInNameServer, GetTopicStats, Request};
+use crate::wire::request::{
+    CreateTopic, DeleteTopicInBroker, DeleteTopicInNameServer, GetTopicStats, Request, TopicFilterType,
+};
 
 /// The step that is not a request to a target: what has to be known first.
 const LOOKING: u32 = u32::MAX;
@@ -296,7 +298,7 @@ impl Administration {
                     read_queue_nums: settings.queues as i32,
                     write_queue_nums: settings.queues as i32,
                     perm: settings.permission.0,
-                    topic_filter_type: Cow::Borrowed("SINGLE_TAG"),
+                    topic_filter_type: TopicFilterType::SingleTag,
                     topic_sys_flag: Some(0),
                     order: settings.ordered,
                     attributes: None,

@@ -13,7 +13,7 @@ use crate::address::Address;
 use crate::connection::Connection;
 use crate::routes::route::MASTER_ID;
 use crate::time::Now;
-use crate::wire::body::{self, HeartbeatData, ProducerData};
+use crate::wire::body::{HeartbeatData, ProducerData};
 use crate::wire::command::{Command, Head};
 use crate::wire::request::{Heartbeat, HeartbeatAnswer, Request, UnregisterClient};
 
@@ -153,7 +153,7 @@ impl Session {
         }
         let unsaid = Unsaid { being_said: Some(self.groups.version), ..Unsaid::default() };
         self.greetings.unsaid.insert(peer, unsaid);
-        let body = Bytes::from(body::to_vec(&self.heartbeat_for(peer)));
+        let body = Bytes::from(self.heartbeat_for(peer).encode(self.config.dialect()));
         let head = Head::request(self.config.dialect(), Heartbeat::CODE, self.network.next_opaque());
         let deadline = now.mono + self.config.request_timeout;
         let owner = Owner::Heartbeat(peer, self.groups.version);

@@ -42,6 +42,10 @@ impl Language {
     pub const OTHER: Self = Self(7);
     /// Ours.
     pub const RUST: Self = Self(12);
+    /// What smartgo calls its language. JSON headers only: it has no code.
+    pub const GOLANG: Self = Self(254);
+    /// None, which some answers of smartgo's servers name. JSON headers only.
+    pub const NONE: Self = Self(255);
 
     const NAMES: [&'static str; 14] = [
         "JAVA", "CPP", "DOTNET", "PYTHON", "DELPHI", "ERLANG", "RUBY", "OTHER", "HTTP", "GO", "PHP", "OMS", "RUST",
@@ -50,13 +54,23 @@ impl Language {
 
     /// The name that JSON headers carry; `OTHER` for a code without one.
     pub fn name(self) -> &'static str {
-        Self::NAMES.get(usize::from(self.0)).copied().unwrap_or("OTHER")
+        match self {
+            Self::GOLANG => "GOLANG",
+            Self::NONE => "",
+            _ => Self::NAMES.get(usize::from(self.0)).copied().unwrap_or("OTHER"),
+        }
     }
 
     /// The language called `name`; [`Language::OTHER`] when the protocol does not list it.
     pub fn from_name(name: &str) -> Self {
-        let index = Self::NAMES.iter().position(|&known| known == name);
-        index.and_then(|index| u8::try_from(index).ok()).map_or(Self::OTHER, Self)
+        match name {
+            "GOLANG" => Self::GOLANG,
+            "" => Self::NONE,
+            _ => {
+                let index = Self::NAMES.iter().position(|&known| known == name);
+                index.and_then(|index| u8::try_from(index).ok()).map_or(Self::OTHER, Self)
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 use std::io::{self, Read, Write};
 
 use bytes::Bytes;
-use flate2::bufread::ZlibDecoder;
+use flate2::bufread::{DeflateDecoder, GzDecoder, ZlibDecoder};
 use flate2::write::ZlibEncoder;
 use lz4_flex::frame::{FrameDecoder, FrameEncoder};
 use ruzstd::decoding::StreamingDecoder;
@@ -124,6 +124,8 @@ pub fn decompress(body: &[u8], sys_flag: i32, limit: usize) -> Result<Bytes, Com
     let format = format_of(sys_flag)?;
     let corrupt = |reason: String| CompressionError::Corrupt { format, reason };
     let output = match format {
+        // smartgo's client calls gzip what it writes under the same flag, and reads zlib.
+        Format::Zlib if body.starts_with(&GZIP) => read_gzip(body, limit),
         Format::Zlib => read_to_limit(ZlibDecoder::new(body), limit),
         Format::Lz4 => {
             let mut source = Source { rest: body, has_ended: false };
@@ -146,6 +148,22 @@ pub fn decompress(body: &[u8], sys_flag: i32, limit: usize) -> Result<Bytes, Com
         return Err(CompressionError::TooLarge { limit });
     }
     Ok(Bytes::from(output))
+}
+
+/// How a gzip file begins, which no zlib stream does.
+const GZIP: [u8; 2] = [0x1F, 0x8B];
+/// A gzip header without a name, a comment or other extras, in bytes.
+const GZIP_HEADER: usize = 10;
+/// How deflated data ends that was flushed and not closed.
+const FLUSHED: [u8; 4] = [0, 0, 0xFF, 0xFF];
+
+/// Reads a gzip file, or one that was flushed and never closed, as smartgo's client leaves it: its data end with a flush,
+/// and no trailer follows.
+fn read_gzip(body: &[u8], limit: usize) -> io::Result<Vec<u8>> {
+    match body.get(GZIP_HEADER..) {
+        Some(data) if data.ends_with(&FLUSHED) && body[3] == 0 => read_to_limit(DeflateDecoder::new(data), limit),
+        _ => read_to_limit(GzDecoder::new(body), limit),
+    }
 }
 
 /// Reads to the end, or until there is one byte more than the limit.
@@ -252,6 +270,23 @@ mod tests {
         assert_eq!(decompress(14 << 3, 16 << 20), Ok(Bytes::new()));
         assert!(matches!(decompress(14 << 3, 0), Err(CompressionError::Corrupt { .. })));
         assert!(matches!(decompress(0xFF, DEFAULT_LIMIT), Err(CompressionError::Corrupt { .. })));
+    }
+
+    #[test]
+    fn gzip_is_read_with_its_trailer_and_without() {
+        let body = Bytes::from(b"abc".repeat(2000));
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(&body).unwrap();
+        encoder.flush().unwrap();
+        let flushed = encoder.get_ref().clone();
+        let whole = encoder.finish().unwrap();
+        for bytes in [&flushed, &whole] {
+            assert_eq!(decompress(bytes, sys_flag::COMPRESSED, body.len()), Ok(body.clone()));
+            let limit = body.len() - 1;
+            assert_eq!(decompress(bytes, sys_flag::COMPRESSED, limit), Err(CompressionError::TooLarge { limit }));
+            let cut = decompress(&bytes[..bytes.len() - 1], sys_flag::COMPRESSED, body.len());
+            assert!(matches!(cut, Err(CompressionError::Corrupt { .. })), "{cut:?}");
+        }
     }
 
     #[test]

@@ -1,4 +1,10 @@
 //! What depends on the kind of server: names, magic numbers, enumerations. Everything else speaks one protocol.
+//!
+//! Smartgo's servers write Go's names: an extension field begins with a capital letter ([`FieldWriter`] writes it so, and
+//! no reader minds), a text is never absent, and a field that they do not know is refused, so that those which came after
+//! RocketMQ 3.2.6 are left out (marked `in Apache` in [`request`](super::request)).
+//!
+//! [`FieldWriter`]: super::fields::FieldWriter
 
 use super::command::Language;
 
@@ -9,6 +15,8 @@ pub enum Dialect {
     /// Apache RocketMQ 4.x and 5.x.
     #[default]
     Apache,
+    /// smartgo's stgregistry and stgbroker.
+    Smartgo,
 }
 
 impl Dialect {
@@ -16,13 +24,16 @@ impl Dialect {
     pub const fn magic_v1(self) -> u32 {
         match self {
             Self::Apache => 0xDAA3_20A7,
+            Self::Smartgo => 0xDAA3_20B7,
         }
     }
 
-    /// The magic code of a stored message with a two-byte topic length (`MessageDecoder.MESSAGE_MAGIC_CODE_V2`).
-    pub const fn magic_v2(self) -> u32 {
+    /// The magic code of a stored message with a two-byte topic length (`MessageDecoder.MESSAGE_MAGIC_CODE_V2`), where
+    /// there is such a layout.
+    pub const fn magic_v2(self) -> Option<u32> {
         match self {
-            Self::Apache => 0xDAA3_20AB,
+            Self::Apache => Some(0xDAA3_20AB),
+            Self::Smartgo => None,
         }
     }
 
@@ -30,22 +41,25 @@ impl Dialect {
     pub const fn default_topic(self) -> &'static str {
         match self {
             Self::Apache => "TBW102",
+            Self::Smartgo => "MY_DEFAULT_TOPIC",
         }
     }
 
-    /// The language that our commands name.
+    /// The language that our commands name. Smartgo's servers let in who speaks theirs.
     pub const fn language(self) -> Language {
         match self {
             Self::Apache => Language::RUST,
+            Self::Smartgo => Language::GOLANG,
         }
     }
 
     /// The protocol version that our commands name: an ordinal of `MQVersion`, which switches server behaviour.
     ///
-    /// V5_4_0: from V4_9_4 on name servers send strict JSON, after V5_3_1 they may send GO_AWAY.
+    /// V5_4_0: from V4_9_4 on name servers send strict JSON, after V5_3_1 they may send GO_AWAY. V3_2_6 in smartgo's.
     pub const fn version(self) -> i32 {
         match self {
             Self::Apache => 493,
+            Self::Smartgo => 79,
         }
     }
 }

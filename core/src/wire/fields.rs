@@ -11,6 +11,8 @@ pub(super) use received::FieldSpans;
 pub use received::{FieldText, FieldTexts, Fields};
 pub use writer::{FieldWriter, Piece};
 
+use crate::wire::dialect::Dialect;
+
 /// Why a header's extension fields are not what a typed header needs.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -62,6 +64,9 @@ pub trait FieldValue<'a>: Sized {
     /// Writes the value under `name`; an absent one writes nothing.
     fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>);
 
+    /// Writes what stands for a value that is absent, in a dialect that knows no absent values.
+    fn write_absent(name: &'static str, writer: &mut FieldWriter<'_>);
+
     /// Reads what stands under `name`.
     ///
     /// # Errors
@@ -75,6 +80,10 @@ impl<'a> FieldValue<'a> for Cow<'a, str> {
         writer.text(name, self);
     }
 
+    fn write_absent(name: &'static str, writer: &mut FieldWriter<'_>) {
+        writer.text(name, "");
+    }
+
     fn read(name: &'static str, text: Option<FieldText<'a>>) -> Result<Self, FieldError> {
         text.map(FieldText::text).ok_or(FieldError::Missing { name })
     }
@@ -84,6 +93,10 @@ impl<'a> FieldValue<'a> for FieldText<'a> {
     #[inline(always)]
     fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
         writer.text(name, &self.text());
+    }
+
+    fn write_absent(name: &'static str, writer: &mut FieldWriter<'_>) {
+        writer.text(name, "");
     }
 
     fn read(name: &'static str, text: Option<Self>) -> Result<Self, FieldError> {
@@ -103,6 +116,10 @@ impl<'a> FieldValue<'a> for i32 {
         writer.integer(name, i64::from(*self));
     }
 
+    fn write_absent(name: &'static str, writer: &mut FieldWriter<'_>) {
+        writer.integer(name, 0);
+    }
+
     fn read(name: &'static str, text: Option<FieldText<'a>>) -> Result<Self, FieldError> {
         let text = text.ok_or(FieldError::Missing { name })?;
         text.integer().ok_or_else(|| invalid(name, "32-bit number", text))
@@ -115,6 +132,10 @@ impl<'a> FieldValue<'a> for i64 {
         writer.integer(name, *self);
     }
 
+    fn write_absent(name: &'static str, writer: &mut FieldWriter<'_>) {
+        writer.integer(name, 0);
+    }
+
     fn read(name: &'static str, text: Option<FieldText<'a>>) -> Result<Self, FieldError> {
         let text = text.ok_or(FieldError::Missing { name })?;
         text.integer().ok_or_else(|| invalid(name, "64-bit number", text))
@@ -125,6 +146,10 @@ impl<'a> FieldValue<'a> for bool {
     #[inline(always)]
     fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
         writer.truth(name, *self);
+    }
+
+    fn write_absent(name: &'static str, writer: &mut FieldWriter<'_>) {
+        writer.truth(name, false);
     }
 
     fn read(name: &'static str, text: Option<FieldText<'a>>) -> Result<Self, FieldError> {
@@ -140,9 +165,15 @@ impl<'a> FieldValue<'a> for bool {
 impl<'a, T: FieldValue<'a>> FieldValue<'a> for Option<T> {
     #[inline(always)]
     fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
-        if let Some(value) = self {
-            value.write(name, writer);
+        match (self, writer.dialect()) {
+            (Some(value), _) => value.write(name, writer),
+            (None, Dialect::Apache) => {}
+            (None, Dialect::Smartgo) => T::write_absent(name, writer),
         }
+    }
+
+    fn write_absent(name: &'static str, writer: &mut FieldWriter<'_>) {
+        T::write_absent(name, writer);
     }
 
     fn read(name: &'static str, text: Option<FieldText<'a>>) -> Result<Self, FieldError> {

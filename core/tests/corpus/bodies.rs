@@ -17,6 +17,7 @@ use stgclient_core::wire::java;
 use stgclient_core::wire::message::{BatchRecords, StoredMessages, batch};
 
 use crate::capture::{self, Captured};
+use crate::rewrite::dialect_of;
 
 /// How many bodies there were of each kind, and what was in them.
 #[derive(Debug, Default, PartialEq)]
@@ -59,7 +60,12 @@ fn look_at(frame: &Captured, seen: &mut Seen) {
         assert_eq!(frame.command.code, ResponseCode::SUCCESS.0, "{}", frame.index);
     }
     match (is_answer, RequestCode(i32::try_from(frame.request_code()).expect("32 bits"))) {
-        (false, RequestCode::HEART_BEAT) => typed::<HeartbeatData>(body, seen),
+        (false, RequestCode::HEART_BEAT) => {
+            typed::<HeartbeatData>(body, seen);
+            if dialect_of(&frame.command) == Dialect::Smartgo {
+                written_alike(body);
+            }
+        }
         (true, RequestCode::GET_ROUTEINFO_BY_TOPIC) => typed::<TopicRouteData>(body, seen),
         (true, RequestCode::GET_BROKER_CLUSTER_INFO) => typed::<ClusterInfo>(body, seen),
         (true, RequestCode::GET_ALL_TOPIC_LIST_FROM_NAMESERVER) => typed::<TopicList>(body, seen),
@@ -86,8 +92,8 @@ fn look_at(frame: &Captured, seen: &mut Seen) {
             | RequestCode::VIEW_MESSAGE_BY_ID
             | RequestCode::POP_MESSAGE,
         )
-        | (false, RequestCode::CHECK_TRANSACTION_STATE) => messages(body, seen),
-        (false, RequestCode::CONSUME_MESSAGE_DIRECTLY) => messages(body, seen),
+        | (false, RequestCode::CHECK_TRANSACTION_STATE) => messages(frame, seen),
+        (false, RequestCode::CONSUME_MESSAGE_DIRECTLY) => messages(frame, seen),
         (false, RequestCode::SEND_BATCH_MESSAGE) => records(body, seen),
         (
             false,
@@ -98,6 +104,20 @@ fn look_at(frame: &Captured, seen: &mut Seen) {
         | (true, RequestCode::GET_BROKER_CONFIG) => seen.opaque += 1,
         _ => untyped(body, seen),
     }
+}
+
+/// We write a heartbeat of smartgo's client as it does, but for the order of what is in it.
+fn written_alike(body: &Bytes) {
+    let read: HeartbeatData = from_slice(body).expect("a heartbeat");
+    let json = |bytes: &[u8]| {
+        let mut value: Value = serde_json::from_slice(bytes).expect("JSON");
+        for group in value["consumerDataSet"].as_array_mut().into_iter().flatten() {
+            let subscriptions = group["subscriptionDataSet"].as_array_mut().expect("subscriptions");
+            subscriptions.sort_by_key(|subscription| subscription["topic"].to_string());
+        }
+        value
+    };
+    assert_eq!(json(&read.encode(Dialect::Smartgo)), json(body));
 }
 
 /// What was read, written and read again has to be the same.
@@ -116,14 +136,16 @@ fn untyped(body: &Bytes, seen: &mut Seen) {
 }
 
 /// Messages have to be written byte for byte as they were read, and their bodies' checksums to be right.
-fn messages(body: &Bytes, seen: &mut Seen) {
+fn messages(frame: &Captured, seen: &mut Seen) {
+    let (body, dialect) = (&frame.command.body, dialect_of(&frame.command));
     let mut again = BytesMut::new();
-    for message in StoredMessages::new(body.clone(), Dialect::Apache) {
+    for message in StoredMessages::new(body.clone(), dialect) {
         let message = message.expect("a message of a broker");
-        assert_eq!(java::body_crc(message.body()), message.fields.body_crc);
+        // Go keeps the top bit.
+        assert_eq!(java::body_crc(message.body()), message.fields.body_crc & i32::MAX as u32);
         message
             .fields
-            .encode(&mut again, Dialect::Apache, message.topic(), message.properties().encoded(), message.body())
+            .encode(&mut again, dialect, message.topic(), message.properties().encoded(), message.body())
             .expect("a message that fits");
         seen.messages += 1;
     }

@@ -58,13 +58,13 @@ fn encode(line: &Line) -> Result<(), String> {
     compare(&command, line.value("cmd"))?;
     let fields = all_fields(&command)?;
     let dropped = if fields.contains_key("producerGroup") {
-        rewrite_header::<SendMessageV1<'_>>(&command)?
+        rewrite_header::<SendMessageV1<'_>>(&command, &frame)?
     } else if fields.contains_key("a") {
-        rewrite_header::<SendMessage<'_>>(&command)?
+        rewrite_header::<SendMessage<'_>>(&command, &frame)?
     } else if fields.contains_key("consumerGroup") {
-        rewrite_header::<PullMessage<'_>>(&command)?
+        rewrite_header::<PullMessage<'_>>(&command, &frame)?
     } else if fields.contains_key("msgId") {
-        rewrite_header::<SendMessageAnswer<'_>>(&command)?
+        rewrite_header::<SendMessageAnswer<'_>>(&command, &frame)?
     } else {
         Vec::new()
     };

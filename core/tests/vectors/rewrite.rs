@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use bytes::BytesMut;
-use stgclient_core::wire::command::{Command, Head, HeaderCodec, encode};
+use serde_json::Value;
+use stgclient_core::wire::command::{Command, Head, HeaderCodec, Language, encode};
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header};
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameError, FrameReader};
@@ -56,8 +57,22 @@ fn write_frame<'h>(command: &Command, fields: &impl Header<'h>) -> Vec<u8> {
         remark: command.remark.as_deref(),
     };
     let mut out = BytesMut::new();
-    encode(&mut out, command.codec, Dialect::Apache, &head, fields, &command.body);
+    encode(&mut out, command.codec, dialect_of(command), &head, fields, &command.body);
     out.to_vec()
+}
+
+/// Which dialect somebody speaks, by the language that he names.
+pub(crate) fn dialect_of(command: &Command) -> Dialect {
+    match command.language {
+        Language::GOLANG | Language::NONE => Dialect::Smartgo,
+        _ => Dialect::Apache,
+    }
+}
+
+/// A JSON header, as anybody reads it.
+fn header_of(frame: &[u8]) -> Option<Value> {
+    let (word, rest) = frame.get(4..)?.split_first_chunk::<4>()?;
+    serde_json::from_slice(rest.get(..u32::from_be_bytes(*word) as usize)?).ok()
 }
 
 /// A command without the bytes of its fields, whose order may change.
@@ -83,9 +98,14 @@ pub(crate) fn rewrite(command: &Command, frame: &[u8]) -> Result<(), String> {
 
 /// Read as a typed header and written again, the fields have to be the same. Returns the names of those that the
 /// header does not know.
-pub(crate) fn rewrite_header<'a, H: Header<'a>>(command: &'a Command) -> Result<Vec<String>, String> {
+pub(crate) fn rewrite_header<'a, H: Header<'a>>(command: &'a Command, frame: &[u8]) -> Result<Vec<String>, String> {
     let header: H = command.header().map_err(|error| error.to_string())?;
-    let back = read_frame(&write_frame(command, &header)).map_err(|error| error.to_string())?;
+    let again = write_frame(command, &header);
+    // Go's servers mind every name, so there nothing at all may differ.
+    if command.language == Language::GOLANG && header_of(&again) != header_of(frame) {
+        return Err(format!("{} was written as {}", String::from_utf8_lossy(frame), String::from_utf8_lossy(&again)));
+    }
+    let back = read_frame(&again).map_err(|error| error.to_string())?;
     let (mut before, after) = (all_fields(command)?, all_fields(&back)?);
     for (name, value) in after {
         match before.remove(&name) {

@@ -13,7 +13,7 @@ use stgclient_core::wire::fields::Header;
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
 use stgclient_core::wire::message::{StoredMessage, StoredMessages};
 use stgclient_core::wire::request::{
-    CreateTopic, PULL_FLAG_SUBSCRIPTION, PullMessage, PullMessageAnswer, Request, SendMessage,
+    CreateTopic, PULL_FLAG_SUBSCRIPTION, PullMessage, PullMessageAnswer, Request, SendMessage, TopicFilterType,
 };
 use stgclient_simulator::server::{Broker, Cluster, ClusterConfig, NameServer, Peer, ServerId};
 
@@ -264,7 +264,7 @@ pub(crate) fn create_topic(topic: &str, queues: i32) -> CreateTopic<'_> {
         read_queue_nums: queues,
         write_queue_nums: queues,
         perm: 6,
-        topic_filter_type: "SINGLE_TAG".into(),
+        topic_filter_type: TopicFilterType::SingleTag,
         topic_sys_flag: Some(0),
         order: false,
         attributes: None,

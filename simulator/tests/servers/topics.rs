@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use stgclient_core::wire::body::{self, KeyValueTable, QueueKey, TopicStatsTable};
 use stgclient_core::wire::code::{RequestCode, ResponseCode as Code};
-use stgclient_core::wire::request::{CreateTopic, DeleteTopicInBroker, GetTopicConfig, GetTopicStats};
+use stgclient_core::wire::request::{CreateTopic, DeleteTopicInBroker, GetTopicConfig, GetTopicStats, TopicFilterType};
 
 use super::client::{BEGINNING, Bench, code, create_topic, remark};
 
@@ -13,7 +13,7 @@ fn a_topic_is_created_as_it_is_asked_for() {
     let request = CreateTopic {
         read_queue_nums: 3,
         attributes: Some("+message.type=NORMAL".into()),
-        topic_filter_type: "MULTI_TAG".into(),
+        topic_filter_type: TopicFilterType::MultiTag,
         topic_sys_flag: Some(2),
         ..create_topic("t", 5)
     };
@@ -48,7 +48,7 @@ fn names_that_are_none_and_system_topics_are_refused() {
     for topic in ["", "a b", "TBW102", "BenchmarkTest", "DefaultCluster", "broker-a", "rmq_sys_x"] {
         assert_eq!(code(&bench.ask(peer, &create_topic(topic, 1))), Code::INVALID_PARAMETER, "{topic}");
     }
-    let request = CreateTopic { topic_filter_type: "NO_TAG".into(), ..create_topic("t", 1) };
+    let request = CreateTopic { topic_filter_type: TopicFilterType::Unknown("NO_TAG".into()), ..create_topic("t", 1) };
     assert_eq!(code(&bench.ask(peer, &request)), Code::SYSTEM_ERROR);
     assert_eq!(code(&bench.ask(peer, &create_topic("t", -1))), Code::INVALID_PARAMETER);
     for topic in ["", "TBW102", "DefaultCluster"] {

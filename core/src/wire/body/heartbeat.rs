@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{SubscriptionData, null_as_default};
+use crate::wire::dialect::Dialect;
 use crate::wire::java;
+
+mod smartgo;
 
 /// A client and its groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +28,14 @@ pub struct HeartbeatData {
 }
 
 impl HeartbeatData {
+    /// As the body of HEART_BEAT.
+    pub fn encode(&self, dialect: Dialect) -> Vec<u8> {
+        match dialect {
+            Dialect::Apache => super::to_vec(self),
+            Dialect::Smartgo => super::to_vec(&smartgo::Heartbeat::from(self)),
+        }
+    }
+
     /// The hash of the groups, by which a broker knows that nothing has changed
     /// (`HeartbeatData.computeHeartbeatFingerprint`): of the text without the client and without what may differ from one
     /// heartbeat to the next.
@@ -71,6 +82,7 @@ pub struct ConsumerData {
 
 /// How a group fetches its messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Choice")]
 #[non_exhaustive]
 pub enum ConsumeType {
     /// When its program asks for them: a pull consumer.
@@ -87,7 +99,7 @@ pub enum ConsumeType {
 
 /// How the members of a group share the messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", try_from = "Choice")]
 #[non_exhaustive]
 pub enum MessageModel {
     /// Every member gets all.
@@ -99,16 +111,12 @@ pub enum MessageModel {
 
 /// Where a group starts on a queue of which it has no offset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Choice")]
 #[non_exhaustive]
 pub enum ConsumeFromWhere {
-    /// After the last message. The three names that Java has deprecated mean the same.
+    /// After the last message. The three that Java has deprecated mean the same.
     #[default]
-    #[serde(
-        rename = "CONSUME_FROM_LAST_OFFSET",
-        alias = "CONSUME_FROM_LAST_OFFSET_AND_FROM_MIN_WHEN_BOOT_FIRST",
-        alias = "CONSUME_FROM_MIN_OFFSET",
-        alias = "CONSUME_FROM_MAX_OFFSET"
-    )]
+    #[serde(rename = "CONSUME_FROM_LAST_OFFSET")]
     LastOffset,
     /// With the first message.
     #[serde(rename = "CONSUME_FROM_FIRST_OFFSET")]
@@ -116,4 +124,60 @@ pub enum ConsumeFromWhere {
     /// With the first message stored at a time or after.
     #[serde(rename = "CONSUME_FROM_TIMESTAMP")]
     Timestamp,
+}
+
+/// One of several, by the name that Java writes or by the number that Go does: its place in Java's declaration.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Choice {
+    Number(u64),
+    Name(String),
+}
+
+impl Choice {
+    /// Which of `names`, in the order of their declaration, is meant.
+    fn among(&self, names: &[&str]) -> Result<usize, String> {
+        let place = match self {
+            Self::Number(number) => usize::try_from(*number).ok().filter(|number| *number < names.len()),
+            Self::Name(name) => names.iter().position(|known| known == name),
+        };
+        place.ok_or_else(|| format!("{self:?} is none of {names:?}"))
+    }
+}
+
+impl TryFrom<Choice> for ConsumeType {
+    type Error = String;
+
+    fn try_from(choice: Choice) -> Result<Self, String> {
+        let place = choice.among(&["CONSUME_ACTIVELY", "CONSUME_PASSIVELY", "CONSUME_POP"])?;
+        Ok([Self::Actively, Self::Passively, Self::Pop][place])
+    }
+}
+
+impl TryFrom<Choice> for MessageModel {
+    type Error = String;
+
+    fn try_from(choice: Choice) -> Result<Self, String> {
+        Ok([Self::Broadcasting, Self::Clustering][choice.among(&["BROADCASTING", "CLUSTERING"])?])
+    }
+}
+
+impl TryFrom<Choice> for ConsumeFromWhere {
+    type Error = String;
+
+    fn try_from(choice: Choice) -> Result<Self, String> {
+        let place = choice.among(&[
+            "CONSUME_FROM_LAST_OFFSET",
+            "CONSUME_FROM_LAST_OFFSET_AND_FROM_MIN_WHEN_BOOT_FIRST",
+            "CONSUME_FROM_MIN_OFFSET",
+            "CONSUME_FROM_MAX_OFFSET",
+            "CONSUME_FROM_FIRST_OFFSET",
+            "CONSUME_FROM_TIMESTAMP",
+        ])?;
+        Ok(match place {
+            4 => Self::FirstOffset,
+            5 => Self::Timestamp,
+            _ => Self::LastOffset,
+        })
+    }
 }

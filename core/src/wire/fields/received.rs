@@ -55,7 +55,7 @@ impl Fields {
 
     /// The value of the field called `name`; the last one, should there be several, as in Java's maps.
     pub fn get(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.texts().filter(|(known, _)| known.is(name)).last().map(|(_, value)| value.text())
+        self.texts().filter(|(known, _)| known.names(name)).last().map(|(_, value)| value.text())
     }
 }
 
@@ -200,6 +200,22 @@ impl<'a> FieldText<'a> {
     #[inline]
     pub fn is(self, text: &str) -> bool {
         if self.escaped { self.text() == text } else { self.raw == text.as_bytes() }
+    }
+
+    /// Whether it is the name of the field called `name`, whose first letter smartgo's servers write as a capital.
+    #[inline]
+    pub fn names(self, name: &str) -> bool {
+        self.is(name) || self.is_capitalised(name.as_bytes())
+    }
+
+    #[inline]
+    fn is_capitalised(self, name: &[u8]) -> bool {
+        match (self.raw, name) {
+            ([capital @ b'A'..=b'Z', raw @ ..], [first, name @ ..]) => {
+                capital.to_ascii_lowercase() == *first && raw == name && !self.escaped
+            }
+            _ => false,
+        }
     }
 
     /// The number it says in decimal, if that is of this type.

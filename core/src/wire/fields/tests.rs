@@ -223,7 +223,7 @@ fn every_header_comes_back_and_none_is_forgotten() {
             read_queue_nums: 1,
             write_queue_nums: 2,
             perm: 6,
-            topic_filter_type: text("SINGLE_TAG"),
+            topic_filter_type: TopicFilterType::SingleTag,
             topic_sys_flag: Some(3),
             order: true,
             attributes: Some(text("+a=b")),

@@ -11,22 +11,23 @@ use crate::wire::header::writer::Writer;
 pub struct FieldWriter<'o> {
     out: Writer<'o>,
     codec: HeaderCodec,
+    dialect: Dialect,
     /// Where the binary layout's length of all fields stands.
     length_at: usize,
 }
 
 impl<'o> FieldWriter<'o> {
     #[inline]
-    pub(in crate::wire) fn begin(room: &'o mut [u8], codec: HeaderCodec, _: Dialect, head: &Head<'_>) -> Self {
+    pub(in crate::wire) fn begin(room: &'o mut [u8], codec: HeaderCodec, dialect: Dialect, head: &Head<'_>) -> Self {
         let mut out = Writer::new(room);
         let length_at = match codec {
             HeaderCodec::Json => {
-                header::json::begin(&mut out, head);
+                header::json::begin(&mut out, dialect, head);
                 0
             }
             HeaderCodec::Binary => header::binary::begin(&mut out, head),
         };
-        Self { out, codec, length_at }
+        Self { out, codec, dialect, length_at }
     }
 
     /// How much has been written, and where in it the binary layout's length of all fields stands; `None` when the room
@@ -34,6 +35,12 @@ impl<'o> FieldWriter<'o> {
     #[inline]
     pub(in crate::wire) fn finish(self) -> Option<(usize, usize)> {
         Some((self.out.finish()?, self.length_at))
+    }
+
+    /// The dialect of the command.
+    #[inline(always)]
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// Writes a text.
@@ -74,7 +81,7 @@ impl<'o> FieldWriter<'o> {
     #[inline(always)]
     fn plain(&mut self, name: &str, value: &[u8]) {
         match self.codec {
-            HeaderCodec::Json => header::json::put_plain_field(&mut self.out, name, value),
+            HeaderCodec::Json => header::json::put_plain_field(&mut self.out, self.dialect, name, value),
             HeaderCodec::Binary => header::binary::put_field(&mut self.out, name, value),
         }
     }
@@ -87,10 +94,10 @@ impl<'o> FieldWriter<'o> {
     /// Writes a field whose value is `length` bytes long without escapes.
     #[inline(always)]
     fn field(&mut self, name: &str, length: usize, value: impl FnOnce(&mut Writer<'_>, HeaderCodec)) {
-        let Self { out, codec, .. } = self;
+        let Self { out, codec, dialect, .. } = self;
         match codec {
             HeaderCodec::Json => {
-                header::json::begin_field(out, name);
+                header::json::begin_field(out, *dialect, name);
                 value(out, HeaderCodec::Json);
                 header::json::end_field(out);
             }

@@ -5,13 +5,14 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use super::json_reader::{Reader, Token, Value};
 use super::writer::Writer;
 use crate::wire::command::{Command, Head, HeaderCodec, Language};
+use crate::wire::dialect::Dialect;
 use crate::wire::eight;
 use crate::wire::fields::{FieldSpans, FieldText, Fields};
 use crate::wire::frame::FrameError;
 
 /// Writes the fixed part and opens the fields.
 #[inline]
-pub(in crate::wire) fn begin(out: &mut Writer<'_>, head: &Head<'_>) {
+pub(in crate::wire) fn begin(out: &mut Writer<'_>, dialect: Dialect, head: &Head<'_>) {
     out.put(b"{\"code\":");
     put_integer(out, head.code);
     out.put(b",\"language\":\"");
@@ -22,12 +23,18 @@ pub(in crate::wire) fn begin(out: &mut Writer<'_>, head: &Head<'_>) {
     put_integer(out, head.opaque);
     out.put(b",\"flag\":");
     put_integer(out, head.flag);
-    if let Some(remark) = head.remark {
-        out.put(b",\"remark\":\"");
-        escape(out, remark);
-        out.put(b"\"");
+    match (head.remark, dialect) {
+        (None, Dialect::Apache) => {}
+        (remark, _) => {
+            out.put(b",\"remark\":\"");
+            escape(out, remark.unwrap_or_default());
+            out.put(b"\"");
+        }
     }
-    out.put(b",\"serializeTypeCurrentRPC\":\"JSON\",\"extFields\":{");
+    match dialect {
+        Dialect::Apache => out.put(b",\"serializeTypeCurrentRPC\":\"JSON\",\"extFields\":{"),
+        Dialect::Smartgo => out.put(b",\"extFields\":{"),
+    }
 }
 
 #[inline(always)]
@@ -37,14 +44,31 @@ fn put_integer(out: &mut Writer<'_>, value: i32) {
 
 /// Opens a field; its value follows.
 #[inline(always)]
-pub(in crate::wire) fn begin_field(out: &mut Writer<'_>, name: &str) {
-    out.put_all([b"\"", name.as_bytes(), b"\":\""]);
+pub(in crate::wire) fn begin_field(out: &mut Writer<'_>, dialect: Dialect, name: &str) {
+    match dialect {
+        Dialect::Apache => out.put_all([b"\"", name.as_bytes(), b"\":\""]),
+        Dialect::Smartgo => begin_capital_field(out, name),
+    }
+}
+
+#[cold]
+fn begin_capital_field(out: &mut Writer<'_>, name: &str) {
+    if let Some((first, rest)) = name.as_bytes().split_first() {
+        out.put_all([b"\"", &[first.to_ascii_uppercase()], rest, b"\":\""]);
+    }
 }
 
 /// Writes a field whose value nothing is escaped of, with the comma that another one needs.
 #[inline(always)]
-pub(in crate::wire) fn put_plain_field(out: &mut Writer<'_>, name: &str, value: &[u8]) {
-    out.put_all([b"\"", name.as_bytes(), b"\":\"", value, b"\","]);
+pub(in crate::wire) fn put_plain_field(out: &mut Writer<'_>, dialect: Dialect, name: &str, value: &[u8]) {
+    match dialect {
+        Dialect::Apache => out.put_all([b"\"", name.as_bytes(), b"\":\"", value, b"\","]),
+        Dialect::Smartgo => {
+            begin_capital_field(out, name);
+            out.put(value);
+            end_field(out);
+        }
+    }
 }
 
 /// Closes a field, with the comma that another one needs.
@@ -166,7 +190,11 @@ pub(in crate::wire) fn decode(mut header: Bytes, body: Bytes) -> Result<Command,
                 let name = value.token().map(|name| reader.text(&name).text());
                 command.language = name.map_or(Language::OTHER, |name| Language::from_name(&name));
             }
-            b"remark" => command.remark = value.token().map(|remark| reader.text(&remark).text().into()),
+            b"remark" => {
+                // Go has no null texts: an empty one says nothing.
+                let remark = value.token().map(|remark| reader.text(&remark).text());
+                command.remark = remark.filter(|remark| !remark.is_empty()).map(Into::into);
+            }
             b"extFields" => match value {
                 Value::Object(place) => (fields, spans) = (place, FieldSpans::UNKNOWN),
                 Value::Null => (fields, spans) = (0..0, FieldSpans::default()),

@@ -72,13 +72,20 @@ impl StoredFields {
         let topic_length = fitting(Part::Topic, topic.len(), i16::MAX as usize)? as i16;
         let properties_length = fitting(Part::Properties, properties.len(), properties::MAX_LENGTH)? as i16;
         let is_short = topic.len() <= LONGEST_SHORT_TOPIC;
+        let magic = match (is_short, dialect.magic_v2()) {
+            (true, _) => dialect.magic_v1(),
+            (false, Some(magic)) => magic,
+            (false, None) => {
+                return Err(EncodeError { part: Part::Topic, length: topic.len(), limit: LONGEST_SHORT_TOPIC });
+            }
+        };
         let host_lengths = extra_bytes(self.born_host) + extra_bytes(self.store_host);
         let around_body = SMALLEST + host_lengths + usize::from(!is_short) + topic.len() + properties.len();
         let body_length = fitting(Part::Body, body.len(), i32::MAX as usize - around_body)? as i32;
 
         out.reserve(around_body + body.len());
         out.put_u32((around_body + body.len()) as u32);
-        out.put_u32(if is_short { dialect.magic_v1() } else { dialect.magic_v2() });
+        out.put_u32(magic);
         out.put_u32(self.body_crc);
         out.put_i32(self.queue_id);
         out.put_i32(self.flag);
@@ -254,7 +261,7 @@ fn read(bytes: &[u8], dialect: Dialect) -> Result<(StoredFields, Parts), Message
     }
     let magic = cursor.u32(Numbers)?;
     let is_short = magic == dialect.magic_v1();
-    if !is_short && magic != dialect.magic_v2() {
+    if !is_short && Some(magic) != dialect.magic_v2() {
         return Err(MessageFault::Magic { magic });
     }
     let body_crc = cursor.u32(Numbers)?;

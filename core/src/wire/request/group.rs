@@ -35,9 +35,9 @@ headers! {
         /// Unit mode.
         unit_mode: "unitMode" = Option<bool>,
         /// How often it may be consumed again.
-        max_reconsume_times: "maxReconsumeTimes" = Option<i32>,
+        max_reconsume_times: "maxReconsumeTimes" in Apache = Option<i32>,
         /// The name of the broker.
-        broker_name: "bname" = Option<Cow<'a, str>>,
+        broker_name: "bname" in Apache = Option<Cow<'a, str>>,
     }
 
     /// NOTIFY_CONSUMER_IDS_CHANGED (`NotifyConsumerIdsChangedRequestHeader`): a broker says that members came or went.
@@ -93,12 +93,12 @@ headers! {
         /// The message's offset id.
         msg_id: "msgId" = Option<Cow<'a, str>>,
         /// The name of the broker.
-        broker_name: "brokerName" = Option<Cow<'a, str>>,
+        broker_name: "brokerName" in Apache = Option<Cow<'a, str>>,
         /// The topic.
         topic: "topic" = Option<Cow<'a, str>>,
         /// Of the topic.
         topic_sys_flag: "topicSysFlag" = Option<i32>,
         /// Of the group.
-        group_sys_flag: "groupSysFlag" = Option<i32>,
+        group_sys_flag: "groupSysFlag" in Apache = Option<i32>,
     }
 }

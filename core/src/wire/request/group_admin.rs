@@ -24,7 +24,7 @@ headers! {
         /// The topic; nothing for all that the group has consumed.
         topic: "topic" = Option<Cow<'a, str>>,
         /// Topics with `;` after each, which count instead of `topic`.
-        topic_list: "topicList" = Option<Cow<'a, str>>,
+        topic_list: "topicList" in Apache = Option<Cow<'a, str>>,
     }
 
     /// INVOKE_BROKER_TO_RESET_OFFSET (`ResetOffsetRequestHeader`); the answer is a `ResetOffsets`.
@@ -87,11 +87,11 @@ headers! {
     /// GET_ALL_SUBSCRIPTIONGROUP_CONFIG (`GetAllSubscriptionGroupRequestHeader`); the answer is a `SubscriptionGroups`.
     GetGroups<'a> = GET_ALL_SUBSCRIPTIONGROUP_CONFIG {
         /// Where the page begins, from 0. Without any of the three fields all groups are meant.
-        group_seq: "groupSeq" = Option<i32>,
+        group_seq: "groupSeq" in Apache = Option<i32>,
         /// The version of the groups that the pages before belong to, as JSON.
-        data_version: "dataVersion" = Option<Cow<'a, str>>,
+        data_version: "dataVersion" in Apache = Option<Cow<'a, str>>,
         /// How many groups a page has at the most.
-        max_group_num: "maxGroupNum" = Option<i32>,
+        max_group_num: "maxGroupNum" in Apache = Option<i32>,
     }
 
     /// The answer to [`GetGroups`] (`GetAllSubscriptionGroupResponseHeader`).
@@ -105,6 +105,6 @@ headers! {
         /// The consumer group.
         group_name: "groupName" = Cow<'a, str>,
         /// Whether its offsets go too.
-        clean_offset: "cleanOffset" = Option<bool>,
+        clean_offset: "cleanOffset" in Apache = Option<bool>,
     }
 }

@@ -1,7 +1,8 @@
 //! Typed requests and answers: adding one is a few lines here.
 //!
-//! A field is written as `rust_name: "nameOnTheWire" = Type`; `Option<..>` marks a field that may be absent. The
-//! names are Apache's (`remoting/protocol/header` of the Java sources); a dialect may write them differently.
+//! A field is written as `rust_name: "nameOnTheWire" = Type`; `Option<..>` marks a field that may be absent, and
+//! `"nameOnTheWire" in Apache` one that only servers of this dialect know. The names are Apache's
+//! (`remoting/protocol/header` of the Java sources); a dialect may write them differently.
 
 mod group;
 mod group_admin;
@@ -38,7 +39,7 @@ macro_rules! headers {
     (
         $(#[$doc:meta])*
         $name:ident $(<$life:lifetime>)? $(= $code:ident)? {
-            $($(#[$field_doc:meta])* $field:ident : $wire:literal = $type:ty,)*
+            $($(#[$field_doc:meta])* $field:ident : $wire:literal $(in $only:ident)? = $type:ty,)*
         }
         $($rest:tt)*
     ) => {
@@ -48,18 +49,18 @@ macro_rules! headers {
             $($(#[$field_doc])* pub $field: $type,)*
         }
 
-        headers!(@header $name $(<$life>)? { $($field : $wire,)* });
+        headers!(@header $name $(<$life>)? { $($field : $wire $(in $only)?,)* });
         headers!(@request [$($code)?] $name $(<$life>)?);
         headers!($($rest)*);
     };
-    (@header $name:ident { $($field:ident : $wire:literal,)* }) => {
+    (@header $name:ident { $($field:ident : $wire:literal $(in $only:ident)?,)* }) => {
         impl<'a> $crate::wire::fields::Header<'a> for $name {
-            headers!(@body $($field : $wire,)*);
+            headers!(@body $($field : $wire $(in $only)?,)*);
         }
     };
-    (@header $name:ident <$life:lifetime> { $($field:ident : $wire:literal,)* }) => {
+    (@header $name:ident <$life:lifetime> { $($field:ident : $wire:literal $(in $only:ident)?,)* }) => {
         impl<'a> $crate::wire::fields::Header<'a> for $name<'a> {
-            headers!(@body $($field : $wire,)*);
+            headers!(@body $($field : $wire $(in $only)?,)*);
         }
     };
     (@body) => {
@@ -69,9 +70,13 @@ macro_rules! headers {
             Ok(Self {})
         }
     };
-    (@body $($field:ident : $wire:literal,)*) => {
+    (@body $($field:ident : $wire:literal $(in $only:ident)?,)*) => {
         fn write(&self, writer: &mut $crate::wire::fields::FieldWriter<'_>) {
-            $($crate::wire::fields::FieldValue::write(&self.$field, $wire, writer);)*
+            $(
+                if true $(&& writer.dialect() == $crate::wire::dialect::Dialect::$only)? {
+                    $crate::wire::fields::FieldValue::write(&self.$field, $wire, writer);
+                }
+            )*
         }
 
         fn read(
@@ -79,7 +84,7 @@ macro_rules! headers {
         ) -> Result<Self, $crate::wire::fields::FieldError> {
             $(let mut $field = None;)*
             fields.each(|name, value| {
-                $(if name.is($wire) { return $field = Some(value); })*
+                $(if name.names($wire) { return $field = Some(value); })*
             });
             Ok(Self { $($field: $crate::wire::fields::FieldValue::read($wire, $field)?,)* })
         }

@@ -12,7 +12,7 @@ headers! {
         /// The queue.
         queue_id: "queueId" = i32,
         /// The name of the broker.
-        broker_name: "bname" = Option<Cow<'a, str>>,
+        broker_name: "bname" in Apache = Option<Cow<'a, str>>,
     }
 
     /// GET_MIN_OFFSET (`GetMinOffsetRequestHeader`); the answer is an [`OffsetAnswer`].
@@ -22,7 +22,7 @@ headers! {
         /// The queue.
         queue_id: "queueId" = i32,
         /// The name of the broker.
-        broker_name: "bname" = Option<Cow<'a, str>>,
+        broker_name: "bname" in Apache = Option<Cow<'a, str>>,
     }
 
     /// SEARCH_OFFSET_BY_TIMESTAMP (`SearchOffsetRequestHeader`); the answer is an [`OffsetAnswer`].
@@ -34,9 +34,9 @@ headers! {
         /// Store time, milliseconds since 1970 UTC.
         timestamp: "timestamp" = i64,
         /// `lower` or `upper`: the first or the last of several messages stored at this time.
-        boundary_type: "boundaryType" = Option<Cow<'a, str>>,
+        boundary_type: "boundaryType" in Apache = Option<Cow<'a, str>>,
         /// The name of the broker.
-        broker_name: "bname" = Option<Cow<'a, str>>,
+        broker_name: "bname" in Apache = Option<Cow<'a, str>>,
     }
 
     /// QUERY_CONSUMER_OFFSET (`QueryConsumerOffsetRequestHeader`); the answer is an [`OffsetAnswer`].
@@ -48,9 +48,9 @@ headers! {
         /// The queue.
         queue_id: "queueId" = i32,
         /// Whether a group without an offset gets 0 instead of an error.
-        set_zero_if_not_found: "setZeroIfNotFound" = Option<bool>,
+        set_zero_if_not_found: "setZeroIfNotFound" in Apache = Option<bool>,
         /// The name of the broker.
-        broker_name: "bname" = Option<Cow<'a, str>>,
+        broker_name: "bname" in Apache = Option<Cow<'a, str>>,
     }
 
     /// UPDATE_CONSUMER_OFFSET (`UpdateConsumerOffsetRequestHeader`).
@@ -64,7 +64,7 @@ headers! {
         /// The offset of the next message to consume.
         commit_offset: "commitOffset" = i64,
         /// The name of the broker.
-        broker_name: "bname" = Option<Cow<'a, str>>,
+        broker_name: "bname" in Apache = Option<Cow<'a, str>>,
     }
 
     /// GET_EARLIEST_MSG_STORETIME (`GetEarliestMsgStoretimeRequestHeader`).
@@ -74,7 +74,7 @@ headers! {
         /// The queue.
         queue_id: "queueId" = i32,
         /// The name of the broker.
-        broker_name: "bname" = Option<Cow<'a, str>>,
+        broker_name: "bname" in Apache = Option<Cow<'a, str>>,
     }
 
     /// The answer to [`GetEarliestStoreTime`].

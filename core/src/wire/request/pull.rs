@@ -35,11 +35,11 @@ headers! {
         /// When the subscription last changed, milliseconds since 1970 UTC.
         sub_version: "subVersion" = i64,
         /// The expression's language: TAG or SQL92.
-        expression_type: "expressionType" = Option<Cow<'a, str>>,
+        expression_type: "expressionType" in Apache = Option<Cow<'a, str>>,
         /// How many bytes at the most.
-        max_msg_bytes: "maxMsgBytes" = Option<i32>,
+        max_msg_bytes: "maxMsgBytes" in Apache = Option<i32>,
         /// The name of the broker.
-        broker_name: "bname" = Option<Cow<'a, str>>,
+        broker_name: "bname" in Apache = Option<Cow<'a, str>>,
     }
 
     /// The answer to a pull (`PullMessageResponseHeader`).
@@ -53,6 +53,6 @@ headers! {
         /// One past the last offset of the queue.
         max_offset: "maxOffset" = i64,
         /// What to add to the messages' offsets (static topics).
-        offset_delta: "offsetDelta" = Option<i64>,
+        offset_delta: "offsetDelta" in Apache = Option<i64>,
     }
 }

@@ -8,7 +8,7 @@ headers! {
     /// VIEW_MESSAGE_BY_ID (`ViewMessageRequestHeader`); the answer's body is one stored message.
     ViewMessage<'a> = VIEW_MESSAGE_BY_ID {
         /// The topic, which brokers do not look at.
-        topic: "topic" = Option<Cow<'a, str>>,
+        topic: "topic" in Apache = Option<Cow<'a, str>>,
         /// The physical offset, as an offset message id names it.
         offset: "offset" = i64,
     }
@@ -26,11 +26,11 @@ headers! {
         /// Stored until this time, milliseconds since 1970 UTC.
         end_timestamp: "endTimestamp" = i64,
         /// What `key` is: `K` for a key, `U` for a unique id, `T` for a tag.
-        index_type: "indexType" = Option<Cow<'a, str>>,
+        index_type: "indexType" in Apache = Option<Cow<'a, str>>,
         /// Where the page before has ended, on brokers that keep their index in RocksDB.
-        last_key: "lastKey" = Option<Cow<'a, str>>,
+        last_key: "lastKey" in Apache = Option<Cow<'a, str>>,
         /// Whether `key` is a unique id, which older clients say so.
-        is_unique_key: "_UNIQUE_KEY_QUERY" = Option<bool>,
+        is_unique_key: "_UNIQUE_KEY_QUERY" in Apache = Option<bool>,
     }
 
     /// The answer to [`QueryMessage`] (`QueryMessageResponseHeader`).

@@ -10,7 +10,7 @@ headers! {
         /// The topic.
         topic: "topic" = Cow<'a, str>,
         /// Whether the body has to be JSON as the standard has it.
-        accept_standard_json_only: "acceptStandardJsonOnly" = Option<bool>,
+        accept_standard_json_only: "acceptStandardJsonOnly" in Apache = Option<bool>,
     }
 
     /// GET_BROKER_CLUSTER_INFO; the answer's body is a `ClusterInfo`.
@@ -62,6 +62,6 @@ headers! {
         /// The topic.
         topic: "topic" = Cow<'a, str>,
         /// The cluster to delete it in; all when absent.
-        cluster_name: "clusterName" = Option<Cow<'a, str>>,
+        cluster_name: "clusterName" in Apache = Option<Cow<'a, str>>,
     }
 }

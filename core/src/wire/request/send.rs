@@ -33,11 +33,11 @@ headers! {
         /// Unit mode.
         unit_mode: "k" = Option<bool>,
         /// How often it may be.
-        max_reconsume_times: "l" = Option<i32>,
+        max_reconsume_times: "l" in Apache = Option<i32>,
         /// Whether the body is a batch.
-        batch: "m" = Option<bool>,
+        batch: "m" in Apache = Option<bool>,
         /// The name of the broker.
-        broker_name: "n" = Option<Cow<'a, str>>,
+        broker_name: "n" in Apache = Option<Cow<'a, str>>,
     }
 
     /// SEND_MESSAGE (`SendMessageRequestHeader`), which old clients send.
@@ -65,11 +65,11 @@ headers! {
         /// Unit mode.
         unit_mode: "unitMode" = Option<bool>,
         /// Whether the body is a batch.
-        batch: "batch" = Option<bool>,
+        batch: "batch" in Apache = Option<bool>,
         /// How often it may be.
-        max_reconsume_times: "maxReconsumeTimes" = Option<i32>,
+        max_reconsume_times: "maxReconsumeTimes" in Apache = Option<i32>,
         /// The name of the broker.
-        broker_name: "bname" = Option<Cow<'a, str>>,
+        broker_name: "bname" in Apache = Option<Cow<'a, str>>,
     }
 
     /// The answer to a send (`SendMessageResponseHeader`).
@@ -83,7 +83,7 @@ headers! {
         /// The transaction's id.
         transaction_id: "transactionId" = Option<Cow<'a, str>>,
         /// The unique id of a batch that the broker stored as one.
-        batch_uniq_id: "batchUniqId" = Option<Cow<'a, str>>,
+        batch_uniq_id: "batchUniqId" in Apache = Option<Cow<'a, str>>,
     }
 }
 
@@ -112,6 +112,10 @@ impl<'a> FieldValue<'a> for SentProperties<'a> {
             Piece::Constant { plain: "WAIT\u{1}true\u{2}UNIQ_KEY\u{1}", json: "WAIT\\u0001true\\u0002UNIQ_KEY\\u0001" };
         let end = Piece::Constant { plain: "\u{2}", json: "\\u0002" };
         writer.texts(name, [Piece::Text(&self.encoded), before_id, Piece::Plain(id.as_bytes()), end]);
+    }
+
+    fn write_absent(name: &'static str, writer: &mut FieldWriter<'_>) {
+        writer.text(name, "");
     }
 
     fn read(name: &'static str, text: Option<FieldText<'a>>) -> Result<Self, FieldError> {

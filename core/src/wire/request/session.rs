@@ -11,9 +11,9 @@ headers! {
     /// The answer to a heartbeat (`ClientManageProcessor`).
     HeartbeatAnswer {
         /// Whether the broker understands heartbeats of the second version.
-        is_support_heart_beat_v2: "IS_SUPPORT_HEART_BEAT_V2" = Option<bool>,
+        is_support_heart_beat_v2: "IS_SUPPORT_HEART_BEAT_V2" in Apache = Option<bool>,
         /// Whether the broker has to hear the subscriptions again.
-        is_sub_change: "IS_SUB_CHANGE" = Option<bool>,
+        is_sub_change: "IS_SUB_CHANGE" in Apache = Option<bool>,
     }
 
     /// UNREGISTER_CLIENT (`UnregisterClientRequestHeader`).

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 
 use super::headers;
+use crate::wire::dialect::Dialect;
+use crate::wire::fields::{FieldError, FieldText, FieldValue, FieldWriter};
 
 headers! {
     /// UPDATE_AND_CREATE_TOPIC (`CreateTopicRequestHeader`).
@@ -17,14 +19,14 @@ headers! {
         write_queue_nums: "writeQueueNums" = i32,
         /// Permission bits: 4 read, 2 write, 1 inherit.
         perm: "perm" = i32,
-        /// `SINGLE_TAG` or `MULTI_TAG`.
-        topic_filter_type: "topicFilterType" = Cow<'a, str>,
+        /// How many tags its messages have.
+        topic_filter_type: "topicFilterType" = TopicFilterType<'a>,
         /// Bits of `TopicSysFlag`.
         topic_sys_flag: "topicSysFlag" = Option<i32>,
         /// Whether the topic's order matters.
         order: "order" = bool,
         /// Attributes, `+key=value,..`.
-        attributes: "attributes" = Option<Cow<'a, str>>,
+        attributes: "attributes" in Apache = Option<Cow<'a, str>>,
     }
 
     /// GET_TOPIC_CONFIG (`GetTopicConfigRequestHeader`); the answer's body is a `TopicConfigAndQueueMapping`.
@@ -43,5 +45,48 @@ headers! {
     GetTopicStats<'a> = GET_TOPIC_STATS_INFO {
         /// The topic.
         topic: "topic" = Cow<'a, str>,
+    }
+}
+
+/// How many tags the messages of a topic have (`TopicFilterType`), which no server minds any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TopicFilterType<'a> {
+    /// One.
+    SingleTag,
+    /// Several.
+    MultiTag,
+    /// What no server knows.
+    Unknown(Cow<'a, str>),
+}
+
+impl TopicFilterType<'_> {
+    /// As it travels: Java writes names, Go numbers.
+    fn name(&self, dialect: Dialect) -> &str {
+        match (self, dialect) {
+            (Self::SingleTag, Dialect::Apache) => "SINGLE_TAG",
+            (Self::MultiTag, Dialect::Apache) => "MULTI_TAG",
+            (Self::SingleTag, Dialect::Smartgo) => "0",
+            (Self::MultiTag, Dialect::Smartgo) => "1",
+            (Self::Unknown(name), _) => name,
+        }
+    }
+}
+
+impl<'a> FieldValue<'a> for TopicFilterType<'a> {
+    fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
+        writer.text(name, self.name(writer.dialect()));
+    }
+
+    fn write_absent(name: &'static str, writer: &mut FieldWriter<'_>) {
+        Self::SingleTag.write(name, writer);
+    }
+
+    fn read(name: &'static str, text: Option<FieldText<'a>>) -> Result<Self, FieldError> {
+        let text = Cow::read(name, text)?;
+        Ok(match &*text {
+            "SINGLE_TAG" | "0" => Self::SingleTag,
+            "MULTI_TAG" | "1" => Self::MultiTag,
+            _ => Self::Unknown(text),
+        })
     }
 }

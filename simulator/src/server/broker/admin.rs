@@ -7,7 +7,7 @@ use stgclient_core::wire::body::{self, Permission, QueueKey, QueueOffsets, Topic
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::fields::NoFields;
-use stgclient_core::wire::request::{CreateTopic, DeleteTopicInBroker, GetTopicConfig, GetTopicStats};
+use stgclient_core::wire::request::{CreateTopic, DeleteTopicInBroker, GetTopicConfig, GetTopicStats, TopicFilterType};
 
 use super::super::reply::{Refusal, Reply};
 use super::topics::{FilterType, Topic, TopicConfig};
@@ -30,10 +30,14 @@ impl Broker {
         let nums = |nums: i32, what: &str| {
             u32::try_from(nums).map_err(|_| invalid(format!("{what}[{nums}] of topic[{name}] is negative")))
         };
-        let filter_type = FilterType::from_name(&header.topic_filter_type).ok_or_else(|| {
-            let remark = format!("topicFilterType = [{}] value invalid", header.topic_filter_type);
-            Refusal::new(ResponseCode::SYSTEM_ERROR, remark)
-        })?;
+        let filter_type = match &header.topic_filter_type {
+            TopicFilterType::SingleTag => FilterType::SingleTag,
+            TopicFilterType::MultiTag => FilterType::MultiTag,
+            TopicFilterType::Unknown(name) => {
+                let remark = format!("topicFilterType = [{name}] value invalid");
+                return Err(Refusal::new(ResponseCode::SYSTEM_ERROR, remark));
+            }
+        };
         let config = TopicConfig {
             read_queue_nums: nums(header.read_queue_nums, "readQueueNums")?,
             write_queue_nums: nums(header.write_queue_nums, "writeQueueNums")?,

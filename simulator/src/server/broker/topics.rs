@@ -64,10 +64,6 @@ impl FilterType {
             Self::MultiTag => "MULTI_TAG",
         }
     }
-
-    pub(super) fn from_name(name: &str) -> Option<Self> {
-        [Self::SingleTag, Self::MultiTag].into_iter().find(|known| known.name() == name)
-    }
 }
 
 /// One topic.
