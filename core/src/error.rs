@@ -38,6 +38,8 @@ pub enum ErrorKind {
     /// The server's access control refused: the client's credentials are missing, wrong or not enough for what was
     /// asked; see [`Error::remark`].
     AccessDenied,
+    /// The server speaks another [`Dialect`](crate::wire::dialect::Dialect) than the client is set to.
+    WrongDialect,
     /// The server's answer cannot be understood.
     MalformedAnswer,
     /// The operation was cancelled by its caller.
@@ -62,6 +64,7 @@ impl ErrorKind {
             Self::BrokerNotFound => "the broker is not known",
             Self::Refused => "refused",
             Self::AccessDenied => "access denied",
+            Self::WrongDialect => "another dialect",
             Self::MalformedAnswer => "malformed answer",
             Self::Cancelled => "cancelled",
             Self::OffsetStore => "the stored offsets",
@@ -157,6 +160,14 @@ impl Error {
         error
     }
 
+    /// A failure of `kind`, which a server's answer shows.
+    pub(crate) fn answered(kind: ErrorKind, what: &str, code: ResponseCode, remark: &str) -> Self {
+        let mut error = Self::new(kind, what);
+        error.0.code = Some(code);
+        error.0.remark = Some(remark.into());
+        error
+    }
+
     pub(crate) fn refused(code: ResponseCode, remark: Option<&str>) -> Self {
         let is_access = access_advice(code, remark.unwrap_or_default()).is_some();
         let mut error = Self::new(if is_access { ErrorKind::AccessDenied } else { ErrorKind::Refused }, "");
@@ -207,6 +218,7 @@ impl Error {
             | ErrorKind::TopicNotFound
             | ErrorKind::TlsFailed
             | ErrorKind::AccessDenied
+            | ErrorKind::WrongDialect
             | ErrorKind::MalformedAnswer
             | ErrorKind::Cancelled
             | ErrorKind::OffsetStore => false,

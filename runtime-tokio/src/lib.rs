@@ -69,7 +69,7 @@ pub use stgclient_core::consumer::{
 pub use stgclient_core::credentials::Credentials;
 pub use stgclient_core::error::{Attempt, Error, ErrorKind};
 pub use stgclient_core::producer::{
-    Backlog, Message, ProducerConfig, QueueChoice, QueueSelector, Receipt, SendOptions, SendStatus,
+    Backlog, Message, MessageId, ProducerConfig, QueueChoice, QueueSelector, Receipt, SendOptions, SendStatus,
 };
 pub use stgclient_core::queue::MessageQueue;
 pub use stgclient_core::routes::route::{Permission, TopicRoute};
@@ -77,6 +77,7 @@ pub use stgclient_core::wire::body::ClusterInfo;
 pub use stgclient_core::wire::code::ResponseCode;
 pub use stgclient_core::wire::command::HeaderCodec;
 pub use stgclient_core::wire::compression::Compression;
+pub use stgclient_core::wire::dialect::Dialect;
 pub use stgclient_core::wire::message::{OffsetMessageId, UniqueId};
 #[cfg(feature = "measure-lock")]
 pub use stgclient_runtime::LockTimes;

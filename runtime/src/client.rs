@@ -13,6 +13,7 @@ use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::time::Duration;
 use stgclient_core::wire::command::HeaderCodec;
 use stgclient_core::wire::compression;
+use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::frame;
 
 use crate::admin::Admin;
@@ -206,6 +207,15 @@ impl<H> ClientBuilder<H> {
         self
     }
 
+    /// The kind of server: Apache RocketMQ by default, or smartgo's stgregistry and stgbroker.
+    ///
+    /// [`connect`](Self::connect) fails when the configuration wants what the servers do not know, and with
+    /// [`ErrorKind::WrongDialect`] when they speak another dialect.
+    pub const fn dialect(mut self, dialect: Dialect) -> Self {
+        self.config.connection.dialect = dialect;
+        self
+    }
+
     /// What every request is signed with, to name servers and brokers with access control (ACL 1.0 and auth 2.0).
     /// [`Client::set_credentials`] changes it later.
     ///
@@ -289,6 +299,7 @@ impl<H> ClientBuilder<H> {
         }
         let credentials = config.credentials.clone();
         config.name_servers = parse(&self.name_servers)?;
+        config.check()?;
         let seed = host.seed();
         config.identity = host.identity();
         let process_id = config.identity.process_id;

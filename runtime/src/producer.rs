@@ -28,10 +28,10 @@ pub struct ProducerBuilder {
 impl ProducerBuilder {
     pub(crate) fn new(handle: Arc<Handle>, group: &str) -> Self {
         Self {
+            compression: handle.shared.settings.dialect.compression(),
             handle,
             group: group.to_owned(),
             config: ProducerConfig::default(),
-            compression: Some(Compression::Zlib { level: compression::DEFAULT_ZLIB_LEVEL }),
             threshold: compression::DEFAULT_THRESHOLD,
         }
     }
@@ -48,7 +48,8 @@ impl ProducerBuilder {
         self
     }
 
-    /// How bodies are compressed, if at all. zlib of level 5 by default, which every client reads.
+    /// How bodies are compressed, if at all. zlib of level 5 by default, which every client of
+    /// Apache's reads; towards smartgo's servers not at all.
     pub const fn compression(mut self, compression: Option<Compression>) -> Self {
         self.compression = compression;
         self

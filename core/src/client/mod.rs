@@ -6,6 +6,7 @@
 mod administration;
 mod close;
 mod config;
+mod dialects;
 mod event;
 mod greetings;
 mod groups;

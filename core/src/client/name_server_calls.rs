@@ -156,6 +156,9 @@ impl Session {
             }
             Signal::Answer { command, .. } => {
                 let code = ResponseCode(command.code);
+                if let Some(error) = self.wrong_dialect(command) {
+                    return self.end_call(now, id, Err(error.at(&address)));
+                }
                 // A name server that is starting or overloaded says so; another one may know.
                 if matches!(code, ResponseCode::SYSTEM_ERROR | ResponseCode::SYSTEM_BUSY) {
                     let error = Error::refused(code, command.remark.as_deref());

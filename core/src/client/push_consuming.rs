@@ -83,7 +83,7 @@ impl Client {
     /// Subscribes a consumer to a topic, or changes what it wants of it.
     ///
     /// # Errors
-    /// The topic has no name, or the consumer is closed.
+    /// The topic has no name, the servers do not know such expressions, or the consumer is closed.
     pub fn subscribe(
         &mut self,
         now: Now,
@@ -91,6 +91,7 @@ impl Client {
         topic: &str,
         selector: MessageSelector,
     ) -> Result<(), Error> {
+        self.session.config.check_selector(&selector)?;
         self.with_consumer(now, consumer, |consumer| consumer.subscribe(now, topic, selector)).ok_or_else(closed)??;
         self.session.groups_changed(now);
         Ok(())

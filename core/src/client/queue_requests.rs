@@ -48,7 +48,7 @@ impl Client {
         options: PullOptions,
     ) -> OperationId {
         let deadline = now.mono + options.wait + options.timeout;
-        let checked = options.check();
+        let checked = options.check().and_then(|()| self.session.config.check_selector(&expression));
         let group = self.session.groups.pull_consumer(consumer).map(|consumer| consumer.group.clone());
         match (group, checked) {
             (Some(group), Ok(())) => {

@@ -158,7 +158,8 @@ impl Sending {
             }
             Signal::Answer { command, took } => {
                 self.note_latency(session, now, took);
-                let verdict = self.send.judge(now.mono, command, self.address(session));
+                let dialect = session.config.dialect();
+                let verdict = self.send.judge(now.mono, dialect, command, self.address(session));
                 self.follow(session, now, id, verdict)
             }
             Signal::Written => Some(Ok(Value::Done)),

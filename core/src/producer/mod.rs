@@ -13,7 +13,7 @@ pub use latency::LatencyFaults;
 pub use limits::Backlog;
 pub use message::{Compressed, Message};
 pub use queue_choice::{QueueChoice, QueueSelector};
-pub use receipt::{Receipt, SendStatus};
+pub use receipt::{MessageId, Receipt, SendStatus};
 pub(crate) use send::{Delivery, Send, Verdict};
 pub(crate) use unique_ids::UniqueIds;
 pub(crate) use validate::check_message;

@@ -48,14 +48,34 @@ impl fmt::Display for SendStatus {
     }
 }
 
+/// How a message is told from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MessageId {
+    /// By the id that we gave it, the same in all tries.
+    Unique(UniqueId),
+    /// By where the broker stored it, with servers that know no other id ([`Dialect::Smartgo`]): another one in each try.
+    ///
+    /// [`Dialect::Smartgo`]: crate::wire::dialect::Dialect::Smartgo
+    Offset(OffsetMessageId),
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unique(id) => id.fmt(f),
+            Self::Offset(id) => id.fmt(f),
+        }
+    }
+}
+
 /// What became of a sent message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Receipt {
     /// How safely the broker has it.
     pub status: SendStatus,
-    /// The id that we gave it, the same in all tries.
-    pub message_id: UniqueId,
+    /// Its id, as consumers see it.
+    pub message_id: MessageId,
     /// Where the broker stored it; `None` when the broker's answer names no such place.
     pub offset_message_id: Option<OffsetMessageId>,
     /// The queue it is in.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::queue_choice::{self, QueueChoice, Standing};
-use super::receipt::{Receipt, SendStatus};
+use super::receipt::{MessageId, Receipt, SendStatus};
 use super::{Message, ProducerConfig, SendOptions};
 use crate::address::Address;
 use crate::error::{Attempt, Error, ErrorKind};
@@ -17,6 +17,7 @@ use crate::routes::topics::{QueuePlace, Topic};
 use crate::time::{Duration, Instant, Now};
 use crate::wire::code::ResponseCode;
 use crate::wire::command::Command;
+use crate::wire::dialect::Dialect;
 use crate::wire::message::{OffsetMessageId, UniqueId};
 use crate::wire::request::{SendMessage, SendMessageAnswer, SentProperties};
 
@@ -227,29 +228,40 @@ impl Send {
     }
 
     /// What the answer to the try under way means; `address` is whose.
-    pub(crate) fn judge(&mut self, now: Instant, answer: &Command, address: Option<&Address>) -> Verdict {
+    pub(crate) fn judge(
+        &mut self,
+        now: Instant,
+        dialect: Dialect,
+        answer: &Command,
+        address: Option<&Address>,
+    ) -> Verdict {
         let Some(status) = SendStatus::of(answer.code) else {
             let error = Error::refused(ResponseCode(answer.code), answer.remark.as_deref());
             return self.failed(now, error, address);
         };
-        match self.receipt(status, answer) {
+        match self.receipt(status, dialect, answer) {
             Ok(receipt) => Verdict::Done(receipt),
             // The broker has the message, so no other try.
             Err(why) => self.failed(now, Error::new(ErrorKind::MalformedAnswer, why), address),
         }
     }
 
-    fn receipt(&self, status: SendStatus, answer: &Command) -> Result<Receipt, String> {
+    fn receipt(&self, status: SendStatus, dialect: Dialect, answer: &Command) -> Result<Receipt, String> {
         let header: SendMessageAnswer<'_> = answer.header().map_err(|error| error.to_string())?;
         let queue_id = u32::try_from(header.queue_id).map_err(|_| format!("the queue number {}", header.queue_id))?;
         let queue_offset =
             u64::try_from(header.queue_offset).map_err(|_| format!("the offset {}", header.queue_offset))?;
         let current = self.current.as_ref().ok_or("an answer to no try")?;
         let (topic, broker_name) = (self.message.topic_name().clone(), current.broker_name.clone());
+        let offset_message_id = OffsetMessageId::read(header.msg_id);
+        let message_id = match offset_message_id {
+            Some(id) if !dialect.has_unique_ids() => MessageId::Offset(id),
+            _ => MessageId::Unique(self.id),
+        };
         Ok(Receipt {
             status,
-            message_id: self.id,
-            offset_message_id: OffsetMessageId::read(header.msg_id),
+            message_id,
+            offset_message_id,
             queue: MessageQueue { topic, broker_name, queue_id },
             queue_offset,
         })

@@ -7,6 +7,7 @@
 //! [`FieldWriter`]: super::fields::FieldWriter
 
 use super::command::Language;
+use super::compression::{Compression, DEFAULT_ZLIB_LEVEL};
 
 /// The kind of server a client speaks to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +43,20 @@ impl Dialect {
         match self {
             Self::Apache => "TBW102",
             Self::Smartgo => "MY_DEFAULT_TOPIC",
+        }
+    }
+
+    /// Whether messages carry an id that their producer has given them; otherwise they are known by where they are stored.
+    pub const fn has_unique_ids(self) -> bool {
+        matches!(self, Self::Apache)
+    }
+
+    /// How bodies are compressed unless a user says otherwise. Smartgo's own consumers cannot read what its producers
+    /// compress.
+    pub const fn compression(self) -> Option<Compression> {
+        match self {
+            Self::Apache => Some(Compression::Zlib { level: DEFAULT_ZLIB_LEVEL }),
+            Self::Smartgo => None,
         }
     }
 

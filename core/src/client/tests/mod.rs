@@ -6,6 +6,7 @@ mod brokers;
 mod closing;
 mod connecting;
 mod determinism;
+mod dialects;
 mod heartbeats;
 mod limits;
 mod malformed;

@@ -190,11 +190,7 @@ pub(in crate::wire) fn decode(mut header: Bytes, body: Bytes) -> Result<Command,
                 let name = value.token().map(|name| reader.text(&name).text());
                 command.language = name.map_or(Language::OTHER, |name| Language::from_name(&name));
             }
-            b"remark" => {
-                // Go has no null texts: an empty one says nothing.
-                let remark = value.token().map(|remark| reader.text(&remark).text());
-                command.remark = remark.filter(|remark| !remark.is_empty()).map(Into::into);
-            }
+            b"remark" => command.remark = value.token().map(|remark| reader.text(&remark).text().into()),
             b"extFields" => match value {
                 Value::Object(place) => (fields, spans) = (place, FieldSpans::UNKNOWN),
                 Value::Null => (fields, spans) = (0..0, FieldSpans::default()),

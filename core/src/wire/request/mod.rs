@@ -13,6 +13,7 @@ mod route;
 mod send;
 mod session;
 mod topic;
+mod topic_filter_type;
 
 pub use group::*;
 pub use group_admin::*;
@@ -23,6 +24,7 @@ pub use route::*;
 pub use send::*;
 pub use session::*;
 pub use topic::*;
+pub use topic_filter_type::TopicFilterType;
 
 use super::code::RequestCode;
 use super::fields::Header;

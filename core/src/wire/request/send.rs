@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use super::headers;
-use crate::wire::dialect::Dialect;
 use crate::wire::fields::{FieldError, FieldText, FieldValue, FieldWriter, Piece};
 use crate::wire::message::HexId;
 
@@ -106,8 +105,7 @@ impl<'a> From<&'a str> for SentProperties<'a> {
 impl<'a> FieldValue<'a> for SentProperties<'a> {
     #[inline(always)]
     fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
-        // Smartgo's brokers give messages no id but their offset's, and know no WAIT.
-        let Some(id) = self.unique_id.as_ref().filter(|_| writer.dialect() == Dialect::Apache) else {
+        let Some(id) = self.unique_id.as_ref().filter(|_| writer.dialect().has_unique_ids()) else {
             return writer.text(name, &self.encoded);
         };
         let before_id =

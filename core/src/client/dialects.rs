@@ -1,0 +1,63 @@
+//! What a dialect has no word for, and how it shows that the servers speak another one.
+
+use super::config::ClientConfig;
+use super::session::Session;
+use crate::consumer::MessageSelector;
+use crate::error::{Error, ErrorKind};
+use crate::wire::body::ExpressionType;
+use crate::wire::code::ResponseCode;
+use crate::wire::command::{Command, HeaderCodec, Language};
+use crate::wire::dialect::Dialect;
+
+/// How smartgo's servers refuse a field whose name is not written as Go writes it (`protocol.DecodeCommandCustomHeader`).
+const NO_SUCH_FIELD: &str = "No such field";
+
+impl ClientConfig {
+    /// Whether the dialect can say what the rest of the configuration wants.
+    ///
+    /// # Errors
+    /// It cannot.
+    pub fn check(&self) -> Result<(), Error> {
+        match self.dialect() {
+            Dialect::Apache => Ok(()),
+            Dialect::Smartgo if self.connection.codec != HeaderCodec::Json => Err(unknown("binary headers")),
+            Dialect::Smartgo if self.credentials.is_some() => Err(unknown("signed requests")),
+            Dialect::Smartgo => Ok(()),
+        }
+    }
+
+    /// Whether the dialect knows such expressions.
+    ///
+    /// # Errors
+    /// It does not.
+    pub(super) fn check_selector(&self, selector: &MessageSelector) -> Result<(), Error> {
+        match (self.dialect(), selector.expression_type()) {
+            (Dialect::Smartgo, ExpressionType::Sql92) => Err(unknown("SQL92 expressions")),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn unknown(what: &str) -> Error {
+    Error::new(ErrorKind::InvalidArgument, format!("smartgo's servers (Dialect::Smartgo) do not know {what}"))
+}
+
+impl Session {
+    /// What to do about a name server that refused us because it speaks another dialect, if it did.
+    pub(super) fn wrong_dialect(&self, answer: &Command) -> Option<Error> {
+        let code = ResponseCode(answer.code);
+        let remark = answer.remark.as_deref().unwrap_or_default();
+        let is_smartgo = matches!(answer.language, Language::GOLANG | Language::NONE);
+        let advice = match self.config.dialect() {
+            _ if code == ResponseCode::SUCCESS => return None,
+            Dialect::Apache if is_smartgo || remark.starts_with(NO_SUCH_FIELD) => {
+                "this is a server of smartgo's: set the client's dialect to Dialect::Smartgo"
+            }
+            Dialect::Smartgo if !is_smartgo => {
+                "this is no server of smartgo's: leave the client's dialect at Dialect::Apache"
+            }
+            Dialect::Apache | Dialect::Smartgo => return None,
+        };
+        Some(Error::answered(ErrorKind::WrongDialect, advice, code, remark))
+    }
+}
