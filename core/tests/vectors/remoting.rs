@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use line::{Line, bytes, integer, same, text};
 use rewrite::{all_fields, read_frame, rewrite, rewrite_header};
 use serde_json::Value;
-use stgclient_core::wire::command::{Command, HeaderCodec};
+use stgclient_core::wire::command::{Command, HeaderCodec, Language};
 use stgclient_core::wire::request::{PullMessage, SendMessage, SendMessageAnswer, SendMessageV1};
 
 /// Checks every line and returns how many there were.
@@ -27,8 +27,10 @@ pub(crate) fn check(text: &str) -> Result<usize, String> {
 fn compare(ours: &Command, java: &Value) -> Result<(), String> {
     let number = |name: &str| integer(&java[name]);
     same("code", i64::from(ours.code), number("code")?)?;
-    // Java knows nothing of languages it does not list; to us these are OTHER.
-    same("language", ours.language.name(), java["language"].as_str().unwrap_or("OTHER"))?;
+    // Java knows nothing of languages it does not list; to us these are OTHER, but for smartgo's.
+    let language = Language::from_name(java["language"].as_str().unwrap_or("OTHER"));
+    let is_smartgos = matches!(ours.language, Language::GOLANG | Language::NONE);
+    same("language", if is_smartgos { Language::OTHER } else { ours.language }.name(), language.name())?;
     same("version", i64::from(ours.version), number("version")?)?;
     same("flag", i64::from(ours.flag), number("flag")?)?;
     same("body", &*ours.body, &*bytes(&java["bodyHex"])?)?;
