@@ -203,16 +203,20 @@ impl<'a> FieldText<'a> {
     }
 
     /// Whether it is the name of the field called `name`, whose first letter smartgo's servers write as a capital.
-    #[inline]
     pub fn names(self, name: &str) -> bool {
-        self.is(name) || self.is_capitalised(name.as_bytes())
+        self.is(name) || self.names_capitalised(name)
     }
 
-    #[inline]
-    fn is_capitalised(self, name: &[u8]) -> bool {
-        match (self.raw, name) {
-            ([capital @ b'A'..=b'Z', raw @ ..], [first, name @ ..]) => {
-                capital.to_ascii_lowercase() == *first && raw == name && !self.escaped
+    /// Whether it begins with a capital letter.
+    #[inline(always)]
+    pub(in crate::wire) const fn is_capitalised(self) -> bool {
+        matches!(self.raw, [b'A'..=b'Z', ..])
+    }
+
+    pub(in crate::wire) fn names_capitalised(self, name: &str) -> bool {
+        match (self.raw, name.as_bytes()) {
+            ([first, raw @ ..], [known, name @ ..]) => {
+                !self.escaped && raw == name && *first == known.to_ascii_uppercase()
             }
             _ => false,
         }

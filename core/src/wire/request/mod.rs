@@ -86,7 +86,10 @@ macro_rules! headers {
         ) -> Result<Self, $crate::wire::fields::FieldError> {
             $(let mut $field = None;)*
             fields.each(|name, value| {
-                $(if name.names($wire) { return $field = Some(value); })*
+                $(if name.is($wire) { return $field = Some(value); })*
+                if name.is_capitalised() {
+                    $(if name.names_capitalised($wire) { return $field = Some(value); })*
+                }
             });
             Ok(Self { $($field: $crate::wire::fields::FieldValue::read($wire, $field)?,)* })
         }
