@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use crate::wire::command::HeaderCodec;
+use crate::wire::command::{HeaderCodec, Language};
 use crate::wire::header;
 
 /// The extension fields of a received command, read when asked for.
@@ -15,13 +15,24 @@ pub struct Fields {
     /// A JSON object, or pairs in the binary layout; checked when the command was decoded. Empty: no fields.
     raw: Bytes,
     codec: HeaderCodec,
+    /// The names begin with capital letters, as smartgo writes them.
+    is_capitalised: bool,
     spans: FieldSpans,
 }
 
 impl Fields {
     pub(in crate::wire) fn new(raw: Bytes, codec: HeaderCodec, spans: FieldSpans) -> Self {
         let fits = raw.len() < usize::from(ESCAPED);
-        Self { raw, codec, spans: if fits { spans } else { FieldSpans::UNKNOWN } }
+        Self { raw, codec, is_capitalised: false, spans: if fits { spans } else { FieldSpans::UNKNOWN } }
+    }
+
+    /// The same, of a sender that speaks this language.
+    pub(in crate::wire) fn written_in(self, language: Language) -> Self {
+        Self { is_capitalised: language == Language::GOLANG, ..self }
+    }
+
+    pub(in crate::wire) const fn is_capitalised(&self) -> bool {
+        self.is_capitalised
     }
 
     /// Shows every field, as it was written, to `take`.
@@ -31,6 +42,12 @@ impl Fields {
             Some(spans) => spans.iter().for_each(|[name, value]| take(name.of(&self.raw), value.of(&self.raw))),
             None => self.each_unknown(&mut take),
         }
+    }
+
+    /// As [`Fields::each`].
+    #[cold]
+    pub(in crate::wire) fn each_capitalised<'a>(&'a self, take: &mut dyn FnMut(FieldText<'a>, FieldText<'a>)) {
+        self.texts().for_each(|(name, value)| take(name, value));
     }
 
     #[cold]
@@ -205,12 +222,6 @@ impl<'a> FieldText<'a> {
     /// Whether it is the name of the field called `name`, whose first letter smartgo's servers write as a capital.
     pub fn names(self, name: &str) -> bool {
         self.is(name) || self.names_capitalised(name)
-    }
-
-    /// Whether it begins with a capital letter.
-    #[inline(always)]
-    pub(in crate::wire) const fn is_capitalised(self) -> bool {
-        matches!(self.raw, [b'A'..=b'Z', ..])
     }
 
     pub(in crate::wire) fn names_capitalised(self, name: &str) -> bool {

@@ -202,7 +202,7 @@ pub(in crate::wire) fn decode(mut header: Bytes, body: Bytes) -> Result<Command,
     reader.finish()?;
     header.truncate(fields.end);
     header.advance(fields.start);
-    command.fields = Fields::new(header, HeaderCodec::Json, spans);
+    command.fields = Fields::new(header, HeaderCodec::Json, spans).written_in(command.language);
     Ok(command)
 }
 

@@ -85,12 +85,15 @@ macro_rules! headers {
             fields: &'a $crate::wire::fields::Fields,
         ) -> Result<Self, $crate::wire::fields::FieldError> {
             $(let mut $field = None;)*
-            fields.each(|name, value| {
-                $(if name.is($wire) { return $field = Some(value); })*
-                if name.is_capitalised() {
+            if fields.is_capitalised() {
+                fields.each_capitalised(&mut |name, value| {
                     $(if name.names_capitalised($wire) { return $field = Some(value); })*
-                }
-            });
+                });
+            } else {
+                fields.each(|name, value| {
+                    $(if name.is($wire) { return $field = Some(value); })*
+                });
+            }
             Ok(Self { $($field: $crate::wire::fields::FieldValue::read($wire, $field)?,)* })
         }
     };
