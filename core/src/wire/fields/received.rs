@@ -72,7 +72,12 @@ impl Fields {
 
     /// The value of the field called `name`; the last one, should there be several, as in Java's maps.
     pub fn get(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.texts().filter(|(known, _)| known.names(name)).last().map(|(_, value)| value.text())
+        let exact = self.texts().filter(|(known, _)| known.is(name)).last();
+        let found = match exact {
+            None if self.is_capitalised => self.texts().filter(|(known, _)| known.is_capital_of(name)).last(),
+            exact => exact,
+        };
+        found.map(|(_, value)| value.text())
     }
 }
 
@@ -219,12 +224,8 @@ impl<'a> FieldText<'a> {
         if self.escaped { self.text() == text } else { self.raw == text.as_bytes() }
     }
 
-    /// Whether it is the name of the field called `name`, whose first letter smartgo's servers write as a capital.
-    pub fn names(self, name: &str) -> bool {
-        self.is(name) || self.names_capitalised(name)
-    }
-
-    pub(in crate::wire) fn names_capitalised(self, name: &str) -> bool {
+    /// Whether it is `name` with a capital letter, as smartgo writes names.
+    pub(in crate::wire) fn is_capital_of(self, name: &str) -> bool {
         match (self.raw, name.as_bytes()) {
             ([first, raw @ ..], [known, name @ ..]) => {
                 !self.escaped && raw == name && *first == known.to_ascii_uppercase()

@@ -250,6 +250,20 @@ fn every_header_comes_back_and_none_is_forgotten() {
 }
 
 #[test]
+fn a_field_of_smartgos_is_found_by_apaches_name_unless_another_has_just_that_one() {
+    let read = |language: &str, fields: &str| {
+        let header = format!(r#"{{"language":"{language}","extFields":{fields}}}"#);
+        let mark = (header.len() as u32).to_be_bytes();
+        let command = command::decode([&mark[..], header.as_bytes()].concat().into()).expect("a header");
+        ["topic", "Topic"].map(|name| command.fields.get(name).map(|value| value.into_owned()))
+    };
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(read("GOLANG", r#"{"Topic":"T"}"#), [some("T"), some("T")]);
+    assert_eq!(read("GOLANG", r#"{"topic":"t","Topic":"T"}"#), [some("t"), some("T")]);
+    assert_eq!(read("JAVA", r#"{"Topic":"T"}"#), [None, some("T")]);
+}
+
+#[test]
 fn absent_values_are_not_written() {
     for codec in CODECS {
         let header = GetRouteInfo { topic: text("T"), accept_standard_json_only: None };

@@ -87,7 +87,7 @@ macro_rules! headers {
             $(let mut $field = None;)*
             if fields.is_capitalised() {
                 fields.each_capitalised(&mut |name, value| {
-                    $(if name.names_capitalised($wire) { return $field = Some(value); })*
+                    $(if name.is_capital_of($wire) { return $field = Some(value); })*
                 });
             } else {
                 fields.each(|name, value| {
