@@ -77,8 +77,8 @@ impl Session {
         if self.groups.is_empty() || self.is_closing() {
             return;
         }
-        let members = self.members();
-        self.greet_all(now, &members);
+        let addresses = self.broker_addresses();
+        self.greet_all(now, &addresses);
     }
 
     /// Sends a heartbeat to each of these addresses, as soon as it is connected.
@@ -97,7 +97,7 @@ impl Session {
     }
 
     /// The addresses that heartbeats go to.
-    pub(super) fn members(&self) -> Vec<Address> {
+    pub(super) fn broker_addresses(&self) -> Vec<Address> {
         let with_slaves = self.groups.has_consumers();
         let members = self.brokers.iter().flat_map(|broker| &broker.addresses);
         members.filter(|(id, _)| with_slaves || **id == MASTER_ID).map(|(_, address)| address.clone()).collect()
@@ -116,9 +116,10 @@ impl Session {
     }
 
     /// Lets the brokers that a route has named for the first time know of push consumers.
-    pub(super) fn greet_new_members(&mut self, now: Now, known: &[Address]) {
+    pub(super) fn greet_new_brokers(&mut self, now: Now, known: &[Address]) {
         if self.groups.has_push_consumers() && !self.is_closing() {
-            let new: Vec<Address> = self.members().into_iter().filter(|address| !known.contains(address)).collect();
+            let new: Vec<Address> =
+                self.broker_addresses().into_iter().filter(|address| !known.contains(address)).collect();
             self.greet_all(now, &new);
         }
     }
@@ -166,15 +167,20 @@ impl Session {
     pub(super) fn leave(&mut self, now: Now, producer_group: Option<&Arc<str>>, consumer_group: Option<&Arc<str>>) {
         let name = |group: Option<&Arc<str>>| group.map(|group| Cow::Owned(group.to_string()));
         for peer in self.connected_brokers() {
-            self.greetings.farewells += 1;
             let farewell = UnregisterClient {
                 client_id: Cow::Owned(self.config.identity.client_id()),
                 producer_group: name(producer_group),
                 consumer_group: name(consumer_group),
             };
             match self.greetings.unsaid.get_mut(&peer) {
-                Some(unsaid) => unsaid.farewells.push_back(farewell),
+                // It waits to be said already: once is enough, so that no more wait than there are groups.
+                Some(unsaid) if unsaid.farewells.contains(&farewell) => {}
+                Some(unsaid) => {
+                    self.greetings.farewells += 1;
+                    unsaid.farewells.push_back(farewell);
+                }
                 None => {
+                    self.greetings.farewells += 1;
                     self.greetings.unsaid.insert(peer, Unsaid::default());
                     self.say_farewell(now, peer, &farewell);
                 }

@@ -120,7 +120,7 @@ impl Session {
     }
 
     fn learn_route(&mut self, now: Now, topic: TopicId, route: TopicRoute, inherited: bool) {
-        let (connected, members) = (self.connected_brokers(), self.members());
+        let (connected, addresses) = (self.connected_brokers(), self.broker_addresses());
         let queues = |session: &Self| {
             let has_consumers = session.groups.has_push_consumers();
             session.topics.get(topic).filter(|_| has_consumers).map(Topic::readable_queues)
@@ -136,7 +136,7 @@ impl Session {
         for peer in self.connected_brokers().into_iter().filter(|peer| !connected.contains(peer)) {
             self.greet(now, peer);
         }
-        self.greet_new_members(now, &members);
+        self.greet_new_brokers(now, &addresses);
     }
 
     fn has_waiters(&self, topic: TopicId) -> bool {
