@@ -25,6 +25,13 @@ final class Consume {
     /** How long an orderly consumer waits before it tries a message again. */
     private static final long SUSPENSION_MILLIS = 50;
 
+    /**
+     * An orderly consumer asks for all its locks for the first time one second after its start, by a timer that it does
+     * not wait for when it ends: asked after they have been given back, they stay for a minute
+     * (ConsumeMessageOrderlyService.start and shutdown). So no end comes before that is over.
+     */
+    private static final long FIRST_LOCKING_MILLIS = 2000;
+
     private Consume() {}
 
     /** A message fails while it has been consumed fewer times before than --fail-times says. */
@@ -66,6 +73,7 @@ final class Consume {
             });
         }
         consumer.start();
+        long startedAt = System.currentTimeMillis();
         try {
             if (count == 0) {
                 Map<String, Object> started = new LinkedHashMap<>();
@@ -78,6 +86,9 @@ final class Consume {
                 throw new IllegalStateException(left.getCount() + " of " + count + " messages did not come");
             }
         } finally {
+            if (options.containsKey("orderly")) {
+                Thread.sleep(Math.max(0, startedAt + FIRST_LOCKING_MILLIS - System.currentTimeMillis()));
+            }
             consumer.shutdown();
         }
     }

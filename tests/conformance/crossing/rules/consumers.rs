@@ -139,7 +139,8 @@ async fn an_orderly_message_that_fails_is_tried_in_place_and_ends_among_the_dead
     // The first message twice, and after it the second.
     let lines = consume(&bench, "consume", 3, &["--orderly", "--fail-times=99", "--max-reconsume=1"]).await;
     let given: Vec<_> = lines.iter().map(|line| (body(line), line.number("reconsumeTimes"))).collect();
-    assert_eq!(given, [("0-0".to_owned(), 0), ("0-0".to_owned(), 1), ("0-1".to_owned(), 0)]);
+    // Until it ends, the second one may come again.
+    assert_eq!(given[..3], [("0-0".to_owned(), 0), ("0-0".to_owned(), 1), ("0-1".to_owned(), 0)]);
     let dead = dead_letter(&bench).await;
     assert_eq!(&dead.body()[..], b"0-0");
 }
