@@ -165,6 +165,9 @@ impl Session {
 
     /// Tells the connected brokers that a group of ours leaves.
     pub(super) fn leave(&mut self, now: Now, producer_group: Option<&Arc<str>>, consumer_group: Option<&Arc<str>>) {
+        if let Some(group) = consumer_group {
+            self.first_commits.forget_group(group);
+        }
         let name = |group: Option<&Arc<str>>| group.map(|group| Cow::Owned(group.to_string()));
         for peer in self.connected_brokers() {
             let farewell = UnregisterClient {

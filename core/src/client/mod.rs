@@ -8,6 +8,7 @@ mod close;
 mod config;
 mod dialects;
 mod event;
+mod first_commits;
 mod greetings;
 mod groups;
 mod name_server_calls;
@@ -194,6 +195,7 @@ impl Client {
     pub fn cancel(&mut self, now: Now, operation: OperationId) {
         if self.remove(operation) {
             self.session.note_room();
+            self.run(now);
             self.close_if_done(now);
         }
     }
@@ -289,7 +291,7 @@ impl Client {
         let Some(operation) = self.operations.get(id) else {
             return false;
         };
-        self.session.release(operation);
+        self.session.release(id, operation);
         self.operations.discard(id);
         if let Some(asker) = self.askers.get_mut(id.slot()) {
             *asker = None;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::EMPTY;
 use super::event::{Outcome, Value};
+use super::first_commits::OffsetTable;
 use super::groups::PullConsumerId;
 use super::network::{Owner, PeerId};
 use super::push_consuming::PushConsumerId;
@@ -87,8 +88,9 @@ impl Question {
         let offset_of = |offset: u64| i64::try_from(offset).unwrap_or(i64::MAX);
         match self {
             Self::Pull(Pull { group, selector, offset, committed, options, .. }) => {
-                // Only masters keep offsets.
-                let committed = if exchange.is_at_master(session, queue) { *committed } else { 0 };
+                // Only masters keep offsets; and it must not be the first commit, which goes alone.
+                let is_kept = session.first_commits.is_made(&OffsetTable::of(group, queue));
+                let committed = if is_kept && exchange.is_at_master(session, queue) { *committed } else { 0 };
                 let header = pull::request(group, queue, selector, *offset, committed, options);
                 exchange.request(session, now, &header);
             }
@@ -177,9 +179,11 @@ impl Question {
             }),
             Self::GroupOffset { .. } if code == ResponseCode::QUERY_NOT_FOUND => Ok(Value::Offset(None)),
             _ if code != ResponseCode::SUCCESS => Err(refused()),
-            Self::Commit { .. } | Self::CheckSubscription { .. } | Self::Unlock { .. } | Self::SendBack { .. } => {
+            Self::Commit { group, .. } => {
+                session.note_committed(OffsetTable::of(group, queue));
                 Ok(Value::Done)
             }
+            Self::CheckSubscription { .. } | Self::Unlock { .. } | Self::SendBack { .. } => Ok(Value::Done),
             Self::Members { .. } => read_body::<ConsumerList>(answer).map(|list| Value::Members(list.consumer_id_list)),
             Self::Lock { .. } => read_body::<LockedQueues>(answer).map(|locked| {
                 Value::Locked(locked.lock_ok_mq_set.into_iter().filter_map(MessageQueue::of_key).collect())

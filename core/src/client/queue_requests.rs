@@ -2,6 +2,7 @@
 
 use super::Client;
 use super::event::Outcome;
+use super::first_commits::OffsetTable;
 use super::groups::PullConsumerId;
 use super::network::{Owner, PeerId};
 use super::operation::{Operation, OperationId};
@@ -129,6 +130,14 @@ impl QueueRequest {
         matches!(self.question, Question::Pull(_))
     }
 
+    /// Where what it commits is kept.
+    pub(super) fn offset_table(&self) -> Option<OffsetTable> {
+        match &self.question {
+            Question::Commit { group, .. } => Some(OffsetTable::of(group, &self.queue)),
+            _ => None,
+        }
+    }
+
     pub(super) fn resume(
         &mut self,
         session: &mut Session,
@@ -228,6 +237,11 @@ impl QueueRequest {
         // A broker that has not taken our heartbeat in would list the members without us.
         if matches!(self.question, Question::Members { .. }) && !session.is_greeted(peer) {
             return session.await_greeting(now, peer, owner);
+        }
+        if let Some(table) = self.offset_table()
+            && !session.first_commits.may_go(table, id, self.turn)
+        {
+            return;
         }
         let exchange = Exchange { peer, owner, deadline: self.deadline };
         self.question.write(session, now, &self.queue, &exchange);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::close::Closing;
 use super::config::ClientConfig;
 use super::event::Event;
+use super::first_commits::FirstCommits;
 use super::greetings::Greetings;
 use super::groups::Groups;
 use super::name_server_calls::NameServerCalls;
@@ -58,6 +59,7 @@ pub(crate) struct Session {
     pub(super) latency: LatencyFaults<BrokerId>,
     pub(super) groups: Groups,
     pub(super) greetings: Greetings,
+    pub(super) first_commits: FirstCommits,
     /// Topics whose queues have changed, for push consumers.
     pub(super) changed_topics: Vec<Arc<str>>,
     /// Brokers whose connection has ended, for push consumers.
@@ -88,6 +90,7 @@ impl Session {
             latency: LatencyFaults::default(),
             groups: Groups::default(),
             greetings: Greetings::default(),
+            first_commits: FirstCommits::default(),
             changed_topics: Vec::new(),
             lost_brokers: Vec::new(),
             unique_ids: UniqueIds::new(config.identity.ip, config.identity.process_id, client_hash),
@@ -169,7 +172,10 @@ impl Session {
         if ended == Ended::Closed {
             let address = connection.address();
             let lost = self.brokers.iter().filter(|broker| broker.master() == Some(address));
-            self.lost_brokers.extend(lost.map(|broker| broker.name.clone()));
+            for broker in lost {
+                self.first_commits.forget_broker(&broker.name);
+                self.lost_brokers.push(broker.name.clone());
+            }
         }
         self.signals.extend(owners.into_iter().map(|owner| (owner, Signal::Failed(error.clone()))));
         self.note_room();
@@ -277,9 +283,14 @@ impl Session {
     }
 
     /// Gives back what an operation that is over had reserved.
-    pub(super) fn release(&mut self, operation: &Operation) {
-        if let Operation::Send(sending) = operation {
-            self.groups.release(sending);
+    pub(super) fn release(&mut self, id: OperationId, operation: &Operation) {
+        match operation {
+            Operation::Send(sending) => self.groups.release(sending),
+            Operation::Queue(request) => {
+                let next = request.offset_table().map(|table| self.first_commits.release(&table, id));
+                self.signals.extend(next.into_iter().flatten().map(|owner| (owner, Signal::Ready)));
+            }
+            _ => {}
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Offsets: the first, the last, those at a moment, and those that groups commit.
 
 use stgclient_tests::{Bench, eventually};
+use tokio::task::JoinSet;
 
 use super::bench;
 
@@ -90,6 +91,25 @@ async fn a_committed_offset_is_one_groups_and_one_queues() {
     assert_eq!(bench.admin().group_offset(&other_group, &second).await.unwrap(), Some(9));
     assert_eq!(bench.consumer.committed_offset(&first).await.unwrap(), Some(5));
     assert_eq!(bench.consumer.committed_offset(&second).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn of_offsets_that_are_committed_at_once_none_is_lost() {
+    let bench = bench(8).await;
+    let queues = bench.queues().await;
+    // Of two that are the first of a group real brokers are apt to lose one, although they acknowledge both.
+    for _ in 0..20 {
+        let consumer = bench.client.pull_consumer(&bench.unique("at-once")).start().await.unwrap();
+        let mut commits = JoinSet::new();
+        for queue in queues.clone() {
+            let consumer = consumer.clone();
+            commits.spawn(async move { consumer.commit_offset(&queue, 7).await });
+        }
+        commits.join_all().await.into_iter().for_each(|committed| committed.unwrap());
+        for queue in &queues {
+            assert_eq!(consumer.committed_offset(queue).await.unwrap(), Some(7), "{queue}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -119,6 +119,72 @@ fn a_commit_for_a_group_that_the_broker_does_not_know_yet_is_repeated() {
     assert_eq!(millis(&scene) - begun, 3000);
 }
 
+/// Commits of 4 queues at once, and how many of them the broker has been asked for.
+fn commit_at_once(scene: &mut Scene, group: &str) -> (Vec<OperationId>, usize) {
+    let before = scene.asked_of("a:1", COMMIT).len();
+    let queues = (0..4).map(|id| MessageQueue::new("T", "a", id));
+    let commits = queues.map(|queue| scene.client.commit_group_offset(scene.now, group, queue, 7)).collect();
+    scene.run_for(ms(1));
+    let asked = scene.asked_of("a:1", COMMIT).len() - before;
+    (commits, asked)
+}
+
+#[test]
+fn a_groups_first_commit_goes_alone_and_then_they_go_side_by_side() {
+    let mut scene = scene_of(&["a"]);
+    scene.client.start_pull_consumer(scene.now, "C").unwrap();
+    let open = scene.client.max_offset(scene.now, queue());
+    _ = scene.wait(open);
+    scene.on("a:1", COMMIT, |_| Some(Reply::ok().after(ms(5))));
+    let (commits, asked) = commit_at_once(&mut scene, "C");
+    assert_eq!(asked, 1);
+    assert!(commits.into_iter().all(|commit| scene.wait(commit).is_ok()));
+    assert_eq!(commit_at_once(&mut scene, "C").1, 4);
+    // A group that is not ours is not remembered.
+    let (commits, asked) = commit_at_once(&mut scene, "D");
+    assert!(asked == 1 && commits.into_iter().all(|commit| scene.wait(commit).is_ok()));
+    assert_eq!(commit_at_once(&mut scene, "D").1, 1);
+}
+
+#[test]
+fn when_a_first_commit_fails_or_is_given_up_the_next_goes() {
+    let mut scene = scene_of(&["a"]);
+    scene.client.start_pull_consumer(scene.now, "C").unwrap();
+    let open = scene.client.max_offset(scene.now, queue());
+    _ = scene.wait(open);
+    let mut times = 0;
+    scene.on("a:1", COMMIT, move |_| {
+        times += 1;
+        match times {
+            1 => None,
+            2 => Some(Reply::code(ResponseCode::SYSTEM_ERROR)),
+            _ => Some(Reply::ok()),
+        }
+    });
+    let (commits, asked) = commit_at_once(&mut scene, "C");
+    assert_eq!(asked, 1);
+    scene.client.cancel(scene.now, commits[0]);
+    scene.client.cancel(scene.now, commits[3]);
+    assert_eq!(error(scene.wait(commits[1])).code(), Some(ResponseCode::SYSTEM_ERROR));
+    assert!(scene.wait(commits[2]).is_ok());
+    assert_eq!(scene.asked_of("a:1", COMMIT).len(), 3);
+}
+
+#[test]
+fn a_broker_that_was_away_gets_a_first_commit_again() {
+    let mut scene = scene_of(&["a"]);
+    scene.client.start_pull_consumer(scene.now, "C").unwrap();
+    let first = commit(&mut scene);
+    assert!(scene.wait(first).is_ok());
+    scene.on("a:1", COMMIT, |_| Some(Reply::ok().after(ms(5))));
+    let (commits, asked) = commit_at_once(&mut scene, "C");
+    assert!(asked == 4 && commits.into_iter().all(|commit| scene.wait(commit).is_ok()));
+    scene.cut("a:1", "reset");
+    let open = scene.client.max_offset(scene.now, queue());
+    _ = scene.wait(open);
+    assert_eq!(commit_at_once(&mut scene, "C").1, 1);
+}
+
 #[test]
 fn a_question_without_an_answer_ends_in_its_time() {
     for (code, ask) in QUESTIONS {
