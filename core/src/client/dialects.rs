@@ -4,10 +4,12 @@ use super::config::ClientConfig;
 use super::session::Session;
 use crate::consumer::MessageSelector;
 use crate::error::{Error, ErrorKind};
+use crate::producer::Message;
 use crate::wire::body::ExpressionType;
 use crate::wire::code::ResponseCode;
 use crate::wire::command::{Command, HeaderCodec, Language};
 use crate::wire::dialect::Dialect;
+use crate::wire::message::property;
 
 /// How smartgo's servers refuse a field whose name is not written as Go writes it (`protocol.DecodeCommandCustomHeader`).
 const NO_SUCH_FIELD: &str = "No such field";
@@ -23,6 +25,17 @@ impl ClientConfig {
             Dialect::Smartgo if self.connection.codec != HeaderCodec::Json => Err(unknown("binary headers")),
             Dialect::Smartgo if self.credentials.is_some() => Err(unknown("signed requests")),
             Dialect::Smartgo => Ok(()),
+        }
+    }
+
+    /// Whether the servers do what a message asks of them: smartgo's would deliver it at once instead of holding it back.
+    ///
+    /// # Errors
+    /// They do not.
+    pub(super) fn check_message(&self, message: &Message) -> Result<(), Error> {
+        match self.dialect() {
+            Dialect::Smartgo if message.properties().get(property::DELAY).is_some() => Err(unknown("delay levels")),
+            Dialect::Apache | Dialect::Smartgo => Ok(()),
         }
     }
 

@@ -21,13 +21,14 @@ use crate::queue::MessageQueue;
 use crate::routes::brokers::Broker;
 use crate::routes::route::MASTER_ID;
 use crate::time::{Instant, Now};
-use crate::wire::body::{self, CheckClientConfig, ConsumerList, LockedQueues, QueueLockRequest};
+use crate::wire::body::{self, CheckClientConfig, CommittedOffsets, ConsumerList, LockedQueues, QueueLockRequest};
 use crate::wire::code::ResponseCode;
 use crate::wire::command::{Command, Head};
+use crate::wire::dialect::Dialect;
 use crate::wire::fields::Header;
 use crate::wire::request::{
-    CheckSubscription, GetConsumerList, GetMaxOffset, GetMinOffset, LockQueues, OffsetAnswer, QueryConsumerOffset,
-    Request, SearchOffset, SendBack, UnlockQueues, UpdateConsumerOffset,
+    CheckSubscription, GetCommittedOffsets, GetConsumerList, GetMaxOffset, GetMinOffset, LockQueues, OffsetAnswer,
+    QueryConsumerOffset, Request, SearchOffset, SendBack, UnlockQueues, UpdateConsumerOffset,
 };
 
 /// Who pulls: it remembers which member of each broker to pull from.
@@ -43,14 +44,39 @@ pub(super) enum Question {
     Pull(Pull),
     MinOffset,
     MaxOffset,
-    OffsetAt { unix_ms: u64 },
-    GroupOffset { group: Arc<str> },
-    Commit { group: Arc<str>, offset: u64 },
-    Members { group: Arc<str> },
-    CheckSubscription { group: Arc<str>, selector: MessageSelector },
-    Lock { group: Arc<str>, queues: Vec<MessageQueue> },
-    Unlock { group: Arc<str>, queues: Vec<MessageQueue> },
-    SendBack { group: Arc<str>, message: SendingBack },
+    OffsetAt {
+        unix_ms: u64,
+    },
+    GroupOffset {
+        group: Arc<str>,
+    },
+    /// The same, of a broker that says 0 where a group has committed nothing: all that it keeps.
+    AmongCommitted {
+        group: Arc<str>,
+    },
+    Commit {
+        group: Arc<str>,
+        offset: u64,
+    },
+    Members {
+        group: Arc<str>,
+    },
+    CheckSubscription {
+        group: Arc<str>,
+        selector: MessageSelector,
+    },
+    Lock {
+        group: Arc<str>,
+        queues: Vec<MessageQueue>,
+    },
+    Unlock {
+        group: Arc<str>,
+        queues: Vec<MessageQueue>,
+    },
+    SendBack {
+        group: Arc<str>,
+        message: SendingBack,
+    },
 }
 
 /// What is wanted of a pull.
@@ -122,6 +148,7 @@ impl Question {
                 };
                 exchange.request(session, now, &header);
             }
+            Self::AmongCommitted { .. } => exchange.request(session, now, &GetCommittedOffsets {}),
             Self::Commit { group, offset } => {
                 let header = UpdateConsumerOffset {
                     consumer_group: Cow::Borrowed(group),
@@ -178,7 +205,13 @@ impl Question {
                 Value::Pulled(pulled)
             }),
             Self::GroupOffset { .. } if code == ResponseCode::QUERY_NOT_FOUND => Ok(Value::Offset(None)),
+            // Then it is what the broker has said first.
+            Self::AmongCommitted { .. } if code != ResponseCode::SUCCESS => Ok(Value::Offset(Some(0))),
             _ if code != ResponseCode::SUCCESS => Err(refused()),
+            Self::AmongCommitted { group } => read_body::<CommittedOffsets>(answer).map(|offsets| {
+                let offset = offsets.get(group, &queue.topic, queue.queue_id as i32);
+                Value::Offset(offset.and_then(|offset| u64::try_from(offset).ok()))
+            }),
             Self::Commit { group, .. } => {
                 session.note_committed(OffsetTable::of(group, queue));
                 Ok(Value::Done)
@@ -195,6 +228,19 @@ impl Question {
         }
     }
 
+    /// What has to be asked instead, because the answer may mean that there is none: smartgo's brokers say 0 where a group
+    /// has committed nothing, as long as the queue has its first message.
+    pub(super) fn doubtful(&self, session: &Session, answer: &Command) -> Option<Self> {
+        let is_zero = || answer.header::<OffsetAnswer>().is_ok_and(|answer| answer.offset == 0);
+        match self {
+            Self::GroupOffset { group } if session.config.dialect() == Dialect::Smartgo => {
+                (answer.code == ResponseCode::SUCCESS.0 && is_zero())
+                    .then(|| Self::AmongCommitted { group: group.clone() })
+            }
+            _ => None,
+        }
+    }
+
     /// The question in words, for errors.
     pub(super) const fn words(&self) -> &'static str {
         match self {
@@ -202,7 +248,7 @@ impl Question {
             Self::MinOffset => "minimum offset of",
             Self::MaxOffset => "maximum offset of",
             Self::OffsetAt { .. } => "offset by timestamp of",
-            Self::GroupOffset { .. } => "committed offset of",
+            Self::GroupOffset { .. } | Self::AmongCommitted { .. } => "committed offset of",
             Self::Commit { .. } => "commit offset of",
             Self::Members { .. } => "members of the group at the broker of",
             Self::CheckSubscription { .. } => "subscription at the broker of",

@@ -170,9 +170,14 @@ impl QueueRequest {
                 session.operation_timers.set(id.key(), self.deadline);
                 self.next_try(session, now, id)
             }
-            Signal::Answer { command, .. } => {
-                Some(self.judge(session, command).map_err(|error| self.at(session, error)))
-            }
+            Signal::Answer { command, .. } => match self.question.doubtful(session, command) {
+                Some(question) => {
+                    self.question = question;
+                    self.tries_left += 1;
+                    self.next_try(session, now, id)
+                }
+                None => Some(self.judge(session, command).map_err(|error| self.at(session, error))),
+            },
             Signal::Failed(error) => self.try_failed(session, now, id, error),
             Signal::Elapsed => {
                 let error = self.time_is_up(session);

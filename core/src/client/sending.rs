@@ -126,6 +126,7 @@ impl Client {
         let producer = self.session.groups.producer(id);
         let Producer { config, backlog, .. } = producer.ok_or_else(|| Error::new(ErrorKind::Closed, "the producer"))?;
         producer::check_message(message, config)?;
+        self.session.config.check_message(message)?;
         let room = backlog.has_room(bytes, config.max_waiting_messages, config.max_waiting_bytes);
         if room && self.operations.len() < self.session.config.max_operations {
             return Ok(());
@@ -244,7 +245,7 @@ impl Sending {
             return;
         };
         let template = producer.config.template_topic.as_deref().unwrap_or(dialect.default_topic());
-        let header = self.send.header(&producer.group, template);
+        let header = self.send.header(dialect, &producer.group, template);
         let (body, _) = self.send.message().written();
         let owner = Owner::Operation(id, self.turn);
         if self.send.delivery() == Delivery::Oneway {

@@ -202,7 +202,7 @@ impl Send {
     }
 
     /// The header of the try under way.
-    pub(crate) fn header<'a>(&'a self, group: &'a str, template: &'a str) -> SendMessage<'a> {
+    pub(crate) fn header<'a>(&'a self, dialect: Dialect, group: &'a str, template: &'a str) -> SendMessage<'a> {
         let queue_id = self.current.as_ref().map_or(0, |current| current.queue_id);
         let broker_name = self.current.as_ref().map(|current| Cow::Borrowed(&*current.broker_name));
         let (_, sys_flag) = self.message.written();
@@ -213,7 +213,7 @@ impl Send {
             default_topic_queue_nums: self.default_queues as i32,
             queue_id: queue_id as i32,
             sys_flag,
-            born_timestamp: self.born_ms as i64,
+            born_timestamp: dialect.born_timestamp(self.born_ms),
             flag: self.message.flag_bits(),
             properties: Some(SentProperties {
                 encoded: Cow::Borrowed(self.message.properties().encoded()),

@@ -8,10 +8,10 @@
 
 use super::command::Language;
 use super::compression::{Compression, DEFAULT_ZLIB_LEVEL};
+use super::java;
 
 /// The kind of server a client speaks to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Dialect {
     /// Apache RocketMQ 4.x and 5.x.
     #[default]
@@ -43,6 +43,34 @@ impl Dialect {
         match self {
             Self::Apache => "TBW102",
             Self::Smartgo => "MY_DEFAULT_TOPIC",
+        }
+    }
+
+    /// What a stored message says of its body: all of its CRC-32, or what Java can hold in an `int`.
+    pub fn body_crc(self, body: &[u8]) -> u32 {
+        match self {
+            Self::Apache => java::body_crc(body),
+            Self::Smartgo => java::crc32(body),
+        }
+    }
+
+    /// When a message was born, as its request says it: whole seconds in smartgo's.
+    pub const fn born_timestamp(self, unix_ms: u64) -> i64 {
+        match self {
+            Self::Apache => unix_ms as i64,
+            Self::Smartgo => (unix_ms - unix_ms % 1000) as i64,
+        }
+    }
+
+    /// Whether `written` is how the field `name` is written.
+    pub(crate) fn names(self, name: &str, written: &str) -> bool {
+        match self {
+            Self::Apache => written == name,
+            Self::Smartgo => {
+                let mut letters = written.chars();
+                let is_capital = letters.next() == name.chars().next().map(|first| first.to_ascii_uppercase());
+                is_capital && name.get(1..) == Some(letters.as_str())
+            }
         }
     }
 

@@ -22,7 +22,11 @@ pub const fn select_by_hash(hash: i32, count: usize) -> Option<usize> {
 
 /// The CRC-32 of a body with the top bit cleared, so that Java can hold it in an `int` (`UtilAll.crc32`).
 pub fn body_crc(body: &[u8]) -> u32 {
+    crc32(body) & 0x7FFF_FFFF
+}
+
+pub(crate) fn crc32(body: &[u8]) -> u32 {
     let mut crc = flate2::Crc::new();
     crc.update(body);
-    crc.sum() & 0x7FFF_FFFF
+    crc.sum()
 }

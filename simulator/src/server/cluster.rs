@@ -49,10 +49,17 @@ pub enum Memory {
 impl Cluster {
     /// A cluster as `config` has it, with every server running.
     pub fn new(now: Now, config: ClusterConfig) -> Self {
-        let ClusterConfig { name, name_servers, brokers, registration_period, order_message_enable, max_connections } =
-            config;
-        let name_server = |address| running(NameServer::new(address, order_message_enable));
-        let broker = |config: BrokerConfig| running(Broker::new(now, &name, config));
+        let ClusterConfig {
+            name,
+            dialect,
+            name_servers,
+            brokers,
+            registration_period,
+            order_message_enable,
+            max_connections,
+        } = config;
+        let name_server = |address| running(NameServer::new(address, dialect, order_message_enable));
+        let broker = |config: BrokerConfig| running(Broker::new(now, &name, dialect, config));
         let mut cluster = Self {
             name_servers: name_servers.into_iter().map(name_server).collect(),
             brokers: brokers.into_iter().map(broker).collect(),

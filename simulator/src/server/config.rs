@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use stgclient_core::time::Duration;
 use stgclient_core::wire::body::Permission;
+use stgclient_core::wire::dialect::Dialect;
 
 /// The servers of a cluster and how they behave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +12,8 @@ use stgclient_core::wire::body::Permission;
 pub struct ClusterConfig {
     /// The cluster's name.
     pub name: String,
+    /// Whose servers they are like: Apache's by default.
+    pub dialect: Dialect,
     /// The addresses of the name servers, `host:port`, as clients dial them.
     pub name_servers: Vec<String>,
     /// The brokers, each a master.
@@ -30,6 +33,7 @@ impl Default for ClusterConfig {
     fn default() -> Self {
         Self {
             name: "DefaultCluster".into(),
+            dialect: Dialect::default(),
             name_servers: vec!["127.0.0.1:9876".into()],
             brokers: vec![BrokerConfig::new("broker-a", "127.0.0.1:10911")],
             registration_period: Duration::from_secs(30),

@@ -19,7 +19,8 @@
 //! # Ok::<(), stgclient_simulator::server::Refused>(())
 //! ```
 //!
-//! What a server answers follows Apache RocketMQ 5.4.0; where a rule is not obvious, the code names the Java class.
+//! What a server answers follows Apache RocketMQ 5.4.0; where a rule is not obvious, the code names the Java class. With
+//! [`Dialect::Smartgo`](stgclient_core::wire::dialect::Dialect) it follows smartgo's, as far as they were seen to differ.
 
 mod broker;
 mod cluster;
@@ -29,6 +30,7 @@ mod name_server;
 mod output;
 mod peer;
 mod reply;
+mod smartgo;
 pub mod sql92;
 
 pub use broker::{Broker, BrokerUsage};

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use stgclient_core::time::{Instant, Now};
 use stgclient_core::wire::body::BodyError;
-use stgclient_core::wire::code::ResponseCode;
+use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::{self, Command, FLAG_RESPONSE, Head, HeaderCodec, Language};
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::{FieldError, Header, NoFields};
@@ -11,13 +11,25 @@ use stgclient_core::wire::fields::{FieldError, Header, NoFields};
 use super::force::{Forced, Forces};
 use super::output::{Outputs, Pieces};
 use super::peer::Peer;
+use super::smartgo;
 
-/// The dialect of the servers.
-pub(super) const DIALECT: Dialect = Dialect::Apache;
-/// What every answer names as its sender's version (`MQVersion.CURRENT_VERSION` of 5.4.0).
-pub(super) const VERSION: i32 = 493;
-/// What answers say of their sender.
-const SENDER: (Language, i32) = (Language::JAVA, VERSION);
+/// What commands say of their sender: a language and a version (`MQVersion.CURRENT_VERSION` of 5.4.0).
+pub(super) const fn sender(dialect: Dialect) -> (Language, i32) {
+    match dialect {
+        Dialect::Apache => (Language::JAVA, 493),
+        Dialect::Smartgo => (dialect.language(), dialect.version()),
+    }
+}
+
+/// Whether an answer to this request says nothing of its sender, and has no fields, because smartgo's
+/// `ClientManageProcessor` makes it without them.
+const fn is_bare(dialect: Dialect, code: RequestCode) -> bool {
+    let is_of_clients = matches!(
+        code,
+        RequestCode::HEART_BEAT | RequestCode::UNREGISTER_CLIENT | RequestCode::GET_CONSUMER_LIST_BY_GROUP
+    );
+    is_of_clients && matches!(dialect, Dialect::Smartgo)
+}
 
 /// What remarks that a user may be helpless about end with (`FAQUrl.suggestTodo`).
 pub(super) const FAQ: &str = "\nSee https://rocketmq.apache.org/docs/bestPractice/06FAQ for further details.";
@@ -63,11 +75,19 @@ pub(super) struct Exchange {
     pub(super) peer: Peer,
     opaque: i32,
     codec: HeaderCodec,
+    dialect: Dialect,
+    is_bare: bool,
     is_silent: bool,
     /// In place of SUCCESS.
     success: ResponseCode,
     due: Option<Instant>,
     raw: Option<Bytes>,
+}
+
+impl Exchange {
+    const fn sender(&self) -> (Language, i32) {
+        if self.is_bare { (Language::NONE, 0) } else { sender(self.dialect) }
+    }
 }
 
 /// Writes the answer of one exchange.
@@ -136,7 +156,8 @@ impl<'o> Reply<'o> {
 
     /// Any answer.
     pub(super) fn send<'h>(self, code: ResponseCode, remark: Option<&str>, fields: &impl Header<'h>, body: &[u8]) {
-        self.write(SENDER, (code, remark), fields, body.len(), |pieces| pieces.tail().extend_from_slice(body));
+        let sender = self.exchange.sender();
+        self.write(sender, (code, remark), fields, body.len(), |pieces| pieces.tail().extend_from_slice(body));
     }
 
     /// An answer whose body is stored messages, `length` bytes in all.
@@ -147,7 +168,8 @@ impl<'o> Reply<'o> {
         length: usize,
         messages: impl Iterator<Item = &'m Bytes>,
     ) {
-        self.write(SENDER, (ResponseCode::SUCCESS, remark), fields, length, |pieces| {
+        let sender = self.exchange.sender();
+        self.write(sender, (ResponseCode::SUCCESS, remark), fields, length, |pieces| {
             messages.for_each(|message| pieces.put(message));
         });
     }
@@ -170,7 +192,12 @@ impl<'o> Reply<'o> {
         let write = |pieces: &mut Pieces| match &exchange.raw {
             Some(raw) => pieces.put(raw),
             None => {
-                command::encode_head(pieces.tail(), exchange.codec, DIALECT, &head, fields, body_length);
+                let (codec, dialect) = (exchange.codec, exchange.dialect);
+                if exchange.is_bare {
+                    command::encode_head(pieces.tail(), codec, dialect, &head, &NoFields, body_length);
+                } else {
+                    command::encode_head(pieces.tail(), codec, dialect, &head, fields, body_length);
+                }
                 put_body(pieces);
             }
         };
@@ -181,10 +208,11 @@ impl<'o> Reply<'o> {
     }
 }
 
-/// Begins the exchange of `request`. `None` when a test has asked that the request is not carried out; then it is
-/// already answered, if it is answered at all.
+/// Begins the exchange of `request`. `None` when it is not carried out, because a test has asked for that or because the
+/// servers do not know it; then it is already answered, if it is answered at all.
 pub(super) fn begin<'o>(
     now: Now,
+    dialect: Dialect,
     peer: Peer,
     request: &Command,
     forces: &mut Forces,
@@ -195,6 +223,8 @@ pub(super) fn begin<'o>(
         peer,
         opaque: request.opaque,
         codec: request.codec,
+        dialect,
+        is_bare: is_bare(dialect, RequestCode(request.code)),
         is_silent: request.is_oneway(),
         success: ResponseCode::SUCCESS,
         due: None,
@@ -214,5 +244,12 @@ pub(super) fn begin<'o>(
             return None;
         }
     }
-    Some(Reply::new(exchange, out, delayed_answers))
+    let reply = Reply::new(exchange, out, delayed_answers);
+    match if dialect == Dialect::Smartgo { smartgo::check(request) } else { Ok(()) } {
+        Ok(()) => Some(reply),
+        Err(refusal) => {
+            reply.refuse(&refusal);
+            None
+        }
+    }
 }

@@ -2,85 +2,12 @@
 //! Apache's had.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
-use std::path::Path;
 
-use bytes::Bytes;
-use serde_json::Value;
-use stgclient_core::time::{Instant, Now};
 use stgclient_core::wire::code::RequestCode as Code;
-use stgclient_core::wire::command::{self, Command};
-use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
-use stgclient_simulator::server::{BrokerConfig, Cluster, ClusterConfig, Peer, ServerId};
+use stgclient_core::wire::command::Command;
+use stgclient_core::wire::dialect::Dialect;
 
-/// One captured frame.
-struct Captured {
-    index: Value,
-    command: Command,
-}
-
-impl Captured {
-    fn text(&self, name: &str) -> &str {
-        self.index[name].as_str().expect("a text")
-    }
-
-    fn connection(&self) -> u64 {
-        self.index["conn"].as_u64().expect("a number")
-    }
-}
-
-/// A frame's connection and opaque.
-type Exchange = (u64, i32);
-
-fn read(folder: &str) -> Vec<Captured> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/corpus").join(folder);
-    let bytes = Bytes::from(std::fs::read(folder.join("frames.bin")).expect("frames.bin"));
-    let index = std::fs::read_to_string(folder.join("index.jsonl")).expect("index.jsonl");
-    let captured = index.lines().map(|line| {
-        let index: Value = serde_json::from_str(line).expect("a line of JSON");
-        let number = |name: &str| index[name].as_u64().expect("a number") as usize;
-        let start = number("off");
-        let command = command::decode(bytes.slice(start + 4..start + number("len"))).expect("a frame");
-        Captured { index, command }
-    });
-    captured.collect()
-}
-
-/// Gives every captured request to a cluster of ours at the time it was captured, and collects the answers.
-fn replay(captured: &[Captured]) -> BTreeMap<Exchange, Command> {
-    let links: Vec<&str> = captured.iter().map(|frame| frame.text("link")).collect();
-    let address = |port: &str| (*links.iter().find(|link| link.ends_with(port)).expect("a server")).to_owned();
-    let mut config = ClusterConfig::default();
-    config.name_servers = vec![address("876")];
-    config.brokers = vec![BrokerConfig::new("broker-a", address("911"))];
-    let at = |milliseconds: u64| Now { mono: Instant::from_micros(milliseconds * 1000), unix_ms: milliseconds };
-    let mut cluster = Cluster::new(at(0), config);
-
-    let mut peers: BTreeMap<u64, Peer> = BTreeMap::new();
-    let mut readers: BTreeMap<Peer, (u64, FrameReader)> = BTreeMap::new();
-    let mut answers = BTreeMap::new();
-    for frame in captured.iter().filter(|frame| frame.text("dir") == "c2s" && !frame.command.is_response()) {
-        let now = at(frame.index["ms"].as_u64().expect("a number"));
-        cluster.handle_timeout(now);
-        let peer = *peers.entry(frame.connection()).or_insert_with(|| {
-            let is_broker = frame.text("link").ends_with("911");
-            let server = if is_broker { ServerId::Broker(0) } else { ServerId::NameServer(0) };
-            let address = SocketAddr::from(([127, 0, 0, 1], 40_000));
-            let peer = cluster.connected(now, server, address).expect("a connection");
-            readers.insert(peer, (frame.connection(), FrameReader::new(DEFAULT_MAX_FRAME_LENGTH)));
-            peer
-        });
-        cluster.receive(now, peer, &frame.command);
-        while let Some((peer, bytes)) = cluster.poll_output() {
-            let (connection, reader) = readers.get_mut(&peer).expect("a reader");
-            reader.extend(&bytes);
-            while let Some(answer) = reader.next_command().expect("a frame") {
-                answers.insert((*connection, answer.opaque), answer);
-            }
-        }
-    }
-    answers
-}
+use super::capture::{Captured, Exchange, Told, read, replay};
 
 /// What our servers do not do yet, or what a test asked of a broker that is configured otherwise.
 fn is_comparable(request: &Command) -> bool {
@@ -148,16 +75,13 @@ fn fields(answer: &Command) -> BTreeSet<String> {
 fn answers_have_the_codes_and_fields_of_apaches() {
     for folder in ["json", "rocketmq"] {
         let captured = read(folder);
-        let ours = replay(&captured);
-        let is_request = |frame: &&Captured| frame.text("dir") == "c2s" && !frame.command.is_response();
-        let requests: BTreeMap<Exchange, &Captured> = captured
-            .iter()
-            .filter(is_request)
-            .map(|frame| ((frame.connection(), frame.command.opaque), frame))
-            .collect();
+        let Told { answers: ours, .. } = replay(&captured, Dialect::Apache);
+        let is_request = |frame: &&Captured| frame.is_request();
+        let requests: BTreeMap<Exchange, &Captured> =
+            captured.iter().filter(is_request).map(|frame| (frame.exchange(), frame)).collect();
         let mut same = 0;
-        for theirs in captured.iter().filter(|frame| frame.text("dir") == "s2c" && frame.command.is_response()) {
-            let exchange = (theirs.connection(), theirs.command.opaque);
+        for theirs in captured.iter().filter(|frame| frame.is_answer()) {
+            let exchange = theirs.exchange();
             let Some(request) = requests.get(&exchange).filter(|request| is_comparable(&request.command)) else {
                 continue;
             };

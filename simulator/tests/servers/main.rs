@@ -1,5 +1,6 @@
 //! The rules of the servers, one test each, by the face that hosts use.
 
+mod capture;
 mod client;
 mod consumption;
 mod corpus;
@@ -16,4 +17,5 @@ mod pulls;
 mod queries;
 mod send_back;
 mod sends;
+mod smartgo;
 mod topics;

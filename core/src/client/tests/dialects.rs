@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::scene::ms;
 use super::servers::Reply;
 use super::*;
 use crate::consumer::push::PushConfig;
@@ -76,6 +77,9 @@ fn what_smartgos_servers_do_not_know_is_refused_before_anything_is_sent() {
     errors.push(error(scene.wait(pull)));
     let consumer = scene.client.start_push_consumer(scene.now, "P", PushConfig::default(), BTreeMap::new()).unwrap();
     errors.push(scene.client.subscribe(scene.now, consumer, "T", dear).unwrap_err());
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    let later = Message::new("T", "body").delay_level(1);
+    errors.push(scene.client.send(scene.now, producer, later, SendOptions::default()).unwrap_err().error);
     for error in errors {
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);
         assert!(error.to_string().contains("(Dialect::Smartgo) do not know"), "{error}");
@@ -86,6 +90,7 @@ fn what_smartgos_servers_do_not_know_is_refused_before_anything_is_sent() {
 #[test]
 fn a_message_to_smartgos_brokers_has_their_names_and_no_id_but_its_offsets() {
     let mut scene = smartgo_scene();
+    scene.run_for(ms(1));
     let producer = start_producer(&mut scene, ProducerConfig::default());
     let receipt = send_and_wait(&mut scene, producer).unwrap();
     assert_eq!(receipt.offset_message_id.map(MessageId::Offset), Some(receipt.message_id));
@@ -93,6 +98,27 @@ fn a_message_to_smartgos_brokers_has_their_names_and_no_id_but_its_offsets() {
     let names: Vec<_> = asked.command.fields.iter().map(|(name, _)| name.into_owned()).collect();
     assert_eq!(names, ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K"]);
     assert_eq!((asked.field("c"), asked.field("i")), ("MY_DEFAULT_TOPIC".to_owned(), String::new()));
+    // Born in a whole second.
+    assert!(asked.field("g").ends_with("000"), "{}", asked.field("g"));
     let command = &asked.command;
     assert_eq!((command.language.name(), command.version, command.codec), ("GOLANG", 79, HeaderCodec::Json));
+}
+
+#[test]
+fn where_smartgos_broker_says_0_it_is_asked_for_all_that_it_keeps() {
+    let offset = |answer: Reply| {
+        let mut scene = smartgo_scene();
+        scene.on("a:1", RequestCode::QUERY_CONSUMER_OFFSET, |_| Some(Reply::ok().field("offset", 0)));
+        scene.on("a:1", RequestCode::GET_ALL_CONSUMER_OFFSET, move |_| Some(answer.clone()));
+        let asked = scene.client.group_offset(scene.now, "C", MessageQueue::new("T", "a", 1));
+        match scene.wait(asked) {
+            Ok(Value::Offset(offset)) => offset,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(offset(Reply::ok().body(r#"{"offsets":{"T@C":{"1":0}}}"#)), Some(0));
+    assert_eq!(offset(Reply::ok().body(r#"{"offsetTable":{"T@C":{"0":3},"T@D":{"1":0}}}"#)), None);
+    assert_eq!(offset(Reply::ok().body(r#"{"offsets":null}"#)), None);
+    // One that cannot tell is believed.
+    assert_eq!(offset(Reply::code(ResponseCode::REQUEST_CODE_NOT_SUPPORTED)), Some(0));
 }

@@ -307,11 +307,13 @@ impl PushConsumer {
                 continue;
             };
             self.sending_back += 1;
+            // Smartgo's brokers cannot be told the maximum, but all know what this level means.
+            let is_dead = message.fields.reconsume_times >= max_reconsume_times;
             let sending_back = SendingBack {
                 queue: queue.clone(),
                 physical_offset: message.fields.physical_offset,
                 message_id: message.fields.offset_id().to_string(),
-                delay_level,
+                delay_level: if is_dead { RetryDelay::Never.level() } else { delay_level },
                 max_reconsume_times,
             };
             self.ask(Asked::SendBack(id, offset), Ask::SendBack(sending_back));

@@ -15,6 +15,22 @@ pub struct ConsumerList {
     pub consumer_id_list: Vec<String>,
 }
 
+/// What all groups have committed at a broker (`ConsumerOffsetSerializeWrapper`), the answer to GET_ALL_CONSUMER_OFFSET.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CommittedOffsets {
+    /// By topic and group, `topic@group`, and by queue. Smartgo calls it `offsets`.
+    #[serde(alias = "offsets", deserialize_with = "null_as_default")]
+    pub offset_table: BTreeMap<String, BTreeMap<i32, i64>>,
+}
+
+impl CommittedOffsets {
+    /// What a group has committed of a queue.
+    pub fn get(&self, group: &str, topic: &str, queue_id: i32) -> Option<i64> {
+        self.offset_table.get(&format!("{topic}@{group}"))?.get(&queue_id).copied()
+    }
+}
+
 /// A subscription to be checked (`CheckClientRequestBody`), the body of CHECK_CLIENT_CONFIG.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

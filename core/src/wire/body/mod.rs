@@ -15,9 +15,9 @@ mod table;
 mod topics;
 
 pub use consumers::{
-    CheckClientConfig, ConsumeStatus, ConsumerList, ConsumerOffsets, ConsumerRunningInfo, ConsumerStatus,
-    DirectConsumption, DirectResult, LockedQueues, PopProcessQueueInfo, ProcessQueueInfo, QueueLockRequest,
-    ResetOffsets,
+    CheckClientConfig, CommittedOffsets, ConsumeStatus, ConsumerList, ConsumerOffsets, ConsumerRunningInfo,
+    ConsumerStatus, DirectConsumption, DirectResult, LockedQueues, PopProcessQueueInfo, ProcessQueueInfo,
+    QueueLockRequest, ResetOffsets,
 };
 pub use groups::{
     Connection, ConsumeStats, ConsumedOffsets, ConsumerConnections, ConsumerSubscription, DataVersion, GroupList,

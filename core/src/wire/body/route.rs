@@ -53,7 +53,8 @@ pub struct QueueData {
     pub perm: Permission,
     /// How many queues can be read: those from 0 to one less.
     pub read_queue_nums: i32,
-    /// Bits of the topic (`TopicSysFlag`).
+    /// Bits of the topic (`TopicSysFlag`), misspelt by RocketMQ before 4.9 and by smartgo.
+    #[serde(alias = "topicSynFlag")]
     pub topic_sys_flag: i32,
     /// How many queues can be written: those from 0 to one less.
     pub write_queue_nums: i32,

@@ -102,6 +102,7 @@ fn every_header_comes_back_and_none_is_forgotten() {
         GetGroupsAnswer { total_group_num: 3 },
         DeleteGroup { group_name: text("G"), clean_offset: Some(true) },
         GetMaxOffset { topic: text("T"), queue_id: 1, broker_name: Some(text("b")) },
+        GetCommittedOffsets {},
         GetMinOffset { topic: text("T"), queue_id: 2, broker_name: Some(text("b")) },
         SearchOffset {
             topic: text("T"),

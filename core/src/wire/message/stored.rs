@@ -29,7 +29,7 @@ const QUEUE_OFFSET_AT: usize = 20;
 /// The fields of a stored message that have a fixed size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoredFields {
-    /// The CRC-32 of the body as it was sent, its top bit cleared ([`body_crc`](crate::wire::java::body_crc)). Clients do not check it.
+    /// The CRC-32 of the body as it was sent ([`Dialect::body_crc`]). Clients do not check it.
     pub body_crc: u32,
     /// The queue, numbered from 0 per broker.
     pub queue_id: i32,

@@ -27,12 +27,16 @@ pub use topic::*;
 pub use topic_filter_type::TopicFilterType;
 
 use super::code::RequestCode;
+use super::dialect::Dialect;
 use super::fields::Header;
 
 /// A header that belongs to a request.
 pub trait Request<'a>: Header<'a> {
     /// The code the request is sent with.
     const CODE: RequestCode;
+
+    /// Whether servers of a dialect know this field, by the name that they write.
+    fn knows(dialect: Dialect, field: &str) -> bool;
 }
 
 /// Declares headers of requests (`NAME = CODE_CONSTANT { .. }`) and answers (`NAME { .. }`).
@@ -52,7 +56,7 @@ macro_rules! headers {
         }
 
         headers!(@header $name $(<$life>)? { $($field : $wire $(in $only)?,)* });
-        headers!(@request [$($code)?] $name $(<$life>)?);
+        headers!(@request [$($code)?] $name $(<$life>)? { $($wire $(in $only)?,)* });
         headers!($($rest)*);
     };
     (@header $name:ident { $($field:ident : $wire:literal $(in $only:ident)?,)* }) => {
@@ -98,14 +102,28 @@ macro_rules! headers {
         }
     };
     (@request [] $($name:tt)*) => {};
-    (@request [$code:ident] $name:ident) => {
+    (@request [$code:ident] $name:ident { $($fields:tt)* }) => {
         impl $crate::wire::request::Request<'_> for $name {
-            const CODE: $crate::wire::code::RequestCode = $crate::wire::code::RequestCode::$code;
+            headers!(@known $code { $($fields)* });
         }
     };
-    (@request [$code:ident] $name:ident <$life:lifetime>) => {
+    (@request [$code:ident] $name:ident <$life:lifetime> { $($fields:tt)* }) => {
         impl<'a> $crate::wire::request::Request<'a> for $name<'a> {
-            const CODE: $crate::wire::code::RequestCode = $crate::wire::code::RequestCode::$code;
+            headers!(@known $code { $($fields)* });
+        }
+    };
+    (@known $code:ident {}) => {
+        const CODE: $crate::wire::code::RequestCode = $crate::wire::code::RequestCode::$code;
+
+        fn knows(_: $crate::wire::dialect::Dialect, _: &str) -> bool {
+            false
+        }
+    };
+    (@known $code:ident { $($wire:literal $(in $only:ident)?,)* }) => {
+        const CODE: $crate::wire::code::RequestCode = $crate::wire::code::RequestCode::$code;
+
+        fn knows(dialect: $crate::wire::dialect::Dialect, field: &str) -> bool {
+            $((dialect.names($wire, field) $(&& dialect == $crate::wire::dialect::Dialect::$only)?) ||)* false
         }
     };
 }

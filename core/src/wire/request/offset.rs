@@ -53,6 +53,9 @@ headers! {
         broker_name: "bname" in Apache = Option<Cow<'a, str>>,
     }
 
+    /// GET_ALL_CONSUMER_OFFSET; the answer's body is [`CommittedOffsets`](crate::wire::body::CommittedOffsets).
+    GetCommittedOffsets = GET_ALL_CONSUMER_OFFSET {}
+
     /// UPDATE_CONSUMER_OFFSET (`UpdateConsumerOffsetRequestHeader`).
     UpdateConsumerOffset<'a> = UPDATE_CONSUMER_OFFSET {
         /// The consumer group.

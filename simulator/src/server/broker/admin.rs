@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use stgclient_core::wire::body::{self, Permission, QueueKey, QueueOffsets, TopicStatsTable};
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
+use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::NoFields;
 use stgclient_core::wire::request::{CreateTopic, DeleteTopicInBroker, GetTopicConfig, GetTopicStats, TopicFilterType};
 
@@ -17,7 +18,10 @@ impl Broker {
     pub(super) fn create_topic_for(&mut self, request: &Command, reply: Reply<'_>) {
         match self.create_topic_from(request) {
             // The words of a Java answer whose remark nobody has set (`RemotingCommand.createResponseCommand`).
-            Ok(()) => reply.send(ResponseCode::SUCCESS, Some("not set any response code"), &NoFields, &[]),
+            Ok(()) => {
+                let remark = (self.dialect == Dialect::Apache).then_some("not set any response code");
+                reply.send(ResponseCode::SUCCESS, remark, &NoFields, &[]);
+            }
             Err(refusal) => reply.refuse(&refusal),
         }
     }

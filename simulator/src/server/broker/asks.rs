@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use stgclient_core::time::Instant;
 use stgclient_core::wire::code::RequestCode;
-use stgclient_core::wire::command::{self, FLAG_ONEWAY, Head, HeaderCodec, Language};
+use stgclient_core::wire::command::{self, FLAG_ONEWAY, Head, HeaderCodec};
+use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::Header;
 use stgclient_core::wire::request::Request;
 
 use super::super::output::Outputs;
 use super::super::peer::Peer;
-use super::super::reply::{DIALECT, VERSION};
+use super::super::reply::sender;
 
 /// The requests of a broker to its clients; `P` says what an answer is for.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub(super) struct Asks<P> {
     /// The same by the moments at which they are waited for no longer.
     deadlines: BTreeSet<(Instant, i32)>,
     limit: usize,
+    dialect: Dialect,
 }
 
 #[derive(Debug)]
@@ -33,8 +35,8 @@ struct Pending<P> {
 
 impl<P> Asks<P> {
     /// At most `limit` requests are waited for at a time.
-    pub(super) const fn new(limit: usize) -> Self {
-        Self { opaque: 0, pending: BTreeMap::new(), deadlines: BTreeSet::new(), limit }
+    pub(super) const fn new(dialect: Dialect, limit: usize) -> Self {
+        Self { opaque: 0, pending: BTreeMap::new(), deadlines: BTreeSet::new(), limit, dialect }
     }
 
     /// Whether one more answer may be waited for.
@@ -95,9 +97,10 @@ impl<P> Asks<P> {
     ) -> i32 {
         self.opaque = self.opaque.wrapping_add(1) & i32::MAX;
         let opaque = self.opaque;
-        let head = Head { code: code.0, language: Language::JAVA, version: VERSION, opaque, flag, remark: None };
+        let (language, version) = sender(self.dialect);
+        let head = Head { code: code.0, language, version, opaque, flag, remark: None };
         // A broker's own requests are in JSON, whatever the client writes (`serializeTypeConfigInThisServer`).
-        out.frame(peer, |pieces| command::encode(pieces.tail(), HeaderCodec::Json, DIALECT, &head, fields, body));
+        out.frame(peer, |pieces| command::encode(pieces.tail(), HeaderCodec::Json, self.dialect, &head, fields, body));
         opaque
     }
 }

@@ -7,7 +7,7 @@ use stgclient_core::time::{Duration, Instant, Now};
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::message::{Properties, StoredMessage, property};
 
-use super::super::reply::{DIALECT, Refusal};
+use super::super::reply::Refusal;
 use super::Broker;
 use super::store::{NewMessage, Stored};
 use super::topic_names::SCHEDULE_TOPIC;
@@ -76,7 +76,7 @@ impl Broker {
         if let Some(left) = due.checked_sub(now.unix_ms).filter(|left| *left > 0) {
             return Some(now.mono + Duration::from_millis(left));
         }
-        let message = StoredMessage::decode(record.bytes.clone(), DIALECT);
+        let message = self.log.decode(record);
         self.delays.0[level].next = offset + 1;
         if let Ok(message) = message {
             self.deliver(now, &message);

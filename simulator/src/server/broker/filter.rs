@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use stgclient_core::wire::body::{ExpressionType, SubscriptionData};
 use stgclient_core::wire::code::ResponseCode;
-use stgclient_core::wire::message::StoredMessage;
 use stgclient_core::wire::request::{PULL_FLAG_SUBSCRIPTION, PullMessage};
 
-use super::super::reply::{DIALECT, FAQ, Refusal};
+use super::super::reply::{FAQ, Refusal};
 use super::super::sql92::Expression;
 use super::Broker;
 use super::log::Log;
@@ -50,7 +49,7 @@ impl Filter {
             Self::Tags(codes) => codes.contains(&entry.tags_code),
             Self::Sql(expression) => {
                 let record = log.get(entry.record);
-                let message = record.and_then(|record| StoredMessage::decode(record.bytes.clone(), DIALECT).ok());
+                let message = record.and_then(|record| log.decode(record).ok());
                 message.is_some_and(|message| {
                     let properties = message.properties();
                     expression.matches(|name| properties.get(name))

@@ -1,6 +1,7 @@
 //! What a queue has from an offset on (`DefaultMessageStore.getMessage`; everything is in memory).
 
 use stgclient_core::wire::code::ResponseCode;
+use stgclient_core::wire::dialect::Dialect;
 
 use super::super::config::BrokerConfig;
 use super::log::{Log, Record};
@@ -78,7 +79,13 @@ impl Findings<'_> {
 }
 
 /// Looks at a queue from the pull's offset on.
-pub(super) fn find<'l>(queue: Option<&Queue>, log: &'l Log, pull: &Pull, config: &BrokerConfig) -> Findings<'l> {
+pub(super) fn find<'l>(
+    queue: Option<&Queue>,
+    log: &'l Log,
+    pull: &Pull,
+    config: &BrokerConfig,
+    dialect: Dialect,
+) -> Findings<'l> {
     let nothing = |status, next_begin_offset| Findings::nothing(queue, status, next_begin_offset);
     let Some(queue) = queue.filter(|queue| queue.max_offset() > 0) else {
         return nothing(Status::NoMessageInQueue, 0);
@@ -87,6 +94,10 @@ pub(super) fn find<'l>(queue: Option<&Queue>, log: &'l Log, pull: &Pull, config:
     match pull.offset {
         offset if offset < min_offset => return nothing(Status::OffsetTooSmall, min_offset),
         offset if offset == max_offset => return nothing(Status::OffsetOverflowOne, offset),
+        // Smartgo's begins anew with a queue that has lost nothing yet, as Java's did once.
+        offset if offset > max_offset && min_offset == 0 && dialect == Dialect::Smartgo => {
+            return nothing(Status::OffsetOverflowBadly, 0);
+        }
         offset if offset > max_offset => return nothing(Status::OffsetOverflowBadly, max_offset),
         _ => {}
     }

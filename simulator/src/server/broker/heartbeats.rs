@@ -5,6 +5,7 @@ use stgclient_core::time::Now;
 use stgclient_core::wire::body::{self, ConsumerData, ConsumerList, ExpressionType, HeartbeatData};
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
+use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::{GetConsumerList, HeartbeatAnswer, NotifyConsumerIdsChanged, UnregisterClient};
 
 use super::super::output::Outputs;
@@ -127,9 +128,11 @@ impl Broker {
     }
 
     /// Tells every member of a group, the one that came included, that members came or went; those of a group that does
-    /// not share its messages hear nothing.
+    /// not share its messages hear nothing, from Apache's.
     pub(super) fn notify_members(&mut self, group: &str, out: &mut Outputs) {
-        let Some(consumers) = self.groups.consumers(group).filter(|consumers| consumers.shares_messages()) else {
+        let hears = |shares_messages| shares_messages || self.dialect == Dialect::Smartgo;
+        let Some(consumers) = self.groups.consumers(group).filter(|consumers| hears(consumers.shares_messages()))
+        else {
             return;
         };
         let notification = NotifyConsumerIdsChanged { consumer_group: group.into() };

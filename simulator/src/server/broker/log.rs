@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
+use stgclient_core::wire::dialect::Dialect;
+use stgclient_core::wire::message::{MessageError, StoredMessage};
 
 use super::queue::Entry;
 use crate::table::Key;
@@ -39,13 +41,19 @@ pub(super) struct Log {
     next_physical_offset: u64,
     kept: usize,
     limit: usize,
+    dialect: Dialect,
 }
 
 impl Log {
     /// An empty log that keeps `limit` bytes.
-    pub(super) fn new(limit: usize) -> Self {
+    pub(super) fn new(dialect: Dialect, limit: usize) -> Self {
         let (chunk, records) = (BytesMut::new(), VecDeque::new());
-        Self { chunk, records, first: 0, next_physical_offset: 0, kept: 0, limit }
+        Self { chunk, records, first: 0, next_physical_offset: 0, kept: 0, limit, dialect }
+    }
+
+    /// The message of a record.
+    pub(super) fn decode(&self, record: &Record) -> Result<StoredMessage, MessageError> {
+        StoredMessage::decode(record.bytes.clone(), self.dialect)
     }
 
     /// The physical offset of the next message.

@@ -34,6 +34,7 @@ use std::net::SocketAddr;
 use stgclient_core::time::{Instant, Now};
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::Command;
+use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::HeartbeatAnswer;
 
 use super::config::BrokerConfig;
@@ -68,6 +69,7 @@ pub(super) struct Session {
 #[derive(Debug)]
 pub struct Broker {
     config: BrokerConfig,
+    dialect: Dialect,
     /// The cluster's name.
     cluster: String,
     store_host: SocketAddr,
@@ -107,14 +109,15 @@ pub struct BrokerUsage {
 }
 
 impl Broker {
-    pub(super) fn new(now: Now, cluster: &str, config: BrokerConfig) -> Self {
+    pub(super) fn new(now: Now, cluster: &str, dialect: Dialect, config: BrokerConfig) -> Self {
         let limits = config.limits;
         Self {
+            dialect,
             cluster: cluster.into(),
             store_host: config.store_host(),
             started: now,
-            topics: Topics::new(cluster, &config),
-            log: Log::new(limits.message_bytes),
+            topics: Topics::new(cluster, dialect, &config),
+            log: Log::new(dialect, limits.message_bytes),
             index: Index::default(),
             delays: Delays::default(),
             offsets: GroupOffsets::new(limits.offsets),
@@ -123,7 +126,7 @@ impl Broker {
             group_settings: GroupSettings::new(now, config.auto_create_groups, limits.groups),
             groups: Groups::new(limits.groups),
             fingerprints: BTreeMap::new(),
-            asks: Asks::new(limits.asks),
+            asks: Asks::new(dialect, limits.asks),
             locks: Locks::new(limits.locks),
             holds: Holds::new(limits.held_pulls),
             counters: Counters::default(),
@@ -199,7 +202,7 @@ impl Broker {
         self.locks = Locks::new(self.config.limits.locks);
         self.groups = Groups::new(self.config.limits.groups);
         self.fingerprints.clear();
-        self.asks = Asks::new(self.config.limits.asks);
+        self.asks = Asks::new(self.dialect, self.config.limits.asks);
         self.pull_offsets = GroupOffsets::new(self.config.limits.offsets);
         self.reset_offsets = GroupOffsets::new(self.config.limits.offsets);
     }
@@ -207,7 +210,7 @@ impl Broker {
     /// Everything is gone but what a test has forced, as after a crash without a disk.
     pub(super) fn forget(&mut self, now: Now, cluster: &str) {
         let forces = std::mem::take(&mut self.forces);
-        *self = Self { forces, ..Self::new(now, cluster, self.config.clone()) };
+        *self = Self { forces, ..Self::new(now, cluster, self.dialect, self.config.clone()) };
     }
 
     /// Every topic and its settings, by name.
@@ -227,7 +230,9 @@ impl Broker {
     pub(super) fn receive(&mut self, now: Now, session: Session, request: &Command, out: &mut Outputs) {
         use RequestCode as Code;
         let delayed_answers = self.config.limits.delayed_answers;
-        let Some(mut reply) = reply::begin(now, session.peer, request, &mut self.forces, out, delayed_answers) else {
+        let Some(mut reply) =
+            reply::begin(now, self.dialect, session.peer, request, &mut self.forces, out, delayed_answers)
+        else {
             return;
         };
         match RequestCode(request.code) {
@@ -237,6 +242,7 @@ impl Broker {
             Code::CONSUMER_SEND_MSG_BACK => reply.nothing(self.send_back(now, request)),
             Code::PULL_MESSAGE | Code::LITE_PULL_MESSAGE => self.pull(now, session, request, reply),
             Code::UPDATE_CONSUMER_OFFSET => self.update_consumer_offset(request, reply),
+            Code::GET_ALL_CONSUMER_OFFSET => reply.body(Ok(self.committed_offsets())),
             Code::QUERY_CONSUMER_OFFSET => reply.header(self.query_consumer_offset(request)),
             Code::SEARCH_OFFSET_BY_TIMESTAMP => reply.header(self.search_offset(request)),
             Code::GET_MAX_OFFSET => reply.header(self.max_offset(request)),

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use stgclient_core::wire::body;
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
+use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::NoFields;
 use stgclient_core::wire::request::{OffsetAnswer, QueryConsumerOffset, UpdateConsumerOffset};
 
@@ -74,6 +76,15 @@ impl GroupOffsets {
         self.groups.get(group).into_iter().flatten().map(|(topic, _)| &**topic)
     }
 
+    /// All offsets, by `topic@group` and queue.
+    fn by_topic_and_group(&self) -> BTreeMap<String, &BTreeMap<i32, i64>> {
+        let of_group = |(group, topics): (_, _)| {
+            let topics: &Topics = topics;
+            topics.iter().map(move |(topic, queues)| (format!("{topic}@{group}"), queues))
+        };
+        self.groups.iter().flat_map(of_group).collect()
+    }
+
     pub(super) fn forget_group(&mut self, group: &str) {
         let topics = self.groups.remove(group);
         self.count -= topics.map_or(0, |topics| topics.values().map(BTreeMap::len).sum());
@@ -93,6 +104,15 @@ impl Broker {
     /// that it has committed.
     pub(super) fn consumer_offset(&self, group: &str, topic: &str, queue_id: i32) -> Option<i64> {
         self.reset_offsets.get(group, topic, queue_id).or_else(|| self.offsets.get(group, topic, queue_id))
+    }
+
+    /// What all groups have committed, as slaves ask for it.
+    pub(super) fn committed_offsets(&self) -> Vec<u8> {
+        let table = match self.dialect {
+            Dialect::Apache => "offsetTable",
+            Dialect::Smartgo => "offsets",
+        };
+        body::to_vec(&BTreeMap::from([(table, self.offsets.by_topic_and_group())]))
     }
 
     pub(super) fn update_consumer_offset(&mut self, request: &Command, reply: Reply<'_>) {
@@ -132,7 +152,12 @@ impl Broker {
         if header.set_zero_if_not_found == Some(false) {
             return not_found("Not found, do not set to zero, maybe this group boot first");
         }
-        if self.queue(&header.topic, header.queue_id).is_some_and(|queue| queue.get(0).is_some()) {
+        let queue = self.queue(&header.topic, header.queue_id);
+        let is_young = match self.dialect {
+            Dialect::Apache => queue.is_some_and(|queue| queue.get(0).is_some()),
+            Dialect::Smartgo => queue.is_none_or(|queue| queue.min_offset() == 0),
+        };
+        if is_young {
             return Ok(OffsetAnswer { offset: 0 });
         }
         not_found("Not found, V3_0_6_SNAPSHOT maybe this group consumer boot first")

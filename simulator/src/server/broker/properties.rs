@@ -2,6 +2,7 @@
 //! `SendMessageProcessor`).
 
 use stgclient_core::wire::code::ResponseCode;
+use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::message::{PropertiesRef, property};
 use stgclient_core::wire::request::SendMessage;
 
@@ -43,9 +44,14 @@ impl Broker {
     }
 
     /// Appends to `out` the properties that are stored: those sent, and what the broker adds (`buildMsgContext`,
-    /// `sendMessage`). Says whether there is a unique key among them.
+    /// `sendMessage`). Says whether they need no unique key: there
+    /// is one among them, or nobody knows such keys.
     pub(super) fn stored_properties(&self, sent: PropertiesRef<'_>, out: &mut String) -> bool {
         let mut has_key = false;
+        if self.dialect == Dialect::Smartgo {
+            out.push_str(sent.encoded());
+            return true;
+        }
         for (name, value) in sent {
             match name {
                 property::MSG_REGION | property::TRACE_ON | property::CLUSTER | POP_CK => continue,

@@ -3,6 +3,7 @@
 use stgclient_core::time::{Duration, Instant, Now};
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
+use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header};
 use stgclient_core::wire::request::{PULL_FLAG_COMMIT_OFFSET, PULL_FLAG_SUSPEND, PullMessage, PullMessageAnswer};
 
@@ -34,6 +35,9 @@ struct Answer {
 impl<'h> Header<'h> for Answer {
     fn write(&self, writer: &mut FieldWriter<'_>) {
         self.answer.write(writer);
+        if writer.dialect() == Dialect::Smartgo {
+            return;
+        }
         writer.integer("topicSysFlag", i64::from(self.topic_sys_flag));
         writer.integer("groupSysFlag", i64::from(self.group_sys_flag));
     }
@@ -97,7 +101,7 @@ impl Broker {
         let queue = topic.and_then(|topic| topic.queue(pull.queue_id));
         let findings = match reset.filter(|_| self.config.server_side_reset_offset) {
             Some(offset) => Findings::reset(queue, offset),
-            None => find(queue, &self.log, &pull, &self.config),
+            None => find(queue, &self.log, &pull, &self.config, self.dialect),
         };
         // How far a group has pulled is told to administrators only: that there is no room for it hurts nobody.
         let _ = self.pull_offsets.commit(group, topic_name, queue_id, findings.next_begin_offset);

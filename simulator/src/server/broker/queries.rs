@@ -4,10 +4,9 @@ use bytes::Bytes;
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::fields::NoFields;
-use stgclient_core::wire::message::StoredMessage;
 use stgclient_core::wire::request::{QueryMessage, QueryMessageAnswer, ViewMessage};
 
-use super::super::reply::{DIALECT, Refusal, Reply};
+use super::super::reply::{Refusal, Reply};
 use super::Broker;
 use super::index::Term;
 
@@ -52,7 +51,9 @@ impl Broker {
         let records = self.index.find(&header.topic, term).filter_map(|record| self.log.get(record));
         let matching = records.filter(|record| {
             times.contains(&(record.store_timestamp as i64))
-                && StoredMessage::decode(record.bytes.clone(), DIALECT)
+                && self
+                    .log
+                    .decode(record)
                     .is_ok_and(|message| message.topic() == header.topic && term.is_in(message.properties()))
         });
         let mut messages: Vec<&Bytes> = matching.take(most).map(|record| &record.bytes).collect();

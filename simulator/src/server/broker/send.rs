@@ -7,6 +7,7 @@ use bytes::Bytes;
 use stgclient_core::time::Now;
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::Command;
+use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header};
 use stgclient_core::wire::message::{
     BatchRecord, BatchRecords, OffsetMessageId, Properties, PropertiesRef, property, sys_flag,
@@ -49,6 +50,9 @@ struct Region<'a> {
 
 impl<'h> Header<'h> for Region<'_> {
     fn write(&self, writer: &mut FieldWriter<'_>) {
+        if writer.dialect() == Dialect::Smartgo {
+            return;
+        }
         writer.text("MSG_REGION", self.region);
         writer.text("TRACE_ON", if self.trace_on { "true" } else { "false" });
     }
@@ -89,7 +93,10 @@ impl Broker {
         match sent {
             Ok((queue_id, stored, transaction_id)) => {
                 let answer = SendMessageAnswer {
-                    transaction_id: Some(Cow::Owned(transaction_id.unwrap_or_else(|| stored.id.clone()))),
+                    transaction_id: match self.dialect {
+                        Dialect::Apache => Some(Cow::Owned(transaction_id.unwrap_or_else(|| stored.id.clone()))),
+                        Dialect::Smartgo => None,
+                    },
                     msg_id: (&*stored.id).into(),
                     queue_id: queue_id as i32,
                     queue_offset: stored.queue_offset,
@@ -153,7 +160,7 @@ impl Broker {
             properties::push(&mut stored, property::UNIQ_KEY, &self.next_message_id());
         }
         self.check_size(&header.topic, body.len(), stored.len())?;
-        let message = self.message(accepted, header.flag, &stored, body);
+        let message = self.message(now, accepted, header.flag, &stored, body);
         let stored = match dead_letters {
             None => self.store(now, &NewMessage { delay_level, ..message })?,
             Some(topic) => {
@@ -179,7 +186,7 @@ impl Broker {
             .map_err(|error| Refusal::new(ResponseCode::MESSAGE_ILLEGAL, error.to_string()))?;
         let mut sent: Option<Sent> = None;
         for record in &records {
-            let message = self.message(accepted, record.flag, record.properties().encoded(), record.body());
+            let message = self.message(now, accepted, record.flag, record.properties().encoded(), record.body());
             let stored = self.store(now, &message)?;
             let id = stored.id.to_hex();
             match &mut sent {
@@ -207,7 +214,14 @@ impl Broker {
         Err(Refusal::new(ResponseCode::MESSAGE_ILLEGAL, remark))
     }
 
-    fn message<'m>(&self, accepted: &Accepted<'_>, flag: i32, properties: &'m str, body: &'m [u8]) -> NewMessage<'m> {
+    fn message<'m>(
+        &self,
+        now: Now,
+        accepted: &Accepted<'_>,
+        flag: i32,
+        properties: &'m str,
+        body: &'m [u8],
+    ) -> NewMessage<'m> {
         let topic = self.topics.get(accepted.topic);
         let is_multi_tag = topic.is_some_and(|topic| topic.config.filter_type == FilterType::MultiTag);
         let header = accepted.header;
@@ -216,7 +230,11 @@ impl Broker {
             queue_id: accepted.queue_id,
             flag,
             sys_flag: header.sys_flag | if is_multi_tag { sys_flag::MULTI_TAGS } else { 0 },
-            born_timestamp: header.born_timestamp,
+            born_timestamp: match self.dialect {
+                Dialect::Apache => header.born_timestamp,
+                // Whatever the producer says.
+                Dialect::Smartgo => now.unix_ms as i64,
+            },
             born_host: accepted.born_host,
             reconsume_times: header.reconsume_times.unwrap_or_default(),
             delay_level: 0,

@@ -7,7 +7,7 @@ use stgclient_core::wire::command::Command;
 use stgclient_core::wire::message::{Properties, StoredMessage, property};
 use stgclient_core::wire::request::{SendBack, SendMessage};
 
-use super::super::reply::{DIALECT, FAQ, Refusal};
+use super::super::reply::{FAQ, Refusal};
 use super::heartbeats::UNIT_SUBSCRIBED;
 use super::store::NewMessage;
 use super::topics::TopicConfig;
@@ -79,7 +79,7 @@ impl Broker {
 
     fn look(&self, offset: i64) -> Result<StoredMessage, Refusal> {
         let record = u64::try_from(offset).ok().and_then(|offset| self.log.at(offset));
-        let message = record.and_then(|record| StoredMessage::decode(record.bytes.clone(), DIALECT).ok());
+        let message = record.and_then(|record| self.log.decode(record).ok());
         message
             .ok_or_else(|| Refusal::new(ResponseCode::SYSTEM_ERROR, format!("look message by offset failed, {offset}")))
     }

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 
 use stgclient_core::time::Now;
 use stgclient_core::wire::code::ResponseCode;
+use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::java;
 use stgclient_core::wire::message::stored::SMALLEST;
 use stgclient_core::wire::message::{OffsetMessageId, PropertiesRef, StoredFields, property};
 
-use super::super::reply::{DIALECT, Refusal};
+use super::super::reply::Refusal;
 use super::Broker;
 use super::index::Index;
 use super::queue::Entry;
@@ -42,7 +43,12 @@ pub(super) struct Stored {
 impl Broker {
     /// Stores a message in its queue, or where messages are held back, and wakes who waits for it there.
     pub(super) fn store(&mut self, now: Now, message: &NewMessage<'_>) -> Result<Stored, Refusal> {
-        if message.delay_level > 0 { self.hold_back(now, message) } else { self.append(now, message) }
+        // Smartgo's schedule service is never given a message.
+        if message.delay_level > 0 && self.dialect == Dialect::Apache {
+            self.hold_back(now, message)
+        } else {
+            self.append(now, message)
+        }
     }
 
     /// Puts a message at the end of its queue, and lets the oldest of the broker go where there is no room for both.
@@ -54,7 +60,7 @@ impl Broker {
         let queue = topic.queue_to_write(queue_id);
         let queue_offset = queue.max_offset();
         let fields = StoredFields {
-            body_crc: java::body_crc(body),
+            body_crc: self.dialect.body_crc(body),
             queue_id: queue_id as i32,
             flag: message.flag,
             queue_offset,
@@ -69,7 +75,7 @@ impl Broker {
         };
         let length = SMALLEST + 25 + topic.name.len() + properties.len() + body.len();
         fields
-            .encode(self.log.writer(length), DIALECT, &topic.name, properties, body)
+            .encode(self.log.writer(length), self.dialect, &topic.name, properties, body)
             .map_err(|error| Refusal::new(ResponseCode::MESSAGE_ILLEGAL, error.to_string()))?;
         let properties = PropertiesRef::new(properties);
         let record = self.log.append(now.unix_ms, key, queue_id, Index::cost(properties));

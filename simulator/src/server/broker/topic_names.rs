@@ -1,7 +1,7 @@
 //! Which names a topic and a group may have (`TopicValidator`), and the topics a broker has from the start.
 
-/// The topic whose settings an unknown topic inherits.
-pub(super) const DEFAULT_TOPIC: &str = "TBW102";
+use stgclient_core::wire::dialect::Dialect;
+
 /// What the retry topic of a group is called: this and the group's name.
 pub(super) const RETRY_PREFIX: &str = "%RETRY%";
 /// What the topic of a group's dead letters is called: this and the group's name.
@@ -24,8 +24,9 @@ const NOT_SENT_TO: [&str; 6] = [
 ];
 
 /// Topics that nobody may create, change or delete, besides the ones of the cluster and the broker.
-const SYSTEM: [&str; 10] = [
-    DEFAULT_TOPIC,
+const SYSTEM: [&str; 11] = [
+    Dialect::Apache.default_topic(),
+    Dialect::Smartgo.default_topic(),
     SCHEDULE_TOPIC,
     "BenchmarkTest",
     "RMQ_SYS_TRANS_HALF_TOPIC",

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use stgclient_core::wire::body::Permission;
+use stgclient_core::wire::dialect::Dialect;
 
 use super::super::config::BrokerConfig;
 use super::super::reply::Refusal;
 use super::delays::LEVEL_COUNT;
 use super::queue::Queue;
-use super::topic_names::{self, DEFAULT_TOPIC, SCHEDULE_TOPIC};
+use super::topic_names::{self, SCHEDULE_TOPIC};
 use crate::table::{Key, Table};
 
 /// What can be set of a topic (`TopicConfig`).
@@ -118,7 +119,7 @@ pub(super) struct Topics {
 impl Topics {
     /// The topics that a broker of `cluster` has from the start (`TopicConfigManager.init`), as far as there is
     /// something behind them.
-    pub(super) fn new(cluster: &str, config: &BrokerConfig) -> Self {
+    pub(super) fn new(cluster: &str, dialect: Dialect, config: &BrokerConfig) -> Self {
         let mut topics = Self {
             table: Table::default(),
             by_name: BTreeMap::new(),
@@ -132,7 +133,7 @@ impl Topics {
         };
         add("SELF_TEST_TOPIC", TopicConfig::new(1));
         if config.auto_create_topics {
-            add(DEFAULT_TOPIC, TopicConfig::new(config.default_topic_queue_nums).with_permission(inherited));
+            add(dialect.default_topic(), TopicConfig::new(config.default_topic_queue_nums).with_permission(inherited));
         }
         add("BenchmarkTest", TopicConfig::new(1024));
         add(cluster, TopicConfig::new(16).with_permission(inherited));

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use stgclient_core::wire::body::{self, KeyValueTable};
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
+use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::{DeleteKvConfig, GetKvConfig, GetKvList, KvConfigAnswer, PutKvConfig};
 
 use super::super::reply::{Refusal, Reply};
@@ -35,16 +36,23 @@ impl Configs {
         Ok(())
     }
 
-    pub(super) fn answer(&self, request: &Command, reply: Reply<'_>) {
-        reply.header(request.header().map_err(Refusal::from).and_then(|header: GetKvConfig<'_>| {
-            match self.get(&header.namespace, &header.key) {
-                Some(value) => Ok(KvConfigAnswer { value: Some(Cow::Borrowed(value)) }),
-                None => Err(Refusal::new(
-                    ResponseCode::QUERY_NOT_FOUND,
-                    format!("No config item, Namespace: {} Key: {}", header.namespace, header.key),
-                )),
+    pub(super) fn answer(&self, dialect: Dialect, request: &Command, reply: Reply<'_>) {
+        let header: GetKvConfig<'_> = match request.header() {
+            Ok(header) => header,
+            Err(error) => return reply.refuse(&error.into()),
+        };
+        let GetKvConfig { namespace, key } = header;
+        match (self.get(&namespace, &key), dialect) {
+            (Some(value), _) => reply.header(Ok(KvConfigAnswer { value: Some(Cow::Borrowed(value)) })),
+            (None, Dialect::Apache) => {
+                let remark = format!("No config item, Namespace: {namespace} Key: {key}");
+                reply.refuse(&Refusal::new(ResponseCode::QUERY_NOT_FOUND, remark));
             }
-        }));
+            (None, Dialect::Smartgo) => {
+                let remark = format!("no config item, namespace: {namespace} Key: {key}");
+                reply.send(ResponseCode::QUERY_NOT_FOUND, Some(&remark), &KvConfigAnswer { value: None }, &[]);
+            }
+        }
     }
 
     pub(super) fn delete(&mut self, request: &Command) -> Result<(), Refusal> {

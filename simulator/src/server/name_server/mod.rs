@@ -7,6 +7,7 @@ use stgclient_core::time::Now;
 use stgclient_core::wire::body::TopicRouteData;
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::Command;
+use stgclient_core::wire::dialect::Dialect;
 
 use super::force::{Force, Forces};
 use super::output::Outputs;
@@ -24,6 +25,7 @@ const DELAYED_ANSWERS: usize = 65_536;
 #[derive(Debug)]
 pub struct NameServer {
     address: String,
+    dialect: Dialect,
     routes: Routes,
     configs: Configs,
     is_ordered_by_config: bool,
@@ -46,9 +48,10 @@ pub enum RouteOverride {
 }
 
 impl NameServer {
-    pub(super) fn new(address: String, is_ordered_by_config: bool) -> Self {
+    pub(super) fn new(address: String, dialect: Dialect, is_ordered_by_config: bool) -> Self {
         Self {
             address,
+            dialect,
             routes: Routes::default(),
             configs: Configs::default(),
             is_ordered_by_config,
@@ -101,7 +104,7 @@ impl NameServer {
 
     pub(super) fn receive(&mut self, now: Now, peer: Peer, request: &Command, out: &mut Outputs) {
         use RequestCode as Code;
-        let Some(reply) = reply::begin(now, peer, request, &mut self.forces, out, DELAYED_ANSWERS) else {
+        let Some(reply) = reply::begin(now, self.dialect, peer, request, &mut self.forces, out, DELAYED_ANSWERS) else {
             return;
         };
         match RequestCode(request.code) {
@@ -110,7 +113,7 @@ impl NameServer {
             Code::GET_ALL_TOPIC_LIST_FROM_NAMESERVER => reply.body(Ok(self.routes.topic_list())),
             Code::DELETE_TOPIC_IN_NAMESRV => reply.nothing(self.routes.delete_topic(request)),
             Code::PUT_KV_CONFIG => reply.nothing(self.configs.put(request)),
-            Code::GET_KV_CONFIG => self.configs.answer(request, reply),
+            Code::GET_KV_CONFIG => self.configs.answer(self.dialect, request, reply),
             Code::DELETE_KV_CONFIG => reply.nothing(self.configs.delete(request)),
             Code::GET_KVLIST_BY_NAMESPACE => reply.body(self.configs.list(request)),
             Code(unknown) => reply.refuse(&Refusal::new(
@@ -124,7 +127,13 @@ impl NameServer {
         let header = routes::header(request)?;
         let topic = &*header.topic;
         let missing = || {
-            let remark = format!("No topic route info in name server for the topic: {topic}{}", reply::FAQ);
+            let remark = match self.dialect {
+                Dialect::Apache => format!("No topic route info in name server for the topic: {topic}{}", reply::FAQ),
+                Dialect::Smartgo => format!(
+                    "[no topic route info in name server for the topic: {topic}], faq: See \
+                     https://gitee.com/cloudzone/smartgo/issues/38 for further details "
+                ),
+            };
             Refusal::new(ResponseCode::TOPIC_NOT_EXIST, remark)
         };
         let is_for = |known: &Option<String>| known.as_deref() == Some(topic);
@@ -145,6 +154,9 @@ impl NameServer {
         if self.is_ordered_by_config {
             route.order_topic_conf = self.configs.order_of(topic).map(str::to_owned);
         }
-        Ok(routes::encode(&route, routes::wants_standard_json(request, &header)))
+        Ok(match self.dialect {
+            Dialect::Apache => routes::encode(&route, routes::wants_standard_json(request, &header)),
+            Dialect::Smartgo => routes::encode_as_smartgo(&route),
+        })
     }
 }

@@ -111,6 +111,28 @@ pub(super) fn encode(route: &TopicRouteData, is_standard: bool) -> Vec<u8> {
     if is_standard { body } else { bare_broker_ids(body) }
 }
 
+/// What is younger than RocketMQ 3.2.6 is not there, and one name is misspelt, as it was then.
+pub(super) fn encode_as_smartgo(route: &TopicRouteData) -> Vec<u8> {
+    let queues = route.queue_datas.iter().map(|queues| {
+        json!({
+            "brokerName": queues.broker_name,
+            "readQueueNums": queues.read_queue_nums,
+            "writeQueueNums": queues.write_queue_nums,
+            "perm": queues.perm,
+            "topicSynFlag": queues.topic_sys_flag,
+        })
+    });
+    let brokers = route.broker_datas.iter();
+    let brokers = brokers.map(|broker| json!({ "brokerName": broker.broker_name, "brokerAddrs": broker.broker_addrs }));
+    let route = json!({
+        "orderTopicConf": route.order_topic_conf.as_deref().unwrap_or_default(),
+        "queueDatas": queues.collect::<Vec<_>>(),
+        "brokerDatas": brokers.collect::<Vec<_>>(),
+        "filterServerTable": route.filter_server_table,
+    });
+    route.to_string().into_bytes()
+}
+
 /// Takes the quotes off the ids of brokers, as fastjson leaves them off numeric keys.
 fn bare_broker_ids(body: Vec<u8>) -> Vec<u8> {
     let master = json!({ "brokerAddrs": { "0": "" } }).to_string();
