@@ -2,13 +2,14 @@
 //!
 //!     cargo run --release --example embedded_cluster -- --name-server-port 9876 --broker-port 10911
 //!
-//! Any client works on it. It keeps messages in memory only, the newest 256 MiB; production is an Apache RocketMQ
+//! Any client works on it; with `--dialect smartgo`, any client of smartgo's servers. It keeps messages in memory only, the newest 256 MiB; production is an Apache RocketMQ
 //! cluster.
 
 use std::net::IpAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
+use stgclient::Dialect;
 use stgclient::embedded::EmbeddedCluster;
 
 #[derive(Parser)]
@@ -20,6 +21,9 @@ struct Options {
     /// The port of the broker; 0 takes a free one
     #[arg(long, default_value_t = 10911)]
     broker_port: u16,
+    /// Whose servers they are like, apache or smartgo
+    #[arg(long, default_value_t)]
+    dialect: Dialect,
     /// The address to listen at; whoever can connect may do anything
     #[arg(long, default_value = "127.0.0.1")]
     bind: IpAddr,
@@ -34,6 +38,7 @@ async fn main() -> ExitCode {
     let mut builder = EmbeddedCluster::builder()
         .name_server_port(options.name_server_port)
         .broker_port(options.broker_port)
+        .dialect(options.dialect)
         .bind(options.bind);
     if let Some(host) = &options.advertise {
         builder = builder.advertise(host);

@@ -17,7 +17,9 @@ use clap::Parser;
 use futures::channel::oneshot;
 use futures::future::try_join_all;
 use stgclient::embedded::EmbeddedCluster;
-use stgclient::{Client, Error, ErrorKind, Message, MessageQueue, Producer, PullConsumer, PullOptions, Receipt};
+use stgclient::{
+    Client, Dialect, Error, ErrorKind, Message, MessageQueue, Producer, PullConsumer, PullOptions, Receipt,
+};
 
 use report::Report;
 
@@ -31,6 +33,9 @@ struct Options {
     /// The name servers of a real cluster, host:port separated by `;`; without, a cluster in memory is started
     #[arg(long)]
     name_server: Option<String>,
+    /// The kind of server, apache or smartgo
+    #[arg(long, default_value_t)]
+    dialect: Dialect,
     /// The topic; it is created with 8 queues if it does not exist
     #[arg(long, default_value = "quickstart")]
     topic: String,
@@ -54,13 +59,13 @@ async fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     let (cluster, name_server) = match &options.name_server {
         Some(name_server) => (None, name_server.clone()),
         None => {
-            let cluster = EmbeddedCluster::builder().start().await?;
+            let cluster = EmbeddedCluster::builder().dialect(options.dialect).start().await?;
             println!("A cluster in memory, for development and tests.");
             let address = cluster.name_server_address().to_owned();
             (Some(cluster), address)
         }
     };
-    let client = Client::connect(&name_server).await?;
+    let client = Client::builder(&name_server).dialect(options.dialect).connect().await?;
     println!("Connected to {name_server}.");
     let outcome = exercise(&client, &name_server, options).await;
     client.close().await;
@@ -91,7 +96,7 @@ async fn exercise(client: &Client, name_server: &str, options: &Options) -> Resu
     let pulled = try_join_all(pulls).await?;
     report.pulled(pulled.into_iter().flatten().collect(), started.elapsed());
 
-    let other = Client::connect(name_server).await?;
+    let other = Client::builder(name_server).dialect(options.dialect).connect().await?;
     let consumed = consume::by_push(client, &other, (topic, queues.len()), &report.wanted()).await;
     other.close().await;
     consumed?;

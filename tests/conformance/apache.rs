@@ -4,6 +4,7 @@
 #![allow(clippy::duplicate_mod)]
 
 mod binary;
+mod group_requests;
 mod json;
 mod recovery;
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use stgclient::embedded::{EmbeddedCluster, Memory, ServerId};
-use stgclient::{Client, ClientBuilder, HeaderCodec};
+use stgclient::{Client, ClientBuilder, Dialect, HeaderCodec};
 
 use crate::on_demand::OnDemand;
 
@@ -12,6 +12,7 @@ use crate::on_demand::OnDemand;
 #[derive(Debug)]
 pub struct Cluster {
     codec: HeaderCodec,
+    dialect: Dialect,
     name_server: String,
     dead_name_server: String,
     broker: String,
@@ -50,6 +51,7 @@ impl Cluster {
         };
         Self {
             codec,
+            dialect: Dialect::Apache,
             name_server: variable("STGCLIENT_NAME_SERVER"),
             dead_name_server: variable("STGCLIENT_DEAD_NAME_SERVER"),
             broker: variable("STGCLIENT_BROKER"),
@@ -66,14 +68,25 @@ impl Cluster {
     pub async fn apache_with(codec: HeaderCodec, version: &str, settings: &[&str]) -> Self {
         let (servers, name_server, broker) = OnDemand::start(version, settings).await;
         let servers = Servers::OnDemand(Box::new(servers));
-        Self { codec, name_server, dead_name_server: DEAD.to_owned(), broker, servers }
+        let dialect = Dialect::Apache;
+        Self { codec, dialect, name_server, dead_name_server: DEAD.to_owned(), broker, servers }
     }
 
     /// An embedded cluster on real sockets.
     pub async fn embedded(codec: HeaderCodec) -> Self {
-        let cluster = EmbeddedCluster::builder().start().await.expect("ports are free");
+        Self::embedded_in(Dialect::Apache, codec).await
+    }
+
+    /// The same of servers like smartgo's.
+    pub async fn embedded_smartgo() -> Self {
+        Self::embedded_in(Dialect::Smartgo, HeaderCodec::Json).await
+    }
+
+    async fn embedded_in(dialect: Dialect, codec: HeaderCodec) -> Self {
+        let cluster = EmbeddedCluster::builder().dialect(dialect).start().await.expect("ports are free");
         Self {
             codec,
+            dialect,
             name_server: cluster.name_server_address().to_owned(),
             dead_name_server: DEAD.to_owned(),
             broker: cluster.broker_addresses()[0].clone(),
@@ -96,9 +109,17 @@ impl Cluster {
         &self.broker
     }
 
+    /// What the servers speak.
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
     /// A client of these name servers, still to be set up.
     pub fn builder(&self, name_servers: &str) -> ClientBuilder {
-        Client::builder(name_servers).header_codec(self.codec).request_timeout(Duration::from_secs(10))
+        Client::builder(name_servers)
+            .dialect(self.dialect)
+            .header_codec(self.codec)
+            .request_timeout(Duration::from_secs(10))
     }
 
     /// A client.

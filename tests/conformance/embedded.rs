@@ -1,11 +1,13 @@
 //! Every rule on the embedded cluster, over real sockets.
 
-// The rules are made twice, once for each header codec.
+// The rules are made three times, for each header codec and for smartgo's dialect.
 #![allow(clippy::duplicate_mod)]
 
 mod binary;
+mod group_requests;
 mod json;
 mod recovery;
+mod smartgo;
 
 use stgclient::HeaderCodec;
 use stgclient_tests::Cluster;

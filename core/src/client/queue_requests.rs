@@ -101,6 +101,9 @@ impl Client {
         queue: MessageQueue,
         selector: MessageSelector,
     ) -> OperationId {
+        if let Err(error) = self.session.config.check_selector(&selector) {
+            return self.refuse(now, error);
+        }
         let question = Question::CheckSubscription { group: group.into(), selector };
         self.ask_about(now, queue, question, now.mono + self.session.config.request_timeout)
     }

@@ -6,6 +6,9 @@
 //!
 //! [`FieldWriter`]: super::fields::FieldWriter
 
+use core::fmt;
+use core::str::FromStr;
+
 use super::command::Language;
 use super::compression::{Compression, DEFAULT_ZLIB_LEVEL};
 use super::java;
@@ -18,6 +21,32 @@ pub enum Dialect {
     Apache,
     /// smartgo's stgregistry and stgbroker.
     Smartgo,
+}
+
+/// A text that names no dialect.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no dialect: there are apache and smartgo")]
+pub struct UnknownDialect(String);
+
+impl FromStr for Dialect {
+    type Err = UnknownDialect;
+
+    fn from_str(name: &str) -> Result<Self, UnknownDialect> {
+        match name {
+            "apache" => Ok(Self::Apache),
+            "smartgo" => Ok(Self::Smartgo),
+            other => Err(UnknownDialect(other.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Apache => "apache",
+            Self::Smartgo => "smartgo",
+        })
+    }
 }
 
 impl Dialect {

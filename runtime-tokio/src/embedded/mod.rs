@@ -31,6 +31,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::Dialect;
 use served::Served;
 
 /// How many connections may wait to be accepted.
@@ -44,6 +45,7 @@ pub struct EmbeddedClusterBuilder {
     advertise: Option<String>,
     name_server_port: u16,
     broker_ports: Vec<u16>,
+    dialect: Dialect,
     limits: Limits,
 }
 
@@ -63,6 +65,13 @@ impl EmbeddedClusterBuilder {
     /// How many brokers there are, each on a free port, called `broker-a`, `broker-b` and so on. One by default.
     pub fn brokers(mut self, count: u8) -> Self {
         self.broker_ports = vec![0; usize::from(count.clamp(1, 26))];
+        self
+    }
+
+    /// Whose servers they are like: Apache's by default, or smartgo's, which only smartgo's own clients and those of
+    /// [`ClientBuilder::dialect`](crate::ClientBuilder) can speak to.
+    pub const fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
         self
     }
 
@@ -109,6 +118,7 @@ impl EmbeddedClusterBuilder {
 
     fn config(&self, name_server: &TcpListener, brokers: &[TcpListener]) -> io::Result<ClusterConfig> {
         let mut config = ClusterConfig::default();
+        config.dialect = self.dialect;
         config.name_servers = vec![self.advertised(name_server.local_addr()?)];
         config.brokers.clear();
         for (listener, letter) in brokers.iter().zip('a'..='z') {
@@ -160,6 +170,7 @@ impl EmbeddedCluster {
             advertise: None,
             name_server_port: 0,
             broker_ports: vec![0],
+            dialect: Dialect::Apache,
             limits: Limits::default(),
         }
     }

@@ -2,7 +2,6 @@
 
 mod bodies;
 mod choices;
-mod group_requests;
 mod groups;
 mod name_servers;
 mod names;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stgclient::{ErrorKind, MessageQueue, PullOptions, PullStatus};
+use stgclient::{Dialect, ErrorKind, MessageQueue, PullOptions, PullStatus};
 use stgclient_tests::{Bench, noise};
 
 use super::bench;
@@ -55,9 +55,11 @@ async fn messages_of_other_tags_are_no_match_and_passed_over() {
 #[tokio::test]
 async fn beyond_the_end_the_offset_is_illegal_and_the_next_one_is_the_end() {
     let (bench, queue) = filled(3).await;
+    // Smartgo's brokers begin anew, as long as the queue has lost nothing.
+    let next = if bench.cluster.dialect() == Dialect::Smartgo { 0 } else { 3 };
     for offset in [4, 1000, u64::from(u32::MAX), i64::MAX as u64] {
         let batch = bench.pull(&queue, "*", offset).await;
-        assert_eq!((batch.status, batch.next_offset), (PullStatus::OffsetIllegal, 3), "{offset}");
+        assert_eq!((batch.status, batch.next_offset), (PullStatus::OffsetIllegal, next), "{offset}");
     }
     let batch = bench.pull(&queue, "*", 3).await;
     assert_eq!(batch.status, PullStatus::NoNewMessage, "the next offset is a legal one");

@@ -23,8 +23,10 @@ async fn a_topic_can_be_placed_in_a_cluster_or_at_a_broker() {
     let bench = bench(1).await;
     let route = bench.admin().topic_route(&bench.topic).await.unwrap();
     let broker = &route.brokers[0];
+    let clusters = bench.admin().cluster_info().await.unwrap().cluster_addr_table;
+    let (cluster, _) = clusters.first_key_value().expect("a cluster");
     for placement in [
-        Placement::Cluster(broker.cluster.clone()),
+        Placement::Cluster(cluster.clone()),
         Placement::Broker(broker.name.to_string()),
         Placement::Address(broker.addresses[&0].clone()),
     ] {
@@ -78,7 +80,7 @@ async fn a_topic_without_queues_or_with_too_many_is_refused() {
 #[tokio::test]
 async fn a_topic_of_the_servers_own_cannot_be_created_and_the_broker_says_why() {
     let bench = Bench::without_topic(cluster().await).await;
-    let error = bench.admin().create_topic("TBW102").queues(1).await.unwrap_err();
+    let error = bench.admin().create_topic(bench.cluster.dialect().default_topic()).queues(1).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert!(error.remark().unwrap().contains("conflict with system topic"), "{error}");
     assert_eq!(error.address().unwrap().as_str(), bench.cluster.broker());
@@ -89,7 +91,8 @@ async fn the_topic_list_is_sorted_and_has_what_was_created() {
     let bench = bench(1).await;
     let topics = bench.admin().topic_list().await.unwrap();
     assert!(topics.is_sorted());
-    assert!(topics.contains(&bench.topic) && topics.iter().any(|topic| topic == "TBW102"), "{topics:?}");
+    let default_topic = bench.cluster.dialect().default_topic();
+    assert!(topics.contains(&bench.topic) && topics.iter().any(|topic| topic == default_topic), "{topics:?}");
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
-//! What brokers do for groups of consumers, asked for request by request: locks, failed messages, offsets that are set,
-//! messages by key.
+//! What Apache's brokers do for groups of consumers, asked for request by request and answered in their words: locks,
+//! failed messages, offsets that are set, messages by key.
 
 use std::collections::BTreeMap;
 
-use stgclient::ReceivedMessage;
+use stgclient::{HeaderCodec, ReceivedMessage};
 use stgclient_core::wire::body::{
     self, ConsumeStats, LockedQueues, QueueKey, QueueLockRequest, ResetOffsets, SubscriptionGroupConfig,
 };
@@ -14,7 +14,9 @@ use stgclient_core::wire::message::StoredMessages;
 use stgclient_core::wire::request::{OffsetAnswer, PullMessageAnswer};
 use stgclient_tests::{Bench, ask, ask_with, eventually};
 
-use super::bench;
+async fn bench(queues: u32) -> Bench {
+    Bench::new(crate::cluster(HeaderCodec::Json).await, queues).await
+}
 
 fn remark(answer: &Command) -> &str {
     answer.remark.as_deref().unwrap_or_default()
