@@ -15,6 +15,6 @@ async fn cluster(codec: HeaderCodec) -> Cluster {
     Cluster::apache(codec)
 }
 
-async fn cluster_of_its_own(codec: HeaderCodec) -> Cluster {
-    Cluster::apache_of_its_own(codec).await
+async fn cluster_of_its_own() -> Cluster {
+    Cluster::apache_of_its_own(HeaderCodec::Json).await
 }

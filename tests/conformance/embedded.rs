@@ -16,6 +16,6 @@ async fn cluster(codec: HeaderCodec) -> Cluster {
     Cluster::embedded(codec).await
 }
 
-async fn cluster_of_its_own(codec: HeaderCodec) -> Cluster {
-    Cluster::embedded(codec).await
+async fn cluster_of_its_own() -> Cluster {
+    Cluster::embedded(HeaderCodec::Json).await
 }

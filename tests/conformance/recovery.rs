@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use stgclient::{ErrorKind, HeaderCodec};
+use stgclient::ErrorKind;
 use stgclient_core::wire::body::{self, ConsumerList};
 use stgclient_core::wire::code::RequestCode;
 use stgclient_tests::{Bench, Server, ask, eventually};
 
 async fn bench() -> Bench {
-    Bench::new(crate::cluster_of_its_own(HeaderCodec::Json).await, 2).await
+    Bench::new(super::cluster_of_its_own().await, 2).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

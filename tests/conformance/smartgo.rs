@@ -6,5 +6,11 @@ async fn cluster() -> Cluster {
     Cluster::embedded_smartgo().await
 }
 
+async fn cluster_of_its_own() -> Cluster {
+    Cluster::embedded_smartgo().await
+}
+
+#[path = "recovery.rs"]
+mod recovery;
 #[path = "rules/mod.rs"]
 mod rules;

@@ -2,8 +2,10 @@
 //! dead letters (`AbstractSendMessageProcessor.consumerSendMsgBack`, `SendMessageProcessor.handleRetryAndDLQ`).
 
 use stgclient_core::time::Now;
+use stgclient_core::wire::body::Permission;
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
+use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::message::{Properties, StoredMessage, property};
 use stgclient_core::wire::request::{SendBack, SendMessage};
 
@@ -87,7 +89,12 @@ impl Broker {
     /// The topic of a group's dead letters.
     fn dead_letters(&mut self, group: &str) -> Result<Key, Refusal> {
         let name = topic_names::dead_letter_topic(group);
-        self.topics.create_for_back(&name, TopicConfig::new(DEAD_LETTER_QUEUES))
+        let permission = match self.dialect {
+            Dialect::Apache => Permission::READ_WRITE,
+            // Only who changes that can read them.
+            Dialect::Smartgo => Permission::WRITE,
+        };
+        self.topics.create_for_back(&name, TopicConfig::new(DEAD_LETTER_QUEUES).with_permission(permission))
     }
 
     /// A consumer may also send a message to its retry topic by itself, for instance one of an orderly consumer that has

@@ -40,7 +40,7 @@ impl TopicConfig {
         }
     }
 
-    const fn with_permission(mut self, permission: Permission) -> Self {
+    pub(super) const fn with_permission(mut self, permission: Permission) -> Self {
         self.permission = permission;
         self
     }
