@@ -10,6 +10,7 @@ use stgclient_core::producer::Message;
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::random::Random;
 use stgclient_core::time::{Duration, Instant};
+use stgclient_core::wire::dialect::Dialect;
 use stgclient_runtime::{PushConsumer, ReconsumeLater, RetryDelay, SuspendCurrentQueue};
 use stgclient_simulator::server::{ClusterConfig, Memory, ServerId};
 use stgclient_simulator::world::{Client, ClusterHandle, Machine, World};
@@ -25,6 +26,7 @@ const TROUBLE: Duration = Duration::from_secs(90);
 const RECOVERY: Duration = Duration::from_secs(240);
 const BROKERS: u8 = 2;
 const QUEUES: u32 = 3;
+const DIALECTS: [Dialect; 2] = [Dialect::Apache, Dialect::Smartgo];
 
 /// A delivery that began, and perhaps ended.
 #[derive(Clone, Debug)]
@@ -105,6 +107,7 @@ impl Ledger {
 
 struct History {
     world: World,
+    dialect: Dialect,
     cluster: ClusterHandle,
     ledger: Arc<Mutex<Ledger>>,
     is_orderly: bool,
@@ -114,7 +117,8 @@ struct History {
 impl Drop for History {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("seed {}; the last of what happened:\n{}", self.world.seed(), self.world.journal());
+            let (seed, journal) = (self.world.seed(), self.world.journal());
+            eprintln!("seed {seed}, {}; the last of what happened:\n{journal}", self.dialect);
         }
     }
 }
@@ -124,6 +128,7 @@ struct Seat {
     number: u32,
     machine: Arc<Machine>,
     name_servers: String,
+    dialect: Dialect,
     ledger: Arc<Mutex<Ledger>>,
     random: Random,
     is_orderly: bool,
@@ -133,7 +138,7 @@ impl Seat {
     /// Starts a member, as often as it takes.
     async fn join(&mut self) -> (Client, PushConsumer) {
         loop {
-            if let Ok(client) = self.machine.client(&self.name_servers).connect().await
+            if let Ok(client) = self.machine.client(&self.name_servers).dialect(self.dialect).connect().await
                 && let Ok(consumer) = self.start(&client).await
             {
                 return (client, consumer);
@@ -196,7 +201,7 @@ async fn live(mut seat: Seat, world: stgclient_simulator::world::NetworkHandle, 
 async fn send(seat: Seat, end: Instant) {
     let mut seat = seat;
     let client = loop {
-        match seat.machine.client(&seat.name_servers).connect().await {
+        match seat.machine.client(&seat.name_servers).dialect(seat.dialect).connect().await {
             Ok(client) => break client,
             Err(_) => seat.machine.sleep(SECOND).await,
         }
@@ -254,12 +259,14 @@ fn queues() -> impl Iterator<Item = MessageQueue> {
 }
 
 impl History {
-    fn new(seed: u64, is_orderly: bool) -> Self {
+    fn new(seed: u64, dialect: Dialect, is_orderly: bool) -> Self {
         let world = World::new(seed);
-        let cluster = world.cluster(ClusterConfig::with_servers(1, BROKERS));
+        let mut config = ClusterConfig::with_servers(1, BROKERS);
+        config.dialect = dialect;
+        let cluster = world.cluster(config);
         cluster.with(|cluster| cluster.brokers().for_each(|broker| broker.create_topic(TOPIC, QUEUES).unwrap()));
         let end = world.now().mono + TROUBLE;
-        Self { world, cluster, ledger: Arc::default(), is_orderly, end }
+        Self { world, dialect, cluster, ledger: Arc::default(), is_orderly, end }
     }
 
     fn seat(&self, number: u32) -> Seat {
@@ -267,6 +274,7 @@ impl History {
             number,
             machine: self.world.machine(),
             name_servers: self.cluster.name_servers().join(";"),
+            dialect: self.dialect,
             ledger: Arc::clone(&self.ledger),
             random: Random::new(self.world.seed() ^ u64::from(number) << 32),
             is_orderly: self.is_orderly,
@@ -323,26 +331,26 @@ impl History {
 
 #[test]
 fn whatever_happens_to_a_concurrent_group_every_message_is_consumed_and_nothing_unsettled_is_committed() {
-    for seed in 0..SEEDS {
-        History::new(seed, false).play();
+    for (seed, dialect) in (0..SEEDS).flat_map(|seed| DIALECTS.map(|dialect| (seed, dialect))) {
+        History::new(seed, dialect, false).play();
     }
 }
 
 #[test]
 fn whatever_happens_to_an_orderly_group_its_queues_stay_in_order_with_one_owner_at_a_time() {
-    for seed in 0..SEEDS {
-        History::new(1000 + seed, true).play();
+    for (seed, dialect) in (1000..1000 + SEEDS).flat_map(|seed| DIALECTS.map(|dialect| (seed, dialect))) {
+        History::new(seed, dialect, true).play();
     }
 }
 
 #[test]
 fn a_history_with_members_is_the_same_every_time() {
-    let hash = |seed| {
-        let history = History::new(seed, seed % 2 == 0);
+    let hash = |(seed, dialect)| {
+        let history = History::new(seed, dialect, seed % 2 == 0);
         history.play();
         history.world.trace_hash()
     };
-    for seed in [7, 8] {
-        assert_eq!(hash(seed), hash(seed));
+    for history in [(7, Dialect::Apache), (8, Dialect::Smartgo)] {
+        assert_eq!(hash(history), hash(history));
     }
 }

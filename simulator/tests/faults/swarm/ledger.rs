@@ -9,6 +9,7 @@ use stgclient_core::producer::Receipt;
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Duration;
 use stgclient_core::wire::code::ResponseCode;
+use stgclient_core::wire::dialect::Dialect;
 
 /// A message's body, which no other has.
 pub(super) type Body = String;
@@ -103,19 +104,23 @@ impl Ledger {
     }
 
     /// Everything that is stored, against everything that was said.
-    pub(super) fn check(&self, stored: &[ReceivedMessage]) {
+    pub(super) fn check(&self, dialect: Dialect, stored: &[ReceivedMessage]) {
         stored.iter().for_each(|message| self.read(message));
         let entries = self.lock();
         for (body, receipt) in &entries.acknowledged {
             let there = entries.read.get(&(receipt.queue.clone(), receipt.queue_offset));
             assert_eq!(there, Some(body), "what is acknowledged is where its receipt says");
         }
-        let mut ids: BTreeMap<&[u8], BTreeSet<String>> = BTreeMap::new();
+        let mut ids: BTreeMap<&[u8], (usize, BTreeSet<String>)> = BTreeMap::new();
         for message in stored {
-            ids.entry(message.body()).or_default().insert(message.message_id());
+            let (times, ids) = ids.entry(message.body()).or_default();
+            *times += 1;
+            ids.insert(message.message_id());
         }
-        for (body, ids) in ids {
-            assert_eq!(ids.len(), 1, "{}: what is there twice has one id", String::from_utf8_lossy(body));
+        for (body, (times, ids)) in ids {
+            // A unique id is its producer's, any other says where a message lies.
+            let expected = if dialect.has_unique_ids() { 1 } else { times };
+            assert_eq!(ids.len(), expected, "{}: ids of what is there {times} times", String::from_utf8_lossy(body));
         }
         assert_eq!(entries.read.len(), stored.len(), "readers saw nothing that is not there");
     }

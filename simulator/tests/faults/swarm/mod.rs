@@ -11,6 +11,7 @@ use std::sync::Arc;
 use stgclient_core::random::Random;
 use stgclient_core::time::{Duration, Instant};
 use stgclient_core::wire::command::HeaderCodec;
+use stgclient_core::wire::dialect::Dialect;
 use stgclient_simulator::server::ClusterConfig;
 use stgclient_simulator::world::{Client, ClusterHandle, Faults, Machine, World};
 
@@ -28,10 +29,12 @@ const RECOVERY: Duration = Duration::from_secs(65);
 const BROKERS: u8 = 3;
 const QUEUES: u32 = 4;
 const TOPIC: &str = "t";
+const DIALECTS: [Dialect; 2] = [Dialect::Apache, Dialect::Smartgo];
 
 /// One history under way.
 struct History {
     world: World,
+    dialect: Dialect,
     cluster: ClusterHandle,
     ledger: Arc<Ledger>,
 }
@@ -39,7 +42,12 @@ struct History {
 impl Drop for History {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("seed {}; the last of what happened:\n{}", self.world.seed(), self.world.journal());
+            eprintln!(
+                "seed {}, {}; the last of what happened:\n{}",
+                self.world.seed(),
+                self.dialect,
+                self.world.journal()
+            );
         }
     }
 }
@@ -49,6 +57,7 @@ struct Seat {
     number: u8,
     machine: Arc<Machine>,
     cluster: ClusterHandle,
+    dialect: Dialect,
     ledger: Arc<Ledger>,
     random: Random,
     /// Nobody begins anything new afterwards.
@@ -70,8 +79,11 @@ impl Seat {
         loop {
             let begin = self.machine.clock().mono;
             let builder = self.machine.client(&self.cluster.name_servers().join(";"));
-            let codec = if self.random.below(2) == 0 { HeaderCodec::Json } else { HeaderCodec::Binary };
-            let started = builder.header_codec(codec).connect().await;
+            let codec = match (self.random.below(2), self.dialect) {
+                (0, _) | (_, Dialect::Smartgo) => HeaderCodec::Json,
+                (_, Dialect::Apache) => HeaderCodec::Binary,
+            };
+            let started = builder.dialect(self.dialect).header_codec(codec).connect().await;
             self.ledger.took("connect", self.machine.clock().mono.since(begin), 3 * SECOND + CLOSING);
             match started {
                 Ok(client) => return client,
@@ -91,11 +103,13 @@ impl Seat {
 /// The longest that a client may take to close: its sends' time, and the brokers' to say good-bye.
 const CLOSING: Duration = Duration::from_millis(5_500);
 
-fn history(seed: u64) -> History {
+fn history(seed: u64, dialect: Dialect) -> History {
     let world = World::new(seed);
-    let cluster = world.cluster(ClusterConfig::with_servers(2, BROKERS));
+    let mut config = ClusterConfig::with_servers(2, BROKERS);
+    config.dialect = dialect;
+    let cluster = world.cluster(config);
     cluster.with(|cluster| cluster.brokers().for_each(|broker| broker.create_topic(TOPIC, QUEUES).unwrap()));
-    let history = History { world, cluster, ledger: Arc::default() };
+    let history = History { world, dialect, cluster, ledger: Arc::default() };
     let mut random = Random::new(seed ^ 0x5157_4152_4D00_0000);
     let seats = 2 + random.below(2) as u8;
     let end = history.world.now().mono + TROUBLE;
@@ -103,6 +117,7 @@ fn history(seed: u64) -> History {
         number,
         machine: history.world.machine(),
         cluster: history.cluster.clone(),
+        dialect,
         ledger: Arc::clone(&history.ledger),
         random: Random::new(seed ^ u64::from(number) << 32 ^ salt),
         end,
@@ -123,7 +138,7 @@ fn history(seed: u64) -> History {
     assert_eq!((history.world.tasks(), history.world.network().links()), (0, 0), "and has left nothing");
 
     let all = history.world.block_on(reader::everything(seat(100, 4)));
-    history.ledger.check(&all);
+    history.ledger.check(dialect, &all);
     history.world.run_for(SECOND);
     assert_eq!((history.world.tasks(), history.world.network().links()), (0, 0), "and has left nothing");
     history
@@ -132,12 +147,12 @@ fn history(seed: u64) -> History {
 #[test]
 fn whatever_goes_wrong_calls_end_in_time_and_what_was_acknowledged_is_there_once_all_is_well() {
     let mut totals = ledger::Totals::default();
-    for seed in 0..SEEDS {
-        let first = history(seed);
-        let again = history(seed);
-        assert_eq!(first.world.trace_hash(), again.world.trace_hash(), "seed {seed}: the same seed, the same history");
-        totals.add(&first.ledger);
+    for (seed, dialect) in (0..SEEDS).flat_map(|seed| DIALECTS.map(|dialect| (seed, dialect))) {
+        let hash = history(seed, dialect).world.trace_hash();
+        let again = history(seed, dialect);
+        assert_eq!(hash, again.world.trace_hash(), "seed {seed}, {dialect}: the same seed, the same history");
+        totals.add(&again.ledger);
     }
     println!("{totals:?}");
-    totals.check(SEEDS);
+    totals.check(SEEDS * DIALECTS.len() as u64);
 }
