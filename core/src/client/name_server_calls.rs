@@ -14,16 +14,23 @@ use crate::table::{Id, Table};
 use crate::time::{Deadlines, Instant, Now};
 use crate::wire::code::ResponseCode;
 use crate::wire::command::{Command, Head};
-use crate::wire::request::{GetClusterInfo, GetRouteInfo, GetTopicList, Request};
+use crate::wire::request::{GetClusterInfo, GetKvConfig, GetRouteInfo, GetTopicList, Request};
 
 pub(crate) type CallId = Id<NameServerCall>;
+
+/// Where name servers keep which project a host belongs to (`NamesrvUtil.NAMESPACE_PROJECT_CONFIG`).
+const PROJECT_CONFIG: &str = "PROJECT_CONFIG";
 
 /// What a name server is asked.
 #[derive(Clone, Debug)]
 pub(crate) enum NameServerRequest {
-    Route { topic: Arc<str> },
+    Route {
+        topic: Arc<str>,
+    },
     ClusterInfo,
     TopicList,
+    /// The project that the operators have given this host to.
+    ProjectGroup,
 }
 
 /// Who wants to know.
@@ -123,7 +130,7 @@ impl Session {
         };
         let (dialect, opaque, deadline) = (self.config.dialect(), self.network.next_opaque(), call.try_deadline);
         let owner = Owner::NameServerCall(id, call.tried.len() as u32);
-        let request = &call.request;
+        let (request, ip) = (&call.request, self.config.identity.ip);
         self.network.with(peer, |connection| match request {
             NameServerRequest::Route { topic } => {
                 // Servers from 4.9.4 on send strict JSON to our version anyway; this says so to the others.
@@ -134,6 +141,11 @@ impl Session {
             NameServerRequest::ClusterInfo => {
                 let head = Head::request(dialect, GetClusterInfo::CODE, opaque);
                 connection.request(now.mono, &head, &GetClusterInfo {}, &EMPTY, deadline, owner);
+            }
+            NameServerRequest::ProjectGroup => {
+                let header = GetKvConfig { namespace: Cow::Borrowed(PROJECT_CONFIG), key: Cow::Owned(ip.to_string()) };
+                let head = Head::request(dialect, GetKvConfig::CODE, opaque);
+                connection.request(now.mono, &head, &header, &EMPTY, deadline, owner);
             }
             NameServerRequest::TopicList => {
                 let head = Head::request(dialect, GetTopicList::CODE, opaque);

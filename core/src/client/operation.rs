@@ -12,6 +12,8 @@ use crate::error::{Error, ErrorKind};
 use crate::table::Id;
 use crate::time::{Instant, Now};
 use crate::wire::command::Command;
+use crate::wire::dialect::Dialect;
+use crate::wire::request::KvConfigAnswer;
 
 /// An operation under way.
 pub type OperationId = Id<Operation>;
@@ -31,13 +33,25 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// Asks something that costs little; a client of smartgo's, what these ask for when they start.
     pub(super) fn connect(session: &Session, now: Now) -> Self {
-        let topic = session.config.dialect().default_topic().into();
-        let request = NameServerRequest::Route { topic };
+        let dialect = session.config.dialect();
+        let request = match dialect {
+            Dialect::Apache => NameServerRequest::Route { topic: dialect.default_topic().into() },
+            Dialect::Smartgo => NameServerRequest::ProjectGroup,
+        };
         let read = |answer: Result<Command, Error>| match answer {
-            // Any answer is a sign of life, that there is no such topic too.
+            // Any answer is a sign of life, that there is no such topic or project too.
             Err(error) if error.kind() != ErrorKind::Refused => Err(error),
-            _ => Ok(Value::Done),
+            Ok(answer) => {
+                let project = answer.header::<KvConfigAnswer<'_>>().ok().and_then(|answer| answer.value);
+                if let Some(project) = project.filter(|project| !project.is_empty()) {
+                    // Smartgo's own client makes nothing of it either.
+                    tracing::info!(%project, "this host belongs to a project; names of topics and groups stay as they are");
+                }
+                Ok(Value::Done)
+            }
+            Err(_) => Ok(Value::Done),
         };
         let deadline = now.mono + session.config.request_timeout;
         Self::Lookup(Lookup { request, what: "connect".to_owned(), deadline, read })

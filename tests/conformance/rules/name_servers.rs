@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use stgclient::{Client, ErrorKind};
+use stgclient::{Client, Dialect, ErrorKind};
 use stgclient_tests::Bench;
 
 use super::{bench, cluster};
@@ -78,4 +78,16 @@ async fn a_new_list_of_name_servers_is_used_at_once() {
     let error = client.set_name_servers("nonsense").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     assert!(client.admin().topic_list().await.is_ok(), "a list that is refused changes nothing");
+}
+
+#[tokio::test]
+async fn a_client_of_the_other_dialect_is_told_which_one_to_set() {
+    let cluster = cluster().await;
+    let (other, advice) = match cluster.dialect() {
+        Dialect::Apache => (Dialect::Smartgo, "leave the client's dialect at Dialect::Apache"),
+        Dialect::Smartgo => (Dialect::Apache, "set the client's dialect to Dialect::Smartgo"),
+    };
+    let error = Client::builder(cluster.name_server()).dialect(other).connect().await.unwrap_err();
+    assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::WrongDialect, false), "{error}");
+    assert!(error.to_string().contains(advice), "{error}");
 }

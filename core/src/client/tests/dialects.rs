@@ -49,7 +49,7 @@ fn smartgos_servers_tell_an_apache_client_which_dialect_they_speak() {
 #[test]
 fn apaches_servers_tell_a_smartgo_client_which_dialect_they_speak() {
     let mut scene = smartgo_scene();
-    scene.on("ns:1", ROUTE, |_| {
+    scene.on("ns:1", RequestCode::GET_KV_CONFIG, |_| {
         Some(
             Reply::code(ResponseCode::SYSTEM_ERROR)
                 .remark("RemotingCommandException: the custom field <topic> is null"),
@@ -59,6 +59,21 @@ fn apaches_servers_tell_a_smartgo_client_which_dialect_they_speak() {
     let error = error(scene.wait(connect));
     assert_eq!(error.kind(), ErrorKind::WrongDialect);
     assert!(error.to_string().contains("leave the client's dialect at Dialect::Apache"), "{error}");
+}
+
+#[test]
+fn a_client_of_smartgos_servers_first_asks_for_its_project_and_none_is_normal() {
+    for answer in [
+        Reply::code(ResponseCode::QUERY_NOT_FOUND).remark("no config item, namespace: PROJECT_CONFIG Key: 127.0.0.1"),
+        Reply::ok().field("Value", "project"),
+    ] {
+        let mut scene = smartgo_scene();
+        scene.on("ns:1", RequestCode::GET_KV_CONFIG, move |_| Some(answer.clone().of_smartgo()));
+        let connect = scene.client.connect(scene.now);
+        assert!(matches!(scene.wait(connect), Ok(Value::Done)));
+        let [asked] = &scene.asked[..] else { panic!("{:?}", scene.asked) };
+        assert_eq!((asked.field("namespace"), asked.field("key")), ("PROJECT_CONFIG".into(), "127.0.0.1".into()));
+    }
 }
 
 #[test]

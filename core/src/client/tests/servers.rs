@@ -40,6 +40,7 @@ impl Asked {
 #[derive(Clone, Debug)]
 pub(super) struct Reply {
     code: ResponseCode,
+    dialect: Dialect,
     remark: Option<&'static str>,
     fields: Vec<(&'static str, String)>,
     body: Vec<u8>,
@@ -48,11 +49,24 @@ pub(super) struct Reply {
 
 impl Reply {
     pub(super) const fn code(code: ResponseCode) -> Self {
-        Self { code, remark: None, fields: Vec::new(), body: Vec::new(), after: Duration::ZERO }
+        Self {
+            code,
+            dialect: Dialect::Apache,
+            remark: None,
+            fields: Vec::new(),
+            body: Vec::new(),
+            after: Duration::ZERO,
+        }
     }
 
     pub(super) const fn ok() -> Self {
         Self::code(ResponseCode::SUCCESS)
+    }
+
+    /// A server of smartgo's says so.
+    pub(super) const fn of_smartgo(mut self) -> Self {
+        self.dialect = Dialect::Smartgo;
+        self
     }
 
     pub(super) const fn remark(mut self, remark: &'static str) -> Self {
@@ -77,8 +91,8 @@ impl Reply {
 
     /// Appends the answer to a request.
     pub(super) fn encode(&self, out: &mut BytesMut, request: &Command) {
-        let head = Head::response(Dialect::Apache, self.code, request.opaque, self.remark);
-        command::encode(out, request.codec, Dialect::Apache, &head, self, &self.body);
+        let head = Head::response(self.dialect, self.code, request.opaque, self.remark);
+        command::encode(out, request.codec, self.dialect, &head, self, &self.body);
     }
 }
 
