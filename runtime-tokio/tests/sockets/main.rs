@@ -20,7 +20,7 @@ mod wrong_brokers;
 
 use std::time::{Duration, Instant};
 
-use stgclient::Client;
+use stgclient::{Client, Dialect};
 use stgclient::embedded::EmbeddedCluster;
 
 /// Long enough that a slow machine does not matter, short enough that "never" shows.
@@ -40,8 +40,13 @@ async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> 
 
 /// A cluster of one broker, a client of it, and a topic of `queues` queues.
 async fn cluster(topic: &str, queues: u32) -> (EmbeddedCluster, Client) {
-    let cluster = EmbeddedCluster::builder().start().await.expect("a free port");
-    let client = Client::connect(cluster.name_server_address()).await.expect("it is there");
+    cluster_in(Dialect::Apache, topic, queues).await
+}
+
+async fn cluster_in(dialect: Dialect, topic: &str, queues: u32) -> (EmbeddedCluster, Client) {
+    let cluster = EmbeddedCluster::builder().dialect(dialect).start().await.expect("a free port");
+    let builder = Client::builder(cluster.name_server_address()).dialect(dialect);
+    let client = builder.connect().await.expect("it is there");
     client.admin().create_topic(topic).queues(queues).await.expect("a new topic");
     (cluster, client)
 }

@@ -1,13 +1,17 @@
 //! What brokers say to a send.
 
 use stgclient::embedded::{Force, Forced};
-use stgclient::{Error, ErrorKind, Message, Receipt, ResponseCode, SendStatus};
+use stgclient::{Dialect, Error, ErrorKind, Message, Receipt, ResponseCode, SendStatus};
 
-use crate::cluster;
+use crate::cluster_in;
 
 /// Sends one message to a broker that treats the next `times` ones as `forced`.
 async fn send(forced: Forced, times: u32) -> Result<Receipt, Error> {
-    let (cluster, client) = cluster("T", 4).await;
+    send_in(Dialect::Apache, forced, times).await
+}
+
+async fn send_in(dialect: Dialect, forced: Forced, times: u32) -> Result<Receipt, Error> {
+    let (cluster, client) = cluster_in(dialect, "T", 4).await;
     let producer = client.producer("producer").start().await.unwrap();
     cluster.with(|cluster| cluster.broker("broker-a").unwrap().force(Force::sends(forced).times(times)));
     let result = producer.send(Message::new("T", "body")).await;
@@ -23,7 +27,9 @@ async fn a_message_that_is_stored_but_not_safely_has_a_status_not_an_error() {
         (Forced::FlushSlaveTimeout, SendStatus::FlushSlaveTimeout),
         (Forced::SlaveNotAvailable, SendStatus::SlaveNotAvailable),
     ] {
-        assert_eq!(send(forced, 1).await.unwrap().status, status);
+        for dialect in [Dialect::Apache, Dialect::Smartgo] {
+            assert_eq!(send_in(dialect, forced.clone(), 1).await.unwrap().status, status);
+        }
     }
 }
 
