@@ -1,4 +1,4 @@
-//! A client for the RocketMQ remoting protocol: Apache RocketMQ 4.x and 5.x.
+//! A client for the RocketMQ remoting protocol: Apache RocketMQ 4.x and 5.x, and smartgo's servers.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), stgclient::Error> {
@@ -26,6 +26,9 @@
 //! For clusters that let in whom they know only there are `ClientBuilder::tls` (feature `tls`, on by default) and
 //! [`ClientBuilder::credentials`](stgclient_runtime::ClientBuilder::credentials).
 //!
+//! To smartgo's stgregistry and stgbroker, [`ClientBuilder::dialect`](stgclient_runtime::ClientBuilder::dialect) speaks;
+//! [`coming_from_stgclient`] is for who comes from their own client.
+//!
 //! With the feature `embedded`, `Client::embedded()` starts a whole cluster in memory, for development and tests.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -35,6 +38,8 @@
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+#[doc = include_str!("../docs/coming-from-stgclient.md")]
+pub mod coming_from_stgclient {}
 #[cfg(feature = "embedded")]
 pub mod embedded;
 mod failure;

@@ -12,7 +12,6 @@ use crate::error::{Error, ErrorKind};
 use crate::table::Id;
 use crate::time::{Instant, Now};
 use crate::wire::command::Command;
-use crate::wire::dialect::Dialect;
 use crate::wire::request::KvConfigAnswer;
 
 /// An operation under way.
@@ -33,12 +32,13 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// Asks something that costs little; a client of smartgo's, what these ask for when they start.
+    /// Asks something that costs little, or what servers expect of a client that starts.
     pub(super) fn connect(session: &Session, now: Now) -> Self {
         let dialect = session.config.dialect();
-        let request = match dialect {
-            Dialect::Apache => NameServerRequest::Route { topic: dialect.default_topic().into() },
-            Dialect::Smartgo => NameServerRequest::ProjectGroup,
+        let request = if dialect.has_projects() {
+            NameServerRequest::ProjectGroup
+        } else {
+            NameServerRequest::Route { topic: dialect.default_topic().into() }
         };
         let read = |answer: Result<Command, Error>| match answer {
             // Any answer is a sign of life, that there is no such topic or project too.

@@ -24,7 +24,6 @@ use crate::time::{Instant, Now};
 use crate::wire::body::{self, CheckClientConfig, CommittedOffsets, ConsumerList, LockedQueues, QueueLockRequest};
 use crate::wire::code::ResponseCode;
 use crate::wire::command::{Command, Head};
-use crate::wire::dialect::Dialect;
 use crate::wire::fields::Header;
 use crate::wire::request::{
     CheckSubscription, GetCommittedOffsets, GetConsumerList, GetMaxOffset, GetMinOffset, LockQueues, OffsetAnswer,
@@ -228,12 +227,11 @@ impl Question {
         }
     }
 
-    /// What has to be asked instead, because the answer may mean that there is none: smartgo's brokers say 0 where a group
-    /// has committed nothing, as long as the queue has its first message.
+    /// What has to be asked instead, because the answer may mean that there is none.
     pub(super) fn doubtful(&self, session: &Session, answer: &Command) -> Option<Self> {
         let is_zero = || answer.header::<OffsetAnswer>().is_ok_and(|answer| answer.offset == 0);
         match self {
-            Self::GroupOffset { group } if session.config.dialect() == Dialect::Smartgo => {
+            Self::GroupOffset { group } if session.config.dialect().has_doubtful_zeros() => {
                 (answer.code == ResponseCode::SUCCESS.0 && is_zero())
                     .then(|| Self::AmongCommitted { group: group.clone() })
             }

@@ -108,6 +108,16 @@ impl Dialect {
         matches!(self, Self::Apache)
     }
 
+    /// Whether a broker says 0 where a group has committed nothing, as long as the queue has its first message.
+    pub const fn has_doubtful_zeros(self) -> bool {
+        matches!(self, Self::Smartgo)
+    }
+
+    /// Whether name servers keep which project a host belongs to, and clients ask when they start.
+    pub const fn has_projects(self) -> bool {
+        matches!(self, Self::Smartgo)
+    }
+
     /// How bodies are compressed unless a user says otherwise. Smartgo's own consumers cannot read what its producers
     /// compress.
     pub const fn compression(self) -> Option<Compression> {

@@ -20,8 +20,8 @@ mod wrong_brokers;
 
 use std::time::{Duration, Instant};
 
-use stgclient::{Client, Dialect};
 use stgclient::embedded::EmbeddedCluster;
+use stgclient::{Client, Dialect};
 
 /// Long enough that a slow machine does not matter, short enough that "never" shows.
 const SOON: Duration = Duration::from_secs(20);
