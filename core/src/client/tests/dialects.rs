@@ -16,14 +16,14 @@ use crate::wire::dialect::Dialect;
 
 const ROUTE: RequestCode = RequestCode::GET_ROUTEINFO_BY_TOPIC;
 
-fn config() -> ClientConfig {
+pub(super) fn config() -> ClientConfig {
     let mut config = ClientConfig::new(parse_list("ns:1").expect("addresses"));
     config.connection.dialect = Dialect::Smartgo;
     config
 }
 
 /// A client of smartgo's servers; those of the scene say yes to everything, whatever names it uses.
-fn smartgo_scene() -> Scene {
+pub(super) fn smartgo_scene() -> Scene {
     let mut scene = Scene::new(config(), 1);
     scene.server("ns:1");
     scene.server("a:1");

@@ -3,6 +3,7 @@
 mod access;
 mod administration;
 mod brokers;
+mod captured;
 mod closing;
 mod connecting;
 mod determinism;
