@@ -246,6 +246,26 @@ async fn a_new_group_begins_with_the_first_message_of_a_time() {
 }
 
 #[tokio::test]
+async fn a_new_group_that_begins_with_the_last_offset_gets_what_comes_from_then_on() {
+    let bench = bench(2).await;
+    send(&bench, 0..10).await;
+    for queue in bench.queues().await {
+        bench.await_messages(&queue, 5).await;
+    }
+    let (group, book) = (bench.unique("push"), Book::default());
+    let noted = book.clone();
+    let consumer = bench.client.push_consumer(&group).subscribe(&bench.topic, "*").concurrently(move |message| {
+        noted.note(0, message);
+        async { Ok(()) }
+    });
+    let consumer = consumer.start().await.unwrap();
+    eventually("it has its queues", async || (owned(&consumer, &bench) == 2).then_some(())).await;
+    send(&bench, 10..14).await;
+    eventually("what came since", async || (book.len() >= 4).then_some(())).await;
+    assert!(book.times().keys().eq(["10", "11", "12", "13"]), "{:?}", book.times());
+}
+
+#[tokio::test]
 async fn a_stream_gives_what_is_acknowledged_by_hand() {
     let bench = bench(1).await;
     send(&bench, 0..3).await;
