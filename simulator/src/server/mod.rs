@@ -29,6 +29,7 @@ mod force;
 mod name_server;
 mod output;
 mod peer;
+mod refusal;
 mod reply;
 mod smartgo;
 pub mod sql92;

@@ -5,7 +5,7 @@ use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::*;
 
-use super::reply::Refusal;
+use super::refusal::Refusal;
 
 type Knows = fn(Dialect, &str) -> bool;
 

@@ -10,7 +10,8 @@ use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::NoFields;
 use stgclient_core::wire::request::{CreateTopic, DeleteTopicInBroker, GetTopicConfig, GetTopicStats, TopicFilterType};
 
-use super::super::reply::{Refusal, Reply};
+use super::super::refusal::Refusal;
+use super::super::reply::Reply;
 use super::topics::{FilterType, Topic, TopicConfig};
 use super::{Broker, topic_names};
 

@@ -9,7 +9,7 @@ use stgclient_core::wire::command::Command;
 use stgclient_core::wire::request::{GetConsumeStats, InvokeResetOffset, ResetConsumerOffset};
 
 use super::super::output::Outputs;
-use super::super::reply::Refusal;
+use super::super::refusal::Refusal;
 use super::Broker;
 use super::queue::Queue;
 

@@ -7,7 +7,7 @@ use stgclient_core::time::{Duration, Instant, Now};
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::message::{Properties, StoredMessage, property};
 
-use super::super::reply::Refusal;
+use super::super::refusal::Refusal;
 use super::Broker;
 use super::store::{NewMessage, Stored};
 use super::topic_names::SCHEDULE_TOPIC;

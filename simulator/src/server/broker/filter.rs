@@ -7,7 +7,7 @@ use stgclient_core::wire::body::{ExpressionType, SubscriptionData};
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::request::{PULL_FLAG_SUBSCRIPTION, PullMessage};
 
-use super::super::reply::{FAQ, Refusal};
+use super::super::refusal::{FAQ, Refusal};
 use super::super::sql92::Expression;
 use super::Broker;
 use super::log::Log;

@@ -12,7 +12,7 @@ use stgclient_core::wire::request::{
 };
 
 use super::super::peer::Peer;
-use super::super::reply::Refusal;
+use super::super::refusal::Refusal;
 use super::Broker;
 use super::groups::Member;
 

@@ -8,7 +8,8 @@ use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::request::{DeleteGroup, GetGroup, GetGroups, GetGroupsAnswer};
 
-use super::super::reply::{Refusal, Reply};
+use super::super::refusal::Refusal;
+use super::super::reply::Reply;
 use super::{Broker, topic_names};
 
 /// The groups that a broker has from the start (`SubscriptionGroupManager.init`).

@@ -9,7 +9,7 @@ use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::{GetConsumerList, HeartbeatAnswer, NotifyConsumerIdsChanged, UnregisterClient};
 
 use super::super::output::Outputs;
-use super::super::reply::Refusal;
+use super::super::refusal::Refusal;
 use super::super::sql92::Expression;
 use super::groups::Member;
 use super::topics::TopicConfig;

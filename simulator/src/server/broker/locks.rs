@@ -6,7 +6,7 @@ use stgclient_core::time::{Duration, Instant, Now};
 use stgclient_core::wire::body::{self, LockedQueues, QueueKey, QueueLockRequest};
 use stgclient_core::wire::command::Command;
 
-use super::super::reply::Refusal;
+use super::super::refusal::Refusal;
 use super::Broker;
 
 /// How long a lock lives that its owner does not ask for again (`REBALANCE_LOCK_MAX_LIVE_TIME`).

@@ -14,7 +14,8 @@ use stgclient_core::wire::request::{ConsumeDirectly, GetConsumerRunningInfo, Get
 
 use super::super::output::Outputs;
 use super::super::peer::Peer;
-use super::super::reply::{Exchange, Refusal, Reply};
+use super::super::refusal::Refusal;
+use super::super::reply::{Exchange, Reply};
 use super::Broker;
 
 /// How long a member may take for an answer that is handed on.

@@ -9,7 +9,8 @@ use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::NoFields;
 use stgclient_core::wire::request::{OffsetAnswer, QueryConsumerOffset, UpdateConsumerOffset};
 
-use super::super::reply::{Refusal, Reply};
+use super::super::refusal::Refusal;
+use super::super::reply::Reply;
 use super::Broker;
 
 /// Offsets by topic and queue.

@@ -6,7 +6,8 @@ use stgclient_core::wire::request::{
     EarliestStoreTimeAnswer, GetEarliestStoreTime, GetMaxOffset, GetMinOffset, OffsetAnswer, SearchOffset,
 };
 
-use super::super::reply::{Refusal, Reply};
+use super::super::refusal::Refusal;
+use super::super::reply::Reply;
 use super::Broker;
 use super::queue::{Entry, Queue};
 

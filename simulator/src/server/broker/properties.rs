@@ -6,7 +6,7 @@ use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::message::{PropertiesRef, property};
 use stgclient_core::wire::request::SendMessage;
 
-use super::super::reply::Refusal;
+use super::super::refusal::Refusal;
 use super::Broker;
 
 /// The handle of a POP receipt, which no producer may set (`clearReservedProperties`).

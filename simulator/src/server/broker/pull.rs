@@ -8,7 +8,8 @@ use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header};
 use stgclient_core::wire::request::{PULL_FLAG_COMMIT_OFFSET, PULL_FLAG_SUSPEND, PullMessage, PullMessageAnswer};
 
 use super::super::output::Outputs;
-use super::super::reply::{FAQ, Refusal, Reply};
+use super::super::refusal::{FAQ, Refusal};
+use super::super::reply::Reply;
 use super::filter::Filter;
 use super::find::{Findings, Status, find};
 use super::holds::Held;

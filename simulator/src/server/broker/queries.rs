@@ -6,7 +6,8 @@ use stgclient_core::wire::command::Command;
 use stgclient_core::wire::fields::NoFields;
 use stgclient_core::wire::request::{QueryMessage, QueryMessageAnswer, ViewMessage};
 
-use super::super::reply::{Refusal, Reply};
+use super::super::refusal::Refusal;
+use super::super::reply::Reply;
 use super::Broker;
 use super::index::Term;
 

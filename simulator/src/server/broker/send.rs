@@ -14,7 +14,8 @@ use stgclient_core::wire::message::{
 };
 use stgclient_core::wire::request::{SendMessage, SendMessageAnswer, SendMessageV1};
 
-use super::super::reply::{Refusal, Reply};
+use super::super::refusal::Refusal;
+use super::super::reply::Reply;
 use super::store::NewMessage;
 use super::topics::FilterType;
 use super::{Broker, Session, properties, topic_names};

@@ -9,7 +9,7 @@ use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::message::{Properties, StoredMessage, property};
 use stgclient_core::wire::request::{SendBack, SendMessage};
 
-use super::super::reply::{FAQ, Refusal};
+use super::super::refusal::{FAQ, Refusal};
 use super::heartbeats::UNIT_SUBSCRIBED;
 use super::store::NewMessage;
 use super::topics::TopicConfig;

@@ -9,7 +9,7 @@ use stgclient_core::wire::java;
 use stgclient_core::wire::message::stored::SMALLEST;
 use stgclient_core::wire::message::{OffsetMessageId, PropertiesRef, StoredFields, property};
 
-use super::super::reply::Refusal;
+use super::super::refusal::Refusal;
 use super::Broker;
 use super::index::Index;
 use super::queue::Entry;

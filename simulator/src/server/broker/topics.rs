@@ -6,7 +6,7 @@ use stgclient_core::wire::body::Permission;
 use stgclient_core::wire::dialect::Dialect;
 
 use super::super::config::BrokerConfig;
-use super::super::reply::Refusal;
+use super::super::refusal::Refusal;
 use super::delays::LEVEL_COUNT;
 use super::queue::Queue;
 use super::topic_names::{self, SCHEDULE_TOPIC};

@@ -9,7 +9,8 @@ use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::{DeleteKvConfig, GetKvConfig, GetKvList, KvConfigAnswer, PutKvConfig};
 
-use super::super::reply::{Refusal, Reply};
+use super::super::refusal::Refusal;
+use super::super::reply::Reply;
 
 /// The namespace of the queues of ordered topics.
 const ORDER_TOPIC_CONFIG: &str = "ORDER_TOPIC_CONFIG";

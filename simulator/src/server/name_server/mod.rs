@@ -12,7 +12,8 @@ use stgclient_core::wire::dialect::Dialect;
 use super::force::{Force, Forces};
 use super::output::Outputs;
 use super::peer::Peer;
-use super::reply::{self, Refusal};
+use super::refusal::{FAQ, Refusal};
+use super::reply;
 use configs::Configs;
 use routes::Routes;
 
@@ -128,7 +129,7 @@ impl NameServer {
         let topic = &*header.topic;
         let missing = || {
             let remark = match self.dialect {
-                Dialect::Apache => format!("No topic route info in name server for the topic: {topic}{}", reply::FAQ),
+                Dialect::Apache => format!("No topic route info in name server for the topic: {topic}{FAQ}"),
                 Dialect::Smartgo => format!(
                     "[no topic route info in name server for the topic: {topic}], faq: See \
                      https://gitee.com/cloudzone/smartgo/issues/38 for further details "

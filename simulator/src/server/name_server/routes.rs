@@ -8,7 +8,7 @@ use stgclient_core::wire::command::Command;
 use stgclient_core::wire::request::{DeleteTopicInNameServer, GetRouteInfo};
 
 use super::super::broker::TopicConfig;
-use super::super::reply::Refusal;
+use super::super::refusal::Refusal;
 
 /// From this version on clients understand standard JSON (`MQVersion.V4_9_4`).
 const V4_9_4: i32 = 401;

@@ -1,0 +1,43 @@
+//! Why a request is not carried out.
+
+use stgclient_core::wire::body::BodyError;
+use stgclient_core::wire::code::ResponseCode;
+use stgclient_core::wire::fields::FieldError;
+
+/// What remarks that a user may be helpless about end with (`FAQUrl.suggestTodo`).
+pub(super) const FAQ: &str = "\nSee https://rocketmq.apache.org/docs/bestPractice/06FAQ for further details.";
+
+/// Why a request is not carried out, as an answer says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) code: ResponseCode,
+    pub(super) remark: String,
+}
+
+impl Refusal {
+    pub(super) fn new(code: ResponseCode, remark: impl Into<String>) -> Self {
+        Self { code, remark: remark.into() }
+    }
+
+    /// There is no such topic, in the words of `AbstractSendMessageProcessor` and `PullMessageProcessor`.
+    pub(super) fn topic_missing(topic: &str) -> Self {
+        Self::new(ResponseCode::TOPIC_NOT_EXIST, format!("topic[{topic}] not exist, apply first please!{FAQ}"))
+    }
+
+    /// A body is not what its request carries.
+    pub(super) fn malformed_body(error: BodyError) -> Self {
+        Self::new(ResponseCode::SYSTEM_ERROR, format!("JSONException: {error}"))
+    }
+
+    /// Something of the cluster is full, which is never so with Apache's.
+    pub(super) fn full(what: &str, limit: usize) -> Self {
+        Self::new(ResponseCode::SYSTEM_ERROR, format!("this broker keeps at most {limit} {what}"))
+    }
+}
+
+impl From<FieldError> for Refusal {
+    /// A malformed header ends in `NettyRemotingAbstract.processRequestCommand` as an exception, which is SYSTEM_ERROR.
+    fn from(error: FieldError) -> Self {
+        Self::new(ResponseCode::SYSTEM_ERROR, format!("RemotingCommandException: {error}"))
+    }
+}
