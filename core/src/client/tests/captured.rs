@@ -2,7 +2,6 @@
 //! and bodies of captured requests, but for opaques, ids of clients, and times.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use bytes::Bytes;
 use serde_json::Value as Json;
@@ -23,13 +22,14 @@ const BROKER: &str = "a:1";
 /// The moment of birth in whole seconds, a subscription's version, and the client's id.
 const DIFFERENT: [&str; 3] = ["G", "SubVersion", "ClientID"];
 
+const INDEX: &str = include_str!("../../../../tests/corpus/smartgo/index.jsonl");
+const FRAMES: &[u8] = include_bytes!("../../../../tests/corpus/smartgo/frames.bin");
+
 fn captured(number: usize) -> Command {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/corpus/smartgo");
-    let index = std::fs::read_to_string(folder.join("index.jsonl")).expect("index.jsonl");
-    let line: Json = serde_json::from_str(index.lines().nth(number).expect("a line")).expect("JSON");
+    let line: Json = serde_json::from_str(INDEX.lines().nth(number).expect("a line")).expect("JSON");
     let place = |name: &str| line[name].as_u64().expect("a number") as usize;
-    let frames = Bytes::from(std::fs::read(folder.join("frames.bin")).expect("frames.bin"));
-    command::decode(frames.slice(place("off") + 4..place("off") + place("len"))).expect("a frame")
+    let frame = &FRAMES[place("off") + 4..place("off") + place("len")];
+    command::decode(Bytes::from_static(frame)).expect("a frame")
 }
 
 /// The fields that are comparable, and the body.

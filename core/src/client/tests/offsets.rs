@@ -119,6 +119,15 @@ fn a_commit_for_a_group_that_the_broker_does_not_know_yet_is_repeated() {
     assert_eq!(millis(&scene) - begun, 3000);
 }
 
+/// A consumer of the group `C`, connected to its broker.
+fn scene_of_a_consumer() -> Scene {
+    let mut scene = scene_of(&["a"]);
+    scene.client.start_pull_consumer(scene.now, "C").unwrap();
+    let asked = scene.client.max_offset(scene.now, queue());
+    _ = scene.wait(asked);
+    scene
+}
+
 /// Commits of 4 queues at once, and how many of them the broker has been asked for.
 fn commit_at_once(scene: &mut Scene, group: &str) -> (Vec<OperationId>, usize) {
     let before = scene.asked_of("a:1", COMMIT).len();
@@ -131,10 +140,7 @@ fn commit_at_once(scene: &mut Scene, group: &str) -> (Vec<OperationId>, usize) {
 
 #[test]
 fn a_groups_first_commit_goes_alone_and_then_they_go_side_by_side() {
-    let mut scene = scene_of(&["a"]);
-    scene.client.start_pull_consumer(scene.now, "C").unwrap();
-    let open = scene.client.max_offset(scene.now, queue());
-    _ = scene.wait(open);
+    let mut scene = scene_of_a_consumer();
     scene.on("a:1", COMMIT, |_| Some(Reply::ok().after(ms(5))));
     let (commits, asked) = commit_at_once(&mut scene, "C");
     assert_eq!(asked, 1);
@@ -148,10 +154,7 @@ fn a_groups_first_commit_goes_alone_and_then_they_go_side_by_side() {
 
 #[test]
 fn when_a_first_commit_fails_or_is_given_up_the_next_goes() {
-    let mut scene = scene_of(&["a"]);
-    scene.client.start_pull_consumer(scene.now, "C").unwrap();
-    let open = scene.client.max_offset(scene.now, queue());
-    _ = scene.wait(open);
+    let mut scene = scene_of_a_consumer();
     let mut times = 0;
     scene.on("a:1", COMMIT, move |_| {
         times += 1;
