@@ -2,12 +2,13 @@
 #![no_main]
 
 use stgclient_core::wire::body::{
-    ConsumeStats, ConsumerConnections, ConsumerList, ConsumerRunningInfo, ConsumerStatus, QueueLockRequest,
-    SubscriptionGroups, from_slice,
+    CommittedOffsets, ConsumeStats, ConsumerConnections, ConsumerList, ConsumerRunningInfo, ConsumerStatus,
+    QueueLockRequest, SubscriptionGroups, from_slice,
 };
 use stgclient_fuzzing::bodies;
 
 libfuzzer_sys::fuzz_target!(|body: &[u8]| {
+    bodies::check_with_names::<CommittedOffsets>(body);
     bodies::check::<ConsumerList>(body);
     bodies::check::<QueueLockRequest>(body);
     bodies::check_with_names::<ConsumerConnections>(body);
