@@ -6,6 +6,7 @@
 
 mod admin;
 mod client;
+mod guard;
 mod host;
 mod link;
 mod lock;
@@ -15,6 +16,8 @@ mod pull_consumer;
 mod push_consumer;
 mod rotation;
 mod shared;
+mod sync;
+mod tasks;
 mod timers;
 mod waiting;
 

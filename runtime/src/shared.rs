@@ -3,16 +3,19 @@
 //! Under the lock there are only decisions. Frames are parsed, bodies compressed, sockets written, tasks woken and
 //! callbacks called outside of it.
 
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use stgclient_core::client::{Action, Client as Core, ConnectionId, Event};
 use stgclient_core::time::{Duration, Instant, Now};
 
-use crate::host::{Host, Observation};
+use crate::host::{Host, MaybeSend, Observation};
 use crate::link::Link;
 use crate::lock::{Guard, Lock};
 use crate::push_consumer::ConsumerPlaces;
+use crate::tasks::{Tasks, counted};
 use crate::waiting::{Place, Request, Waiter, Waiting};
 
 /// The socket of a connection, as far as the client knows it.
@@ -39,9 +42,6 @@ pub(crate) struct State {
     /// The task that asks for credentials, if there is one.
     pub(crate) rotation: Option<Waker>,
     pub(crate) is_closed: bool,
-    /// Links and the client's other tasks: what has to end until it is gone.
-    pub(crate) tasks: usize,
-    pub(crate) on_gone: Vec<Waker>,
 }
 
 /// What is done once the lock is released.
@@ -55,11 +55,12 @@ pub(crate) struct Effects {
 }
 
 impl Effects {
-    pub(crate) fn wake(&mut self, waker: Option<Waker>) {
-        match (waker, &self.first) {
-            (Some(waker), None) => self.first = Some(waker),
-            (Some(waker), Some(_)) => self.more.push(waker),
-            (None, _) => {}
+    pub(crate) fn wake(&mut self, wakers: impl IntoIterator<Item = Waker>) {
+        for waker in wakers {
+            match &self.first {
+                None => self.first = Some(waker),
+                Some(_) => self.more.push(waker),
+            }
         }
     }
 
@@ -82,6 +83,10 @@ pub(crate) struct Shared {
     state: Lock<State>,
     /// Messages that were to be sent while somebody else had the lock, in the order of the calls.
     handed_in: Mutex<Vec<(Arc<Place>, Request)>>,
+    /// Links and the client's other tasks: what has to end until it is gone.
+    pub(crate) tasks: Arc<Tasks>,
+    /// When the timer task should have done something next, in microseconds.
+    due: AtomicU64,
     pub(crate) host: Arc<dyn Host>,
     is_observed: bool,
     pub(crate) settings: Settings,
@@ -111,14 +116,24 @@ impl Shared {
             timer: None,
             rotation: None,
             is_closed: false,
-            tasks: 1,
-            on_gone: Vec::new(),
         };
         let is_observed = host.is_observing();
-        let shared =
-            Arc::new(Self { state: Lock::new(state), handed_in: Mutex::default(), host, is_observed, settings });
-        shared.host.spawn(Box::pin(crate::timers::run(Arc::clone(&shared))));
+        let shared = Arc::new(Self {
+            state: Lock::new(state),
+            handed_in: Mutex::default(),
+            tasks: Arc::default(),
+            due: AtomicU64::new(u64::MAX),
+            host,
+            is_observed,
+            settings,
+        });
+        shared.spawn(crate::timers::run(Arc::clone(&shared)));
         shared
+    }
+
+    /// Runs a task of the client.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + MaybeSend + 'static) {
+        self.host.spawn(Box::pin(counted(task, self.tasks.guard())));
     }
 
     fn lock(&self) -> Guard<'_, State> {
@@ -145,6 +160,37 @@ impl Shared {
         let result = self.act(self.lock(), now, effects, |state, _| act(state, now));
         self.take_in(effects);
         result
+    }
+
+    /// The core has something to do at this moment, perhaps earlier than what is known of.
+    fn note_deadline(&self, at: Instant) {
+        // Under the client's lock, so that nobody else changes it between the two.
+        if at.as_micros() < self.due.load(Relaxed) {
+            self.due.store(at.as_micros(), Relaxed);
+        }
+    }
+
+    /// The timer task is about to sleep until this moment.
+    pub(crate) fn note_armed(&self, at: Instant) {
+        self.due.store(at.as_micros(), Relaxed);
+    }
+
+    /// Does what the timer task should have done long ago: it does not run when nobody drives the host's tasks, and whoever
+    /// waits still has to hear in time.
+    pub(crate) fn stand_in_for_timers(self: &Arc<Self>) {
+        let due = self.due.load(Relaxed);
+        if due != u64::MAX && self.host.now().mono >= Instant::from_micros(due) + LATE {
+            self.with(|state, now| {
+                state.core.handle_timeout(now);
+                self.due.store(state.core.poll_timeout().map_or(u64::MAX, |next| next.at.as_micros()), Relaxed);
+            });
+        }
+    }
+
+    /// Nobody runs the client's tasks any more: what is under way fails, and all that is asked from now on.
+    pub(crate) fn host_is_gone(self: &Arc<Self>) {
+        tracing::debug!("the client is closed: its host is gone");
+        self.with(|state, now| state.core.abort(now));
     }
 
     /// Looks at something that the core has no part in.
@@ -225,6 +271,9 @@ impl Shared {
 /// How many messages may wait for the one who has the lock; who hands in more waits for the lock itself.
 const MAX_HANDED_IN: usize = 256;
 
+/// How late the timer task may be before others do its work.
+const LATE: Duration = Duration::from_millis(10);
+
 impl State {
     /// Takes what the core wants done and known.
     fn drain(&mut self, shared: &Arc<Shared>, now: Now, effects: &mut Effects) {
@@ -247,6 +296,9 @@ impl State {
         if shared.is_observed {
             shared.host.observe(Observation::Deadline(deadline));
         }
+        if let Some(deadline) = deadline {
+            shared.note_deadline(deadline.at);
+        }
         if deadline.is_some_and(|deadline| self.armed.is_some_and(|armed| deadline.at < armed)) {
             self.armed = None;
             effects.wake(self.timer.take());
@@ -261,7 +313,6 @@ impl State {
                     self.sockets.resize_with(slot + 1, Socket::default);
                 }
                 self.sockets[slot] = Socket { connection: Some(connection), ..Socket::default() };
-                self.tasks += 1;
                 effects.connects.push(Link::new(Arc::clone(shared), connection, address));
             }
             Action::Close { connection } => {
@@ -321,12 +372,6 @@ impl State {
         if let Some(socket) = self.socket(connection) {
             socket.has_output = false;
         }
-    }
-
-    /// A link or another task of the client has ended.
-    pub(crate) fn end_task(&mut self) -> Vec<Waker> {
-        self.tasks -= 1;
-        if self.tasks == 0 { std::mem::take(&mut self.on_gone) } else { Vec::new() }
     }
 }
 

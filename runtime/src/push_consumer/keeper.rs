@@ -2,18 +2,16 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Waker;
 
 use stgclient_core::client::BrokerQuestion;
 use stgclient_core::consumer::ReceivedMessage;
 use stgclient_core::consumer::push::{Outcome, RetryDelay};
 use stgclient_core::wire::body::{DirectConsumption, DirectResult};
 
-use super::offset_store::OffsetStore;
+use super::offset_store::OpenStore;
 use super::place::{Chore, ConsumerPlace};
 use crate::host::BoxFuture;
-use crate::shared::{Shared, State};
+use crate::shared::Shared;
 
 /// Consumes a message at once, apart from all others.
 #[cfg(not(target_family = "wasm"))]
@@ -26,11 +24,9 @@ pub(super) type Directly = Box<dyn Fn(ReceivedMessage) -> BoxFuture<(Outcome, Op
 pub(super) struct Keeper {
     pub(super) shared: Arc<Shared>,
     pub(super) place: Arc<ConsumerPlace>,
-    pub(super) store: Option<Arc<dyn OffsetStore>>,
+    pub(super) store: Option<OpenStore>,
     pub(super) directly: Option<Directly>,
     pub(super) is_orderly: bool,
-    /// Set while it runs.
-    pub(super) is_kept: Arc<AtomicBool>,
 }
 
 impl Keeper {
@@ -58,13 +54,6 @@ impl Keeper {
                 Chore::End => break,
             }
         }
-        if let Some(store) = &self.store {
-            store.close();
-        }
-        self.is_kept.store(false, Ordering::Release);
-        self.place.wake_closers();
-        let gone = self.shared.peek(State::end_task);
-        gone.into_iter().for_each(Waker::wake);
     }
 }
 
