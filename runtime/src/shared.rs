@@ -14,7 +14,7 @@ use stgclient_core::time::{Duration, Instant, Now};
 use crate::host::{Host, MaybeSend, Observation};
 use crate::link::Link;
 use crate::lock::{Guard, Lock};
-use crate::push_consumer::ConsumerPlaces;
+use crate::push_consumer::{Allocating, ConsumerPlaces};
 use crate::tasks::{Tasks, counted};
 use crate::waiting::{Place, Request, Waiter, Waiting};
 
@@ -52,6 +52,7 @@ pub(crate) struct Effects {
     more: Vec<Waker>,
     callbacks: Vec<Box<dyn FnOnce() + Send>>,
     connects: Vec<Link>,
+    allocations: Vec<Allocating>,
 }
 
 impl Effects {
@@ -68,11 +69,19 @@ impl Effects {
         self.callbacks.push(Box::new(callback));
     }
 
-    fn carry_out(&mut self, host: &dyn Host) {
+    /// Has a consumer's strategy asked.
+    pub(crate) fn allocate(&mut self, allocating: Allocating) {
+        self.allocations.push(allocating);
+    }
+
+    fn carry_out(&mut self, shared: &Arc<Shared>) {
         for link in self.connects.drain(..) {
-            host.connect(link);
+            shared.host.connect(link);
         }
         self.first.take().into_iter().chain(self.more.drain(..)).for_each(Waker::wake);
+        for allocating in self.allocations.drain(..) {
+            allocating.ask(shared);
+        }
         for callback in self.callbacks.drain(..) {
             callback();
         }
@@ -263,7 +272,7 @@ impl Shared {
         let result = act(&mut state, effects);
         state.drain(self, now, effects);
         drop(state);
-        effects.carry_out(&*self.host);
+        effects.carry_out(self);
         result
     }
 }

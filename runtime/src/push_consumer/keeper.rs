@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use stgclient_core::client::BrokerQuestion;
+use stgclient_core::client::{BrokerQuestion, PushConsumerId};
 use stgclient_core::consumer::ReceivedMessage;
 use stgclient_core::consumer::push::{Outcome, RetryDelay};
 use stgclient_core::wire::body::{DirectConsumption, DirectResult};
@@ -23,6 +23,7 @@ pub(super) type Directly = Box<dyn Fn(ReceivedMessage) -> BoxFuture<(Outcome, Op
 /// A consumer's keeper.
 pub(super) struct Keeper {
     pub(super) shared: Arc<Shared>,
+    pub(super) id: PushConsumerId,
     pub(super) place: Arc<ConsumerPlace>,
     pub(super) store: Option<OpenStore>,
     pub(super) directly: Option<Directly>,
@@ -35,11 +36,15 @@ impl Keeper {
         loop {
             match poll_fn(|context| self.place.poll_chore(context)).await {
                 Chore::Store(offsets) => {
-                    if let Some(store) = &self.store
-                        && let Err(error) = store.store(offsets).await
-                    {
-                        tracing::warn!(%error, "offsets were not stored");
+                    let stored = match &self.store {
+                        Some(store) => store.store(offsets).await,
+                        None => Ok(()),
+                    };
+                    if let Err(error) = &stored {
+                        tracing::warn!(%error, "offsets were not stored; they are with the next ones");
                     }
+                    let is_stored = stored.is_ok();
+                    self.shared.with(|state, now| state.core.offsets_stored(now, self.id, is_stored));
                 }
                 Chore::ConsumeDirectly { question, queue, message } => {
                     let limit = self.shared.settings.max_body_length;

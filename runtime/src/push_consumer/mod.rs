@@ -1,5 +1,6 @@
 //! Push consumers: messages come to the application, which handles them or takes them from a stream.
 
+mod allocating;
 mod builder;
 mod deliveries;
 mod dispatch;
@@ -10,6 +11,7 @@ mod place;
 
 use std::sync::Arc;
 
+pub(crate) use allocating::Allocating;
 pub use builder::{PushConsumerBuilder, StartPushConsumer, StartStream};
 pub use deliveries::{Delivered, Deliveries};
 pub use handler::{Committing, ReconsumeLater, SuspendCurrentQueue};

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use stgclient_core::client::{BrokerQuestion, Client as Core, Event, PushConsumerId};
+use stgclient_core::consumer::allocation::Allocation;
 use stgclient_core::consumer::push::{Delivery, PushEvent, Unfinished};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Now;
 use stgclient_core::wire::message::StoredMessage;
 
+use super::allocating::Allocating;
 use crate::shared::Effects;
 use crate::sync::{Mutex, Seated, Wakers, lock};
 
@@ -36,6 +38,9 @@ pub(super) struct Inner {
     readers: Wakers,
     chores: VecDeque<Chore>,
     keeper: Option<Waker>,
+    /// It knows where its group begins.
+    is_started: bool,
+    starters: Wakers,
     unfinished: Option<Vec<Unfinished>>,
     closers: Wakers,
 }
@@ -44,6 +49,10 @@ impl ConsumerPlace {
     fn take(&self, event: PushEvent, effects: &mut Effects) {
         let mut inner = lock(&self.0);
         match event {
+            PushEvent::Started => {
+                inner.is_started = true;
+                effects.wake(inner.starters.take());
+            }
             PushEvent::Readable => {
                 inner.is_readable = true;
                 effects.wake(inner.readers.take());
@@ -59,6 +68,7 @@ impl ConsumerPlace {
                 inner.chores.push_back(Chore::End);
                 effects.wake(inner.keeper.take());
                 effects.wake(inner.readers.take());
+                effects.wake(inner.starters.take());
                 effects.wake(inner.closers.take());
             }
             _ => {}
@@ -96,6 +106,12 @@ impl ConsumerPlace {
         Poll::Pending
     }
 
+    /// Ends when the consumer knows where its group begins, or that this cannot be had, or when it is closed.
+    pub(super) fn started(&self) -> Seated<'_, Inner, ()> {
+        let ready = |inner: &mut Inner| (inner.is_started || inner.unfinished.is_some()).then_some(());
+        Seated::new(&self.0, |inner| &mut inner.starters, ready)
+    }
+
     /// Ends when the consumer is closed, but not necessarily its tasks.
     pub(super) fn closed(&self) -> Seated<'_, Inner, Vec<Unfinished>> {
         Seated::new(&self.0, |inner| &mut inner.closers, |inner| inner.unfinished.clone())
@@ -104,26 +120,41 @@ impl ConsumerPlace {
 
 /// The places of a client's consumers, by slot.
 #[derive(Default)]
-pub(crate) struct ConsumerPlaces(Vec<Option<(PushConsumerId, Arc<ConsumerPlace>)>>);
+pub(crate) struct ConsumerPlaces(Vec<Option<Seat>>);
+
+/// Where a consumer's tasks wait, and how its queues are shared.
+struct Seat {
+    id: PushConsumerId,
+    place: Arc<ConsumerPlace>,
+    strategy: Arc<dyn Allocation>,
+}
 
 impl ConsumerPlaces {
-    pub(super) fn add(&mut self, id: PushConsumerId) -> Arc<ConsumerPlace> {
+    pub(super) fn add(&mut self, id: PushConsumerId, strategy: Arc<dyn Allocation>) -> Arc<ConsumerPlace> {
         let place = Arc::new(ConsumerPlace::default());
         if self.0.len() <= id.slot() {
             self.0.resize_with(id.slot() + 1, || None);
         }
-        self.0[id.slot()] = Some((id, Arc::clone(&place)));
+        self.0[id.slot()] = Some(Seat { id, place: Arc::clone(&place), strategy });
         place
     }
 
     fn find(&self, id: PushConsumerId) -> Option<&Arc<ConsumerPlace>> {
-        let (known, place) = self.0.get(id.slot())?.as_ref()?;
-        (*known == id).then_some(place)
+        self.seat(id).map(|seat| &seat.place)
+    }
+
+    fn seat(&self, id: PushConsumerId) -> Option<&Seat> {
+        self.0.get(id.slot())?.as_ref().filter(|seat| seat.id == id)
     }
 
     /// Takes what concerns a consumer.
     pub(crate) fn deliver(&mut self, event: Event, effects: &mut Effects) {
         match event {
+            Event::Consumer { consumer, event: PushEvent::Allocate(question) } => {
+                if let Some(seat) = self.seat(consumer) {
+                    effects.allocate(Allocating { consumer, strategy: Arc::clone(&seat.strategy), question });
+                }
+            }
             Event::Consumer { consumer, event } => {
                 let is_end = matches!(event, PushEvent::Closed(_));
                 if let Some(place) = self.find(consumer) {

@@ -11,6 +11,8 @@ use super::servers::{Asked, Book, Reach, Reply, Server};
 use crate::address::Address;
 use crate::client::{Action, Client, ClientConfig, ConnectionId, Event, OperationId, Outcome};
 use crate::connection::{CloseReason, Outbox};
+use crate::consumer::allocation::{Allocation, Average};
+use crate::consumer::push::PushEvent;
 use crate::time::{Duration, Instant, Now};
 use crate::wire::code::RequestCode;
 use crate::wire::command::Command;
@@ -144,15 +146,25 @@ impl Scene {
                 self.carry_out(action);
             } else if let Some((connection, arrival)) = self.next_arrival() {
                 self.arrive(connection, arrival);
+            } else if let Some(event) = self.client.poll_event() {
+                _ = writeln!(self.trace, "{event:?}");
+                self.take(event);
             } else {
-                while let Some(event) = self.client.poll_event() {
-                    _ = writeln!(self.trace, "{event:?}");
-                    self.events.push(event);
-                }
                 return;
             }
         }
         panic!("the client is never done");
+    }
+
+    /// Queues are shared evenly; everything else stays to be looked at.
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Consumer { consumer, event: PushEvent::Allocate(question) } => {
+                let ours = Average.allocate(&question.request());
+                self.client.allocated(self.now, consumer, &question, Ok(ours));
+            }
+            event => self.events.push(event),
+        }
     }
 
     fn next_arrival(&mut self) -> Option<(ConnectionId, Arrival)> {
