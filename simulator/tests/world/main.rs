@@ -2,6 +2,8 @@
 
 mod clients;
 mod determinism;
+mod half_open;
+mod machines;
 mod network;
 mod time;
 mod wire;
