@@ -6,7 +6,7 @@ use stgclient_core::time::Duration;
 
 use super::Shared;
 use super::servers::ClusterId;
-use crate::server::{Broker, Cluster, ClusterConfig, Memory, NameServer, ServerId};
+use crate::server::{Broker, Cluster, ClusterConfig, Memory, NameServer, RequestFaults, ServerId};
 
 /// A cluster of a world. Cheap to clone.
 #[derive(Clone)]
@@ -90,6 +90,17 @@ impl ClusterHandle {
     /// (`NettyServerConfig.serverChannelMaxIdleTimeSeconds`); these do not until they are told to.
     pub fn close_idle(&self, max_idle: Option<Duration>) {
         self.shared.with(|state| state.servers.close_idle(&state.course, self.id, max_idle));
+    }
+
+    /// Every server draws faults of requests from now on: see [`Cluster::draw_faults`].
+    pub fn draw_faults(&self, faults: &RequestFaults, seed: u64) {
+        self.with(|cluster| cluster.draw_faults(faults, seed));
+    }
+
+    /// A name server forgets a topic, or all of them: see [`Cluster::forget_routes`].
+    pub fn forget_routes(&self, name_server: usize, topic: Option<&str>) {
+        let now = self.shared.lock().course.now();
+        self.with(|cluster| cluster.forget_routes(now, name_server, topic));
     }
 
     /// Starts every server, with its memory, and takes back everything that servers were forced to.

@@ -33,14 +33,15 @@ fn the_tasks_of_a_machine_that_stands_still_wait_and_then_run_late_and_all_at_on
     let (machine, other) = (world.machine(), world.machine());
     let begin = world.now().mono;
     let seen: Vec<Seen> = [&machine, &machine, &other].map(tick).into();
+    world.run_for(SECOND / 2);
     machine.stand_still(35 * SECOND);
     machine.stand_still(10 * SECOND);
-    world.run_for(SECOND * 69 / 2);
+    world.run_for(34 * SECOND);
     assert_eq!(seen[0].lock().unwrap().len(), 0, "the later end counts");
     assert_eq!(seen[2].lock().unwrap().len(), 34, "others go on");
-    world.run_for(2 * SECOND);
+    world.run_for(SECOND * 9 / 4);
     for seen in &seen[..2] {
-        assert_eq!(*seen.lock().unwrap(), [begin + 35 * SECOND, begin + 36 * SECOND]);
+        assert_eq!(*seen.lock().unwrap(), [begin + SECOND * 71 / 2, begin + SECOND * 73 / 2]);
     }
 }
 

@@ -5,5 +5,6 @@ mod determinism;
 mod half_open;
 mod machines;
 mod network;
+mod requests;
 mod time;
 mod wire;
