@@ -124,6 +124,12 @@ impl QueueRequest {
         Self { queue, question, deadline, tries_left: TRIES, turn: 0, peer: None, last_failure: None }
     }
 
+    /// It is not tried again when its connection fails: what it counts on ends with that.
+    pub(super) const fn on_one_connection(mut self) -> Self {
+        self.tries_left = 1;
+        self
+    }
+
     pub(super) const fn deadline(&self) -> Instant {
         self.deadline
     }

@@ -11,14 +11,13 @@ use crate::consumer::PullStatus;
 fn first_ask(from: ConsumeFrom) -> Ask {
     let mut scene = Scene::new(|config| config.consume_from = from);
     scene.rebalance(1, &[ME]);
-    let (Asked::GroupOffset(id), _) = scene.ask() else { panic!() };
-    scene.consumer.take_group_offset(scene.now, id, Ok(None));
+    let (Asked::GroupOffset(id, ticket), _) = scene.ask() else { panic!() };
+    scene.consumer.take_group_offset(scene.now, id, ticket, Ok(None));
     scene.ask().1
 }
 
 #[test]
 fn a_group_without_an_offset_begins_where_it_is_set_up_to() {
-    assert!(matches!(first_ask(ConsumeFrom::LastOffset), Ask::MaxOffset { .. }));
     assert!(matches!(first_ask(ConsumeFrom::FirstOffset), Ask::MinOffset { .. }));
     assert!(matches!(first_ask(ConsumeFrom::Timestamp(7)), Ask::OffsetAt { unix_ms: 7, .. }));
 }
@@ -28,15 +27,11 @@ fn an_unknown_answer_never_counts_as_no_offset() {
     let mut scene = Scene::new(|_| {});
     scene.rebalance(1, &[ME]);
     for _ in 0..3 {
-        let (Asked::GroupOffset(id), _) = scene.ask() else { panic!() };
-        scene.consumer.take_group_offset(scene.now, id, Err(failed()));
+        let asks = scene.asks();
+        let [(Asked::GroupOffset(id, ticket), _)] = &*asks else { panic!("{asks:?}") };
+        scene.consumer.take_group_offset(scene.now, *id, *ticket, Err(failed()));
         assert!(scene.asks().is_empty(), "it is asked again, and nothing else");
         scene.pass(SECOND);
-        scene.asks().into_iter().for_each(|ask| match ask {
-            (asked @ Asked::GroupOffset(_), ask) => scene.consumer.asks.push_back((asked, ask)),
-            (Asked::Queues(_), _) => {}
-            (_, ask) => panic!("{ask:?}"),
-        });
     }
 }
 
@@ -49,7 +44,7 @@ fn what_is_committed_never_falls_and_never_passes_an_unsettled_message() {
     let (now, mut committed) = (scene.now, Vec::new());
     for index in [2, 1, 3, 0] {
         scene.consumer.settle(now, deliveries[index].settlement, Outcome::Success);
-        scene.consumer.commit_all();
+        scene.commit_all();
         committed.extend(scene.commits());
     }
     assert_eq!(committed, [4]);
@@ -61,17 +56,16 @@ fn an_offset_that_the_broker_does_not_have_moves_the_queue_and_what_is_in_work_c
     scene.begin(1);
     scene.fill(0..2);
     let delivery = scene.deliver(1).unwrap();
-    let pull = scene.asks().into_iter().find_map(|(asked, _)| match asked {
-        Asked::Pull(id) => Some(id),
-        _ => None,
-    });
-    // `fill` has left the next pull open.
-    let id = pull.unwrap_or_else(|| scene.consumer.queues.ids()[0]);
+    // What `fill` has left open is given back by nobody: the queue pulls anew.
+    scene.consumer.pause(scene.now);
+    scene.consumer.resume(scene.now);
+    let asked = scene.asks().into_iter().map(|(asked, _)| asked).last();
+    let Some(Asked::Pull(id, ticket)) = asked else { panic!("{asked:?}") };
     let moved = answer(queue(0), PullStatus::OffsetIllegal, 50, bytes::Bytes::new());
-    scene.consumer.take_pulled(scene.now, id, Ok(moved));
+    scene.consumer.take_pulled(scene.now, id, ticket, Ok(moved));
     assert_eq!(scene.commits(), [50]);
     assert!(!scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success));
-    scene.consumer.commit_all();
+    scene.commit_all();
     assert_eq!(scene.commits(), [] as [u64; 0]);
 }
 
@@ -101,6 +95,6 @@ fn a_queue_that_leaves_is_committed_up_to_its_first_unfinished_message() {
     let first = scene.deliver(2).unwrap();
     let _second = scene.deliver(1).unwrap();
     scene.consumer.settle(scene.now, first.settlement, Outcome::Success);
-    scene.consumer.share(scene.now, TOPIC, &[]);
+    scene.share(&[]);
     assert_eq!(scene.commits(), [2]);
 }

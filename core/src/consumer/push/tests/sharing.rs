@@ -1,9 +1,7 @@
 //! Rebalance: what is asked when, and what a failed look-up leaves as it is.
 
-use std::sync::Arc;
-
 use super::super::ask::{Ask, Asked};
-use super::scene::{ME, SECOND, Scene, TOPIC, failed};
+use super::scene::{ME, SECOND, Scene, failed};
 use crate::time::Duration;
 
 #[test]
@@ -26,19 +24,15 @@ fn nothing_is_dropped_when_a_look_up_fails_and_it_is_tried_again_a_second_later(
     let mut scene = Scene::new(|_| {});
     scene.begin(4);
     scene.asks();
-    let topic: Arc<str> = TOPIC.into();
     scene.pass(20 * SECOND);
-    let _queues = scene.asks();
-    scene.consumer.take_queues(scene.now, &topic, Err(failed()));
+    scene.answer_queues(Err(failed()));
     assert_eq!(scene.consumer.queues.len(), 4);
     scene.pass(SECOND);
-    assert!(matches!(scene.ask(), (Asked::Queues(_), _)));
-    scene.consumer.take_queues(scene.now, &topic, Ok((0..4).map(super::scene::queue).collect()));
-    scene.asks();
-    scene.consumer.take_members(scene.now, &topic, Err(failed()));
+    scene.answer_queues(Ok((0..4).map(super::scene::queue).collect()));
+    scene.answer_members(Err(failed()));
     assert_eq!(scene.consumer.queues.len(), 4);
     scene.pass(SECOND);
-    assert!(matches!(scene.ask(), (Asked::Queues(_), _)));
+    assert!(matches!(scene.ask(), (Asked::Queues(..), _)));
 }
 
 #[test]
@@ -52,6 +46,7 @@ fn a_list_without_us_is_believed_the_second_time_only_and_brokers_hear_of_us_aga
     assert_eq!(scene.consumer.queues.len(), 2);
     scene.pass(SECOND);
     scene.rebalance(2, &["other"]);
+    scene.commits();
     assert_eq!(scene.consumer.queues.len(), 0);
 }
 
@@ -61,7 +56,7 @@ fn what_asks_for_a_rebalance_within_a_second_of_the_last_is_merged() {
     scene.begin(1);
     scene.asks();
     let rebalances =
-        |scene: &mut Scene| scene.asks().iter().filter(|(asked, _)| matches!(asked, Asked::Queues(_))).count();
+        |scene: &mut Scene| scene.asks().iter().filter(|(asked, _)| matches!(asked, Asked::Queues(..))).count();
     for _ in 0..5 {
         scene.consumer.rebalance_soon(scene.now.mono);
         scene.pass(Duration::from_millis(150));
@@ -78,12 +73,12 @@ fn an_answer_that_comes_after_the_queue_has_left_is_nothing() {
     let pulls = scene.asks();
     scene.pass(20 * SECOND);
     scene.asks();
-    scene.consumer.share(scene.now, TOPIC, &[]);
+    scene.share(&[]);
     let cancelled = scene.asks().iter().filter(|(_, ask)| matches!(ask, Ask::CancelPull)).count();
     assert_eq!(cancelled, 2);
     for (asked, ask) in pulls {
-        if let (Asked::Pull(id), Ask::Pull { queue, .. }) = (asked, ask) {
-            scene.consumer.take_pulled(scene.now, id, Ok(super::scene::found(queue, 0..3)));
+        if let (Asked::Pull(id, ticket), Ask::Pull { queue, .. }) = (asked, ask) {
+            scene.consumer.take_pulled(scene.now, id, ticket, Ok(super::scene::found(queue, 0..3)));
         }
     }
     assert!(scene.deliver(10).is_none());
