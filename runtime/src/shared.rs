@@ -267,10 +267,12 @@ impl Shared {
         std::mem::swap(&mut *self.handed_in(), &mut earlier);
         for (place, request) in earlier.drain(..) {
             state.send(now, place, request, effects);
+            // What ends at once is told before its slot is used again.
+            state.deliver_events(self, effects);
         }
         state.taken_in = earlier;
         let result = act(&mut state, effects);
-        state.drain(self, now, effects);
+        state.drain(self, effects);
         drop(state);
         effects.carry_out(self);
         result
@@ -285,19 +287,8 @@ const LATE: Duration = Duration::from_millis(10);
 
 impl State {
     /// Takes what the core wants done and known.
-    fn drain(&mut self, shared: &Arc<Shared>, now: Now, effects: &mut Effects) {
-        // One message of the line at a time: what it completes is delivered before its slot is used again.
-        loop {
-            while let Some(event) = self.core.poll_event() {
-                if shared.is_observed {
-                    shared.host.observe(Observation::Event(&event));
-                }
-                self.deliver(event, effects);
-            }
-            if !self.waiting.advance_line(&mut self.core, now, effects) {
-                break;
-            }
-        }
+    fn drain(&mut self, shared: &Arc<Shared>, effects: &mut Effects) {
+        self.deliver_events(shared, effects);
         while let Some(action) = self.core.poll_action() {
             self.carry_out(action, shared, effects);
         }
@@ -311,6 +302,15 @@ impl State {
         if deadline.is_some_and(|deadline| self.armed.is_some_and(|armed| deadline.at < armed)) {
             self.armed = None;
             effects.wake(self.timer.take());
+        }
+    }
+
+    fn deliver_events(&mut self, shared: &Arc<Shared>, effects: &mut Effects) {
+        while let Some(event) = self.core.poll_event() {
+            if shared.is_observed {
+                shared.host.observe(Observation::Event(&event));
+            }
+            self.deliver(event, effects);
         }
     }
 
@@ -344,13 +344,10 @@ impl State {
         match event {
             Event::Completed { operation, outcome } => self.waiting.complete(operation, outcome, effects),
             event @ (Event::Consumer { .. } | Event::ConsumeDirectly { .. }) => self.consumers.deliver(event, effects),
-            Event::Room => self.waiting.note_room(),
             Event::Closed => {
                 self.is_closed = true;
                 effects.wake(self.timer.take());
                 effects.wake(self.rotation.take());
-                // The core refuses whatever is still in line.
-                self.waiting.note_room();
             }
             _ => {}
         }

@@ -11,6 +11,7 @@ mod event;
 mod first_commits;
 mod greetings;
 mod groups;
+mod lines;
 mod name_server_calls;
 mod network;
 mod operation;
@@ -232,7 +233,7 @@ impl Client {
         let is_application = self.askers.get(id.slot()).is_none_or(Option::is_none);
         let refused = if self.session.is_closing() && (is_application || self.session.is_leaving()) {
             Some(Error::new(ErrorKind::Closed, "the client"))
-        } else if self.operations.len() > self.session.config.max_operations {
+        } else if self.operations.len() - self.session.lines.length() > self.session.config.max_operations {
             Some(Error::new(ErrorKind::Full, format!("{} operations", self.operations.len())))
         } else {
             None
@@ -251,9 +252,13 @@ impl Client {
             while let Some((owner, signal)) = self.session.signals.pop_front() {
                 self.signal(now, owner, signal);
             }
+            if self.advance_lines(now) {
+                continue;
+            }
             if self.session.changed_topics.is_empty() && self.session.lost_brokers.is_empty() {
                 break;
             }
+            self.uncongest_lines();
             self.tell_consumers(now);
         }
     }

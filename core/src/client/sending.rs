@@ -13,7 +13,7 @@ use crate::producer::queue_choice::Standing;
 use crate::producer::{self, Backlog, Delivery, Message, Send, SendOptions, Verdict};
 use crate::routes::brokers::{BrokerId, Brokers};
 use crate::routes::topics::{Purpose, TopicId};
-use crate::time::{Duration, Now};
+use crate::time::{Duration, Instant, Now};
 use crate::wire::command::Head;
 use crate::wire::request::{Request, SendMessage};
 
@@ -22,6 +22,8 @@ use crate::wire::request::{Request, SendMessage};
 pub(crate) struct Sending {
     pub(super) producer: ProducerId,
     pub(super) body_bytes: usize,
+    /// The how manyth call of its producer it is.
+    pub(super) call: u64,
     send: Send,
     /// The how manyth try is under way: what concerns an earlier one comes too late.
     turn: u32,
@@ -36,6 +38,8 @@ pub(crate) struct Sending {
 enum WaitsFor {
     /// It has not begun.
     Nothing,
+    /// Its turn in its producer's line.
+    Turn,
     Route,
     Connection,
     /// The broker's answer, or that a message without one is written.
@@ -47,7 +51,7 @@ impl Client {
     ///
     /// # Errors
     /// The message is given back when it cannot be sent at all ([`ErrorKind::InvalidArgument`]) or when too much waits
-    /// already ([`ErrorKind::Full`]; an [`Event::Room`](super::Event::Room) follows).
+    /// already, other messages in line among it ([`ErrorKind::Full`]; an [`Event::Room`](super::Event::Room) follows).
     pub fn send(
         &mut self,
         now: Now,
@@ -55,7 +59,24 @@ impl Client {
         message: Message,
         options: SendOptions,
     ) -> Result<OperationId, SendError> {
-        self.start_send(now, producer, message, options, Delivery::Awaited)
+        self.start_send(now, producer, message, options, Delivery::Awaited, WithoutRoom::GiveBack)
+    }
+
+    /// As [`Client::send`], but when too much waits already, the message waits in its producer's line, and is sent in its
+    /// turn: in the order of the calls. Its time runs from now on, and may end in the line.
+    ///
+    /// The line is as long as there are callers who wait: each leaves it by [`Client::cancel`].
+    ///
+    /// # Errors
+    /// As [`Client::send`], but never [`ErrorKind::Full`].
+    pub fn send_in_turn(
+        &mut self,
+        now: Now,
+        producer: ProducerId,
+        message: Message,
+        options: SendOptions,
+    ) -> Result<OperationId, SendError> {
+        self.start_send(now, producer, message, options, Delivery::Awaited, WithoutRoom::LineUp)
     }
 
     /// Sends a message without waiting for the broker's answer; the operation completes with [`Value::Done`] when the
@@ -70,7 +91,21 @@ impl Client {
         message: Message,
         options: SendOptions,
     ) -> Result<OperationId, SendError> {
-        self.start_send(now, producer, message, options, Delivery::Oneway)
+        self.start_send(now, producer, message, options, Delivery::Oneway, WithoutRoom::GiveBack)
+    }
+
+    /// As [`Client::send_oneway`], in its turn like [`Client::send_in_turn`].
+    ///
+    /// # Errors
+    /// As [`Client::send_in_turn`].
+    pub fn send_oneway_in_turn(
+        &mut self,
+        now: Now,
+        producer: ProducerId,
+        message: Message,
+        options: SendOptions,
+    ) -> Result<OperationId, SendError> {
+        self.start_send(now, producer, message, options, Delivery::Oneway, WithoutRoom::LineUp)
     }
 
     /// What of a producer waits for answers.
@@ -85,59 +120,124 @@ impl Client {
         message: Message,
         options: SendOptions,
         delivery: Delivery,
+        without_room: WithoutRoom,
     ) -> Result<OperationId, SendError> {
         let bytes = message.body().len();
-        if let Err(error) = self.admit(id, &message, bytes) {
-            return Err(SendError { error, message });
-        }
+        let has_room = match self.admit(id, &message, bytes, without_room) {
+            Ok(has_room) => has_room,
+            Err(error) => return Err(SendError { error, message }),
+        };
         let unique_id = self.session.unique_ids.next(now.unix_ms);
         let Some(producer) = self.session.groups.producer_mut(id) else {
             return Err(SendError { error: Error::new(ErrorKind::Closed, "the producer"), message });
         };
-        producer.backlog.add(bytes);
+        producer.calls += 1;
         let send = Send::new(now, message, unique_id, options, delivery, &producer.config);
         let sending = Sending {
             producer: id,
             body_bytes: bytes,
+            call: producer.calls,
             send,
             turn: 0,
             topic: None,
             peer: None,
             waits_for: WaitsFor::Nothing,
         };
+        if has_room {
+            producer.backlog.add(bytes);
+        }
         let operation = self.operations.insert(Operation::Send(sending));
+        if !has_room {
+            if let Some(Operation::Send(sending)) = self.operations.get_mut(operation) {
+                self.session.line_up(operation, sending);
+            }
+            self.run(now);
+            return Ok(operation);
+        }
         self.signal(now, Owner::Operation(operation, 0), Signal::Start);
         if let Some(Operation::Send(sending)) = self.operations.get_mut(operation)
-            && sending.waits_for == WaitsFor::Nothing
+            && sending.found_no_room()
         {
-            let message = sending.send.take_message();
-            self.remove(operation);
-            self.session.want_room();
-            return Err(SendError { error: no_room(), message });
+            if without_room == WithoutRoom::GiveBack {
+                let message = sending.send.take_message();
+                self.remove(operation);
+                self.session.want_room();
+                return Err(SendError { error: no_room(), message });
+            }
+            self.session.line_up_again(operation, sending);
         }
         self.run(now);
         Ok(operation)
     }
 
-    fn admit(&mut self, id: ProducerId, message: &Message, bytes: usize) -> Result<(), Error> {
+    /// Whether there is room for a message that may be sent.
+    fn admit(
+        &mut self,
+        id: ProducerId,
+        message: &Message,
+        bytes: usize,
+        without_room: WithoutRoom,
+    ) -> Result<bool, Error> {
         if self.session.is_closing() {
             return Err(Error::new(ErrorKind::Closed, "the client"));
         }
-        let producer = self.session.groups.producer(id);
-        let Producer { config, backlog, .. } = producer.ok_or_else(|| Error::new(ErrorKind::Closed, "the producer"))?;
-        producer::check_message(message, config)?;
+        let producer = self.session.groups.producer(id).ok_or_else(|| Error::new(ErrorKind::Closed, "the producer"))?;
+        producer::check_message(message, &producer.config)?;
         self.session.config.check_message(message)?;
-        let room = backlog.has_room(bytes, config.max_waiting_messages, config.max_waiting_bytes);
-        if room && self.operations.len() < self.session.config.max_operations {
-            return Ok(());
+        if producer.line.is_empty() && producer.has_room(bytes) && !self.is_crowded() {
+            return Ok(true);
         }
-        let what = format!("{} messages of {} bytes wait for their answers", backlog.messages, backlog.bytes);
+        if without_room == WithoutRoom::LineUp {
+            return Ok(false);
+        }
+        let Producer { backlog, line, .. } = producer;
+        let what = match line.len() {
+            0 => format!("{} messages of {} bytes wait for their answers", backlog.messages, backlog.bytes),
+            others => format!("{others} other messages wait for room"),
+        };
         self.session.want_room();
         Err(Error::new(ErrorKind::Full, what))
     }
 }
 
+/// What becomes of a message that finds no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WithoutRoom {
+    GiveBack,
+    /// It waits for its turn.
+    LineUp,
+}
+
+impl Session {
+    /// Gives back what a send that is over had.
+    pub(super) fn release_send(&mut self, sending: &Sending) {
+        if sending.waits_for == WaitsFor::Turn {
+            self.leave_line(sending);
+        } else if self.groups.release(sending) {
+            self.lines.make_ready(sending.producer);
+        }
+        self.groups.forget_if_over(sending.producer);
+    }
+}
+
 impl Sending {
+    /// It has begun, and there was no broker with room that it could go to.
+    pub(super) fn found_no_room(&self) -> bool {
+        self.waits_for == WaitsFor::Nothing
+    }
+
+    pub(super) const fn join_line(&mut self) {
+        self.waits_for = WaitsFor::Turn;
+    }
+
+    pub(super) const fn leave_line(&mut self) {
+        self.waits_for = WaitsFor::Nothing;
+    }
+
+    pub(super) const fn deadline(&self) -> Instant {
+        self.send.deadline()
+    }
+
     pub(super) fn resume(
         &mut self,
         session: &mut Session,
@@ -180,8 +280,8 @@ impl Sending {
         session.operation_timers.clear(id.key());
         let peer = match self.choose(session, now, topic) {
             Ok(Some(peer)) => peer,
-            // It is given back to the caller.
-            Ok(None) if self.waits_for == WaitsFor::Nothing => return None,
+            // It is given back to the caller, or waits for its turn.
+            Ok(None) if self.found_no_room() => return None,
             Ok(None) => return Some(Err(self.send.explain(no_room()))),
             // The route may be a wrong or an old one, unless it is the one that was just waited for.
             Err(error) if error.is_retryable() && self.waits_for != WaitsFor::Route => {
@@ -298,6 +398,10 @@ impl Sending {
                 connection.map_or_else(|| Error::new(ErrorKind::ConnectFailed, ""), Connection::unreachable)
             }
             WaitsFor::Broker => Error::new(ErrorKind::Timeout, "the broker takes no bytes"),
+            WaitsFor::Turn => {
+                let error = Error::new(ErrorKind::Timeout, "it waited in line for room all the time");
+                return Some(Err(self.send.explain(error)));
+            }
             WaitsFor::Route | WaitsFor::Nothing => {
                 let error = Error::new(ErrorKind::Timeout, "the name servers gave no route");
                 return Some(Err(self.send.explain(error)));

@@ -9,6 +9,7 @@ use super::event::Event;
 use super::first_commits::FirstCommits;
 use super::greetings::Greetings;
 use super::groups::Groups;
+use super::lines::Lines;
 use super::name_server_calls::NameServerCalls;
 use super::network::{ConnectionId, Network, Owner, PeerId};
 use super::operation::{Operation, OperationId};
@@ -60,6 +61,7 @@ pub(crate) struct Session {
     pub(super) groups: Groups,
     pub(super) greetings: Greetings,
     pub(super) first_commits: FirstCommits,
+    pub(super) lines: Lines,
     /// Topics whose queues have changed, for push consumers.
     pub(super) changed_topics: Vec<Arc<str>>,
     /// Brokers whose connection has ended, for push consumers.
@@ -91,6 +93,7 @@ impl Session {
             groups: Groups::default(),
             greetings: Greetings::default(),
             first_commits: FirstCommits::default(),
+            lines: Lines::default(),
             changed_topics: Vec::new(),
             lost_brokers: Vec::new(),
             unique_ids: UniqueIds::new(config.identity.ip, config.identity.process_id, client_hash),
@@ -285,7 +288,7 @@ impl Session {
     /// Gives back what an operation that is over had reserved.
     pub(super) fn release(&mut self, id: OperationId, operation: &Operation) {
         match operation {
-            Operation::Send(sending) => self.groups.release(sending),
+            Operation::Send(sending) => self.release_send(sending),
             Operation::Queue(request) => {
                 let next = request.offset_table().map(|table| self.first_commits.release(&table, id));
                 self.signals.extend(next.into_iter().flatten().map(|owner| (owner, Signal::Ready)));

@@ -10,6 +10,7 @@ mod determinism;
 mod dialects;
 mod heartbeats;
 mod limits;
+mod lines;
 mod malformed;
 mod offsets;
 mod oneways;
