@@ -16,6 +16,7 @@ mod offsets;
 mod oneways;
 mod pulls;
 mod retries;
+mod riding_out;
 mod routes;
 mod scene;
 mod sends;
