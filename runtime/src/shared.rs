@@ -11,6 +11,7 @@ use std::task::Waker;
 use stgclient_core::client::{Action, Client as Core, ConnectionId, Event};
 use stgclient_core::time::{Duration, Instant, Now};
 
+use crate::effects::Effects;
 use crate::host::{Host, MaybeSend, Observation};
 use crate::link::Link;
 use crate::lock::{Guard, Lock};
@@ -44,41 +45,6 @@ pub(crate) struct State {
     pub(crate) is_closed: bool,
 }
 
-/// What is done once the lock is released.
-#[derive(Default)]
-pub(crate) struct Effects {
-    /// Nearly always there is one task to wake at the most; a vector would be an allocation for each send.
-    first: Option<Waker>,
-    more: Vec<Waker>,
-    callbacks: Vec<Box<dyn FnOnce() + Send>>,
-    connects: Vec<Link>,
-}
-
-impl Effects {
-    pub(crate) fn wake(&mut self, wakers: impl IntoIterator<Item = Waker>) {
-        for waker in wakers {
-            match &self.first {
-                None => self.first = Some(waker),
-                Some(_) => self.more.push(waker),
-            }
-        }
-    }
-
-    pub(crate) fn call(&mut self, callback: impl FnOnce() + Send + 'static) {
-        self.callbacks.push(Box::new(callback));
-    }
-
-    fn carry_out(&mut self, host: &dyn Host) {
-        for link in self.connects.drain(..) {
-            host.connect(link);
-        }
-        self.first.take().into_iter().chain(self.more.drain(..)).for_each(Waker::wake);
-        for callback in self.callbacks.drain(..) {
-            callback();
-        }
-    }
-}
-
 pub(crate) struct Shared {
     state: Lock<State>,
     /// Messages that were to be sent while somebody else had the lock, in the order of the calls.
@@ -105,7 +71,8 @@ pub(crate) struct Settings {
 }
 
 impl Shared {
-    pub(crate) fn new(core: Core, host: Arc<dyn Host>, settings: Settings) -> Arc<Self> {
+    pub(crate) fn new(mut core: Core, host: Arc<dyn Host>, settings: Settings) -> Arc<Self> {
+        core.keep_spent();
         let state = State {
             core,
             waiting: Waiting::default(),
@@ -249,6 +216,19 @@ impl Shared {
     /// Does something under the lock, after what was handed in before, and outside of it what follows.
     fn act<R>(
         self: &Arc<Self>,
+        state: Guard<'_, State>,
+        now: Now,
+        effects: &mut Effects,
+        act: impl FnOnce(&mut State, &mut Effects) -> R,
+    ) -> R {
+        let result = self.act_locked(state, now, effects, act);
+        self.carry_out(effects);
+        result
+    }
+
+    /// Does something under the lock, which is released at the end.
+    fn act_locked<R>(
+        self: &Arc<Self>,
         mut state: Guard<'_, State>,
         now: Now,
         effects: &mut Effects,
@@ -264,9 +244,23 @@ impl Shared {
         state.taken_in = earlier;
         let result = act(&mut state, effects);
         state.drain(self, effects);
-        drop(state);
-        effects.carry_out(&*self.host);
         result
+    }
+
+    /// Does outside of the lock what followed under it, and what follows from that.
+    fn carry_out(self: &Arc<Self>, effects: &mut Effects) {
+        loop {
+            effects.carry_out(&*self.host);
+            let Some(answer) = effects.ask_next() else {
+                return;
+            };
+            let now = self.host.now();
+            self.act_locked(self.lock(), now, effects, |state, effects| {
+                if let Some(message) = answer.tell(&mut state.core, now) {
+                    effects.discard_message(message);
+                }
+            });
+        }
     }
 }
 
@@ -280,6 +274,7 @@ impl State {
     /// Takes what the core wants done and known.
     fn drain(&mut self, shared: &Arc<Shared>, effects: &mut Effects) {
         self.deliver_events(shared, effects);
+        effects.take_spent(&mut self.core);
         while let Some(action) = self.core.poll_action() {
             self.carry_out(action, shared, effects);
         }
@@ -313,7 +308,7 @@ impl State {
                     self.sockets.resize_with(slot + 1, Socket::default);
                 }
                 self.sockets[slot] = Socket { connection: Some(connection), ..Socket::default() };
-                effects.connects.push(Link::new(Arc::clone(shared), connection, address));
+                effects.connect(Link::new(Arc::clone(shared), connection, address));
             }
             Action::Close { connection } => {
                 if let Some(socket) = self.socket(connection) {
@@ -335,6 +330,7 @@ impl State {
         match event {
             Event::Completed { operation, outcome } => self.waiting.complete(operation, outcome, effects),
             event @ (Event::Consumer { .. } | Event::ConsumeDirectly { .. }) => self.consumers.deliver(event, effects),
+            Event::Choose { operation, choice } => effects.choose(operation, choice),
             Event::Closed => {
                 self.is_closed = true;
                 effects.wake(self.timer.take());

@@ -10,9 +10,10 @@ use crate::address::Address;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind};
 use crate::producer::queue_choice::Standing;
-use crate::producer::{self, Backlog, Delivery, Message, Send, SendOptions, Verdict};
+use crate::producer::{self, Backlog, Choice, Delivery, Message, Send, SendOptions, Verdict};
+use crate::queue::MessageQueue;
 use crate::routes::brokers::{BrokerId, Brokers};
-use crate::routes::topics::{Purpose, TopicId};
+use crate::routes::topics::{Purpose, Topic, TopicId};
 use crate::time::{Duration, Instant, Now};
 use crate::wire::command::Head;
 use crate::wire::request::{Request, SendMessage};
@@ -40,6 +41,8 @@ enum WaitsFor {
     Nothing,
     /// Its turn in its producer's line.
     Turn,
+    /// The application, which chooses its queue.
+    Choice,
     Route,
     Connection,
     /// The broker's answer, or that a message without one is written.
@@ -210,13 +213,19 @@ enum WithoutRoom {
 
 impl Session {
     /// Gives back what a send that is over had.
-    pub(super) fn release_send(&mut self, sending: &Sending) {
+    pub(super) fn release_send(&mut self, sending: &mut Sending) {
         if sending.waits_for == WaitsFor::Turn {
             self.leave_line(sending);
         } else if self.groups.release(sending) {
             self.lines.make_ready(sending.producer);
         }
+        if sending.waits_for == WaitsFor::Choice {
+            self.end_choosing(sending);
+        }
         self.groups.forget_if_over(sending.producer);
+        if let Some(spent) = &mut self.spent {
+            sending.send.take_spent(spent);
+        }
     }
 }
 
@@ -224,6 +233,23 @@ impl Sending {
     /// It has begun, and there was no broker with room that it could go to.
     pub(super) fn found_no_room(&self) -> bool {
         self.waits_for == WaitsFor::Nothing
+    }
+
+    /// What the application is asked, which has the message meanwhile.
+    pub(super) fn take_choice(&mut self, topic: Option<&Topic>, brokers: &Brokers) -> Result<Choice, Error> {
+        let choice = self.send.take_choice(topic, brokers)?;
+        self.waits_for = WaitsFor::Choice;
+        Ok(choice)
+    }
+
+    pub(super) fn is_choosing(&self) -> bool {
+        self.waits_for == WaitsFor::Choice
+    }
+
+    /// Takes what the application has chosen.
+    pub(super) fn take_chosen(&mut self, message: Message, queue: Result<MessageQueue, Error>) -> Result<(), Error> {
+        self.waits_for = WaitsFor::Nothing;
+        self.send.take_chosen(message, queue)
     }
 
     pub(super) const fn join_line(&mut self) {
@@ -278,6 +304,20 @@ impl Sending {
             return self.await_route(session, now, id, topic);
         }
         session.operation_timers.clear(id.key());
+        // Who was asked earlier for its first try goes first.
+        if self.turn == 0 && session.groups.is_choosing(self.producer) {
+            session.line_up_behind(id, self);
+            return None;
+        }
+        if self.send.has_selector() {
+            return match session.ask_for_queue(id, topic, self) {
+                Ok(()) => None,
+                Err(error) if error.is_retryable() && self.waits_for != WaitsFor::Route => {
+                    self.await_route(session, now, id, topic)
+                }
+                Err(error) => Some(Err(self.send.explain(error))),
+            };
+        }
         let peer = match self.choose(session, now, topic) {
             Ok(Some(peer)) => peer,
             // It is given back to the caller, or waits for its turn.
@@ -400,6 +440,10 @@ impl Sending {
             WaitsFor::Broker => Error::new(ErrorKind::Timeout, "the broker takes no bytes"),
             WaitsFor::Turn => {
                 let error = Error::new(ErrorKind::Timeout, "it waited in line for room all the time");
+                return Some(Err(self.send.explain(error)));
+            }
+            WaitsFor::Choice => {
+                let error = Error::new(ErrorKind::Timeout, "the selector has not chosen a queue");
                 return Some(Err(self.send.explain(error)));
             }
             WaitsFor::Route | WaitsFor::Nothing => {

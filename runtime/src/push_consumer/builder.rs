@@ -5,10 +5,10 @@ use std::future::Future;
 use std::sync::Arc;
 
 use stgclient_core::client::{PushConsumerId, Value};
-use stgclient_core::consumer::allocation::Allocation;
+use stgclient_core::consumer::allocation::{Allocation, Average};
 use stgclient_core::consumer::push::{ConsumeFrom, ConsumeOrder, MessageModel, PushConfig};
 use stgclient_core::consumer::{MessageSelector, ReceivedMessage};
-use stgclient_core::error::Error;
+use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::producer::check_group;
 use stgclient_core::time::Duration;
 use stgclient_core::wire::body::ExpressionType;
@@ -35,12 +35,14 @@ pub struct PushConsumerBuilder {
     config: PushConfig,
     subscriptions: Vec<(String, Result<MessageSelector, Error>)>,
     store: Option<Arc<dyn OffsetStore>>,
+    allocation: Arc<dyn Allocation>,
 }
 
 impl PushConsumerBuilder {
     pub(crate) fn new(handle: Arc<Handle>, group: &str) -> Self {
         let config = PushConfig::default();
-        Self { handle, group: group.to_owned(), config, subscriptions: Vec::new(), store: None }
+        let (store, allocation) = (None, Arc::new(Average));
+        Self { handle, group: group.to_owned(), config, subscriptions: Vec::new(), store, allocation }
     }
 
     /// Subscribes to a topic: to messages with one of these tags, `a || b`, or to all with `*`. Can be called for several
@@ -91,7 +93,7 @@ impl PushConsumerBuilder {
     /// How queues are shared among the members of the group; all have to do it in the same way. Evenly, in rows, by
     /// default.
     pub fn allocation(mut self, allocation: impl Allocation + 'static) -> Self {
-        self.config.allocation = Arc::new(allocation);
+        self.allocation = Arc::new(allocation);
         self
     }
 
@@ -163,7 +165,7 @@ impl PushConsumerBuilder {
 
     /// Starts the consumer, and has `launch` begin with its messages.
     async fn start(self, launch: impl FnOnce(Launch) -> Option<Directly>) -> Result<PushConsumer, Error> {
-        let Self { handle, group, config, subscriptions, store } = self;
+        let Self { handle, group, config, subscriptions, store, allocation } = self;
         let subscriptions: Vec<(String, MessageSelector)> =
             subscriptions.into_iter().map(|(topic, selector)| Ok((topic, selector?))).collect::<Result<_, Error>>()?;
         // Before anything is made by this name.
@@ -193,7 +195,7 @@ impl PushConsumerBuilder {
         let max_in_work = config.max_in_work;
         let (id, place) = shared.with(|state, now| {
             let id = state.core.start_push_consumer(now, &group, config, stored)?;
-            Ok::<_, Error>((id, state.consumers.add(id)))
+            Ok::<_, Error>((id, state.consumers.add(id, allocation)))
         })?;
         // From here on the consumer is closed when this is dropped.
         let tasks = Arc::<Tasks>::default();
@@ -202,7 +204,7 @@ impl PushConsumerBuilder {
         let consumer = PushConsumer { inner: Arc::new(inner) };
         let launched = Launch { shared: Arc::clone(shared), id, place: Arc::clone(&place), tasks, max_in_work };
         let task = launched.task();
-        let keeper = Keeper { shared: Arc::clone(shared), place, store, directly: launch(launched), is_orderly };
+        let keeper = Keeper { shared: Arc::clone(shared), id, place, store, directly: launch(launched), is_orderly };
         shared.host.spawn(Box::pin(async move {
             keeper.run().await;
             drop(task);
@@ -215,7 +217,11 @@ impl PushConsumerBuilder {
             consumer.close_within(Duration::ZERO).await;
             return Err(error);
         }
-        Ok(consumer)
+        if consumer.inner.place.started().await {
+            Ok(consumer)
+        } else {
+            Err(Error::new(ErrorKind::Closed, "the client"))
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use stgclient_core::client::BrokerQuestion;
+use stgclient_core::client::{BrokerQuestion, PushConsumerId};
 use stgclient_core::consumer::ReceivedMessage;
 use stgclient_core::consumer::push::{Outcome, RetryDelay};
 use stgclient_core::wire::body::{DirectConsumption, DirectResult};
@@ -23,6 +23,7 @@ pub(super) type Directly = Box<dyn Fn(ReceivedMessage) -> BoxFuture<(Outcome, Op
 /// A consumer's keeper.
 pub(super) struct Keeper {
     pub(super) shared: Arc<Shared>,
+    pub(super) id: PushConsumerId,
     pub(super) place: Arc<ConsumerPlace>,
     pub(super) store: Option<OpenStore>,
     pub(super) directly: Option<Directly>,
@@ -35,10 +36,12 @@ impl Keeper {
         loop {
             match poll_fn(|context| self.place.poll_chore(context)).await {
                 Chore::Store(offsets) => {
-                    if let Some(store) = &self.store
-                        && let Err(error) = store.store(offsets).await
-                    {
-                        tracing::warn!(%error, "offsets were not stored");
+                    if let Some(store) = &self.store {
+                        let stored = store.store(offsets).await;
+                        if let Err(error) = &stored {
+                            tracing::warn!(%error, "offsets were not stored; they are with the next ones");
+                        }
+                        self.shared.with(|state, now| state.core.offsets_stored(now, self.id, stored.is_ok()));
                     }
                 }
                 Chore::ConsumeDirectly { question, queue, message } => {

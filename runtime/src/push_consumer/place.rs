@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use stgclient_core::client::{BrokerQuestion, Client as Core, Event, PushConsumerId};
+use stgclient_core::consumer::allocation::Allocation;
 use stgclient_core::consumer::push::{Delivery, PushEvent, Unfinished};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Now;
 use stgclient_core::wire::message::StoredMessage;
 
-use crate::shared::Effects;
+use crate::effects::Effects;
 use crate::sync::{Mutex, Seated, Wakers, lock};
 
 /// What the keeper of a consumer has to do.
@@ -25,8 +26,11 @@ pub(super) enum Chore {
 }
 
 /// Where a consumer's tasks wait.
-#[derive(Debug, Default)]
-pub(crate) struct ConsumerPlace(Mutex<Inner>);
+#[derive(Debug)]
+pub(crate) struct ConsumerPlace {
+    inner: Mutex<Inner>,
+    allocation: Arc<dyn Allocation>,
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Inner {
@@ -36,14 +40,21 @@ pub(super) struct Inner {
     readers: Wakers,
     chores: VecDeque<Chore>,
     keeper: Option<Waker>,
+    is_started: bool,
+    starters: Wakers,
     unfinished: Option<Vec<Unfinished>>,
     closers: Wakers,
 }
 
 impl ConsumerPlace {
-    fn take(&self, event: PushEvent, effects: &mut Effects) {
-        let mut inner = lock(&self.0);
+    fn take(&self, id: PushConsumerId, event: PushEvent, effects: &mut Effects) {
+        let mut inner = lock(&self.inner);
         match event {
+            PushEvent::Started => {
+                inner.is_started = true;
+                effects.wake(inner.starters.take());
+            }
+            PushEvent::Allocate(question) => effects.allocate(id, Arc::clone(&self.allocation), question),
             PushEvent::Readable => {
                 inner.is_readable = true;
                 effects.wake(inner.readers.take());
@@ -60,6 +71,7 @@ impl ConsumerPlace {
                 effects.wake(inner.keeper.take());
                 effects.wake(inner.readers.take());
                 effects.wake(inner.closers.take());
+                effects.wake(inner.starters.take());
             }
             _ => {}
         }
@@ -70,7 +82,7 @@ impl ConsumerPlace {
         let delivery = core.next_delivery(now, id, most);
         if delivery.is_none() {
             // The core says it again when there is something, which is taken in only after this.
-            lock(&self.0).is_readable = false;
+            lock(&self.inner).is_readable = false;
         }
         delivery
     }
@@ -84,11 +96,21 @@ impl ConsumerPlace {
             }
             inner.unfinished.is_some().then_some(false)
         };
-        Seated::new(&self.0, |inner| &mut inner.readers, ready)
+        Seated::new(&self.inner, |inner| &mut inner.readers, ready)
+    }
+
+    /// Ends when the consumer has started: true; or when it is closed: false.
+    pub(super) fn started(&self) -> Seated<'_, Inner, bool> {
+        let ready = |inner: &mut Inner| match (inner.is_started, &inner.unfinished) {
+            (_, Some(_)) => Some(false),
+            (true, None) => Some(true),
+            (false, None) => None,
+        };
+        Seated::new(&self.inner, |inner| &mut inner.starters, ready)
     }
 
     pub(super) fn poll_chore(&self, context: &Context<'_>) -> Poll<Chore> {
-        let mut inner = lock(&self.0);
+        let mut inner = lock(&self.inner);
         if let Some(chore) = inner.chores.pop_front() {
             return Poll::Ready(chore);
         }
@@ -98,7 +120,7 @@ impl ConsumerPlace {
 
     /// Ends when the consumer is closed, but not necessarily its tasks.
     pub(super) fn closed(&self) -> Seated<'_, Inner, Vec<Unfinished>> {
-        Seated::new(&self.0, |inner| &mut inner.closers, |inner| inner.unfinished.clone())
+        Seated::new(&self.inner, |inner| &mut inner.closers, |inner| inner.unfinished.clone())
     }
 }
 
@@ -107,8 +129,8 @@ impl ConsumerPlace {
 pub(crate) struct ConsumerPlaces(Vec<Option<(PushConsumerId, Arc<ConsumerPlace>)>>);
 
 impl ConsumerPlaces {
-    pub(super) fn add(&mut self, id: PushConsumerId) -> Arc<ConsumerPlace> {
-        let place = Arc::new(ConsumerPlace::default());
+    pub(super) fn add(&mut self, id: PushConsumerId, allocation: Arc<dyn Allocation>) -> Arc<ConsumerPlace> {
+        let place = Arc::new(ConsumerPlace { inner: Mutex::default(), allocation });
         if self.0.len() <= id.slot() {
             self.0.resize_with(id.slot() + 1, || None);
         }
@@ -127,15 +149,15 @@ impl ConsumerPlaces {
             Event::Consumer { consumer, event } => {
                 let is_end = matches!(event, PushEvent::Closed(_));
                 if let Some(place) = self.find(consumer) {
-                    place.take(event, effects);
+                    place.take(consumer, event, effects);
                 }
-                if is_end && let Some(place) = self.0.get_mut(consumer.slot()) {
-                    *place = None;
+                if is_end && let Some((_, place)) = self.0.get_mut(consumer.slot()).and_then(Option::take) {
+                    effects.discard_consumer(place);
                 }
             }
             Event::ConsumeDirectly { consumer, question, queue, message } => {
                 if let Some(place) = self.find(consumer) {
-                    let mut inner = lock(&place.0);
+                    let mut inner = lock(&place.inner);
                     let message = Box::new(message);
                     inner.chores.push_back(Chore::ConsumeDirectly { question, queue, message });
                     effects.wake(inner.keeper.take());

@@ -155,7 +155,10 @@ impl PushConfig {
             "max_rate is 0"
         } else if self.max_cached_messages == 0 || self.max_cached_bytes == 0 {
             "a queue may have nothing cached"
-        } else if [self.commit_interval, self.rebalance_interval, self.consume_timeout].iter().any(|d| *d < LEAST_INTERVAL) {
+        } else if [self.commit_interval, self.rebalance_interval, self.consume_timeout]
+            .iter()
+            .any(|d| *d < LEAST_INTERVAL)
+        {
             "an interval is shorter than 1 ms"
         } else {
             return Ok(());

@@ -199,7 +199,8 @@ impl PushConsumer {
 
 /// Takes a message in if it is wanted.
 fn take_wanted(known: &mut AssignedQueue, pulled: &Pulled, stored: StoredMessage) {
-    let is_wanted = pulled.expression.is_everything() || pulled.expression.matches(stored.properties().get(property::TAGS));
+    let is_wanted =
+        pulled.expression.is_everything() || pulled.expression.matches(stored.properties().get(property::TAGS));
     if is_wanted {
         known.messages.push(stored);
     }

@@ -2,8 +2,8 @@
 //! forgotten. So whoever gets it back, we too, begins after all that.
 
 use super::ask::{Ask, Asked, Ticket};
-use super::queue::{Leave, QueueId, Stage};
 use super::locking::AGAIN_AFTER;
+use super::queue::{Leave, QueueId, Stage};
 use super::{PushConsumer, queue_timer};
 use crate::error::Error;
 use crate::time::{Duration, Now};

@@ -6,9 +6,9 @@
 
 use std::collections::BTreeSet;
 
+use super::PushConsumer;
 use super::ask::{Ask, Asked, Ticket};
 use super::queue::{AssignedQueue, Leave, QueueId, Stage};
-use super::PushConsumer;
 use crate::consumer::process_queue::ProcessQueue;
 use crate::error::Error;
 use crate::queue::MessageQueue;

@@ -73,7 +73,8 @@ impl PushConsumer {
         if self.is_closing() {
             return;
         }
-        let due: Vec<Arc<str>> = self.subscriptions.iter().filter(|(_, s)| s.is_due(now)).map(|(t, _)| t.clone()).collect();
+        let due: Vec<Arc<str>> =
+            self.subscriptions.iter().filter(|(_, s)| s.is_due(now)).map(|(t, _)| t.clone()).collect();
         for topic in due {
             let ticket = self.next_ticket();
             if let Some(subscription) = self.subscriptions.get_mut(&topic) {
@@ -81,7 +82,8 @@ impl PushConsumer {
                 self.ask(Asked::Queues(topic.clone(), ticket), Ask::Queues { topic });
             }
         }
-        let next = self.subscriptions.values().filter(|known| known.asking.is_none()).filter_map(|known| known.due).min();
+        let next =
+            self.subscriptions.values().filter(|known| known.asking.is_none()).filter_map(|known| known.due).min();
         if let Some(at) = next {
             self.set_not_later(Timer::Rebalance, at);
         }
@@ -242,7 +244,9 @@ impl PushConsumer {
                     }
                     self.share(now, topic, &ours);
                 }
-                Err(error) => tracing::error!(group = &*self.group, topic = &**topic, %error, "no queues are allocated"),
+                Err(error) => {
+                    tracing::error!(group = &*self.group, topic = &**topic, %error, "no queues are allocated")
+                }
             }
             let was_unlisted = self.subscriptions.get(topic).is_some_and(|known| known.was_unlisted);
             let pause = if was_unlisted { LEAST_PAUSE } else { self.config.rebalance_interval };

@@ -440,7 +440,8 @@ impl Play {
         }
         assert!(self.is_closed, "{:?}", self.scene.consumer.closing);
         assert!(self.scene.consumer.poll_timeout().is_none(), "nothing is left to do");
-        let kept = self.broker.values().filter(|at_broker| at_broker.lock.is_some_and(|(owner, _)| owner == ME)).count();
+        let kept =
+            self.broker.values().filter(|at_broker| at_broker.lock.is_some_and(|(owner, _)| owner == ME)).count();
         assert_eq!(kept, 0, "locks that nobody gives back");
     }
 }
