@@ -240,6 +240,13 @@ impl<H> ClientBuilder<H> {
         self
     }
 
+    /// How long [`connect`](Self::connect) waits for servers that are still starting: it asks again until a name server answers
+    /// or this time is up. It does not wait by default: when no name server can be reached it fails at once.
+    pub const fn wait_for_servers(mut self, time: Duration) -> Self {
+        self.config.wait_for_servers = time;
+        self
+    }
+
     /// The time to open a connection. 3 s by default.
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.config.connection.connect_timeout = timeout;

@@ -311,7 +311,7 @@ impl Client {
             Some(queues) => self.answer_consumer(now, id, asked, Ok(Value::Queues(queues))),
             None => {
                 let deadline = now.mono + self.session.config.request_timeout;
-                self.begin_for(now, id, asked, Operation::Queues(QueueList { topic, deadline }));
+                self.begin_for(now, id, asked, Operation::Queues(QueueList::new(topic, deadline)));
             }
         }
     }

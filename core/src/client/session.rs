@@ -15,7 +15,7 @@ use super::network::{ConnectionId, Network, Owner, PeerId};
 use super::operation::{Operation, OperationId};
 use super::routing::RouteWaiters;
 use crate::address::Address;
-use crate::connection::{CloseReason, Connection, Ended, Outbox, Received};
+use crate::connection::{Backoff, CloseReason, Connection, Ended, Outbox, Received};
 use crate::error::{Error, ErrorKind};
 use crate::producer::{LatencyFaults, Spent, UniqueIds};
 use crate::random::Random;
@@ -45,6 +45,11 @@ pub(crate) enum Signal<'a> {
     Looked(Result<Command, Error>),
     /// The time is up.
     Elapsed,
+}
+
+/// The pauses of what looks again for a connection, a route or a name server until its time is up.
+pub(super) const fn look_pauses() -> Backoff {
+    Backoff::new(Duration::from_millis(100), Duration::from_secs(1))
 }
 
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use stgclient_core::client::{PushConsumerId, Value};
 use stgclient_core::consumer::allocation::{Allocation, Average};
 use stgclient_core::consumer::push::{ConsumeFrom, ConsumeOrder, MessageModel, PushConfig};
 use stgclient_core::consumer::{MessageSelector, ReceivedMessage};
-use stgclient_core::error::{Error, ErrorKind};
+use stgclient_core::error::Error;
 use stgclient_core::producer::check_group;
 use stgclient_core::time::Duration;
 use stgclient_core::wire::body::ExpressionType;
@@ -34,15 +34,15 @@ pub struct PushConsumerBuilder {
     group: String,
     config: PushConfig,
     subscriptions: Vec<(String, Result<MessageSelector, Error>)>,
-    store: Option<Arc<dyn OffsetStore>>,
     allocation: Arc<dyn Allocation>,
+    store: Option<Arc<dyn OffsetStore>>,
 }
 
 impl PushConsumerBuilder {
     pub(crate) fn new(handle: Arc<Handle>, group: &str) -> Self {
         let config = PushConfig::default();
-        let (store, allocation) = (None, Arc::new(Average));
-        Self { handle, group: group.to_owned(), config, subscriptions: Vec::new(), store, allocation }
+        let allocation = Arc::new(Average);
+        Self { handle, group: group.to_owned(), config, subscriptions: Vec::new(), allocation, store: None }
     }
 
     /// Subscribes to a topic: to messages with one of these tags, `a || b`, or to all with `*`. Can be called for several
@@ -165,7 +165,7 @@ impl PushConsumerBuilder {
 
     /// Starts the consumer, and has `launch` begin with its messages.
     async fn start(self, launch: impl FnOnce(Launch) -> Option<Directly>) -> Result<PushConsumer, Error> {
-        let Self { handle, group, config, subscriptions, store, allocation } = self;
+        let Self { handle, group, config, subscriptions, allocation, store } = self;
         let subscriptions: Vec<(String, MessageSelector)> =
             subscriptions.into_iter().map(|(topic, selector)| Ok((topic, selector?))).collect::<Result<_, Error>>()?;
         // Before anything is made by this name.
@@ -192,6 +192,7 @@ impl PushConsumerBuilder {
             None => (None, BTreeMap::new()),
         };
         let is_orderly = config.order == ConsumeOrder::Orderly;
+        let is_empty = subscriptions.is_empty();
         let max_in_work = config.max_in_work;
         let (id, place) = shared.with(|state, now| {
             let id = state.core.start_push_consumer(now, &group, config, stored)?;
@@ -202,7 +203,8 @@ impl PushConsumerBuilder {
         let inner =
             Inner { handle: Arc::clone(&handle), id, group, place: Arc::clone(&place), tasks: Arc::clone(&tasks) };
         let consumer = PushConsumer { inner: Arc::new(inner) };
-        let launched = Launch { shared: Arc::clone(shared), id, place: Arc::clone(&place), tasks, max_in_work };
+        let launched =
+            Launch { shared: Arc::clone(shared), id, place: Arc::clone(&place), tasks, is_orderly, max_in_work };
         let task = launched.task();
         let keeper = Keeper { shared: Arc::clone(shared), id, place, store, directly: launch(launched), is_orderly };
         shared.host.spawn(Box::pin(async move {
@@ -217,11 +219,10 @@ impl PushConsumerBuilder {
             consumer.close_within(Duration::ZERO).await;
             return Err(error);
         }
-        if consumer.inner.place.started().await {
-            Ok(consumer)
-        } else {
-            Err(Error::new(ErrorKind::Closed, "the client"))
+        if !is_empty {
+            consumer.inner.place.started().await?;
         }
+        Ok(consumer)
     }
 }
 
@@ -244,6 +245,7 @@ struct Launch {
     id: PushConsumerId,
     place: Arc<ConsumerPlace>,
     tasks: Arc<Tasks>,
+    is_orderly: bool,
     max_in_work: usize,
 }
 
@@ -267,9 +269,9 @@ impl StartPushConsumer {
     fn new<H: Handler>(builder: PushConsumerBuilder, handler: H) -> Self {
         let launch = move |launch: Launch| {
             let task = launch.task();
-            let Launch { shared, id, place, tasks, max_in_work } = launch;
+            let Launch { shared, id, place, tasks, is_orderly, max_in_work } = launch;
             let host = Arc::clone(&shared.host);
-            let work = Arc::new(Work { shared, id, place, tasks, handler, max_in_work });
+            let work = Arc::new(Work { shared, id, place, tasks, handler, is_orderly, max_in_work });
             let dispatcher = Arc::clone(&work);
             host.spawn(Box::pin(async move {
                 dispatcher.dispatch().await;
@@ -283,6 +285,10 @@ impl StartPushConsumer {
     }
 
     /// Starts the consumer. A topic that does not exist yet is consumed as soon as it does.
+    ///
+    /// When this returns, what is sent from now on is consumed, also by a new group that begins with
+    /// [`ConsumeFrom::LastOffset`], unless no broker of a topic could say where its queues end: that is asked once, for
+    /// as long as a request and a look-up may take.
     ///
     /// # Errors
     /// A group's or a topic's name or an expression is none, a broker does not take an SQL expression, a number is out of

@@ -33,6 +33,7 @@ pub(super) struct Work<H> {
     pub(super) place: Arc<ConsumerPlace>,
     pub(super) tasks: Arc<Tasks>,
     pub(super) handler: H,
+    pub(super) is_orderly: bool,
     /// How many messages the application may have in work.
     pub(super) max_in_work: usize,
 }
@@ -82,8 +83,10 @@ impl<H: Handler> Work<H> {
 
     /// Settles what is done, and takes the next delivery.
     fn next(&self, done: Vec<(Settlement, Outcome)>) -> Option<Delivery> {
-        // A share of what may be in work, so that as many tasks as there are threads have something to do.
-        let grab = (self.max_in_work / 4).clamp(1, GRAB).max(self.handler.batch_size());
+        // A share of what may be in work, so that as many tasks as there are threads have something to do. Of an orderly
+        // queue only what one call of the handler takes: it is not to have what follows a message that fails.
+        let grab = if self.is_orderly { 1 } else { (self.max_in_work / 4).clamp(1, GRAB) };
+        let grab = grab.max(self.handler.batch_size());
         self.shared.with(|state, now| {
             for (settlement, outcome) in done {
                 state.core.settle(now, self.id, settlement, outcome);

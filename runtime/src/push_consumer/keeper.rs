@@ -36,13 +36,15 @@ impl Keeper {
         loop {
             match poll_fn(|context| self.place.poll_chore(context)).await {
                 Chore::Store(offsets) => {
-                    if let Some(store) = &self.store {
-                        let stored = store.store(offsets).await;
-                        if let Err(error) = &stored {
-                            tracing::warn!(%error, "offsets were not stored; they are with the next ones");
-                        }
-                        self.shared.with(|state, now| state.core.offsets_stored(now, self.id, stored.is_ok()));
+                    let stored = match &self.store {
+                        Some(store) => store.store(offsets).await,
+                        None => Ok(()),
+                    };
+                    if let Err(error) = &stored {
+                        tracing::warn!(%error, "offsets were not stored; they are with the next ones");
                     }
+                    let is_stored = stored.is_ok();
+                    self.shared.with(|state, now| state.core.offsets_stored(now, self.id, is_stored));
                 }
                 Chore::ConsumeDirectly { question, queue, message } => {
                     let limit = self.shared.settings.max_body_length;

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 use stgclient_core::client::{BrokerQuestion, Client as Core, Event, PushConsumerId};
 use stgclient_core::consumer::allocation::Allocation;
 use stgclient_core::consumer::push::{Delivery, PushEvent, Unfinished};
+use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Now;
 use stgclient_core::wire::message::StoredMessage;
@@ -40,6 +41,7 @@ pub(super) struct Inner {
     readers: Wakers,
     chores: VecDeque<Chore>,
     keeper: Option<Waker>,
+    /// It knows where its group begins.
     is_started: bool,
     starters: Wakers,
     unfinished: Option<Vec<Unfinished>>,
@@ -99,11 +101,11 @@ impl ConsumerPlace {
         Seated::new(&self.inner, |inner| &mut inner.readers, ready)
     }
 
-    /// Ends when the consumer has started: true; or when it is closed: false.
-    pub(super) fn started(&self) -> Seated<'_, Inner, bool> {
+    /// Ends when the consumer knows where its group begins, or that this cannot be had, or when it is closed.
+    pub(super) fn started(&self) -> Seated<'_, Inner, Result<(), Error>> {
         let ready = |inner: &mut Inner| match (inner.is_started, &inner.unfinished) {
-            (_, Some(_)) => Some(false),
-            (true, None) => Some(true),
+            (_, Some(_)) => Some(Err(Error::new(ErrorKind::Closed, "the client"))),
+            (true, None) => Some(Ok(())),
             (false, None) => None,
         };
         Seated::new(&self.inner, |inner| &mut inner.starters, ready)

@@ -1,17 +1,21 @@
 //! Name servers and brokers, composed: who is connected where, what is sent to whom, what is due when.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
 use stgclient_core::time::{Duration, Instant, Now};
+use stgclient_core::wire::body::QueueKey;
 use stgclient_core::wire::code::RequestCode;
 use stgclient_core::wire::command::Command;
+use stgclient_core::wire::request::InvokeResetOffset;
 
 use super::broker::{Broker, Session};
 use super::config::{BrokerConfig, ClusterConfig};
 use super::name_server::{NameServer, Registration};
 use super::output::Outputs;
 use super::peer::{Connection, Peer, Refused, ServerId};
+use super::request_faults::RequestFaults;
 use crate::table::Table;
 
 /// A RocketMQ cluster in memory.
@@ -96,6 +100,50 @@ impl Cluster {
     /// Every broker, in the order of the configuration.
     pub fn brokers(&mut self) -> impl Iterator<Item = &mut Broker> {
         self.brokers.iter_mut().map(|server| &mut server.server)
+    }
+
+    /// Every server draws faults from now on, each from a seed of its own that comes from this one.
+    pub fn draw_faults(&mut self, faults: &RequestFaults, seed: u64) {
+        let own = |index: usize| seed ^ (index as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let brokers = self.brokers.iter_mut().enumerate();
+        brokers.for_each(|(index, broker)| broker.server.draw_faults(faults, own(index)));
+        let name_servers = self.name_servers.iter_mut().enumerate();
+        name_servers.for_each(|(index, server)| server.server.draw_faults(faults, own(1000 + index)));
+    }
+
+    /// A name server forgets a topic, or all of them, as one does that has just been started, until brokers tell it again:
+    /// after [`ClusterConfig::registration_period`].
+    pub fn forget_routes(&mut self, now: Now, name_server: usize, topic: Option<&str>) {
+        if let Some(server) = self.name_servers.get_mut(name_server) {
+            match topic {
+                Some(topic) => server.server.forget_topic(topic),
+                None => server.server.forget(),
+            }
+            self.next_registration.get_or_insert(now.mono + self.registration_period);
+        }
+    }
+
+    /// Deletes a topic everywhere, as `mqadmin deleteTopic` does: at brokers with its messages and offsets, and at name
+    /// servers.
+    pub fn delete_topic(&mut self, topic: &str) {
+        self.register_changes();
+        self.brokers.iter_mut().for_each(|broker| broker.server.delete_topic(topic));
+        self.name_servers.iter_mut().for_each(|server| server.server.forget_topic(topic));
+    }
+
+    /// Sets a group's offsets at a broker, as INVOKE_BROKER_TO_RESET_OFFSET of an administrator does: at the broker, or by
+    /// asking members, see [`BrokerConfig::server_side_reset_offset`].
+    ///
+    /// # Errors
+    /// The broker's words why it does not, or that there is no such broker.
+    pub fn reset_offset(
+        &mut self,
+        broker: &str,
+        request: &InvokeResetOffset<'_>,
+    ) -> Result<BTreeMap<QueueKey, i64>, String> {
+        let broker = self.brokers.iter_mut().map(|server| &mut server.server).find(|known| known.name() == broker);
+        let broker = broker.ok_or("no such broker")?;
+        broker.reset(request, &mut self.out).map_err(|refusal| refusal.remark)
     }
 
     /// Someone at `address` has connected to `server`.

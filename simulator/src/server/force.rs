@@ -2,8 +2,11 @@
 
 use bytes::Bytes;
 use stgclient_core::time::Duration;
+use stgclient_core::wire::body::{self, QueueLockRequest};
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::Command;
+
+use super::request_faults::{DrawnFaults, RequestFaults};
 
 /// How a server treats the requests that a [`Force`] is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +28,21 @@ pub enum Forced {
     Delay(Duration),
     /// Carried out, and these bytes sent in place of the answer.
     Bytes(Bytes),
+    /// Carried out, and the answer sent twice.
+    Twice,
+    /// Carried out, and answered with what cannot be read.
+    Malformed(Malformed),
+}
+
+/// What is wrong with an answer. A frame it is in any case: what is none ends the connection, see [`Forced::Bytes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Malformed {
+    /// The second half of the body is not there.
+    TruncatedBody,
+    /// The body is not what belongs there, and no JSON.
+    WrongBody,
+    /// Every field of the header has a text that it cannot have.
+    WrongHeader,
 }
 
 impl Forced {
@@ -57,6 +75,7 @@ impl Forced {
 pub struct Force {
     codes: Vec<RequestCode>,
     topic: Option<String>,
+    group: Option<String>,
     left: Option<u32>,
     forced: Forced,
 }
@@ -70,12 +89,19 @@ impl Force {
 
     /// Every request with one of `codes`, until it is taken back.
     pub fn requests(codes: impl IntoIterator<Item = RequestCode>, forced: Forced) -> Self {
-        Self { codes: codes.into_iter().collect(), topic: None, left: None, forced }
+        Self { codes: codes.into_iter().collect(), topic: None, group: None, left: None, forced }
     }
 
     /// Only requests that name this topic.
     pub fn on_topic(mut self, topic: impl Into<String>) -> Self {
         self.topic = Some(topic.into());
+        self
+    }
+
+    /// Only requests that name this group, of producers or consumers, in their header or, when queues are locked, in their
+    /// body.
+    pub fn of_group(mut self, group: impl Into<String>) -> Self {
+        self.group = Some(group.into());
         self
     }
 
@@ -91,35 +117,60 @@ impl Force {
             let named = request.fields.get("topic").or_else(|| request.fields.get("b"));
             named.is_some_and(|named| named == topic)
         };
-        self.codes.contains(&RequestCode(request.code)) && self.topic.as_deref().is_none_or(names_topic)
+        self.codes.contains(&RequestCode(request.code))
+            && self.topic.as_deref().is_none_or(names_topic)
+            && self.group.as_deref().is_none_or(|group| names_group(request, group))
     }
 }
 
+fn names_group(request: &Command, group: &str) -> bool {
+    use RequestCode as C;
+    if matches!(RequestCode(request.code), C::LOCK_BATCH_MQ | C::UNLOCK_BATCH_MQ) {
+        let locks: Option<QueueLockRequest> = body::from_slice(&request.body).ok();
+        return locks.is_some_and(|locks| *locks.consumer_group == *group);
+    }
+    // The headers of SEND_MESSAGE_V2 call the group "a".
+    let names = ["consumerGroup", "producerGroup", "group", "a"];
+    names.iter().any(|name| request.fields.get(name).is_some_and(|named| named == group))
+}
+
 /// What a server is forced to. Of several that fit a request the first one given counts.
+/// Without one, faults may be drawn.
 #[derive(Debug, Default)]
-pub(super) struct Forces(Vec<Force>);
+pub(super) struct Forces {
+    asked_for: Vec<Force>,
+    drawn: Option<DrawnFaults>,
+}
 
 impl Forces {
     pub(super) fn add(&mut self, force: Force) {
         if force.left != Some(0) {
-            self.0.push(force);
+            self.asked_for.push(force);
         }
     }
 
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.asked_for.clear();
+        self.drawn = None;
+    }
+
+    /// From now on faults are drawn, from this seed.
+    pub(super) fn draw(&mut self, faults: &RequestFaults, seed: u64) {
+        self.drawn = Some(DrawnFaults::new(faults.clone(), seed));
     }
 
     /// How `request` is to be treated; counts it.
     pub(super) fn take(&mut self, request: &Command) -> Option<Forced> {
-        let index = self.0.iter().position(|force| force.is_for(request))?;
-        let Some(left) = &mut self.0[index].left else {
-            return Some(self.0[index].forced.clone());
+        let Some(index) = self.asked_for.iter().position(|force| force.is_for(request)) else {
+            return self.drawn.as_mut()?.draw(request);
+        };
+        let Some(left) = &mut self.asked_for[index].left else {
+            return Some(self.asked_for[index].forced.clone());
         };
         *left -= 1;
         if *left > 0 {
-            return Some(self.0[index].forced.clone());
+            return Some(self.asked_for[index].forced.clone());
         }
-        Some(self.0.remove(index).forced)
+        Some(self.asked_for.remove(index).forced)
     }
 }

@@ -31,12 +31,14 @@ mod output;
 mod peer;
 mod refusal;
 mod reply;
+mod request_faults;
 mod smartgo;
 pub mod sql92;
 
 pub use broker::{Broker, BrokerUsage};
 pub use cluster::{Cluster, Memory};
 pub use config::{BrokerConfig, ClusterConfig, Limits};
-pub use force::{Force, Forced};
+pub use force::{Force, Forced, Malformed};
 pub use name_server::{NameServer, RouteOverride};
 pub use peer::{Peer, Refused, ServerId};
+pub use request_faults::RequestFaults;

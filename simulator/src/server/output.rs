@@ -46,6 +46,15 @@ impl Pieces {
         self.done.pop_front()
     }
 
+    /// All of it in one piece.
+    pub(super) fn into_bytes(mut self) -> BytesMut {
+        let mut bytes = BytesMut::new();
+        while let Some(piece) = self.pop() {
+            bytes.extend_from_slice(&piece);
+        }
+        bytes
+    }
+
     fn append(&mut self, mut other: Self) {
         while let Some(bytes) = other.pop() {
             self.put(&bytes);

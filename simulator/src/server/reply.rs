@@ -1,13 +1,14 @@
 //! The answer to one request: in the codec of the request, as a Java server writes it, and as a test may have bent it.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use stgclient_core::time::{Instant, Now};
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::{self, Command, FLAG_RESPONSE, Head, HeaderCodec, Language};
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::fields::{Header, NoFields};
+use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header, NoFields};
+use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
 
-use super::force::{Forced, Forces};
+use super::force::{Forced, Forces, Malformed};
 use super::output::{Outputs, Pieces};
 use super::peer::Peer;
 use super::refusal::Refusal;
@@ -44,6 +45,9 @@ pub(super) struct Exchange {
     success: ResponseCode,
     due: Option<Instant>,
     raw: Option<Bytes>,
+    /// How often the answer is written.
+    times: usize,
+    malformed: Option<Malformed>,
 }
 
 impl Exchange {
@@ -151,7 +155,7 @@ impl<'o> Reply<'o> {
         let code = if code == ResponseCode::SUCCESS { exchange.success } else { code };
         let opaque = exchange.opaque;
         let head = Head { code: code.0, language, version, opaque, flag: FLAG_RESPONSE, remark };
-        let write = |pieces: &mut Pieces| match &exchange.raw {
+        let encode = |pieces: &mut Pieces| match &exchange.raw {
             Some(raw) => pieces.put(raw),
             None => {
                 let (codec, dialect) = (exchange.codec, exchange.dialect);
@@ -164,9 +168,54 @@ impl<'o> Reply<'o> {
             }
         };
         match exchange.due {
-            Some(due) => out.frame_at(due, delayed_answers, exchange.peer, write),
-            None => out.frame(exchange.peer, write),
+            Some(due) => out.frame_at(due, delayed_answers, exchange.peer, encode),
+            None if exchange.times == 1 && exchange.malformed.is_none() => out.frame(exchange.peer, encode),
+            None => {
+                let mut pieces = Pieces::default();
+                encode(&mut pieces);
+                let frame = bend(pieces.into_bytes(), exchange.dialect, exchange.malformed);
+                for _ in 0..exchange.times {
+                    out.frame(exchange.peer, |pieces| pieces.put(&frame));
+                }
+            }
         }
+    }
+}
+
+/// Makes of an answer one that cannot be read.
+fn bend(frame: BytesMut, dialect: Dialect, malformed: Option<Malformed>) -> Bytes {
+    let frame = frame.freeze();
+    let mut reader = FrameReader::new(DEFAULT_MAX_FRAME_LENGTH);
+    reader.extend(&frame);
+    let (Some(malformed), Ok(Some(command))) = (malformed, reader.next_command()) else {
+        return frame;
+    };
+    let Command { code, language, version, opaque, flag, codec, .. } = command;
+    let head = Head { code, language, version, opaque, flag, remark: command.remark.as_deref() };
+    let (is_wrong, body): (bool, &[u8]) = match malformed {
+        Malformed::TruncatedBody => (false, &command.body[..command.body.len() / 2]),
+        Malformed::WrongBody => (false, b"{\"wrong\":"),
+        Malformed::WrongHeader => (true, &command.body),
+    };
+    let mut bent = BytesMut::new();
+    command::encode(&mut bent, codec, dialect, &head, &BentFields { fields: &command.fields, is_wrong }, body);
+    bent.freeze()
+}
+
+/// The fields of an answer, as they were or with texts that they cannot have.
+struct BentFields<'a> {
+    fields: &'a Fields,
+    is_wrong: bool,
+}
+
+impl<'h> Header<'h> for BentFields<'_> {
+    fn write(&self, writer: &mut FieldWriter<'_>) {
+        let texts = self.fields.iter();
+        texts.for_each(|(name, value)| writer.text(&name, if self.is_wrong { "wrong" } else { &value }));
+    }
+
+    fn read(_: &'h Fields) -> Result<Self, FieldError> {
+        Err(FieldError::Missing { name: "none" })
     }
 }
 
@@ -191,6 +240,8 @@ pub(super) fn begin<'o>(
         success: ResponseCode::SUCCESS,
         due: None,
         raw: None,
+        times: 1,
+        malformed: None,
     };
     match forces.take(request) {
         None => {}
@@ -200,6 +251,8 @@ pub(super) fn begin<'o>(
         Some(Forced::Unanswered) => exchange.is_silent = true,
         Some(Forced::Delay(duration)) => exchange.due = Some(now.mono + duration),
         Some(Forced::Bytes(bytes)) => exchange.raw = Some(bytes),
+        Some(Forced::Twice) => exchange.times = 2,
+        Some(Forced::Malformed(malformed)) => exchange.malformed = Some(malformed),
         Some(Forced::Lost) => return None,
         Some(Forced::Refuse(code, remark)) => {
             Reply::new(exchange, out, delayed_answers).refuse(&Refusal { code, remark });

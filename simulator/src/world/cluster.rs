@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use stgclient_core::time::Duration;
+
 use super::Shared;
 use super::servers::ClusterId;
-use crate::server::{Broker, Cluster, ClusterConfig, Memory, NameServer, ServerId};
+use crate::server::{Broker, Cluster, ClusterConfig, Memory, NameServer, RequestFaults, ServerId};
 
 /// A cluster of a world. Cheap to clone.
 #[derive(Clone)]
@@ -69,9 +71,36 @@ impl ClusterHandle {
         });
     }
 
-    /// Starts a server that was stopped.
+    /// A server's machine loses its power: its peers hear nothing, not even that a connection ends, and attempts to connect
+    /// are not decided. When it is started again, it answers what was sent to the old connections with a reset.
+    pub fn lose_power(&self, server: ServerId) {
+        self.shared.with(|state| {
+            state.servers.lose_power(&mut state.course, &mut state.network, self.id, server);
+        });
+    }
+
+    /// Starts a server that was stopped or has lost its power.
     pub fn start(&self, server: ServerId, memory: Memory) {
-        self.shared.with(|state| state.servers.start(&state.course, self.id, server, memory));
+        self.shared.with(|state| {
+            state.servers.start(&mut state.course, &mut state.network, self.id, server, memory);
+        });
+    }
+
+    /// Servers close connections over which nothing has gone for so long, or no longer do. Apache's do after 120 s
+    /// (`NettyServerConfig.serverChannelMaxIdleTimeSeconds`); these do not until they are told to.
+    pub fn close_idle(&self, max_idle: Option<Duration>) {
+        self.shared.with(|state| state.servers.close_idle(&state.course, self.id, max_idle));
+    }
+
+    /// Every server draws faults of requests from now on: see [`Cluster::draw_faults`].
+    pub fn draw_faults(&self, faults: &RequestFaults, seed: u64) {
+        self.with(|cluster| cluster.draw_faults(faults, seed));
+    }
+
+    /// A name server forgets a topic, or all of them: see [`Cluster::forget_routes`].
+    pub fn forget_routes(&self, name_server: usize, topic: Option<&str>) {
+        let now = self.shared.lock().course.now();
+        self.with(|cluster| cluster.forget_routes(now, name_server, topic));
     }
 
     /// Starts every server, with its memory, and takes back everything that servers were forced to.

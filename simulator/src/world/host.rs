@@ -20,7 +20,7 @@ impl Host for Machine {
     }
 
     fn spawn(&self, task: BoxFuture<()>) {
-        self.shared.tasks.spawn(task);
+        self.shared.tasks.spawn(Some(self.number()), task);
     }
 
     fn sleep_until(&self, at: Instant) -> BoxFuture<()> {
@@ -29,7 +29,7 @@ impl Host for Machine {
 
     fn connect(&self, link: Link) {
         let opening = self.open(link.address().as_str());
-        self.shared.tasks.spawn(Box::pin(run(link, opening)));
+        self.shared.tasks.spawn(Some(self.number()), Box::pin(run(link, opening)));
     }
 
     fn identity(&self) -> Identity {

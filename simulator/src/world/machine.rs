@@ -11,7 +11,7 @@ use stgclient_core::random::Random;
 use stgclient_core::time::{Duration, Instant, Now};
 
 use super::Shared;
-use super::events::EventKey;
+use super::events::{Event, EventKey};
 use super::net::{Opening, Stream};
 
 /// A machine of a world.
@@ -57,6 +57,29 @@ impl Machine {
     pub fn open(&self, address: &str) -> Opening {
         let port = 32_768 + (self.next() % 28_000) as u16;
         Stream::open(&self.shared, address, SocketAddr::new(self.ip(), port))
+    }
+
+    /// Runs a task of an application on this machine: it stands still and dies with it.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.shared.tasks.spawn(Some(self.number), Box::pin(task));
+    }
+
+    /// The machine stands still for so long, as in a long pause of its garbage collector, or while a laptop is suspended:
+    /// no task of it runs, those of its clients and of [`Machine::spawn`]; the clocks go on, timers fire late and all at
+    /// once, and bytes that come wait. Of two that overlap the later end counts.
+    pub fn stand_still(&self, duration: Duration) {
+        let number = self.number;
+        let mut state = self.shared.lock();
+        self.shared.tasks.freeze(number, state.course.instant() + duration);
+        let go_on = move |world: &super::World| world.shared.tasks.thaw(number, world.now().mono);
+        state.course.plan_after(duration, Event::Acts(Box::new(go_on)));
+    }
+
+    /// The machine loses its power, for good: its tasks are gone, and its peers hear nothing, not even that a connection
+    /// ends. What others hold of its clients never becomes ready any more.
+    pub fn lose_power(&self) {
+        self.shared.with(|state| state.network.lose_machine(&mut state.course, self.ip()));
+        self.shared.tasks.kill(self.number);
     }
 
     /// A number that is different each time and the same for the same seed.

@@ -184,7 +184,18 @@ impl World {
 
     /// Runs a task beside all others.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.shared.tasks.spawn(Box::pin(task));
+        self.shared.tasks.spawn(None, Box::pin(task));
+    }
+
+    /// From now on a task of a machine that panics ends alone, as a task on tokio does; otherwise it ends the test. What
+    /// runs by [`World::spawn`] and [`World::block_on`] is the test's own, and never caught.
+    pub fn catch_panics(&self) {
+        self.shared.tasks.catch_panics();
+    }
+
+    /// What the tasks have said that were caught so; an empty text for a panic whose payload is none.
+    pub fn panics(&self) -> Vec<String> {
+        self.shared.tasks.panics()
     }
 
     /// Does something after some time.

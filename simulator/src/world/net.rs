@@ -40,14 +40,13 @@ impl NetworkHandle {
     }
 
     /// Nothing reaches `address` or comes from it, or no longer: attempts to connect are not decided, and what is sent
-    /// waits in vain, as behind a cut cable. Afterwards it goes on, as with TCP. `address` is a server's, `host:port`, or a
-    /// machine's without a port.
+    /// waits in vain, as behind a cut cable. Afterwards it goes on, as with TCP, except a reset, which nobody sends twice:
+    /// the link is then half open, until its other end sends something. `address` is a server's, `host:port`, or a machine's
+    /// without a port.
     pub fn partition(&self, address: &str, is_cut_off: bool) {
         self.shared.with(|state| {
             state.network.rule(&mut state.course, address, |rule| {
-                rule.is_silent = is_cut_off;
-                rule.hold(Direction::ToServer, is_cut_off);
-                rule.hold(Direction::ToClient, is_cut_off);
+                rule.is_cut_off = is_cut_off;
             });
         });
     }
@@ -60,17 +59,16 @@ impl NetworkHandle {
         });
     }
 
-    /// Everything to and from `address` takes so much longer from now on.
+    /// Everything to and from `address` takes so much longer from now on, connecting too: a way there and one back.
+    /// `address` is a server's or a machine's.
     pub fn delay(&self, address: &str, delay: Duration) {
         self.shared.with(|state| state.network.rule(&mut state.course, address, |rule| rule.delay = delay));
     }
 
-    /// The next link to `address` over which `bytes` bytes more have gone in this direction is reset then, in the middle
-    /// of a frame if need be.
+    /// The first link to `address` over which `bytes` bytes more have gone in this direction is reset then, in the middle
+    /// of a frame if need be. Each link counts its own; a later call takes the place of an earlier one.
     pub fn break_after(&self, address: &str, direction: Direction, bytes: usize) {
-        self.shared.with(|state| {
-            state.network.rule(&mut state.course, address, |rule| rule.breaks_after = Some((direction, bytes)));
-        });
+        self.shared.with(|state| state.network.break_after(&mut state.course, address, (direction, bytes)));
     }
 
     /// Resets every link to `address`.

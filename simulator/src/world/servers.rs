@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use stgclient_core::time::Instant;
+use stgclient_core::time::{Duration, Instant};
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
 
@@ -30,6 +30,9 @@ pub(super) struct Servers {
 struct Tenant {
     cluster: Cluster,
     links: BTreeMap<Peer, LinkId>,
+    /// For how long a connection may be idle, and when to look next.
+    max_idle: Option<Duration>,
+    next_idle: Option<Instant>,
 }
 
 /// Who listens at an address.
@@ -42,6 +45,8 @@ enum Listener {
 struct End {
     reader: FrameReader,
     owner: Owner,
+    /// When bytes last came or went.
+    last_use: Instant,
 }
 
 #[derive(Clone)]
@@ -57,7 +62,7 @@ impl Servers {
         for (server, address) in cluster.servers() {
             self.listeners.insert(address.to_owned(), Listener::Cluster(id, server));
         }
-        self.clusters.push(Tenant { cluster, links: BTreeMap::new() });
+        self.clusters.push(Tenant { cluster, links: BTreeMap::new(), max_idle: None, next_idle: None });
         id
     }
 
@@ -82,9 +87,10 @@ impl Servers {
             None => None,
             Some(Listener::Script(_)) => Some(Owner::Script(address.to_owned())),
             Some(&Listener::Cluster(tenant, server)) => {
-                let Tenant { cluster, links } = &mut self.clusters[tenant];
+                let Tenant { cluster, links, max_idle, next_idle } = &mut self.clusters[tenant];
                 cluster.connected(course.now(), server, client).ok().map(|peer| {
                     links.insert(peer, id);
+                    *next_idle = next_idle.or_else(|| max_idle.map(|idle| course.instant() + idle));
                     Owner::Cluster(tenant, peer)
                 })
             }
@@ -92,7 +98,8 @@ impl Servers {
         let Some(owner) = owner else {
             return network.refuse(course, id);
         };
-        self.ends.insert(id, End { reader: FrameReader::new(DEFAULT_MAX_FRAME_LENGTH), owner });
+        let reader = FrameReader::new(DEFAULT_MAX_FRAME_LENGTH);
+        self.ends.insert(id, End { reader, owner, last_use: course.instant() });
         network.accept(course, id);
     }
 
@@ -117,6 +124,7 @@ impl Servers {
             return;
         };
         end.reader.extend(bytes);
+        end.last_use = course.instant();
         let owner = end.owner.clone();
         while let Some(end) = self.ends.get_mut(&id) {
             match end.reader.next_command() {
@@ -167,9 +175,12 @@ impl Servers {
 
     /// Puts on its way what a cluster has to say.
     pub(super) fn write(&mut self, course: &mut Course, network: &mut Network, tenant: ClusterId) {
-        let Tenant { cluster, links } = &mut self.clusters[tenant];
+        let Tenant { cluster, links, .. } = &mut self.clusters[tenant];
         while let Some((peer, bytes)) = cluster.poll_output() {
             if let Some(id) = links.get(&peer) {
+                if let Some(end) = self.ends.get_mut(id) {
+                    end.last_use = course.instant();
+                }
                 network.server_writes(course, *id, bytes);
             }
         }
@@ -177,27 +188,91 @@ impl Servers {
 
     /// Stops a server; its links are reset.
     pub(super) fn stop(&mut self, course: &mut Course, network: &mut Network, tenant: ClusterId, server: ServerId) {
-        let Tenant { cluster, links } = &mut self.clusters[tenant];
-        let gone: Vec<LinkId> =
-            cluster.stop(course.now(), server).into_iter().filter_map(|peer| links.remove(&peer)).collect();
-        for id in gone {
-            self.ends.remove(&id);
+        for id in self.end_of(course, tenant, server) {
             network.server_resets(course, id);
         }
     }
 
-    pub(super) fn start(&mut self, course: &Course, tenant: ClusterId, server: ServerId, memory: Memory) {
+    /// A server's machine loses its power; nobody hears of it.
+    pub(super) fn lose_power(
+        &mut self,
+        course: &mut Course,
+        network: &mut Network,
+        tenant: ClusterId,
+        server: ServerId,
+    ) {
+        for id in self.end_of(course, tenant, server) {
+            network.server_vanishes(course, id);
+        }
+        if let Some(address) = self.address(tenant, server) {
+            network.set_power(course, &address, false);
+        }
+    }
+
+    /// The server ends. Gives the links that led to it.
+    fn end_of(&mut self, course: &Course, tenant: ClusterId, server: ServerId) -> Vec<LinkId> {
+        let Tenant { cluster, links, .. } = &mut self.clusters[tenant];
+        let peers = cluster.stop(course.now(), server).into_iter();
+        let gone: Vec<LinkId> = peers.filter_map(|peer| links.remove(&peer)).collect();
+        gone.iter().for_each(|id| drop(self.ends.remove(id)));
+        gone
+    }
+
+    pub(super) fn start(
+        &mut self,
+        course: &mut Course,
+        network: &mut Network,
+        tenant: ClusterId,
+        server: ServerId,
+        memory: Memory,
+    ) {
         self.clusters[tenant].cluster.start(course.now(), server, memory);
+        if let Some(address) = self.address(tenant, server) {
+            network.set_power(course, &address, true);
+        }
+    }
+
+    fn address(&self, tenant: ClusterId, server: ServerId) -> Option<String> {
+        let mut servers = self.clusters[tenant].cluster.servers();
+        servers.find(|(id, _)| *id == server).map(|(_, address)| address.to_owned())
+    }
+
+    /// Connections over which nothing has gone for so long are closed from now on.
+    pub(super) fn close_idle(&mut self, course: &Course, tenant: ClusterId, max_idle: Option<Duration>) {
+        let tenant = &mut self.clusters[tenant];
+        tenant.max_idle = max_idle;
+        tenant.next_idle = max_idle.map(|_| course.instant());
+    }
+
+    fn close_those_idle(&mut self, course: &mut Course, network: &mut Network, tenant: ClusterId) {
+        let Tenant { links, max_idle, next_idle, .. } = &mut self.clusters[tenant];
+        let (Some(max_idle), now) = (*max_idle, course.instant()) else {
+            return;
+        };
+        let ends = links.values().filter_map(|id| Some((*id, self.ends.get(id)?.last_use + max_idle)));
+        let (idle, others): (Vec<_>, Vec<_>) = ends.partition(|(_, due)| *due <= now);
+        *next_idle = others.into_iter().map(|(_, due)| due).min();
+        for (id, _) in idle {
+            course.note("server closes what is idle", id, &[]);
+            self.forget(course, id);
+            network.server_closes(course, id);
+        }
     }
 
     /// When a cluster next has something to do, and which.
     pub(super) fn poll_timeout(&self) -> Option<(Instant, ClusterId)> {
         let due = self.clusters.iter().enumerate();
-        due.filter_map(|(id, tenant)| Some((tenant.cluster.poll_timeout()?, id))).min()
+        due.filter_map(|(id, tenant)| {
+            Some((tenant.cluster.poll_timeout().into_iter().chain(tenant.next_idle).min()?, id))
+        })
+        .min()
     }
 
     pub(super) fn handle_timeout(&mut self, course: &mut Course, network: &mut Network, tenant: ClusterId) {
         course.note("cluster wakes", tenant as u64, &[]);
+        if self.clusters[tenant].next_idle.is_some_and(|at| at <= course.instant()) {
+            self.close_those_idle(course, network, tenant);
+        }
         self.clusters[tenant].cluster.handle_timeout(course.now());
         self.write(course, network, tenant);
     }
@@ -207,7 +282,7 @@ impl Servers {
         let Some(End { owner: Owner::Cluster(tenant, peer), .. }) = self.ends.remove(&id) else {
             return None;
         };
-        let Tenant { cluster, links } = &mut self.clusters[tenant];
+        let Tenant { cluster, links, .. } = &mut self.clusters[tenant];
         links.remove(&peer);
         cluster.closed(course.now(), peer);
         Some(tenant)

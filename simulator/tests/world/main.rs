@@ -2,6 +2,9 @@
 
 mod clients;
 mod determinism;
+mod half_open;
+mod machines;
 mod network;
+mod requests;
 mod time;
 mod wire;

@@ -17,6 +17,7 @@ mod offsets;
 mod oneways;
 mod pulls;
 mod retries;
+mod riding_out;
 mod routes;
 mod scene;
 mod sends;

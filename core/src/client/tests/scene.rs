@@ -149,30 +149,29 @@ impl Scene {
                 self.carry_out(action);
             } else if let Some((connection, arrival)) = self.next_arrival() {
                 self.arrive(connection, arrival);
+            } else if let Some(event) = self.client.poll_event() {
+                _ = writeln!(self.trace, "{event:?}");
+                self.take(event);
             } else {
-                let mut was_asked = false;
-                while let Some(event) = self.client.poll_event() {
-                    _ = writeln!(self.trace, "{event:?}");
-                    match event {
-                        Event::Choose { operation, choice } if self.answers_choices => {
-                            let queue = choice.ask();
-                            self.client.chosen(self.now, operation, choice.message, queue);
-                            was_asked = true;
-                        }
-                        Event::Consumer { consumer, event: PushEvent::Allocate(question) } => {
-                            let ours = Average.allocate(&question.request());
-                            self.client.allocated(self.now, consumer, &question, Ok(ours));
-                            was_asked = true;
-                        }
-                        event => self.events.push(event),
-                    }
-                }
-                if !was_asked {
-                    return;
-                }
+                return;
             }
         }
         panic!("the client is never done");
+    }
+
+    /// Queues are shared evenly, selectors are asked; everything else stays to be looked at.
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Consumer { consumer, event: PushEvent::Allocate(question) } => {
+                let ours = Average.allocate(&question.request());
+                self.client.allocated(self.now, consumer, &question, Ok(ours));
+            }
+            Event::Choose { operation, choice } if self.answers_choices => {
+                let queue = choice.ask();
+                self.client.chosen(self.now, operation, choice.message, queue);
+            }
+            event => self.events.push(event),
+        }
     }
 
     fn next_arrival(&mut self) -> Option<(ConnectionId, Arrival)> {

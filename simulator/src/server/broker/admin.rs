@@ -55,9 +55,12 @@ impl Broker {
         self.topics.update(name, config).map(|_| ())
     }
 
-    pub(super) fn delete_topic(&mut self, request: &Command) -> Result<(), Refusal> {
+    pub(super) fn delete_topic_for(&mut self, request: &Command) -> Result<(), Refusal> {
         let header: DeleteTopicInBroker<'_> = request.header()?;
-        let name = &*header.topic;
+        self.forget_topic(&header.topic)
+    }
+
+    pub(super) fn forget_topic(&mut self, name: &str) -> Result<(), Refusal> {
         if name.trim().is_empty() {
             return Err(invalid("The specified topic is blank."));
         }

@@ -61,12 +61,19 @@ impl Broker {
     /// Sets a group's offsets here, so that consumers hear of it at their next pull; or asks them to do it.
     pub(super) fn reset_offset(&mut self, request: &Command, out: &mut Outputs) -> Result<Vec<u8>, Refusal> {
         let header: InvokeResetOffset<'_> = request.header()?;
-        let offset_table = if self.config.server_side_reset_offset {
-            self.reset_offset_here(&header)?
+        Ok(body::to_vec(&ResetOffsets { offset_table: self.reset(&header, out)? }))
+    }
+
+    pub(in super::super) fn reset(
+        &mut self,
+        header: &InvokeResetOffset<'_>,
+        out: &mut Outputs,
+    ) -> Result<BTreeMap<QueueKey, i64>, Refusal> {
+        if self.config.server_side_reset_offset {
+            self.reset_offset_here(header)
         } else {
-            self.reset_offset_at_members(&header, out)?
-        };
-        Ok(body::to_vec(&ResetOffsets { offset_table }))
+            self.reset_offset_at_members(header, out)
+        }
     }
 
     fn reset_offset_here(&mut self, header: &InvokeResetOffset<'_>) -> Result<BTreeMap<QueueKey, i64>, Refusal> {

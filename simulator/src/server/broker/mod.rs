@@ -43,6 +43,7 @@ use super::output::Outputs;
 use super::peer::Peer;
 use super::refusal::Refusal;
 use super::reply;
+use super::request_faults::RequestFaults;
 use asks::Asks;
 use delays::Delays;
 use group_settings::GroupSettings;
@@ -151,7 +152,12 @@ impl Broker {
         self.forces.add(force);
     }
 
-    /// Takes back everything that the broker was forced to.
+    /// Draws faults from now on, from this seed, for requests that it is not forced to treat in some way.
+    pub fn draw_faults(&mut self, faults: &RequestFaults, seed: u64) {
+        self.forces.draw(faults, seed);
+    }
+
+    /// Takes back everything that the broker was forced to, and draws no more faults.
     pub fn clear_forces(&mut self) {
         self.forces.clear();
     }
@@ -196,6 +202,12 @@ impl Broker {
     pub fn create_topic(&mut self, topic: &str, queues: u32) -> Result<(), String> {
         topic_names::validate_topic(topic)?;
         self.topics.update(topic, TopicConfig::new(queues)).map(|_| ()).map_err(|refusal| refusal.remark)
+    }
+
+    /// Deletes a topic with its messages and all offsets of it, unless it is one that stays.
+    pub fn delete_topic(&mut self, topic: &str) {
+        // One of the system's is refused, and stays.
+        let _ = self.forget_topic(topic);
     }
 
     /// The process ends, and with it what is not on the disk of an Apache broker either.
@@ -281,7 +293,7 @@ impl Broker {
             Code::CONSUME_MESSAGE_DIRECTLY => self.consume_directly(now, request, reply),
             Code::CHECK_CLIENT_CONFIG => reply.nothing(self.check_client_config(request)),
             Code::UPDATE_AND_CREATE_TOPIC => self.create_topic_for(request, reply),
-            Code::DELETE_TOPIC_IN_BROKER => reply.nothing(self.delete_topic(request)),
+            Code::DELETE_TOPIC_IN_BROKER => reply.nothing(self.delete_topic_for(request)),
             Code::GET_TOPIC_STATS_INFO => reply.body(self.topic_stats(request)),
             Code::GET_TOPIC_CONFIG => reply.body(self.topic_config(request)),
             Code::GET_ALL_TOPIC_CONFIG => reply.body(Ok(self.all_topic_configs())),

@@ -14,6 +14,7 @@ use super::output::Outputs;
 use super::peer::Peer;
 use super::refusal::{FAQ, Refusal};
 use super::reply;
+use super::request_faults::RequestFaults;
 use configs::Configs;
 use routes::Routes;
 
@@ -71,7 +72,12 @@ impl NameServer {
         self.forces.add(force);
     }
 
-    /// Takes back everything that the name server was forced to.
+    /// Draws faults from now on, from this seed, for requests that it is not forced to treat in some way.
+    pub fn draw_faults(&mut self, faults: &RequestFaults, seed: u64) {
+        self.forces.draw(faults, seed);
+    }
+
+    /// Takes back everything that the name server was forced to, and draws no more faults.
     pub fn clear_forces(&mut self) {
         self.forces.clear();
     }
@@ -91,6 +97,11 @@ impl NameServer {
     /// Everything that brokers have told is gone, as after a restart.
     pub(super) fn forget(&mut self) {
         self.routes = Routes::default();
+    }
+
+    /// What brokers have told of a topic is gone.
+    pub(super) fn forget_topic(&mut self, topic: &str) {
+        self.routes.forget_topic(topic);
     }
 
     /// A broker tells of one of its topics.

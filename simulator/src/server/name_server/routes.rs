@@ -58,6 +58,10 @@ impl Routes {
         });
     }
 
+    pub(super) fn forget_topic(&mut self, topic: &str) {
+        self.topics.remove(topic);
+    }
+
     pub(super) fn route(&self, topic: &str) -> Option<TopicRouteData> {
         let queues = self.topics.get(topic)?;
         let broker_datas: Vec<_> = queues.keys().filter_map(|broker| self.brokers.get(broker)).cloned().collect();

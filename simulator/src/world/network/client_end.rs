@@ -24,11 +24,7 @@ impl Network {
         let rule = self.rule_of(address);
         let latency = between(&mut random, self.faults.min_latency, self.faults.max_latency);
         let is_refused = rule.refuses || happens(&mut random, self.faults.refusals);
-        let is_cut_off = rule.is_silent || self.rule_of(&client.ip().to_string()).is_silent;
-        let is_silent = is_cut_off || happens(&mut random, self.faults.silences);
-        if !is_silent {
-            course.plan_after(2 * latency, Event::Opened(id));
-        }
+        let is_silent = happens(&mut random, self.faults.silences);
         let link = Link {
             address: address.into(),
             client,
@@ -40,10 +36,14 @@ impl Network {
             reader: None,
             writer: None,
             backlog: VecDeque::new(),
+            breaks_after: rule.breaks_after,
             closes: false,
             is_left_by_client: false,
             is_left_by_server: false,
         };
+        if !is_silent {
+            course.plan_after(2 * (latency + self.delay_of(&link)), Event::Opened(id));
+        }
         self.links.insert(id, link);
         id
     }
@@ -118,7 +118,7 @@ impl Network {
 
     /// The client lets go of its end.
     pub(in super::super) fn leave(&mut self, course: &mut Course, id: LinkId) {
-        let Some(link) = self.links.get_mut(&id) else {
+        let Some(link) = self.links.get_mut(&id).filter(|link| !link.is_left_by_client) else {
             return;
         };
         course.note("client leaves", id, &[]);

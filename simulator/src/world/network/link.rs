@@ -10,6 +10,7 @@ use stgclient_core::random::Random;
 use stgclient_core::time::{Duration, Instant};
 
 use super::super::course::Course;
+use super::rules::Break;
 
 /// A connection's number, given out in order.
 pub(in super::super) type LinkId = u64;
@@ -98,6 +99,8 @@ pub(super) struct Link {
     pub(super) writer: Option<Waker>,
     /// What the server has not yet been able to send.
     pub(super) backlog: VecDeque<Bytes>,
+    /// After how many bytes more it breaks, if no other link to its server does before.
+    pub(super) breaks_after: Option<Break>,
     /// The server closes the link when it has sent everything.
     pub(super) closes: bool,
     /// The client has no hand on its end any more.

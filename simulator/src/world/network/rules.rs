@@ -4,19 +4,22 @@ use stgclient_core::time::Duration;
 
 use super::link::Direction;
 
+/// After how many bytes of which direction a link breaks.
+pub(in crate::world) type Break = (Direction, usize);
+
 /// How the links to one address are treated, beside the faults that are drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::world) struct Rule {
     /// Attempts to connect are refused.
     pub(in crate::world) refuses: bool,
-    /// Attempts to connect are not decided.
-    pub(in crate::world) is_silent: bool,
+    /// Nothing gets through: attempts to connect are not decided, and a reset is lost.
+    pub(in crate::world) is_cut_off: bool,
     /// What arrives is held up, by direction.
     holds: [bool; 2],
     /// Every piece takes so much longer.
     pub(in crate::world) delay: Duration,
-    /// The next link that carries so many bytes more in this direction breaks then.
-    pub(in crate::world) breaks_after: Option<(Direction, usize)>,
+    /// The first link that carries so many bytes more in this direction breaks then.
+    pub(in crate::world) breaks_after: Option<Break>,
 }
 
 impl Rule {

@@ -13,20 +13,18 @@ impl Network {
     /// The attempt to open a link is decided. Gives the address that has to accept it, and who comes.
     pub(in super::super) fn opened(&mut self, course: &mut Course, id: LinkId) -> Option<(String, SocketAddr)> {
         let link = self.links.get(&id)?;
-        let (address, machine) = (link.address.clone(), link.client.ip().to_string());
-        let is_silent = self.rule_of(&address).is_silent || self.rule_of(&machine).is_silent;
-        let link = self.links.get_mut(&id)?;
         let Stage::Opening { is_refused } = link.stage else {
             return None;
         };
-        if is_silent {
+        if self.is_cut_off(link) || self.is_down(link, Direction::ToServer) {
             return None;
         }
+        let (address, client) = (link.address.to_string(), link.client);
         if is_refused {
             self.refuse(course, id);
             return None;
         }
-        Some((address.to_string(), link.client))
+        Some((address, client))
     }
 
     /// The server takes the link.
@@ -63,6 +61,16 @@ impl Network {
             course.note("server closes", id, &[]);
             link.closes = true;
             self.flush(course, id);
+        }
+    }
+
+    /// The server's machine has lost its power: nobody hears of it.
+    pub(in super::super) fn server_vanishes(&mut self, course: &mut Course, id: LinkId) {
+        if let Some(link) = self.links.get_mut(&id).filter(|link| !link.is_left_by_server) {
+            course.note("server vanishes", id, &[]);
+            link.backlog.clear();
+            link.is_left_by_server = true;
+            self.forget_if_left(id);
         }
     }
 

@@ -1,7 +1,5 @@
 //! The way between: pieces, their order, and everything that may happen to them.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use stgclient_core::time::Duration;
 
@@ -9,7 +7,6 @@ use super::super::course::Course;
 use super::super::events::Event;
 use super::faults::{between, happens};
 use super::link::{CLOSED, Direction, Item, Link, LinkId, Stage, WINDOW};
-use super::rules::Rule;
 use super::{Arrival, Network};
 
 impl Network {
@@ -21,9 +18,14 @@ impl Network {
         direction: Direction,
         item: Item,
     ) -> Option<Arrival> {
-        let link = self.links.get_mut(&id)?;
-        let is_free = !is_held_up(&self.rules, link, direction);
-        let pipe = link.pipe(direction);
+        let link = self.links.get(&id)?;
+        if matches!(item, Item::Reset) && (self.is_cut_off(link) || self.is_down(link, direction)) {
+            // It is said once, and nobody asks for it again: the other end believes that the link stands.
+            course.note("a reset is lost", id, &[]);
+            return None;
+        }
+        let is_free = !self.is_held_up(link, direction);
+        let pipe = self.links.get_mut(&id)?.pipe(direction);
         if is_free && pipe.held_up.is_empty() {
             return self.deliver(course, id, direction, item);
         }
@@ -39,10 +41,10 @@ impl Network {
         id: LinkId,
         direction: Direction,
     ) -> Option<Arrival> {
-        let link = self.links.get_mut(&id)?;
-        if is_held_up(&self.rules, link, direction) {
+        if self.is_held_up(self.links.get(&id)?, direction) {
             return None;
         }
+        let link = self.links.get_mut(&id)?;
         if let Some(reset) = link.pipe(direction).held_up.iter().position(|item| matches!(item, Item::Reset)) {
             // It does not wait for what nobody will read any more.
             link.pipe(direction).held_up.drain(..reset);
@@ -94,6 +96,11 @@ impl Network {
             (Direction::ToServer, Item::Bytes(bytes)) => {
                 link.pipe(Direction::ToServer).in_flight -= bytes.len();
                 course.wake(link.writer.take());
+                if link.is_left_by_server && !link.closes {
+                    // Nobody there knows of this link.
+                    self.put(course, id, Direction::ToClient, Item::Reset, Duration::ZERO);
+                    return None;
+                }
                 (!link.is_left_by_server).then_some(Arrival::Bytes(bytes))
             }
             (Direction::ToServer, end @ (Item::End | Item::Reset)) => {
@@ -141,8 +148,14 @@ impl Network {
             return;
         };
         link.pipe(direction).in_flight += bytes.len();
-        let breaks_now =
-            self.rules.get_mut(&*link.address).is_some_and(|rule| breaks_within(rule, direction, &mut bytes));
+        let breaks_now = breaks_within(link, direction, &mut bytes);
+        if breaks_now {
+            let address = link.address.clone();
+            if let Some(rule) = self.rules.get_mut(&*address) {
+                rule.breaks_after = None;
+            }
+            self.set_breaks(&address, None);
+        }
         while let Some(link) = self.links.get_mut(&id).filter(|_| !bytes.is_empty()) {
             let random = &mut link.random;
             if happens(random, faults.resets) {
@@ -170,31 +183,34 @@ impl Network {
 
     /// Puts an item on its way: it arrives after what was sent before it.
     pub(super) fn put(&mut self, course: &mut Course, id: LinkId, direction: Direction, item: Item, later: Duration) {
+        let delay = self.links.get(&id).map_or(Duration::ZERO, |link| self.delay_of(link));
         let Some(link) = self.links.get_mut(&id) else {
             return;
         };
-        let delay = self.rules.get(&*link.address).map_or(Duration::ZERO, |rule| rule.delay);
         let earliest = course.instant() + link.latency + delay + later;
         let pipe = link.pipe(direction);
         pipe.last_arrival = pipe.last_arrival.max(earliest);
         let arrival = pipe.last_arrival;
         course.plan(arrival, Event::Arrives(id, direction, item));
     }
-}
 
-/// A rule holds it up, or the server, which does not read while it has something to write, but sees a reset.
-fn is_held_up(rules: &BTreeMap<String, Rule>, link: &Link, direction: Direction) -> bool {
-    let holds = |address: &str| rules.get(address).is_some_and(|rule| rule.holds(direction));
-    if !rules.is_empty() && (holds(&link.address) || holds(&link.client.ip().to_string())) {
-        return true;
+    /// A rule holds it up, the lack of power, or the server, which does not read while it has something to write, but sees
+    /// a reset.
+    fn is_held_up(&self, link: &Link, direction: Direction) -> bool {
+        let holds = |address: &str| self.rules.get(address).is_some_and(|rule| rule.holds(direction));
+        let is_held_by_rule =
+            || !self.rules.is_empty() && (holds(&link.address) || holds(&link.client.ip().to_string()));
+        if is_held_by_rule() || self.is_cut_off(link) || self.is_down(link, direction) {
+            return true;
+        }
+        let is_reset = || link.pipes[direction.index()].held_up.iter().any(|item| matches!(item, Item::Reset));
+        direction == Direction::ToServer && !link.backlog.is_empty() && !is_reset()
     }
-    let is_reset = || link.pipes[direction.index()].held_up.iter().any(|item| matches!(item, Item::Reset));
-    direction == Direction::ToServer && !link.backlog.is_empty() && !is_reset()
 }
 
 /// Counts bytes towards the break that a test has asked for. True when it falls within these, which are cut there.
-fn breaks_within(rule: &mut Rule, direction: Direction, bytes: &mut Bytes) -> bool {
-    let Some((_, left)) = rule.breaks_after.as_mut().filter(|(wanted, _)| *wanted == direction) else {
+fn breaks_within(link: &mut Link, direction: Direction, bytes: &mut Bytes) -> bool {
+    let Some((_, left)) = link.breaks_after.as_mut().filter(|(wanted, _)| *wanted == direction) else {
         return false;
     };
     if let Some(rest) = left.checked_sub(bytes.len()).filter(|rest| *rest > 0) {
@@ -202,6 +218,5 @@ fn breaks_within(rule: &mut Rule, direction: Direction, bytes: &mut Bytes) -> bo
         return false;
     }
     bytes.truncate(*left);
-    rule.breaks_after = None;
     true
 }
