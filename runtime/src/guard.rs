@@ -39,6 +39,13 @@ pub(crate) fn call<R>(act: impl FnOnce() -> R) -> Result<R, Panic> {
     catch_unwind(AssertUnwindSafe(act)).map_err(Panic::of)
 }
 
+/// Drops what the application gave: its code may run then.
+pub(crate) fn discard<T>(value: T) {
+    if let Err(panic) = call(|| drop(value)) {
+        tracing::error!(%panic, "what the application gave panicked as it was dropped");
+    }
+}
+
 /// Calls code of the application that gives a future, and waits for that.
 pub(crate) async fn poll<F: Future>(begin: impl FnOnce() -> F) -> Result<F::Output, Panic> {
     let future = call(begin)?;

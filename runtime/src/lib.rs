@@ -6,6 +6,7 @@
 
 mod admin;
 mod client;
+mod effects;
 mod guard;
 mod host;
 mod link;
@@ -35,4 +36,6 @@ pub use push_consumer::{
 };
 pub use stgclient_core::consumer::push::RetryDelay;
 
+#[doc(hidden)]
+pub use lock::holds_lock;
 pub use stgclient_core as core;

@@ -10,7 +10,8 @@ use stgclient_core::connection::{CloseReason, Outbox};
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::frame::{FrameError, FrameReader};
 
-use crate::shared::{Effects, Shared, SocketWork};
+use crate::effects::Effects;
+use crate::shared::{Shared, SocketWork};
 use crate::tasks::TaskGuard;
 
 /// What a host drives a connection with.

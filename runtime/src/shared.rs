@@ -11,10 +11,11 @@ use std::task::Waker;
 use stgclient_core::client::{Action, Client as Core, ConnectionId, Event};
 use stgclient_core::time::{Duration, Instant, Now};
 
+use crate::effects::Effects;
 use crate::host::{Host, MaybeSend, Observation};
 use crate::link::Link;
 use crate::lock::{Guard, Lock};
-use crate::push_consumer::{Allocating, ConsumerPlaces};
+use crate::push_consumer::ConsumerPlaces;
 use crate::tasks::{Tasks, counted};
 use crate::waiting::{Place, Request, Waiter, Waiting};
 
@@ -44,50 +45,6 @@ pub(crate) struct State {
     pub(crate) is_closed: bool,
 }
 
-/// What is done once the lock is released.
-#[derive(Default)]
-pub(crate) struct Effects {
-    /// Nearly always there is one task to wake at the most; a vector would be an allocation for each send.
-    first: Option<Waker>,
-    more: Vec<Waker>,
-    callbacks: Vec<Box<dyn FnOnce() + Send>>,
-    connects: Vec<Link>,
-    allocations: Vec<Allocating>,
-}
-
-impl Effects {
-    pub(crate) fn wake(&mut self, wakers: impl IntoIterator<Item = Waker>) {
-        for waker in wakers {
-            match &self.first {
-                None => self.first = Some(waker),
-                Some(_) => self.more.push(waker),
-            }
-        }
-    }
-
-    pub(crate) fn call(&mut self, callback: impl FnOnce() + Send + 'static) {
-        self.callbacks.push(Box::new(callback));
-    }
-
-    /// Has a consumer's strategy asked.
-    pub(crate) fn allocate(&mut self, allocating: Allocating) {
-        self.allocations.push(allocating);
-    }
-
-    fn carry_out(&mut self, shared: &Arc<Shared>) {
-        for link in self.connects.drain(..) {
-            shared.host.connect(link);
-        }
-        self.first.take().into_iter().chain(self.more.drain(..)).for_each(Waker::wake);
-        for allocating in self.allocations.drain(..) {
-            allocating.ask(shared);
-        }
-        for callback in self.callbacks.drain(..) {
-            callback();
-        }
-    }
-}
-
 pub(crate) struct Shared {
     state: Lock<State>,
     /// Messages that were to be sent while somebody else had the lock, in the order of the calls.
@@ -114,7 +71,8 @@ pub(crate) struct Settings {
 }
 
 impl Shared {
-    pub(crate) fn new(core: Core, host: Arc<dyn Host>, settings: Settings) -> Arc<Self> {
+    pub(crate) fn new(mut core: Core, host: Arc<dyn Host>, settings: Settings) -> Arc<Self> {
+        core.keep_spent();
         let state = State {
             core,
             waiting: Waiting::default(),
@@ -258,6 +216,19 @@ impl Shared {
     /// Does something under the lock, after what was handed in before, and outside of it what follows.
     fn act<R>(
         self: &Arc<Self>,
+        state: Guard<'_, State>,
+        now: Now,
+        effects: &mut Effects,
+        act: impl FnOnce(&mut State, &mut Effects) -> R,
+    ) -> R {
+        let result = self.act_locked(state, now, effects, act);
+        self.carry_out(effects);
+        result
+    }
+
+    /// Does something under the lock, which is released at the end.
+    fn act_locked<R>(
+        self: &Arc<Self>,
         mut state: Guard<'_, State>,
         now: Now,
         effects: &mut Effects,
@@ -273,9 +244,23 @@ impl Shared {
         state.taken_in = earlier;
         let result = act(&mut state, effects);
         state.drain(self, effects);
-        drop(state);
-        effects.carry_out(self);
         result
+    }
+
+    /// Does outside of the lock what followed under it, and what follows from that.
+    fn carry_out(self: &Arc<Self>, effects: &mut Effects) {
+        loop {
+            effects.carry_out(&*self.host);
+            let Some(answer) = effects.ask_next() else {
+                return;
+            };
+            let now = self.host.now();
+            self.act_locked(self.lock(), now, effects, |state, effects| {
+                if let Some(message) = answer.tell(&mut state.core, now) {
+                    effects.discard_message(message);
+                }
+            });
+        }
     }
 }
 
@@ -289,6 +274,7 @@ impl State {
     /// Takes what the core wants done and known.
     fn drain(&mut self, shared: &Arc<Shared>, effects: &mut Effects) {
         self.deliver_events(shared, effects);
+        effects.take_spent(&mut self.core);
         while let Some(action) = self.core.poll_action() {
             self.carry_out(action, shared, effects);
         }
@@ -322,7 +308,7 @@ impl State {
                     self.sockets.resize_with(slot + 1, Socket::default);
                 }
                 self.sockets[slot] = Socket { connection: Some(connection), ..Socket::default() };
-                effects.connects.push(Link::new(Arc::clone(shared), connection, address));
+                effects.connect(Link::new(Arc::clone(shared), connection, address));
             }
             Action::Close { connection } => {
                 if let Some(socket) = self.socket(connection) {
@@ -344,6 +330,7 @@ impl State {
         match event {
             Event::Completed { operation, outcome } => self.waiting.complete(operation, outcome, effects),
             event @ (Event::Consumer { .. } | Event::ConsumeDirectly { .. }) => self.consumers.deliver(event, effects),
+            Event::Choose { operation, choice } => effects.choose(operation, choice),
             Event::Closed => {
                 self.is_closed = true;
                 effects.wake(self.timer.take());

@@ -7,7 +7,8 @@ use stgclient_core::client::{OperationId, Outcome, ProducerId, SendError};
 use stgclient_core::producer::{Message, SendOptions};
 use stgclient_core::time::Now;
 
-use crate::shared::{Effects, State};
+use crate::effects::Effects;
+use crate::shared::State;
 
 /// Called with the outcome of an operation.
 pub(crate) type Callback = Box<dyn FnOnce(Outcome) + Send>;
@@ -58,23 +59,26 @@ impl Place {
 
     /// The outcome that was waited for, once; until there is one, `waker` waits.
     pub(crate) fn poll_outcome(&self, waker: &Waker) -> Option<Outcome> {
-        let waiter = &mut self.lock().waiter;
-        match waiter {
-            Waiter::Task(known) if known.will_wake(waker) => {}
-            Waiter::Outcome(_) => {
-                if let Waiter::Outcome(outcome) = std::mem::take(waiter) {
-                    return Some(outcome);
-                }
-            }
-            _ => *waiter = Waiter::Task(waker.clone()),
+        let mut tenant = self.lock();
+        let next = match &tenant.waiter {
+            Waiter::Task(known) if known.will_wake(waker) => return None,
+            Waiter::Outcome(_) => Waiter::Nobody,
+            _ => Waiter::Task(waker.clone()),
+        };
+        let last = std::mem::replace(&mut tenant.waiter, next);
+        drop(tenant);
+        match last {
+            Waiter::Outcome(outcome) => Some(outcome),
+            // Not under the lock: a waker that is dropped may drop a task, and what that waits for.
+            _ => None,
         }
-        None
     }
 
     fn end(&self, outcome: Outcome, effects: &mut Effects) {
         let mut tenant = self.lock();
         tenant.stage = Stage::Over;
         match std::mem::take(&mut tenant.waiter) {
+            // Called, and dropped, where it may do what it likes.
             Waiter::Callback(callback) => return effects.call(|| callback(outcome)),
             Waiter::Task(waker) => effects.wake(Some(waker)),
             Waiter::Nobody | Waiter::Outcome(_) => {}
@@ -155,20 +159,22 @@ impl State {
         };
         match begun {
             Ok(operation) => self.waiting.register(operation, place),
-            Err(SendError { error, .. }) => place.end(Err(error), effects),
+            Err(SendError { error, message }) => {
+                effects.discard_message(message);
+                place.end(Err(error), effects);
+            }
         }
     }
 
-    /// Sends a message if there is room for it and nobody in line, and has `waiter` wait for it.
-    pub(crate) fn try_send(&mut self, now: Now, request: Request, waiter: Waiter) -> Result<Arc<Place>, SendError> {
+    /// Sends a message if there is room for it and nobody in line, and has `place` wait for it.
+    pub(crate) fn try_send(&mut self, now: Now, request: Request, place: &Arc<Place>) -> Result<(), SendError> {
         let Request { producer, message, options, delivery } = request;
         let operation = match delivery {
             Delivery::Awaited => self.core.send(now, producer, message, options)?,
             Delivery::Oneway => self.core.send_oneway(now, producer, message, options)?,
         };
-        let place = Place::new(waiter);
-        self.waiting.register(operation, Arc::clone(&place));
-        Ok(place)
+        self.waiting.register(operation, Arc::clone(place));
+        Ok(())
     }
 
     /// Nobody waits at a place any more: what is under way there is cancelled.

@@ -32,6 +32,8 @@ pub struct Producer {
     pub(super) line: BTreeMap<u64, OperationId>,
     /// How many sends were asked for so far.
     pub(super) calls: u64,
+    /// The application is being asked for the queue of one, which all that were asked for later wait for.
+    pub(super) choosing: bool,
     /// Closed by the application; it goes when its last send is over.
     closed: bool,
 }
@@ -54,7 +56,7 @@ pub(super) struct SuggestedMembers {
 impl Producer {
     /// Whether a body may join those that wait for their answers.
     pub(super) const fn has_room(&self, bytes: usize) -> bool {
-        self.backlog.has_room(bytes, self.config.max_waiting_messages, self.config.max_waiting_bytes)
+        !self.choosing && self.backlog.has_room(bytes, self.config.max_waiting_messages, self.config.max_waiting_bytes)
     }
 
     fn is_idle(&self) -> bool {
@@ -89,6 +91,10 @@ pub(crate) struct Groups {
 impl Groups {
     pub(super) fn producer(&self, id: ProducerId) -> Option<&Producer> {
         self.producers.get(id).filter(|producer| !producer.closed || !producer.is_idle())
+    }
+
+    pub(super) fn is_choosing(&self, id: ProducerId) -> bool {
+        self.producers.get(id).is_some_and(|producer| producer.choosing)
     }
 
     /// Also one that is closed: what is in line goes on.
@@ -185,7 +191,8 @@ impl Client {
     pub fn start_producer(&mut self, now: Now, group: &str, config: ProducerConfig) -> Result<ProducerId, Error> {
         self.check_group(group)?;
         let (backlog, line) = (Backlog::default(), BTreeMap::new());
-        let producer = Producer { group: group.into(), config, backlog, line, calls: 0, closed: false };
+        let producer =
+            Producer { group: group.into(), config, backlog, line, calls: 0, choosing: false, closed: false };
         let id = self.session.groups.producers.insert(producer);
         self.session.groups_changed(now);
         Ok(id)

@@ -85,11 +85,16 @@ impl Session {
 
     /// Puts a send that found no broker with room in its producer's line, until one has.
     pub(super) fn line_up_again(&mut self, id: OperationId, sending: &mut Sending) {
+        self.line_up_behind(id, sending);
+        self.wait_for_brokers(sending.producer);
+    }
+
+    /// Puts a send that may begin in its producer's line, at the place of its call.
+    pub(super) fn line_up_behind(&mut self, id: OperationId, sending: &mut Sending) {
         if let Some(producer) = self.groups.producer_of_line(sending.producer) {
             producer.backlog.remove(sending.body_bytes);
         }
         self.line_up(id, sending);
-        self.wait_for_brokers(sending.producer);
     }
 
     fn look_for_room(&mut self) {
@@ -138,7 +143,7 @@ impl Client {
             return false;
         };
         if !known.has_room(sending.body_bytes) {
-            // The end of one of its own sends makes it ready.
+            // The end of one of its own sends makes it ready, or of a choice.
             return false;
         }
         if is_crowded {

@@ -4,6 +4,7 @@
 //! what the user wants. Any number of inputs may come before the outputs are drained.
 
 mod administration;
+mod choosing;
 mod close;
 mod config;
 mod dialects;
@@ -293,7 +294,7 @@ impl Client {
     }
 
     fn remove(&mut self, id: OperationId) -> bool {
-        let Some(operation) = self.operations.get(id) else {
+        let Some(operation) = self.operations.get_mut(id) else {
             return false;
         };
         self.session.release(id, operation);

@@ -10,9 +10,10 @@ use crate::address::Address;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind};
 use crate::producer::queue_choice::Standing;
-use crate::producer::{self, Backlog, Delivery, Message, Send, SendOptions, Verdict};
+use crate::producer::{self, Backlog, Choice, Delivery, Message, Send, SendOptions, Verdict};
+use crate::queue::MessageQueue;
 use crate::routes::brokers::{BrokerId, Brokers};
-use crate::routes::topics::{Purpose, TopicId};
+use crate::routes::topics::{Purpose, Topic, TopicId};
 use crate::time::{Duration, Instant, Now};
 use crate::wire::code::ResponseCode;
 use crate::wire::command::{Command, Head};
@@ -43,6 +44,8 @@ enum WaitsFor {
     Nothing,
     /// Its turn in its producer's line.
     Line,
+    /// The application, which chooses its queue.
+    Choice,
     Route,
     Connection,
     /// The broker's answer, or that a message without one is written.
@@ -216,13 +219,19 @@ enum WithoutRoom {
 
 impl Session {
     /// Gives back what a send that is over had.
-    pub(super) fn release_send(&mut self, sending: &Sending) {
+    pub(super) fn release_send(&mut self, sending: &mut Sending) {
         if sending.waits_for == WaitsFor::Line {
             self.leave_line(sending);
         } else if self.groups.release(sending) {
             self.lines.make_ready(sending.producer);
         }
+        if sending.waits_for == WaitsFor::Choice {
+            self.end_choosing(sending);
+        }
         self.groups.forget_if_over(sending.producer);
+        if let Some(spent) = &mut self.spent {
+            sending.send.take_spent(spent);
+        }
     }
 }
 
@@ -230,6 +239,23 @@ impl Sending {
     /// It has begun, and there was no broker with room that it could go to.
     pub(super) fn found_no_room(&self) -> bool {
         self.waits_for == WaitsFor::Nothing
+    }
+
+    /// What the application is asked, which has the message meanwhile.
+    pub(super) fn take_choice(&mut self, topic: Option<&Topic>, brokers: &Brokers) -> Result<Choice, Error> {
+        let choice = self.send.take_choice(topic, brokers)?;
+        self.waits_for = WaitsFor::Choice;
+        Ok(choice)
+    }
+
+    pub(super) fn is_choosing(&self) -> bool {
+        self.waits_for == WaitsFor::Choice
+    }
+
+    /// Takes what the application has chosen.
+    pub(super) fn take_chosen(&mut self, message: Message, queue: Result<MessageQueue, Error>) -> Result<(), Error> {
+        self.waits_for = WaitsFor::Nothing;
+        self.send.take_chosen(message, queue)
     }
 
     pub(super) const fn join_line(&mut self) {
@@ -304,6 +330,18 @@ impl Sending {
         let has_route = session.topics.get(topic).is_some_and(|topic| topic.route.is_some());
         if !has_route {
             return self.await_route(session, now, id, topic);
+        }
+        // Who was asked earlier for its first try goes first.
+        if self.turn == 0 && session.groups.is_choosing(self.producer) {
+            session.line_up_behind(id, self);
+            return None;
+        }
+        if self.send.has_selector() {
+            return match session.ask_for_queue(id, topic, self) {
+                Ok(()) => None,
+                Err(error) if error.is_retryable() => self.no_queue(session, now, id, topic, error),
+                Err(error) => Some(Err(self.send.explain(error))),
+            };
         }
         match self.choose(session, now, topic) {
             Ok(Some(peer)) => match self.send.pause(now.mono) {
@@ -505,6 +543,7 @@ impl Sending {
             WaitsFor::Broker => {
                 self.try_failed(session, now, id, Error::new(ErrorKind::Timeout, "the broker takes no bytes"))
             }
+            WaitsFor::Choice => Some(Err(self.send.time_is_up("the selector has not chosen a queue"))),
             WaitsFor::Line => Some(Err(self.send.time_is_up("it waited in line for room all the time"))),
             WaitsFor::Route | WaitsFor::Again if !self.send.is_over(now.mono) => self.next_try(session, now, id),
             WaitsFor::Route => Some(Err(self.send.time_is_up("the name servers gave no route"))),

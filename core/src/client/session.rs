@@ -17,7 +17,7 @@ use super::routing::RouteWaiters;
 use crate::address::Address;
 use crate::connection::{Backoff, CloseReason, Connection, Ended, Outbox, Received};
 use crate::error::{Error, ErrorKind};
-use crate::producer::{LatencyFaults, UniqueIds};
+use crate::producer::{LatencyFaults, Spent, UniqueIds};
 use crate::random::Random;
 use crate::routes::brokers::{BrokerId, Brokers};
 use crate::routes::name_servers::NameServers;
@@ -67,6 +67,8 @@ pub(crate) struct Session {
     pub(super) greetings: Greetings,
     pub(super) first_commits: FirstCommits,
     pub(super) lines: Lines,
+    /// What sends that are over had of the application, if the host wants it.
+    pub(super) spent: Option<Vec<Spent>>,
     /// Topics whose queues have changed, for push consumers.
     pub(super) changed_topics: Vec<Arc<str>>,
     /// Brokers whose connection has ended, for push consumers.
@@ -99,6 +101,7 @@ impl Session {
             greetings: Greetings::default(),
             first_commits: FirstCommits::default(),
             lines: Lines::default(),
+            spent: None,
             changed_topics: Vec::new(),
             lost_brokers: Vec::new(),
             unique_ids: UniqueIds::new(config.identity.ip, config.identity.process_id, client_hash),
@@ -291,7 +294,7 @@ impl Session {
     }
 
     /// Gives back what an operation that is over had reserved.
-    pub(super) fn release(&mut self, id: OperationId, operation: &Operation) {
+    pub(super) fn release(&mut self, id: OperationId, operation: &mut Operation) {
         match operation {
             Operation::Send(sending) => self.release_send(sending),
             Operation::Queue(request) => {

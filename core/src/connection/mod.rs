@@ -187,6 +187,8 @@ pub(crate) struct Connection<T> {
     waiting: VecDeque<T>,
     in_flight: InFlight<T>,
     outbox: Outbox,
+    /// Bodies of the application that were never written.
+    unwritten: Option<Outbox>,
     /// Requests without an answer in the outbox, and those in the bytes that the host took last.
     unwritten_oneways: Vec<T>,
     leaving_oneways: Vec<T>,
@@ -217,6 +219,7 @@ impl<T> Connection<T> {
             waiting: VecDeque::new(),
             in_flight: InFlight::default(),
             outbox: Outbox::default(),
+            unwritten: None,
             unwritten_oneways: Vec::new(),
             leaving_oneways: Vec::new(),
             leaving: 0,
@@ -310,6 +313,11 @@ impl<T> Connection<T> {
     /// What the host has to do, once.
     pub(crate) fn take_wishes(&mut self) -> Wishes {
         core::mem::take(&mut self.wishes)
+    }
+
+    /// The bodies of the application that were never written because the connection ended, once.
+    pub(crate) const fn take_unwritten(&mut self) -> Option<Outbox> {
+        self.unwritten.take()
     }
 
     /// Adds `owner` to those that are told when the connection stands or cannot be made.
@@ -540,6 +548,9 @@ impl<T> Connection<T> {
     }
 
     fn take_owners(&mut self) -> Vec<T> {
+        if self.outbox.holds_bodies() {
+            self.unwritten = Some(core::mem::take(&mut self.outbox));
+        }
         self.outbox.clear();
         self.leaving = 0;
         self.above_high_water = false;

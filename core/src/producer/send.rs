@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::queue_choice::{self, QueueChoice, Standing};
 use super::receipt::{MessageId, Receipt, SendStatus};
-use super::{Message, ProducerConfig, SendOptions};
+use super::{Choice, Message, ProducerConfig, SendOptions, Spent};
 use crate::address::Address;
 use crate::connection::Backoff;
 use crate::error::{Attempt, Error, ErrorKind};
@@ -152,7 +152,8 @@ impl Send {
 
     /// The message of a send that is over.
     pub(crate) fn take_message(&mut self) -> Message {
-        core::mem::replace(&mut self.message, Message::new("", Bytes::new()))
+        let rest = Message::new(self.message.topic_name().clone(), Bytes::new());
+        core::mem::replace(&mut self.message, rest)
     }
 
     /// When all of its time is used up.
@@ -254,19 +255,8 @@ impl Send {
             }
             QueueChoice::Hash(key) => queue_choice::by_hash(key, places.len()).map(|index| places[index]),
             QueueChoice::Random => queue_choice::at_random(random, places.len()).map(|index| places[index]),
-            QueueChoice::Selector(selector) => {
-                let queues: Vec<_> = places.iter().filter_map(|&place| topic.queue(place, brokers)).collect();
-                if queues.is_empty() {
-                    None
-                } else {
-                    let index = selector.select(&queues, &self.message);
-                    let chosen = places.get(index).copied();
-                    Some(chosen.ok_or_else(|| {
-                        let why = format!("the selector chose queue {index} of {}", queues.len());
-                        Error::new(ErrorKind::InvalidArgument, why)
-                    })?)
-                }
-            }
+            // It is asked outside, before.
+            QueueChoice::Selector(_) => None,
             QueueChoice::Queue(queue) => Some(given(queue, topic, &places, brokers)?),
         };
         drop(places);
@@ -283,6 +273,44 @@ impl Send {
         let broker_name = broker.name.clone();
         self.current = Some(Try { broker: place.broker, broker_name, queue_id: place.queue_id, has_others });
         Ok(Some(address))
+    }
+
+    pub(crate) const fn has_selector(&self) -> bool {
+        matches!(self.choice, QueueChoice::Selector(_))
+    }
+
+    /// What the application's selector is asked. It has the message meanwhile, and is asked once, as in Java
+    /// (`sendSelectImpl`).
+    pub(crate) fn take_choice(&mut self, topic: Option<&Topic>, brokers: &Brokers) -> Result<Choice, Error> {
+        let no_queue = || Error::new(ErrorKind::NoQueueAvailable, "no broker with a master has a writable queue of it");
+        let topic = topic.ok_or_else(no_queue)?;
+        let places = self.places(topic);
+        let queues: Vec<_> = places.iter().filter_map(|&place| topic.queue(place, brokers)).collect();
+        drop(places);
+        let QueueChoice::Selector(selector) = &self.choice else {
+            return Err(no_queue());
+        };
+        if queues.is_empty() {
+            return Err(no_queue());
+        }
+        let selector = Arc::clone(selector);
+        self.choice = QueueChoice::RoundRobin;
+        Ok(Choice { selector, queues, message: self.take_message() })
+    }
+
+    /// Takes what the application's selector has chosen.
+    pub(crate) fn take_chosen(&mut self, message: Message, queue: Result<MessageQueue, Error>) -> Result<(), Error> {
+        self.message = message;
+        self.choice = QueueChoice::Queue(queue.map_err(|error| self.explain(error))?);
+        Ok(())
+    }
+
+    /// What it has of the application, once it is over.
+    pub(crate) fn take_spent(&mut self, spent: &mut Vec<Spent>) {
+        spent.push(Spent::Body(self.message.take_body()));
+        if self.has_selector() {
+            spent.push(Spent::Selector(core::mem::take(&mut self.choice)));
+        }
     }
 
     /// The queues to choose from. A topic that does not exist yet gets as many as its first message says, of those that

@@ -220,7 +220,7 @@ impl PushConsumerBuilder {
             return Err(error);
         }
         if !is_empty {
-            consumer.inner.place.started().await;
+            consumer.inner.place.started().await?;
         }
         Ok(consumer)
     }

@@ -1,6 +1,5 @@
 //! Push consumers: messages come to the application, which handles them or takes them from a stream.
 
-mod allocating;
 mod builder;
 mod deliveries;
 mod dispatch;
@@ -11,12 +10,11 @@ mod place;
 
 use std::sync::Arc;
 
-pub(crate) use allocating::Allocating;
 pub use builder::{PushConsumerBuilder, StartPushConsumer, StartStream};
 pub use deliveries::{Delivered, Deliveries};
 pub use handler::{Committing, ReconsumeLater, SuspendCurrentQueue};
 pub use offset_store::{MemoryOffsets, OffsetStore};
-pub(crate) use place::ConsumerPlaces;
+pub(crate) use place::{ConsumerPlace, ConsumerPlaces};
 
 use stgclient_core::client::PushConsumerId;
 use stgclient_core::consumer::MessageSelector;
@@ -28,7 +26,6 @@ use stgclient_core::time::Duration;
 use crate::client::Handle;
 use crate::shared::Shared;
 use crate::tasks::{TaskGuard, Tasks};
-use place::ConsumerPlace;
 
 /// A consumer's task counts as one of its own and as one of its client's.
 struct ConsumerTask {

@@ -7,12 +7,12 @@ use std::task::{Context, Poll, Waker};
 use stgclient_core::client::{BrokerQuestion, Client as Core, Event, PushConsumerId};
 use stgclient_core::consumer::allocation::Allocation;
 use stgclient_core::consumer::push::{Delivery, PushEvent, Unfinished};
+use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Now;
 use stgclient_core::wire::message::StoredMessage;
 
-use super::allocating::Allocating;
-use crate::shared::Effects;
+use crate::effects::Effects;
 use crate::sync::{Mutex, Seated, Wakers, lock};
 
 /// What the keeper of a consumer has to do.
@@ -27,8 +27,11 @@ pub(super) enum Chore {
 }
 
 /// Where a consumer's tasks wait.
-#[derive(Debug, Default)]
-pub(crate) struct ConsumerPlace(Mutex<Inner>);
+#[derive(Debug)]
+pub(crate) struct ConsumerPlace {
+    inner: Mutex<Inner>,
+    allocation: Arc<dyn Allocation>,
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Inner {
@@ -46,13 +49,14 @@ pub(super) struct Inner {
 }
 
 impl ConsumerPlace {
-    fn take(&self, event: PushEvent, effects: &mut Effects) {
-        let mut inner = lock(&self.0);
+    fn take(&self, id: PushConsumerId, event: PushEvent, effects: &mut Effects) {
+        let mut inner = lock(&self.inner);
         match event {
             PushEvent::Started => {
                 inner.is_started = true;
                 effects.wake(inner.starters.take());
             }
+            PushEvent::Allocate(question) => effects.allocate(id, Arc::clone(&self.allocation), question),
             PushEvent::Readable => {
                 inner.is_readable = true;
                 effects.wake(inner.readers.take());
@@ -68,8 +72,8 @@ impl ConsumerPlace {
                 inner.chores.push_back(Chore::End);
                 effects.wake(inner.keeper.take());
                 effects.wake(inner.readers.take());
-                effects.wake(inner.starters.take());
                 effects.wake(inner.closers.take());
+                effects.wake(inner.starters.take());
             }
             _ => {}
         }
@@ -80,7 +84,7 @@ impl ConsumerPlace {
         let delivery = core.next_delivery(now, id, most);
         if delivery.is_none() {
             // The core says it again when there is something, which is taken in only after this.
-            lock(&self.0).is_readable = false;
+            lock(&self.inner).is_readable = false;
         }
         delivery
     }
@@ -94,11 +98,21 @@ impl ConsumerPlace {
             }
             inner.unfinished.is_some().then_some(false)
         };
-        Seated::new(&self.0, |inner| &mut inner.readers, ready)
+        Seated::new(&self.inner, |inner| &mut inner.readers, ready)
+    }
+
+    /// Ends when the consumer knows where its group begins, or that this cannot be had, or when it is closed.
+    pub(super) fn started(&self) -> Seated<'_, Inner, Result<(), Error>> {
+        let ready = |inner: &mut Inner| match (inner.is_started, &inner.unfinished) {
+            (_, Some(_)) => Some(Err(Error::new(ErrorKind::Closed, "the client"))),
+            (true, None) => Some(Ok(())),
+            (false, None) => None,
+        };
+        Seated::new(&self.inner, |inner| &mut inner.starters, ready)
     }
 
     pub(super) fn poll_chore(&self, context: &Context<'_>) -> Poll<Chore> {
-        let mut inner = lock(&self.0);
+        let mut inner = lock(&self.inner);
         if let Some(chore) = inner.chores.pop_front() {
             return Poll::Ready(chore);
         }
@@ -106,67 +120,46 @@ impl ConsumerPlace {
         Poll::Pending
     }
 
-    /// Ends when the consumer knows where its group begins, or that this cannot be had, or when it is closed.
-    pub(super) fn started(&self) -> Seated<'_, Inner, ()> {
-        let ready = |inner: &mut Inner| (inner.is_started || inner.unfinished.is_some()).then_some(());
-        Seated::new(&self.0, |inner| &mut inner.starters, ready)
-    }
-
     /// Ends when the consumer is closed, but not necessarily its tasks.
     pub(super) fn closed(&self) -> Seated<'_, Inner, Vec<Unfinished>> {
-        Seated::new(&self.0, |inner| &mut inner.closers, |inner| inner.unfinished.clone())
+        Seated::new(&self.inner, |inner| &mut inner.closers, |inner| inner.unfinished.clone())
     }
 }
 
 /// The places of a client's consumers, by slot.
 #[derive(Default)]
-pub(crate) struct ConsumerPlaces(Vec<Option<Seat>>);
-
-/// Where a consumer's tasks wait, and how its queues are shared.
-struct Seat {
-    id: PushConsumerId,
-    place: Arc<ConsumerPlace>,
-    strategy: Arc<dyn Allocation>,
-}
+pub(crate) struct ConsumerPlaces(Vec<Option<(PushConsumerId, Arc<ConsumerPlace>)>>);
 
 impl ConsumerPlaces {
-    pub(super) fn add(&mut self, id: PushConsumerId, strategy: Arc<dyn Allocation>) -> Arc<ConsumerPlace> {
-        let place = Arc::new(ConsumerPlace::default());
+    pub(super) fn add(&mut self, id: PushConsumerId, allocation: Arc<dyn Allocation>) -> Arc<ConsumerPlace> {
+        let place = Arc::new(ConsumerPlace { inner: Mutex::default(), allocation });
         if self.0.len() <= id.slot() {
             self.0.resize_with(id.slot() + 1, || None);
         }
-        self.0[id.slot()] = Some(Seat { id, place: Arc::clone(&place), strategy });
+        self.0[id.slot()] = Some((id, Arc::clone(&place)));
         place
     }
 
     fn find(&self, id: PushConsumerId) -> Option<&Arc<ConsumerPlace>> {
-        self.seat(id).map(|seat| &seat.place)
-    }
-
-    fn seat(&self, id: PushConsumerId) -> Option<&Seat> {
-        self.0.get(id.slot())?.as_ref().filter(|seat| seat.id == id)
+        let (known, place) = self.0.get(id.slot())?.as_ref()?;
+        (*known == id).then_some(place)
     }
 
     /// Takes what concerns a consumer.
     pub(crate) fn deliver(&mut self, event: Event, effects: &mut Effects) {
         match event {
-            Event::Consumer { consumer, event: PushEvent::Allocate(question) } => {
-                if let Some(seat) = self.seat(consumer) {
-                    effects.allocate(Allocating { consumer, strategy: Arc::clone(&seat.strategy), question });
-                }
-            }
             Event::Consumer { consumer, event } => {
                 let is_end = matches!(event, PushEvent::Closed(_));
                 if let Some(place) = self.find(consumer) {
-                    place.take(event, effects);
+                    place.take(consumer, event, effects);
                 }
-                if is_end && let Some(place) = self.0.get_mut(consumer.slot()) {
-                    *place = None;
+                if is_end && let Some((_, place)) = self.0.get_mut(consumer.slot()).and_then(Option::take) {
+                    effects.discard_consumer(place);
                 }
             }
             Event::ConsumeDirectly { consumer, question, queue, message } => {
                 if let Some(place) = self.find(consumer) {
-                    let mut inner = lock(&place.0);
+                    let mut inner = lock(&place.inner);
                     let message = Box::new(message);
                     inner.chores.push_back(Chore::ConsumeDirectly { question, queue, message });
                     effects.wake(inner.keeper.take());

@@ -4,6 +4,7 @@ mod access;
 mod administration;
 mod brokers;
 mod captured;
+mod choosing;
 mod closing;
 mod connecting;
 mod determinism;

@@ -60,6 +60,8 @@ pub(super) struct Scene {
     /// Every connection that was to be opened, and those that were to be closed.
     pub(super) opened: Vec<(Instant, Address)>,
     pub(super) closed: Vec<(Instant, Address)>,
+    /// Whether selectors are asked at once.
+    pub(super) answers_choices: bool,
     /// All that the client gave out, for a comparison.
     pub(super) trace: String,
 }
@@ -79,6 +81,7 @@ impl Scene {
             asked: Vec::new(),
             opened: Vec::new(),
             closed: Vec::new(),
+            answers_choices: true,
             trace: String::new(),
         }
     }
@@ -156,12 +159,16 @@ impl Scene {
         panic!("the client is never done");
     }
 
-    /// Queues are shared evenly; everything else stays to be looked at.
+    /// Queues are shared evenly, selectors are asked; everything else stays to be looked at.
     fn take(&mut self, event: Event) {
         match event {
             Event::Consumer { consumer, event: PushEvent::Allocate(question) } => {
                 let ours = Average.allocate(&question.request());
                 self.client.allocated(self.now, consumer, &question, Ok(ours));
+            }
+            Event::Choose { operation, choice } if self.answers_choices => {
+                let queue = choice.ask();
+                self.client.chosen(self.now, operation, choice.message, queue);
             }
             event => self.events.push(event),
         }
