@@ -4,4 +4,3 @@ mod concurrent;
 mod orderly;
 mod sharing;
 mod stage;
-mod swarm;
