@@ -6,4 +6,3 @@ mod orderly;
 mod sharing;
 mod stage;
 mod standing;
-mod swarm;

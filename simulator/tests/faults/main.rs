@@ -17,5 +17,4 @@ mod sends;
 mod silent_servers;
 mod stage;
 mod statuses;
-mod swarm;
 mod wire;
