@@ -59,7 +59,7 @@ impl ErrorKind {
             Self::TlsFailed => "no secure connection",
             Self::ConnectionClosed => "connection closed",
             Self::NameServersUnavailable => "no name server answered",
-            Self::TopicNotFound => "the topic does not exist",
+            Self::TopicNotFound => "the name servers know no such topic",
             Self::NoQueueAvailable => "no queue is available",
             Self::BrokerNotFound => "the broker is not known",
             Self::Refused => "refused",

@@ -5,6 +5,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
@@ -68,15 +69,62 @@ impl Tokio {
     {
         self.run(async move {
             match socket::unless_closed(&mut link, open).await {
-                Some(Ok(stream)) => socket::drive(stream, link, unheard).await,
+                Some(Ok(stream)) => socket::drive(stream, &mut link, unheard).await,
                 Some(Err(failure)) => link.closed(&failure),
                 None => {}
             }
         });
     }
+
+    /// Whether there is a runtime, and it has what `needs` says.
+    pub(crate) fn check_for(&self, needs: Needs) -> Result<(), Error> {
+        let runtime = match self.runtime.get() {
+            Some(runtime) => runtime.clone(),
+            None => Handle::try_current().map_err(|error| unfit(&error.to_string()))?,
+        };
+        let _entered = runtime.enter();
+        // A runtime does not tell what it has; it panics when it is asked for what it has not.
+        if catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_err() {
+            return Err(unfit("the tokio runtime has no timers; build it with `enable_all()`"));
+        }
+        if needs == Needs::Timers {
+            return Ok(());
+        }
+        let Some(socket) = any_socket() else {
+            // The first connection will say what is wrong with sockets here.
+            return Ok(());
+        };
+        match catch_unwind(AssertUnwindSafe(|| drop(tokio::net::UdpSocket::from_std(socket)))) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(unfit("the tokio runtime has no I/O; build it with `enable_all()`")),
+        }
+    }
+}
+
+/// What a host needs of its runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// A host whose connections are in memory.
+    #[cfg(feature = "embedded")]
+    Timers,
+    TimersAndSockets,
+}
+
+fn unfit(why: &str) -> Error {
+    Error::new(ErrorKind::InvalidArgument, format!("clients cannot run here: {why}"))
+}
+
+fn any_socket() -> Option<UdpSocket> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
+    socket.set_nonblocking(true).ok()?;
+    Some(socket)
 }
 
 impl Host for Tokio {
+    fn check(&self) -> Result<(), Error> {
+        self.check_for(Needs::TimersAndSockets)
+    }
+
     fn now(&self) -> Now {
         let micros = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
         let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

@@ -33,10 +33,10 @@ where
 
 /// Drives a link over an open stream until one of them ends. `unheard` is what to add to the reason when the server
 /// has said nothing that could be read.
-pub(crate) async fn drive(stream: impl AsyncRead + AsyncWrite + Unpin, mut link: Link, unheard: &str) {
+pub(crate) async fn drive(stream: impl AsyncRead + AsyncWrite + Unpin, link: &mut Link, unheard: &str) {
     link.connected();
     let mut socket = Socket { stream, outbox: Outbox::default(), has_heard: false };
-    let end = poll_fn(|context| socket.poll(&mut link, context)).await;
+    let end = poll_fn(|context| socket.poll(link, context)).await;
     // TLS tells its peer of the end: one try, since nobody waits for it.
     poll_fn(|context| {
         let _ = Pin::new(&mut socket.stream).poll_shutdown(context);
@@ -44,7 +44,7 @@ pub(crate) async fn drive(stream: impl AsyncRead + AsyncWrite + Unpin, mut link:
     })
     .await;
     match end {
-        End::Asked => drop(link),
+        End::Asked => {}
         End::Failed(failure) if socket.has_heard => link.closed(&failure),
         End::Failed(failure) => link.closed(&failure.and(unheard)),
     }

@@ -1,8 +1,10 @@
 //! Closing leaves nothing: no task and no descriptor. A program of its own, so that nobody else opens any meanwhile.
 // A test waits for what other threads do, by a real clock.
-#![allow(clippy::disallowed_types)]
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use stgclient::embedded::{EmbeddedCluster, Force, Forced, Memory, ServerId};
@@ -38,6 +40,41 @@ async fn settle(what: &str, wanted: Option<(usize, usize)>) {
         assert!(Instant::now() < deadline, "{what}: {now:?} tasks and descriptors, wanted {wanted:?}");
         tokio::task::yield_now().await;
     }
+}
+
+/// Notes that it has been dropped, after a while.
+struct Slow(Arc<AtomicBool>);
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        std::thread::sleep(Duration::from_millis(50));
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn when_the_close_of_a_consumer_returns_its_handler_is_dropped() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let client = Client::embedded().await.expect("it needs nothing");
+        use_it(&client).await.expect("it works");
+        for whose in ["consumer", "client"] {
+            let is_dropped = Arc::<AtomicBool>::default();
+            let slow = Slow(Arc::clone(&is_dropped));
+            let consumer = client.push_consumer("pusher").subscribe("leaves-nothing", "*");
+            let consumer = consumer.concurrently(move |_| {
+                let _ = &slow;
+                async { Ok(()) }
+            });
+            let consumer = consumer.start().await.expect("it starts");
+            if whose == "consumer" {
+                consumer.close().await;
+            } else {
+                client.close().await;
+            }
+            assert!(is_dropped.load(Ordering::SeqCst), "the {whose}'s close");
+        }
+    });
 }
 
 async fn use_it(client: &Client) -> Result<(), Error> {
@@ -204,4 +241,33 @@ fn closing_and_dropping_leave_no_task_and_no_descriptor() {
         leaves_nothing("a dropped connect", drop_a_connect_that_hangs).await;
         opens_nothing_in_process().await;
     });
+}
+
+#[test]
+fn right_after_the_close_no_task_of_the_client_is_alive() {
+    // The cluster's tasks are another runtime's.
+    let servers = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let cluster = servers.block_on(EmbeddedCluster::builder().start()).expect("a free port");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    for round in 0..50 {
+        runtime.block_on(async {
+            let client = Client::connect(cluster.name_server_address()).await.expect("it is there");
+            use_it(&client).await.expect("it works");
+            let consumer = client.push_consumer("pusher").subscribe("leaves-nothing", "*");
+            let consumer = consumer.concurrently(|_| async {
+                tokio::task::yield_now().await;
+                Ok(())
+            });
+            let _consumer = consumer.start().await.expect("it starts");
+            client.close().await;
+            // Tokio takes a task off its books just after it has dropped the future: on another thread, in no time.
+            let alive = || Handle::current().metrics().num_alive_tasks();
+            for _ in 0..1000 {
+                if alive() > 0 {
+                    std::thread::yield_now();
+                }
+            }
+            assert_eq!(alive(), 0, "in round {round}");
+        });
+    }
 }

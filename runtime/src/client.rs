@@ -1,9 +1,8 @@
 //! A client: its start, its parts, its end.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::task::Poll;
 
 use stgclient_core::address;
 use stgclient_core::client::{Client as Core, ClientConfig};
@@ -139,18 +138,7 @@ impl<H> Client<H> {
         let shared = &self.handle.shared;
         let grace = shared.settings.close_timeout;
         shared.with(|state, now| state.core.close(now, grace));
-        poll_fn(|context| {
-            shared.peek(|state| {
-                if state.tasks == 0 {
-                    return Poll::Ready(());
-                }
-                if !state.on_gone.iter().any(|known| known.will_wake(context.waker())) {
-                    state.on_gone.push(context.waker().clone());
-                }
-                Poll::Pending
-            })
-        })
-        .await;
+        shared.tasks.gone().await;
     }
 }
 
@@ -252,6 +240,13 @@ impl<H> ClientBuilder<H> {
         self
     }
 
+    /// How long [`connect`](Self::connect) waits for servers that are still starting: it asks again until a name server answers
+    /// or this time is up. It does not wait by default: when no name server can be reached it fails at once.
+    pub const fn wait_for_servers(mut self, time: Duration) -> Self {
+        self.config.wait_for_servers = time;
+        self
+    }
+
     /// The time to open a connection. 3 s by default.
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.config.connection.connect_timeout = timeout;
@@ -291,9 +286,11 @@ impl<H> ClientBuilder<H> {
     /// Connects: waits until a name server answers.
     ///
     /// # Errors
-    /// One of the name servers is no address, or none of them answers in time.
+    /// One of the name servers is no address, none of them answers in time, or the host cannot run clients
+    /// ([`ErrorKind::InvalidArgument`]).
     pub async fn connect(self) -> Result<Client<H>, Error> {
         let Self { host, mut config, mut provider, .. } = self;
+        host.check()?;
         if let Some(provider) = &mut provider {
             config.credentials = Some(provider.next().await);
         }
@@ -319,8 +316,7 @@ impl<H> ClientBuilder<H> {
         let client = Client { handle, host: PhantomData };
         if let (Some(provider), Some(credentials)) = (provider, credentials) {
             let shared = &client.handle.shared;
-            shared.peek(|state| state.tasks += 1);
-            shared.host.spawn(Box::pin(rotation::run(Arc::clone(shared), provider, credentials)));
+            shared.spawn(rotation::run(Arc::clone(shared), provider, credentials));
         }
         if let Err(error) = Operation::begin(&client.handle, Core::connect).await {
             client.close().await;

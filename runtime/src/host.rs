@@ -46,10 +46,19 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 /// The world around a client: sockets, a clock, tasks. Shared by everything of a client, on any thread where there are
 /// threads.
 pub trait Host: MaybeSend + MaybeSync + 'static {
+    /// Whether clients can run here: asked before one is started.
+    ///
+    /// # Errors
+    /// They cannot; the error says what is missing.
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// What the clocks say.
     fn now(&self) -> Now;
 
-    /// Runs a task to its end, beside all others.
+    /// Runs a task to its end, beside all others. When the host comes to its own end, it drops the task: that is how a
+    /// client hears of it. Called from any thread, and never while the client's lock is held.
     fn spawn(&self, task: BoxFuture<()>);
 
     /// Waits until the monotonic clock says `at`.

@@ -6,6 +6,8 @@
 
 mod admin;
 mod client;
+mod effects;
+mod guard;
 mod host;
 mod link;
 mod lock;
@@ -15,6 +17,8 @@ mod pull_consumer;
 mod push_consumer;
 mod rotation;
 mod shared;
+mod sync;
+mod tasks;
 mod timers;
 mod waiting;
 
@@ -32,4 +36,6 @@ pub use push_consumer::{
 };
 pub use stgclient_core::consumer::push::RetryDelay;
 
+#[doc(hidden)]
+pub use lock::holds_lock;
 pub use stgclient_core as core;

@@ -1,7 +1,7 @@
 //! One connection, from a host's side: bytes in, bytes out.
 
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 use stgclient_core::address::Address;
@@ -10,7 +10,9 @@ use stgclient_core::connection::{CloseReason, Outbox};
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::frame::{FrameError, FrameReader};
 
-use crate::shared::{Effects, Shared, SocketWork, State};
+use crate::effects::Effects;
+use crate::shared::{Shared, SocketWork};
+use crate::tasks::TaskGuard;
 
 /// What a host drives a connection with.
 ///
@@ -30,6 +32,8 @@ pub struct Link {
     gave_way: bool,
     is_closed: bool,
     span: tracing::Span,
+    /// Goes last: the client is gone when its links are.
+    _task: TaskGuard,
 }
 
 /// What a link wants of its host.
@@ -46,6 +50,7 @@ impl Link {
         let reader = FrameReader::new(shared.settings.max_frame_length);
         let span = tracing::debug_span!("connection", %address);
         Self {
+            _task: shared.tasks.guard(),
             shared,
             connection,
             address,
@@ -151,8 +156,9 @@ impl Link {
         }
     }
 
-    /// The stream ended, or could not be opened.
-    pub fn closed<'r>(mut self, reason: impl Into<CloseReason<'r>>) {
+    /// The stream ended, or could not be opened. The link has to be dropped when the stream is: its client counts as alive
+    /// until then.
+    pub fn closed<'r>(&mut self, reason: impl Into<CloseReason<'r>>) {
         self.close(reason.into());
     }
 
@@ -170,8 +176,6 @@ impl Link {
 impl Drop for Link {
     fn drop(&mut self) {
         self.close("the host gave the connection up".into());
-        let gone = self.shared.peek(State::end_task);
-        gone.into_iter().for_each(Waker::wake);
     }
 }
 

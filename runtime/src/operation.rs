@@ -45,7 +45,10 @@ impl Future for Operation {
                 self.place = None;
                 Poll::Ready(outcome)
             }
-            None => Poll::Pending,
+            None => {
+                self.handle.shared.stand_in_for_timers();
+                Poll::Pending
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use stgclient_core::wire::compression::{self, Compression};
 
 use crate::client::Handle;
 use crate::operation::Operation;
-use crate::waiting::{Delivery, Request, Waiter};
+use crate::waiting::{Delivery, Place, Request, Waiter};
 
 /// Sets a [`Producer`] up.
 #[must_use = "a builder does nothing until `start`"]
@@ -127,7 +127,8 @@ impl Producer {
     pub fn try_send(&self, mut message: Message, options: impl Into<SendOptions>) -> Result<Sending, SendError> {
         self.compress(&mut message);
         let request = self.request(message, options.into(), Delivery::Awaited);
-        let place = self.inner.handle.shared.with(|state, now| state.try_send(now, request, Waiter::Nobody))?;
+        let place = Place::new(Waiter::Nobody);
+        self.inner.handle.shared.with(|state, now| state.try_send(now, request, &place))?;
         Ok(Sending(Operation::at(&self.inner.handle, place)))
     }
 
@@ -145,8 +146,8 @@ impl Producer {
     ) -> Result<(), SendError> {
         self.compress(&mut message);
         let request = self.request(message, options.into(), Delivery::Awaited);
-        let waiter = Waiter::Callback(Box::new(|outcome| callback(receipt(outcome))));
-        self.inner.handle.shared.with(|state, now| state.try_send(now, request, waiter)).map(drop)
+        let place = Place::new(Waiter::Callback(Box::new(|outcome| callback(receipt(outcome)))));
+        self.inner.handle.shared.with(|state, now| state.try_send(now, request, &place))
     }
 
     /// Sends a message that no broker answers: the future ends when it has been written, or could not be. A broker

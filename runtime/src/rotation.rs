@@ -3,13 +3,13 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::Poll;
 
 use stgclient_core::credentials::Credentials;
 use stgclient_core::time::Duration;
 
 use crate::host::{BoxFuture, MaybeSend};
-use crate::shared::{Shared, State};
+use crate::shared::Shared;
 
 /// How long after an answer the provider is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -49,7 +49,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut provider: Box<dyn Provider>, mu
     }
 }
 
-/// The task, which says when it has ended, however that happens: users' code runs in it.
+/// The task.
 struct Task(Arc<Shared>);
 
 impl Task {
@@ -67,12 +67,5 @@ impl Task {
             future.as_mut().poll(context).map(Some)
         })
         .await
-    }
-}
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        let gone = self.0.peek(State::end_task);
-        gone.into_iter().for_each(Waker::wake);
     }
 }

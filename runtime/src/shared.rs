@@ -3,16 +3,20 @@
 //! Under the lock there are only decisions. Frames are parsed, bodies compressed, sockets written, tasks woken and
 //! callbacks called outside of it.
 
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use stgclient_core::client::{Action, Client as Core, ConnectionId, Event};
 use stgclient_core::time::{Duration, Instant, Now};
 
-use crate::host::{Host, Observation};
+use crate::effects::Effects;
+use crate::host::{Host, MaybeSend, Observation};
 use crate::link::Link;
 use crate::lock::{Guard, Lock};
 use crate::push_consumer::ConsumerPlaces;
+use crate::tasks::{Tasks, counted};
 use crate::waiting::{Place, Request, Waiter, Waiting};
 
 /// The socket of a connection, as far as the client knows it.
@@ -39,49 +43,16 @@ pub(crate) struct State {
     /// The task that asks for credentials, if there is one.
     pub(crate) rotation: Option<Waker>,
     pub(crate) is_closed: bool,
-    /// Links and the client's other tasks: what has to end until it is gone.
-    pub(crate) tasks: usize,
-    pub(crate) on_gone: Vec<Waker>,
-}
-
-/// What is done once the lock is released.
-#[derive(Default)]
-pub(crate) struct Effects {
-    /// Nearly always there is one task to wake at the most; a vector would be an allocation for each send.
-    first: Option<Waker>,
-    more: Vec<Waker>,
-    callbacks: Vec<Box<dyn FnOnce() + Send>>,
-    connects: Vec<Link>,
-}
-
-impl Effects {
-    pub(crate) fn wake(&mut self, waker: Option<Waker>) {
-        match (waker, &self.first) {
-            (Some(waker), None) => self.first = Some(waker),
-            (Some(waker), Some(_)) => self.more.push(waker),
-            (None, _) => {}
-        }
-    }
-
-    pub(crate) fn call(&mut self, callback: impl FnOnce() + Send + 'static) {
-        self.callbacks.push(Box::new(callback));
-    }
-
-    fn carry_out(&mut self, host: &dyn Host) {
-        for link in self.connects.drain(..) {
-            host.connect(link);
-        }
-        self.first.take().into_iter().chain(self.more.drain(..)).for_each(Waker::wake);
-        for callback in self.callbacks.drain(..) {
-            callback();
-        }
-    }
 }
 
 pub(crate) struct Shared {
     state: Lock<State>,
     /// Messages that were to be sent while somebody else had the lock, in the order of the calls.
     handed_in: Mutex<Vec<(Arc<Place>, Request)>>,
+    /// Links and the client's other tasks: what has to end until it is gone.
+    pub(crate) tasks: Arc<Tasks>,
+    /// When the timer task should have done something next, in microseconds.
+    due: AtomicU64,
     pub(crate) host: Arc<dyn Host>,
     is_observed: bool,
     pub(crate) settings: Settings,
@@ -100,7 +71,8 @@ pub(crate) struct Settings {
 }
 
 impl Shared {
-    pub(crate) fn new(core: Core, host: Arc<dyn Host>, settings: Settings) -> Arc<Self> {
+    pub(crate) fn new(mut core: Core, host: Arc<dyn Host>, settings: Settings) -> Arc<Self> {
+        core.keep_spent();
         let state = State {
             core,
             waiting: Waiting::default(),
@@ -111,14 +83,24 @@ impl Shared {
             timer: None,
             rotation: None,
             is_closed: false,
-            tasks: 1,
-            on_gone: Vec::new(),
         };
         let is_observed = host.is_observing();
-        let shared =
-            Arc::new(Self { state: Lock::new(state), handed_in: Mutex::default(), host, is_observed, settings });
-        shared.host.spawn(Box::pin(crate::timers::run(Arc::clone(&shared))));
+        let shared = Arc::new(Self {
+            state: Lock::new(state),
+            handed_in: Mutex::default(),
+            tasks: Arc::default(),
+            due: AtomicU64::new(u64::MAX),
+            host,
+            is_observed,
+            settings,
+        });
+        shared.spawn(crate::timers::run(Arc::clone(&shared)));
         shared
+    }
+
+    /// Runs a task of the client.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + MaybeSend + 'static) {
+        self.host.spawn(Box::pin(counted(task, self.tasks.guard())));
     }
 
     fn lock(&self) -> Guard<'_, State> {
@@ -145,6 +127,37 @@ impl Shared {
         let result = self.act(self.lock(), now, effects, |state, _| act(state, now));
         self.take_in(effects);
         result
+    }
+
+    /// The core has something to do at this moment, perhaps earlier than what is known of.
+    fn note_deadline(&self, at: Instant) {
+        // Under the client's lock, so that nobody else changes it between the two.
+        if at.as_micros() < self.due.load(Relaxed) {
+            self.due.store(at.as_micros(), Relaxed);
+        }
+    }
+
+    /// The timer task is about to sleep until this moment.
+    pub(crate) fn note_armed(&self, at: Instant) {
+        self.due.store(at.as_micros(), Relaxed);
+    }
+
+    /// Does what the timer task should have done long ago: it does not run when nobody drives the host's tasks, and whoever
+    /// waits still has to hear in time.
+    pub(crate) fn stand_in_for_timers(self: &Arc<Self>) {
+        let due = self.due.load(Relaxed);
+        if due != u64::MAX && self.host.now().mono >= Instant::from_micros(due) + LATE {
+            self.with(|state, now| {
+                state.core.handle_timeout(now);
+                self.due.store(state.core.poll_timeout().map_or(u64::MAX, |next| next.at.as_micros()), Relaxed);
+            });
+        }
+    }
+
+    /// Nobody runs the client's tasks any more: what is under way fails, and all that is asked from now on.
+    pub(crate) fn host_is_gone(self: &Arc<Self>) {
+        tracing::debug!("the client is closed: its host is gone");
+        self.with(|state, now| state.core.abort(now));
     }
 
     /// Looks at something that the core has no part in.
@@ -203,6 +216,19 @@ impl Shared {
     /// Does something under the lock, after what was handed in before, and outside of it what follows.
     fn act<R>(
         self: &Arc<Self>,
+        state: Guard<'_, State>,
+        now: Now,
+        effects: &mut Effects,
+        act: impl FnOnce(&mut State, &mut Effects) -> R,
+    ) -> R {
+        let result = self.act_locked(state, now, effects, act);
+        self.carry_out(effects);
+        result
+    }
+
+    /// Does something under the lock, which is released at the end.
+    fn act_locked<R>(
+        self: &Arc<Self>,
         mut state: Guard<'_, State>,
         now: Now,
         effects: &mut Effects,
@@ -212,34 +238,43 @@ impl Shared {
         std::mem::swap(&mut *self.handed_in(), &mut earlier);
         for (place, request) in earlier.drain(..) {
             state.send(now, place, request, effects);
+            // What ends at once is told before its slot is used again.
+            state.deliver_events(self, effects);
         }
         state.taken_in = earlier;
         let result = act(&mut state, effects);
-        state.drain(self, now, effects);
-        drop(state);
-        effects.carry_out(&*self.host);
+        state.drain(self, effects);
         result
+    }
+
+    /// Does outside of the lock what followed under it, and what follows from that.
+    fn carry_out(self: &Arc<Self>, effects: &mut Effects) {
+        loop {
+            effects.carry_out(&*self.host);
+            let Some(answer) = effects.ask_next() else {
+                return;
+            };
+            let now = self.host.now();
+            self.act_locked(self.lock(), now, effects, |state, effects| {
+                if let Some(message) = answer.tell(&mut state.core, now) {
+                    effects.discard_message(message);
+                }
+            });
+        }
     }
 }
 
 /// How many messages may wait for the one who has the lock; who hands in more waits for the lock itself.
 const MAX_HANDED_IN: usize = 256;
 
+/// How late the timer task may be before others do its work.
+const LATE: Duration = Duration::from_millis(10);
+
 impl State {
     /// Takes what the core wants done and known.
-    fn drain(&mut self, shared: &Arc<Shared>, now: Now, effects: &mut Effects) {
-        // One message of the line at a time: what it completes is delivered before its slot is used again.
-        loop {
-            while let Some(event) = self.core.poll_event() {
-                if shared.is_observed {
-                    shared.host.observe(Observation::Event(&event));
-                }
-                self.deliver(event, effects);
-            }
-            if !self.waiting.advance_line(&mut self.core, now, effects) {
-                break;
-            }
-        }
+    fn drain(&mut self, shared: &Arc<Shared>, effects: &mut Effects) {
+        self.deliver_events(shared, effects);
+        effects.take_spent(&mut self.core);
         while let Some(action) = self.core.poll_action() {
             self.carry_out(action, shared, effects);
         }
@@ -247,9 +282,21 @@ impl State {
         if shared.is_observed {
             shared.host.observe(Observation::Deadline(deadline));
         }
+        if let Some(deadline) = deadline {
+            shared.note_deadline(deadline.at);
+        }
         if deadline.is_some_and(|deadline| self.armed.is_some_and(|armed| deadline.at < armed)) {
             self.armed = None;
             effects.wake(self.timer.take());
+        }
+    }
+
+    fn deliver_events(&mut self, shared: &Arc<Shared>, effects: &mut Effects) {
+        while let Some(event) = self.core.poll_event() {
+            if shared.is_observed {
+                shared.host.observe(Observation::Event(&event));
+            }
+            self.deliver(event, effects);
         }
     }
 
@@ -261,8 +308,7 @@ impl State {
                     self.sockets.resize_with(slot + 1, Socket::default);
                 }
                 self.sockets[slot] = Socket { connection: Some(connection), ..Socket::default() };
-                self.tasks += 1;
-                effects.connects.push(Link::new(Arc::clone(shared), connection, address));
+                effects.connect(Link::new(Arc::clone(shared), connection, address));
             }
             Action::Close { connection } => {
                 if let Some(socket) = self.socket(connection) {
@@ -284,13 +330,11 @@ impl State {
         match event {
             Event::Completed { operation, outcome } => self.waiting.complete(operation, outcome, effects),
             event @ (Event::Consumer { .. } | Event::ConsumeDirectly { .. }) => self.consumers.deliver(event, effects),
-            Event::Room => self.waiting.note_room(),
+            Event::Choose { operation, choice } => effects.choose(operation, choice),
             Event::Closed => {
                 self.is_closed = true;
                 effects.wake(self.timer.take());
                 effects.wake(self.rotation.take());
-                // The core refuses whatever is still in line.
-                self.waiting.note_room();
             }
             _ => {}
         }
@@ -321,12 +365,6 @@ impl State {
         if let Some(socket) = self.socket(connection) {
             socket.has_output = false;
         }
-    }
-
-    /// A link or another task of the client has ended.
-    pub(crate) fn end_task(&mut self) -> Vec<Waker> {
-        self.tasks -= 1;
-        if self.tasks == 0 { std::mem::take(&mut self.on_gone) } else { Vec::new() }
     }
 }
 

@@ -1,15 +1,14 @@
-//! Who waits for what: operations under way, and messages in line for room.
+//! Who waits for which operation.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use stgclient_core::client::{Client as Core, OperationId, Outcome, ProducerId, SendError};
-use stgclient_core::error::ErrorKind;
+use stgclient_core::client::{OperationId, Outcome, ProducerId, SendError};
 use stgclient_core::producer::{Message, SendOptions};
 use stgclient_core::time::Now;
 
-use crate::shared::{Effects, State};
+use crate::effects::Effects;
+use crate::shared::State;
 
 /// Called with the outcome of an operation.
 pub(crate) type Callback = Box<dyn FnOnce(Outcome) + Send>;
@@ -31,9 +30,9 @@ pub(crate) enum Waiter {
 /// How far what is waited for has come.
 #[derive(Clone, Copy, Default)]
 enum Stage {
-    /// A message in line, or handed in and on its way there.
+    /// A message on its way to the core.
     #[default]
-    InLine,
+    HandedIn,
     UnderWay(OperationId),
     Over,
 }
@@ -51,7 +50,7 @@ struct Tenant {
 
 impl Place {
     pub(crate) fn new(waiter: Waiter) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Tenant { waiter, stage: Stage::InLine })))
+        Arc::new(Self(Mutex::new(Tenant { waiter, stage: Stage::HandedIn })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Tenant> {
@@ -60,23 +59,26 @@ impl Place {
 
     /// The outcome that was waited for, once; until there is one, `waker` waits.
     pub(crate) fn poll_outcome(&self, waker: &Waker) -> Option<Outcome> {
-        let waiter = &mut self.lock().waiter;
-        match waiter {
-            Waiter::Task(known) if known.will_wake(waker) => {}
-            Waiter::Outcome(_) => {
-                if let Waiter::Outcome(outcome) = std::mem::take(waiter) {
-                    return Some(outcome);
-                }
-            }
-            _ => *waiter = Waiter::Task(waker.clone()),
+        let mut tenant = self.lock();
+        let next = match &tenant.waiter {
+            Waiter::Task(known) if known.will_wake(waker) => return None,
+            Waiter::Outcome(_) => Waiter::Nobody,
+            _ => Waiter::Task(waker.clone()),
+        };
+        let last = std::mem::replace(&mut tenant.waiter, next);
+        drop(tenant);
+        match last {
+            Waiter::Outcome(outcome) => Some(outcome),
+            // Not under the lock: a waker that is dropped may drop a task, and what that waits for.
+            _ => None,
         }
-        None
     }
 
     fn end(&self, outcome: Outcome, effects: &mut Effects) {
         let mut tenant = self.lock();
         tenant.stage = Stage::Over;
         match std::mem::take(&mut tenant.waiter) {
+            // Called, and dropped, where it may do what it likes.
             Waiter::Callback(callback) => return effects.call(|| callback(outcome)),
             Waiter::Task(waker) => effects.wake(Some(waker)),
             Waiter::Nobody | Waiter::Outcome(_) => {}
@@ -108,10 +110,6 @@ pub(crate) struct Waiting {
     under_way: usize,
     /// How many operations have ended since bytes were taken to be written: whoever waited for them may ask for more.
     woken: usize,
-    /// Messages that wait for room, each with the place of its future: as many as the application holds futures.
-    line: VecDeque<(Arc<Place>, Request)>,
-    /// The head of the line may try.
-    has_room: bool,
 }
 
 impl Waiting {
@@ -149,87 +147,46 @@ impl Waiting {
     pub(crate) const fn note_flush(&mut self) {
         self.woken = 0;
     }
-
-    /// There may be room for the head of the line.
-    pub(crate) const fn note_room(&mut self) {
-        self.has_room = true;
-    }
-
-    /// Sends the head of the line if there is room for it. Returns whether the next one may try.
-    pub(crate) fn advance_line(&mut self, core: &mut Core, now: Now, effects: &mut Effects) -> bool {
-        if !self.has_room {
-            return false;
-        }
-        let Some((place, request)) = self.line.pop_front() else {
-            self.has_room = false;
-            return false;
-        };
-        match request.begin(core, now) {
-            Ok(operation) => self.register(operation, place),
-            Err((error, request)) if error.kind() == ErrorKind::Full => {
-                self.line.push_front((place, request));
-                self.has_room = false;
-            }
-            Err((error, _)) => place.end(Err(error), effects),
-        }
-        self.has_room
-    }
-}
-
-impl Request {
-    /// Hands the message to the core, which gives it back if it does not take it.
-    fn begin(self, core: &mut Core, now: Now) -> Result<OperationId, (stgclient_core::error::Error, Self)> {
-        let Self { producer, message, options, delivery } = self;
-        // What a selector shares is counted, the rest is plain data: a copy allocates nothing in the usual case.
-        let begun = match delivery {
-            Delivery::Awaited => core.send(now, producer, message, options.clone()),
-            Delivery::Oneway => core.send_oneway(now, producer, message, options.clone()),
-        };
-        begun.map_err(|SendError { error, message }| (error, Self { producer, message, options, delivery }))
-    }
 }
 
 impl State {
-    /// Sends a message, or puts it in line; `place` waits for what comes of it.
+    /// Sends a message, in its turn if there is no room for it; `place` waits for what comes of it.
     pub(crate) fn send(&mut self, now: Now, place: Arc<Place>, request: Request, effects: &mut Effects) {
-        let Waiting { line, .. } = &mut self.waiting;
-        // Those in line were first.
-        if !line.is_empty() {
-            return line.push_back((place, request));
-        }
-        match request.begin(&mut self.core, now) {
+        let Request { producer, message, options, delivery } = request;
+        let begun = match delivery {
+            Delivery::Awaited => self.core.send_in_turn(now, producer, message, options),
+            Delivery::Oneway => self.core.send_oneway_in_turn(now, producer, message, options),
+        };
+        match begun {
             Ok(operation) => self.waiting.register(operation, place),
-            Err((error, request)) if error.kind() == ErrorKind::Full => line.push_back((place, request)),
-            Err((error, _)) => place.end(Err(error), effects),
-        }
-    }
-
-    /// Sends a message if there is room for it and nobody in line, and has `waiter` wait for it.
-    pub(crate) fn try_send(&mut self, now: Now, request: Request, waiter: Waiter) -> Result<Arc<Place>, SendError> {
-        if !self.waiting.line.is_empty() {
-            let error = stgclient_core::error::Error::new(ErrorKind::Full, "other messages wait for room");
-            return Err(SendError { error, message: request.message });
-        }
-        match request.begin(&mut self.core, now) {
-            Ok(operation) => {
-                let place = Place::new(waiter);
-                self.waiting.register(operation, Arc::clone(&place));
-                Ok(place)
+            Err(SendError { error, message }) => {
+                effects.discard_message(message);
+                place.end(Err(error), effects);
             }
-            Err((error, Request { message, .. })) => Err(SendError { error, message }),
         }
     }
 
-    /// Nobody waits at a place any more: a message leaves the line, an operation is cancelled.
+    /// Sends a message if there is room for it and nobody in line, and has `place` wait for it.
+    pub(crate) fn try_send(&mut self, now: Now, request: Request, place: &Arc<Place>) -> Result<(), SendError> {
+        let Request { producer, message, options, delivery } = request;
+        let operation = match delivery {
+            Delivery::Awaited => self.core.send(now, producer, message, options)?,
+            Delivery::Oneway => self.core.send_oneway(now, producer, message, options)?,
+        };
+        self.waiting.register(operation, Arc::clone(place));
+        Ok(())
+    }
+
+    /// Nobody waits at a place any more: what is under way there is cancelled.
     pub(crate) fn give_up(&mut self, now: Now, place: &Arc<Place>) {
         let stage = place.lock().stage;
         match stage {
-            Stage::InLine => self.waiting.line.retain(|(known, _)| !Arc::ptr_eq(known, place)),
+            // Whatever was handed in has been taken in by whoever got the lock to say this.
+            Stage::HandedIn | Stage::Over => {}
             Stage::UnderWay(operation) => {
                 self.waiting.leave(operation);
                 self.core.cancel(now, operation);
             }
-            Stage::Over => {}
         }
     }
 }

@@ -98,7 +98,7 @@ impl Client {
             return self.refuse(now, error);
         }
         let deadline = now.mono + self.session.config.request_timeout;
-        self.begin(now, Operation::Queues(QueueList { topic: topic.into(), deadline }))
+        self.begin(now, Operation::Queues(QueueList::new(topic.into(), deadline)))
     }
 
     fn look_up(
@@ -108,8 +108,8 @@ impl Client {
         what: String,
         read: fn(Result<Command, Error>) -> Outcome,
     ) -> OperationId {
-        let deadline = now.mono + self.session.config.request_timeout;
-        self.begin(now, Operation::Lookup(Lookup { request, what, deadline, read }))
+        let until = now.mono + self.session.config.request_timeout;
+        self.begin(now, Operation::Lookup(Lookup::new(request, what, until, read)))
     }
 
     fn administer(&mut self, now: Now, task: Task) -> OperationId {

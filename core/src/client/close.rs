@@ -52,15 +52,32 @@ impl Client {
                 self.close_if_done(now);
             }
             Some(Closing::Leaving { until }) if until <= now.mono || self.session.greetings.farewells == 0 => {
-                self.session.closing = Some(Closing::Closed);
-                self.session.calls = NameServerCalls::default();
-                for peer in self.session.network.ids() {
-                    self.session.network.with(peer, Connection::close);
-                }
-                self.session.events.push_back(Event::Closed);
+                self.end();
             }
             _ => {}
         }
+    }
+
+    /// Ends the client at once, because nobody drives it any more: whatever is under way fails with
+    /// [`ErrorKind::Closed`], and nobody outside is told anything. [`Event::Closed`] follows.
+    pub fn abort(&mut self, now: Now) {
+        if self.session.is_closed() {
+            return;
+        }
+        // What ends here begins nothing new.
+        self.session.closing = Some(Closing::Leaving { until: now.mono });
+        self.abandon(|_| true);
+        self.drop_push_consumers();
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.session.closing = Some(Closing::Closed);
+        self.session.calls = NameServerCalls::default();
+        for peer in self.session.network.ids() {
+            self.session.network.with(peer, Connection::close);
+        }
+        self.session.events.push_back(Event::Closed);
     }
 
     /// Whether nothing is under way any more.

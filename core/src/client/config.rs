@@ -45,8 +45,13 @@ pub struct ClientConfig {
     pub credentials: Option<Credentials>,
     /// Connections: bounds and times.
     pub connection: ConnectionConfig,
-    /// The time for one request to a server, and for one look-up at the name servers with all their tries.
+    /// The time for one request to a server, and for one look-up at the name servers. A look-up waits in it for a server
+    /// that is away.
     pub request_timeout: Duration,
+    /// How long [`Client::connect`](super::Client::connect) waits for servers that are still starting: until then it asks again,
+    /// with growing pauses, as long as no name server answers. None by default: each name server is asked once, within
+    /// [`request_timeout`](Self::request_timeout).
+    pub wait_for_servers: Duration,
     /// How often routes are asked for again.
     pub route_interval: Duration,
     /// How often brokers hear that we are alive.
@@ -66,6 +71,7 @@ impl ClientConfig {
             credentials: None,
             connection: ConnectionConfig::default(),
             request_timeout: Duration::from_secs(3),
+            wait_for_servers: Duration::ZERO,
             route_interval: Duration::from_secs(30),
             heartbeat_interval: Duration::from_secs(30),
             max_operations: 131_072,

@@ -11,7 +11,7 @@ use crate::admin::TopicStatistics;
 use crate::consumer::Pulled;
 use crate::consumer::push::PushEvent;
 use crate::error::Error;
-use crate::producer::{Message, Receipt};
+use crate::producer::{Choice, Message, Receipt};
 use crate::queue::MessageQueue;
 use crate::routes::route::TopicRoute;
 use crate::wire::body::ClusterInfo;
@@ -72,6 +72,14 @@ pub enum Event {
         queue: MessageQueue,
         /// The message.
         message: StoredMessage,
+    },
+    /// A selector of the application has to choose the queue of a send; [`Client::chosen`](super::Client::chosen) says
+    /// which.
+    Choose {
+        /// The send.
+        operation: OperationId,
+        /// Among which queues.
+        choice: Box<Choice>,
     },
     /// A send that was refused as [`Full`](crate::error::ErrorKind::Full) may succeed now.
     Room,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Client;
+use super::operation::OperationId;
 use super::push_consuming::PushEntry;
 use super::question::Puller;
 use super::sending::Sending;
@@ -27,6 +28,12 @@ pub struct Producer {
     pub(super) group: Arc<str>,
     pub(super) config: ProducerConfig,
     pub(super) backlog: Backlog,
+    /// Sends that wait for room, by the number of their call.
+    pub(super) line: BTreeMap<u64, OperationId>,
+    /// How many sends were asked for so far.
+    pub(super) calls: u64,
+    /// The application is being asked for the queue of one, which all that were asked for later wait for.
+    pub(super) choosing: bool,
     /// Closed by the application; it goes when its last send is over.
     closed: bool,
 }
@@ -44,6 +51,17 @@ pub struct PullConsumer {
 pub(super) struct SuggestedMembers {
     /// Only suggestions other than the master.
     slaves: BTreeMap<MessageQueue, u64>,
+}
+
+impl Producer {
+    /// Whether a body may join those that wait for their answers.
+    pub(super) const fn has_room(&self, bytes: usize) -> bool {
+        !self.choosing && self.backlog.has_room(bytes, self.config.max_waiting_messages, self.config.max_waiting_bytes)
+    }
+
+    fn is_idle(&self) -> bool {
+        self.backlog.messages == 0 && self.line.is_empty()
+    }
 }
 
 impl SuggestedMembers {
@@ -72,7 +90,16 @@ pub(crate) struct Groups {
 
 impl Groups {
     pub(super) fn producer(&self, id: ProducerId) -> Option<&Producer> {
-        self.producers.get(id).filter(|producer| !producer.closed || producer.backlog.messages > 0)
+        self.producers.get(id).filter(|producer| !producer.closed || !producer.is_idle())
+    }
+
+    pub(super) fn is_choosing(&self, id: ProducerId) -> bool {
+        self.producers.get(id).is_some_and(|producer| producer.choosing)
+    }
+
+    /// Also one that is closed: what is in line goes on.
+    pub(super) fn producer_of_line(&mut self, id: ProducerId) -> Option<&mut Producer> {
+        self.producers.get_mut(id)
     }
 
     pub(super) fn producer_mut(&mut self, id: ProducerId) -> Option<&mut Producer> {
@@ -124,13 +151,19 @@ impl Groups {
         by_group.into_values().collect()
     }
 
-    /// A send is over.
-    pub(super) fn release(&mut self, sending: &Sending) {
-        if let Some(producer) = self.producers.get_mut(sending.producer) {
-            producer.backlog.remove(sending.body_bytes);
-            if producer.closed && producer.backlog.messages == 0 {
-                self.producers.remove(sending.producer);
-            }
+    /// A send that was under way is over. Returns whether its producer has others in line.
+    pub(super) fn release(&mut self, sending: &Sending) -> bool {
+        let Some(producer) = self.producers.get_mut(sending.producer) else {
+            return false;
+        };
+        producer.backlog.remove(sending.body_bytes);
+        !producer.line.is_empty()
+    }
+
+    /// Forgets a producer that is closed, once nothing of it is left.
+    pub(super) fn forget_if_over(&mut self, id: ProducerId) {
+        if self.producers.get(id).is_some_and(|producer| producer.closed && producer.is_idle()) {
+            self.producers.remove(id);
         }
     }
 
@@ -157,7 +190,9 @@ impl Client {
     /// The group's name is none, or the client is closed.
     pub fn start_producer(&mut self, now: Now, group: &str, config: ProducerConfig) -> Result<ProducerId, Error> {
         self.check_group(group)?;
-        let producer = Producer { group: group.into(), config, backlog: Backlog::default(), closed: false };
+        let (backlog, line) = (Backlog::default(), BTreeMap::new());
+        let producer =
+            Producer { group: group.into(), config, backlog, line, calls: 0, choosing: false, closed: false };
         let id = self.session.groups.producers.insert(producer);
         self.session.groups_changed(now);
         Ok(id)
@@ -171,10 +206,8 @@ impl Client {
             return;
         };
         producer.closed = true;
-        let (group, idle) = (producer.group.clone(), producer.backlog.messages == 0);
-        if idle {
-            groups.producers.remove(id);
-        }
+        let group = producer.group.clone();
+        groups.forget_if_over(id);
         if !groups.producer_groups().contains(&group) {
             self.session.leave(now, Some(&group), None);
         }

@@ -4,6 +4,7 @@
 //! what the user wants. Any number of inputs may come before the outputs are drained.
 
 mod administration;
+mod choosing;
 mod close;
 mod config;
 mod dialects;
@@ -11,6 +12,7 @@ mod event;
 mod first_commits;
 mod greetings;
 mod groups;
+mod lines;
 mod name_server_calls;
 mod network;
 mod operation;
@@ -232,7 +234,7 @@ impl Client {
         let is_application = self.askers.get(id.slot()).is_none_or(Option::is_none);
         let refused = if self.session.is_closing() && (is_application || self.session.is_leaving()) {
             Some(Error::new(ErrorKind::Closed, "the client"))
-        } else if self.operations.len() > self.session.config.max_operations {
+        } else if self.operations.len() - self.session.lines.length() > self.session.config.max_operations {
             Some(Error::new(ErrorKind::Full, format!("{} operations", self.operations.len())))
         } else {
             None
@@ -251,9 +253,13 @@ impl Client {
             while let Some((owner, signal)) = self.session.signals.pop_front() {
                 self.signal(now, owner, signal);
             }
+            if self.advance_lines(now) {
+                continue;
+            }
             if self.session.changed_topics.is_empty() && self.session.lost_brokers.is_empty() {
                 break;
             }
+            self.uncongest_lines();
             self.tell_consumers(now);
         }
     }
@@ -288,7 +294,7 @@ impl Client {
     }
 
     fn remove(&mut self, id: OperationId) -> bool {
-        let Some(operation) = self.operations.get(id) else {
+        let Some(operation) = self.operations.get_mut(id) else {
             return false;
         };
         self.session.release(id, operation);

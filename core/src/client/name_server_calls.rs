@@ -27,6 +27,8 @@ pub(crate) enum NameServerRequest {
     Route {
         topic: Arc<str>,
     },
+    /// Anything that costs little: whatever the answer is, it is a sign of life.
+    SignOfLife,
     ClusterInfo,
     TopicList,
     /// The project that the operators have given this host to.
@@ -53,6 +55,8 @@ pub(crate) struct NameServerCall {
     /// Those asked already, the current one last.
     tried: Vec<Address>,
     attempts: Vec<Attempt>,
+    /// How one refused who does not know the topic: another may. They forget topics when they start.
+    absence: Option<Error>,
     /// Why TLS failed, as long as nothing else did.
     tls_failure: Option<Error>,
     /// When the current one has used up its share of the time.
@@ -82,6 +86,7 @@ impl Session {
             deadline,
             tried: Vec::new(),
             attempts: Vec::new(),
+            absence: None,
             tls_failure: None,
             try_deadline: deadline,
         };
@@ -94,7 +99,13 @@ impl Session {
             return;
         };
         let next = self.name_servers.choose(now.mono, &call.tried).filter(|_| now.mono < call.deadline);
-        let Some(address) = next else {
+        // Nobody waits for one that is away to hear what another one has said.
+        let is_worth_it =
+            |address: &Address| call.absence.is_none() || !self.name_servers.is_skipped(now.mono, address);
+        let Some(address) = next.filter(is_worth_it) else {
+            if let Some(absence) = call.absence.take() {
+                return self.end_call(now, id, Err(absence));
+            }
             let attempts = core::mem::take(&mut call.attempts);
             let error = match (attempts.as_slice(), call.tls_failure.take()) {
                 ([_], Some(error)) => error,
@@ -120,7 +131,10 @@ impl Session {
         if self.network.get(peer).is_some_and(Connection::is_connected) {
             self.write_call(now, id, peer);
         } else {
-            self.network.with(peer, |connection| connection.wait(now.mono, owner));
+            self.network.with(peer, |connection| {
+                connection.hurry(now.mono);
+                connection.wait(now.mono, owner);
+            });
         }
     }
 
@@ -135,6 +149,12 @@ impl Session {
             NameServerRequest::Route { topic } => {
                 // Servers from 4.9.4 on send strict JSON to our version anyway; this says so to the others.
                 let header = GetRouteInfo { topic: Cow::Borrowed(topic), accept_standard_json_only: Some(true) };
+                let head = Head::request(dialect, GetRouteInfo::CODE, opaque);
+                connection.request(now.mono, &head, &header, &EMPTY, deadline, owner);
+            }
+            NameServerRequest::SignOfLife => {
+                let topic = Cow::Borrowed(dialect.default_topic());
+                let header = GetRouteInfo { topic, accept_standard_json_only: Some(true) };
                 let head = Head::request(dialect, GetRouteInfo::CODE, opaque);
                 connection.request(now.mono, &head, &header, &EMPTY, deadline, owner);
             }
@@ -177,6 +197,13 @@ impl Session {
                     return self.call_failed(now, id, &address, &error);
                 }
                 self.name_servers.note_answer(&address);
+                if code == ResponseCode::TOPIC_NOT_EXIST
+                    && let Some(call) = self.calls.table.get_mut(id)
+                    && matches!(call.request, NameServerRequest::Route { .. })
+                {
+                    call.absence = Some(Error::refused(code, command.remark.as_deref()).at(&address));
+                    return self.ask_next(now, id);
+                }
                 let answer = if code == ResponseCode::SUCCESS {
                     Ok(command.clone())
                 } else {

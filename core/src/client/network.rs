@@ -7,7 +7,7 @@ use super::event::Action;
 use super::name_server_calls::CallId;
 use super::operation::OperationId;
 use crate::address::Address;
-use crate::connection::{Connection, ConnectionConfig, ConnectionCounters};
+use crate::connection::{Connection, ConnectionConfig, ConnectionCounters, Outbox};
 use crate::table::{Id, Table};
 use crate::time::Deadline;
 use crate::wire::signature::Signer;
@@ -52,6 +52,8 @@ pub(crate) struct Network {
     oneway_opaque: i32,
     /// The counters of connections that are gone.
     past: ConnectionCounters,
+    /// Bodies of the application that were never written, if the host wants them.
+    unwritten: Option<Vec<Outbox>>,
 }
 
 impl Network {
@@ -64,6 +66,7 @@ impl Network {
             actions: VecDeque::new(),
             opaque: 0,
             oneway_opaque: 0,
+            unwritten: None,
             past: ConnectionCounters { connects: 0, unexpected_answers: 0, busy_oneways: 0, unknown_requests: 0 },
         }
     }
@@ -118,7 +121,21 @@ impl Network {
             let connection = ConnectionId { peer, attempt: connection.attempt() };
             self.actions.push_back(Action::Flush { connection });
         }
+        if let Some(unwritten) = connection.take_unwritten()
+            && let Some(kept) = &mut self.unwritten
+        {
+            kept.push(unwritten);
+        }
         Some(result)
+    }
+
+    /// From now on, bodies that were never written are kept for the host.
+    pub(super) fn keep_unwritten(&mut self) {
+        self.unwritten.get_or_insert_default();
+    }
+
+    pub(super) fn take_unwritten(&mut self) -> impl Iterator<Item = Outbox> {
+        self.unwritten.iter_mut().flat_map(|unwritten| unwritten.drain(..))
     }
 
     pub(super) fn poll_action(&mut self) -> Option<Action> {

@@ -7,7 +7,8 @@ use super::network::Owner;
 use super::queue_requests::QueueRequest;
 use super::routing::QueueList;
 use super::sending::Sending;
-use super::session::{Session, Signal};
+use super::session::{Session, Signal, look_pauses};
+use crate::connection::Backoff;
 use crate::error::{Error, ErrorKind};
 use crate::table::Id;
 use crate::time::{Instant, Now};
@@ -35,11 +36,8 @@ impl Operation {
     /// Asks something that costs little, or what servers expect of a client that starts.
     pub(super) fn connect(session: &Session, now: Now) -> Self {
         let dialect = session.config.dialect();
-        let request = if dialect.has_projects() {
-            NameServerRequest::ProjectGroup
-        } else {
-            NameServerRequest::Route { topic: dialect.default_topic().into() }
-        };
+        let request =
+            if dialect.has_projects() { NameServerRequest::ProjectGroup } else { NameServerRequest::SignOfLife };
         let read = |answer: Result<Command, Error>| match answer {
             // Any answer is a sign of life, that there is no such topic or project too.
             Err(error) if error.kind() != ErrorKind::Refused => Err(error),
@@ -53,8 +51,8 @@ impl Operation {
             }
             Err(_) => Ok(Value::Done),
         };
-        let deadline = now.mono + session.config.request_timeout;
-        Self::Lookup(Lookup { request, what: "connect".to_owned(), deadline, read })
+        let until = now.mono + session.config.wait_for_servers;
+        Self::Lookup(Lookup::new(request, "connect".to_owned(), until, read))
     }
 
     /// When its time is up, if it is known at the start and nothing on the way watches over it.
@@ -90,23 +88,52 @@ impl Operation {
 /// One question to the name servers.
 #[derive(Debug)]
 pub(crate) struct Lookup {
-    pub(super) request: NameServerRequest,
+    request: NameServerRequest,
     /// The question in words, for errors.
-    pub(super) what: String,
-    pub(super) deadline: Instant,
-    pub(super) read: fn(Result<Command, Error>) -> Outcome,
+    what: String,
+    /// Until when it is asked again if no name server answers. The last time may take as long as any.
+    until: Instant,
+    looks: Backoff,
+    last_failure: Option<Error>,
+    read: fn(Result<Command, Error>) -> Outcome,
 }
 
 impl Lookup {
-    fn resume(&self, session: &mut Session, now: Now, id: OperationId, signal: Signal<'_>) -> Option<Outcome> {
+    pub(super) const fn new(
+        request: NameServerRequest,
+        what: String,
+        until: Instant,
+        read: fn(Result<Command, Error>) -> Outcome,
+    ) -> Self {
+        Self { request, what, until, looks: look_pauses(), last_failure: None, read }
+    }
+
+    fn resume(&mut self, session: &mut Session, now: Now, id: OperationId, signal: Signal<'_>) -> Option<Outcome> {
         match signal {
-            Signal::Start => {
-                let asker = Asker::Operation(Owner::Operation(id, 0));
-                session.ask_name_servers(now, self.request.clone(), self.deadline, asker);
+            Signal::Start => self.ask(session, now, id),
+            Signal::Elapsed if now.mono < self.until => self.ask(session, now, id),
+            Signal::Elapsed => {
+                let error = self.last_failure.take().unwrap_or_else(|| Error::new(ErrorKind::Timeout, ""));
+                Some(Err(error.context(&self.what)))
+            }
+            Signal::Looked(Err(error))
+                if now.mono < self.until && error.kind() == ErrorKind::NameServersUnavailable =>
+            {
+                self.last_failure = Some(error);
+                let pause = self.looks.next_pause(&mut session.random);
+                session.operation_timers.set(id.key(), self.until.min(now.mono + pause));
                 None
             }
             Signal::Looked(answer) => Some((self.read)(answer).map_err(|error| error.context(&self.what))),
             _ => None,
         }
+    }
+
+    fn ask(&self, session: &mut Session, now: Now, id: OperationId) -> Option<Outcome> {
+        let deadline = now.mono + session.config.request_timeout;
+        // One that is waited for may take its time; one that is only asked again has what is left.
+        let deadline = if self.last_failure.is_some() { deadline.min(self.until) } else { deadline };
+        session.ask_name_servers(now, self.request.clone(), deadline, Asker::Operation(Owner::Operation(id, 0)));
+        None
     }
 }

@@ -1,6 +1,6 @@
 //! Push consumers of a client: what they ask is carried out, and they are told what came of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Client;
@@ -12,7 +12,8 @@ use super::queue_requests::QueueRequest;
 use super::routing::QueueList;
 use crate::consumer::push::ask::{Ask, Asked};
 use crate::consumer::push::{
-    ConsumerStatus, Delivery, Outcome as ConsumeOutcome, PushConfig, PushConsumer, PushEvent, Settlement,
+    AllocationQuestion, ConsumerStatus, Delivery, Outcome as ConsumeOutcome, PushConfig, PushConsumer, PushEvent,
+    Settlement,
 };
 use crate::consumer::{MessageSelector, PullOptions, Pulled};
 use crate::error::{Error, ErrorKind};
@@ -129,7 +130,7 @@ impl Client {
 
     /// Fetches and delivers nothing more, until it is resumed; what is in work goes on.
     pub fn pause_consumer(&mut self, now: Now, consumer: PushConsumerId) {
-        self.with_consumer(now, consumer, PushConsumer::pause);
+        self.with_consumer(now, consumer, |consumer| consumer.pause(now));
     }
 
     /// Goes on after a pause.
@@ -146,6 +147,24 @@ impl Client {
         is_paused: bool,
     ) -> bool {
         self.with_consumer(now, consumer, |consumer| consumer.set_paused(now, queue, is_paused)).unwrap_or(false)
+    }
+
+    /// Says which queues of a topic are a consumer's, as its strategy has it, or why there is no saying
+    /// ([`PushEvent::Allocate`]): then everything stays as it is.
+    pub fn allocated(
+        &mut self,
+        now: Now,
+        consumer: PushConsumerId,
+        question: &AllocationQuestion,
+        ours: Result<Vec<MessageQueue>, Error>,
+    ) {
+        self.with_consumer(now, consumer, |consumer| consumer.take_allocated(now, question, ours));
+    }
+
+    /// Says whether the offsets that a consumer gave last ([`PushEvent::StoreOffsets`]) are stored. What is not is given
+    /// again.
+    pub fn offsets_stored(&mut self, now: Now, consumer: PushConsumerId, is_stored: bool) {
+        self.with_consumer(now, consumer, |consumer| consumer.offsets_stored(now, is_stored));
     }
 
     /// How a consumer fares; `None` when it is closed.
@@ -210,9 +229,7 @@ impl Client {
             let Some(entry) = self.session.groups.push_consumers.get_mut(id) else {
                 continue;
             };
-            if changed.iter().any(|topic| entry.consumer.topics().any(|known| known == topic)) {
-                entry.consumer.rebalance_soon(now.mono);
-            }
+            changed.iter().for_each(|topic| entry.consumer.share_soon(now.mono, topic));
             lost.iter().for_each(|broker| entry.consumer.handle_disconnected(now, broker));
             self.run_consumer(now, id);
         }
@@ -268,7 +285,11 @@ impl Client {
             Ask::MinOffset { queue } => (queue, Question::MinOffset),
             Ask::MaxOffset { queue } => (queue, Question::MaxOffset),
             Ask::OffsetAt { queue, unix_ms } => (queue, Question::OffsetAt { unix_ms }),
-            Ask::Commit { queue, offset } => (queue, Question::Commit { group, offset }),
+            Ask::Commit { queue, offset, needs_lock } => {
+                let request = QueueRequest::new(queue, Question::Commit { group, offset }, deadline);
+                let request = if needs_lock { request.on_one_connection() } else { request };
+                return self.begin_for(now, id, asked, Operation::Queue(request));
+            }
             Ask::Lock { queues } => match queues.first().cloned() {
                 Some(queue) => (queue, Question::Lock { group, queues }),
                 None => return,
@@ -290,14 +311,14 @@ impl Client {
             Some(queues) => self.answer_consumer(now, id, asked, Ok(Value::Queues(queues))),
             None => {
                 let deadline = now.mono + self.session.config.request_timeout;
-                self.begin_for(now, id, asked, Operation::Queues(QueueList { topic, deadline }));
+                self.begin_for(now, id, asked, Operation::Queues(QueueList::new(topic, deadline)));
             }
         }
     }
 
     fn begin_for(&mut self, now: Now, id: PushConsumerId, asked: Asked, operation: Operation) {
         let pulled = match &asked {
-            Asked::Pull(queue) => Some(queue.slot()),
+            Asked::Pull(queue, _) => Some(queue.slot()),
             _ => None,
         };
         let operation = self.begin_asked(now, operation, Asker { consumer: id, asked });
@@ -309,7 +330,7 @@ impl Client {
     }
 
     fn cancel_pull(&mut self, now: Now, id: PushConsumerId, asked: &Asked) {
-        if let Asked::Pull(queue) = asked
+        if let Asked::Pull(queue, _) = asked
             && let Some(entry) = self.session.groups.push_consumers.get_mut(id)
             && let Some(operation) = entry.pull_of(queue.slot()).take()
         {
@@ -328,27 +349,29 @@ impl Client {
         let Some(entry) = self.session.groups.push_consumers.get_mut(id) else {
             return;
         };
-        if let Asked::Pull(queue) = &asked {
+        if let Asked::Pull(queue, _) = &asked {
             entry.pull_of(queue.slot()).take();
         }
         let consumer = &mut entry.consumer;
         match asked {
-            Asked::Queues(topic) => consumer.take_queues(now, &topic, outcome.and_then(queues)),
-            Asked::Members(topic) => consumer.take_members(now, &topic, outcome.and_then(members)),
-            Asked::GroupOffset(queue) => consumer.take_group_offset(now, queue, outcome.and_then(offset)),
-            Asked::FirstOffset(queue) => consumer.take_first_offset(now, queue, outcome.and_then(offset)),
-            Asked::Pull(queue) => consumer.take_pulled(now, queue, outcome.and_then(pulled)),
-            Asked::Commit(queue, offset) => consumer.take_committed(queue, offset, outcome.map(drop)),
-            Asked::Lock { broker, queues, at } => {
-                let locked = outcome.and_then(|value| match value {
-                    Value::Locked(locked) => Ok(locked),
-                    other => Err(unexpected(&other)),
-                });
-                consumer.take_locked(now, &broker, (&queues, at), locked);
+            Asked::Queues(topic, ticket) => consumer.take_queues(now, &topic, ticket, outcome.and_then(queues)),
+            Asked::Members(topic, ticket) => consumer.take_members(now, &topic, ticket, outcome.and_then(members)),
+            Asked::End(queue, ticket) => consumer.take_end(now, &queue, ticket, outcome.and_then(offset)),
+            Asked::GroupOffset(queue, ticket) => {
+                consumer.take_group_offset(now, queue, ticket, outcome.and_then(offset));
             }
-            Asked::SendBack(queue, offset) => consumer.take_sent_back(now, queue, offset, outcome.map(drop)),
-            Asked::LastCommit { queue, is_locked } => consumer.take_last_commit(queue, is_locked, outcome.map(drop)),
-            Asked::Farewell => consumer.take_farewell(),
+            Asked::FirstOffset(queue, ticket) => {
+                consumer.take_first_offset(now, queue, ticket, outcome.and_then(offset));
+            }
+            Asked::Pull(queue, ticket) => consumer.take_pulled(now, queue, ticket, outcome.and_then(pulled)),
+            Asked::Commit(queue, ticket) => consumer.take_committed(now, queue, ticket, outcome.map(drop)),
+            Asked::Lock { ticket, queues, at } => {
+                consumer.take_locked(now, ticket, (&queues, at), outcome.and_then(locked));
+            }
+            Asked::Unlock(queue, ticket) => consumer.take_unlocked(now, queue, ticket, outcome.map(drop)),
+            Asked::SendBack(queue, begun, offset) => {
+                consumer.take_sent_back(now, queue, begun, offset, outcome.map(drop));
+            }
             Asked::Nothing => {}
         }
     }
@@ -379,6 +402,13 @@ fn members(value: Value) -> Result<Vec<String>, Error> {
 fn offset(value: Value) -> Result<Option<u64>, Error> {
     match value {
         Value::Offset(offset) => Ok(offset),
+        other => Err(unexpected(&other)),
+    }
+}
+
+fn locked(value: Value) -> Result<BTreeSet<MessageQueue>, Error> {
+    match value {
+        Value::Locked(locked) => Ok(locked),
         other => Err(unexpected(&other)),
     }
 }

@@ -7,8 +7,8 @@ use super::groups::PullConsumerId;
 use super::network::{Owner, PeerId};
 use super::operation::{Operation, OperationId};
 use super::question::{Exchange, Pull, Puller, Question};
-use super::session::{Session, Signal};
-use crate::connection::Connection;
+use super::session::{Session, Signal, look_pauses};
+use crate::connection::{Backoff, Connection};
 use crate::consumer::{MessageSelector, PullOptions};
 use crate::error::{Error, ErrorKind};
 use crate::producer::check_group;
@@ -31,8 +31,13 @@ pub(crate) struct QueueRequest {
     question: Question,
     deadline: Instant,
     tries_left: u32,
+    /// The pauses between looks for a connection or a route, which are no tries; without them there are so many looks as
+    /// tries, for somebody who has something else to do meanwhile.
+    looks: Option<Backoff>,
     /// The how manyth try is under way: what concerns an earlier one comes too late.
     turn: u32,
+    /// Whether that has been written.
+    is_written: bool,
     peer: Option<PeerId>,
     last_failure: Option<Error>,
 }
@@ -115,13 +120,38 @@ impl Client {
         question: Question,
         deadline: Instant,
     ) -> OperationId {
-        self.begin(now, Operation::Queue(QueueRequest::new(queue, question, deadline)))
+        let request = QueueRequest::new(queue, question, deadline);
+        // Who pulls asks again anyway.
+        let request = if request.is_pull() { request } else { request.patient() };
+        self.begin(now, Operation::Queue(request))
     }
 }
 
 impl QueueRequest {
     pub(super) const fn new(queue: MessageQueue, question: Question, deadline: Instant) -> Self {
-        Self { queue, question, deadline, tries_left: TRIES, turn: 0, peer: None, last_failure: None }
+        Self {
+            queue,
+            question,
+            deadline,
+            tries_left: TRIES,
+            looks: None,
+            turn: 0,
+            is_written: false,
+            peer: None,
+            last_failure: None,
+        }
+    }
+
+    /// The same, which waits for a connection and a route until its time is up.
+    fn patient(mut self) -> Self {
+        self.looks = Some(look_pauses());
+        self
+    }
+
+    /// It is not tried again when its connection fails: what it counts on ends with that.
+    pub(super) const fn on_one_connection(mut self) -> Self {
+        self.tries_left = 1;
+        self
     }
 
     pub(super) const fn deadline(&self) -> Instant {
@@ -158,14 +188,14 @@ impl QueueRequest {
                 Some(Err(self.explain(not_routed())))
             }
             Signal::Routed(Ok(())) => self.next_try(session, now, id),
-            Signal::Routed(Err(error)) => Some(Err(self.explain(error))),
+            Signal::Routed(Err(error)) => self.not_found(session, now, id, error),
             Signal::Ready => {
+                session.operation_timers.set(id.key(), self.deadline);
                 self.write(session, now, id);
                 None
             }
             Signal::Answer { command, .. } if self.is_premature(session, command) => {
                 self.last_failure = self.judge(session, command).err().map(|error| self.at(session, error));
-                self.tries_left += 1;
                 session.operation_timers.set(id.key(), self.deadline.min(now.mono + PAUSE));
                 None
             }
@@ -174,9 +204,12 @@ impl QueueRequest {
                 self.next_try(session, now, id)
             }
             Signal::Answer { command, .. } => match self.question.doubtful(session, command) {
+                None if self.is_pull() => {
+                    session.note_topic_answer(now, &self.queue.topic, ResponseCode(command.code));
+                    Some(self.judge(session, command).map_err(|error| self.at(session, error)))
+                }
                 Some(question) => {
                     self.question = question;
-                    self.tries_left += 1;
                     self.next_try(session, now, id)
                 }
                 None => Some(self.judge(session, command).map_err(|error| self.at(session, error))),
@@ -215,21 +248,45 @@ impl QueueRequest {
             return None;
         };
         self.turn += 1;
-        self.tries_left -= 1;
+        self.is_written = false;
         let peer = session.network.peer(&address);
         self.peer = Some(peer);
         let owner = Owner::Operation(id, self.turn);
-        if !session.network.get(peer).is_some_and(Connection::is_connected) {
-            session.network.with(peer, |connection| connection.wait(now.mono, owner));
-        } else {
+        let connection = session.network.get(peer);
+        if connection.is_some_and(Connection::is_connected) {
             self.write(session, now, id);
+            return None;
         }
+        let is_away = connection.is_some_and(Connection::is_paused);
+        session.network.with(peer, |connection| {
+            connection.hurry(now.mono);
+            connection.wait(now.mono, owner);
+        });
+        if is_away && let Some(looks) = &mut self.looks {
+            let pause = looks.next_pause(&mut session.random);
+            session.operation_timers.set(id.key(), self.deadline.min(now.mono + pause));
+        }
+        None
+    }
+
+    /// There is no route or no connection: some wait for it until their time is up.
+    fn not_found(&mut self, session: &mut Session, now: Now, id: OperationId, error: Error) -> Option<Outcome> {
+        let Some(looks) = self.looks.as_mut().filter(|_| error.is_retryable()) else {
+            return Some(Err(self.explain(error)));
+        };
+        let pause = looks.next_pause(&mut session.random);
+        self.last_failure = Some(error);
+        session.operation_timers.set(id.key(), self.deadline.min(now.mono + pause));
         None
     }
 
     fn try_failed(&mut self, session: &mut Session, now: Now, id: OperationId, error: Error) -> Option<Outcome> {
         let topic = session.topic(now, &self.queue.topic);
         session.ask_route(now, topic);
+        if !self.is_written && self.looks.is_some() {
+            return self.not_found(session, now, id, error);
+        }
+        self.tries_left = self.tries_left.saturating_sub(1);
         if self.tries_left == 0 || error.kind() == ErrorKind::Timeout {
             return Some(Err(self.explain(error)));
         }
@@ -237,7 +294,7 @@ impl QueueRequest {
         self.next_try(session, now, id)
     }
 
-    fn write(&self, session: &mut Session, now: Now, id: OperationId) {
+    fn write(&mut self, session: &mut Session, now: Now, id: OperationId) {
         let Some(peer) = self.peer else {
             return;
         };
@@ -251,6 +308,7 @@ impl QueueRequest {
         {
             return;
         }
+        self.is_written = true;
         let exchange = Exchange { peer, owner, deadline: self.deadline };
         self.question.write(session, now, &self.queue, &exchange);
     }

@@ -7,7 +7,8 @@ use super::event::{Outcome, Value};
 use super::name_server_calls::{Asker, NameServerRequest};
 use super::network::Owner;
 use super::operation::OperationId;
-use super::session::{Session, Signal};
+use super::session::{Session, Signal, look_pauses};
+use crate::connection::Backoff;
 use crate::error::{Error, ErrorKind};
 use crate::routes::route::{MAX_QUEUES, TopicRoute};
 use crate::routes::topics::{Purpose, Topic, TopicId};
@@ -49,6 +50,22 @@ impl Session {
         }
     }
 
+    /// Has `owner` told once a newer route of `topic` is there, or will not be. Returns whether it will be told: not when the
+    /// route has been asked for a moment ago.
+    pub(super) fn seek_route(&mut self, now: Now, topic: TopicId, purpose: Purpose, owner: Owner) -> bool {
+        // Before the question: it may fail at once, and then the owner is told already.
+        self.route_waiters.waiting.entry(topic).or_default().push((owner, purpose));
+        self.ask_route(now, topic);
+        if self.topics.get(topic).is_some_and(Topic::is_asking) {
+            return true;
+        }
+        let Some(waiting) = self.route_waiters.waiting.get_mut(&topic) else {
+            return true;
+        };
+        waiting.retain(|(known, _)| *known != owner);
+        false
+    }
+
     /// Asks for the route of `topic`, unless that is under way or has just been done.
     pub(super) fn ask_route(&mut self, now: Now, topic: TopicId) {
         if !self.topics.begin_asking(now.mono, topic) {
@@ -58,6 +75,16 @@ impl Session {
             let request = NameServerRequest::Route { topic: known.name.clone() };
             let deadline = now.mono + self.config.request_timeout;
             self.ask_name_servers(now, request, deadline, Asker::Topic(topic));
+        }
+    }
+
+    /// A broker answered about a topic: that there is none, perhaps.
+    pub(super) fn note_topic_answer(&mut self, now: Now, topic: &Arc<str>, code: ResponseCode) {
+        if code == ResponseCode::TOPIC_NOT_EXIST
+            && let Some(topic) = self.topics.find(topic)
+        {
+            self.topics.note_denied(topic);
+            self.ask_route(now, topic);
         }
     }
 
@@ -85,13 +112,15 @@ impl Session {
         }
     }
 
-    /// The topic does not exist. Readers learn that; senders go by the default topic's route, and the broker will
-    /// create the topic (`MQClientInstance.updateTopicRouteInfoFromNameServer`).
+    /// The name servers know no such topic. One that had a route is asked about at its brokers. Of another one readers learn
+    /// that; senders go by the default topic's route, and the broker will create the topic
+    /// (`MQClientInstance.updateTopicRouteInfoFromNameServer`).
     fn topic_is_absent(&mut self, now: Now, topic: TopicId) {
-        let inherited = self.topics.get(topic).is_some_and(|topic| topic.inherited);
-        if !inherited {
-            self.topics.forget_route(topic);
+        if self.topics.outlives_absence(topic) {
+            self.topics.end_asking(topic);
+            return self.tell_waiters(topic, None, &Ok(()));
         }
+        let inherited = self.topics.get(topic).is_some_and(|topic| topic.inherited);
         self.tell_waiters(topic, Some(Purpose::Read), &Err(Error::new(ErrorKind::TopicNotFound, "")));
         if self.has_waiters(topic) || inherited {
             let request = NameServerRequest::Route { topic: self.config.dialect().default_topic().into() };
@@ -111,7 +140,7 @@ impl Session {
                 Ok(())
             }
             Err(error) if error.code() == Some(ResponseCode::TOPIC_NOT_EXIST) => {
-                Err(Error::new(ErrorKind::TopicNotFound, "brokers do not create topics by themselves"))
+                Err(Error::new(ErrorKind::TopicNotFound, "brokers are away or do not create topics by themselves"))
             }
             Err(error) => Err(error),
         };
@@ -174,35 +203,55 @@ pub(super) fn read_route(answer: &Command) -> Result<TopicRoute, Error> {
 /// The operation that lists a topic's queues.
 #[derive(Debug)]
 pub(crate) struct QueueList {
-    pub(super) topic: Arc<str>,
-    pub(super) deadline: Instant,
+    topic: Arc<str>,
+    deadline: Instant,
+    looks: Backoff,
+    last_failure: Option<Error>,
 }
 
 impl QueueList {
+    pub(super) const fn new(topic: Arc<str>, deadline: Instant) -> Self {
+        Self { topic, deadline, looks: look_pauses(), last_failure: None }
+    }
+
     pub(super) const fn deadline(&self) -> Instant {
         self.deadline
     }
 
     pub(super) fn resume(
-        &self,
+        &mut self,
         session: &mut Session,
         now: Now,
         id: OperationId,
         signal: Signal<'_>,
     ) -> Option<Outcome> {
         let error = match signal {
-            Signal::Start => {
-                let topic = session.topic(now, &self.topic);
-                // The newest route, not the last known one: queues come and go.
-                session.await_route(now, topic, Purpose::Read, Owner::Operation(id, 0));
+            Signal::Start => return self.ask(session, now, id),
+            Signal::Elapsed if now.mono < self.deadline => return self.ask(session, now, id),
+            Signal::Routed(Ok(())) => return Some(Ok(self.queues(session))),
+            // The name servers may come back in its time.
+            Signal::Routed(Err(error)) if error.is_retryable() && now.mono < self.deadline => {
+                self.last_failure = Some(error);
+                let pause = self.looks.next_pause(&mut session.random);
+                session.operation_timers.set(id.key(), self.deadline.min(now.mono + pause));
                 return None;
             }
-            Signal::Routed(Ok(())) => return Some(Ok(self.queues(session))),
             Signal::Routed(Err(error)) => error,
-            Signal::Elapsed => Error::new(ErrorKind::Timeout, "the name servers gave no route"),
+            Signal::Elapsed => {
+                let none = || Error::new(ErrorKind::Timeout, "the name servers gave no route");
+                self.last_failure.take().unwrap_or_else(none)
+            }
             _ => return None,
         };
         Some(Err(error.context(format_args!("queues of topic {}", self.topic))))
+    }
+
+    fn ask(&self, session: &mut Session, now: Now, id: OperationId) -> Option<Outcome> {
+        session.operation_timers.set(id.key(), self.deadline);
+        let topic = session.topic(now, &self.topic);
+        // The newest route, not the last known one: queues come and go.
+        session.await_route(now, topic, Purpose::Read, Owner::Operation(id, 0));
+        None
     }
 
     fn queues(&self, session: &Session) -> Value {

@@ -9,14 +9,15 @@ use super::event::Event;
 use super::first_commits::FirstCommits;
 use super::greetings::Greetings;
 use super::groups::Groups;
+use super::lines::Lines;
 use super::name_server_calls::NameServerCalls;
 use super::network::{ConnectionId, Network, Owner, PeerId};
 use super::operation::{Operation, OperationId};
 use super::routing::RouteWaiters;
 use crate::address::Address;
-use crate::connection::{CloseReason, Connection, Ended, Outbox, Received};
+use crate::connection::{Backoff, CloseReason, Connection, Ended, Outbox, Received};
 use crate::error::{Error, ErrorKind};
-use crate::producer::{LatencyFaults, UniqueIds};
+use crate::producer::{LatencyFaults, Spent, UniqueIds};
 use crate::random::Random;
 use crate::routes::brokers::{BrokerId, Brokers};
 use crate::routes::name_servers::NameServers;
@@ -46,6 +47,11 @@ pub(crate) enum Signal<'a> {
     Elapsed,
 }
 
+/// The pauses of what looks again for a connection, a route or a name server until its time is up.
+pub(super) const fn look_pauses() -> Backoff {
+    Backoff::new(Duration::from_millis(100), Duration::from_secs(1))
+}
+
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(super) config: ClientConfig,
@@ -60,6 +66,9 @@ pub(crate) struct Session {
     pub(super) groups: Groups,
     pub(super) greetings: Greetings,
     pub(super) first_commits: FirstCommits,
+    pub(super) lines: Lines,
+    /// What sends that are over had of the application, if the host wants it.
+    pub(super) spent: Option<Vec<Spent>>,
     /// Topics whose queues have changed, for push consumers.
     pub(super) changed_topics: Vec<Arc<str>>,
     /// Brokers whose connection has ended, for push consumers.
@@ -91,6 +100,8 @@ impl Session {
             groups: Groups::default(),
             greetings: Greetings::default(),
             first_commits: FirstCommits::default(),
+            lines: Lines::default(),
+            spent: None,
             changed_topics: Vec::new(),
             lost_brokers: Vec::new(),
             unique_ids: UniqueIds::new(config.identity.ip, config.identity.process_id, client_hash),
@@ -283,9 +294,9 @@ impl Session {
     }
 
     /// Gives back what an operation that is over had reserved.
-    pub(super) fn release(&mut self, id: OperationId, operation: &Operation) {
+    pub(super) fn release(&mut self, id: OperationId, operation: &mut Operation) {
         match operation {
-            Operation::Send(sending) => self.groups.release(sending),
+            Operation::Send(sending) => self.release_send(sending),
             Operation::Queue(request) => {
                 let next = request.offset_table().map(|table| self.first_commits.release(&table, id));
                 self.signals.extend(next.into_iter().flatten().map(|owner| (owner, Signal::Ready)));

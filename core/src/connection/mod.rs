@@ -79,8 +79,8 @@ enum State {
     Connecting { until: Instant },
     /// It stands.
     Connected,
-    /// It broke; nothing is tried before `until`.
-    Paused { until: Instant },
+    /// It broke at `since`; nothing is tried before `until`.
+    Paused { since: Instant, until: Instant },
 }
 
 /// What a command from the peer was.
@@ -110,6 +110,10 @@ pub(crate) struct Wishes {
 /// How long a server that is about to stop may take with what it owes: sends are answered within this time, and pulls that
 /// it holds can be asked anew.
 const RETIREMENT: Duration = Duration::from_millis(500);
+
+/// The longest pause of a connection that something with a time of its own waits for. A server that comes back is found
+/// soon, and one that is away is asked no more often than this by all who wait.
+const MOST_AWAITED_PAUSE: Duration = Duration::from_secs(1);
 
 /// What happened on a connection, as numbers that only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -183,6 +187,8 @@ pub(crate) struct Connection<T> {
     waiting: VecDeque<T>,
     in_flight: InFlight<T>,
     outbox: Outbox,
+    /// Bodies of the application that were never written.
+    unwritten: Option<Outbox>,
     /// Requests without an answer in the outbox, and those in the bytes that the host took last.
     unwritten_oneways: Vec<T>,
     leaving_oneways: Vec<T>,
@@ -213,6 +219,7 @@ impl<T> Connection<T> {
             waiting: VecDeque::new(),
             in_flight: InFlight::default(),
             outbox: Outbox::default(),
+            unwritten: None,
             unwritten_oneways: Vec::new(),
             leaving_oneways: Vec::new(),
             leaving: 0,
@@ -308,10 +315,32 @@ impl<T> Connection<T> {
         core::mem::take(&mut self.wishes)
     }
 
+    /// The bodies of the application that were never written because the connection ended, once.
+    pub(crate) const fn take_unwritten(&mut self) -> Option<Outbox> {
+        self.unwritten.take()
+    }
+
     /// Adds `owner` to those that are told when the connection stands or cannot be made.
     pub(crate) fn wait(&mut self, now: Instant, owner: T) {
         self.waiting.push_back(owner);
         if self.state == State::Idle {
+            self.connect(now);
+        }
+    }
+
+    /// Somebody cannot do without it: a pause is no longer than [`MOST_AWAITED_PAUSE`] then.
+    pub(crate) fn hurry(&mut self, now: Instant) {
+        if let State::Paused { since, until } = &mut self.state {
+            *until = (*until).min(*since + MOST_AWAITED_PAUSE);
+            if *until <= now {
+                self.end_pause(now);
+            }
+        }
+    }
+
+    fn end_pause(&mut self, now: Instant) {
+        self.state = State::Idle;
+        if !self.waiting.is_empty() {
             self.connect(now);
         }
     }
@@ -339,6 +368,14 @@ impl<T> Connection<T> {
     ) {
         self.in_flight.insert(head.opaque, now, deadline, owner);
         self.write_request(now, head, header, body);
+    }
+
+    /// The request `opaque`, written `since` then, got no answer in its time; `owner` still takes one until `deadline`, if the
+    /// connection stands.
+    pub(crate) fn keep_waiting(&mut self, opaque: i32, since: Instant, deadline: Instant, owner: T) {
+        if self.is_standing() {
+            self.in_flight.insert(opaque, since, deadline, owner);
+        }
     }
 
     /// Writes a request that nobody answers; `owner`, if any, is told when it has been written.
@@ -506,11 +543,14 @@ impl<T> Connection<T> {
 
     fn end(&mut self, now: Instant, random: &mut Random) -> (Ended, Vec<T>) {
         let ended = if self.is_standing() { Ended::Closed } else { Ended::NotConnected };
-        self.state = State::Paused { until: now + self.backoff.next_pause(random) };
+        self.state = State::Paused { since: now, until: now + self.backoff.next_pause(random) };
         (ended, self.take_owners())
     }
 
     fn take_owners(&mut self) -> Vec<T> {
+        if self.outbox.holds_bodies() {
+            self.unwritten = Some(core::mem::take(&mut self.outbox));
+        }
         self.outbox.clear();
         self.leaving = 0;
         self.above_high_water = false;
@@ -528,7 +568,7 @@ impl<T> Connection<T> {
         match self.state {
             State::Idle => None,
             State::Connecting { until } => Some(Deadline { at: until, reason: Reason::Connect }),
-            State::Paused { until } => Some(Deadline { at: until, reason: Reason::Reconnect }),
+            State::Paused { until, .. } => Some(Deadline { at: until, reason: Reason::Reconnect }),
             State::Connected => Some(match (self.retiring, self.in_flight.next_deadline()) {
                 (Some(at), _) => Deadline { at, reason: Reason::Reconnect },
                 (None, Some(at)) => Deadline { at, reason: Reason::Answer },
@@ -551,12 +591,7 @@ impl<T> Connection<T> {
                 self.set_failure(reason.as_str().into());
                 return (late, Some(self.end(now, random)));
             }
-            State::Paused { until } if until <= now => {
-                self.state = State::Idle;
-                if !self.waiting.is_empty() {
-                    self.connect(now);
-                }
-            }
+            State::Paused { until, .. } if until <= now => self.end_pause(now),
             State::Connected if self.retiring.is_some_and(|until| until <= now) => {
                 return (late, Some((Ended::Closed, self.replace(now))));
             }

@@ -50,6 +50,11 @@ impl Outbox {
         self.joined.is_empty() && self.large.is_empty()
     }
 
+    /// Whether bodies of the application lie in it, and no copies of them.
+    pub(crate) fn holds_bodies(&self) -> bool {
+        !self.large.is_empty()
+    }
+
     /// Forgets everything, keeping the allocation for the next frames.
     pub fn clear(&mut self) {
         self.joined.clear();

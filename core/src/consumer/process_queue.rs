@@ -55,6 +55,7 @@ pub(crate) struct ProcessQueue {
     cursor: usize,
     waiting: usize,
     in_work: usize,
+    sending_back: usize,
     unfinished: usize,
     bytes: usize,
     /// The offset to fetch from.
@@ -71,6 +72,7 @@ impl ProcessQueue {
             cursor: 0,
             waiting: 0,
             in_work: 0,
+            sending_back: 0,
             unfinished: 0,
             bytes: 0,
             end: start,
@@ -116,6 +118,16 @@ impl ProcessQueue {
     /// How many messages the application has.
     pub(crate) const fn in_work(&self) -> usize {
         self.in_work
+    }
+
+    /// How many messages brokers are being asked to bring again.
+    pub(crate) const fn sending_back(&self) -> usize {
+        self.sending_back
+    }
+
+    /// How many messages the application has, or has yet to commit.
+    pub(crate) fn with_application(&self) -> usize {
+        self.unfinished - self.waiting - self.sending_back - self.deferred.len()
     }
 
     /// How many messages are not finished.
@@ -195,6 +207,17 @@ impl ProcessQueue {
         count
     }
 
+    /// The messages of a delivery behind `last` wait again: the application has them, but not in their turn any more.
+    pub(crate) fn put_back(&mut self, delivery: DeliveryNumber, last: u64) {
+        let mut count = 0;
+        self.settle(delivery, last.saturating_add(1), u64::MAX, |slot, _| {
+            slot.state = State::Waiting;
+            count += 1;
+        });
+        self.waiting += count;
+        self.cursor = self.cursor.min(self.index_of(last.saturating_add(1)));
+    }
+
     /// The messages from `first` to `last` that are still in the hands of a delivery.
     pub(crate) fn in_hand(&self, delivery: DeliveryNumber, first: u64, last: u64) -> Vec<(StoredMessage, u32)> {
         let is_in_hand =
@@ -210,6 +233,7 @@ impl ProcessQueue {
             slot.state = State::SendingBack;
             messages.extend(slot.message.clone().map(|message| (message, slot.failures)));
         });
+        self.sending_back += messages.len();
         messages
     }
 
@@ -225,6 +249,7 @@ impl ProcessQueue {
                 messages.extend(slot.message.clone().map(|message| (message, slot.failures)));
             }
         }
+        self.sending_back += messages.len();
         messages
     }
 
@@ -237,6 +262,7 @@ impl ProcessQueue {
         if slot.offset != offset || slot.state != State::SendingBack {
             return;
         }
+        self.sending_back -= 1;
         if let Some(at) = again {
             slot.failures = slot.failures.saturating_add(1);
             slot.state = State::Deferred;

@@ -157,6 +157,10 @@ impl Message {
         &self.body
     }
 
+    pub(crate) const fn take_body(&mut self) -> Bytes {
+        core::mem::replace(&mut self.body, Bytes::new())
+    }
+
     /// The properties, the tag and the keys among them.
     pub const fn properties(&self) -> &Properties {
         &self.properties

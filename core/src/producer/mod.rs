@@ -5,6 +5,7 @@ mod limits;
 mod message;
 pub(crate) mod queue_choice;
 mod receipt;
+mod selection;
 mod send;
 mod unique_ids;
 mod validate;
@@ -14,6 +15,7 @@ pub use limits::Backlog;
 pub use message::{Compressed, Message};
 pub use queue_choice::{QueueChoice, QueueSelector};
 pub use receipt::{MessageId, Receipt, SendStatus};
+pub use selection::{Choice, Spent};
 pub(crate) use send::{Delivery, Send, Verdict};
 pub(crate) use unique_ids::UniqueIds;
 pub(crate) use validate::check_message;
@@ -26,12 +28,17 @@ use crate::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ProducerConfig {
-    /// The time for one send with all its tries. 3 s, as in `DefaultMQProducer`.
+    /// The time that one send lives in: all its tries, the pauses between them, and what it waits for a route, for a
+    /// connection to a broker that is away and for room. A send fails before its time is up only when nothing can come of
+    /// waiting. 3 s, as in `DefaultMQProducer`.
     pub send_timeout: Duration,
-    /// How often a send is tried at the most. 3, as `retryTimesWhenSendFailed` makes it in Java.
+    /// How often a message is handed to a broker at the most, one at least: how many copies of it there can be. What the
+    /// broker refuses counts, and what gets no answer; waiting for a route or a connection is no try. After a refusal that
+    /// may pass, such as SYSTEM_BUSY, the same broker is left alone for 100 ms, and twice as long each time, up to 1 s, with
+    /// jitter; another one is tried at once. 3, as `retryTimesWhenSendFailed` makes it in Java.
     pub max_tries: u32,
-    /// The time for one try while another is possible. By default half of what is left if another broker can be tried,
-    /// so that one hung broker does not eat the whole, else all of it.
+    /// The time for one try while another is possible; the last one has all that is left. Half of what is left by default, so
+    /// that neither a hung broker nor a lost answer uses up the whole.
     pub try_timeout: Option<Duration>,
     /// The largest body, in bytes, before compression. 4 MiB, as brokers accept by default.
     pub max_body_size: usize,

@@ -9,7 +9,8 @@ use crate::random::Random;
 use crate::routes::topics::QueuePlace;
 use crate::wire::java;
 
-/// Chooses a queue for a message. Has to be pure: the same arguments, the same choice.
+/// Chooses a queue for a message. Has to be pure: the same arguments, the same choice. It is asked once for each message,
+/// and all tries go to the chosen queue; a panic of its is an error of that send.
 pub trait QueueSelector: Send + Sync {
     /// The index of the chosen one of `queues`, of which there is at least one. An index beyond them fails the send.
     fn select(&self, queues: &[MessageQueue], message: &Message) -> usize;

@@ -7,8 +7,9 @@ use bytes::Bytes;
 
 use super::queue_choice::{self, QueueChoice, Standing};
 use super::receipt::{MessageId, Receipt, SendStatus};
-use super::{Message, ProducerConfig, SendOptions};
+use super::{Choice, Message, ProducerConfig, SendOptions, Spent};
 use crate::address::Address;
+use crate::connection::Backoff;
 use crate::error::{Attempt, Error, ErrorKind};
 use crate::queue::MessageQueue;
 use crate::random::Random;
@@ -28,10 +29,9 @@ pub(crate) enum Delivery {
     Oneway,
 }
 
-/// What follows from an answer or a failure.
+/// What follows from a failure.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    Done(Receipt),
     /// Try again, at another broker if there is one.
     Retry,
     Fail(Error),
@@ -57,6 +57,7 @@ pub(crate) struct Send {
     born_ms: u64,
     started: Instant,
     deadline: Instant,
+    /// How often it may still be handed to a broker.
     tries_left: u32,
     try_timeout: Option<Duration>,
     /// How many queues the topic gets if this message creates it.
@@ -66,12 +67,52 @@ pub(crate) struct Send {
     failures: Option<Box<Failures>>,
 }
 
-/// How tries failed.
-#[derive(Debug, Default)]
+/// The shortest time that is worth a try: without it the last moments would be halved for ever.
+const LEAST_SHARE: Duration = Duration::from_millis(10);
+/// The pauses of a send that can only wait: for a broker that is too busy, away, or takes no bytes.
+const LEAST_PAUSE: Duration = Duration::from_millis(100);
+const MOST_PAUSE: Duration = Duration::from_secs(1);
+
+/// What a send has met on its way.
+#[derive(Debug)]
 struct Failures {
     attempts: Vec<Attempt>,
-    /// How the last one did.
+    /// What it met last.
     last: Option<Error>,
+    /// Where: the next try goes to another broker if there is one.
+    avoid: Option<BrokerId>,
+    /// The brokers that have refused it, which get it again only after a pause.
+    refused_by: Vec<BrokerId>,
+    /// When that pause ends.
+    not_before: Instant,
+    pauses: Backoff,
+    /// The brokers of earlier tries whose answers may still come, by the number of the try.
+    overtaken: Vec<(u32, Arc<str>)>,
+}
+
+impl Default for Failures {
+    fn default() -> Self {
+        Self {
+            attempts: Vec::new(),
+            last: None,
+            avoid: None,
+            refused_by: Vec::new(),
+            not_before: Instant::default(),
+            pauses: Backoff::new(LEAST_PAUSE, MOST_PAUSE),
+            overtaken: Vec::new(),
+        }
+    }
+}
+
+impl Failures {
+    fn note(&mut self, attempt: Attempt, was_written: bool) {
+        // A broker that is away is looked for again and again: that is one thing to tell.
+        let same = |known: &&mut Attempt| known.address == attempt.address && known.outcome == attempt.outcome;
+        match self.attempts.iter_mut().find(|known| !was_written && same(known)) {
+            Some(known) => known.after = attempt.after,
+            None => self.attempts.push(attempt),
+        }
+    }
 }
 
 impl Send {
@@ -111,7 +152,8 @@ impl Send {
 
     /// The message of a send that is over.
     pub(crate) fn take_message(&mut self) -> Message {
-        core::mem::replace(&mut self.message, Message::new("", Bytes::new()))
+        let rest = Message::new(self.message.topic_name().clone(), Bytes::new());
+        core::mem::replace(&mut self.message, rest)
     }
 
     /// When all of its time is used up.
@@ -119,16 +161,70 @@ impl Send {
         self.deadline
     }
 
-    /// When the try under way has to be answered: half of what is left while another broker could be tried, so that
-    /// a hung one does not use up the time of all. Where there is no other, waiting on is all that helps, and a second
-    /// try at a slow broker would only store the message twice.
+    /// Whether its time is used up.
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        self.deadline <= now
+    }
+
+    pub(crate) const fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// When the try under way has to be answered: half of what is left while another is possible, so that neither a hung
+    /// broker nor a lost answer uses up the time of all.
     pub(crate) fn try_deadline(&self, now: Instant) -> Instant {
         let left = self.deadline.since(now);
-        let can_go_elsewhere = self.tries_left > 0 && self.current.as_ref().is_some_and(|current| current.has_others);
         match self.try_timeout {
-            Some(timeout) if self.tries_left > 0 => now + timeout.min(left),
-            None if can_go_elsewhere => now + left / 2,
-            _ => now + left,
+            _ if self.tries_left == 0 => self.deadline,
+            Some(timeout) => now + timeout.max(LEAST_SHARE).min(left),
+            None => now + (left / 2).max(LEAST_SHARE).min(left),
+        }
+    }
+
+    /// Until when the try under way may wait for its connection: where there is no other broker, waiting on is all that
+    /// helps.
+    pub(crate) fn connection_deadline(&self, now: Instant) -> Instant {
+        let has_others = self.current.as_ref().is_some_and(|current| current.has_others);
+        if has_others { self.try_deadline(now) } else { self.deadline }
+    }
+
+    /// The message is handed to the broker of the try under way, which may store it from now on.
+    pub(crate) const fn note_written(&mut self) {
+        self.tries_left = self.tries_left.saturating_sub(1);
+    }
+
+    /// Until when the chosen broker is left alone, because it has refused this message.
+    pub(crate) fn pause(&self, now: Instant) -> Option<Instant> {
+        let (failures, broker) = (self.failures.as_ref()?, self.broker()?);
+        (failures.not_before > now && failures.refused_by.contains(&broker)).then_some(failures.not_before)
+    }
+
+    /// When to look again for what it waits for.
+    pub(crate) fn look_again(&mut self, now: Instant, random: &mut Random) -> Instant {
+        let pause = self.failures.get_or_insert_default().pauses.next_pause(random);
+        self.deadline.min(now + pause)
+    }
+
+    /// It has met something that another look may overcome.
+    pub(crate) fn note_obstacle(&mut self, error: Error) {
+        let last = &mut self.failures.get_or_insert_default().last;
+        // What a broker or a connection did says more than that there is no queue because of it.
+        if last.is_none() || !is_vague(&error) {
+            *last = Some(error);
+        }
+    }
+
+    /// Whether a queue that the route does not have may be one of a broker that is away: brokers leave the routes when
+    /// they stop.
+    pub(crate) fn may_appear(&self, topic: &Topic) -> bool {
+        let Some(route) = &topic.route else {
+            return true;
+        };
+        match &self.choice {
+            QueueChoice::Queue(queue) => route.master(&queue.broker_name).is_none(),
+            _ => route.queues.iter().any(|queues| {
+                queues.permission.is_writable() && queues.write > 0 && route.master(&queues.broker_name).is_none()
+            }),
         }
     }
 
@@ -146,7 +242,7 @@ impl Send {
         standing: impl Fn(BrokerId) -> Standing,
         random: &mut Random,
     ) -> Result<Option<&'b Address>, Error> {
-        let avoid = self.broker();
+        let avoid = self.failures.as_ref().and_then(|failures| failures.avoid);
         let of = |place: QueuePlace| place.broker;
         let (mut cursor, places) = (topic.cursor, self.places(topic));
         let place = match &self.choice {
@@ -159,19 +255,8 @@ impl Send {
             }
             QueueChoice::Hash(key) => queue_choice::by_hash(key, places.len()).map(|index| places[index]),
             QueueChoice::Random => queue_choice::at_random(random, places.len()).map(|index| places[index]),
-            QueueChoice::Selector(selector) => {
-                let queues: Vec<_> = places.iter().filter_map(|&place| topic.queue(place, brokers)).collect();
-                if queues.is_empty() {
-                    None
-                } else {
-                    let index = selector.select(&queues, &self.message);
-                    let chosen = places.get(index).copied();
-                    Some(chosen.ok_or_else(|| {
-                        let why = format!("the selector chose queue {index} of {}", queues.len());
-                        Error::new(ErrorKind::InvalidArgument, why)
-                    })?)
-                }
-            }
+            // It is asked outside, before.
+            QueueChoice::Selector(_) => None,
             QueueChoice::Queue(queue) => Some(given(queue, topic, &places, brokers)?),
         };
         drop(places);
@@ -187,8 +272,45 @@ impl Send {
         let has_others = can_move && topic.has_several_brokers;
         let broker_name = broker.name.clone();
         self.current = Some(Try { broker: place.broker, broker_name, queue_id: place.queue_id, has_others });
-        self.tries_left -= 1;
         Ok(Some(address))
+    }
+
+    pub(crate) const fn has_selector(&self) -> bool {
+        matches!(self.choice, QueueChoice::Selector(_))
+    }
+
+    /// What the application's selector is asked. It has the message meanwhile, and is asked once, as in Java
+    /// (`sendSelectImpl`).
+    pub(crate) fn take_choice(&mut self, topic: Option<&Topic>, brokers: &Brokers) -> Result<Choice, Error> {
+        let no_queue = || Error::new(ErrorKind::NoQueueAvailable, "no broker with a master has a writable queue of it");
+        let topic = topic.ok_or_else(no_queue)?;
+        let places = self.places(topic);
+        let queues: Vec<_> = places.iter().filter_map(|&place| topic.queue(place, brokers)).collect();
+        drop(places);
+        let QueueChoice::Selector(selector) = &self.choice else {
+            return Err(no_queue());
+        };
+        if queues.is_empty() {
+            return Err(no_queue());
+        }
+        let selector = Arc::clone(selector);
+        self.choice = QueueChoice::RoundRobin;
+        Ok(Choice { selector, queues, message: self.take_message() })
+    }
+
+    /// Takes what the application's selector has chosen.
+    pub(crate) fn take_chosen(&mut self, message: Message, queue: Result<MessageQueue, Error>) -> Result<(), Error> {
+        self.message = message;
+        self.choice = QueueChoice::Queue(queue.map_err(|error| self.explain(error))?);
+        Ok(())
+    }
+
+    /// What it has of the application, once it is over.
+    pub(crate) fn take_spent(&mut self, spent: &mut Vec<Spent>) {
+        spent.push(Spent::Body(self.message.take_body()));
+        if self.has_selector() {
+            spent.push(Spent::Selector(core::mem::take(&mut self.choice)));
+        }
     }
 
     /// The queues to choose from. A topic that does not exist yet gets as many as its first message says, of those that
@@ -227,32 +349,43 @@ impl Send {
         }
     }
 
-    /// What the answer to the try under way means; `address` is whose.
-    pub(crate) fn judge(
-        &mut self,
-        now: Instant,
-        dialect: Dialect,
-        answer: &Command,
-        address: Option<&Address>,
-    ) -> Verdict {
+    /// What the answer to the try under way means; the error is what the try failed with.
+    pub(crate) fn judge(&self, dialect: Dialect, answer: &Command) -> Result<Receipt, Error> {
         let Some(status) = SendStatus::of(answer.code) else {
-            let error = Error::refused(ResponseCode(answer.code), answer.remark.as_deref());
-            return self.failed(now, error, address);
+            return Err(Error::refused(ResponseCode(answer.code), answer.remark.as_deref()));
         };
-        match self.receipt(status, dialect, answer) {
-            Ok(receipt) => Verdict::Done(receipt),
-            // The broker has the message, so no other try.
-            Err(why) => self.failed(now, Error::new(ErrorKind::MalformedAnswer, why), address),
+        let broker_name = self.current.as_ref().map(|current| &current.broker_name);
+        // The broker has the message, so no other try.
+        self.receipt(status, dialect, answer, broker_name).map_err(|why| Error::new(ErrorKind::MalformedAnswer, why))
+    }
+
+    /// The try under way, number `turn`, has had its share of the time; its answer may still come.
+    pub(crate) fn overtake(&mut self, turn: u32) {
+        if let Some(current) = &self.current {
+            self.failures.get_or_insert_default().overtaken.push((turn, current.broker_name.clone()));
         }
     }
 
-    fn receipt(&self, status: SendStatus, dialect: Dialect, answer: &Command) -> Result<Receipt, String> {
+    /// What the answer to an earlier try says, if it says that the broker has the message: it may merely be slow.
+    pub(crate) fn judge_overtaken(&self, dialect: Dialect, answer: &Command, turn: u32) -> Option<Receipt> {
+        let status = SendStatus::of(answer.code)?;
+        let (_, broker_name) = self.failures.as_ref()?.overtaken.iter().find(|(known, _)| *known == turn)?;
+        self.receipt(status, dialect, answer, Some(broker_name)).ok()
+    }
+
+    fn receipt(
+        &self,
+        status: SendStatus,
+        dialect: Dialect,
+        answer: &Command,
+        broker_name: Option<&Arc<str>>,
+    ) -> Result<Receipt, String> {
         let header: SendMessageAnswer<'_> = answer.header().map_err(|error| error.to_string())?;
         let queue_id = u32::try_from(header.queue_id).map_err(|_| format!("the queue number {}", header.queue_id))?;
         let queue_offset =
             u64::try_from(header.queue_offset).map_err(|_| format!("the offset {}", header.queue_offset))?;
-        let current = self.current.as_ref().ok_or("an answer to no try")?;
-        let (topic, broker_name) = (self.message.topic_name().clone(), current.broker_name.clone());
+        let broker_name = broker_name.ok_or("an answer to no try")?.clone();
+        let topic = self.message.topic_name().clone();
         let offset_message_id = OffsetMessageId::read(header.msg_id);
         let message_id = match offset_message_id {
             Some(id) if !dialect.has_unique_ids() => MessageId::Offset(id),
@@ -267,35 +400,61 @@ impl Send {
         })
     }
 
-    /// What a failed try means; `address` is where it was.
-    pub(crate) fn failed(&mut self, now: Instant, mut error: Error, address: Option<&Address>) -> Verdict {
+    /// What a failed try means; `address` is where it was, and `was_written` says whether the broker may have got it.
+    pub(crate) fn failed(
+        &mut self,
+        now: Instant,
+        mut error: Error,
+        address: Option<&Address>,
+        was_written: bool,
+        random: &mut Random,
+    ) -> Verdict {
         let has_others = self.current.as_ref().is_some_and(|current| current.has_others);
         // The certificate of one broker may have expired, and not that of another.
         let retryable = error.is_retryable() || (has_others && error.kind() == ErrorKind::TlsFailed);
+        let after = now.since(self.started);
         if let Some(current) = &self.current {
-            self.failures.get_or_insert_default().attempts.push(Attempt {
-                address: address.cloned(),
-                after: now.since(self.started),
-                outcome: error.outcome(),
-            });
+            let failures = self.failures.get_or_insert_default();
+            failures.avoid = Some(current.broker);
+            failures.note(Attempt { address: address.cloned(), after, outcome: error.outcome() }, was_written);
             error = address.iter().fold(error, |error, address| error.at(address)).at_broker(&current.broker_name);
+            if let Some(code) = error.code() {
+                let was_refused = failures.refused_by.contains(&current.broker);
+                failures.refused_by.push(current.broker);
+                let is_leaving = code == ResponseCode::GO_AWAY;
+                // A server that stops has not taken it: that was no try, and a new connection may do at once.
+                self.tries_left += u32::from(is_leaving);
+                if !is_leaving || was_refused {
+                    failures.not_before = now + failures.pauses.next_pause(random);
+                }
+            }
         }
-        if retryable && self.tries_left > 0 && now < self.deadline {
+        if retryable && self.tries_left > 0 && !self.is_over(now) {
             self.failures.get_or_insert_default().last = Some(error);
             return Verdict::Retry;
         }
         Verdict::Fail(self.explain(error))
     }
 
+    /// Why a send failed that has waited in vain until its time was up: what it met last, else `waiting`.
+    pub(crate) fn time_is_up(&mut self, waiting: &str) -> Error {
+        let last = self.failures.as_mut().and_then(|failures| failures.last.take());
+        self.explain(last.unwrap_or_else(|| Error::new(ErrorKind::Timeout, waiting)))
+    }
+
     /// Says of a failure what failed, and what was tried.
     pub(crate) fn explain(&mut self, error: Error) -> Error {
-        let Failures { attempts, last } = self.failures.take().map(|failures| *failures).unwrap_or_default();
-        // Name servers know no topic whose only broker is away: how it went away is the better reason.
-        let last = last.filter(|_| error.kind() == ErrorKind::TopicNotFound);
-        let error = last.unwrap_or(error);
+        let Failures { attempts, last, .. } = self.failures.take().map(|failures| *failures).unwrap_or_default();
+        let error = last.filter(|_| is_vague(&error)).unwrap_or(error);
         let attempts = if attempts.len() > 1 { attempts } else { Vec::new() };
         error.context(format_args!("send to topic {}", self.message.topic())).with_attempts(attempts)
     }
+}
+
+/// Whether an error only says that there is nowhere to send to. Name servers know no topic whose brokers are away: how
+/// these went away is the better reason.
+fn is_vague(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::TopicNotFound | ErrorKind::NoQueueAvailable | ErrorKind::BrokerNotFound)
 }
 
 /// The place of a given queue, which the route has to have.

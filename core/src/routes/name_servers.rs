@@ -65,6 +65,11 @@ impl NameServers {
         server.or_else(|| untried().min_by_key(|server| server.skip_until)).map(|server| server.address.clone())
     }
 
+    /// Whether `address` failed a moment ago, so that others are asked first.
+    pub(crate) fn is_skipped(&self, now: Instant, address: &Address) -> bool {
+        self.servers.iter().any(|server| server.address == *address && server.skip_until > now)
+    }
+
     /// `address` gave an answer: it is asked first from now on.
     pub(crate) fn note_answer(&mut self, address: &Address) {
         if let Some(at) = self.servers.iter().position(|server| server.address == *address) {

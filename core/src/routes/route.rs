@@ -112,7 +112,13 @@ impl TopicRoute {
 
     /// The broker called `name`.
     pub fn broker(&self, name: &str) -> Option<&RouteBroker> {
-        self.brokers.iter().find(|broker| &*broker.name == name)
+        let at = self.brokers.binary_search_by(|broker| (*broker.name).cmp(name)).ok()?;
+        self.brokers.get(at)
+    }
+
+    /// Where the master of the broker called `name` listens.
+    pub fn master(&self, name: &str) -> Option<&Address> {
+        self.broker(name)?.addresses.get(&MASTER_ID)
     }
 
     /// The queues to send to (`MQClientInstance.topicRouteData2TopicPublishInfo`): those of the order configuration if
@@ -123,10 +129,10 @@ impl TopicRoute {
         {
             return places;
         }
-        let usable = self.queues.iter().filter(|queues| {
-            let broker = self.broker(&queues.broker_name);
-            queues.permission.is_writable() && broker.is_some_and(|broker| broker.addresses.contains_key(&MASTER_ID))
-        });
+        let usable = self
+            .queues
+            .iter()
+            .filter(|queues| queues.permission.is_writable() && self.master(&queues.broker_name).is_some());
         usable.flat_map(|queues| (0..queues.write).map(|id| (&queues.broker_name, id))).collect()
     }
 

@@ -42,6 +42,8 @@ pub(crate) struct Topic {
     pub(crate) inherited: bool,
     /// A message has been stored in the topic since its route was inherited.
     is_created: bool,
+    /// A broker of the topic's own route has said that there is no such topic.
+    is_denied: bool,
     /// The queues to send to.
     pub(crate) writable: Vec<QueuePlace>,
     /// Whether those are at more than one broker, so that a retry can go to another.
@@ -50,6 +52,8 @@ pub(crate) struct Topic {
     pub(crate) cursor: u32,
     asked_at: Option<Instant>,
     asking: bool,
+    /// When the question was asked whose answer is the route.
+    learnt_at: Option<Instant>,
     used_at: Instant,
 }
 
@@ -86,11 +90,13 @@ impl Topics {
             route: None,
             inherited: false,
             is_created: false,
+            is_denied: false,
             writable: Vec::new(),
             has_several_brokers: false,
             cursor: cursor(),
             asked_at: None,
             asking: false,
+            learnt_at: None,
             used_at: now,
         });
         self.by_name.insert(name.clone(), id);
@@ -142,17 +148,33 @@ impl Topics {
             .filter_map(|(name, queue_id)| Some(QueuePlace { broker: *ids.get(&**name)?, queue_id }));
         topic.writable = places.collect();
         topic.has_several_brokers = topic.writable.windows(2).any(|pair| pair[0].broker != pair[1].broker);
+        topic.learnt_at = topic.asked_at;
         topic.inherited = inherited;
         topic.is_created &= inherited;
+        topic.is_denied = false;
         topic.route = Some(route);
     }
 
-    /// The topic does not exist: whatever was known of it is over.
-    pub(crate) fn forget_route(&mut self, id: TopicId) {
+    /// A broker has answered that it has no such topic: if the name servers agree, there is none.
+    pub(crate) fn note_denied(&mut self, id: TopicId) {
         if let Some(topic) = self.table.get_mut(id) {
+            topic.is_denied = true;
+        }
+    }
+
+    /// The name servers know no such topic. They forget topics while brokers are away, and when they start: a route of the
+    /// topic's own holds until a broker says so too. Returns whether it does.
+    pub(crate) fn outlives_absence(&mut self, id: TopicId) -> bool {
+        let Some(topic) = self.table.get_mut(id) else {
+            return false;
+        };
+        let outlives = topic.route.is_some() && !topic.inherited && !topic.is_denied;
+        if !outlives && !topic.inherited {
             topic.route = None;
+            topic.is_denied = false;
             topic.writable.clear();
         }
+        outlives
     }
 
     /// Forgets a topic at once; a route still being asked for will be ignored.
@@ -186,6 +208,11 @@ impl Topic {
     /// Whether its route is being asked for.
     pub(crate) const fn is_asking(&self) -> bool {
         self.asking
+    }
+
+    /// Whether the route is as name servers had it at `moment` or later.
+    pub(crate) fn is_newer_than(&self, moment: Instant) -> bool {
+        self.learnt_at.is_some_and(|at| at >= moment)
     }
 
     /// The queue at `place`, as users name it.

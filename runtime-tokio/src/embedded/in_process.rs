@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use super::connection;
 use super::served::{self, Served};
+use crate::host::Needs;
 use crate::{Tokio, socket};
 
 /// How many bytes a pipe holds.
@@ -48,6 +49,7 @@ impl InProcess {
         let servers = served.with(|cluster| cluster.servers().map(|(id, address)| (id, address.to_owned())).collect());
         let (stop, stopped) = watch::channel(());
         let tokio = Tokio::default();
+        tokio.check_for(Needs::Timers)?;
         tokio.run(served::run_timers(Arc::downgrade(&served), stopped));
         Ok((Self { tokio, served, servers, stop }, name_servers))
     }
@@ -64,6 +66,10 @@ impl InProcess {
 }
 
 impl Host for InProcess {
+    fn check(&self) -> Result<(), Error> {
+        self.tokio.check_for(Needs::Timers)
+    }
+
     fn now(&self) -> Now {
         self.tokio.now()
     }
@@ -76,9 +82,9 @@ impl Host for InProcess {
         self.tokio.sleep_until(at)
     }
 
-    fn connect(&self, link: Link) {
+    fn connect(&self, mut link: Link) {
         match self.open(link.address()) {
-            Some(stream) => self.tokio.run(socket::drive(stream, link, "")),
+            Some(stream) => self.tokio.run(async move { socket::drive(stream, &mut link, "").await }),
             None => link.closed("there is no such server in the embedded cluster"),
         }
     }
@@ -94,13 +100,27 @@ impl Host for InProcess {
 
 #[cfg(test)]
 mod tests {
+    // What takes a while does so by a real clock.
+    #![allow(clippy::disallowed_methods)]
+
+    use std::io;
+    use std::pin::Pin;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Poll};
+
+    use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
     use super::*;
     use crate::{ClientBuilder, Message};
 
-    /// A host whose streams hold what they are given until they are flushed.
-    struct Holding(InProcess);
+    /// A host whose streams are wrapped.
+    struct Wrapping<F>(InProcess, F);
 
-    impl Host for Holding {
+    impl<S, F> Host for Wrapping<F>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        F: Fn(DuplexStream) -> S + Send + Sync + 'static,
+    {
         fn now(&self) -> Now {
             self.0.now()
         }
@@ -113,9 +133,10 @@ mod tests {
             self.0.sleep_until(at)
         }
 
-        fn connect(&self, link: Link) {
+        fn connect(&self, mut link: Link) {
             let stream = self.0.open(link.address()).expect("a server of the cluster");
-            self.0.tokio.run(socket::drive(tokio::io::BufStream::new(stream), link, ""));
+            let stream = self.1(stream);
+            self.0.tokio.run(async move { socket::drive(stream, &mut link, "").await });
         }
 
         fn identity(&self) -> Identity {
@@ -127,10 +148,63 @@ mod tests {
         }
     }
 
+    /// A stream that takes a while to be dropped.
+    struct Slow(DuplexStream, Arc<AtomicUsize>);
+
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            self.1.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    impl AsyncRead for Slow {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_read(context, buffer)
+        }
+    }
+
+    impl AsyncWrite for Slow {
+        fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Pin::new(&mut self.0).poll_write(context, bytes)
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_flush(context)
+        }
+
+        fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_shutdown(context)
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn when_the_close_returns_every_stream_is_closed() {
+        let open = Arc::<AtomicUsize>::default();
+        let count = Arc::clone(&open);
+        let wrap = move |stream| {
+            count.fetch_add(1, Ordering::SeqCst);
+            Slow(stream, Arc::clone(&count))
+        };
+        let (host, name_servers) = InProcess::start().unwrap();
+        let host = Wrapping(host, wrap);
+        let client = ClientBuilder::on(Arc::new(host), name_servers[0].as_str()).connect().await.unwrap();
+        client.producer("P").start().await.unwrap().send(Message::new("T", "body")).await.unwrap();
+        assert!(open.load(Ordering::SeqCst) > 1);
+        client.close().await;
+        assert_eq!(open.load(Ordering::SeqCst), 0);
+    }
+
     #[tokio::test]
     async fn what_a_stream_has_taken_is_flushed_before_more_is_waited_for() {
         let (host, name_servers) = InProcess::start().unwrap();
-        let client = ClientBuilder::on(Arc::new(Holding(host)), name_servers[0].as_str()).connect().await.unwrap();
+        // These hold what they are given until they are flushed.
+        let host = Wrapping(host, tokio::io::BufStream::new);
+        let client = ClientBuilder::on(Arc::new(host), name_servers[0].as_str()).connect().await.unwrap();
         let producer = client.producer("P").start().await.unwrap();
         for length in [1, 8191, 100_000] {
             producer.send(Message::new("T", vec![1; length])).await.unwrap();

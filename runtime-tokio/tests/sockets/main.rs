@@ -10,6 +10,7 @@ mod credentials;
 mod endings;
 mod faults;
 mod forms;
+mod gone;
 mod hung;
 mod old_messages;
 mod proxy;

@@ -3,27 +3,29 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use stgclient_core::client::{PushConsumerId, Value};
-use stgclient_core::consumer::allocation::Allocation;
+use stgclient_core::consumer::allocation::{Allocation, Average};
 use stgclient_core::consumer::push::{ConsumeFrom, ConsumeOrder, MessageModel, PushConfig};
 use stgclient_core::consumer::{MessageSelector, ReceivedMessage};
 use stgclient_core::error::Error;
+use stgclient_core::producer::check_group;
+use stgclient_core::time::Duration;
 use stgclient_core::wire::body::ExpressionType;
 
 use super::deliveries::Deliveries;
 use super::dispatch::Work;
 use super::handler::{Batches, Committing, Each, Handler, ReconsumeLater, SuspendCurrentQueue};
 use super::keeper::{Directly, Keeper};
-use super::offset_store::OffsetStore;
+use super::offset_store::{OffsetStore, OpenStore};
 use super::place::ConsumerPlace;
-use super::{Inner, PushConsumer};
+use super::{ConsumerTask, Inner, PushConsumer};
 use crate::admin::unexpected;
 use crate::client::Handle;
 use crate::host::{MaybeSend, MaybeSync};
 use crate::operation::Operation;
 use crate::shared::Shared;
+use crate::tasks::Tasks;
 
 /// Sets a [`PushConsumer`] up: what it subscribes to, how it consumes, and last what is done with messages.
 #[must_use = "a builder does nothing until `start`"]
@@ -32,13 +34,15 @@ pub struct PushConsumerBuilder {
     group: String,
     config: PushConfig,
     subscriptions: Vec<(String, Result<MessageSelector, Error>)>,
+    allocation: Arc<dyn Allocation>,
     store: Option<Arc<dyn OffsetStore>>,
 }
 
 impl PushConsumerBuilder {
     pub(crate) fn new(handle: Arc<Handle>, group: &str) -> Self {
         let config = PushConfig::default();
-        Self { handle, group: group.to_owned(), config, subscriptions: Vec::new(), store: None }
+        let allocation = Arc::new(Average);
+        Self { handle, group: group.to_owned(), config, subscriptions: Vec::new(), allocation, store: None }
     }
 
     /// Subscribes to a topic: to messages with one of these tags, `a || b`, or to all with `*`. Can be called for several
@@ -89,7 +93,7 @@ impl PushConsumerBuilder {
     /// How queues are shared among the members of the group; all have to do it in the same way. Evenly, in rows, by
     /// default.
     pub fn allocation(mut self, allocation: impl Allocation + 'static) -> Self {
-        self.config.allocation = Arc::new(allocation);
+        self.allocation = Arc::new(allocation);
         self
     }
 
@@ -161,9 +165,11 @@ impl PushConsumerBuilder {
 
     /// Starts the consumer, and has `launch` begin with its messages.
     async fn start(self, launch: impl FnOnce(Launch) -> Option<Directly>) -> Result<PushConsumer, Error> {
-        let Self { handle, group, config, subscriptions, store } = self;
+        let Self { handle, group, config, subscriptions, allocation, store } = self;
         let subscriptions: Vec<(String, MessageSelector)> =
             subscriptions.into_iter().map(|(topic, selector)| Ok((topic, selector?))).collect::<Result<_, Error>>()?;
+        // Before anything is made by this name.
+        check_group(&group)?;
         for (topic, selector) in &subscriptions {
             if selector.expression_type() != ExpressionType::Tag {
                 check(&handle, &group, topic, selector).await?;
@@ -178,33 +184,45 @@ impl PushConsumerBuilder {
             (MessageModel::Broadcasting, store) => store,
             (_, _) => None,
         };
-        let stored = match &store {
-            Some(store) => store.load().await?,
-            None => BTreeMap::new(),
+        let (store, stored) = match store {
+            Some(store) => {
+                let (store, stored) = OpenStore::open(store).await?;
+                (Some(store), stored)
+            }
+            None => (None, BTreeMap::new()),
         };
         let is_orderly = config.order == ConsumeOrder::Orderly;
+        let is_empty = subscriptions.is_empty();
         let max_in_work = config.max_in_work;
         let (id, place) = shared.with(|state, now| {
             let id = state.core.start_push_consumer(now, &group, config, stored)?;
-            let place = state.consumers.add(id);
-            state.tasks += 1;
-            for (topic, selector) in subscriptions {
-                state.core.subscribe(now, id, &topic, selector)?;
-            }
-            Ok::<_, Error>((id, place))
+            Ok::<_, Error>((id, state.consumers.add(id, allocation)))
         })?;
-        let launch = launch(Launch { shared: Arc::clone(shared), id, place: Arc::clone(&place), max_in_work });
-        let is_kept = Arc::new(AtomicBool::new(true));
-        let keeper = Keeper {
-            shared: Arc::clone(shared),
-            place: Arc::clone(&place),
-            store,
-            directly: launch,
-            is_orderly,
-            is_kept: Arc::clone(&is_kept),
-        };
-        shared.host.spawn(Box::pin(keeper.run()));
-        Ok(PushConsumer { inner: Arc::new(Inner { handle, id, group, place, is_kept }) })
+        // From here on the consumer is closed when this is dropped.
+        let tasks = Arc::<Tasks>::default();
+        let inner =
+            Inner { handle: Arc::clone(&handle), id, group, place: Arc::clone(&place), tasks: Arc::clone(&tasks) };
+        let consumer = PushConsumer { inner: Arc::new(inner) };
+        let launched =
+            Launch { shared: Arc::clone(shared), id, place: Arc::clone(&place), tasks, is_orderly, max_in_work };
+        let task = launched.task();
+        let keeper = Keeper { shared: Arc::clone(shared), id, place, store, directly: launch(launched), is_orderly };
+        shared.host.spawn(Box::pin(async move {
+            keeper.run().await;
+            drop(task);
+        }));
+        let subscribed = shared.with(|state, now| {
+            let mut subscriptions = subscriptions.into_iter();
+            subscriptions.try_for_each(|(topic, selector)| state.core.subscribe(now, id, &topic, selector))
+        });
+        if let Err(error) = subscribed {
+            consumer.close_within(Duration::ZERO).await;
+            return Err(error);
+        }
+        if !is_empty {
+            consumer.inner.place.started().await?;
+        }
+        Ok(consumer)
     }
 }
 
@@ -226,7 +244,15 @@ struct Launch {
     shared: Arc<Shared>,
     id: PushConsumerId,
     place: Arc<ConsumerPlace>,
+    tasks: Arc<Tasks>,
+    is_orderly: bool,
     max_in_work: usize,
+}
+
+impl Launch {
+    fn task(&self) -> ConsumerTask {
+        ConsumerTask::new(&self.shared, &self.tasks)
+    }
 }
 
 /// A push consumer that is set up, and has only to be started.
@@ -242,11 +268,15 @@ pub struct StartPushConsumer {
 impl StartPushConsumer {
     fn new<H: Handler>(builder: PushConsumerBuilder, handler: H) -> Self {
         let launch = move |launch: Launch| {
-            let Launch { shared, id, place, max_in_work } = launch;
+            let task = launch.task();
+            let Launch { shared, id, place, tasks, is_orderly, max_in_work } = launch;
             let host = Arc::clone(&shared.host);
-            shared.peek(|state| state.tasks += 1);
-            let work = Arc::new(Work { shared, id, place, handler, max_in_work });
-            host.spawn(Box::pin(Arc::clone(&work).dispatch()));
+            let work = Arc::new(Work { shared, id, place, tasks, handler, is_orderly, max_in_work });
+            let dispatcher = Arc::clone(&work);
+            host.spawn(Box::pin(async move {
+                dispatcher.dispatch().await;
+                drop(task);
+            }));
             let directly: Directly =
                 Box::new(move |message: ReceivedMessage| Box::pin(Arc::clone(&work).consume_directly(message)));
             Some(directly)
@@ -255,6 +285,10 @@ impl StartPushConsumer {
     }
 
     /// Starts the consumer. A topic that does not exist yet is consumed as soon as it does.
+    ///
+    /// When this returns, what is sent from now on is consumed, also by a new group that begins with
+    /// [`ConsumeFrom::LastOffset`], unless no broker of a topic could say where its queues end: that is asked once, for
+    /// as long as a request and a look-up may take.
     ///
     /// # Errors
     /// A group's or a topic's name or an expression is none, a broker does not take an SQL expression, a number is out of
@@ -282,7 +316,6 @@ impl StartStream {
     /// As [`StartPushConsumer::start`].
     pub async fn start(self) -> Result<Deliveries, Error> {
         let consumer = self.0.start(|_| None).await?;
-        let place = Arc::clone(&consumer.inner.place);
-        Ok(Deliveries::new(consumer, place))
+        Ok(Deliveries::new(consumer))
     }
 }

@@ -1,7 +1,7 @@
 //! Messages as a stream, acknowledged by hand.
 
+use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
@@ -17,13 +17,13 @@ use super::place::ConsumerPlace;
 #[must_use = "messages come only when they are asked for"]
 pub struct Deliveries {
     consumer: PushConsumer,
-    place: Arc<ConsumerPlace>,
-    is_over: bool,
+    /// Where whoever polls the stream waits.
+    seat: Option<usize>,
 }
 
 impl Deliveries {
-    pub(super) const fn new(consumer: PushConsumer, place: Arc<ConsumerPlace>) -> Self {
-        Self { consumer, place, is_over: false }
+    pub(super) const fn new(consumer: PushConsumer) -> Self {
+        Self { consumer, seat: None }
     }
 
     /// The consumer that they come from.
@@ -31,31 +31,44 @@ impl Deliveries {
         &self.consumer
     }
 
-    /// The next message; `None` when the consumer is closed.
-    pub async fn next(&mut self) -> Option<Delivered> {
-        std::future::poll_fn(|context| self.poll_message(context)).await
+    /// The next message; `None` when the consumer is closed. Several may wait for it at once: each message goes to one of
+    /// them.
+    pub async fn next(&self) -> Option<Delivered> {
+        loop {
+            if let Some(delivered) = self.take() {
+                return Some(delivered);
+            }
+            if !self.place().readable().await {
+                return None;
+            }
+        }
     }
 
-    fn poll_message(&mut self, context: &Context<'_>) -> Poll<Option<Delivered>> {
+    fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<Option<Delivered>> {
         loop {
-            if self.is_over {
-                return Poll::Ready(None);
-            }
             if let Some(delivered) = self.take() {
                 return Poll::Ready(Some(delivered));
             }
-            match self.place.poll_readable(context) {
+            let mut readable = self.place().readable().in_seat(self.seat);
+            let polled = Pin::new(&mut readable).poll(context);
+            self.seat = readable.keep_seat();
+            match polled {
                 Poll::Ready(true) => {}
-                Poll::Ready(false) => self.is_over = true,
+                Poll::Ready(false) => return Poll::Ready(None),
                 Poll::Pending => return Poll::Pending,
             }
         }
     }
 
+    fn place(&self) -> &ConsumerPlace {
+        &self.consumer.inner.place
+    }
+
     fn take(&self) -> Option<Delivered> {
         loop {
             let shared = self.consumer.shared();
-            let delivery = shared.with(|state, now| state.core.next_delivery(now, self.consumer.id(), 1))?;
+            let delivery =
+                shared.with(|state, now| self.place().next_delivery(&mut state.core, now, self.consumer.id(), 1))?;
             let (stored, failures) = delivery.messages.into_iter().next()?;
             let limit = shared.settings.max_body_length;
             let settlement = delivery.settlement;
@@ -75,6 +88,7 @@ impl Deliveries {
 
 impl Drop for Deliveries {
     fn drop(&mut self) {
+        drop(self.place().readable().in_seat(self.seat));
         self.consumer.begin_close();
     }
 }

@@ -3,12 +3,10 @@
 //! A delivery is worked off by one task. A handler that is done at once costs no task of its own; when one is not, what is
 //! left of its delivery goes on in another task, so that slow handlers run side by side.
 
-use std::any::Any;
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::Poll;
 
 use stgclient_core::client::PushConsumerId;
 use stgclient_core::consumer::ReceivedMessage;
@@ -16,9 +14,12 @@ use stgclient_core::consumer::push::{Delivery, Outcome, RetryDelay, Settlement};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::wire::message::StoredMessage;
 
-use super::handler::{Handler, IntoOutcome, Panicked};
+use super::ConsumerTask;
+use super::handler::{Handler, IntoOutcome};
 use super::place::ConsumerPlace;
-use crate::shared::{Shared, State};
+use crate::guard;
+use crate::shared::Shared;
+use crate::tasks::Tasks;
 
 /// How many messages one task takes at once. More make a task cheaper, fewer spread the work over more threads.
 const GRAB: usize = 32;
@@ -30,7 +31,9 @@ pub(super) struct Work<H> {
     pub(super) shared: Arc<Shared>,
     pub(super) id: PushConsumerId,
     pub(super) place: Arc<ConsumerPlace>,
+    pub(super) tasks: Arc<Tasks>,
     pub(super) handler: H,
+    pub(super) is_orderly: bool,
     /// How many messages the application may have in work.
     pub(super) max_in_work: usize,
 }
@@ -63,28 +66,32 @@ impl Done {
 impl<H: Handler> Work<H> {
     /// Hands deliveries out until the consumer is closed.
     pub(super) async fn dispatch(self: Arc<Self>) {
-        while poll_fn(|context| self.place.poll_readable(context)).await {
+        while self.place.readable().await {
             while let Some(delivery) = self.next(Vec::new()) {
                 self.spawn(delivery);
             }
         }
-        let gone = self.shared.peek(State::end_task);
-        gone.into_iter().for_each(Waker::wake);
     }
 
     fn spawn(self: &Arc<Self>, delivery: Delivery) {
-        self.shared.host.spawn(Box::pin(Arc::clone(self).work_off(delivery)));
+        let (work, mut task) = (Arc::clone(self), Some(ConsumerTask::new(&self.shared, &self.tasks)));
+        self.shared.host.spawn(Box::pin(async move {
+            work.work_off(delivery, &mut task).await;
+            drop(task);
+        }));
     }
 
     /// Settles what is done, and takes the next delivery.
     fn next(&self, done: Vec<(Settlement, Outcome)>) -> Option<Delivery> {
-        // A share of what may be in work, so that as many tasks as there are threads have something to do.
-        let grab = (self.max_in_work / 4).clamp(1, GRAB).max(self.handler.batch_size());
+        // A share of what may be in work, so that as many tasks as there are threads have something to do. Of an orderly
+        // queue only what one call of the handler takes: it is not to have what follows a message that fails.
+        let grab = if self.is_orderly { 1 } else { (self.max_in_work / 4).clamp(1, GRAB) };
+        let grab = grab.max(self.handler.batch_size());
         self.shared.with(|state, now| {
             for (settlement, outcome) in done {
                 state.core.settle(now, self.id, settlement, outcome);
             }
-            state.core.next_delivery(now, self.id, grab)
+            self.place.next_delivery(&mut state.core, now, self.id, grab)
         })
     }
 
@@ -99,11 +106,11 @@ impl<H: Handler> Work<H> {
     }
 
     /// Works off a delivery, and then others as long as there are some.
-    async fn work_off(self: Arc<Self>, delivery: Delivery) {
+    async fn work_off(self: Arc<Self>, delivery: Delivery, task: &mut Option<ConsumerTask>) {
         let mut next = Some(delivery);
         let mut turns = 0;
         while let Some(delivery) = next {
-            next = self.consume(delivery).await;
+            next = self.consume(delivery, task).await;
             turns += 1;
             if turns % TURNS == 0 {
                 give_way().await;
@@ -112,7 +119,7 @@ impl<H: Handler> Work<H> {
     }
 
     /// Has the handler consume a delivery, and gives the next one.
-    async fn consume(self: &Arc<Self>, delivery: Delivery) -> Option<Delivery> {
+    async fn consume(self: &Arc<Self>, delivery: Delivery, task: &mut Option<ConsumerTask>) -> Option<Delivery> {
         let Delivery { settlement, queue, messages, .. } = delivery;
         let mut messages = messages.into_iter();
         let mut done = Done::new(settlement);
@@ -128,7 +135,10 @@ impl<H: Handler> Work<H> {
                 Poll::Pending => {
                     self.settle(std::mem::take(&mut done.parts));
                     self.go_on(settlement, &queue, messages);
+                    // Who closes the consumer waits for its handlers only so long, and not for this task then.
+                    *task = None;
                     let (outcome, why) = handling.await;
+                    *task = Some(ConsumerTask::new(&self.shared, &self.tasks));
                     complain(&queue, part, why);
                     done.push(part, outcome);
                     return self.next(done.parts);
@@ -188,29 +198,13 @@ impl<H: Handler> Work<H> {
     }
 }
 
-/// Has the handler handle a batch; a panic is a failure like any other.
+/// Has the handler handle a batch; a panic is a failure like any other, also one of what it says of a failure.
 async fn guarded<H: Handler>(handler: &H, batch: &mut Vec<ReceivedMessage>) -> (Outcome, Option<String>) {
-    let called = catch_unwind(AssertUnwindSafe(|| handler.handle(batch)));
-    let outcome = match called {
-        Ok(future) => {
-            let mut future = pin!(future);
-            let handled = poll_fn(|context| {
-                let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
-                polled.map_or_else(|panic| Poll::Ready(Err(panic)), |poll| poll.map(Ok))
-            });
-            handled.await
-        }
-        Err(panic) => Err(panic),
-    };
-    match outcome {
-        Ok(result) => result.into_outcome(),
-        Err(panic) => (Outcome::SuspendCurrentQueue(None), Some(Panicked(words(&*panic)).to_string())),
+    let handled = guard::poll(|| handler.handle(batch)).await;
+    match handled.and_then(|result| guard::call(|| result.into_outcome())) {
+        Ok(outcome) => outcome,
+        Err(panic) => (Outcome::SuspendCurrentQueue(None), Some(format!("the handler panicked: {panic}"))),
     }
-}
-
-fn words(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "with no words".to_owned())
 }
 
 fn complain(queue: &MessageQueue, (first, last, _): (u64, u64, usize), why: Option<String>) {

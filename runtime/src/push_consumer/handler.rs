@@ -1,7 +1,6 @@
 //! What an application does with messages, and what it says of failures.
 
 use std::error::Error as StdError;
-use std::fmt;
 use std::future::Future;
 
 use stgclient_core::consumer::ReceivedMessage;
@@ -190,15 +189,5 @@ where
 
     fn handle(&self, batch: &mut Vec<ReceivedMessage>) -> R {
         (self.handler)(std::mem::take(batch))
-    }
-}
-
-/// A handler panicked.
-#[derive(Debug)]
-pub(crate) struct Panicked(pub(crate) String);
-
-impl fmt::Display for Panicked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the handler panicked: {}", self.0)
     }
 }

@@ -2,18 +2,16 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Waker;
 
-use stgclient_core::client::BrokerQuestion;
+use stgclient_core::client::{BrokerQuestion, PushConsumerId};
 use stgclient_core::consumer::ReceivedMessage;
 use stgclient_core::consumer::push::{Outcome, RetryDelay};
 use stgclient_core::wire::body::{DirectConsumption, DirectResult};
 
-use super::offset_store::OffsetStore;
+use super::offset_store::OpenStore;
 use super::place::{Chore, ConsumerPlace};
 use crate::host::BoxFuture;
-use crate::shared::{Shared, State};
+use crate::shared::Shared;
 
 /// Consumes a message at once, apart from all others.
 #[cfg(not(target_family = "wasm"))]
@@ -25,12 +23,11 @@ pub(super) type Directly = Box<dyn Fn(ReceivedMessage) -> BoxFuture<(Outcome, Op
 /// A consumer's keeper.
 pub(super) struct Keeper {
     pub(super) shared: Arc<Shared>,
+    pub(super) id: PushConsumerId,
     pub(super) place: Arc<ConsumerPlace>,
-    pub(super) store: Option<Arc<dyn OffsetStore>>,
+    pub(super) store: Option<OpenStore>,
     pub(super) directly: Option<Directly>,
     pub(super) is_orderly: bool,
-    /// Set while it runs.
-    pub(super) is_kept: Arc<AtomicBool>,
 }
 
 impl Keeper {
@@ -39,11 +36,15 @@ impl Keeper {
         loop {
             match poll_fn(|context| self.place.poll_chore(context)).await {
                 Chore::Store(offsets) => {
-                    if let Some(store) = &self.store
-                        && let Err(error) = store.store(offsets).await
-                    {
-                        tracing::warn!(%error, "offsets were not stored");
+                    let stored = match &self.store {
+                        Some(store) => store.store(offsets).await,
+                        None => Ok(()),
+                    };
+                    if let Err(error) = &stored {
+                        tracing::warn!(%error, "offsets were not stored; they are with the next ones");
                     }
+                    let is_stored = stored.is_ok();
+                    self.shared.with(|state, now| state.core.offsets_stored(now, self.id, is_stored));
                 }
                 Chore::ConsumeDirectly { question, queue, message } => {
                     let limit = self.shared.settings.max_body_length;
@@ -58,13 +59,6 @@ impl Keeper {
                 Chore::End => break,
             }
         }
-        if let Some(store) = &self.store {
-            store.close();
-        }
-        self.is_kept.store(false, Ordering::Release);
-        self.place.wake_closers();
-        let gone = self.shared.peek(State::end_task);
-        gone.into_iter().for_each(Waker::wake);
     }
 }
 

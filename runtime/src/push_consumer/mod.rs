@@ -8,15 +8,13 @@ mod keeper;
 mod offset_store;
 mod place;
 
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use builder::{PushConsumerBuilder, StartPushConsumer, StartStream};
 pub use deliveries::{Delivered, Deliveries};
 pub use handler::{Committing, ReconsumeLater, SuspendCurrentQueue};
 pub use offset_store::{MemoryOffsets, OffsetStore};
-pub(crate) use place::ConsumerPlaces;
+pub(crate) use place::{ConsumerPlace, ConsumerPlaces};
 
 use stgclient_core::client::PushConsumerId;
 use stgclient_core::consumer::MessageSelector;
@@ -27,7 +25,19 @@ use stgclient_core::time::Duration;
 
 use crate::client::Handle;
 use crate::shared::Shared;
-use place::ConsumerPlace;
+use crate::tasks::{TaskGuard, Tasks};
+
+/// A consumer's task counts as one of its own and as one of its client's.
+struct ConsumerTask {
+    _own: TaskGuard,
+    _clients: TaskGuard,
+}
+
+impl ConsumerTask {
+    fn new(shared: &Shared, own: &Arc<Tasks>) -> Self {
+        Self { _own: own.guard(), _clients: shared.tasks.guard() }
+    }
+}
 
 /// Consumes messages as they come. Cheap to clone; the last clone that is dropped closes it.
 #[derive(Clone)]
@@ -40,8 +50,7 @@ struct Inner {
     id: PushConsumerId,
     group: String,
     place: Arc<ConsumerPlace>,
-    /// Whether the keeper still runs.
-    is_kept: Arc<AtomicBool>,
+    tasks: Arc<Tasks>,
 }
 
 impl Drop for Inner {
@@ -113,8 +122,9 @@ impl PushConsumer {
     /// As [`PushConsumer::close`], with a time of one's choice for what is in work.
     pub async fn close_within(&self, grace: Duration) -> Vec<Unfinished> {
         self.shared().with(|state, now| state.core.close_push_consumer(now, self.inner.id, grace));
-        let Inner { place, is_kept, .. } = &*self.inner;
-        poll_fn(|context| place.poll_closed(is_kept.load(Ordering::Acquire), context)).await
+        let unfinished = self.inner.place.closed().await;
+        self.inner.tasks.gone().await;
+        unfinished
     }
 
     fn begin_close(&self) {

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::future::ready;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use stgclient_core::error::Error;
+use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::queue::MessageQueue;
 
+use crate::guard::{self, Panic};
 use crate::host::{BoxFuture, MaybeSend, MaybeSync};
 
 /// Where a broadcasting consumer keeps its offsets.
@@ -14,7 +15,8 @@ pub trait OffsetStore: MaybeSend + MaybeSync + 'static {
     /// What was stored last; nothing at first. Called once, at the start.
     ///
     /// # Errors
-    /// It cannot be read, or belongs to somebody else; the consumer does not start.
+    /// It cannot be read, or belongs to somebody else; the consumer does not start, and [`close`](Self::close) is not
+    /// called: a store that fails keeps nothing to itself. The same goes for one that is dropped before it is ready.
     fn load(&self) -> BoxFuture<Result<BTreeMap<MessageQueue, u64>, Error>>;
 
     /// Stores the offsets of all queues, in place of those before.
@@ -25,6 +27,33 @@ pub trait OffsetStore: MaybeSend + MaybeSync + 'static {
 
     /// The consumer is closed: another one may use the store.
     fn close(&self) {}
+}
+
+/// A store that has been loaded, and is given back when this is dropped.
+pub(super) struct OpenStore(Arc<dyn OffsetStore>);
+
+impl OpenStore {
+    /// Loads what a store has. One that fails has nothing to be given back.
+    pub(super) async fn open(store: Arc<dyn OffsetStore>) -> Result<(Self, BTreeMap<MessageQueue, u64>), Error> {
+        let offsets = guard::poll(|| store.load()).await.unwrap_or_else(|panic| Err(panicked("loaded", &panic)))?;
+        Ok((Self(store), offsets))
+    }
+
+    pub(super) async fn store(&self, offsets: BTreeMap<MessageQueue, u64>) -> Result<(), Error> {
+        guard::poll(|| self.0.store(offsets)).await.unwrap_or_else(|panic| Err(panicked("stored", &panic)))
+    }
+}
+
+impl Drop for OpenStore {
+    fn drop(&mut self) {
+        if let Err(panic) = guard::call(|| self.0.close()) {
+            tracing::error!(%panic, "the offset store panicked as it was closed");
+        }
+    }
+}
+
+fn panicked(what: &str, panic: &Panic) -> Error {
+    Error::new(ErrorKind::OffsetStore, format!("it panicked as offsets were {what}: {panic}"))
 }
 
 /// Offsets in memory: a consumer that starts anew with the same store goes on, one of another process does not. Cheap to

@@ -1,15 +1,19 @@
 //! Where a consumer's tasks wait for what the core has to say.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use stgclient_core::client::{BrokerQuestion, Event, PushConsumerId};
-use stgclient_core::consumer::push::{PushEvent, Unfinished};
+use stgclient_core::client::{BrokerQuestion, Client as Core, Event, PushConsumerId};
+use stgclient_core::consumer::allocation::Allocation;
+use stgclient_core::consumer::push::{Delivery, PushEvent, Unfinished};
+use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::queue::MessageQueue;
+use stgclient_core::time::Now;
 use stgclient_core::wire::message::StoredMessage;
 
-use crate::shared::Effects;
+use crate::effects::Effects;
+use crate::sync::{Mutex, Seated, Wakers, lock};
 
 /// What the keeper of a consumer has to do.
 #[derive(Debug)]
@@ -23,32 +27,39 @@ pub(super) enum Chore {
 }
 
 /// Where a consumer's tasks wait.
-#[derive(Debug, Default)]
-pub(crate) struct ConsumerPlace(Mutex<Inner>);
+#[derive(Debug)]
+pub(crate) struct ConsumerPlace {
+    inner: Mutex<Inner>,
+    allocation: Arc<dyn Allocation>,
+}
 
 #[derive(Debug, Default)]
-struct Inner {
-    /// There may be something to deliver.
+pub(super) struct Inner {
+    /// There may be something to deliver: nobody has found nothing since the core said that there is something.
     is_readable: bool,
-    /// Whoever takes deliveries.
-    reader: Option<Waker>,
+    /// Those who take deliveries.
+    readers: Wakers,
     chores: VecDeque<Chore>,
     keeper: Option<Waker>,
+    /// It knows where its group begins.
+    is_started: bool,
+    starters: Wakers,
     unfinished: Option<Vec<Unfinished>>,
-    closers: Vec<Waker>,
+    closers: Wakers,
 }
 
 impl ConsumerPlace {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn take(&self, event: PushEvent, effects: &mut Effects) {
-        let mut inner = self.lock();
+    fn take(&self, id: PushConsumerId, event: PushEvent, effects: &mut Effects) {
+        let mut inner = lock(&self.inner);
         match event {
+            PushEvent::Started => {
+                inner.is_started = true;
+                effects.wake(inner.starters.take());
+            }
+            PushEvent::Allocate(question) => effects.allocate(id, Arc::clone(&self.allocation), question),
             PushEvent::Readable => {
                 inner.is_readable = true;
-                effects.wake(inner.reader.take());
+                effects.wake(inner.readers.take());
             }
             PushEvent::StoreOffsets(offsets) => {
                 // Each has all offsets: only the newest counts.
@@ -60,27 +71,48 @@ impl ConsumerPlace {
                 inner.unfinished = Some(unfinished);
                 inner.chores.push_back(Chore::End);
                 effects.wake(inner.keeper.take());
-                effects.wake(inner.reader.take());
+                effects.wake(inner.readers.take());
+                effects.wake(inner.closers.take());
+                effects.wake(inner.starters.take());
             }
             _ => {}
         }
     }
 
-    /// Ready when there may be something to deliver: true; or when nothing more comes: false.
-    pub(super) fn poll_readable(&self, context: &Context<'_>) -> Poll<bool> {
-        let mut inner = self.lock();
-        if std::mem::take(&mut inner.is_readable) {
-            return Poll::Ready(true);
+    /// The next delivery. When there is none, whoever is [`readable`](Self::readable) next has been told so after this.
+    pub(super) fn next_delivery(&self, core: &mut Core, now: Now, id: PushConsumerId, most: usize) -> Option<Delivery> {
+        let delivery = core.next_delivery(now, id, most);
+        if delivery.is_none() {
+            // The core says it again when there is something, which is taken in only after this.
+            lock(&self.inner).is_readable = false;
         }
-        if inner.unfinished.is_some() {
-            return Poll::Ready(false);
-        }
-        inner.reader = Some(context.waker().clone());
-        Poll::Pending
+        delivery
+    }
+
+    /// Ends when there may be something to deliver: true; or when nothing more comes: false. Several may wait, and all of
+    /// them are woken.
+    pub(super) fn readable(&self) -> Seated<'_, Inner, bool> {
+        let ready = |inner: &mut Inner| {
+            if inner.is_readable {
+                return Some(true);
+            }
+            inner.unfinished.is_some().then_some(false)
+        };
+        Seated::new(&self.inner, |inner| &mut inner.readers, ready)
+    }
+
+    /// Ends when the consumer knows where its group begins, or that this cannot be had, or when it is closed.
+    pub(super) fn started(&self) -> Seated<'_, Inner, Result<(), Error>> {
+        let ready = |inner: &mut Inner| match (inner.is_started, &inner.unfinished) {
+            (_, Some(_)) => Some(Err(Error::new(ErrorKind::Closed, "the client"))),
+            (true, None) => Some(Ok(())),
+            (false, None) => None,
+        };
+        Seated::new(&self.inner, |inner| &mut inner.starters, ready)
     }
 
     pub(super) fn poll_chore(&self, context: &Context<'_>) -> Poll<Chore> {
-        let mut inner = self.lock();
+        let mut inner = lock(&self.inner);
         if let Some(chore) = inner.chores.pop_front() {
             return Poll::Ready(chore);
         }
@@ -88,22 +120,9 @@ impl ConsumerPlace {
         Poll::Pending
     }
 
-    /// Ready when the consumer is closed and its keeper is done.
-    pub(super) fn poll_closed(&self, is_kept: bool, context: &Context<'_>) -> Poll<Vec<Unfinished>> {
-        let mut inner = self.lock();
-        match &inner.unfinished {
-            Some(unfinished) if !is_kept => Poll::Ready(unfinished.clone()),
-            _ => {
-                inner.closers.push(context.waker().clone());
-                Poll::Pending
-            }
-        }
-    }
-
-    /// The keeper is done.
-    pub(super) fn wake_closers(&self) {
-        let closers = std::mem::take(&mut self.lock().closers);
-        closers.into_iter().for_each(Waker::wake);
+    /// Ends when the consumer is closed, but not necessarily its tasks.
+    pub(super) fn closed(&self) -> Seated<'_, Inner, Vec<Unfinished>> {
+        Seated::new(&self.inner, |inner| &mut inner.closers, |inner| inner.unfinished.clone())
     }
 }
 
@@ -112,8 +131,8 @@ impl ConsumerPlace {
 pub(crate) struct ConsumerPlaces(Vec<Option<(PushConsumerId, Arc<ConsumerPlace>)>>);
 
 impl ConsumerPlaces {
-    pub(super) fn add(&mut self, id: PushConsumerId) -> Arc<ConsumerPlace> {
-        let place = Arc::new(ConsumerPlace::default());
+    pub(super) fn add(&mut self, id: PushConsumerId, allocation: Arc<dyn Allocation>) -> Arc<ConsumerPlace> {
+        let place = Arc::new(ConsumerPlace { inner: Mutex::default(), allocation });
         if self.0.len() <= id.slot() {
             self.0.resize_with(id.slot() + 1, || None);
         }
@@ -132,15 +151,15 @@ impl ConsumerPlaces {
             Event::Consumer { consumer, event } => {
                 let is_end = matches!(event, PushEvent::Closed(_));
                 if let Some(place) = self.find(consumer) {
-                    place.take(event, effects);
+                    place.take(consumer, event, effects);
                 }
-                if is_end && let Some(place) = self.0.get_mut(consumer.slot()) {
-                    *place = None;
+                if is_end && let Some((_, place)) = self.0.get_mut(consumer.slot()).and_then(Option::take) {
+                    effects.discard_consumer(place);
                 }
             }
             Event::ConsumeDirectly { consumer, question, queue, message } => {
                 if let Some(place) = self.find(consumer) {
-                    let mut inner = place.lock();
+                    let mut inner = lock(&place.inner);
                     let message = Box::new(message);
                     inner.chores.push_back(Chore::ConsumeDirectly { question, queue, message });
                     effects.wake(inner.keeper.take());

@@ -88,7 +88,7 @@ async fn run(mut link: Link, opening: impl Future<Output = Result<Stream, &'stat
     })
     .await;
     match end {
-        None => drop(link),
+        None => {}
         Some(reason) => link.closed(reason.as_str()),
     }
 }

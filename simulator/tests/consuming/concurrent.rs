@@ -3,11 +3,12 @@
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Duration;
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
-use stgclient_runtime::{ReconsumeLater, RetryDelay};
+use stgclient_runtime::{Delivered, ReconsumeLater, RetryDelay};
 use stgclient_simulator::server::{Force, Forced};
 
 use super::stage::{Book, SECOND, Stage, TOPIC, member, of_topic, shares};
@@ -60,14 +61,12 @@ fn pulls_carry_what_is_finished_once_a_broker_has_taken_a_first_commit() {
             stage.send(number..number + 1).await;
             stage.until(SECOND, "the message", || book.len() == number as usize + 1).await;
         };
-        // The pull after a message says what was finished before it: not yet, since several first commits at once are lost.
+        // The first commit, which goes alone, says where the group begins; then the pull after a message says what was
+        // finished before it, long before the next interval.
+        stage.until(SECOND, "the first commit", || stage.committed(&queue) == Some(0)).await;
         one_more(0).await;
         one_more(1).await;
-        assert_eq!(stage.committed(&queue), None);
-        stage.until(6 * SECOND, "the first commit", || stage.committed(&queue) == Some(2)).await;
-        one_more(2).await;
-        one_more(3).await;
-        stage.until(SECOND, "what a pull says", || stage.committed(&queue) == Some(3)).await;
+        stage.until(SECOND, "what a pull says", || stage.committed(&queue) == Some(1)).await;
         consumer.close().await;
         client.close().await;
     });
@@ -285,7 +284,7 @@ fn nothing_is_fetched_beyond_the_bounds_of_what_may_be_cached() {
         stage.send(0..300).await;
         let client = stage.client().await;
         let consumer = member(&client).configure(|config| config.max_cached_messages = 50);
-        let mut messages = consumer.stream().start().await.unwrap();
+        let messages = consumer.stream().start().await.unwrap();
         stage.sleep(3 * SECOND).await;
         let cached = of_topic(messages.consumer()).cached_messages;
         assert!((50..50 + 32).contains(&cached), "{cached}: a pull more at the most");
@@ -302,7 +301,7 @@ fn a_stream_gives_messages_that_are_acknowledged_by_hand_and_what_is_dropped_com
     stage.play(async {
         stage.send(0..3).await;
         let client = stage.client().await;
-        let mut messages = member(&client).stream().start().await.unwrap();
+        let messages = member(&client).stream().start().await.unwrap();
         let first = messages.next().await.unwrap();
         let second = messages.next().await.unwrap();
         let third = messages.next().await.unwrap();
@@ -372,8 +371,34 @@ fn what_was_in_work_when_a_consumer_closed_is_delivered_to_the_next_one() {
         let unfinished = consumer.close_within(SECOND).await;
         assert_eq!((unfinished.len(), &*unfinished[0].offsets), (1, &[1][..]));
         let other = stage.client().await;
-        let mut messages = member(&other).stream().start().await.unwrap();
+        let messages = member(&other).stream().start().await.unwrap();
         assert_eq!(messages.next().await.unwrap().body(), "1");
+    });
+}
+
+#[test]
+fn several_may_wait_for_the_next_message_of_one_stream_and_each_is_served() {
+    let stage = Stage::new(1, 1);
+    stage.play(async {
+        let client = stage.client().await;
+        let messages = Arc::new(member(&client).stream().start().await.unwrap());
+        let served = Arc::new(AtomicUsize::new(0));
+        for _ in 0..3 {
+            let (messages, served) = (Arc::clone(&messages), Arc::clone(&served));
+            stage.world.spawn(async move {
+                let is_message = messages.next().await.map(Delivered::ack).is_some();
+                served.fetch_add(if is_message { 1 } else { 100 }, Relaxed);
+            });
+        }
+        // One that gives up waiting takes nobody's turn.
+        let mut given_up = Box::pin(messages.next());
+        std::future::poll_fn(|context| Poll::Ready(given_up.as_mut().poll(context).is_ready())).await;
+        drop(given_up);
+        stage.sleep(10 * SECOND).await;
+        stage.send(0..2).await;
+        stage.until(5 * SECOND, "two of them are served", || served.load(Relaxed) == 2).await;
+        messages.consumer().close().await;
+        stage.until(SECOND, "the last one hears of the end", || served.load(Relaxed) == 102).await;
     });
 }
 
@@ -383,7 +408,7 @@ fn a_client_closes_also_while_nobody_asks_its_stream() {
     stage.play(async {
         stage.send(0..3).await;
         let client = stage.client().await;
-        let mut messages = member(&client).stream().start().await.unwrap();
+        let messages = member(&client).stream().start().await.unwrap();
         let held = messages.next().await.unwrap();
         let begin = stage.world.now().mono;
         client.close().await;

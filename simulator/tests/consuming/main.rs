@@ -1,6 +1,8 @@
 //! Push consumers on the cluster in memory, in virtual time.
 
+mod beginning;
 mod concurrent;
 mod orderly;
 mod sharing;
 mod stage;
+mod standing;

@@ -270,7 +270,7 @@ async fn a_stream_gives_what_is_acknowledged_by_hand() {
     let bench = bench(1).await;
     send(&bench, 0..3).await;
     let group = bench.unique("push");
-    let mut messages = member(&bench.client, &bench, &group).stream().start().await.unwrap();
+    let messages = member(&bench.client, &bench, &group).stream().start().await.unwrap();
     for number in 0..3 {
         let message = messages.next().await.unwrap();
         assert_eq!(message.body(), number.to_string().as_bytes());

@@ -15,6 +15,7 @@ use stgclient_core::client::{
     PushConsumerId, Value,
 };
 use stgclient_core::connection::Outbox;
+use stgclient_core::consumer::allocation::{Allocation, Average};
 use stgclient_core::consumer::push::{
     ConsumeFrom, ConsumeOrder, Outcome, PushConfig, PushEvent, RetryDelay, Settlement,
 };
@@ -401,6 +402,10 @@ impl Scene {
                     assert!(!delivery.messages.is_empty(), "a delivery of nothing");
                     self.deliveries.push(delivery.settlement);
                 }
+            }
+            Event::Consumer { consumer, event: PushEvent::Allocate(question) } => {
+                let ours = Average.allocate(&question.request());
+                self.client.allocated(self.now, consumer, &question, Ok(ours));
             }
             Event::ConsumeDirectly { question, .. } => {
                 self.client.consumed_directly(self.now, question, &body::DirectConsumption::default());

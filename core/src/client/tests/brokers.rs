@@ -95,7 +95,7 @@ fn a_broker_that_no_route_names_any_more_is_disconnected() {
 fn a_broker_that_still_owes_an_answer_is_kept_until_it_has_given_it() {
     let mut scene = scene_of(&["a", "b"]);
     scene.book.route("T", &["a"], 2);
-    let producer = start_producer(&mut scene, ProducerConfig::default());
+    let producer = start_producer(&mut scene, ProducerConfig { max_tries: 1, ..ProducerConfig::default() });
     scene.on("a:1", SEND, |asked| Some(servers::stored(asked).after(ms(70_000))));
     let options = SendOptions { timeout: Some(ms(80_000)), ..SendOptions::default() };
     let operation = send(&mut scene, producer, options);

@@ -154,14 +154,22 @@ fn where_one_broker_is_full_another_one_is_used() {
 }
 
 #[test]
-fn a_send_that_finds_no_room_when_its_route_has_come_fails_at_once() {
+fn a_send_that_finds_no_room_when_its_route_has_come_waits_for_some() {
     let (mut scene, producer) = scene_with_a_deaf_broker(10_000);
     scene.book.route("U", &["a"], 1);
     try_send(&mut scene, producer, 20_000).unwrap();
     full(try_send(&mut scene, producer, 1));
-    let operation = scene.client.send(scene.now, producer, Message::new("U", "b"), SendOptions::default()).unwrap();
-    let error = error(scene.wait(operation));
-    assert_eq!((error.kind(), millis(&scene)), (ErrorKind::Full, 0));
+    let options = || SendOptions { timeout: Some(ms(2000)), ..SendOptions::default() };
+    let operation = scene.client.send(scene.now, producer, Message::new("U", "b"), options()).unwrap();
+    let failed = error(scene.wait(operation));
+    assert_eq!((failed.kind(), millis(&scene)), (ErrorKind::Timeout, 2000));
+    assert!(failed.to_string().contains("too much waits for the topic's brokers already"), "{failed}");
+    let operation = scene.client.send(scene.now, producer, Message::new("V", "b"), options());
+    assert!(operation.is_ok(), "nothing is known of its topic");
+    scene.book.route("V", &["a"], 1);
+    scene.run_for(ms(500));
+    scene.set_reading("a:1", true);
+    assert!(scene.wait(operation.unwrap()).is_ok());
 }
 
 #[test]
@@ -171,7 +179,7 @@ fn requests_that_wait_for_answers_are_bounded_too() {
     let mut scene = Scene::new(config, 1);
     ["ns:1", "a:1"].iter().for_each(|at| _ = scene.server(at));
     scene.book.route("T", &["a"], 1);
-    let producer = start_producer(&mut scene, ProducerConfig::default());
+    let producer = start_producer(&mut scene, ProducerConfig { max_tries: 1, ..ProducerConfig::default() });
     send_and_wait(&mut scene, producer).unwrap();
     scene.on("a:1", SEND, |_| None);
     let options = || SendOptions { timeout: Some(ms(500)), ..SendOptions::default() };

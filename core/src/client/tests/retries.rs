@@ -86,14 +86,59 @@ fn two_hung_brokers_use_up_the_time_and_no_more() {
 }
 
 #[test]
-fn where_there_is_no_other_broker_a_try_has_all_of_the_time() {
+fn the_only_try_has_all_of_the_time() {
     let mut scene = scene_of(&["a"]);
     scene.on("a:1", SEND, |asked| Some(stored(asked).after(ms(2999))));
-    let producer = start_producer(&mut scene, ProducerConfig::default());
+    let producer = start_producer(&mut scene, ProducerConfig { max_tries: 1, ..ProducerConfig::default() });
     assert!(send_and_wait(&mut scene, producer).is_ok());
     scene.server("a:1").is_mute = true;
     assert_eq!(send_and_wait(&mut scene, producer).unwrap_err().kind(), ErrorKind::Timeout);
     assert_eq!((millis(&scene), scene.asked_of("a:1", SEND).len()), (2999 + 3000, 2));
+}
+
+#[test]
+fn a_broker_that_is_merely_slow_is_believed_when_it_answers_an_earlier_try() {
+    let mut scene = scene_of(&["a"]);
+    scene.on("a:1", SEND, |asked| Some(stored(asked).after(ms(2900))));
+    scene.on("a:1", RequestCode::GET_MAX_OFFSET, |_| Some(Reply::ok().field("offset", 1)));
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    let operation = send(&mut scene, producer, SendOptions::default());
+    // The connection is known to live, so it is kept.
+    scene.run_for(ms(1000));
+    let question = scene.client.max_offset(scene.now, MessageQueue::new("T", "a", 0));
+    scene.wait(question).unwrap();
+    let receipt = receipt(scene.wait(operation)).unwrap();
+    assert_eq!((&*receipt.queue.broker_name, millis(&scene)), ("a", 2900));
+    scene.run_for(ms(5000));
+    assert!(scene.events.is_empty());
+    // What such an answer refuses says nothing of the later tries.
+    scene.asked.clear();
+    let mut first = true;
+    scene.on("a:1", SEND, move |asked| {
+        let refused = Reply::code(ResponseCode::MESSAGE_ILLEGAL).after(ms(1600));
+        Some(if std::mem::take(&mut first) { refused } else { stored(asked).after(ms(500)) })
+    });
+    let begun = millis(&scene);
+    let operation = send(&mut scene, producer, SendOptions::default());
+    scene.run_for(ms(1000));
+    let question = scene.client.max_offset(scene.now, MessageQueue::new("T", "a", 0));
+    scene.wait(question).unwrap();
+    assert!(scene.wait(operation).is_ok());
+    assert_eq!(millis(&scene) - begun, 2000);
+}
+
+#[test]
+fn a_server_that_is_about_to_stop_is_left_alone_a_little_longer_each_time_and_that_is_no_try() {
+    let mut scene = scene_of(&["a"]);
+    scene.on("a:1", SEND, |_| Some(Reply::code(ResponseCode::GO_AWAY)));
+    let producer = start_producer(&mut scene, ProducerConfig { max_tries: 1, ..ProducerConfig::default() });
+    let operation = send(&mut scene, producer, SendOptions::default());
+    scene.run_for(ms(2000));
+    assert!(scene.outcome(operation).is_none());
+    let asked = scene.asked_of("a:1", SEND).len();
+    assert!((4..=8).contains(&asked), "{asked}");
+    scene.on("a:1", SEND, |asked| Some(stored(asked)));
+    assert!(scene.wait(operation).is_ok());
 }
 
 #[test]
@@ -111,7 +156,7 @@ fn every_try_carries_the_same_unique_id_and_another_number() {
 
 #[test]
 fn these_refusals_are_tried_again_at_another_broker_three_times_in_all() {
-    for code in [1, 2, 14, 17, 204, 205, 1500] {
+    for code in [1, 2, 14, 17, 204, 205] {
         let (mut scene, producer) = scene_that_begins_at_a();
         for name in ["a:1", "b:1"] {
             scene.on(name, SEND, move |_| Some(Reply::code(ResponseCode(code)).remark("not now")));
@@ -179,11 +224,10 @@ fn a_connection_that_breaks_under_a_send_costs_no_time() {
 }
 
 #[test]
-fn an_answer_to_an_earlier_try_comes_too_late() {
+fn an_answer_to_an_earlier_try_on_a_connection_that_was_given_up_comes_too_late() {
     let (mut scene, producer) = scene_that_begins_at_a();
     scene.on("a:1", SEND, |asked| Some(stored(asked).after(ms(1600))));
     scene.on("b:1", SEND, |asked| Some(stored(asked).after(ms(500))));
-    // So that the broker that is merely slow keeps its connection.
     let first = send(&mut scene, producer, SendOptions::default());
     assert_eq!(&*receipt(scene.wait(first)).unwrap().queue.broker_name, "b");
     scene.run_for(ms(3000));
@@ -261,14 +305,14 @@ fn a_given_queue_is_tried_again_where_it_is() {
 }
 
 #[test]
-fn a_broker_that_is_down_fails_the_send_quickly_with_the_reason() {
+fn a_broker_that_is_down_fails_the_send_in_its_time_with_the_reason() {
     let mut scene = scene_of(&["a"]);
     scene.server("a:1").reach = Reach::Refuses;
     let producer = start_producer(&mut scene, ProducerConfig::default());
     let error = send_and_wait(&mut scene, producer).unwrap_err();
     assert_eq!((error.kind(), error.address().map(|at| at.as_str())), (ErrorKind::ConnectFailed, Some("a:1")));
-    assert_eq!(outcomes(&error), ["no connection: connection refused"; 3]);
-    assert!(millis(&scene) <= 300);
+    assert!(error.to_string().contains("no connection: connection refused"), "{error}");
+    assert_eq!(millis(&scene), 3000);
 }
 
 #[test]

@@ -267,7 +267,8 @@ fn a_topic_that_was_deleted_is_not_sent_to_any_more() {
     let producer = start_producer(&mut scene, ProducerConfig::default());
     send_and_wait(&mut scene, producer).unwrap();
     scene.book.routes.clear();
-    scene.run_for(ms(30_000));
+    let delete = scene.client.delete_topic(scene.now, "T", Default::default());
+    scene.wait(delete).unwrap();
     assert_eq!(send_and_wait(&mut scene, producer).unwrap_err().kind(), ErrorKind::TopicNotFound);
     assert_eq!(scene.asked_of("a:1", SEND).len(), 1);
 }

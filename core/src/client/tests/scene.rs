@@ -11,6 +11,8 @@ use super::servers::{Asked, Book, Reach, Reply, Server};
 use crate::address::Address;
 use crate::client::{Action, Client, ClientConfig, ConnectionId, Event, OperationId, Outcome};
 use crate::connection::{CloseReason, Outbox};
+use crate::consumer::allocation::{Allocation, Average};
+use crate::consumer::push::PushEvent;
 use crate::time::{Duration, Instant, Now};
 use crate::wire::code::RequestCode;
 use crate::wire::command::Command;
@@ -58,6 +60,8 @@ pub(super) struct Scene {
     /// Every connection that was to be opened, and those that were to be closed.
     pub(super) opened: Vec<(Instant, Address)>,
     pub(super) closed: Vec<(Instant, Address)>,
+    /// Whether selectors are asked at once.
+    pub(super) answers_choices: bool,
     /// All that the client gave out, for a comparison.
     pub(super) trace: String,
 }
@@ -77,6 +81,7 @@ impl Scene {
             asked: Vec::new(),
             opened: Vec::new(),
             closed: Vec::new(),
+            answers_choices: true,
             trace: String::new(),
         }
     }
@@ -144,15 +149,29 @@ impl Scene {
                 self.carry_out(action);
             } else if let Some((connection, arrival)) = self.next_arrival() {
                 self.arrive(connection, arrival);
+            } else if let Some(event) = self.client.poll_event() {
+                _ = writeln!(self.trace, "{event:?}");
+                self.take(event);
             } else {
-                while let Some(event) = self.client.poll_event() {
-                    _ = writeln!(self.trace, "{event:?}");
-                    self.events.push(event);
-                }
                 return;
             }
         }
         panic!("the client is never done");
+    }
+
+    /// Queues are shared evenly, selectors are asked; everything else stays to be looked at.
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Consumer { consumer, event: PushEvent::Allocate(question) } => {
+                let ours = Average.allocate(&question.request());
+                self.client.allocated(self.now, consumer, &question, Ok(ours));
+            }
+            Event::Choose { operation, choice } if self.answers_choices => {
+                let queue = choice.ask();
+                self.client.chosen(self.now, operation, choice.message, queue);
+            }
+            event => self.events.push(event),
+        }
     }
 
     fn next_arrival(&mut self) -> Option<(ConnectionId, Arrival)> {

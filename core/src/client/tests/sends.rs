@@ -121,7 +121,8 @@ fn a_choice_that_leads_nowhere_is_an_error() {
         let producer = start_producer(&mut scene, ProducerConfig::default());
         let operation = send(&mut scene, producer, choice.into());
         assert_eq!(kind(scene.wait(operation)), expected);
-        assert_eq!(millis(&scene), 0);
+        // A broker that no route names may be one that is away.
+        assert_eq!(millis(&scene), if expected == ErrorKind::BrokerNotFound { 3000 } else { 0 });
     }
 }
 

@@ -1,4 +1,7 @@
 //! What a push consumer wants of its cluster, and what it remembers of having asked.
+//!
+//! Each question carries a ticket. Its answer counts only where the ticket is still waited for; an answer to an earlier
+//! question settles its own books and changes nothing else.
 
 use std::sync::Arc;
 
@@ -6,6 +9,9 @@ use super::queue::QueueId;
 use crate::consumer::MessageSelector;
 use crate::queue::MessageQueue;
 use crate::time::Instant;
+
+/// Which question: no two of a consumer have the same.
+pub(crate) type Ticket = u64;
 
 /// A request. Whoever carries it out tells the consumer how it ended, with the [`Asked`] that came with it.
 #[derive(Clone, Debug)]
@@ -28,8 +34,9 @@ pub(crate) enum Ask {
     Pull { queue: MessageQueue, selector: MessageSelector, offset: u64, committed: u64 },
     /// The pull of this queue is not wanted any more.
     CancelPull,
-    /// The group's offset of a queue is this.
-    Commit { queue: MessageQueue, offset: u64 },
+    /// The group's offset of a queue is this. A commit that counts on a lock is not tried again on another connection,
+    /// with which the lock has ended.
+    Commit { queue: MessageQueue, offset: u64, needs_lock: bool },
     /// Locks on queues of one broker, which are renewed if we have them.
     Lock { queues: Vec<MessageQueue> },
     /// Locks on queues of one broker are given back.
@@ -50,29 +57,27 @@ pub(crate) struct SendingBack {
 }
 
 /// What was asked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
-    Queues(Arc<str>),
-    Members(Arc<str>),
+    Queues(Arc<str>, Ticket),
+    Members(Arc<str>, Ticket),
+    /// Where a queue ended when its topic was subscribed to.
+    End(MessageQueue, Ticket),
     /// The group's offset of a queue.
-    GroupOffset(QueueId),
+    GroupOffset(QueueId, Ticket),
     /// Where a group without an offset begins.
-    FirstOffset(QueueId),
-    Pull(QueueId),
-    Commit(QueueId, u64),
+    FirstOffset(QueueId, Ticket),
+    Pull(QueueId, Ticket),
+    Commit(QueueId, Ticket),
     Lock {
-        broker: Arc<str>,
+        ticket: Ticket,
         queues: Vec<QueueId>,
         at: Instant,
     },
-    SendBack(QueueId, u64),
-    /// The last commit of a queue that leaves; its lock, if we have it, is given back afterwards.
-    LastCommit {
-        queue: MessageQueue,
-        is_locked: bool,
-    },
-    /// The last that is said of a queue.
-    Farewell,
+    /// The lock of a queue that leaves.
+    Unlock(QueueId, Ticket),
+    /// The message at this offset, fetched since the queue began with this ticket.
+    SendBack(QueueId, Ticket, u64),
     /// Nothing comes of it that anybody waits for.
     Nothing,
 }

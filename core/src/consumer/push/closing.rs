@@ -1,9 +1,7 @@
 //! Closing: what is in work may end, offsets are committed, locks go back; then it is told what never ended.
 
-use super::ask::{Ask, Asked};
 use super::queue::{QueueId, Stage};
 use super::{PushConsumer, PushEvent, Timer};
-use crate::error::Error;
 use crate::queue::MessageQueue;
 use crate::time::{Duration, Instant, Now};
 
@@ -18,10 +16,8 @@ pub(super) enum Closing {
     Draining {
         until: Instant,
     },
-    /// So many brokers' answers are waited for.
-    Leaving {
-        answers: usize,
-    },
+    /// Every queue leaves.
+    Leaving,
     Closed,
 }
 
@@ -40,25 +36,29 @@ impl PushConsumer {
         self.closing != Closing::No
     }
 
-    /// Begins to close: nothing more is fetched or delivered, what is in work may end within `grace`.
-    pub(crate) fn close(&mut self, now: Now, grace: Duration) {
-        if self.is_closing() {
-            return;
-        }
-        let until = now.mono + grace;
-        self.closing = Closing::Draining { until };
-        self.timers.clear(Timer::Rebalance as u32);
-        self.set(Timer::Close, until);
-        for id in self.queue_ids() {
-            self.cancel_fetch(id);
-        }
-        self.go_on_closing(now);
+    /// Whether what is in work has had its time.
+    pub(super) const fn is_leaving(&self) -> bool {
+        matches!(self.closing, Closing::Leaving | Closing::Closed)
     }
 
-    /// Goes on with closing once nothing is in work.
+    /// Begins to close: nothing more is fetched or delivered, what is in work may end within `grace`.
+    pub(crate) fn close(&mut self, now: Now, grace: Duration) {
+        if !self.is_closing() {
+            let until = now.mono + grace;
+            self.closing = Closing::Draining { until };
+            self.timers.clear(Timer::Rebalance as u32);
+            self.set(Timer::Close, until);
+            self.queues.touch_all();
+        }
+        self.attend(now);
+    }
+
+    /// Goes on with closing once nothing is in work, and ends it once every queue has left.
     pub(super) fn go_on_closing(&mut self, now: Now) {
-        if matches!(self.closing, Closing::Draining { .. }) && self.in_work == 0 && self.sending_back == 0 {
-            self.leave_all(now);
+        match self.closing {
+            Closing::Draining { .. } if self.in_work == 0 && self.sending_back == 0 => self.leave_all(now),
+            Closing::Leaving if self.queues.len() == 0 && self.owed.is_empty() => self.end(now),
+            _ => {}
         }
     }
 
@@ -66,82 +66,45 @@ impl PushConsumer {
     pub(super) fn close_in_time(&mut self, now: Now) {
         match self.closing {
             Closing::Draining { until } if until <= now.mono => self.leave_all(now),
-            Closing::Leaving { .. } => self.end(),
+            Closing::Leaving => self.end(now),
             Closing::No | Closing::Draining { .. } | Closing::Closed => {}
         }
     }
 
     fn leave_all(&mut self, now: Now) {
-        let mut unfinished = Vec::new();
-        for id in self.queue_ids() {
-            unfinished.extend(self.in_hand_of(id));
-        }
-        self.totals.unfinished = unfinished;
-        self.closing = Closing::Leaving { answers: 0 };
+        self.totals.unfinished = self.queues.ids().into_iter().filter_map(|id| self.in_hand_of(id)).collect();
+        self.closing = Closing::Leaving;
         self.set(Timer::Close, now.mono + FAREWELL);
-        if self.config.is_broadcasting() {
-            self.store_offsets();
+        for id in self.queues.ids() {
+            self.leave(now, id);
         }
-        for id in self.queue_ids() {
-            self.remove(now, id);
-        }
-        if self.closing == (Closing::Leaving { answers: 0 }) {
-            self.end();
+        if self.queues.len() == 0 && self.owed.is_empty() {
+            self.end(now);
         }
     }
 
     /// What the application has of a queue.
     fn in_hand_of(&self, id: QueueId) -> Option<Unfinished> {
-        let known = self.queues.get(id).filter(|known| known.stage != Stage::Starting)?;
+        let known = self.queues.get(id).filter(|known| !matches!(known.stage, Stage::Starting(_)))?;
         let offsets: Vec<u64> = known.messages.in_work_offsets().collect();
         (!offsets.is_empty()).then(|| Unfinished { queue: known.queue.clone(), offsets })
     }
 
-    /// Commits for the last time what is finished of a queue, and then gives its lock back.
-    pub(super) fn say_farewell(&mut self, queue: MessageQueue, offset: Option<u64>, is_locked: bool) {
-        match offset.filter(|_| !self.config.is_broadcasting()) {
-            Some(offset) => {
-                let asked = Asked::LastCommit { queue: queue.clone(), is_locked };
-                self.farewell(asked, Ask::Commit { queue, offset });
-            }
-            None if is_locked => self.farewell(Asked::Farewell, Ask::Unlock { queues: vec![queue] }),
-            None => {}
-        }
-    }
-
-    fn farewell(&mut self, asked: Asked, ask: Ask) {
-        if let Closing::Leaving { answers } = &mut self.closing {
-            *answers += 1;
-        }
-        self.ask(asked, ask);
-    }
-
-    /// Takes what came of a last commit. The lock goes back only now, so that the next owner reads what we committed.
-    pub(crate) fn take_last_commit(&mut self, queue: MessageQueue, is_locked: bool, result: Result<(), Error>) {
-        if let Err(error) = result {
-            tracing::warn!(group = &*self.group, %queue, %error, "the last offset was not committed");
-        }
-        if is_locked {
-            self.farewell(Asked::Farewell, Ask::Unlock { queues: vec![queue] });
-        }
-        self.take_farewell();
-    }
-
-    /// A broker has answered the last that is said of a queue, or will not.
-    pub(crate) fn take_farewell(&mut self) {
-        if let Closing::Leaving { answers } = &mut self.closing {
-            *answers = answers.saturating_sub(1);
-            if *answers == 0 {
-                self.end();
-            }
-        }
-    }
-
-    fn end(&mut self) {
+    fn end(&mut self, now: Now) {
         self.closing = Closing::Closed;
+        for id in self.queues.ids() {
+            self.note_place(now.mono, id);
+            self.queues.remove(id);
+            self.timers.clear(super::queue_timer(id));
+        }
+        if self.config.is_broadcasting() {
+            self.places.doubt();
+            self.store_offsets(now.mono);
+        }
         for timer in super::TIMERS {
             self.timers.clear(timer as u32);
         }
+        self.line.clear();
         self.asks.clear();
         self.events.push_back(PushEvent::Closed(core::mem::take(&mut self.totals.unfinished)));
     }

@@ -1,8 +1,5 @@
 //! How a push consumer is set up; the defaults are Java's (`DefaultMQPushConsumer`).
 
-use std::sync::Arc;
-
-use crate::consumer::allocation::{Allocation, Average};
 use crate::error::{Error, ErrorKind};
 use crate::time::Duration;
 use crate::wire::body::ConsumeFromWhere;
@@ -11,8 +8,9 @@ pub use crate::wire::body::MessageModel;
 /// Where a group begins on a queue of which it has no offset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ConsumeFrom {
-    /// After the last message there is. (A broker whose queue is young, so that its first message is still there in
-    /// memory, lets a new group begin with that one, as it does for every client.)
+    /// After the last message that there was when the consumer subscribed. A queue that appears later is newer than the
+    /// group, and begins with its first message. (A broker older than 5.x whose queue is young, so that its first message
+    /// is still there in memory, lets a new group begin with that one, as it does for every client.)
     #[default]
     LastOffset,
     /// With the first message there is.
@@ -75,8 +73,6 @@ pub struct PushConfig {
     pub consume_from: ConsumeFrom,
     /// In which order messages of a queue are consumed.
     pub order: ConsumeOrder,
-    /// How queues are shared among the members. All members have to share them in the same way.
-    pub allocation: Arc<dyn Allocation>,
     /// How many messages the application may have in work, 1 or more.
     pub max_in_work: usize,
     /// How many messages one delivery may have, 1 to 1024.
@@ -109,9 +105,9 @@ pub struct PushConfig {
     pub suspend_time: Duration,
     /// Whether an orderly consumer commits what it has consumed by itself.
     pub auto_commit: bool,
-    /// How often offsets are committed.
+    /// How often offsets are committed, 1 ms or longer.
     pub commit_interval: Duration,
-    /// How often the queues are shared anew.
+    /// How often the queues are shared anew, 1 ms or longer.
     pub rebalance_interval: Duration,
 }
 
@@ -121,7 +117,6 @@ impl Default for PushConfig {
             message_model: MessageModel::Clustering,
             consume_from: ConsumeFrom::LastOffset,
             order: ConsumeOrder::Concurrently,
-            allocation: Arc::new(Average),
             max_in_work: 64,
             batch_size: 1,
             max_rate: None,
@@ -143,6 +138,9 @@ impl Default for PushConfig {
     }
 }
 
+/// What is done again and again is at least so far apart.
+const LEAST_INTERVAL: Duration = Duration::from_millis(1);
+
 impl PushConfig {
     /// # Errors
     /// A number is out of its range.
@@ -157,9 +155,11 @@ impl PushConfig {
             "max_rate is 0"
         } else if self.max_cached_messages == 0 || self.max_cached_bytes == 0 {
             "a queue may have nothing cached"
-        } else if self.commit_interval.is_zero() || self.rebalance_interval.is_zero() || self.consume_timeout.is_zero()
+        } else if [self.commit_interval, self.rebalance_interval, self.consume_timeout]
+            .iter()
+            .any(|d| *d < LEAST_INTERVAL)
         {
-            "an interval is 0"
+            "an interval is shorter than 1 ms"
         } else {
             return Ok(());
         };

@@ -1,12 +1,13 @@
 //! Fetching: one pull of a queue after the other, as long as there is room for what comes
 //! (`DefaultMQPushConsumerImpl.pullMessage`).
 
-use super::ask::{Ask, Asked};
-use super::queue::{Fetch, QueueId, Stage};
-use super::{AFTER_FAILURE, PushConsumer, QueueTimer};
+use super::ask::{Ask, Asked, Ticket};
+use super::queue::{AssignedQueue, Fetch, QueueId};
+use super::{AFTER_FAILURE, PushConsumer};
 use crate::consumer::{PullStatus, Pulled};
 use crate::error::{Error, ErrorKind};
-use crate::time::{Duration, Now};
+use crate::queue::MessageQueue;
+use crate::time::{Duration, Instant, Now};
 use crate::wire::code::ResponseCode;
 use crate::wire::compression;
 use crate::wire::message::{StoredMessage, StoredMessages, property};
@@ -19,44 +20,36 @@ const AFTER_FLOW_CONTROL: Duration = Duration::from_millis(20);
 const TOO_SOON: Duration = Duration::from_millis(20);
 
 impl PushConsumer {
-    /// Pulls from a queue if nothing is under way and there is room.
-    pub(super) fn fetch(&mut self, now: Now, id: QueueId) {
-        if self.is_paused || self.is_closing() || !self.has_room(id) {
-            return;
-        }
-        let needs_lock = self.needs_locks();
-        let Some(known) = self.queues.get_mut(id) else {
+    /// Pulls from a queue.
+    pub(super) fn pull(&mut self, now: Now, id: QueueId) {
+        let (ticket, is_broadcasting) = (self.next_ticket(), self.config.is_broadcasting());
+        let Some(known) = self.queues.touch(id) else {
             return;
         };
-        let may_fetch = known.stage == Stage::Consuming && known.fetch == Fetch::Idle && !known.is_paused;
-        if !may_fetch || (needs_lock && !known.is_locked(now.mono)) {
-            return;
-        }
         let Some(subscription) = self.subscriptions.get(&known.queue.topic) else {
+            // It is about to leave.
+            known.fetch = Fetch::Delayed { until: now.mono + AFTER_FAILURE };
             return;
         };
-        known.fetch = Fetch::UnderWay { since: now.mono };
+        known.fetch = Fetch::UnderWay { ticket, since: now.mono };
         known.last_pull_unix_ms = now.unix_ms;
         let ask = Ask::Pull {
             queue: known.queue.clone(),
             selector: subscription.selector.clone(),
             offset: known.messages.fetch_offset(),
-            committed: if self.config.is_broadcasting() { 0 } else { known.messages.committable() },
+            committed: if is_broadcasting { 0 } else { known.messages.committable() },
         };
-        self.ask(Asked::Pull(id), ask);
+        self.ask(Asked::Pull(id, ticket), ask);
     }
 
     /// Whether more of a queue may be cached.
-    fn has_room(&self, id: QueueId) -> bool {
-        let Some(known) = self.queues.get(id) else {
-            return false;
-        };
+    pub(super) fn has_room(&self, known: &AssignedQueue) -> bool {
         let config = &self.config;
         let of_topic = |limit: Option<usize>, of_queue: usize| match limit {
             None => of_queue,
             Some(limit) => {
-                let queues = self.by_queue.keys().filter(|queue| queue.topic == known.queue.topic).count();
-                (limit / queues.max(1)).max(1)
+                let owned = self.subscriptions.get(&known.queue.topic).map_or(1, |subscription| subscription.owned);
+                (limit / owned.max(1)).max(1)
             }
         };
         let messages = &known.messages;
@@ -65,96 +58,102 @@ impl PushConsumer {
             && (config.is_orderly() || messages.span() <= config.max_span)
     }
 
-    /// What was put off is tried again: a fetch, or the question where to begin.
-    pub(super) fn fetch_again(&mut self, now: Now, id: QueueId) {
-        let Some(known) = self.queues.get_mut(id).filter(|known| known.fetch == Fetch::Delayed) else {
-            return;
-        };
-        known.fetch = Fetch::Idle;
-        match known.stage {
-            Stage::Starting => self.start(now, id),
-            Stage::Consuming => self.fetch(now, id),
-            Stage::Locking | Stage::Leaving => {}
-        }
-    }
-
     /// A pull under way is not wanted any more.
-    pub(super) fn cancel_fetch(&mut self, id: QueueId) {
-        if let Some(known) = self.queues.get_mut(id) {
-            let was_under_way = matches!(known.fetch, Fetch::UnderWay { .. });
-            known.fetch = Fetch::Idle;
-            self.timers.clear(QueueTimer::Fetch.key(id));
-            if was_under_way {
-                self.ask(Asked::Pull(id), Ask::CancelPull);
-            }
+    pub(super) fn cancel_pull(&mut self, id: QueueId) {
+        if let Some(known) = self.queues.touch(id)
+            && let Fetch::UnderWay { ticket, .. } = core::mem::replace(&mut known.fetch, Fetch::Idle)
+        {
+            self.ask(Asked::Pull(id, ticket), Ask::CancelPull);
         }
     }
 
     /// Takes what came of a pull.
-    pub(crate) fn take_pulled(&mut self, now: Now, id: QueueId, pulled: Result<Pulled, Error>) {
-        let Some(known) = self.queues.get_mut(id) else {
-            return;
-        };
-        let Fetch::UnderWay { since } = known.fetch else {
+    pub(crate) fn take_pulled(&mut self, now: Now, id: QueueId, ticket: Ticket, pulled: Result<Pulled, Error>) {
+        let under_way = self.queues.get(id).map(|known| known.fetch);
+        if let Some(Fetch::UnderWay { ticket: known, since }) = under_way
+            && known == ticket
+        {
+            match pulled {
+                Ok(pulled) => self.pull_succeeded(now, id, since, &pulled),
+                Err(error) => self.pull_failed(now.mono, id, &error),
+            }
+        }
+        self.attend(now);
+    }
+
+    /// What a broker says of the next offset counts, whatever else it says and however soon.
+    fn pull_succeeded(&mut self, now: Now, id: QueueId, since: Instant, pulled: &Pulled) {
+        let Some(known) = self.queues.touch(id) else {
             return;
         };
         known.fetch = Fetch::Idle;
-        if known.stage != Stage::Consuming {
-            return;
-        }
-        let pulled = match pulled {
-            Ok(pulled) => pulled,
-            Err(error) => return self.pull_failed(now, id, &error),
-        };
         known.max_offset = pulled.max_offset;
-        match pulled.status {
-            PullStatus::OffsetIllegal => return self.move_to(now, id, pulled.next_offset),
-            PullStatus::Found => self.take_messages(now, id, &pulled),
-            PullStatus::NoNewMessage if now.mono.since(since) < TOO_SOON => {
-                return self.fetch_later(now, id, TOO_SOON);
+        let asked = known.messages.fetch_offset();
+        let next_offset = match pulled.status {
+            PullStatus::OffsetIllegal => {
+                self.move_to(now, id, pulled.next_offset);
+                // A broker that does not have that one either would be asked without end.
+                return self.pull_later(id, now.mono + AFTER_FAILURE);
             }
-            PullStatus::NoNewMessage | PullStatus::NoMatchedMessage => {}
+            PullStatus::Found => self.take_messages(now, id, pulled),
+            PullStatus::NoNewMessage | PullStatus::NoMatchedMessage => pulled.next_offset,
+        };
+        let Some(known) = self.queues.touch(id) else {
+            return;
+        };
+        known.messages.advance(next_offset);
+        if known.messages.fetch_offset() == asked && now.mono.since(since) < TOO_SOON {
+            self.pull_later(id, now.mono + TOO_SOON);
         }
-        if let Some(known) = self.queues.get_mut(id) {
-            known.messages.advance(pulled.next_offset);
-        }
-        self.fetch(now, id);
-        self.line_up(now, id);
-        self.tell();
     }
 
-    /// Takes the messages in that are wanted, by their exact tag.
-    fn take_messages(&mut self, now: Now, id: QueueId, pulled: &Pulled) {
-        let Some(known) = self.queues.get_mut(id) else {
-            return;
+    /// Takes the messages in that are wanted, by their exact tag. Returns where to go on: behind all of them, or behind
+    /// one after which nobody can say where the next one begins.
+    fn take_messages(&mut self, now: Now, id: QueueId, pulled: &Pulled) -> u64 {
+        let Self { queues, totals, dialect, max_body_length, .. } = self;
+        let Some(known) = queues.touch(id) else {
+            return pulled.next_offset;
         };
         let before = known.messages.len();
-        for stored in StoredMessages::new(pulled.body.clone(), self.dialect) {
+        let mut next_offset = pulled.next_offset;
+        let mut following = known.messages.fetch_offset();
+        for stored in StoredMessages::new(pulled.body.clone(), *dialect) {
             match stored {
                 Ok(stored) if stored.is_inner_batch() => {
-                    let body = if stored.is_compressed() {
-                        compression::decompress(stored.body(), stored.fields.sys_flag, self.max_body_length)
-                    } else {
-                        Ok(stored.body_bytes())
-                    };
-                    match body {
-                        Ok(body) => {
-                            let inner = stored.inner_messages(body).filter_map(Result::ok);
-                            inner.filter(|inner| is_wanted(pulled, inner)).for_each(|inner| known.messages.push(inner));
+                    following = offset_after(&stored);
+                    for inner in open_inner(&stored, *max_body_length) {
+                        match inner {
+                            Ok(inner) => {
+                                following = offset_after(&inner);
+                                take_wanted(known, pulled, inner);
+                            }
+                            Err((offset, why)) => totals.pass_over(known, offset, &why),
                         }
-                        Err(error) => self.totals.refuse(&known.queue, Some(stored.fields.queue_offset), &error),
                     }
                 }
-                Ok(stored) if is_wanted(pulled, &stored) => known.messages.push(stored),
-                Ok(_) => {}
-                Err(error) => self.totals.refuse(&known.queue, error.queue_offset, &error),
+                Ok(stored) => {
+                    following = offset_after(&stored);
+                    take_wanted(known, pulled, stored);
+                }
+                Err(error) => match error.queue_offset.and_then(|offset| u64::try_from(offset).ok()) {
+                    Some(offset) => {
+                        following = offset + 1;
+                        totals.pass_over(known, offset, &error);
+                    }
+                    // Its length is impossible: those behind it are fetched again, without it.
+                    None => {
+                        totals.pass_over(known, following, &error);
+                        next_offset = next_offset.min(following + 1);
+                    }
+                },
             }
         }
         let count = known.messages.len() - before;
-        self.totals.pulled(now.mono, &known.queue.topic, count);
+        totals.pulled(now.mono, &known.queue.topic, count);
+        next_offset
     }
 
-    fn pull_failed(&mut self, now: Now, id: QueueId, error: &Error) {
+    fn pull_failed(&mut self, now: Instant, id: QueueId, error: &Error) {
         if let Some(known) = self.queues.get(id) {
             tracing::debug!(group = &*self.group, queue = %known.queue, %error, "the pull failed");
         }
@@ -164,55 +163,66 @@ impl PushConsumer {
             _ => AFTER_FAILURE,
         };
         if error.kind() == ErrorKind::BrokerNotFound {
-            self.rebalance_soon(now.mono);
+            self.rebalance_soon(now);
         }
-        self.fetch_later(now, id, pause);
+        self.pull_later(id, now + pause);
     }
 
-    fn fetch_later(&mut self, now: Now, id: QueueId, pause: Duration) {
-        if let Some(known) = self.queues.get_mut(id) {
-            known.fetch = Fetch::Delayed;
-            self.timers.set(QueueTimer::Fetch.key(id), now.mono + pause);
+    fn pull_later(&mut self, id: QueueId, until: Instant) {
+        if let Some(known) = self.queues.touch(id) {
+            known.fetch = Fetch::Delayed { until };
         }
     }
 
     /// Fetches and delivers nothing more, until it is resumed; what is in work goes on.
-    pub(crate) fn pause(&mut self) {
+    pub(crate) fn pause(&mut self, now: Now) {
         self.is_paused = true;
-        for id in self.queue_ids() {
-            self.cancel_fetch(id);
-        }
+        self.queues.touch_all();
+        self.attend(now);
     }
 
     /// Goes on after a pause.
     pub(crate) fn resume(&mut self, now: Now) {
         self.is_paused = false;
-        for id in self.queue_ids() {
-            self.fetch(now, id);
-            self.line_up(now, id);
-        }
-        self.tell();
+        self.queues.touch_all();
+        self.attend(now);
     }
 
     /// Pauses or resumes one queue. Returns whether it is ours; a queue that comes later is not paused.
-    pub(crate) fn set_paused(&mut self, now: Now, queue: &crate::queue::MessageQueue, is_paused: bool) -> bool {
-        let Some(&id) = self.by_queue.get(queue) else {
-            return false;
-        };
-        if let Some(known) = self.queues.get_mut(id) {
-            known.is_paused = is_paused;
-        }
-        if is_paused {
-            self.cancel_fetch(id);
-        } else {
-            self.fetch(now, id);
-            self.line_up(now, id);
-            self.tell();
-        }
-        true
+    pub(crate) fn set_paused(&mut self, now: Now, queue: &MessageQueue, is_paused: bool) -> bool {
+        let known = self.queues.find(queue).and_then(|id| self.queues.touch(id)).filter(|known| !known.is_leaving());
+        let is_ours = known.map(|known| known.is_paused = is_paused).is_some();
+        self.attend(now);
+        is_ours
     }
 }
 
-fn is_wanted(pulled: &Pulled, stored: &StoredMessage) -> bool {
-    pulled.expression.is_everything() || pulled.expression.matches(stored.properties().get(property::TAGS))
+/// Takes a message in if it is wanted.
+fn take_wanted(known: &mut AssignedQueue, pulled: &Pulled, stored: StoredMessage) {
+    let is_wanted =
+        pulled.expression.is_everything() || pulled.expression.matches(stored.properties().get(property::TAGS));
+    if is_wanted {
+        known.messages.push(stored);
+    }
+}
+
+fn offset_after(stored: &StoredMessage) -> u64 {
+    u64::try_from(stored.fields.queue_offset).map_or(0, |offset| offset.saturating_add(1))
+}
+
+/// The messages of an inner batch, each or why it cannot be read, with its offset.
+fn open_inner(stored: &StoredMessage, max_length: usize) -> Vec<Result<StoredMessage, (u64, String)>> {
+    let of_batch = u64::try_from(stored.fields.queue_offset).unwrap_or(0);
+    let body = if stored.is_compressed() {
+        compression::decompress(stored.body(), stored.fields.sys_flag, max_length)
+    } else {
+        Ok(stored.body_bytes())
+    };
+    let body = match body {
+        Ok(body) => body,
+        Err(error) => return vec![Err((of_batch, error.to_string()))],
+    };
+    let offset_of = |offset: Option<i64>| offset.and_then(|offset| u64::try_from(offset).ok()).unwrap_or(of_batch);
+    let inner = stored.inner_messages(body);
+    inner.map(|inner| inner.map_err(|error| (offset_of(error.queue_offset), error.to_string()))).collect()
 }

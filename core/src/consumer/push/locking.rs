@@ -1,126 +1,142 @@
 //! The brokers' locks on an orderly consumer's queues (`RebalanceImpl.lock`, `lockAll`).
 //!
 //! A lock counts for 30 s from when it was asked for, and ends at once with the connection to the broker that granted it:
-//! a broker that was started anew has forgotten all locks, and another member may have it by now.
+//! a broker that was started anew has forgotten all locks, and another member may have it by now. Whatever was asked for
+//! and is not ours any more is given back.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
-use super::ask::{Ask, Asked};
-use super::queue::{AssignedQueue, QueueId, Stage};
-use super::{PushConsumer, Timer};
+use super::PushConsumer;
+use super::ask::{Ask, Asked, Ticket};
+use super::queue::{AssignedQueue, Leave, QueueId, Stage};
 use crate::consumer::process_queue::ProcessQueue;
 use crate::error::Error;
 use crate::queue::MessageQueue;
 use crate::time::{Duration, Instant, Now};
 
+/// For how long a granted lock counts on our side (`ProcessQueue.REBALANCE_LOCK_MAX_LIVE_TIME`); a broker keeps it for 60 s.
+const LIFE: Duration = Duration::from_secs(30);
 /// How often locks are renewed (`ProcessQueue.REBALANCE_LOCK_INTERVAL`).
-pub(super) const RENEWAL: Duration = Duration::from_secs(20);
-/// A lock that another member has is asked for again after this time.
-const AGAIN_AFTER: Duration = Duration::from_millis(500);
+const RENEWAL: Duration = Duration::from_secs(20);
+/// A lock that another member has, or that was not renewed or not taken back, is asked about again after this time.
+pub(super) const AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// What is to be renewed within this time is renewed along with others of its broker.
+const ALONG: Duration = Duration::from_secs(1);
 
 impl PushConsumer {
-    /// Asks every broker for the locks on its queues that are `wanted`, all in one request.
-    pub(super) fn ask_locks(&mut self, now: Instant, wanted: impl Fn(&AssignedQueue) -> bool) {
-        if !self.needs_locks() {
+    /// Asks for the lock on a queue, and in the same request for all others of its broker that want theirs.
+    pub(super) fn ask_lock(&mut self, now: Instant, id: QueueId) {
+        let Some(broker) = self.queues.get(id).map(|known| known.queue.broker_name.clone()) else {
             return;
-        }
-        let mut by_broker: BTreeMap<Arc<str>, (Vec<QueueId>, Vec<MessageQueue>)> = BTreeMap::new();
-        for (id, known) in self.queues.iter().filter(|(_, known)| wanted(known)) {
-            let (ids, queues) = by_broker.entry(known.queue.broker_name.clone()).or_default();
-            ids.push(id);
-            queues.push(known.queue.clone());
-        }
-        for (broker, (ids, queues)) in by_broker {
-            if self.asking_locks.contains(&broker) {
-                self.set_not_later(Timer::LockAgain, now + AGAIN_AFTER);
-                continue;
+        };
+        let wants = |known: &AssignedQueue| {
+            let is_due = known.lock.ask_at <= now + if known.lock.is_held(now) { ALONG } else { Duration::ZERO };
+            known.queue.broker_name == broker && known.lock.asked.is_none() && is_due && !known.is_leaving()
+        };
+        let wanting = self.queues.iter().filter(|(other, known)| *other == id || wants(known)).map(|(other, _)| other);
+        let ids: Vec<QueueId> = wanting.collect();
+        let ticket = self.next_ticket();
+        let mut queues = Vec::with_capacity(ids.len());
+        for &id in &ids {
+            if let Some(known) = self.queues.touch(id) {
+                known.lock.asked = Some(ticket);
+                known.lock.may_be_kept = true;
+                queues.push(known.queue.clone());
             }
-            self.asking_locks.push(broker.clone());
-            self.ask(Asked::Lock { broker, queues: ids, at: now }, Ask::Lock { queues });
         }
+        self.owed.insert(ticket);
+        self.ask(Asked::Lock { ticket, queues: ids, at: now }, Ask::Lock { queues });
     }
 
     /// Takes which of the queues are locked.
     pub(crate) fn take_locked(
         &mut self,
         now: Now,
-        broker: &Arc<str>,
+        ticket: Ticket,
         (asked, at): (&[QueueId], Instant),
         granted: Result<BTreeSet<MessageQueue>, Error>,
     ) {
-        // After the connection ended, what it granted does not count any more.
-        let Some(place) = self.asking_locks.iter().position(|known| known == broker) else {
-            return self.set_not_later(Timer::LockAgain, now.mono);
-        };
-        self.asking_locks.swap_remove(place);
-        let granted = match granted {
-            Ok(granted) => granted,
-            Err(error) => {
-                tracing::debug!(group = &*self.group, broker = &**broker, %error, "no locks");
-                return self.set_not_later(Timer::LockAgain, now.mono + AGAIN_AFTER);
-            }
-        };
-        let mut has_refused = false;
+        if !self.owed.remove(&ticket) {
+            return;
+        }
+        if let Err(error) = &granted {
+            tracing::debug!(group = &*self.group, %error, "no locks");
+        }
+        let granted = granted.ok();
         for &id in asked {
-            let Some(known) = self.queues.get_mut(id) else {
+            let Some(known) = self.queues.touch(id).filter(|known| known.lock.asked == Some(ticket)) else {
                 continue;
             };
-            if granted.contains(&known.queue) {
-                known.grant(now, at);
-                if known.stage == Stage::Locking {
-                    self.start(now, id);
+            known.lock.asked = None;
+            match &granted {
+                Some(granted) if granted.contains(&known.queue) => {
+                    known.lock.until = Some(at + LIFE);
+                    known.lock.ask_at = at + RENEWAL;
+                    known.lock.granted_unix_ms = now.unix_ms;
                 }
-            } else {
-                has_refused = true;
-                self.lose_lock(now.mono, id);
+                Some(_) => {
+                    known.lock.until = None;
+                    known.lock.may_be_kept = false;
+                    known.lock.ask_at = now.mono + AGAIN_AFTER;
+                }
+                // It may have been granted all the same, and counts on as it did.
+                None => known.lock.ask_at = now.mono + AGAIN_AFTER,
             }
         }
-        if has_refused {
-            self.set_not_later(Timer::LockAgain, now.mono + AGAIN_AFTER);
+        self.give_back(now.mono, granted.unwrap_or_default());
+        self.attend(now);
+    }
+
+    /// What was granted to queues that have left since it was asked for is given back: they leave once more. Those that
+    /// are still ours, or ours again, give it back when they leave.
+    fn give_back(&mut self, now: Instant, granted: BTreeSet<MessageQueue>) {
+        for queue in granted {
+            let known = self.queues.find(&queue);
+            let id = known.unwrap_or_else(|| self.queues.insert(queue, Stage::Leaving(Leave::new(now))));
+            if let Some(known) = self.queues.touch(id) {
+                known.lock.may_be_kept = true;
+            }
         }
     }
 
     /// The lock on a queue is not ours any more: nothing of it is delivered or committed until it is granted again, and
-    /// then it begins where the group is by then.
+    /// then it begins where the group is by then, or if that is nowhere, where we are now.
     pub(super) fn lose_lock(&mut self, now: Instant, id: QueueId) {
-        self.cancel_fetch(id);
-        let Some(known) = self.queues.get_mut(id) else {
+        self.cancel_pull(id);
+        self.note_place(now, id);
+        let group = &*self.group;
+        let Some(known) = self.queues.touch(id) else {
             return;
         };
-        if known.locked_until.take().is_some() {
-            tracing::info!(group = &*self.group, queue = %known.queue, "lock lost");
+        if known.lock.until.take().is_some() {
+            known.lock.ask_at = known.lock.ask_at.min(now);
         }
-        match known.stage {
-            Stage::Locking => {}
-            Stage::Starting | Stage::Consuming => {
-                known.stage = Stage::Locking;
-                known.messages = ProcessQueue::new(0);
-                known.suspended_until = None;
-                known.committing = None;
-                known.persisted = None;
-            }
-            Stage::Leaving => {
-                let queue = known.queue.clone();
-                let is_wanted_back = known.is_wanted_back;
-                self.by_queue.remove(&queue);
-                self.queues.remove(id);
-                if is_wanted_back {
-                    self.rebalance_soon(now);
-                }
-            }
+        if matches!(known.stage, Stage::Starting(_) | Stage::Consuming) {
+            tracing::info!(group, queue = %known.queue, "lock lost");
+            known.stage = Stage::Locking;
         }
+        known.begun = 0;
+        known.messages = ProcessQueue::new(0);
+        known.suspended_until = None;
+        known.commit.persisted = None;
+        (known.commit.due, known.commit.is_urgent) = (None, false);
     }
 
-    /// The connection to a broker has ended.
+    /// The connection to a broker has ended, and with it the locks that it granted.
     pub(crate) fn handle_disconnected(&mut self, now: Now, broker: &str) {
         if self.needs_locks() {
-            self.asking_locks.retain(|known| &**known != broker);
             let of_broker = self.queues.iter().filter(|(_, known)| &*known.queue.broker_name == broker);
             let ids: Vec<QueueId> = of_broker.map(|(id, _)| id).collect();
-            ids.into_iter().for_each(|id| self.lose_lock(now.mono, id));
-            self.set_not_later(Timer::LockAgain, now.mono);
+            for id in ids {
+                if let Some(known) = self.queues.touch(id) {
+                    // An answer on its way would be one of the connection that has ended.
+                    known.lock.asked = None;
+                    known.lock.ask_at = now.mono;
+                }
+                self.lose_lock(now.mono, id);
+            }
         }
         self.rebalance_soon(now.mono);
+        self.attend(now);
     }
 }

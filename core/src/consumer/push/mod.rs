@@ -5,41 +5,49 @@
 //! its own (`queue`).
 
 pub(crate) mod ask;
+mod attending;
+mod beginning;
 mod closing;
+mod committing;
 mod config;
 mod count;
 mod delivering;
 mod fetching;
+mod leaving;
 mod locking;
-mod offsets;
+mod places;
 pub(crate) mod queue;
+mod queues;
 mod rate;
 mod rebalance;
+mod settling;
 mod status;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 pub(crate) use closing::FAREWELL;
 pub use closing::Unfinished;
 pub use config::{ConsumeFrom, ConsumeOrder, MessageModel, PushConfig, RetryDelay};
-pub use delivering::{Delivery, Outcome, Settlement};
+pub use delivering::{Delivery, Settlement};
+pub use rebalance::AllocationQuestion;
+pub use settling::Outcome;
 pub use status::{ConsumerStatus, QueueStatus};
 pub(crate) use subscriptions::Subscription;
 
 use crate::error::Error;
 use crate::queue::MessageQueue;
-use crate::table::Table;
 use crate::time::{Deadline, Deadlines, Duration, Instant, Now, Reason};
 use crate::wire::dialect::Dialect;
-use ask::{Ask, Asked};
+use ask::{Ask, Asked, Ticket};
 use closing::Closing;
-use queue::{AssignedQueue, QueueId};
+use places::Places;
+use queue::QueueId;
+use queues::Queues;
 use rate::Rate;
-use rebalance::Rebalance;
 use status::Totals;
 
 /// The retry topic of a group, which is subscribed to with all others (`MixAll.getRetryTopic`).
@@ -49,9 +57,17 @@ pub(crate) const RETRY_PREFIX: &str = "%RETRY%";
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum PushEvent {
+    /// It knows where its group begins on every topic that it subscribed to at first, or that this cannot be had now: a
+    /// message that is sent from now on is consumed, also by a new group that begins with
+    /// [`ConsumeFrom::LastOffset`].
+    Started,
     /// There may be something to deliver.
     Readable,
-    /// A broadcasting consumer's offsets are to be stored where its application keeps them.
+    /// Which queues are ours? The answer is given by
+    /// [`Client::allocated`](crate::client::Client::allocated).
+    Allocate(AllocationQuestion),
+    /// A broadcasting consumer's offsets are to be stored where its application keeps them. What came of it is told by
+    /// [`Client::offsets_stored`](crate::client::Client::offsets_stored).
     StoreOffsets(BTreeMap<MessageQueue, u64>),
     /// It is closed. What was in work then and never ended is delivered again, to whoever consumes next.
     Closed(Vec<Unfinished>),
@@ -62,29 +78,16 @@ pub enum PushEvent {
 enum Timer {
     Rebalance,
     Commit,
-    RenewLocks,
-    LockAgain,
     Expire,
     Rate,
     Close,
 }
 
-const TIMERS: [Timer; 7] =
-    [Timer::Rebalance, Timer::Commit, Timer::RenewLocks, Timer::LockAgain, Timer::Expire, Timer::Rate, Timer::Close];
+const TIMERS: [Timer; 5] = [Timer::Rebalance, Timer::Commit, Timer::Expire, Timer::Rate, Timer::Close];
 
-/// What a timer of a queue is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum QueueTimer {
-    /// A fetch, or the question where to begin, was put off.
-    Fetch,
-    /// A deferred message, a suspended queue or a queue that leaves.
-    Wake,
-}
-
-impl QueueTimer {
-    const fn key(self, queue: QueueId) -> u32 {
-        TIMERS.len() as u32 + queue.key() * 2 + self as u32
-    }
+/// The key of a queue's timer, which says when to look after it again.
+const fn queue_timer(queue: QueueId) -> u32 {
+    TIMERS.len() as u32 + queue.key()
 }
 
 /// A push consumer, without I/O: see the [module](self).
@@ -98,11 +101,14 @@ pub struct PushConsumer {
     max_body_length: usize,
     config: PushConfig,
     subscriptions: BTreeMap<Arc<str>, Subscription>,
-    queues: Table<AssignedQueue>,
-    by_queue: BTreeMap<MessageQueue, QueueId>,
-    rebalance: Rebalance,
-    /// The brokers that are being asked for locks.
-    asking_locks: Vec<Arc<str>>,
+    queues: Queues,
+    /// How far the consumer is on queues: where it goes on when nobody else knows.
+    places: Places,
+    last_ticket: Ticket,
+    /// Which broker was asked for the members last.
+    member_turn: usize,
+    /// Questions for locks: closing waits for their answers, since what they grant has to go back.
+    owed: BTreeSet<Ticket>,
     /// Queues with something to deliver, in turn.
     line: VecDeque<QueueId>,
     /// How many messages the application has, those of queues that have left too.
@@ -111,11 +117,11 @@ pub struct PushConsumer {
     /// The application has been told that there is something, and has not yet found nothing.
     is_told: bool,
     is_paused: bool,
+    /// The application has been told that it has started.
+    is_started: bool,
     rate: Option<Rate>,
     /// How many messages are being sent back.
     sending_back: usize,
-    /// Where a broadcasting consumer goes on, as its application has stored it.
-    stored_offsets: BTreeMap<MessageQueue, u64>,
     closing: Closing,
     timers: Deadlines,
     asks: VecDeque<(Asked, Ask)>,
@@ -146,17 +152,18 @@ impl PushConsumer {
             rate: config.max_rate.map(|most| Rate::new(now.mono, most)),
             config,
             subscriptions: BTreeMap::new(),
-            queues: Table::default(),
-            by_queue: BTreeMap::new(),
-            rebalance: Rebalance::default(),
-            asking_locks: Vec::new(),
+            queues: Queues::default(),
+            places: Places::new(now.mono, stored_offsets),
+            last_ticket: 0,
+            member_turn: 0,
+            owed: BTreeSet::new(),
             line: VecDeque::new(),
             in_work: 0,
             last_delivery: 0,
             is_told: false,
             is_paused: false,
+            is_started: false,
             sending_back: 0,
-            stored_offsets,
             closing: Closing::No,
             timers: Deadlines::default(),
             asks: VecDeque::new(),
@@ -165,9 +172,6 @@ impl PushConsumer {
             totals: Totals::default(),
         };
         consumer.set(Timer::Commit, now.mono + consumer.config.commit_interval);
-        if consumer.needs_locks() {
-            consumer.set(Timer::RenewLocks, now.mono + locking::RENEWAL);
-        }
         if !consumer.config.is_orderly() {
             consumer.set(Timer::Expire, now.mono + consumer.config.consume_timeout);
         }
@@ -201,32 +205,27 @@ impl PushConsumer {
     pub(crate) fn handle_timeout(&mut self, now: Now) {
         while let Some(key) = self.timers.pop_due(now.mono) {
             match TIMERS.get(key as usize) {
-                Some(Timer::Rebalance) => self.rebalance_now(now),
+                Some(Timer::Rebalance) => self.ask_due_topics(now.mono),
                 Some(Timer::Commit) => {
                     self.set(Timer::Commit, now.mono + self.config.commit_interval);
-                    self.commit_all();
+                    self.places.prune(now.mono);
+                    self.commit_all(now.mono);
                 }
-                Some(Timer::RenewLocks) => {
-                    self.set(Timer::RenewLocks, now.mono + locking::RENEWAL);
-                    self.ask_locks(now.mono, |_| true);
-                }
-                Some(Timer::LockAgain) => self.ask_locks(now.mono, |queue| queue.stage == queue::Stage::Locking),
                 Some(Timer::Expire) => self.expire(now),
-                Some(Timer::Rate) => self.tell(),
+                // Whether there is room for a delivery now is looked at in any case.
+                Some(Timer::Rate) => {}
                 Some(Timer::Close) => self.close_in_time(now),
-                None => self.queue_is_due(now, key - TIMERS.len() as u32),
+                None => self.queue_is_due(key - TIMERS.len() as u32),
             }
         }
+        self.attend(now);
+        #[cfg(debug_assertions)]
+        self.check_reasons(now.mono);
     }
 
-    fn queue_is_due(&mut self, now: Now, key: u32) {
-        let Some(id) = self.queues.id_of(key / 2) else {
-            return;
-        };
-        if key % 2 == QueueTimer::Fetch as u32 {
-            self.fetch_again(now, id);
-        } else {
-            self.wake(now, id);
+    fn queue_is_due(&mut self, slot: u32) {
+        if let Some(id) = self.queues.id_of(slot) {
+            self.queues.touch(id);
         }
     }
 
@@ -246,14 +245,14 @@ impl PushConsumer {
         self.asks.push_back((asked, ask));
     }
 
+    const fn next_ticket(&mut self) -> Ticket {
+        self.last_ticket += 1;
+        self.last_ticket
+    }
+
     /// Whether a queue has to be locked at its broker before it is consumed.
     fn needs_locks(&self) -> bool {
         self.config.is_orderly() && !self.config.is_broadcasting()
-    }
-
-    /// The queues, for a loop that changes them.
-    fn queue_ids(&self) -> Vec<QueueId> {
-        self.queues.ids()
     }
 }
 

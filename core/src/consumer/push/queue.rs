@@ -1,28 +1,60 @@
 //! A queue that a consumer owns: how far it is, from the rebalance that brings it to the one that takes it.
 
+use super::ask::Ticket;
 use crate::consumer::process_queue::{DeliveryNumber, ProcessQueue};
 use crate::queue::MessageQueue;
 use crate::table::Id;
-use crate::time::{Duration, Instant, Now};
+use crate::time::{Instant, Now};
 use crate::wire::body::ProcessQueueInfo;
 
 /// A queue of a consumer; a new one when it comes back after it has left.
 pub(crate) type QueueId = Id<AssignedQueue>;
-
-/// For how long a granted lock counts on our side (`ProcessQueue.REBALANCE_LOCK_MAX_LIVE_TIME`); a broker keeps it for 60 s.
-const LOCK_LIFE: Duration = Duration::from_secs(30);
 
 /// How far a queue is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// An orderly consumer needs the broker's lock first.
     Locking,
-    /// Where to begin is being asked, or about to be asked again.
-    Starting,
+    /// Where to begin is not known yet.
+    Starting(Begin),
     /// It is fetched from and delivered.
     Consuming,
-    /// It has gone to another member; an orderly delivery in hand may end before the lock goes too.
-    Leaving,
+    /// It has gone to another member. What is finished of it is committed, then its lock goes back.
+    Leaving(Leave),
+}
+
+/// How far the question is where a queue begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begin {
+    /// It is to be asked, at this moment or later.
+    Due(Instant),
+    /// It is being asked.
+    Asked(Ticket),
+    /// Where the queue ended when its topic was subscribed to is being asked.
+    AwaitsEnd,
+}
+
+/// How a queue leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Leave {
+    /// An orderly delivery in hand may end until then, and counts.
+    pub(crate) until: Instant,
+    /// The last commit has been asked for.
+    pub(crate) has_committed: bool,
+    /// How often the broker may still be asked to take the lock back.
+    pub(crate) unlocks_left: u8,
+    /// A rebalance wants it back.
+    pub(crate) is_wanted_back: bool,
+}
+
+impl Leave {
+    /// How often a broker is asked to take a lock back.
+    pub(crate) const UNLOCKS: u8 = 3;
+
+    /// What is in hand counts until then.
+    pub(crate) const fn new(until: Instant) -> Self {
+        Self { until, has_committed: false, unlocks_left: Self::UNLOCKS, is_wanted_back: false }
+    }
 }
 
 /// Whether messages are being fetched.
@@ -31,9 +63,53 @@ pub(crate) enum Fetch {
     /// Nothing is under way.
     Idle,
     /// A pull is under way.
-    UnderWay { since: Instant },
-    /// Not before a timer says so.
-    Delayed,
+    UnderWay { ticket: Ticket, since: Instant },
+    /// Not before this moment.
+    Delayed { until: Instant },
+}
+
+/// The broker's lock on an orderly consumer's queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lock {
+    /// Until when it is ours; `None` without one.
+    pub(crate) until: Option<Instant>,
+    /// It is asked for, renewed or given back at this moment or later.
+    pub(crate) ask_at: Instant,
+    /// The question under way.
+    pub(crate) asked: Option<Ticket>,
+    /// The broker may count it as ours: it was asked for, and has not been given back since.
+    pub(crate) may_be_kept: bool,
+    /// It is being given back.
+    pub(crate) giving_back: Option<Ticket>,
+    pub(crate) granted_unix_ms: u64,
+}
+
+impl Lock {
+    pub(crate) fn is_held(&self, now: Instant) -> bool {
+        self.until.is_some_and(|until| now < until)
+    }
+}
+
+/// What is known of the offset that the broker, or the local store, has of a queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Commit {
+    /// The offset that was taken last.
+    pub(crate) persisted: Option<u64>,
+    /// The one that is on its way. Only one is, so that an older one never lands last.
+    pub(crate) under_way: Option<(Ticket, u64)>,
+    /// What is finished is to be committed at this moment or later.
+    pub(crate) due: Option<Instant>,
+    /// It must not wait for the interval: where the group begins, or where an administrator wants it to go on.
+    pub(crate) is_urgent: bool,
+}
+
+/// The delivery of an orderly queue that the application has. It cannot be recalled, so no other is made before all of it
+/// has ended, whatever became of the lock meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InHand {
+    pub(crate) delivery: DeliveryNumber,
+    /// How many of its messages have not ended.
+    pub(crate) left: usize,
 }
 
 /// A queue that a consumer owns.
@@ -41,65 +117,72 @@ pub(crate) enum Fetch {
 pub(crate) struct AssignedQueue {
     pub(crate) queue: MessageQueue,
     pub(crate) stage: Stage,
+    /// Which beginning its messages are fetched since.
+    pub(crate) begun: Ticket,
     pub(crate) messages: ProcessQueue,
     pub(crate) fetch: Fetch,
-    /// Until when the broker's lock is ours; `None` without one.
-    pub(crate) locked_until: Option<Instant>,
-    pub(crate) last_lock_unix_ms: u64,
-    /// The delivery of an orderly queue that the application has. It cannot be recalled, so no other is made before it
-    /// ends, whatever became of the lock meanwhile.
-    pub(crate) in_hand: Option<DeliveryNumber>,
+    pub(crate) lock: Lock,
+    pub(crate) commit: Commit,
+    pub(crate) in_hand: Option<InHand>,
     /// An orderly queue rests until then after a failure.
     pub(crate) suspended_until: Option<Instant>,
-    /// What the broker, or the local store, has as the group's offset.
-    pub(crate) persisted: Option<u64>,
-    /// The offset that is being committed.
-    pub(crate) committing: Option<u64>,
+    /// Where an administrator wants it to begin, who said so before it had begun.
+    pub(crate) reset_to: Option<u64>,
     pub(crate) is_paused: bool,
     /// Whether it stands in the line of queues with something to deliver.
     pub(crate) is_in_line: bool,
-    /// A rebalance wants it back while it is still leaving.
-    pub(crate) is_wanted_back: bool,
     /// The offset after the last one that the broker has, as far as it said.
     pub(crate) max_offset: u64,
+    /// How many messages could not be read and were passed over, and the offset of the last one.
+    pub(crate) passed_over: u64,
+    pub(crate) last_passed_over: Option<u64>,
     pub(crate) last_pull_unix_ms: u64,
     pub(crate) last_consume_unix_ms: u64,
+    /// It is among those that have to be looked after.
+    pub(super) is_touched: bool,
 }
 
 impl AssignedQueue {
-    pub(crate) const fn new(queue: MessageQueue, stage: Stage) -> Self {
+    pub(crate) fn new(queue: MessageQueue, stage: Stage) -> Self {
         Self {
             queue,
             stage,
+            begun: 0,
             messages: ProcessQueue::new(0),
             fetch: Fetch::Idle,
-            locked_until: None,
-            last_lock_unix_ms: 0,
+            lock: Lock::default(),
+            commit: Commit::default(),
             in_hand: None,
             suspended_until: None,
-            persisted: None,
-            committing: None,
+            reset_to: None,
             is_paused: false,
             is_in_line: false,
-            is_wanted_back: false,
             max_offset: 0,
+            passed_over: 0,
+            last_passed_over: None,
             last_pull_unix_ms: 0,
             last_consume_unix_ms: 0,
+            is_touched: false,
         }
     }
 
-    /// The broker's lock was asked for at `asked` and granted.
-    pub(crate) fn grant(&mut self, now: Now, asked: Instant) {
-        self.locked_until = Some(asked + LOCK_LIFE);
-        self.last_lock_unix_ms = now.unix_ms;
+    pub(crate) fn is_consuming(&self) -> bool {
+        self.stage == Stage::Consuming
     }
 
-    pub(crate) fn is_locked(&self, now: Instant) -> bool {
-        self.locked_until.is_some_and(|until| now < until)
+    pub(crate) const fn is_leaving(&self) -> bool {
+        matches!(self.stage, Stage::Leaving(_))
     }
 
     pub(crate) fn is_suspended(&self, now: Instant) -> bool {
         self.suspended_until.is_some_and(|until| now < until)
+    }
+
+    /// What is finished and not yet committed, of a queue that has begun.
+    pub(crate) fn uncommitted(&self) -> Option<u64> {
+        let has_begun = matches!(self.stage, Stage::Consuming | Stage::Leaving(_)) && self.begun > 0;
+        let offset = self.messages.committable();
+        (has_begun && self.commit.persisted != Some(offset)).then_some(offset)
     }
 
     /// As `mqadmin consumerStatus` shows it.
@@ -111,11 +194,11 @@ impl AssignedQueue {
             cached_msg_min_offset: first as i64,
             cached_msg_size_in_mi_b: (self.messages.bytes() >> 20) as i32,
             commit_offset: self.messages.committable() as i64,
-            droped: self.stage == Stage::Leaving,
+            droped: self.is_leaving(),
             last_consume_timestamp: self.last_consume_unix_ms as i64,
-            last_lock_timestamp: self.last_lock_unix_ms as i64,
+            last_lock_timestamp: self.lock.granted_unix_ms as i64,
             last_pull_timestamp: self.last_pull_unix_ms as i64,
-            locked: self.is_locked(now.mono),
+            locked: self.lock.is_held(now.mono),
             transaction_msg_count: self.in_hand.map_or(0, |_| self.messages.in_work() as i32),
             ..ProcessQueueInfo::default()
         }
@@ -124,8 +207,8 @@ impl AssignedQueue {
     /// How many messages of the queue are not yet consumed, as far as the broker said.
     pub(crate) fn lag(&self) -> u64 {
         match self.stage {
-            Stage::Consuming | Stage::Leaving => self.max_offset.saturating_sub(self.messages.committable()),
-            Stage::Locking | Stage::Starting => 0,
+            Stage::Consuming | Stage::Leaving(_) => self.max_offset.saturating_sub(self.messages.committable()),
+            Stage::Locking | Stage::Starting(_) => 0,
         }
     }
 }

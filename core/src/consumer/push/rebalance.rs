@@ -6,142 +6,217 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::ask::{Ask, Asked};
-use super::queue::{AssignedQueue, QueueId, Stage};
-use super::{PushConsumer, QueueTimer, Timer};
+use super::ask::{Ask, Asked, Ticket};
+use super::queue::{Begin, Stage};
+use super::{ConsumeFrom, PushConsumer, PushEvent, Timer};
 use crate::consumer::allocation::AllocationRequest;
 use crate::error::{Error, ErrorKind};
 use crate::queue::MessageQueue;
 use crate::time::{Duration, Instant, Now};
 
 /// Rebalances are at least so far apart (`RebalanceService.minInterval`); what asks for one meanwhile is merged.
-const LEAST_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const LEAST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A retry topic that is not there yet is looked for again after this time.
 const RETRY_TOPIC_PAUSE: Duration = Duration::from_secs(5);
 
-/// How an orderly delivery of a queue that leaves may hold it up. The next owner waits for the lock so long.
-const HANDOVER: Duration = Duration::from_secs(20);
+/// Which of a topic's queues are ours? A strategy may be the application's, so the core has it asked outside.
+#[derive(Clone, Debug)]
+pub struct AllocationQuestion {
+    topic: Arc<str>,
+    ticket: Ticket,
+    group: Arc<str>,
+    client_id: String,
+    queues: Vec<MessageQueue>,
+    members: Vec<String>,
+}
 
-/// When queues were shared last.
-#[derive(Debug, Default)]
-pub(super) struct Rebalance {
-    last: Option<Instant>,
-    /// Which broker was asked for the members last.
-    turn: usize,
-    /// A broker did not list us last time.
-    was_missing: bool,
+impl AllocationQuestion {
+    /// As an [`Allocation`](crate::consumer::allocation::Allocation) takes it.
+    pub fn request(&self) -> AllocationRequest<'_> {
+        let Self { group, client_id, queues, members, .. } = self;
+        AllocationRequest { group, client_id, queues, members }
+    }
 }
 
 impl PushConsumer {
-    /// Shares the queues as soon as it may be: the members or the queues have changed.
+    /// Shares the queues of every topic as soon as it may be: the members have changed.
     pub(crate) fn rebalance_soon(&mut self, now: Instant) {
+        let topics: Vec<Arc<str>> = self.subscriptions.keys().cloned().collect();
+        topics.iter().for_each(|topic| self.share_soon(now, topic));
+    }
+
+    /// Shares the queues of a topic as soon as it may be.
+    pub(crate) fn share_soon(&mut self, now: Instant, topic: &str) {
+        let last = self.subscriptions.get(topic).and_then(|known| known.asked_at);
+        self.share_at(topic, last.map_or(now, |last| now.max(last + LEAST_PAUSE)));
+    }
+
+    /// Shares the queues of a topic at this moment, unless that is due earlier anyway.
+    fn share_at(&mut self, topic: &str, at: Instant) {
         if self.is_closing() {
             return;
         }
-        let at = self.rebalance.last.map_or(now, |last| now.max(last + LEAST_PAUSE));
-        self.set_not_later(Timer::Rebalance, at);
-    }
-
-    pub(super) fn rebalance_now(&mut self, now: Now) {
-        if self.is_closing() {
-            return;
-        }
-        self.rebalance.last = Some(now.mono);
-        self.set(Timer::Rebalance, now.mono + self.config.rebalance_interval);
-        let mut topics = Vec::new();
-        for (topic, subscription) in &mut self.subscriptions {
-            if !core::mem::replace(&mut subscription.is_sharing, true) {
-                topics.push(topic.clone());
-            }
-        }
-        for topic in topics {
-            self.ask(Asked::Queues(topic.clone()), Ask::Queues { topic });
-        }
-    }
-
-    /// Takes the queues of a topic, or why they cannot be had: then everything stays as it is.
-    pub(crate) fn take_queues(&mut self, now: Now, topic: &Arc<str>, queues: Result<Vec<MessageQueue>, Error>) {
-        let is_broadcasting = self.config.is_broadcasting();
         let Some(subscription) = self.subscriptions.get_mut(topic) else {
             return;
         };
-        match queues {
-            Ok(queues) => {
-                subscription.is_missing = false;
-                subscription.queues.clone_from(&queues);
-                if is_broadcasting {
-                    subscription.is_sharing = false;
-                    self.share(now, topic, &queues);
-                } else {
-                    self.ask_members(now, topic, &queues);
-                }
-            }
-            Err(error) => {
-                subscription.is_sharing = false;
-                let is_absent = error.kind() == ErrorKind::TopicNotFound;
-                // The retry topic appears with the group's first heartbeat, and has nothing before a message fails.
-                let pause = if subscription.is_retry { RETRY_TOPIC_PAUSE } else { LEAST_PAUSE };
-                if is_absent && !subscription.is_retry && !core::mem::replace(&mut subscription.is_missing, true) {
-                    tracing::warn!(group = &*self.group, topic = &**topic, "the topic does not exist yet");
-                }
-                self.set_not_later(Timer::Rebalance, now.mono + pause);
-            }
+        let due = subscription.due.map_or(at, |due| due.min(at));
+        subscription.due = Some(due);
+        // While it is being asked about, whatever comes of that arms the timer.
+        if subscription.asking.is_none() {
+            self.set_not_later(Timer::Rebalance, due);
         }
     }
 
+    /// Asks for the queues of the topics that are due.
+    pub(super) fn ask_due_topics(&mut self, now: Instant) {
+        if self.is_closing() {
+            return;
+        }
+        let due: Vec<Arc<str>> =
+            self.subscriptions.iter().filter(|(_, s)| s.is_due(now)).map(|(t, _)| t.clone()).collect();
+        for topic in due {
+            let ticket = self.next_ticket();
+            if let Some(subscription) = self.subscriptions.get_mut(&topic) {
+                (subscription.asking, subscription.asked_at, subscription.due) = (Some(ticket), Some(now), None);
+                self.ask(Asked::Queues(topic.clone(), ticket), Ask::Queues { topic });
+            }
+        }
+        let next =
+            self.subscriptions.values().filter(|known| known.asking.is_none()).filter_map(|known| known.due).min();
+        if let Some(at) = next {
+            self.set_not_later(Timer::Rebalance, at);
+        }
+    }
+
+    /// Whether this is the answer that a topic waits for. A consumer that closes takes nothing on.
+    fn is_asking(&self, topic: &str, ticket: Ticket) -> bool {
+        !self.is_closing() && self.subscriptions.get(topic).is_some_and(|known| known.asking == Some(ticket))
+    }
+
+    /// What was asked about a topic has come to an end; it is asked about again after `pause`.
+    fn end_asking(&mut self, now: Instant, topic: &str, pause: Duration) {
+        if let Some(subscription) = self.subscriptions.get_mut(topic) {
+            subscription.asking = None;
+        }
+        self.share_at(topic, now + pause);
+    }
+
+    /// Takes the queues of a topic, or why they cannot be had: then everything stays as it is.
+    pub(crate) fn take_queues(
+        &mut self,
+        now: Now,
+        topic: &Arc<str>,
+        ticket: Ticket,
+        queues: Result<Vec<MessageQueue>, Error>,
+    ) {
+        if self.is_asking(topic, ticket) {
+            match queues {
+                Ok(queues) => self.queues_are_known(now, topic, ticket, queues),
+                Err(error) => self.queues_are_unknown(now.mono, topic, &error),
+            }
+        }
+        self.attend(now);
+    }
+
+    fn queues_are_known(&mut self, now: Now, topic: &Arc<str>, ticket: Ticket, queues: Vec<MessageQueue>) {
+        let is_from_last = self.config.consume_from == ConsumeFrom::LastOffset;
+        let Some(subscription) = self.subscriptions.get_mut(topic) else {
+            return;
+        };
+        subscription.is_missing = false;
+        subscription.queues.clone_from(&queues);
+        if subscription.is_first_look() {
+            let is_asked = is_from_last && !subscription.is_retry;
+            subscription.note_first_look();
+            if is_asked {
+                self.ask_ends(&queues);
+            }
+        }
+        if self.config.is_broadcasting() {
+            self.share(now, topic, &queues);
+            self.end_asking(now.mono, topic, self.config.rebalance_interval);
+        } else {
+            self.ask_members(now, topic, ticket, &queues);
+        }
+    }
+
+    fn queues_are_unknown(&mut self, now: Instant, topic: &Arc<str>, error: &Error) {
+        let Some(subscription) = self.subscriptions.get_mut(topic) else {
+            return;
+        };
+        let is_absent = error.kind() == ErrorKind::TopicNotFound;
+        // The retry topic appears with the group's first heartbeat, and has nothing before a message fails.
+        let pause = if subscription.is_retry { RETRY_TOPIC_PAUSE } else { LEAST_PAUSE };
+        if is_absent && !subscription.is_retry && !core::mem::replace(&mut subscription.is_missing, true) {
+            tracing::warn!(group = &*self.group, topic = &**topic, "the topic does not exist yet");
+        }
+        subscription.has_been_looked_at = true;
+        if is_absent {
+            // Whatever appears is newer than the group.
+            subscription.note_first_look();
+        }
+        self.end_asking(now, topic, pause);
+    }
+
     /// Asks one broker of a topic for the members of the group, another one each time: every broker hears of all.
-    fn ask_members(&mut self, now: Now, topic: &Arc<str>, queues: &[MessageQueue]) {
+    fn ask_members(&mut self, now: Now, topic: &Arc<str>, ticket: Ticket, queues: &[MessageQueue]) {
         let mut brokers: Vec<&MessageQueue> = queues.iter().collect();
         brokers.dedup_by(|a, b| a.broker_name == b.broker_name);
-        self.rebalance.turn = self.rebalance.turn.wrapping_add(1);
-        match brokers.get(self.rebalance.turn % brokers.len().max(1)) {
-            Some(&queue) => self.ask(Asked::Members(topic.clone()), Ask::Members { queue: queue.clone() }),
+        self.member_turn = self.member_turn.wrapping_add(1);
+        match brokers.get(self.member_turn % brokers.len().max(1)) {
+            Some(&queue) => self.ask(Asked::Members(topic.clone(), ticket), Ask::Members { queue: queue.clone() }),
             None => {
-                if let Some(subscription) = self.subscriptions.get_mut(topic) {
-                    subscription.is_sharing = false;
-                }
                 self.share(now, topic, &[]);
+                self.end_asking(now.mono, topic, self.config.rebalance_interval);
             }
         }
     }
 
     /// Takes the members of the group, or why they cannot be had: then everything stays as it is.
-    pub(crate) fn take_members(&mut self, now: Now, topic: &Arc<str>, members: Result<Vec<String>, Error>) {
-        let Some(subscription) = self.subscriptions.get_mut(topic) else {
-            return;
-        };
-        subscription.is_sharing = false;
-        let queues = subscription.queues.clone();
-        let mut members = match members {
-            Ok(members) => members,
-            Err(error) => {
-                tracing::debug!(group = &*self.group, topic = &**topic, %error, "the members cannot be had");
-                self.set_not_later(Timer::Rebalance, now.mono + LEAST_PAUSE);
-                return;
+    pub(crate) fn take_members(
+        &mut self,
+        now: Now,
+        topic: &Arc<str>,
+        ticket: Ticket,
+        members: Result<Vec<String>, Error>,
+    ) {
+        if self.is_asking(topic, ticket) {
+            match members {
+                Ok(members) => self.members_are_known(now.mono, topic, ticket, members),
+                Err(error) => {
+                    tracing::debug!(group = &*self.group, topic = &**topic, %error, "the members cannot be had");
+                    self.end_asking(now.mono, topic, LEAST_PAUSE);
+                }
             }
-        };
-        if !self.is_listed_once(now, &members) {
-            return;
         }
-        members.sort_unstable();
-        let request =
-            AllocationRequest { group: &self.group, client_id: &self.client_id, queues: &queues, members: &members };
-        let ours = self.config.allocation.allocate(&request);
-        self.share(now, topic, &ours);
+        self.attend(now);
     }
 
-    /// Whether a list of members may be gone by. One without us is, when it comes again: then we own nothing.
-    fn is_listed_once(&mut self, now: Now, members: &[String]) -> bool {
+    fn members_are_known(&mut self, now: Instant, topic: &Arc<str>, ticket: Ticket, mut members: Vec<String>) {
+        if !self.may_go_by(topic, &members) {
+            return self.end_asking(now, topic, LEAST_PAUSE);
+        }
+        members.sort_unstable();
+        let queues = self.subscriptions.get(topic).map(|known| known.queues.clone()).unwrap_or_default();
+        let (group, client_id) = (self.group.clone(), self.client_id.clone());
+        let question = AllocationQuestion { topic: topic.clone(), ticket, group, client_id, queues, members };
+        self.events.push_back(PushEvent::Allocate(question));
+    }
+
+    /// Whether a list of members may be gone by. One without us is, when it comes for the topic again: then we own nothing.
+    fn may_go_by(&mut self, topic: &str, members: &[String]) -> bool {
         let listed = members.iter().filter(|member| **member == self.client_id).count();
         let (group, client_id) = (&*self.group, &*self.client_id);
-        let was_missing = core::mem::replace(&mut self.rebalance.was_missing, listed == 0);
+        let Some(subscription) = self.subscriptions.get_mut(topic) else {
+            return false;
+        };
+        let was_unlisted = core::mem::replace(&mut subscription.was_unlisted, listed == 0);
         match listed {
             0 => {
-                tracing::warn!(group, client_id, "a broker does not list us among the members of our group");
+                tracing::warn!(group, client_id, topic, "a broker does not list us among the members of our group");
                 self.ask(Asked::Nothing, Ask::Heartbeat);
-                self.set_not_later(Timer::Rebalance, now.mono + LEAST_PAUSE);
-                was_missing
+                was_unlisted
             }
             1 => true,
             _ => {
@@ -151,73 +226,62 @@ impl PushConsumer {
         }
     }
 
+    /// Takes which queues of a topic are ours, or why no strategy says so: then everything stays as it is.
+    pub(crate) fn take_allocated(
+        &mut self,
+        now: Now,
+        question: &AllocationQuestion,
+        ours: Result<Vec<MessageQueue>, Error>,
+    ) {
+        let AllocationQuestion { topic, ticket, queues, .. } = question;
+        if self.is_asking(topic, *ticket) {
+            match ours {
+                Ok(mut ours) => {
+                    let given = ours.len();
+                    ours.retain(|queue| queues.contains(queue));
+                    if ours.len() < given {
+                        tracing::warn!(group = &*self.group, topic = &**topic, "a strategy gives queues that are none");
+                    }
+                    self.share(now, topic, &ours);
+                }
+                Err(error) => {
+                    tracing::error!(group = &*self.group, topic = &**topic, %error, "no queues are allocated")
+                }
+            }
+            let was_unlisted = self.subscriptions.get(topic).is_some_and(|known| known.was_unlisted);
+            let pause = if was_unlisted { LEAST_PAUSE } else { self.config.rebalance_interval };
+            self.end_asking(now.mono, topic, pause);
+        }
+        self.attend(now);
+    }
+
     /// Makes `ours` the queues of a topic that we own.
     pub(super) fn share(&mut self, now: Now, topic: &str, ours: &[MessageQueue]) {
         let ours: BTreeSet<&MessageQueue> = ours.iter().collect();
-        let of_topic = self.by_queue.iter().filter(|(queue, _)| &*queue.topic == topic);
-        let gone: Vec<QueueId> = of_topic.filter(|(queue, _)| !ours.contains(queue)).map(|(_, id)| *id).collect();
-        for id in gone {
-            self.leave(now, id);
+        for id in self.queues.of_topic(topic) {
+            if self.queues.get(id).is_some_and(|known| !ours.contains(&known.queue)) {
+                self.leave(now, id);
+            }
+        }
+        if let Some(subscription) = self.subscriptions.get_mut(topic) {
+            subscription.owned = ours.len();
         }
         for queue in ours {
-            match self.by_queue.get(queue).and_then(|id| self.queues.get_mut(*id)) {
-                Some(known) => known.is_wanted_back = known.stage == Stage::Leaving,
+            match self.queues.find(queue).and_then(|id| self.queues.touch(id)) {
+                Some(known) => {
+                    if let Stage::Leaving(leave) = &mut known.stage {
+                        leave.is_wanted_back = true;
+                    }
+                }
                 None => self.join(now, queue.clone()),
             }
         }
-        if self.needs_locks() {
-            self.ask_locks(now.mono, |queue| queue.stage == Stage::Locking);
-        }
     }
 
-    fn join(&mut self, now: Now, queue: MessageQueue) {
+    /// A queue is ours from now on.
+    pub(super) fn join(&mut self, now: Now, queue: MessageQueue) {
         tracing::debug!(group = &*self.group, %queue, "queue assigned");
-        let stage = if self.needs_locks() { Stage::Locking } else { Stage::Starting };
-        let id = self.queues.insert(AssignedQueue::new(queue.clone(), stage));
-        self.by_queue.insert(queue, id);
-        if stage == Stage::Starting {
-            self.start(now, id);
-        }
-    }
-
-    /// A queue is another member's now. What is in work goes on, but does not count any more, except for an orderly
-    /// delivery while we have the lock.
-    fn leave(&mut self, now: Now, id: QueueId) {
-        let needs_locks = self.needs_locks();
-        let Some(known) = self.queues.get_mut(id) else {
-            return;
-        };
-        known.is_wanted_back = false;
-        if known.stage == Stage::Leaving {
-            return;
-        }
-        tracing::debug!(group = &*self.group, queue = %known.queue, "queue revoked");
-        let keeps_lock = needs_locks && known.in_hand.is_some() && known.is_locked(now.mono);
-        let was_consuming = known.stage == Stage::Consuming;
-        self.cancel_fetch(id);
-        if keeps_lock && was_consuming {
-            if let Some(known) = self.queues.get_mut(id) {
-                known.stage = Stage::Leaving;
-            }
-            self.timers.set(QueueTimer::Wake.key(id), now.mono + HANDOVER);
-            return;
-        }
-        self.remove(now, id);
-    }
-
-    /// Commits what is finished of a queue, gives its lock back, and forgets it.
-    pub(super) fn remove(&mut self, now: Now, id: QueueId) {
-        let is_locked = self.queues.get(id).is_some_and(|known| known.is_locked(now.mono));
-        let last = if self.needs_locks() && !is_locked { None } else { self.uncommitted(id) };
-        let Some(known) = self.queues.remove(id) else {
-            return;
-        };
-        self.by_queue.remove(&known.queue);
-        self.timers.clear(QueueTimer::Fetch.key(id));
-        self.timers.clear(QueueTimer::Wake.key(id));
-        self.say_farewell(known.queue, last, is_locked);
-        if known.is_wanted_back {
-            self.rebalance_soon(now.mono);
-        }
+        let stage = if self.needs_locks() { Stage::Locking } else { Stage::Starting(Begin::Due(now.mono)) };
+        self.queues.insert(queue, stage);
     }
 }

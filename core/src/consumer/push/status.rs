@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::count::Count;
-use super::delivering::Outcome;
-use super::queue::{QueueId, Stage};
+use super::queue::{AssignedQueue, QueueId};
+use super::settling::Outcome;
 use super::{PushConsumer, Unfinished};
 use crate::queue::MessageQueue;
 use crate::time::{Instant, Now};
@@ -17,7 +17,7 @@ use crate::wire::body::{ConsumeStatus, ConsumerRunningInfo};
 pub struct ConsumerStatus {
     /// Its queues.
     pub queues: Vec<QueueStatus>,
-    /// Messages that came so far, by topic.
+    /// Messages that came so far, by topic; nothing of topics that are not subscribed to any more.
     pub pulled: BTreeMap<Arc<str>, u64>,
     /// Messages that were consumed so far, by topic.
     pub consumed: BTreeMap<Arc<str>, u64>,
@@ -64,6 +64,10 @@ pub struct QueueStatus {
     pub is_locked: bool,
     /// Whether it is paused.
     pub is_paused: bool,
+    /// How many messages could not be read, and were passed over.
+    pub passed_over: u64,
+    /// The offset of the last of those.
+    pub last_passed_over: Option<u64>,
 }
 
 /// By topic.
@@ -86,9 +90,18 @@ impl Totals {
     }
 
     /// A message that came cannot be read.
-    pub(super) fn refuse(&mut self, queue: &MessageQueue, offset: Option<i64>, why: &dyn core::fmt::Display) {
-        tracing::error!(%queue, offset, %why, "a message cannot be read, and is passed over");
+    pub(super) fn pass_over(&mut self, known: &mut AssignedQueue, offset: u64, why: &dyn core::fmt::Display) {
+        tracing::error!(queue = %known.queue, offset, %why, "a message cannot be read, and is passed over");
+        known.passed_over += 1;
+        known.last_passed_over = Some(offset);
         self.refused += 1;
+    }
+
+    /// Nobody subscribes to a topic any more.
+    pub(super) fn forget(&mut self, topic: &str) {
+        for counts in [&mut self.pulled, &mut self.consumed, &mut self.failed] {
+            counts.remove(topic);
+        }
     }
 }
 
@@ -111,7 +124,7 @@ fn last_minute(counts: &Counts, now: Instant) -> u64 {
 
 impl PushConsumer {
     pub(super) fn note_consumed(&mut self, now: Now, id: QueueId, count: usize, outcome: Outcome) {
-        let Some(known) = self.queues.get_mut(id) else {
+        let Some(known) = self.queues.touch(id) else {
             return;
         };
         known.last_consume_unix_ms = now.unix_ms;
@@ -124,10 +137,9 @@ impl PushConsumer {
 
     /// What is finished of a topic's queues.
     pub(crate) fn offsets_of(&self, topic: &str) -> BTreeMap<MessageQueue, u64> {
-        let queues = self.by_queue.iter().filter(|(queue, _)| &*queue.topic == topic);
-        let known = queues.filter_map(|(queue, id)| Some((queue, self.queues.get(*id)?)));
-        let consuming = known.filter(|(_, known)| known.stage == Stage::Consuming);
-        consuming.map(|(queue, known)| (queue.clone(), known.messages.committable())).collect()
+        let of_topic = self.queues.iter().map(|(_, known)| known).filter(|known| &*known.queue.topic == topic);
+        let consuming = of_topic.filter(|known| known.is_consuming());
+        consuming.map(|known| (known.queue.clone(), known.messages.committable())).collect()
     }
 
     /// As `mqadmin consumerStatus` shows it (`DefaultMQPushConsumerImpl.consumerRunningInfo`).
@@ -144,12 +156,8 @@ impl PushConsumer {
             ("consumeMessageBatchMaxSize", config.batch_size.to_string()),
             ("pullBatchSize", config.pull_batch_size.to_string()),
         ];
-        let info_of = |id| {
-            let known = self.queues.get(id)?;
-            Some((known.queue.key(), known.info(now)))
-        };
         ConsumerRunningInfo {
-            mq_table: self.by_queue.values().filter_map(|id| info_of(*id)).collect(),
+            mq_table: self.queues.iter().map(|(_, known)| (known.queue.key(), known.info(now))).collect(),
             properties: properties.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             status_table: self.topics().map(|topic| (topic.to_string(), self.consume_status(now, topic))).collect(),
             subscription_set: self.heartbeat_data().subscription_data_set,
@@ -172,18 +180,19 @@ impl PushConsumer {
 
     /// How the consumer fares.
     pub(crate) fn status(&self, now: Now) -> ConsumerStatus {
-        let queues = self.by_queue.values().filter_map(|id| self.queues.get(*id));
-        let queues = queues.map(|known| QueueStatus {
+        let queues = self.queues.iter().map(|(_, known)| QueueStatus {
             queue: known.queue.clone(),
-            is_consuming: known.stage == Stage::Consuming,
+            is_consuming: known.is_consuming(),
             offset: known.messages.committable(),
-            committed: known.persisted,
+            committed: known.commit.persisted,
             fetch_offset: known.messages.fetch_offset(),
             lag: known.lag(),
             cached_messages: known.messages.len(),
             cached_bytes: known.messages.bytes(),
-            is_locked: known.is_locked(now.mono),
+            is_locked: known.lock.is_held(now.mono),
             is_paused: known.is_paused || self.is_paused,
+            passed_over: known.passed_over,
+            last_passed_over: known.last_passed_over,
         });
         ConsumerStatus {
             queues: queues.collect(),

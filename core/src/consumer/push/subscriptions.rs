@@ -1,43 +1,110 @@
 //! What a consumer subscribes to, and as what it shows up in heartbeats.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::PushConsumer;
+use super::ask::Ticket;
+use super::queue::Fetch;
+use super::{ConsumeFrom, PushConsumer, PushEvent};
 use crate::consumer::MessageSelector;
 use crate::error::{Error, ErrorKind};
 use crate::queue::MessageQueue;
-use crate::time::Now;
+use crate::time::{Instant, Now};
 use crate::wire::body::{ConsumeType, ConsumerData};
+
+/// Where a queue ended when its topic was subscribed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Asked(Ticket),
+    Known(u64),
+    /// It could not be had; whoever needs it asks again.
+    Unknown,
+}
 
 /// A topic that is subscribed to.
 #[derive(Debug)]
 pub(crate) struct Subscription {
-    pub(crate) selector: MessageSelector,
+    pub(super) selector: MessageSelector,
     /// When it changed last, milliseconds since 1970 UTC: brokers keep the newest.
-    pub(crate) version: u64,
+    version: u64,
     /// It is the retry topic, which begins with the first message.
-    pub(crate) is_retry: bool,
+    pub(super) is_retry: bool,
     /// The topic's queues, as far as they are known.
-    pub(crate) queues: Vec<MessageQueue>,
-    /// Whether queues or members are being asked for.
-    pub(crate) is_sharing: bool,
+    pub(super) queues: Vec<MessageQueue>,
+    /// How many of them are ours.
+    pub(super) owned: usize,
+    /// When its queues are to be shared anew.
+    pub(super) due: Option<Instant>,
+    /// Its queues, or the members, are being asked for, or how they are shared.
+    pub(super) asking: Option<Ticket>,
+    pub(super) asked_at: Option<Instant>,
     /// It has been said that the topic does not exist.
-    pub(crate) is_missing: bool,
+    pub(super) is_missing: bool,
+    /// A broker did not list us last time.
+    pub(super) was_unlisted: bool,
+    /// Its queues have been asked for once, whatever came of it.
+    pub(super) has_been_looked_at: bool,
+    /// Which queues there were when it was subscribed to, and where they ended if that matters; `None` until it is known.
+    ends: Option<BTreeMap<MessageQueue, End>>,
 }
 
 impl Subscription {
     const fn new(now: Now, selector: MessageSelector, is_retry: bool) -> Self {
-        let version = now.unix_ms;
-        Self { selector, version, is_retry, queues: Vec::new(), is_sharing: false, is_missing: false }
+        Self {
+            selector,
+            version: now.unix_ms,
+            is_retry,
+            queues: Vec::new(),
+            owned: 0,
+            due: Some(now.mono),
+            asking: None,
+            asked_at: None,
+            is_missing: false,
+            was_unlisted: false,
+            has_been_looked_at: false,
+            ends: None,
+        }
     }
 
     pub(crate) fn retry(now: Now) -> Self {
         Self::new(now, MessageSelector::all(), true)
     }
+
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.asking.is_none() && self.due.is_some_and(|due| due <= now)
+    }
+
+    /// Whether nobody knows yet which queues there were at first.
+    pub(super) const fn is_first_look(&self) -> bool {
+        self.ends.is_none()
+    }
+
+    /// From now on a queue whose end is not asked for counts as newer than the subscription.
+    pub(super) fn note_first_look(&mut self) {
+        self.has_been_looked_at = true;
+        self.ends.get_or_insert_default();
+    }
+
+    /// Where a queue ended; `None` of one that was not there.
+    pub(super) fn end_of(&self, queue: &MessageQueue) -> Option<End> {
+        self.ends.as_ref()?.get(queue).copied()
+    }
+
+    pub(super) fn set_end(&mut self, queue: &MessageQueue, end: End) {
+        self.ends.get_or_insert_default().insert(queue.clone(), end);
+    }
+
+    /// Whether a group that begins here now misses nothing that is sent from now on, or cannot know better.
+    fn is_started(&self, from: ConsumeFrom) -> bool {
+        let is_asking = |end: &End| matches!(end, End::Asked(_));
+        let knows_ends = self.ends.as_ref().is_none_or(|ends| !ends.values().any(is_asking));
+        self.is_retry || from != ConsumeFrom::LastOffset || (self.has_been_looked_at && knows_ends)
+    }
 }
 
 impl PushConsumer {
-    /// Subscribes to a topic, or changes what is wanted of it. What was fetched already is delivered all the same.
+    /// Subscribes to a topic, or changes what is wanted of it. What was fetched already is delivered all the same; what
+    /// is being fetched is fetched anew.
     ///
     /// # Errors
     /// The topic's name is none.
@@ -47,23 +114,51 @@ impl PushConsumer {
         }
         match self.subscriptions.get_mut(topic) {
             Some(known) => {
+                let is_new = known.selector != selector;
                 known.selector = selector;
                 // Also when the clock has not moved.
                 known.version = now.unix_ms.max(known.version + 1);
+                if is_new {
+                    self.pull_anew(topic);
+                }
             }
             None => {
                 self.subscriptions.insert(topic.into(), Subscription::new(now, selector, false));
             }
         }
         self.rebalance_soon(now.mono);
+        self.attend(now);
         Ok(())
+    }
+
+    /// A broker that holds a pull would go by what was wanted before.
+    fn pull_anew(&mut self, topic: &str) {
+        for id in self.queues.of_topic(topic) {
+            if self.queues.get(id).is_some_and(|known| matches!(known.fetch, Fetch::UnderWay { .. })) {
+                self.cancel_pull(id);
+            }
+        }
     }
 
     /// Wants nothing more of a topic: its queues leave.
     pub(crate) fn unsubscribe(&mut self, now: Now, topic: &str) {
         if self.subscriptions.get(topic).is_some_and(|known| !known.is_retry) {
             self.subscriptions.remove(topic);
+            self.totals.forget(topic);
             self.share(now, topic, &[]);
+        }
+        self.attend(now);
+    }
+
+    /// Says once that a message which is sent from now on is consumed.
+    pub(super) fn say_started(&mut self) {
+        if self.is_started {
+            return;
+        }
+        let from = self.config.consume_from;
+        if self.subscriptions.values().all(|known| known.is_started(from)) {
+            self.is_started = true;
+            self.events.push_back(PushEvent::Started);
         }
     }
 

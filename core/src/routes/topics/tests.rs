@@ -92,7 +92,8 @@ fn a_route_that_is_not_known_is_asked_for_without_a_pause() {
     assert!(known.topics.begin_asking(at(0), known.id));
     known.learn(&["a"]);
     known.topics.end_asking(known.id);
-    known.topics.forget_route(known.id);
+    known.topics.note_denied(known.id);
+    known.topics.outlives_absence(known.id);
     assert!(known.topics.begin_asking(at(0), known.id));
 }
 
@@ -100,7 +101,8 @@ fn a_route_that_is_not_known_is_asked_for_without_a_pause() {
 fn what_is_known_of_a_topic_that_is_no_more_is_over() {
     let mut known = known();
     known.learn(&["a"]);
-    known.topics.forget_route(known.id);
+    known.topics.note_denied(known.id);
+    known.topics.outlives_absence(known.id);
     assert!(known.topic().route.is_none() && known.topic().writable.is_empty());
     assert!(known.topic().readable_queues().is_empty());
 }
@@ -155,6 +157,7 @@ fn brokers_are_routed_to_as_long_as_a_known_route_names_them() {
     assert_eq!(routed(&known), ["b", "c"].map(str::to_owned).into());
     known.topics.remove("U");
     assert_eq!(routed(&known), ["b"].map(str::to_owned).into());
-    known.topics.forget_route(known.id);
+    known.topics.note_denied(known.id);
+    known.topics.outlives_absence(known.id);
     assert!(routed(&known).is_empty());
 }

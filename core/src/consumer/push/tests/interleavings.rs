@@ -1,33 +1,45 @@
-//! Whatever the order in which brokers answer, the application settles and members come and go: nothing is committed that
-//! is not settled, no commit goes back, orderly queues stay in order, no more is fetched than may be, and in the end
-//! everything is settled and committed.
+//! Whatever the order in which brokers act and answer, the application settles, pauses and changes its mind, and members,
+//! connections and administrators come and go: no queue is ever idle without a reason; nothing is committed that is not
+//! settled; nothing orderly is delivered or committed without the broker's lock, or out of order; no more is fetched than
+//! may be; in the end everything is settled and committed; and a consumer that has closed keeps no lock.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::super::ask::{Ask, Asked};
-use super::super::queue::QueueId;
-use super::super::{Delivery, Outcome, PushConfig, RetryDelay};
-use super::scene::{ME, SECOND, Scene, answer, failed, found, queue};
-use crate::consumer::PullStatus;
-use crate::time::Duration;
+use super::super::ask::{Ask, Asked, Ticket};
+use super::super::closing::Closing;
+use super::super::queue::{Begin, Fetch, Stage};
+use super::super::{Delivery, Outcome, PushConfig, PushEvent, RetryDelay};
+use super::scene::{ME, SECOND, Scene, TOPIC, answer, failed, found, queue};
+use crate::consumer::{MessageSelector, PullStatus};
+use crate::error::Error;
+use crate::time::{Duration, Instant};
+use crate::wire::code::ResponseCode;
 
 const QUEUES: u32 = 3;
-/// How many messages each queue has.
-const MESSAGES: u64 = 40;
+/// How many messages each queue has at first.
+const MESSAGES: u64 = 30;
 /// How many a pull brings.
 const BATCH: u64 = 5;
 const MOST_CACHED: usize = 8;
+/// How long a broker keeps a lock that is not renewed (`RebalanceLockManager`).
+const BROKERS_LOCK: Duration = Duration::from_secs(60);
 
 /// What happens next. Numbers pick one of those that there are.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Pass(u64),
+    /// The process stands still for longer than locks count.
+    StandStill,
+    /// A broker does what it is asked, and does not answer yet.
+    Do(usize),
     /// One of the questions is answered.
     Answer(usize),
-    /// One of the questions fails; what it asked for may have been done.
-    Fail(usize),
+    /// One of the questions fails; what it asked for has been done, or not.
+    Fail(usize, bool),
+    /// A broker is too busy for one of the questions.
+    Refuse(usize),
     Deliver(usize),
     Succeed(usize),
     /// It fails, or an orderly queue rests.
@@ -38,20 +50,51 @@ enum Step {
     Disconnect,
     /// The broker grants locks, or does not.
     Grant(bool),
+    Pause(bool),
+    PauseQueue(u32, bool),
+    Subscribe(bool),
+    /// An administrator sets the group's offset.
+    Reset(u32, u64),
+    Send(u32),
+    Close,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        3 => (1_u64..6000).prop_map(Step::Pass),
-        12 => any::<usize>().prop_map(Step::Answer),
-        1 => any::<usize>().prop_map(Step::Fail),
-        8 => (1_usize..7).prop_map(Step::Deliver),
-        7 => any::<usize>().prop_map(Step::Succeed),
-        2 => any::<usize>().prop_map(Step::Retry),
-        1 => any::<bool>().prop_map(Step::Other),
-        1 => Just(Step::Disconnect),
-        1 => any::<bool>().prop_map(Step::Grant),
+        6 => (1_u64..6000).prop_map(Step::Pass),
+        1 => Just(Step::StandStill),
+        4 => any::<usize>().prop_map(Step::Do),
+        24 => any::<usize>().prop_map(Step::Answer),
+        2 => (any::<usize>(), any::<bool>()).prop_map(|(number, is_done)| Step::Fail(number, is_done)),
+        1 => any::<usize>().prop_map(Step::Refuse),
+        16 => (0_usize..7).prop_map(Step::Deliver),
+        14 => any::<usize>().prop_map(Step::Succeed),
+        4 => any::<usize>().prop_map(Step::Retry),
+        2 => any::<bool>().prop_map(Step::Other),
+        2 => Just(Step::Disconnect),
+        2 => any::<bool>().prop_map(Step::Grant),
+        2 => any::<bool>().prop_map(Step::Pause),
+        2 => (0..QUEUES, any::<bool>()).prop_map(|(queue, is_paused)| Step::PauseQueue(queue, is_paused)),
+        1 => any::<bool>().prop_map(Step::Subscribe),
+        1 => (0..QUEUES, 0..MESSAGES).prop_map(|(queue, offset)| Step::Reset(queue, offset)),
+        3 => (0..QUEUES).prop_map(Step::Send),
     ]
+}
+
+/// A question, and whether its broker has done already what it asks for: the granted locks, for one that asks for locks.
+struct Question {
+    asked: Asked,
+    ask: Ask,
+    done: Option<Vec<u32>>,
+}
+
+/// The broker's side of a queue.
+#[derive(Default)]
+struct AtBroker {
+    end: u64,
+    committed: Option<u64>,
+    /// Who has the lock, and until when.
+    lock: Option<(&'static str, Instant)>,
 }
 
 /// The broker, the application, and what has been seen of both.
@@ -60,64 +103,88 @@ struct Play {
     is_orderly: bool,
     has_other: bool,
     grants: bool,
-    questions: Vec<(Asked, Ask)>,
+    questions: Vec<Question>,
+    broker: BTreeMap<u32, AtBroker>,
     deliveries: Vec<Delivery>,
-    /// By queue: what the broker has.
-    committed: BTreeMap<u32, u64>,
-    /// By assignment: the last commit.
-    commits: BTreeMap<QueueId, u64>,
     settled: BTreeSet<(u32, u64)>,
     /// By queue: what is to be delivered for the first time next.
     next: BTreeMap<u32, u64>,
+    is_closed: bool,
+    /// A broker was asked in vain to take a lock back; often enough, and nobody would ask again.
+    has_lost_unlock: bool,
 }
 
 impl Play {
-    fn new(is_orderly: bool) -> Self {
+    fn new(is_orderly: bool, auto_commit: bool) -> Self {
         let bound = |config: &mut PushConfig| {
             config.max_cached_messages = MOST_CACHED;
             config.batch_size = 4;
+            config.auto_commit = auto_commit;
         };
         let scene = if is_orderly { Scene::orderly(bound) } else { Scene::new(bound) };
+        let broker = (0..QUEUES).map(|id| (id, AtBroker { end: MESSAGES, ..AtBroker::default() })).collect();
         Self {
             scene,
             is_orderly,
             has_other: false,
             grants: true,
             questions: Vec::new(),
+            broker,
             deliveries: Vec::new(),
-            committed: BTreeMap::new(),
-            commits: BTreeMap::new(),
             settled: BTreeSet::new(),
             next: BTreeMap::new(),
+            is_closed: false,
+            has_lost_unlock: false,
         }
     }
 
-    /// The broker does what it is asked, in the order in which it is asked; its answers may take their time.
+    fn at_broker(&mut self, queue_id: u32) -> &mut AtBroker {
+        self.broker.get_mut(&queue_id).expect("it has this queue")
+    }
+
+    /// Takes what is asked and told, and checks what always holds.
     fn look(&mut self) {
+        self.scene.allocate();
         for (asked, ask) in self.scene.asks() {
             match (&asked, &ask) {
-                (Asked::Pull(id), Ask::CancelPull) => {
-                    self.questions.retain(|(known, _)| !matches!(known, Asked::Pull(known) if known == id));
+                (Asked::Pull(..), Ask::CancelPull) => {
+                    self.questions.retain(|known| known.asked != asked);
                     continue;
                 }
-                (Asked::Pull(_), Ask::Pull { queue, .. }) => self.check_room(queue.queue_id),
-                (Asked::Commit(id, _), Ask::Commit { queue, offset }) => {
-                    let before = self.commits.insert(*id, *offset);
-                    assert!(before.is_none_or(|before| before <= *offset), "{queue}: {offset} after {before:?}");
-                    self.commit(queue.queue_id, *offset);
-                }
-                (Asked::LastCommit { .. }, Ask::Commit { queue, offset }) => self.commit(queue.queue_id, *offset),
+                (Asked::Pull(..), Ask::Pull { queue, .. }) => self.check_room(queue.queue_id),
+                (_, Ask::Commit { queue, .. }) if self.is_orderly => self.check_lock(queue.queue_id, "committed"),
                 _ => {}
             }
-            self.questions.push((asked, ask));
+            self.questions.push(Question { asked, ask, done: None });
         }
+        self.is_closed |= self.scene.events().iter().any(|event| matches!(event, PushEvent::Closed(_)));
+        self.scene.consumer.check_reasons(self.scene.now.mono);
+        self.check_tickets();
     }
 
-    /// What is committed of a queue is settled, all of it.
-    fn commit(&mut self, queue_id: u32, offset: u64) {
-        let open = (0..offset).find(|offset| !self.settled.contains(&(queue_id, *offset)));
-        assert_eq!(open, None, "{offset} is committed of queue {queue_id}");
-        self.committed.insert(queue_id, offset);
+    /// Each answer that a queue waits for is one that will come.
+    fn check_tickets(&self) {
+        let consumer = &self.scene.consumer;
+        let is_asked = |ticket: Ticket| self.questions.iter().any(|known| ticket_of(&known.asked) == Some(ticket));
+        for (_, known) in consumer.queues.iter() {
+            let stage = match known.stage {
+                Stage::Starting(Begin::Asked(ticket)) => Some(ticket),
+                _ => None,
+            };
+            let fetch = match known.fetch {
+                Fetch::UnderWay { ticket, .. } => Some(ticket),
+                Fetch::Idle | Fetch::Delayed { .. } => None,
+            };
+            let commit = known.commit.under_way.map(|(ticket, _)| ticket);
+            let tickets = [stage, fetch, commit, known.lock.asked, known.lock.giving_back];
+            assert!(tickets.into_iter().flatten().all(is_asked), "nobody will answer {known:?}");
+        }
+        if consumer.closing == Closing::No {
+            assert!(consumer.subscriptions.values().filter_map(|known| known.asking).all(is_asked));
+        }
+        if consumer.closing != Closing::Closed {
+            assert!(consumer.owed.iter().copied().all(is_asked));
+        }
     }
 
     fn check_room(&self, queue_id: u32) {
@@ -126,78 +193,132 @@ impl Play {
         assert!(queue.cached_messages < MOST_CACHED, "{queue:?}");
     }
 
+    fn check_lock(&self, queue_id: u32, what: &str) {
+        let lock = self.broker[&queue_id].lock;
+        assert!(lock.is_some_and(|(owner, _)| owner == ME), "queue {queue_id} is {what} while {lock:?} has the lock");
+    }
+
+    /// The broker does what a question asks for.
+    fn act(&mut self, index: usize) {
+        if self.questions[index].done.is_some() {
+            return;
+        }
+        let now = self.scene.now.mono;
+        let mut granted = Vec::new();
+        match &self.questions[index].ask {
+            Ask::Commit { queue, offset, .. } => {
+                let (queue_id, offset) = (queue.queue_id, *offset);
+                let open = (0..offset).find(|offset| !self.settled.contains(&(queue_id, *offset)));
+                assert_eq!(open, None, "{offset} is committed of queue {queue_id}");
+                self.at_broker(queue_id).committed = Some(offset);
+            }
+            Ask::Lock { queues } => {
+                for queue_id in queues.iter().map(|queue| queue.queue_id).collect::<Vec<_>>() {
+                    let grants = self.grants;
+                    let lock = &mut self.at_broker(queue_id).lock;
+                    let is_ours = lock.is_some_and(|(owner, _)| owner == ME);
+                    if is_ours || (grants && lock.is_none_or(|(_, until)| until <= now)) {
+                        *lock = Some((ME, now + BROKERS_LOCK));
+                        granted.push(queue_id);
+                    }
+                }
+            }
+            Ask::Unlock { queues } => {
+                for queue_id in queues.iter().map(|queue| queue.queue_id).collect::<Vec<_>>() {
+                    self.at_broker(queue_id).lock.take_if(|(owner, _)| *owner == ME);
+                }
+            }
+            _ => {}
+        }
+        self.questions[index].done = Some(granted);
+    }
+
     fn answer(&mut self, number: usize) {
-        let Some((asked, ask)) = self.take_question(number) else { return };
+        let Some(index) = number.checked_rem(self.questions.len()) else { return };
+        self.act(index);
+        let Question { asked, ask, done } = self.questions.remove(index);
         let (now, consumer) = (self.scene.now, &mut self.scene.consumer);
         match (asked, ask) {
-            (Asked::Queues(topic), _) => consumer.take_queues(now, &topic, Ok((0..QUEUES).map(queue).collect())),
-            (Asked::Members(topic), _) => {
+            (Asked::Queues(topic, ticket), _) => {
+                let queues = if &*topic == TOPIC { (0..QUEUES).map(queue).collect() } else { Vec::new() };
+                consumer.take_queues(now, &topic, ticket, Ok(queues));
+            }
+            (Asked::Members(topic, ticket), _) => {
                 let others = self.has_other.then(|| "other".to_owned());
-                consumer.take_members(now, &topic, Ok(others.into_iter().chain([ME.to_owned()]).collect()));
+                consumer.take_members(now, &topic, ticket, Ok(others.into_iter().chain([ME.to_owned()]).collect()));
             }
-            (Asked::GroupOffset(id), Ask::GroupOffset { queue }) => {
-                let committed = self.committed.get(&queue.queue_id).copied().unwrap_or(0);
-                consumer.take_group_offset(now, id, Ok(Some(committed)));
+            (Asked::GroupOffset(id, ticket), Ask::GroupOffset { queue }) => {
+                consumer.take_group_offset(now, id, ticket, Ok(self.broker[&queue.queue_id].committed));
             }
-            (Asked::Pull(id), Ask::Pull { queue, offset, .. }) => {
-                let end = MESSAGES.min(offset + BATCH);
+            (Asked::FirstOffset(id, ticket), Ask::MinOffset { .. }) => {
+                consumer.take_first_offset(now, id, ticket, Ok(Some(0)));
+            }
+            (Asked::Pull(id, ticket), Ask::Pull { queue, offset, .. }) => {
+                let end = self.broker[&queue.queue_id].end.min(offset + BATCH);
                 let pulled = if offset < end {
                     found(queue, offset..end)
                 } else {
                     answer(queue, PullStatus::NoNewMessage, offset, Default::default())
                 };
-                consumer.take_pulled(now, id, Ok(pulled));
+                consumer.take_pulled(now, id, ticket, Ok(pulled));
             }
-            (Asked::Commit(id, offset), _) => consumer.take_committed(id, offset, Ok(())),
-            (Asked::LastCommit { queue, is_locked }, _) => consumer.take_last_commit(queue, is_locked, Ok(())),
-            (Asked::Lock { broker, queues, at }, Ask::Lock { queues: wanted }) => {
-                let granted = wanted.into_iter().filter(|_| self.grants).collect();
-                consumer.take_locked(now, &broker, (&queues, at), Ok(granted));
+            (Asked::Commit(id, ticket), _) => consumer.take_committed(now, id, ticket, Ok(())),
+            (Asked::Lock { ticket, queues, at }, _) => {
+                let granted = done.unwrap_or_default().into_iter().map(queue).collect();
+                consumer.take_locked(now, ticket, (&queues, at), Ok(granted));
             }
-            (Asked::SendBack(id, offset), Ask::SendBack(message)) => {
+            (Asked::Unlock(id, ticket), _) => consumer.take_unlocked(now, id, ticket, Ok(())),
+            (Asked::SendBack(id, begun, offset), Ask::SendBack(message)) => {
                 // The broker has it: it will come back by itself.
                 self.settled.insert((message.queue.queue_id, offset));
-                consumer.take_sent_back(now, id, offset, Ok(()));
+                consumer.take_sent_back(now, id, begun, offset, Ok(()));
             }
-            (Asked::Farewell, _) => consumer.take_farewell(),
             (Asked::Nothing, _) => {}
             (asked, ask) => panic!("{asked:?}: {ask:?}"),
         }
     }
 
-    fn fail(&mut self, number: usize) {
-        let Some((asked, _)) = self.take_question(number) else { return };
+    fn fail(&mut self, number: usize, is_done: bool, error: Error) {
+        let Some(index) = number.checked_rem(self.questions.len()) else { return };
+        let is_unlock = matches!(self.questions[index].ask, Ask::Unlock { .. });
+        if is_done || (is_unlock && core::mem::replace(&mut self.has_lost_unlock, true)) {
+            self.act(index);
+        }
+        let Question { asked, .. } = self.questions.remove(index);
         let (now, consumer) = (self.scene.now, &mut self.scene.consumer);
         match asked {
-            Asked::Queues(topic) => consumer.take_queues(now, &topic, Err(failed())),
-            Asked::Members(topic) => consumer.take_members(now, &topic, Err(failed())),
-            Asked::GroupOffset(id) => consumer.take_group_offset(now, id, Err(failed())),
-            Asked::FirstOffset(id) => consumer.take_first_offset(now, id, Err(failed())),
-            Asked::Pull(id) => consumer.take_pulled(now, id, Err(failed())),
-            Asked::Commit(id, offset) => consumer.take_committed(id, offset, Err(failed())),
-            Asked::LastCommit { queue, is_locked } => consumer.take_last_commit(queue, is_locked, Err(failed())),
-            Asked::Lock { broker, queues, at } => consumer.take_locked(now, &broker, (&queues, at), Err(failed())),
-            Asked::SendBack(id, offset) => consumer.take_sent_back(now, id, offset, Err(failed())),
-            Asked::Farewell => consumer.take_farewell(),
+            Asked::Queues(topic, ticket) => consumer.take_queues(now, &topic, ticket, Err(error)),
+            Asked::Members(topic, ticket) => consumer.take_members(now, &topic, ticket, Err(error)),
+            Asked::End(queue, ticket) => consumer.take_end(now, &queue, ticket, Err(error)),
+            Asked::GroupOffset(id, ticket) => consumer.take_group_offset(now, id, ticket, Err(error)),
+            Asked::FirstOffset(id, ticket) => consumer.take_first_offset(now, id, ticket, Err(error)),
+            Asked::Pull(id, ticket) => consumer.take_pulled(now, id, ticket, Err(error)),
+            Asked::Commit(id, ticket) => consumer.take_committed(now, id, ticket, Err(error)),
+            Asked::Lock { ticket, queues, at } => consumer.take_locked(now, ticket, (&queues, at), Err(error)),
+            Asked::Unlock(id, ticket) => consumer.take_unlocked(now, id, ticket, Err(error)),
+            Asked::SendBack(id, begun, offset) => consumer.take_sent_back(now, id, begun, offset, Err(error)),
             Asked::Nothing => {}
         }
     }
 
-    fn take_question(&mut self, number: usize) -> Option<(Asked, Ask)> {
-        let index = number.checked_rem(self.questions.len())?;
-        Some(self.questions.remove(index))
-    }
-
     fn deliver(&mut self, most: usize) {
-        if let Some(delivery) = self.scene.deliver(most) {
-            let next = self.next.entry(delivery.queue.queue_id).or_default();
-            for (message, _) in delivery.messages.iter().filter(|_| self.is_orderly) {
+        let Some(delivery) = self.scene.deliver(most) else { return };
+        assert!(!delivery.messages.is_empty(), "a delivery has messages");
+        if self.is_orderly {
+            let queue_id = delivery.queue.queue_id;
+            self.check_lock(queue_id, "delivered");
+            let others = self.deliveries.iter().filter(|other| other.queue.queue_id == queue_id).count();
+            // A lost assignment's delivery may still be in hand; of one assignment there is one.
+            let is_twice = self.deliveries.iter().any(|other| other.settlement.queue == delivery.settlement.queue);
+            assert!(!is_twice, "{} deliveries of {} at once", others + 1, delivery.queue);
+            let next = self.next.entry(queue_id).or_default();
+            for (message, _) in &delivery.messages {
                 let offset = message.fields.queue_offset as u64;
                 assert!(offset <= *next, "{} skips from {next} to {offset}", delivery.queue);
                 *next = (offset + 1).max(*next);
             }
-            self.deliveries.push(delivery);
         }
+        self.deliveries.push(delivery);
     }
 
     fn settle(&mut self, number: usize, outcome: Outcome) {
@@ -205,62 +326,165 @@ impl Play {
         let delivery = self.deliveries.remove(index);
         let offsets: Vec<_> = delivery.messages.iter().map(|(message, _)| message.fields.queue_offset as u64).collect();
         let counts = self.scene.consumer.settle(self.scene.now, delivery.settlement, outcome);
-        if counts && outcome == Outcome::Success {
+        if counts && matches!(outcome, Outcome::Success | Outcome::Commit) {
             self.settled.extend(offsets.iter().map(|offset| (delivery.queue.queue_id, *offset)));
         }
     }
 
+    /// What is there already is done with, whatever became of it.
+    fn reset(&mut self, queue_id: u32, offset: u64) {
+        self.settled.extend((0..offset).map(|offset| (queue_id, offset)));
+        let next = self.next.entry(queue_id).or_default();
+        *next = offset.max(*next);
+        self.at_broker(queue_id).committed = Some(offset);
+        self.scene.consumer.reset_offsets(self.scene.now, TOPIC, &BTreeMap::from([(queue(queue_id), offset)]));
+    }
+
+    /// The other member takes the locks that are free.
+    fn let_other_lock(&mut self) {
+        let (now, has_other) = (self.scene.now.mono, self.has_other);
+        for at_broker in self.broker.values_mut() {
+            match at_broker.lock {
+                Some((ME, until)) if now < until => {}
+                _ => at_broker.lock = has_other.then(|| ("other", now + BROKERS_LOCK)),
+            }
+        }
+    }
+
     fn take(&mut self, step: Step) {
+        let (now, done) = (self.scene.now, if self.is_orderly { Outcome::Commit } else { Outcome::Success });
         match step {
             Step::Pass(millis) => self.scene.pass(Duration::from_millis(millis)),
+            Step::StandStill => self.scene.pass(35 * SECOND),
+            Step::Do(number) => {
+                if let Some(index) = number.checked_rem(self.questions.len()) {
+                    self.act(index);
+                }
+            }
             Step::Answer(number) => self.answer(number),
-            Step::Fail(number) => self.fail(number),
+            Step::Fail(number, is_done) => self.fail(number, is_done, failed()),
+            Step::Refuse(number) => self.fail(number, false, Error::refused(ResponseCode::SYSTEM_BUSY, None)),
             Step::Deliver(most) => self.deliver(most),
-            Step::Succeed(number) => self.settle(number, Outcome::Success),
+            Step::Succeed(number) => self.settle(number, done),
             Step::Retry(number) if self.is_orderly => self.settle(number, Outcome::SuspendCurrentQueue(None)),
             Step::Retry(number) => self.settle(number, Outcome::ReconsumeLater(RetryDelay::Broker)),
-            Step::Other(is_there) => self.has_other = is_there,
-            Step::Disconnect => self.scene.consumer.handle_disconnected(self.scene.now, "a"),
+            Step::Other(is_there) => {
+                self.has_other = is_there;
+                self.let_other_lock();
+            }
+            Step::Disconnect => self.scene.consumer.handle_disconnected(now, "a"),
             Step::Grant(grants) => self.grants = grants,
+            Step::Pause(true) => self.scene.consumer.pause(now),
+            Step::Pause(false) => self.scene.consumer.resume(now),
+            Step::PauseQueue(id, is_paused) => {
+                self.scene.consumer.set_paused(now, &queue(id), is_paused);
+            }
+            Step::Subscribe(is_all) => {
+                let selector = if is_all { MessageSelector::all() } else { MessageSelector::by_sql("1 = 1").unwrap() };
+                self.scene.consumer.subscribe(now, TOPIC, selector).unwrap();
+            }
+            Step::Reset(queue_id, offset) => self.reset(queue_id, offset),
+            Step::Send(queue_id) => self.at_broker(queue_id).end += 1,
+            Step::Close => self.scene.consumer.close(now, 2 * SECOND),
         }
         self.look();
+    }
+
+    /// Answers what can be answered now. A pull at the end of its queue is held.
+    fn answer_all(&mut self) {
+        loop {
+            let at_end = |known: &Question| match &known.ask {
+                Ask::Pull { queue, offset, .. } => *offset >= self.broker[&queue.queue_id].end,
+                _ => false,
+            };
+            let Some(index) = self.questions.iter().position(|question| !at_end(question)) else { return };
+            self.answer(index);
+            self.look();
+        }
     }
 
     /// Everything is well again: what is asked is answered, what is delivered is consumed.
     fn finish(&mut self) {
         (self.has_other, self.grants) = (false, true);
+        self.let_other_lock();
+        self.take(Step::Pause(false));
+        for queue_id in 0..QUEUES {
+            self.take(Step::PauseQueue(queue_id, false));
+        }
+        let outcome = if self.is_orderly { Outcome::Commit } else { Outcome::Success };
         for _ in 0..200 {
-            while !self.questions.is_empty()
-                && self.scene.consumer.poll_timeout().is_none_or(|due| due.at > self.scene.now.mono)
-            {
-                // A pull at the end of its queue would be asked again and again.
-                let at_end = |(_, ask): &(Asked, Ask)| matches!(ask, Ask::Pull { offset, .. } if *offset >= MESSAGES);
-                let Some(index) = self.questions.iter().position(|question| !at_end(question)) else { break };
-                self.answer(index);
-                self.look();
-            }
+            self.answer_all();
             self.deliver(BATCH as usize);
-            self.settle(0, Outcome::Success);
+            self.settle(0, outcome);
             self.look();
             self.scene.pass(SECOND);
+            // A queue that was not ours may have been paused before.
+            for queue_id in 0..QUEUES {
+                self.scene.consumer.set_paused(self.scene.now, &queue(queue_id), false);
+            }
             self.look();
         }
-        let all = (0..QUEUES).map(|queue_id| (queue_id, MESSAGES));
-        assert!(self.committed.clone().into_iter().eq(all), "in the end: {:?}", self.committed);
+        for (queue_id, at_broker) in &self.broker {
+            assert_eq!(at_broker.committed, Some(at_broker.end), "in the end, of queue {queue_id}");
+        }
+        assert_eq!(self.scene.consumer.status(self.scene.now).lag(), 0);
+    }
+
+    /// The consumer closes, and brokers answer all that it asks within its time.
+    fn close(&mut self) {
+        self.take(Step::Close);
+        for _ in 0..60 {
+            self.answer_all();
+            self.scene.pass(Duration::from_millis(100));
+            self.look();
+        }
+        assert!(self.is_closed, "{:?}", self.scene.consumer.closing);
+        assert!(self.scene.consumer.poll_timeout().is_none(), "nothing is left to do");
+        let kept =
+            self.broker.values().filter(|at_broker| at_broker.lock.is_some_and(|(owner, _)| owner == ME)).count();
+        assert_eq!(kept, 0, "locks that nobody gives back");
+    }
+}
+
+fn ticket_of(asked: &Asked) -> Option<Ticket> {
+    match asked {
+        Asked::Queues(_, ticket)
+        | Asked::Members(_, ticket)
+        | Asked::End(_, ticket)
+        | Asked::GroupOffset(_, ticket)
+        | Asked::FirstOffset(_, ticket)
+        | Asked::Pull(_, ticket)
+        | Asked::Commit(_, ticket)
+        | Asked::Lock { ticket, .. }
+        | Asked::Unlock(_, ticket) => Some(*ticket),
+        Asked::SendBack(..) | Asked::Nothing => None,
     }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
     #[test]
-    fn nothing_unsettled_is_committed_nothing_is_skipped_and_in_the_end_all_is_done(
+    fn no_queue_is_idle_without_a_reason_nothing_unsettled_is_committed_and_in_the_end_all_is_done(
         is_orderly: bool,
+        auto_commit: bool,
         steps in proptest::collection::vec(step(), 0..400),
     ) {
-        let mut play = Play::new(is_orderly);
+        let mut play = Play::new(is_orderly, auto_commit || !is_orderly);
         for step in steps {
             play.take(step);
         }
         play.finish();
+    }
+
+    #[test]
+    fn a_consumer_that_closes_at_any_moment_ends_in_its_time_and_keeps_no_lock(
+        is_orderly: bool,
+        steps in proptest::collection::vec(step(), 0..120),
+    ) {
+        let mut play = Play::new(is_orderly, true);
+        for step in steps {
+            play.take(step);
+        }
+        play.close();
     }
 }

@@ -1,11 +1,10 @@
 //! An orderly consumer's locks: nothing without, each renewed, given back after the last commit.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::super::Outcome;
 use super::super::ask::{Ask, Asked};
-use super::scene::{ME, SECOND, Scene, TOPIC, failed, queue};
+use super::scene::{ME, SECOND, Scene, failed, queue};
 use crate::queue::MessageQueue;
 use crate::time::Duration;
 
@@ -13,9 +12,9 @@ use crate::time::Duration;
 fn grant(scene: &mut Scene, wanted: impl Fn(&MessageQueue) -> bool) -> usize {
     let mut count = 0;
     for (asked, ask) in scene.asks() {
-        if let (Asked::Lock { broker, queues: ids, at }, Ask::Lock { queues }) = (asked, ask) {
+        if let (Asked::Lock { ticket, queues: ids, at }, Ask::Lock { queues }) = (asked, ask) {
             let granted: BTreeSet<MessageQueue> = queues.into_iter().filter(&wanted).collect();
-            scene.consumer.take_locked(scene.now, &broker, (&ids, at), Ok(granted));
+            scene.consumer.take_locked(scene.now, ticket, (&ids, at), Ok(granted));
             count += 1;
         }
     }
@@ -26,11 +25,7 @@ fn grant(scene: &mut Scene, wanted: impl Fn(&MessageQueue) -> bool) -> usize {
 fn locked(scene: &mut Scene) {
     scene.rebalance(1, &[ME]);
     assert_eq!(grant(scene, |_| true), 1);
-    for (asked, _) in scene.asks() {
-        if let Asked::GroupOffset(id) = asked {
-            scene.consumer.take_group_offset(scene.now, id, Ok(Some(0)));
-        }
-    }
+    scene.begin_at(0);
 }
 
 #[test]
@@ -39,10 +34,10 @@ fn a_queue_is_not_even_asked_for_its_offset_before_it_is_locked_and_one_request_
     scene.rebalance(3, &[ME]);
     let asks = scene.asks();
     assert_eq!(asks.len(), 1);
-    let (Asked::Lock { broker, queues: ids, at }, Ask::Lock { queues }) = &asks[0] else { panic!("{asks:?}") };
+    let (Asked::Lock { ticket, queues: ids, at }, Ask::Lock { queues }) = &asks[0] else { panic!("{asks:?}") };
     assert_eq!(queues.len(), 3);
     let granted = BTreeSet::from([queue(1)]);
-    scene.consumer.take_locked(scene.now, broker, (ids, *at), Ok(granted));
+    scene.consumer.take_locked(scene.now, *ticket, (ids, *at), Ok(granted));
     let asks = scene.asks();
     assert!(matches!(&*asks, [(_, Ask::GroupOffset { queue })] if queue.queue_id == 1), "{asks:?}");
 }
@@ -88,11 +83,11 @@ fn one_delivery_of_a_queue_at_a_time_also_when_its_lock_is_lost_and_granted_agai
     scene.pass(Duration::ZERO);
     grant(&mut scene, |_| true);
     let asks = scene.asks();
-    let Some((Asked::GroupOffset(id), _)) = asks.into_iter().find(|(asked, _)| matches!(asked, Asked::GroupOffset(_)))
-    else {
+    let mut asked = asks.into_iter().map(|(asked, _)| asked);
+    let Some(Asked::GroupOffset(id, ticket)) = asked.find(|asked| matches!(asked, Asked::GroupOffset(..))) else {
         panic!("the offset is read again");
     };
-    scene.consumer.take_group_offset(scene.now, id, Ok(Some(0)));
+    scene.consumer.take_group_offset(scene.now, id, ticket, Ok(Some(0)));
     scene.fill(0..3);
     assert!(scene.deliver(1).is_none(), "the first is still in hand");
     assert!(!scene.consumer.settle(scene.now, in_hand.settlement, Outcome::Success), "and counts no more");
@@ -103,10 +98,10 @@ fn one_delivery_of_a_queue_at_a_time_also_when_its_lock_is_lost_and_granted_agai
 fn an_answer_to_what_was_asked_before_the_connection_ended_locks_nothing() {
     let mut scene = Scene::orderly(|_| {});
     scene.rebalance(1, &[ME]);
-    let (Asked::Lock { broker, queues, at }, _) = scene.ask() else { panic!() };
+    let (Asked::Lock { ticket, queues, at }, _) = scene.ask() else { panic!() };
     scene.consumer.handle_disconnected(scene.now, "a");
-    scene.consumer.take_locked(scene.now, &broker, (&queues, at), Ok(BTreeSet::from([queue(0)])));
-    assert!(scene.asks().iter().all(|(asked, _)| !matches!(asked, Asked::GroupOffset(_))));
+    scene.consumer.take_locked(scene.now, ticket, (&queues, at), Ok(BTreeSet::from([queue(0)])));
+    assert!(scene.asks().iter().all(|(asked, _)| !matches!(asked, Asked::GroupOffset(..))));
 }
 
 #[test]
@@ -116,17 +111,15 @@ fn a_lock_goes_back_after_the_last_commit_and_a_delivery_in_hand_holds_both_up()
     scene.fill(0..3);
     let in_hand = scene.deliver(1).unwrap();
     scene.asks();
-    scene.consumer.share(scene.now, TOPIC, &[]);
+    scene.share(&[]);
     let is_farewell = |ask: &Ask| matches!(ask, Ask::Unlock { .. } | Ask::Commit { .. });
     assert!(!scene.asks().iter().any(|(_, ask)| is_farewell(ask)));
     assert!(scene.deliver(1).is_none(), "nothing more of it");
     assert!(scene.consumer.settle(scene.now, in_hand.settlement, Outcome::Success), "it still counts");
-    let (Asked::LastCommit { queue, is_locked: true }, Ask::Commit { offset: 1, .. }) = scene.ask() else {
-        panic!("first the commit");
-    };
+    let (Asked::Commit(id, ticket), Ask::Commit { offset: 1, .. }) = scene.ask() else { panic!("first the commit") };
     assert!(scene.asks().is_empty());
-    scene.consumer.take_last_commit(queue, true, Err(failed()));
-    assert!(matches!(scene.ask(), (Asked::Farewell, Ask::Unlock { .. })), "then the lock, whatever came of it");
+    scene.consumer.take_committed(scene.now, id, ticket, Err(failed()));
+    assert!(matches!(scene.ask(), (Asked::Unlock(..), Ask::Unlock { .. })), "then the lock, whatever came of it");
 }
 
 #[test]
@@ -135,7 +128,7 @@ fn a_delivery_that_does_not_end_holds_a_queue_that_leaves_up_for_twenty_seconds_
     locked(&mut scene);
     scene.fill(0..3);
     let in_hand = scene.deliver(1).unwrap();
-    scene.consumer.share(scene.now, TOPIC, &[]);
+    scene.share(&[]);
     scene.asks();
     scene.pass(20 * SECOND);
     assert!(scene.asks().iter().any(|(_, ask)| matches!(ask, Ask::Unlock { .. })));
@@ -143,15 +136,14 @@ fn a_delivery_that_does_not_end_holds_a_queue_that_leaves_up_for_twenty_seconds_
 }
 
 #[test]
-fn brokers_are_asked_one_request_at_a_time() {
+fn a_queue_is_asked_for_in_one_request_at_a_time() {
     let mut scene = Scene::orderly(|_| {});
     scene.rebalance(2, &[ME]);
-    assert_eq!(scene.asks().len(), 1);
+    let (Asked::Lock { ticket, queues, at }, _) = scene.ask() else { panic!() };
     scene.pass(20 * SECOND);
     let locks = scene.asks().iter().filter(|(asked, _)| matches!(asked, Asked::Lock { .. })).count();
     assert_eq!(locks, 0, "the first is not answered yet");
-    let broker: Arc<str> = "a".into();
-    scene.consumer.take_locked(scene.now, &broker, (&[], scene.now.mono), Err(failed()));
+    scene.consumer.take_locked(scene.now, ticket, (&queues, at), Err(failed()));
     scene.pass(SECOND);
     assert_eq!(grant(&mut scene, |_| true), 1);
 }

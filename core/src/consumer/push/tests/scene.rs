@@ -2,12 +2,12 @@
 
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
 use super::super::ask::{Ask, Asked};
-use super::super::{ConsumeOrder, Delivery, PushConfig, PushConsumer, PushEvent};
+use super::super::{ConsumeFrom, ConsumeOrder, Delivery, PushConfig, PushConsumer, PushEvent};
+use crate::consumer::allocation::{Allocation, Average};
 use crate::consumer::{MessageSelector, PullStatus, Pulled};
 use crate::error::{Error, ErrorKind};
 use crate::queue::MessageQueue;
@@ -36,7 +36,7 @@ impl Scene {
     /// A consumer that subscribes to the topic, its retry topic left aside.
     pub(super) fn new(change: impl FnOnce(&mut PushConfig)) -> Self {
         let now = Now { mono: Instant::from_micros(1), unix_ms: 1_700_000_000_000 };
-        let mut config = PushConfig::default();
+        let mut config = PushConfig { consume_from: ConsumeFrom::FirstOffset, ..PushConfig::default() };
         change(&mut config);
         let reading = (Dialect::Apache, 1 << 20);
         let mut consumer = PushConsumer::new(now, "G", ME.to_owned(), reading, config, BTreeMap::new()).unwrap();
@@ -67,40 +67,81 @@ impl Scene {
         self.consumer.poll_ask().expect("something is asked")
     }
 
+    /// What the application is told, but for that it has started.
     pub(super) fn events(&mut self) -> Vec<PushEvent> {
-        std::iter::from_fn(|| self.consumer.poll_event()).collect()
+        let events = std::iter::from_fn(|| self.consumer.poll_event());
+        events.filter(|event| !matches!(event, PushEvent::Started)).collect()
     }
 
     /// Answers what a rebalance asks: these queues, these members.
     pub(super) fn rebalance(&mut self, queues: u32, members: &[&str]) {
         self.pass(Duration::ZERO);
-        let topic: Arc<str> = TOPIC.into();
-        let (Asked::Queues(_), Ask::Queues { .. }) = self.ask() else { panic!("the queues come first") };
-        self.consumer.take_queues(self.now, &topic, Ok((0..queues).map(queue).collect()));
-        let (Asked::Members(_), Ask::Members { .. }) = self.ask() else { panic!("then the members") };
-        let members = members.iter().map(|member| (*member).to_owned()).collect();
-        self.consumer.take_members(self.now, &topic, Ok(members));
+        self.answer_queues(Ok((0..queues).map(queue).collect()));
+        self.answer_members(Ok(members.iter().map(|member| (*member).to_owned()).collect()));
     }
 
-    /// The same, and answers where each queue is to begin: with 0.
+    /// Answers the question for the topic's queues, which comes next.
+    pub(super) fn answer_queues(&mut self, queues: Result<Vec<MessageQueue>, Error>) {
+        let (Asked::Queues(topic, ticket), Ask::Queues { .. }) = self.ask() else { panic!("the queues come first") };
+        self.consumer.take_queues(self.now, &topic, ticket, queues);
+    }
+
+    /// Answers the question for the members, which comes next, and then how the queues are shared.
+    pub(super) fn answer_members(&mut self, members: Result<Vec<String>, Error>) {
+        let (Asked::Members(topic, ticket), Ask::Members { .. }) = self.ask() else { panic!("then the members") };
+        self.consumer.take_members(self.now, &topic, ticket, members);
+        self.allocate();
+    }
+
+    /// Shares queues evenly wherever that is asked; other events stay.
+    pub(super) fn allocate(&mut self) {
+        for event in std::mem::take(&mut self.consumer.events) {
+            match event {
+                PushEvent::Allocate(question) => {
+                    let ours = Average.allocate(&question.request());
+                    self.consumer.take_allocated(self.now, &question, Ok(ours));
+                }
+                event => self.consumer.events.push_back(event),
+            }
+        }
+    }
+
+    /// The same as [`Scene::rebalance`], and answers where each queue is to begin: with 0.
     pub(super) fn begin(&mut self, queues: u32) {
         self.rebalance(queues, &[ME]);
+        self.begin_at(0);
+    }
+
+    /// Answers every question for the group's offset.
+    pub(super) fn begin_at(&mut self, offset: u64) {
         for (asked, ask) in self.asks() {
-            let (Asked::GroupOffset(id), Ask::GroupOffset { .. }) = (asked, &ask) else { panic!("{ask:?}") };
-            self.consumer.take_group_offset(self.now, id, Ok(Some(0)));
+            let (Asked::GroupOffset(id, ticket), Ask::GroupOffset { .. }) = (asked, &ask) else { panic!("{ask:?}") };
+            self.consumer.take_group_offset(self.now, id, ticket, Ok(Some(offset)));
         }
     }
 
     /// Answers every pull that is asked for with the messages at `offsets`.
     pub(super) fn fill(&mut self, offsets: std::ops::Range<u64>) {
         for (asked, ask) in self.asks() {
-            if let (Asked::Pull(id), Ask::Pull { queue, offset, .. }) = (asked, ask)
+            if let (Asked::Pull(id, ticket), Ask::Pull { queue, offset, .. }) = (asked, ask)
                 && offset < offsets.end
             {
                 let pulled = found(queue, offset.max(offsets.start)..offsets.end);
-                self.consumer.take_pulled(self.now, id, Ok(pulled));
+                self.consumer.take_pulled(self.now, id, ticket, Ok(pulled));
             }
         }
+    }
+
+    /// What is finished is to be committed now, as at each interval.
+    pub(super) fn commit_all(&mut self) {
+        self.consumer.commit_all(self.now.mono);
+        self.consumer.attend(self.now);
+    }
+
+    /// These are the topic's queues that we own.
+    pub(super) fn share(&mut self, ours: &[MessageQueue]) {
+        self.consumer.share(self.now, TOPIC, ours);
+        self.consumer.attend(self.now);
     }
 
     pub(super) fn deliver(&mut self, most: usize) -> Option<Delivery> {
@@ -113,11 +154,8 @@ impl Scene {
         for (asked, ask) in self.asks() {
             if let Ask::Commit { offset, .. } = ask {
                 offsets.push(offset);
-                match asked {
-                    Asked::Commit(id, offset) => self.consumer.take_committed(id, offset, Ok(())),
-                    Asked::LastCommit { queue, is_locked } => self.consumer.take_last_commit(queue, is_locked, Ok(())),
-                    other => panic!("{other:?}"),
-                }
+                let Asked::Commit(id, ticket) = asked else { panic!("{asked:?}") };
+                self.consumer.take_committed(self.now, id, ticket, Ok(()));
             }
         }
         offsets

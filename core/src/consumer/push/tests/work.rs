@@ -6,7 +6,7 @@ use super::scene::{SECOND, Scene, failed};
 use crate::time::Duration;
 
 fn pulls(scene: &mut Scene) -> usize {
-    scene.asks().iter().filter(|(asked, _)| matches!(asked, Asked::Pull(_))).count()
+    scene.asks().iter().filter(|(asked, _)| matches!(asked, Asked::Pull(..))).count()
 }
 
 #[test]
@@ -61,10 +61,10 @@ fn a_message_that_failed_is_sent_back_and_stays_until_the_broker_has_it() {
     let delivery = scene.deliver(1).unwrap();
     scene.asks();
     scene.consumer.settle(scene.now, delivery.settlement, Outcome::ReconsumeLater(RetryDelay::Level(5)));
-    let (Asked::SendBack(id, offset), Ask::SendBack(message)) = scene.ask() else { panic!() };
+    let (Asked::SendBack(id, begun, offset), Ask::SendBack(message)) = scene.ask() else { panic!() };
     assert_eq!((message.delay_level, message.max_reconsume_times, message.physical_offset), (5, 3, 0));
-    scene.consumer.take_sent_back(scene.now, id, offset, Err(failed()));
-    scene.consumer.commit_all();
+    scene.consumer.take_sent_back(scene.now, id, begun, offset, Err(failed()));
+    scene.commit_all();
     assert_eq!(scene.commits(), [] as [u64; 0]);
     scene.pass(5 * SECOND);
     let again = scene.deliver(1).expect("it is tried again here");
@@ -76,7 +76,7 @@ fn a_pause_fetches_and_delivers_nothing() {
     let mut scene = Scene::new(|_| {});
     scene.begin(1);
     scene.fill(0..5);
-    scene.consumer.pause();
+    scene.consumer.pause(scene.now);
     assert!(scene.asks().iter().any(|(_, ask)| matches!(ask, Ask::CancelPull)));
     assert!(scene.deliver(1).is_none());
     scene.consumer.resume(scene.now);
@@ -95,9 +95,9 @@ fn closing_waits_for_work_and_for_what_is_being_sent_back_then_for_the_last_comm
     scene.events();
     scene.consumer.settle(scene.now, first.settlement, Outcome::Success);
     scene.consumer.settle(scene.now, second.settlement, Outcome::ReconsumeLater(RetryDelay::Broker));
-    let (Asked::SendBack(id, offset), _) = scene.ask() else { panic!() };
+    let (Asked::SendBack(id, begun, offset), _) = scene.ask() else { panic!() };
     assert!(scene.asks().is_empty());
-    scene.consumer.take_sent_back(scene.now, id, offset, Ok(()));
+    scene.consumer.take_sent_back(scene.now, id, begun, offset, Ok(()));
     assert_eq!(scene.commits(), [2]);
     assert!(matches!(&*scene.events(), [PushEvent::Closed(left)] if left.is_empty()));
     assert!(scene.consumer.poll_timeout().is_none());

@@ -1,0 +1,250 @@
+//! Where a queue begins: the group's offset if it has one, else what one rule says
+//! (`RebalancePushImpl.computePullFromWhere`).
+
+use std::collections::BTreeMap;
+
+use super::ask::{Ask, Asked, Ticket};
+use super::queue::{Begin, Fetch, QueueId, Stage};
+use super::subscriptions::End;
+use super::{AFTER_FAILURE, ConsumeFrom, PushConsumer};
+use crate::consumer::process_queue::ProcessQueue;
+use crate::error::Error;
+use crate::queue::MessageQueue;
+use crate::time::{Instant, Now};
+
+/// Where a queue begins of which the group has no offset.
+enum Beginning {
+    /// Here.
+    At(u64),
+    /// Where this question says.
+    Ask(Ask),
+    /// Where it ended when its topic was subscribed to, which is being asked.
+    AwaitEnd,
+}
+
+impl PushConsumer {
+    /// A queue is ours to consume: where to begin is to be asked.
+    pub(super) fn start(&mut self, now: Instant, id: QueueId) {
+        if let Some(known) = self.queues.touch(id) {
+            known.stage = Stage::Starting(Begin::Due(now));
+            known.fetch = Fetch::Idle;
+        }
+    }
+
+    /// Asks where a queue is to begin: first of all what the group has committed.
+    pub(super) fn ask_beginning(&mut self, now: Now, id: QueueId) {
+        let Some(queue) = self.queues.get(id).map(|known| known.queue.clone()) else {
+            return;
+        };
+        if !self.config.is_broadcasting() {
+            return self.ask_about_beginning(id, Asked::GroupOffset, Ask::GroupOffset { queue });
+        }
+        match self.places.get(&queue) {
+            Some(offset) => self.begin_at(now, id, offset, true),
+            None => self.begin_without_offset(now, id),
+        }
+    }
+
+    fn ask_about_beginning(&mut self, id: QueueId, asked: fn(QueueId, Ticket) -> Asked, ask: Ask) {
+        let ticket = self.next_ticket();
+        if let Some(known) = self.queues.touch(id) {
+            known.stage = Stage::Starting(Begin::Asked(ticket));
+            self.ask(asked(id, ticket), ask);
+        }
+    }
+
+    /// Whether this is the answer that a queue waits for.
+    fn awaits(&self, id: QueueId, ticket: Ticket) -> bool {
+        self.queues.get(id).is_some_and(|known| known.stage == Stage::Starting(Begin::Asked(ticket)))
+    }
+
+    /// Takes what the group has committed. Only a broker that knows the group and has no offset of it says so with
+    /// `None`; whatever else goes wrong is asked again.
+    pub(crate) fn take_group_offset(
+        &mut self,
+        now: Now,
+        id: QueueId,
+        ticket: Ticket,
+        offset: Result<Option<u64>, Error>,
+    ) {
+        if self.awaits(id, ticket) {
+            match offset {
+                Ok(Some(offset)) => self.begin_at(now, id, offset, true),
+                Ok(None) => self.begin_without_offset(now, id),
+                Err(error) => self.begin_later(now.mono, id, &error),
+            }
+        }
+        self.attend(now);
+    }
+
+    /// The group has no offset of a queue.
+    fn begin_without_offset(&mut self, now: Now, id: QueueId) {
+        let Some(queue) = self.queues.get(id).map(|known| known.queue.clone()) else {
+            return;
+        };
+        match self.beginning(&queue) {
+            Beginning::At(offset) => self.begin_at(now, id, offset, false),
+            Beginning::Ask(ask) => self.ask_about_beginning(id, Asked::FirstOffset, ask),
+            Beginning::AwaitEnd => {
+                self.ask_end_again(&queue);
+                if let Some(known) = self.queues.touch(id) {
+                    known.stage = Stage::Starting(Begin::AwaitsEnd);
+                }
+            }
+        }
+    }
+
+    /// The one rule. A queue that we were on already goes on from there. One that was there when its topic was subscribed
+    /// to begins, with `LastOffset`, where it ended then; one that came later is newer than the group, and begins with
+    /// its first message.
+    fn beginning(&self, queue: &MessageQueue) -> Beginning {
+        let subscription = self.subscriptions.get(&queue.topic);
+        let is_retry = subscription.is_some_and(|known| known.is_retry);
+        let first = Beginning::Ask(Ask::MinOffset { queue: queue.clone() });
+        if let Some(offset) = self.places.get(queue) {
+            return Beginning::At(offset);
+        }
+        match self.config.consume_from {
+            // What failed before the group had an offset has to be consumed all the same.
+            _ if is_retry => first,
+            ConsumeFrom::FirstOffset => first,
+            ConsumeFrom::Timestamp(unix_ms) => Beginning::Ask(Ask::OffsetAt { queue: queue.clone(), unix_ms }),
+            ConsumeFrom::LastOffset => match subscription.and_then(|known| known.end_of(queue)) {
+                Some(End::Known(offset)) => Beginning::At(offset),
+                Some(End::Asked(_) | End::Unknown) => Beginning::AwaitEnd,
+                None => first,
+            },
+        }
+    }
+
+    /// Takes where a group without an offset begins.
+    pub(crate) fn take_first_offset(
+        &mut self,
+        now: Now,
+        id: QueueId,
+        ticket: Ticket,
+        offset: Result<Option<u64>, Error>,
+    ) {
+        if self.awaits(id, ticket) {
+            match offset {
+                Ok(offset) => self.begin_at(now, id, offset.unwrap_or(0), false),
+                Err(error) => self.begin_later(now.mono, id, &error),
+            }
+        }
+        self.attend(now);
+    }
+
+    /// Asks where the queues of a topic end that are there when it is subscribed to.
+    pub(super) fn ask_ends(&mut self, queues: &[MessageQueue]) {
+        for queue in queues {
+            self.ask_end(queue);
+        }
+    }
+
+    fn ask_end(&mut self, queue: &MessageQueue) {
+        let ticket = self.next_ticket();
+        if let Some(subscription) = self.subscriptions.get_mut(&queue.topic) {
+            subscription.set_end(queue, End::Asked(ticket));
+            self.ask(Asked::End(queue.clone(), ticket), Ask::MaxOffset { queue: queue.clone() });
+        }
+    }
+
+    fn ask_end_again(&mut self, queue: &MessageQueue) {
+        let end = self.subscriptions.get(&queue.topic).and_then(|known| known.end_of(queue));
+        if end == Some(End::Unknown) {
+            self.ask_end(queue);
+        }
+    }
+
+    /// Takes where a queue ended when its topic was subscribed to.
+    pub(crate) fn take_end(
+        &mut self,
+        now: Now,
+        queue: &MessageQueue,
+        ticket: Ticket,
+        offset: Result<Option<u64>, Error>,
+    ) {
+        let subscription = self.subscriptions.get_mut(&queue.topic);
+        if let Some(subscription) = subscription.filter(|known| known.end_of(queue) == Some(End::Asked(ticket))) {
+            let end = offset.as_ref().map_or(End::Unknown, |offset| End::Known(offset.unwrap_or(0)));
+            subscription.set_end(queue, end);
+        }
+        self.end_is_known(now, queue, &offset);
+        self.attend(now);
+    }
+
+    /// A queue that waits for where it ended begins, or asks again later.
+    fn end_is_known(&mut self, now: Now, queue: &MessageQueue, offset: &Result<Option<u64>, Error>) {
+        let awaits = |known: &super::queue::AssignedQueue| known.stage == Stage::Starting(Begin::AwaitsEnd);
+        if let Some(id) = self.queues.find(queue)
+            && self.queues.get(id).is_some_and(awaits)
+        {
+            match offset {
+                Ok(_) => self.begin_without_offset(now, id),
+                Err(error) => self.begin_later(now.mono, id, error),
+            }
+        }
+    }
+
+    fn begin_later(&mut self, now: Instant, id: QueueId, error: &Error) {
+        let group = &*self.group;
+        if let Some(known) = self.queues.touch(id) {
+            tracing::warn!(group, queue = %known.queue, %error, "where to begin cannot be had");
+            known.stage = Stage::Starting(Begin::Due(now + AFTER_FAILURE));
+        }
+    }
+
+    /// A queue is consumed from `offset` on; whatever of it is in work does not count any more. What its broker does not
+    /// have yet is committed at once: or the next owner, or we after the next failure, would begin anew.
+    pub(super) fn begin_at(&mut self, now: Now, id: QueueId, offset: u64, is_persisted: bool) {
+        let (begun, is_broadcasting) = (self.next_ticket(), self.config.is_broadcasting());
+        let group = &*self.group;
+        let Some(known) = self.queues.touch(id) else {
+            return;
+        };
+        let reset_to = known.reset_to.take();
+        let (offset, is_persisted) = reset_to.map_or((offset, is_persisted), |offset| (offset, false));
+        tracing::debug!(group, queue = %known.queue, offset, "consuming");
+        known.stage = Stage::Consuming;
+        known.begun = begun;
+        known.messages = ProcessQueue::new(offset);
+        known.fetch = Fetch::Idle;
+        known.suspended_until = None;
+        known.commit.persisted = is_persisted.then_some(offset);
+        known.commit.due = (!is_persisted).then_some(now.mono);
+        known.commit.is_urgent = !is_persisted;
+        if is_broadcasting && !is_persisted {
+            self.note_place(now.mono, id);
+            self.places.hurry();
+        }
+    }
+
+    /// A queue goes on at another offset, because somebody wants it so or because the broker does not have the one we
+    /// asked for any more (`ConsumerOffset` is updated and frozen in Java until the queue is there anew).
+    pub(super) fn move_to(&mut self, now: Now, id: QueueId, offset: u64) {
+        self.cancel_pull(id);
+        if let Some(known) = self.queues.get(id) {
+            tracing::warn!(group = &*self.group, queue = %known.queue, offset, "the queue goes on at another offset");
+        }
+        self.begin_at(now, id, offset, false);
+    }
+
+    /// Offsets that an administrator sets; those of queues that are not ours are passed over.
+    pub(crate) fn reset_offsets(&mut self, now: Now, topic: &str, offsets: &BTreeMap<MessageQueue, u64>) {
+        for (queue, &offset) in offsets.iter().filter(|(queue, _)| &*queue.topic == topic) {
+            let Some(id) = self.queues.find(queue) else {
+                continue;
+            };
+            match self.queues.get(id).map(|known| known.stage) {
+                Some(Stage::Consuming) => self.move_to(now, id, offset),
+                Some(Stage::Locking | Stage::Starting(_)) => {
+                    if let Some(known) = self.queues.touch(id) {
+                        known.reset_to = Some(offset);
+                    }
+                }
+                Some(Stage::Leaving(_)) | None => {}
+            }
+        }
+        self.attend(now);
+    }
+}

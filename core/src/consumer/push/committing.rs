@@ -1,0 +1,92 @@
+//! What is committed of a queue, when, and what came of it (`OffsetStore`).
+//!
+//! One commit of a queue is under way at a time, so that an older one never lands last. Nothing is committed of a queue
+//! whose lock is not ours.
+
+use super::ask::{Ask, Asked, Ticket};
+use super::queue::{QueueId, Stage};
+use super::{AFTER_FAILURE, PushConsumer, PushEvent};
+use crate::error::Error;
+use crate::time::{Instant, Now};
+
+impl PushConsumer {
+    /// What is finished of all queues is to be committed.
+    pub(super) fn commit_all(&mut self, now: Instant) {
+        if self.config.is_broadcasting() {
+            return self.store_offsets(now);
+        }
+        for id in self.queues.ids() {
+            if self.queues.get(id).is_some_and(|known| known.is_consuming() && known.uncommitted().is_some())
+                && let Some(known) = self.queues.touch(id)
+            {
+                known.commit.due = Some(known.commit.due.map_or(now, |due| due.min(now)));
+            }
+        }
+    }
+
+    /// Commits what is finished of a queue.
+    pub(super) fn commit(&mut self, id: QueueId) {
+        let (ticket, needs_lock) = (self.next_ticket(), self.needs_locks());
+        let Some(known) = self.queues.touch(id) else {
+            return;
+        };
+        let offset = known.messages.committable();
+        known.commit.under_way = Some((ticket, offset));
+        known.commit.due = None;
+        if let Stage::Leaving(leave) = &mut known.stage {
+            leave.has_committed = true;
+        }
+        let queue = known.queue.clone();
+        self.ask(Asked::Commit(id, ticket), Ask::Commit { queue, offset, needs_lock });
+    }
+
+    /// Takes what came of a commit. One that failed is tried again at the next interval, unless it is urgent.
+    pub(crate) fn take_committed(&mut self, now: Now, id: QueueId, ticket: Ticket, result: Result<(), Error>) {
+        let group = &*self.group;
+        if let Some(known) = self.queues.touch(id)
+            && let Some((_, offset)) = known.commit.under_way.take_if(|(known, _)| *known == ticket)
+        {
+            match result {
+                Ok(()) => {
+                    known.commit.persisted = Some(offset);
+                    known.commit.is_urgent &= known.commit.due.is_some();
+                }
+                Err(error) => {
+                    tracing::warn!(group, queue = %known.queue, offset, %error, "offset not committed");
+                    if known.commit.is_urgent && known.commit.due.is_none() {
+                        known.commit.due = Some(now.mono + AFTER_FAILURE);
+                    }
+                }
+            }
+        }
+        self.attend(now);
+    }
+
+    /// A broadcasting consumer's offsets go to its application, all of them when one has changed.
+    pub(super) fn store_offsets(&mut self, now: Instant) {
+        for id in self.queues.ids() {
+            self.note_place(now, id);
+        }
+        if let Some(offsets) = self.places.take_unstored() {
+            for id in self.queues.ids() {
+                if let Some(known) = self.queues.touch(id).filter(|known| known.begun > 0) {
+                    known.commit.persisted = offsets.get(&known.queue).copied();
+                }
+            }
+            self.events.push_back(PushEvent::StoreOffsets(offsets));
+        }
+    }
+
+    /// Remembers how far a queue of ours is, which has begun.
+    pub(super) fn note_place(&mut self, now: Instant, id: QueueId) {
+        if let Some(known) = self.queues.get(id).filter(|known| known.begun > 0) {
+            self.places.note(now, &known.queue, known.messages.committable());
+        }
+    }
+
+    /// The offsets that were to be stored last have been, or could not be: then they are stored with the next ones.
+    pub(crate) fn offsets_stored(&mut self, now: Now, is_stored: bool) {
+        self.places.note_stored(is_stored);
+        self.attend(now);
+    }
+}

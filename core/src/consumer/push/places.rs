@@ -1,0 +1,121 @@
+//! How far a consumer is on queues that it has or had: where it goes on when no broker knows, and what a broadcasting
+//! consumer has its application store.
+
+use std::collections::BTreeMap;
+
+use crate::queue::MessageQueue;
+use crate::time::{Duration, Instant};
+
+/// A place is forgotten when its queue has not been ours for so long: by then brokers have deleted what it points at
+/// (`MessageStoreConfig.fileReservedTime`).
+const KEPT_FOR: Duration = Duration::from_secs(72 * 60 * 60);
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    offset: u64,
+    noted_at: Instant,
+}
+
+/// Offsets by queue.
+#[derive(Debug)]
+pub(super) struct Places {
+    by_queue: BTreeMap<MessageQueue, Place>,
+    /// Something has changed that was not given to be stored, or could not be.
+    is_unstored: bool,
+    /// What was given to be stored is on its way.
+    is_under_way: bool,
+    /// It must not wait for the interval.
+    is_urgent: bool,
+}
+
+impl Places {
+    /// What was stored last.
+    pub(super) fn new(now: Instant, stored: BTreeMap<MessageQueue, u64>) -> Self {
+        let place = |offset| Place { offset, noted_at: now };
+        let by_queue = stored.into_iter().map(|(queue, offset)| (queue, place(offset))).collect();
+        Self { by_queue, is_unstored: false, is_under_way: false, is_urgent: false }
+    }
+
+    pub(super) fn get(&self, queue: &MessageQueue) -> Option<u64> {
+        self.by_queue.get(queue).map(|place| place.offset)
+    }
+
+    /// The consumer has come to `offset`.
+    pub(super) fn note(&mut self, now: Instant, queue: &MessageQueue, offset: u64) {
+        if let Some(known) = self.by_queue.get_mut(queue) {
+            known.noted_at = now;
+            if core::mem::replace(&mut known.offset, offset) == offset {
+                return;
+            }
+        } else {
+            self.by_queue.insert(queue.clone(), Place { offset, noted_at: now });
+        }
+        self.is_unstored = true;
+    }
+
+    /// What has changed is to be stored as soon as may be.
+    pub(super) const fn hurry(&mut self) {
+        self.is_urgent = true;
+    }
+
+    /// Whether something is to be stored at once.
+    pub(super) const fn is_due(&self) -> bool {
+        self.is_urgent && self.is_unstored && !self.is_under_way
+    }
+
+    /// Forgets what points at nothing any more.
+    pub(super) fn prune(&mut self, now: Instant) {
+        self.by_queue.retain(|_, place| now.since(place.noted_at) < KEPT_FOR);
+    }
+
+    /// What is to be stored, if anything is that is not. One store is under way at a time.
+    pub(super) fn take_unstored(&mut self) -> Option<BTreeMap<MessageQueue, u64>> {
+        if !self.is_unstored || self.is_under_way {
+            return None;
+        }
+        (self.is_unstored, self.is_under_way, self.is_urgent) = (false, true, false);
+        Some(self.by_queue.iter().map(|(queue, place)| (queue.clone(), place.offset)).collect())
+    }
+
+    /// What is on its way to being stored may not arrive, and nobody will say so: it is given once more.
+    pub(super) const fn doubt(&mut self) {
+        self.is_unstored |= core::mem::replace(&mut self.is_under_way, false);
+    }
+
+    /// What was taken last has been stored, or could not be.
+    pub(super) const fn note_stored(&mut self, is_stored: bool) {
+        let was_under_way = core::mem::replace(&mut self.is_under_way, false);
+        self.is_unstored |= was_under_way && !is_stored;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_stored_is_stored_with_what_comes_next() {
+        let (now, queue) = (Instant::default(), MessageQueue::new("T", "a", 0));
+        let mut places = Places::new(now, BTreeMap::new());
+        assert_eq!(places.take_unstored(), None);
+        places.note(now, &queue, 3);
+        assert!(places.take_unstored().is_some());
+        assert_eq!(places.take_unstored(), None, "it is on its way");
+        places.note_stored(false);
+        assert_eq!(places.take_unstored(), Some(BTreeMap::from([(queue.clone(), 3)])));
+        places.note(now, &queue, 4);
+        assert_eq!(places.take_unstored(), None, "one at a time");
+        places.note_stored(true);
+        assert_eq!(places.take_unstored(), Some(BTreeMap::from([(queue, 4)])), "that was the one before");
+    }
+
+    #[test]
+    fn a_place_on_a_queue_that_has_not_been_ours_for_days_is_forgotten() {
+        let (now, queue) = (Instant::default(), MessageQueue::new("T", "a", 0));
+        let mut places = Places::new(now, BTreeMap::from([(queue.clone(), 7)]));
+        places.prune(now + KEPT_FOR / 2);
+        assert_eq!(places.get(&queue), Some(7));
+        places.prune(now + KEPT_FOR);
+        assert_eq!(places.get(&queue), None);
+    }
+}

@@ -1,0 +1,233 @@
+//! Settlement: what becomes of messages when the application is done with them (`ConsumeMessageConcurrentlyService`,
+//! `ConsumeMessageOrderlyService`).
+
+use super::ask::{Ask, Asked, SendingBack, Ticket};
+use super::config::RetryDelay;
+use super::delivering::Settlement;
+use super::queue::{QueueId, Stage};
+use super::{PushConsumer, Timer};
+use crate::error::Error;
+use crate::time::{Duration, Instant, Now};
+use crate::wire::message::StoredMessage;
+
+/// A message that could not be sent back is delivered here again after this time (`submitConsumeRequestLater`).
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// The delay level for what the application had for too long (`cleanExpiredMsg`): 10 s.
+const EXPIRED_LEVEL: i32 = 3;
+
+/// How the application is done with messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// They are consumed. With an orderly consumer that does not commit by itself they can still be rolled back.
+    Success,
+    /// They failed: the broker brings them again later, to any member of the group, behind what came meanwhile. A
+    /// broadcasting consumer drops them.
+    ReconsumeLater(RetryDelay),
+    /// They failed, and their queue rests until they are delivered again; `None`: for as long as is set up. Orderly
+    /// consumption only; otherwise it means [`Outcome::ReconsumeLater`].
+    SuspendCurrentQueue(Option<Duration>),
+    /// They are consumed, and with them is committed what was consumed before. Orderly consumption only.
+    Commit,
+    /// They and what was consumed and not committed before are delivered again. Orderly consumption only.
+    Rollback,
+}
+
+impl PushConsumer {
+    /// The application is done with messages. Returns whether that still counts: it does not for a queue that has gone
+    /// to another member or goes on at another offset, nor for messages that it had for too long.
+    pub(crate) fn settle(&mut self, now: Now, settlement: Settlement, outcome: Outcome) -> bool {
+        self.in_work = self.in_work.saturating_sub(settlement.count);
+        let counts = if self.config.is_orderly() {
+            self.settle_orderly(now, settlement, outcome)
+        } else {
+            self.settle_concurrent(settlement, outcome)
+        };
+        self.note_consumed(now, settlement.queue, settlement.count, outcome);
+        self.attend(now);
+        counts > 0
+    }
+
+    fn settle_concurrent(&mut self, settlement: Settlement, outcome: Outcome) -> usize {
+        let Settlement { queue: id, delivery, first, last, .. } = settlement;
+        let is_broadcasting = self.config.is_broadcasting();
+        let Some(known) = self.queues.touch(id).filter(|known| known.is_consuming()) else {
+            return 0;
+        };
+        let level = match outcome {
+            Outcome::Success | Outcome::Commit => return known.messages.consumed(delivery, first, last, true),
+            Outcome::ReconsumeLater(delay) => delay.level(),
+            Outcome::SuspendCurrentQueue(_) | Outcome::Rollback => RetryDelay::Broker.level(),
+        };
+        if is_broadcasting {
+            tracing::warn!(queue = %known.queue, first, last, "a broadcasting consumer failed, which drops messages");
+            return known.messages.consumed(delivery, first, last, true);
+        }
+        let failed = known.messages.send_back(delivery, first, last);
+        let count = failed.len();
+        self.send_back(id, failed, level);
+        count
+    }
+
+    fn settle_orderly(&mut self, now: Now, settlement: Settlement, outcome: Outcome) -> usize {
+        let Settlement { queue: id, delivery, first, last, count } = settlement;
+        let auto_commit = self.config.auto_commit;
+        let needs_locks = self.needs_locks();
+        let Some(known) = self.queues.touch(id) else {
+            return 0;
+        };
+        if let Some(in_hand) = known.in_hand.as_mut().filter(|in_hand| in_hand.delivery == delivery) {
+            in_hand.left = in_hand.left.saturating_sub(count);
+            known.in_hand.take_if(|in_hand| in_hand.left == 0);
+        }
+        let is_over = match known.stage {
+            Stage::Consuming => false,
+            // The last commit is on its way, or was to be.
+            Stage::Leaving(leave) => leave.has_committed || leave.until <= now.mono,
+            Stage::Locking | Stage::Starting(_) => true,
+        };
+        // Also when nobody has noticed yet that the time of the lock is over: another member may have it.
+        if is_over || (needs_locks && !known.lock.is_held(now.mono)) {
+            return 0;
+        }
+        match outcome {
+            Outcome::Success => known.messages.consumed(delivery, first, last, auto_commit),
+            Outcome::Commit => {
+                let count = known.messages.consumed(delivery, first, last, false);
+                if count > 0 {
+                    known.messages.commit();
+                }
+                count
+            }
+            Outcome::Rollback => {
+                let count = known.messages.consumed(delivery, first, last, false);
+                if count > 0 {
+                    known.messages.roll_back();
+                    known.messages.put_back(delivery, last);
+                    self.suspend(now.mono, id, None);
+                }
+                count
+            }
+            Outcome::SuspendCurrentQueue(pause) => self.fail_orderly(now, settlement, pause),
+            Outcome::ReconsumeLater(delay) => {
+                let failed = known.messages.send_back(delivery, first, last);
+                let count = failed.len();
+                self.send_back(id, failed, delay.level());
+                count
+            }
+        }
+    }
+
+    /// Orderly messages that failed are delivered again here, after a rest, and before what follows them, also if the
+    /// application has that already; those that have failed too often go to the dead letters.
+    fn fail_orderly(&mut self, now: Now, settlement: Settlement, pause: Option<Duration>) -> usize {
+        let Settlement { queue: id, delivery, first, last, .. } = settlement;
+        let most = self.config.max_reconsume_times.filter(|_| !self.config.is_broadcasting());
+        let Some(known) = self.queues.touch(id) else {
+            return 0;
+        };
+        let times = |message: &StoredMessage, failures: u32| {
+            u32::try_from(message.fields.reconsume_times).unwrap_or(0).saturating_add(failures)
+        };
+        let in_hand = known.messages.in_hand(delivery, first, last);
+        let given_up =
+            in_hand.iter().filter(|(message, failures)| most.is_some_and(|most| times(message, *failures) >= most));
+        let given_up: Vec<u64> = given_up.filter_map(|(message, _)| offset_of(message)).collect();
+        let mut failed = Vec::new();
+        for offset in &given_up {
+            failed.extend(known.messages.send_back(delivery, *offset, *offset));
+        }
+        known.messages.defer(delivery, first, last, None);
+        if given_up.len() < in_hand.len() {
+            known.messages.put_back(delivery, last);
+            self.suspend(now.mono, id, pause);
+        }
+        self.send_back(id, failed, RetryDelay::Never.level());
+        in_hand.len()
+    }
+
+    fn suspend(&mut self, now: Instant, id: QueueId, pause: Option<Duration>) {
+        let until = now + pause.unwrap_or(self.config.suspend_time);
+        if let Some(known) = self.queues.touch(id) {
+            known.suspended_until = Some(until);
+        }
+    }
+
+    /// Has brokers take messages back.
+    fn send_back(&mut self, id: QueueId, failed: Vec<(StoredMessage, u32)>, delay_level: i32) {
+        let Some((queue, begun)) = self.queues.get(id).map(|known| (known.queue.clone(), known.begun)) else {
+            return;
+        };
+        let max_reconsume_times = self.config.most_reconsume_times();
+        for (message, _) in failed {
+            let Some(offset) = offset_of(&message) else {
+                continue;
+            };
+            self.sending_back += 1;
+            // Smartgo's brokers cannot be told the maximum, but all know what this level means.
+            let is_dead = message.fields.reconsume_times >= max_reconsume_times;
+            let sending_back = SendingBack {
+                queue: queue.clone(),
+                physical_offset: message.fields.physical_offset,
+                message_id: message.fields.offset_id().to_string(),
+                delay_level: if is_dead { RetryDelay::Never.level() } else { delay_level },
+                max_reconsume_times,
+            };
+            self.ask(Asked::SendBack(id, begun, offset), Ask::SendBack(sending_back));
+        }
+    }
+
+    /// Takes what came of sending a message back. One that the broker has not taken stays, and is tried again here.
+    pub(crate) fn take_sent_back(
+        &mut self,
+        now: Now,
+        id: QueueId,
+        begun: Ticket,
+        offset: u64,
+        result: Result<(), Error>,
+    ) {
+        self.sending_back = self.sending_back.saturating_sub(1);
+        if let Some(known) = self.queues.touch(id).filter(|known| known.begun == begun) {
+            let again = result.err().map(|error| {
+                tracing::warn!(queue = %known.queue, offset, %error, "a message that failed was not taken back");
+                now.mono + AGAIN_AFTER
+            });
+            known.messages.sent_back(offset, again);
+        }
+        self.attend(now);
+    }
+
+    /// Deferred messages whose time has come wait to be delivered again.
+    pub(super) fn wake_deferred(&mut self, now: Instant, id: QueueId) {
+        if let Some(known) = self.queues.touch(id) {
+            known.messages.wake_deferred(now);
+        }
+    }
+
+    /// Takes from the application what it has had for too long; brokers bring it again.
+    pub(super) fn expire(&mut self, now: Now) {
+        let timeout = self.config.consume_timeout;
+        self.set(Timer::Expire, now.mono + timeout);
+        let since = now.mono - timeout;
+        for id in self.queues.ids() {
+            let Some(known) = self.queues.touch(id).filter(|known| known.is_consuming()) else {
+                continue;
+            };
+            let late = known.messages.expire(since);
+            if late.is_empty() {
+                continue;
+            }
+            tracing::warn!(queue = %known.queue, count = late.len(), "messages are in work for longer than they may");
+            if self.config.is_broadcasting() {
+                let offsets = late.iter().filter_map(|(message, _)| offset_of(message));
+                offsets.for_each(|offset| known.messages.sent_back(offset, None));
+            } else {
+                self.send_back(id, late, EXPIRED_LEVEL);
+            }
+        }
+    }
+}
+
+fn offset_of(message: &StoredMessage) -> Option<u64> {
+    u64::try_from(message.fields.queue_offset).ok()
+}

@@ -1,0 +1,141 @@
+//! What is done once the client's lock is released: tasks are woken, connections opened, and code of the application runs.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+
+use stgclient_core::client::{Client as Core, OperationId, PushConsumerId};
+use stgclient_core::consumer::allocation::Allocation;
+use stgclient_core::consumer::push::AllocationQuestion;
+use stgclient_core::error::{Error, ErrorKind};
+use stgclient_core::producer::{Choice, Message, Spent};
+use stgclient_core::queue::MessageQueue;
+use stgclient_core::time::Now;
+
+use crate::guard::{self, Panic};
+use crate::host::Host;
+use crate::link::Link;
+use crate::push_consumer::ConsumerPlace;
+
+/// What is done once the lock is released.
+#[derive(Default)]
+pub(crate) struct Effects {
+    /// Nearly always there is one task to wake at the most; a vector would be an allocation for each send.
+    first: Option<Waker>,
+    more: Vec<Waker>,
+    callbacks: Vec<Box<dyn FnOnce() + Send>>,
+    connects: Vec<Link>,
+    spent: Vec<Spent>,
+    messages: Vec<Message>,
+    consumers: Vec<Arc<ConsumerPlace>>,
+    questions: VecDeque<Question>,
+}
+
+/// What the application's code is asked for the core.
+enum Question {
+    /// Which queue a message goes to.
+    Queue(OperationId, Box<Choice>),
+    /// Which queues are a consumer's.
+    Queues(PushConsumerId, Arc<dyn Allocation>, AllocationQuestion),
+}
+
+/// What it says.
+pub(crate) enum Answer {
+    Queue(OperationId, Message, Result<MessageQueue, Error>),
+    Queues(PushConsumerId, AllocationQuestion, Result<Vec<MessageQueue>, Error>),
+}
+
+impl Effects {
+    pub(crate) fn wake(&mut self, wakers: impl IntoIterator<Item = Waker>) {
+        for waker in wakers {
+            match &self.first {
+                None => self.first = Some(waker),
+                Some(_) => self.more.push(waker),
+            }
+        }
+    }
+
+    pub(crate) fn connect(&mut self, link: Link) {
+        self.connects.push(link);
+    }
+
+    pub(crate) fn call(&mut self, callback: impl FnOnce() + Send + 'static) {
+        self.callbacks.push(Box::new(callback));
+    }
+
+    /// Has a message dropped.
+    pub(crate) fn discard_message(&mut self, message: Message) {
+        self.messages.push(message);
+    }
+
+    /// Has what a consumer's application gave dropped.
+    pub(crate) fn discard_consumer(&mut self, consumer: Arc<ConsumerPlace>) {
+        self.consumers.push(consumer);
+    }
+
+    pub(crate) fn take_spent(&mut self, core: &mut Core) {
+        core.take_spent(&mut self.spent);
+    }
+
+    pub(crate) fn choose(&mut self, operation: OperationId, choice: Box<Choice>) {
+        self.questions.push_back(Question::Queue(operation, choice));
+    }
+
+    pub(crate) fn allocate(
+        &mut self,
+        consumer: PushConsumerId,
+        allocation: Arc<dyn Allocation>,
+        question: AllocationQuestion,
+    ) {
+        self.questions.push_back(Question::Queues(consumer, allocation, question));
+    }
+
+    pub(crate) fn carry_out(&mut self, host: &dyn Host) {
+        for link in self.connects.drain(..) {
+            host.connect(link);
+        }
+        self.first.take().into_iter().chain(self.more.drain(..)).for_each(Waker::wake);
+        for callback in self.callbacks.drain(..) {
+            if let Err(panic) = guard::call(callback) {
+                tracing::error!(%panic, "the callback of a send panicked");
+            }
+        }
+        self.spent.drain(..).for_each(guard::discard);
+        self.messages.drain(..).for_each(guard::discard);
+        self.consumers.drain(..).for_each(guard::discard);
+    }
+
+    /// Asks the application's code the next question.
+    pub(crate) fn ask_next(&mut self) -> Option<Answer> {
+        Some(match self.questions.pop_front()? {
+            Question::Queue(operation, choice) => {
+                let queue = guard::call(|| choice.ask()).unwrap_or_else(|panic| Err(panicked("selector", &panic)));
+                let Choice { selector, message, .. } = *choice;
+                guard::discard(selector);
+                Answer::Queue(operation, message, queue)
+            }
+            Question::Queues(consumer, allocation, question) => {
+                let queues = guard::call(|| allocation.allocate(&question.request()));
+                guard::discard(allocation);
+                Answer::Queues(consumer, question, queues.map_err(|panic| panicked("allocation strategy", &panic)))
+            }
+        })
+    }
+}
+
+fn panicked(what: &str, panic: &Panic) -> Error {
+    Error::new(ErrorKind::InvalidArgument, format!("the {what} panicked: {panic}"))
+}
+
+impl Answer {
+    /// Tells the core. A message that it does not want any more is given back.
+    pub(crate) fn tell(self, core: &mut Core, now: Now) -> Option<Message> {
+        match self {
+            Self::Queue(operation, message, queue) => core.chosen(now, operation, message, queue),
+            Self::Queues(consumer, question, queues) => {
+                core.allocated(now, consumer, &question, queues);
+                None
+            }
+        }
+    }
+}

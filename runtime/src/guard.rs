@@ -1,0 +1,57 @@
+//! Code of the application is called here: its panics are caught, and become errors of what it was called for.
+
+use std::any::Any;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+
+/// What the application's code panicked with.
+pub(crate) struct Panic(String);
+
+impl Panic {
+    fn of(payload: Box<dyn Any + Send>) -> Self {
+        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+        // What it panicked with may itself panic when it is dropped.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            std::mem::forget(payload);
+        }
+        Self(text.unwrap_or_else(|| "with no words".to_owned()))
+    }
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Calls code of the application.
+pub(crate) fn call<R>(act: impl FnOnce() -> R) -> Result<R, Panic> {
+    catch_unwind(AssertUnwindSafe(act)).map_err(Panic::of)
+}
+
+/// Drops what the application gave: its code may run then.
+pub(crate) fn discard<T>(value: T) {
+    if let Err(panic) = call(|| drop(value)) {
+        tracing::error!(%panic, "what the application gave panicked as it was dropped");
+    }
+}
+
+/// Calls code of the application that gives a future, and waits for that.
+pub(crate) async fn poll<F: Future>(begin: impl FnOnce() -> F) -> Result<F::Output, Panic> {
+    let future = call(begin)?;
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        call(|| future.as_mut().poll(context)).map_or_else(|panic| Poll::Ready(Err(panic)), |poll| poll.map(Ok))
+    })
+    .await
+}

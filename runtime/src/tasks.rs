@@ -1,0 +1,109 @@
+//! The tasks of a client, counted by guards: it is gone when the last of them is.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::task::Waker;
+
+use crate::sync::{Mutex, Seated, Wakers, lock};
+
+/// How many tasks of a kind there are, and who waits until there is none.
+#[derive(Debug, Default)]
+pub(crate) struct Tasks(Mutex<Alive>);
+
+#[derive(Debug, Default)]
+struct Alive {
+    count: usize,
+    waiting: Wakers,
+}
+
+impl Tasks {
+    /// A guard for one more task, which counts as alive until the guard is dropped.
+    pub(crate) fn guard(self: &Arc<Self>) -> TaskGuard {
+        lock(&self.0).count += 1;
+        TaskGuard(Arc::clone(self))
+    }
+
+    /// Ends when no task is alive.
+    pub(crate) async fn gone(&self) {
+        Seated::new(&self.0, |alive| &mut alive.waiting, |alive| (alive.count == 0).then_some(())).await;
+    }
+}
+
+/// A task counts as alive as long as it holds this. It has to be dropped last of all that the task has.
+#[derive(Debug)]
+pub(crate) struct TaskGuard(Arc<Tasks>);
+
+impl Drop for TaskGuard {
+    fn drop(&mut self) {
+        let mut alive = lock(&self.0.0);
+        alive.count -= 1;
+        if alive.count == 0 {
+            let waiting: Vec<Waker> = alive.waiting.take().collect();
+            drop(alive);
+            waiting.into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
+/// The task, counted until it is dropped, and everything that it has with it: before it runs, arguments are dropped first
+/// to last, and while it runs, what is awaited is dropped first.
+pub(crate) async fn counted(task: impl Future<Output = ()>, guard: TaskGuard) {
+    task.await;
+    drop(guard);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll};
+
+    use super::*;
+
+    /// Notes how many tasks are alive when it is dropped.
+    struct Notes(Arc<Tasks>, Arc<Mutex<Vec<usize>>>);
+
+    impl Drop for Notes {
+        fn drop(&mut self) {
+            lock(&self.1).push(lock(&self.0.0).count);
+        }
+    }
+
+    #[test]
+    fn a_task_counts_until_everything_of_it_is_dropped() {
+        let mut context = Context::from_waker(Waker::noop());
+        for polls in 0..3 {
+            let (tasks, noted) = (Arc::<Tasks>::default(), Arc::default());
+            let (first, second) = (Notes(tasks.clone(), Arc::clone(&noted)), Notes(tasks.clone(), Arc::clone(&noted)));
+            let mut is_first = true;
+            let task = async move {
+                let _local = second;
+                std::future::poll_fn(|_| if std::mem::take(&mut is_first) { Poll::Pending } else { Poll::Ready(()) })
+                    .await;
+                drop(first);
+            };
+            let mut task = Box::pin(counted(task, tasks.guard()));
+            let mut gone = Box::pin(tasks.gone());
+            assert!(gone.as_mut().poll(&mut context).is_pending());
+            for poll in 1..=polls {
+                assert_eq!(task.as_mut().poll(&mut context).is_ready(), poll == 2);
+            }
+            drop(task);
+            assert_eq!(*lock(&noted), [1, 1], "after {polls} polls");
+            assert!(gone.as_mut().poll(&mut context).is_ready());
+        }
+    }
+
+    #[test]
+    fn whoever_gives_waiting_up_leaves_nothing_behind() {
+        let tasks = Arc::<Tasks>::default();
+        let _alive = tasks.guard();
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..100 {
+            let mut gone = pin!(tasks.gone());
+            let mut beside = pin!(tasks.gone());
+            assert!(gone.as_mut().poll(&mut context).is_pending());
+            assert!(beside.as_mut().poll(&mut context).is_pending());
+        }
+        assert!(lock(&tasks.0).waiting.len() <= 2);
+    }
+}
