@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long one history may take on a real clock.
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(60);
 /// Tells a process which seed is its own.
 const OWN_SEED: &str = "STGCLIENT_OWN_SEED";
 /// How a line begins that names a finding.

@@ -56,6 +56,8 @@ pub(super) struct Entries {
     pub(super) second_made: Option<Instant>,
     /// When an administrator has set the group's offsets of a queue, and where to.
     pub(super) resets: Vec<(Instant, MessageQueue, u64)>,
+    /// For how many looks the broker has had an offset that was committed before it was set by an administrator.
+    pub(super) undone_for: u32,
     /// Sends of the first topic that failed: when they began, and why.
     pub(super) failed: Vec<(Body, Instant, String)>,
     /// Callbacks that are still to be called.

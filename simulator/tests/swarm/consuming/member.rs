@@ -1,9 +1,11 @@
 //! Members of the group: they start, consume, fail, close and die.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use stgclient_core::consumer::ReceivedMessage;
+use stgclient_core::consumer::allocation::{Allocation, AllocationRequest, Average};
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::random::Random;
@@ -16,7 +18,7 @@ use stgclient_simulator::world::{Client, Machine};
 
 use super::options::Kind;
 use super::scene::{Member, Scene, between};
-use super::{DRAWN, GROUP, SECOND, SECOND_TOPIC, TOPIC};
+use super::{DRAWN, GROUP, SECOND, SECOND_TOPIC, TOPIC, trouble};
 
 /// For how long a handler may have a message where handlers hang.
 pub(super) const CONSUME_TIMEOUT: Duration = Duration::from_secs(10);
@@ -47,12 +49,19 @@ impl Seat {
         loop {
             let connected = self.machine.client(&scene.name_servers()).dialect(scene.options.dialect).connect().await;
             if let Ok(client) = connected {
+                let pauses = scene.options.has(Kind::Pauses) && scene.ledger.lock().healed.is_none();
+                if pauses {
+                    trouble::refuse_beginnings(scene);
+                }
                 match self.start(scene, &client).await {
                     Ok(consumer) => {
                         let now = scene.now();
                         scene.ledger.lock().starts.entry(self.number).or_insert(now);
                         let member = Member { machine: Arc::clone(&self.machine), client, consumer };
                         scene.members().insert(self.number, member.clone());
+                        if pauses {
+                            trouble::pause_at_start(scene, &member, &mut self.random).await;
+                        }
                         return member;
                     }
                     Err(error) => scene.ledger.found("a-start-that-failed-leaves-nothing", format!("{error:?}")),
@@ -72,7 +81,8 @@ impl Seat {
         if scene.options.has(Kind::StoreFails) {
             *self.store.chance.lock().unwrap() = Some((Random::new(self.random.next_u64()), Arc::clone(scene)));
         }
-        let builder = self.builder(scene, client);
+        let seed = self.random.next_u64();
+        let builder = self.builder(scene, client, seed);
         let hands = Arc::new(Hands {
             number: self.number,
             machine: Arc::clone(&self.machine),
@@ -94,12 +104,15 @@ impl Seat {
         builder.concurrently(handler).start().await
     }
 
-    fn builder(&self, scene: &Scene, client: &Client) -> PushConsumerBuilder {
+    fn builder(&self, scene: &Arc<Scene>, client: &Client, seed: u64) -> PushConsumerBuilder {
         let options = &scene.options;
         let tags = if options.has(Kind::Subscriptions) && scene.ledger.lock().widened.is_none() { "a" } else { "*" };
         let mut builder = client.push_consumer(GROUP).subscribe(TOPIC, tags).consume_from(options.from);
         if options.has_any(&[Kind::Appears, Kind::Vanishes]) {
             builder = builder.subscribe(SECOND_TOPIC, "*");
+        }
+        if options.has(Kind::Strategies) {
+            builder = builder.allocation(Panicking { scene: Arc::clone(scene), random: Mutex::new(Random::new(seed)) });
         }
         if options.is_broadcasting() {
             builder = builder.offset_store(self.store.clone());
@@ -110,6 +123,7 @@ impl Seat {
             if hangs {
                 config.consume_timeout = CONSUME_TIMEOUT;
                 config.max_cached_messages = 8;
+                config.max_span = 10;
             }
         })
     }
@@ -148,10 +162,35 @@ impl Seat {
             return Some((between(&mut self.random, SECOND, 5 * SECOND), self.random.below(2) == 0));
         }
         let dies = options.has(Kind::Deaths) && self.random.below(2) == 0;
-        let closes = options.has(Kind::ComeAndGo);
+        let closes = options.has_any(&[Kind::ComeAndGo, Kind::StoreFails]);
         // Where a broadcasting consumer that dies has stored its offsets is nobody's business but its own.
         (dies && !options.is_broadcasting() || closes)
             .then(|| (between(&mut self.random, 6 * SECOND, 40 * SECOND), dies && !options.is_broadcasting()))
+    }
+}
+
+/// Shares evenly, and panics one time of four until all is well.
+struct Panicking {
+    scene: Arc<Scene>,
+    random: Mutex<Random>,
+}
+
+impl fmt::Debug for Panicking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Panicking")
+    }
+}
+
+impl Allocation for Panicking {
+    fn name(&self) -> &str {
+        Average.name()
+    }
+
+    fn allocate(&self, request: &AllocationRequest<'_>) -> Vec<MessageQueue> {
+        if self.scene.ledger.lock().healed.is_none() && self.random.lock().unwrap().below(4) == 0 {
+            std::panic::resume_unwind(Box::new(DRAWN));
+        }
+        Average.allocate(request)
     }
 }
 
@@ -172,7 +211,8 @@ pub(super) async fn close(scene: &Scene, number: u32, member: Member) {
     if took > limit {
         scene.ledger.found("closing-ends-in-time", format!("the client of member {number} took {took:?}"));
     }
-    if !scene.options.has(Kind::StandsStill) && member.machine.tasks() > 0 {
+    // A handler that hangs is a task that nobody can end.
+    if !scene.options.has_any(&[Kind::StandsStill, Kind::Hangs]) && member.machine.tasks() > 0 {
         let left = member.machine.tasks();
         scene.ledger.found("a-closed-client-leaves-no-task", format!("{left} of member {number}"));
     }

@@ -143,7 +143,8 @@ impl History {
         // Long enough for a lock to lapse that nobody renews.
         self.watch(50 * SECOND)?;
         self.probe(SOON)?;
-        self.hand_over()?;
+        self.hand_over(0)?;
+        self.hand_over(1)?;
         self.close()
     }
 
@@ -227,8 +228,8 @@ impl History {
         Ok(())
     }
 
-    /// A member comes, and another one goes just then.
-    fn hand_over(&mut self) -> Result<(), Broken> {
+    /// A member comes, and one goes just then.
+    fn hand_over(&mut self, round: u32) -> Result<(), Broken> {
         let scene = Arc::clone(&self.scene);
         if scene.options.is_broadcasting() {
             return Ok(());
@@ -236,9 +237,10 @@ impl History {
         if self.random.below(2) == 0 {
             trouble::late_locks(&scene, &mut self.random);
         }
-        let old = scene.any_member(&mut self.random);
-        let mut seat = self.seat(60);
+        let mut seat = self.seat(60 + round);
         self.within(30 * SECOND, "a member starts", seat.join(&scene))?;
+        // The new one too, which may just be asking for its locks.
+        let old = scene.any_member(&mut self.random);
         let pause = between(&mut self.random, Duration::ZERO, 3 * SECOND);
         self.watch(pause)?;
         if let Some((number, member)) = old {

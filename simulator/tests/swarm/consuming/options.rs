@@ -12,6 +12,8 @@ use super::SECOND;
 /// A kind of trouble, or of things that users do. Most histories have few of them, so that what one does alone is seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
+    /// Nothing does.
+    Nothing,
     /// Connections are reset.
     Resets,
     /// A server or a machine is cut off for a while.
@@ -30,6 +32,12 @@ pub(super) enum Kind {
     OneRequest,
     /// Requests of some codes are treated badly all the time.
     Requests,
+    /// A broker is too busy for sends for a while.
+    Busy,
+    /// The answer to a send is lost, now and then.
+    LostAnswers,
+    /// A broker refuses to renew its locks once, now and then.
+    RefusedLocks,
     /// A broker answers GO_AWAY, once, now and then.
     GoAway,
     /// A broker says that the offset has moved, whatever is asked of it, for a while.
@@ -68,14 +76,19 @@ pub(super) enum Kind {
     LateLocks,
     /// The store of a broadcasting consumer's offsets fails.
     StoreFails,
-    /// Callbacks and selectors of senders panic.
-    UserCode,
+    /// Callbacks of senders panic.
+    Callbacks,
+    /// Selectors of queues panic.
+    Selectors,
+    /// The strategy by which a member shares queues panics now and then.
+    Strategies,
     /// A broker hangs, and a producer with little room sends to it.
     SlowProducer,
 }
 
 impl Kind {
-    const ALL: [Self; 30] = [
+    const ALL: [Self; 36] = [
+        Self::Nothing,
         Self::Resets,
         Self::Partitions,
         Self::Stops,
@@ -85,6 +98,9 @@ impl Kind {
         Self::Network,
         Self::OneRequest,
         Self::Requests,
+        Self::Busy,
+        Self::LostAnswers,
+        Self::RefusedLocks,
         Self::GoAway,
         Self::OffsetMoved,
         Self::Forgets,
@@ -104,7 +120,9 @@ impl Kind {
         Self::AdminResets,
         Self::LateLocks,
         Self::StoreFails,
-        Self::UserCode,
+        Self::Callbacks,
+        Self::Selectors,
+        Self::Strategies,
         Self::SlowProducer,
     ];
 
@@ -188,20 +206,41 @@ impl Options {
             trouble,
             kinds: BTreeSet::new(),
         };
-        let count = [0, 1, 1, 1, 2, 2, 3, 5][random.below(8) as usize];
+        // Each kind has its turn, half the time alone.
+        options.kinds.insert(Kind::ALL[(seed % Kind::ALL.len() as u64) as usize]);
+        let count = 1 + [0, 0, 0, 1, 1, 3][random.below(6) as usize];
         while options.kinds.len() < count {
             let kind = Kind::ALL[random.below(Kind::ALL.len() as u64) as usize];
             if !options.kinds.iter().any(|known| known.excludes(kind) || kind.excludes(*known)) {
                 options.kinds.insert(kind);
             }
         }
-        options.fit();
+        options.fit(&mut random);
         options
     }
 
     /// Makes the rest fit the kinds.
-    fn fit(&mut self) {
+    fn fit(&mut self, random: &mut Random) {
         use Kind as K;
+        if self.has(K::Nothing) && self.count() > 1 {
+            self.kinds.remove(&K::Nothing);
+        }
+        if self.has(K::Hangs) {
+            self.order = ConsumeOrder::Concurrently;
+            let models = [MessageModel::Broadcasting, MessageModel::Clustering];
+            self.model = models[random.below(2) as usize];
+            self.pace = Pace::Dense;
+        }
+        if self.has_any(&[K::RefusedLocks, K::StandsStill]) {
+            self.order = ConsumeOrder::Orderly;
+            self.pace = [self.pace, Pace::Sparse][random.below(2) as usize];
+        }
+        if self.has(K::Callbacks) {
+            self.pace = Pace::Bursts;
+        }
+        if self.has(K::LostAnswers) || self.has(K::Busy) {
+            self.brokers = 1;
+        }
         if self.has(K::Subscriptions) {
             self.members = 1;
         }
@@ -222,7 +261,7 @@ impl Options {
         if self.has(K::AdminResets) || self.has(K::GoAway) {
             self.dialect = Dialect::Apache;
         }
-        if self.has(K::AdminResets) || self.has(K::EarlyEnd) || self.has(K::LateLocks) {
+        if self.has_any(&[K::AdminResets, K::EarlyEnd, K::LateLocks, K::RefusedLocks]) {
             self.model = MessageModel::Clustering;
         }
     }
@@ -235,9 +274,9 @@ impl Options {
         self.kinds.len()
     }
 
-    /// The only kind, or that there is none; `None` when there are several.
-    pub(super) fn only(&self) -> Option<Option<Kind>> {
-        (self.kinds.len() < 2).then(|| self.kinds.first().copied())
+    /// The only kind; `None` when there are several.
+    pub(super) fn only(&self) -> Option<Kind> {
+        self.kinds.first().copied().filter(|_| self.kinds.len() == 1)
     }
 
     pub(super) fn has_any(&self, kinds: &[Kind]) -> bool {
@@ -265,6 +304,7 @@ impl Options {
             K::Network,
             K::OneRequest,
             K::Requests,
+            K::RefusedLocks,
             K::GoAway,
             K::Deaths,
             K::ComeAndGo,

@@ -17,6 +17,9 @@ const SUBSCRIBING: Duration = Duration::from_secs(1);
 /// A topic that is made anew is found by the next refresh of the routes.
 const FINDING: Duration = Duration::from_secs(35);
 
+/// For so many looks an older commit that lands after a reset may stand: an answer to it, and another commit, are under way.
+const UNDONE: u32 = 8;
+
 /// What brokers have of the group: its offset of a queue.
 fn committed(scene: &Scene, queue: &MessageQueue) -> Option<u64> {
     let offset =
@@ -35,6 +38,12 @@ pub(super) fn watch(scene: &Scene) {
     let mut entries = scene.ledger.lock();
     for queue in offsets.keys() {
         entries.first_commits.entry(queue.clone()).or_insert(now);
+    }
+    let undone = entries.reset_undone(&offsets);
+    entries.undone_for = if undone.is_some() { entries.undone_for + 1 } else { 0 };
+    if let Some(wrong) = undone.filter(|_| entries.undone_for > UNDONE) {
+        drop(entries);
+        return scene.ledger.found("a-reset-of-offsets-wins", wrong);
     }
     // Where a broker says that offsets have moved, what was fetched before may be passed over, as Java does.
     if scene.options.has_any(&[Kind::AdminResets, Kind::OffsetMoved]) {
@@ -137,7 +146,10 @@ impl Entries {
         if sent.topic == SECOND_TOPIC {
             let made = self.second_made.filter(|_| options.has_any(&[Kind::Appears, Kind::Vanishes]));
             let wait = if options.has(Kind::Vanishes) { FINDING } else { Duration::ZERO };
-            return made.is_some_and(|made| sent.begin >= made + wait);
+            // It is newer than whoever was there before it.
+            let began = options.from == ConsumeFrom::FirstOffset
+                || self.start_of(member).is_some_and(|start| sent.begin >= start);
+            return began && made.is_some_and(|made| sent.begin >= made + wait);
         }
         if options.has(Kind::OffsetMoved) && self.healed.is_none_or(|healed| sent.begin < healed) {
             return false;
@@ -245,13 +257,38 @@ impl Entries {
         })
     }
 
+    /// What the group commits after that is what it has settled since.
+    fn reset_undone(&self, committed: &BTreeMap<MessageQueue, u64>) -> Option<String> {
+        let mut last: BTreeMap<&MessageQueue, (Instant, u64)> = BTreeMap::new();
+        for (at, queue, to) in &self.resets {
+            last.insert(queue, (*at, *to));
+        }
+        self.sent.iter().find_map(|(body, sent)| {
+            let (acknowledged, place) = sent.receipt.as_ref()?;
+            let (at, to) = *last.get(&place.0)?;
+            let committed = *committed.get(&place.0)?;
+            let is_passed = acknowledged < &at && (to..committed).contains(&place.1);
+            let works = self.work.get(place);
+            let is_there = works.is_some_and(|works| works.iter().any(|work| work.begin >= at));
+            (is_passed && !is_there).then(|| {
+                format!(
+                    "{to} was set at {at:?}, {committed} is committed of {}, and {body} did not come again",
+                    place.0
+                )
+            })
+        })
+    }
+
     /// In a history in which nothing that concerns it goes wrong, a message is delivered at once.
     fn late(&self, scene: &Scene) -> Option<String> {
         let options = &scene.options;
         let limit = match options.only() {
             // What is in work may fill the queue until it is given up.
-            Some(Some(Kind::Hangs)) if !options.is_orderly() => CONSUME_TIMEOUT + 30 * SECOND,
-            Some(None) if options.work < SECOND / 10 || options.pace == Pace::Sparse => 3 * SECOND,
+            Some(Kind::Hangs) if !options.is_orderly() => CONSUME_TIMEOUT + 30 * SECOND,
+            // A lock is asked for again before it lapses.
+            Some(Kind::RefusedLocks | Kind::Nothing) if options.work < SECOND / 10 || options.pace == Pace::Sparse => {
+                3 * SECOND
+            }
             _ => return None,
         };
         let started = self.start_of(None)?;

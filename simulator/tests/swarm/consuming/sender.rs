@@ -61,11 +61,11 @@ pub(super) async fn run(scene: Arc<Scene>, mut random: Random) {
 fn send(scene: &Arc<Scene>, sender: &Sender, number: u32, random: &mut Random) -> impl Future<Output = ()> + use<> {
     let body = number.to_string();
     let topic = if scene.second_exists() && random.below(3) == 0 { SECOND_TOPIC } else { TOPIC };
-    let form = random.below(8);
-    let user_code = scene.options.has(Kind::UserCode);
+    let calls_back = scene.options.has(Kind::Callbacks) && random.below(2) == 0;
+    let form = if calls_back { 2 } else { random.below(8) };
     let choice = match form {
         0 => QueueChoice::Hash(format!("key {}", random.below(5))),
-        1 if user_code => {
+        1 if scene.options.has(Kind::Selectors) => {
             let selector = |_: &[MessageQueue], _: &Message| -> usize { std::panic::resume_unwind(Box::new(DRAWN)) };
             QueueChoice::Selector(Arc::new(selector))
         }
@@ -77,7 +77,7 @@ fn send(scene: &Arc<Scene>, sender: &Sender, number: u32, random: &mut Random) -
     let mut sending = None;
     if form == 2 && !panics {
         let (told, its_body) = (Arc::clone(scene), body.clone());
-        let is_panicking = user_code && random.below(2) == 0;
+        let is_panicking = scene.options.has(Kind::Callbacks) && random.below(2) == 0;
         let callback = move |result: Result<_, Error>| {
             told.ledger.lock().callbacks.remove(&its_body);
             match result {

@@ -12,7 +12,7 @@ use stgclient_simulator::server::{Broker, Force, Forced, Malformed, Memory, Requ
 use stgclient_simulator::world::{Faults, World};
 
 use super::options::Kind;
-use super::scene::{Scene, between};
+use super::scene::{Member, Scene, between};
 use super::{GROUP, SECOND, SECOND_TOPIC, TOPIC, sender};
 
 /// The requests that clients make of servers here.
@@ -53,6 +53,9 @@ pub(super) fn begin(world: &World, scene: &Arc<Scene>) {
         PowerCuts => power_cuts,
         StandsStill => stands_still,
         OneRequest => one_request,
+        Busy => busy,
+        LostAnswers => lost_answers,
+        RefusedLocks => refused_locks,
         GoAway => go_away,
         OffsetMoved => offset_moved,
         Forgets => forgets,
@@ -193,6 +196,27 @@ async fn one_request(scene: Arc<Scene>, mut random: Random) {
     }
 }
 
+async fn busy(scene: Arc<Scene>, mut random: Random) {
+    while scene.pause(&mut random, Duration::ZERO, 20 * SECOND).await {
+        scene.cluster.broker("broker-a", |broker| broker.force(Force::sends(Forced::busy())));
+        scene.pause(&mut random, SECOND / 10, 3 * SECOND).await;
+        scene.cluster.broker("broker-a", Broker::clear_forces);
+    }
+}
+
+async fn lost_answers(scene: Arc<Scene>, mut random: Random) {
+    while scene.pause(&mut random, 4 * SECOND, 20 * SECOND).await {
+        scene.cluster.broker("broker-a", |broker| broker.force(Force::sends(Forced::Unanswered).times(1)));
+    }
+}
+
+async fn refused_locks(scene: Arc<Scene>, mut random: Random) {
+    while scene.pause(&mut random, Duration::ZERO, 40 * SECOND).await {
+        let force = Force::requests([RequestCode::LOCK_BATCH_MQ], Forced::busy()).times(1);
+        scene.cluster.with(|cluster| cluster.brokers().for_each(|broker| broker.force(force.clone())));
+    }
+}
+
 async fn go_away(scene: Arc<Scene>, mut random: Random) {
     while scene.pause(&mut random, Duration::ZERO, 20 * SECOND).await {
         let code = REQUESTS[random.below(13) as usize];
@@ -226,10 +250,25 @@ async fn forgets(scene: Arc<Scene>, mut random: Random) {
 }
 
 async fn odd_routes(scene: Arc<Scene>, mut random: Random) {
+    let mut number = 0;
     while scene.pause(&mut random, Duration::ZERO, 20 * SECOND).await {
         let address = ODD[random.below(ODD.len() as u64) as usize].to_owned();
         let odd = RouteOverride::With("broker-odd".into(), address);
         scene.cluster.name_server(0, |server| server.override_route(Some(TOPIC), odd));
+        // Who asks for the route just then has no older one.
+        let sender = sender::start(&scene, &scene.clock).await;
+        number += 1;
+        let body = format!("odd {number}");
+        let message = sender::message(&scene, &body, TOPIC);
+        let begin = scene.now();
+        match sender.producer.send(message).await {
+            Ok(receipt) => scene.ledger.acknowledged(&body, &receipt, scene.now()),
+            Err(error) if scene.options.only() == Some(Kind::OddRoutes) => {
+                scene.ledger.found("one-odd-address-harms-no-other", format!("{body} at {begin:?}: {error:?}"));
+            }
+            Err(_) => {}
+        }
+        sender.client.close().await;
         scene.pause(&mut random, SECOND, 60 * SECOND).await;
         scene.cluster.name_server(0, |server| server.clear_overrides());
     }
@@ -314,6 +353,31 @@ async fn pauses(scene: Arc<Scene>, mut random: Random) {
     }
 }
 
+/// A member that starts is paused, or a queue of it, while the answer to where it begins is refused, and soon resumed.
+pub(super) async fn pause_at_start(scene: &Scene, member: &Member, random: &mut Random) {
+    let queue = member.consumer.status().queues.first().map(|queue| queue.queue.clone());
+    scene.sleep(between(random, Duration::ZERO, SECOND / 2)).await;
+    match queue {
+        Some(queue) if random.below(2) == 0 => {
+            member.consumer.pause_queue(&queue);
+            scene.sleep(between(random, SECOND, 8 * SECOND)).await;
+            member.consumer.resume_queue(&queue);
+        }
+        _ => {
+            member.consumer.pause();
+            scene.sleep(between(random, SECOND, 8 * SECOND)).await;
+            member.consumer.resume();
+        }
+    }
+}
+
+/// Where a group begins is not told the first time it is asked.
+pub(super) fn refuse_beginnings(scene: &Scene) {
+    let codes = [RequestCode::QUERY_CONSUMER_OFFSET, RequestCode::GET_MAX_OFFSET, RequestCode::GET_MIN_OFFSET];
+    let force = Force::requests(codes, Forced::busy()).times(scene.options.queues);
+    scene.cluster.with(|cluster| cluster.brokers().for_each(|broker| broker.force(force.clone())));
+}
+
 /// The only member wants more, and now and then nothing for a while.
 async fn subscriptions(scene: Arc<Scene>, mut random: Random) {
     let subscribe = |tags: &str| {
@@ -343,7 +407,12 @@ async fn subscriptions(scene: Arc<Scene>, mut random: Random) {
 }
 
 /// Back to the beginning, or on to the end.
+///
+/// Requests are under way for long enough that a commit often is when the administrator comes.
 async fn admin_resets(scene: Arc<Scene>, mut random: Random) {
+    let delay = between(&mut random, SECOND / 20, SECOND);
+    scene.cluster.brokers().iter().for_each(|address| scene.network.delay(address, delay));
+    scene.ledger.trouble_begins(scene.now());
     while scene.pause(&mut random, 6 * SECOND, 30 * SECOND).await {
         let queues = scene.queues(TOPIC);
         let queue = &queues[random.below(queues.len() as u64) as usize];
