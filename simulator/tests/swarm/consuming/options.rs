@@ -130,7 +130,9 @@ impl Kind {
     fn excludes(self, other: Self) -> bool {
         match self {
             // Members of one group with different subscriptions are the users' fault.
-            Self::Subscriptions => matches!(other, Self::ComeAndGo | Self::Deaths | Self::EarlyEnd | Self::AdminResets),
+            Self::Subscriptions => {
+                matches!(other, Self::ComeAndGo | Self::Deaths | Self::EarlyEnd | Self::AdminResets | Self::LateLocks)
+            }
             // The rule is about a group that has begun in peace.
             Self::EarlyEnd => matches!(other, Self::FailedStarts | Self::AdminResets | Self::Requests | Self::Network),
             Self::Vanishes => matches!(other, Self::Appears | Self::AdminResets),
