@@ -18,7 +18,7 @@ use crate::wire::body::{ConsumeType, ConsumerData};
 pub(super) enum End {
     Asked(Ticket),
     Known(u64),
-    /// It could not be had; whoever needs it asks again.
+    /// It could not be had: what was stored since then is found by its time.
     Unknown,
 }
 
@@ -29,7 +29,14 @@ type Ends = BTreeMap<MessageQueue, End>;
 /// queue that came meanwhile is new.
 #[derive(Debug, Default)]
 pub(super) struct Former {
-    by_topic: BTreeMap<Arc<str>, (Instant, Ends)>,
+    by_topic: BTreeMap<Arc<str>, Left>,
+}
+
+#[derive(Debug)]
+struct Left {
+    at: Instant,
+    since_unix_ms: u64,
+    ends: Ends,
 }
 
 impl Former {
@@ -37,13 +44,14 @@ impl Former {
         if let Some(mut ends) = subscription.ends {
             // The answers find no subscription any more.
             ends.values_mut().filter(|end| matches!(end, End::Asked(_))).for_each(|end| *end = End::Unknown);
-            self.by_topic.insert(topic, (now, ends));
+            let since_unix_ms = subscription.since_unix_ms;
+            self.by_topic.insert(topic, Left { at: now, since_unix_ms, ends });
         }
     }
 
     /// Forgets what is so old that brokers have deleted what came after it.
     pub(super) fn prune(&mut self, now: Instant) {
-        self.by_topic.retain(|_, (since, _)| now.since(*since) < KEPT_FOR);
+        self.by_topic.retain(|_, left| now.since(left.at) < KEPT_FOR);
     }
 }
 
@@ -51,7 +59,9 @@ impl Former {
 #[derive(Debug)]
 pub(crate) struct Subscription {
     pub(super) selector: MessageSelector,
-    /// When it changed last, milliseconds since 1970 UTC: brokers keep the newest.
+    /// When it began, milliseconds since 1970 UTC.
+    pub(super) since_unix_ms: u64,
+    /// When it changed last: brokers keep the newest.
     version: u64,
     /// It is the retry topic, which begins with the first message.
     pub(super) is_retry: bool,
@@ -78,6 +88,7 @@ impl Subscription {
     const fn new(now: Now, selector: MessageSelector, is_retry: bool) -> Self {
         Self {
             selector,
+            since_unix_ms: now.unix_ms,
             version: now.unix_ms,
             is_retry,
             queues: Vec::new(),
@@ -150,7 +161,9 @@ impl PushConsumer {
             }
             None => {
                 let mut subscription = Subscription::new(now, selector, false);
-                subscription.ends = self.former.by_topic.remove(topic).map(|(_, ends)| ends);
+                if let Some(Left { since_unix_ms, ends, .. }) = self.former.by_topic.remove(topic) {
+                    (subscription.since_unix_ms, subscription.ends) = (since_unix_ms, Some(ends));
+                }
                 self.subscriptions.insert(topic.into(), subscription);
             }
         }
