@@ -4,4 +4,5 @@ mod concurrent;
 mod orderly;
 mod sharing;
 mod stage;
+mod stores;
 mod swarm;

@@ -18,4 +18,5 @@ mod silent_servers;
 mod stage;
 mod statuses;
 mod swarm;
+mod users_code;
 mod wire;
