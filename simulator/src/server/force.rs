@@ -28,6 +28,8 @@ pub enum Forced {
     Delay(Duration),
     /// Carried out, and these bytes sent in place of the answer.
     Bytes(Bytes),
+    /// Pulls only: not carried out, and answered with PULL_OFFSET_MOVED to the very offset that was asked for.
+    OffsetMoved,
     /// Carried out, and the answer sent twice.
     Twice,
     /// Carried out, and answered with what cannot be read.

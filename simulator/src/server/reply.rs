@@ -7,6 +7,7 @@ use stgclient_core::wire::command::{self, Command, FLAG_RESPONSE, Head, HeaderCo
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header, NoFields};
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
+use stgclient_core::wire::request::PullMessageAnswer;
 
 use super::force::{Forced, Forces, Malformed};
 use super::output::{Outputs, Pieces};
@@ -254,6 +255,19 @@ pub(super) fn begin<'o>(
         Some(Forced::Twice) => exchange.times = 2,
         Some(Forced::Malformed(malformed)) => exchange.malformed = Some(malformed),
         Some(Forced::Lost) => return None,
+        Some(Forced::OffsetMoved) => {
+            let offset = request.fields.get("queueOffset").and_then(|offset| offset.parse().ok()).unwrap_or_default();
+            let fields = PullMessageAnswer {
+                suggest_which_broker_id: Some(0),
+                next_begin_offset: offset,
+                min_offset: 0,
+                max_offset: offset,
+                offset_delta: None,
+            };
+            let remark = Some("it was forced");
+            Reply::new(exchange, out, delayed_answers).send(ResponseCode::PULL_OFFSET_MOVED, remark, &fields, &[]);
+            return None;
+        }
         Some(Forced::Refuse(code, remark)) => {
             Reply::new(exchange, out, delayed_answers).refuse(&Refusal { code, remark });
             return None;

@@ -64,6 +64,11 @@ impl Machine {
         self.shared.tasks.spawn(Some(self.number), Box::pin(task));
     }
 
+    /// How many tasks of this machine have not ended: those of its clients and of [`Machine::spawn`].
+    pub fn tasks(&self) -> usize {
+        self.shared.tasks.len_of(self.number)
+    }
+
     /// The machine stands still for so long, as in a long pause of its garbage collector, or while a laptop is suspended:
     /// no task of it runs, those of its clients and of [`Machine::spawn`]; the clocks go on, timers fire late and all at
     /// once, and bytes that come wait. Of two that overlap the later end counts.

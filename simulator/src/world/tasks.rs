@@ -112,7 +112,9 @@ impl Tasks {
         let gone: Vec<Entry> = {
             let mut table = lock(&self.table);
             table.dead.insert(machine);
-            table.tasks.extract_if(.., |_, entry| entry.owner == Some(machine)).map(|(_, entry)| entry).collect()
+            let of_machine = |(_, entry): &(&TaskId, &Entry)| entry.owner == Some(machine);
+            let ids: Vec<TaskId> = table.tasks.iter().filter(of_machine).map(|(id, _)| *id).collect();
+            ids.into_iter().filter_map(|id| table.tasks.remove(&id)).collect()
         };
         lock(&self.ready.0).frozen.remove(&machine);
         drop(gone);
@@ -178,6 +180,11 @@ impl Tasks {
     /// How many tasks have not ended.
     pub(super) fn len(&self) -> usize {
         lock(&self.table).tasks.len()
+    }
+
+    /// How many of a machine have not ended.
+    pub(super) fn len_of(&self, machine: u32) -> usize {
+        lock(&self.table).tasks.values().filter(|entry| entry.owner == Some(machine)).count()
     }
 
     /// Drops every task, and those that are spawned thereby.

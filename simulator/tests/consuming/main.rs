@@ -1,8 +1,9 @@
 //! Push consumers on the cluster in memory, in virtual time.
 
+mod beginning;
 mod concurrent;
 mod orderly;
 mod sharing;
 mod stage;
+mod standing;
 mod stores;
-mod swarm;

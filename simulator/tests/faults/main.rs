@@ -17,6 +17,5 @@ mod sends;
 mod silent_servers;
 mod stage;
 mod statuses;
-mod swarm;
 mod users_code;
 mod wire;

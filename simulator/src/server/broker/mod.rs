@@ -179,6 +179,11 @@ impl Broker {
         Some(queue.map_or((0, 0), |queue| (queue.min_offset(), queue.max_offset())))
     }
 
+    /// How many queues of a topic may be pulled from; `None` when there is no such topic.
+    pub fn queue_count(&self, topic: &str) -> Option<u32> {
+        self.topic(topic).map(|config| config.read_queue_nums)
+    }
+
     /// The offset that a consumer group has committed for a queue.
     pub fn committed(&self, group: &str, topic: &str, queue_id: u32) -> Option<i64> {
         self.offsets.get(group, topic, i32::try_from(queue_id).ok()?)

@@ -47,6 +47,8 @@ pub enum RouteOverride {
     Route(TopicRouteData),
     /// The real route, but each broker is said to be at this address.
     At(String),
+    /// The real route, and one more broker of this name at this address, with as many queues as the first one.
+    With(String, String),
 }
 
 impl NameServer {
@@ -157,11 +159,16 @@ impl NameServer {
             }
             Some(RouteOverride::Missing) => return Err(missing()),
             Some(RouteOverride::Route(route)) => route.clone(),
-            Some(RouteOverride::At(_)) | None => self.routes.route(topic).ok_or_else(missing)?,
+            Some(RouteOverride::At(_) | RouteOverride::With(..)) | None => {
+                self.routes.route(topic).ok_or_else(missing)?
+            }
         };
         if let Some(RouteOverride::At(address)) = bent {
             let brokers = route.broker_datas.iter_mut();
             brokers.flat_map(|broker| broker.broker_addrs.values_mut()).for_each(|known| known.clone_from(address));
+        }
+        if let Some(RouteOverride::With(name, address)) = bent {
+            routes::add_broker(&mut route, name, address);
         }
         if self.is_ordered_by_config {
             route.order_topic_conf = self.configs.order_of(topic).map(str::to_owned);

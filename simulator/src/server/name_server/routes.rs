@@ -106,6 +106,19 @@ pub(super) fn header(request: &Command) -> Result<GetRouteInfo<'_>, Refusal> {
     Ok(request.header()?)
 }
 
+/// Adds a broker like the first one.
+pub(super) fn add_broker(route: &mut TopicRouteData, name: &str, address: &str) {
+    if let (Some(mut broker), Some(mut queues)) =
+        (route.broker_datas.first().cloned(), route.queue_datas.first().cloned())
+    {
+        name.clone_into(&mut broker.broker_name);
+        broker.broker_addrs.values_mut().for_each(|known| address.clone_into(known));
+        name.clone_into(&mut queues.broker_name);
+        route.broker_datas.push(broker);
+        route.queue_datas.push(queues);
+    }
+}
+
 pub(super) fn wants_standard_json(request: &Command, header: &GetRouteInfo<'_>) -> bool {
     request.version >= V4_9_4 || header.accept_standard_json_only == Some(true)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::ask::{Ask, Asked};
 use super::super::{ConsumeFrom, Outcome};
-use super::scene::{ME, SECOND, Scene, TOPIC, answer, failed, queue};
+use super::scene::{ME, SECOND, Scene, TOPIC, answer, failed, found, queue};
 use crate::consumer::PullStatus;
 
 /// What is asked of a queue whose group has no offset.
@@ -97,4 +97,97 @@ fn a_queue_that_leaves_is_committed_up_to_its_first_unfinished_message() {
     scene.consumer.settle(scene.now, first.settlement, Outcome::Success);
     scene.share(&[]);
     assert_eq!(scene.commits(), [2]);
+}
+
+#[test]
+fn a_next_offset_counts_whatever_the_status_and_however_soon_the_answer() {
+    for status in [PullStatus::NoNewMessage, PullStatus::NoMatchedMessage, PullStatus::Found] {
+        let mut scene = Scene::new(|_| {});
+        scene.begin(1);
+        let (Asked::Pull(id, ticket), Ask::Pull { queue, offset: 0, .. }) = scene.ask() else { panic!() };
+        scene.consumer.take_pulled(scene.now, id, ticket, Ok(answer(queue, status, 7, bytes::Bytes::new())));
+        let asks = scene.asks();
+        assert!(matches!(&*asks, [(_, Ask::Pull { offset: 7, committed: 7, .. })]), "{status:?}: {asks:?}");
+    }
+}
+
+#[test]
+fn a_broker_that_has_none_of_the_offsets_it_says_it_has_is_asked_once_a_second() {
+    let mut scene = Scene::new(|_| {});
+    scene.begin(1);
+    let mut asked = 0;
+    for _ in 0..100 {
+        for (known, ask) in scene.asks() {
+            match (known, ask) {
+                (Asked::Pull(id, ticket), Ask::Pull { queue, .. }) => {
+                    asked += 1;
+                    let moved = answer(queue, PullStatus::OffsetIllegal, 5, bytes::Bytes::new());
+                    scene.consumer.take_pulled(scene.now, id, ticket, Ok(moved));
+                }
+                (Asked::Commit(id, ticket), _) => scene.consumer.take_committed(scene.now, id, ticket, Ok(())),
+                _ => {}
+            }
+        }
+        scene.pass(SECOND / 10);
+    }
+    assert!((9..=11).contains(&asked), "{asked} pulls in ten seconds");
+}
+
+#[test]
+fn an_older_commit_under_way_never_lands_after_an_administrator_s_reset() {
+    let mut scene = Scene::new(|_| {});
+    scene.begin(1);
+    scene.fill(0..4);
+    let delivery = scene.deliver(4).unwrap();
+    scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success);
+    scene.asks();
+    scene.commit_all();
+    let (Asked::Commit(id, older), Ask::Commit { offset: 4, .. }) = scene.ask() else { panic!() };
+    scene.consumer.reset_offsets(scene.now, TOPIC, &BTreeMap::from([(queue(0), 1)]));
+    let commits =
+        |scene: &mut Scene| scene.asks().into_iter().filter(|(_, ask)| matches!(ask, Ask::Commit { .. })).count();
+    assert_eq!(commits(&mut scene), 0, "it might be overtaken by the older one");
+    scene.consumer.take_committed(scene.now, id, older, Ok(()));
+    let asks = scene.asks();
+    assert!(asks.iter().any(|(_, ask)| matches!(ask, Ask::Commit { offset: 1, .. })), "{asks:?}");
+}
+
+#[test]
+fn where_a_group_begins_is_committed_at_once_and_again_a_second_later_when_that_fails() {
+    let mut scene = Scene::new(|_| {});
+    scene.rebalance(1, &[ME]);
+    let (Asked::GroupOffset(id, ticket), _) = scene.ask() else { panic!() };
+    scene.consumer.take_group_offset(scene.now, id, ticket, Ok(None));
+    let (Asked::FirstOffset(id, ticket), _) = scene.ask() else { panic!() };
+    scene.consumer.take_first_offset(scene.now, id, ticket, Ok(Some(9)));
+    for _ in 0..3 {
+        let asks = scene.asks();
+        let commit = asks.iter().find_map(|(asked, ask)| match (asked, ask) {
+            (Asked::Commit(id, ticket), Ask::Commit { offset: 9, .. }) => Some((*id, *ticket)),
+            _ => None,
+        });
+        let (id, ticket) = commit.expect("a commit");
+        scene.consumer.take_committed(scene.now, id, ticket, Err(failed()));
+        scene.pass(SECOND);
+    }
+}
+
+#[test]
+fn behind_a_record_without_a_length_the_others_are_fetched_and_what_is_passed_over_is_told() {
+    let mut scene = Scene::new(|_| {});
+    scene.begin(1);
+    let (Asked::Pull(id, ticket), Ask::Pull { queue: of, .. }) = scene.ask() else { panic!() };
+    let mut pulled = found(of, 0..32);
+    // The third of 32 records of the same length says to be four times as long as all of them.
+    let (length, mut body) = (pulled.body.len() / 32, pulled.body.to_vec());
+    let wrong = (body.len() as u32 * 4).to_be_bytes();
+    body[2 * length..2 * length + 4].copy_from_slice(&wrong);
+    pulled.body = body.into();
+    scene.consumer.take_pulled(scene.now, id, ticket, Ok(pulled));
+    let asks = scene.asks();
+    let [(Asked::Pull(id, ticket), Ask::Pull { queue: of, offset: 3, .. })] = &*asks else { panic!("{asks:?}") };
+    scene.consumer.take_pulled(scene.now, *id, *ticket, Ok(found(of.clone(), 3..32)));
+    let status = scene.consumer.status(scene.now);
+    assert_eq!((status.refused, status.queues[0].passed_over, status.queues[0].last_passed_over), (1, 1, Some(2)));
+    assert_eq!(status.queues[0].cached_messages, 31);
 }

@@ -1,7 +1,12 @@
 //! Rebalance: what is asked when, and what a failed look-up leaves as it is.
 
+use std::collections::BTreeMap;
+
 use super::super::ask::{Ask, Asked};
-use super::scene::{ME, SECOND, Scene, failed};
+use super::scene::{ME, SECOND, Scene, failed, queue};
+use crate::consumer::MessageSelector;
+use crate::error::{Error, ErrorKind};
+use crate::queue::MessageQueue;
 use crate::time::Duration;
 
 #[test]
@@ -28,7 +33,7 @@ fn nothing_is_dropped_when_a_look_up_fails_and_it_is_tried_again_a_second_later(
     scene.answer_queues(Err(failed()));
     assert_eq!(scene.consumer.queues.len(), 4);
     scene.pass(SECOND);
-    scene.answer_queues(Ok((0..4).map(super::scene::queue).collect()));
+    scene.answer_queues(Ok((0..4).map(queue).collect()));
     scene.answer_members(Err(failed()));
     assert_eq!(scene.consumer.queues.len(), 4);
     scene.pass(SECOND);
@@ -82,4 +87,60 @@ fn an_answer_that_comes_after_the_queue_has_left_is_nothing() {
         }
     }
     assert!(scene.deliver(10).is_none());
+}
+
+#[test]
+fn a_topic_that_does_not_exist_is_asked_about_every_second_and_no_other_with_it() {
+    let mut scene = Scene::new(|_| {});
+    scene.begin(1);
+    scene.asks();
+    scene.consumer.subscribe(scene.now, "missing", MessageSelector::all()).unwrap();
+    let mut asked = BTreeMap::<String, u32>::new();
+    for _ in 0..15 {
+        scene.pass(SECOND);
+        for (known, _) in scene.asks() {
+            let Asked::Queues(topic, ticket) = known else { continue };
+            *asked.entry(topic.to_string()).or_default() += 1;
+            let absent = || Error::new(ErrorKind::TopicNotFound, "");
+            let queues = if &*topic == "missing" { Err(absent()) } else { Ok(vec![queue(0)]) };
+            scene.consumer.take_queues(scene.now, &topic, ticket, queues);
+        }
+        let members = Ok(vec![ME.to_owned()]);
+        for (known, _) in scene.asks() {
+            if let Asked::Members(topic, ticket) = known {
+                scene.consumer.take_members(scene.now, &topic, ticket, members.clone());
+                scene.allocate();
+            }
+        }
+    }
+    // The other topic once, since what is subscribed to has changed.
+    assert_eq!(asked, BTreeMap::from([("T".to_owned(), 1), ("missing".to_owned(), 15)]));
+}
+
+#[test]
+fn a_list_without_us_for_each_of_two_topics_takes_no_queue_away() {
+    let mut scene = Scene::new(|_| {});
+    scene.begin(2);
+    scene.asks();
+    scene.consumer.subscribe(scene.now, "U", MessageSelector::all()).unwrap();
+    scene.pass(SECOND);
+    for _ in 0..2 {
+        let asks = scene.asks();
+        for (asked, _) in asks {
+            match asked {
+                Asked::Queues(topic, ticket) => {
+                    let queues =
+                        Ok(vec![MessageQueue::new(topic.clone(), "a", 0), MessageQueue::new(topic.clone(), "a", 1)]);
+                    scene.consumer.take_queues(scene.now, &topic, ticket, queues);
+                }
+                Asked::Members(topic, ticket) => {
+                    scene.consumer.take_members(scene.now, &topic, ticket, Ok(vec!["other".to_owned()]));
+                    scene.allocate();
+                }
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(scene.consumer.queues.of_topic("T").len(), 2);
+    assert!(scene.consumer.queues.iter().all(|(_, known)| known.is_consuming()));
 }

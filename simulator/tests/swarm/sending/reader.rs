@@ -9,8 +9,7 @@ use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Duration;
 use stgclient_runtime::PullConsumer;
 
-use super::super::stage::SECOND;
-use super::{BROKERS, QUEUES, RECOVERY, Seat, TOPIC};
+use super::{BROKERS, QUEUES, RECOVERY, SECOND, Seat, TOPIC};
 
 /// Where to go on in each queue.
 type Offsets = BTreeMap<MessageQueue, u64>;
@@ -40,9 +39,12 @@ pub(super) async fn run(mut seat: Seat) {
     };
     // All has been well for a while, so the client that saw the trouble is well too.
     seat.machine.sleep_to(seat.end + RECOVERY - 5 * SECOND).await;
-    for queue in consumer.queues(TOPIC).await.expect("all is well") {
-        if let Some(offset) = consumer.committed_offset(&queue).await.expect("all is well") {
-            assert!(ledger.has_committed(&group, &queue, offset), "{group} {queue}: {offset} was never committed");
+    for queue in consumer.queues(TOPIC).await.expect("[all-is-well-again]") {
+        if let Some(offset) = consumer.committed_offset(&queue).await.expect("[all-is-well-again]") {
+            assert!(
+                ledger.has_committed(&group, &queue, offset),
+                "[only-what-was-committed-is-committed] {group} {queue}: {offset}"
+            );
         }
     }
     seat.close(client).await;
@@ -101,7 +103,7 @@ async fn read(
         assert!(batch.messages.iter().all(|message| message.tag() == Some("third")));
     } else {
         let places = batch.messages.iter().map(ReceivedMessage::queue_offset);
-        assert!(places.eq(offset..batch.next_offset), "all of them, in order");
+        assert!(places.eq(offset..batch.next_offset), "[a-pull-brings-all-in-order]");
     }
     offsets.insert(queue.clone(), batch.next_offset);
     if batch.next_offset > offset && seat.random.below(2) == 0 {
@@ -118,20 +120,20 @@ async fn read(
 pub(super) async fn everything(mut seat: Seat) -> Vec<ReceivedMessage> {
     let client = seat.client().await;
     let consumer = client.pull_consumer("auditor").start().await.expect("a consumer");
-    let queues = consumer.queues(TOPIC).await.expect("all is well");
+    let queues = consumer.queues(TOPIC).await.expect("[all-is-well-again]");
     assert_eq!(queues.len(), usize::from(BROKERS) * QUEUES as usize);
     let mut messages = Vec::new();
     for queue in queues {
         let mut offset = 0;
         loop {
-            let batch = consumer.pull(&queue, "*", offset, 32).await.expect("all is well");
+            let batch = consumer.pull(&queue, "*", offset, 32).await.expect("[all-is-well-again]");
             if batch.status != PullStatus::Found {
                 break;
             }
             offset = batch.next_offset;
             messages.extend(batch.messages);
         }
-        assert_eq!(consumer.max_offset(&queue).await.expect("all is well"), offset);
+        assert_eq!(consumer.max_offset(&queue).await.expect("[all-is-well-again]"), offset);
     }
     seat.close(client).await;
     messages

@@ -3,12 +3,23 @@
 use std::sync::Arc;
 
 use stgclient_core::time::Duration;
-use stgclient_core::wire::code::RequestCode;
-use stgclient_simulator::server::{Force, Forced, Memory, RouteOverride, ServerId};
+use stgclient_core::wire::code::{RequestCode, ResponseCode};
+use stgclient_core::wire::dialect::Dialect;
+use stgclient_simulator::server::{Force, Forced, Memory, RequestFaults, RouteOverride, ServerId};
 use stgclient_simulator::world::{Direction, NetworkHandle};
 
-use super::super::stage::SECOND;
-use super::{BROKERS, Seat};
+use super::{BROKERS, SECOND, Seat};
+
+/// The requests that senders and readers make.
+const REQUESTS: [RequestCode; 7] = [
+    RequestCode::SEND_MESSAGE_V2,
+    RequestCode::PULL_MESSAGE,
+    RequestCode::QUERY_CONSUMER_OFFSET,
+    RequestCode::UPDATE_CONSUMER_OFFSET,
+    RequestCode::HEART_BEAT,
+    RequestCode::UNREGISTER_CLIENT,
+    RequestCode::GET_ROUTEINFO_BY_TOPIC,
+];
 
 pub(super) async fn run(mut seat: Seat, network: NetworkHandle) {
     let ledger = Arc::clone(&seat.ledger);
@@ -40,8 +51,8 @@ async fn one(seat: &mut Seat, network: &NetworkHandle, length: Duration) {
             .with(|cluster| cluster.brokers().for_each(|one| one.force(Force::sends(Forced::clone(&forced)).times(20))))
     };
     let wait = seat.machine.sleep(length);
-    match seat.random.below(10) {
-        0 | 1 => {
+    match seat.random.below(14) {
+        0 => {
             cluster.stop(server);
             wait.await;
             cluster.start(server, Memory::Kept);
@@ -69,7 +80,27 @@ async fn one(seat: &mut Seat, network: &NetworkHandle, length: Duration) {
             wait.await;
             network.delay(address, Duration::ZERO);
         }
-        8 => busy(if seat.random.below(2) == 0 { Forced::busy() } else { Forced::Delay(length / 4) }),
+        8 => {
+            cluster.lose_power(server);
+            wait.await;
+            cluster.start(server, Memory::Kept);
+        }
+        9 => {
+            cluster.close_idle(Some(SECOND + length / 2));
+            wait.await;
+            cluster.close_idle(None);
+        }
+        10 => cluster.forget_routes(broker % 2, (seat.random.below(2) == 0).then_some(super::TOPIC)),
+        11 | 12 => {
+            let mut faults = RequestFaults::drawn(seat.random.next_u64(), &REQUESTS);
+            if seat.dialect == Dialect::Apache {
+                faults.refused_with.push(ResponseCode::GO_AWAY);
+            }
+            cluster.draw_faults(&faults, seat.random.next_u64());
+            wait.await;
+            cluster.draw_faults(&RequestFaults::NONE, 0);
+        }
+        13 => busy(if seat.random.below(2) == 0 { Forced::busy() } else { Forced::Delay(length / 4) }),
         _ => cluster.name_server(broker % 2, |name_server| {
             name_server.override_route(Some(super::TOPIC), RouteOverride::NotReady);
             let lost = Force::requests([RequestCode::GET_ROUTEINFO_BY_TOPIC], Forced::Lost);

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use stgclient_core::producer::{Message, QueueChoice, SendOptions};
 use stgclient_runtime::Producer;
 
-use super::super::stage::SECOND;
 use super::ledger::{Body, Ledger};
-use super::{BROKERS, RECOVERY, Seat, TOPIC};
+use super::{BROKERS, RECOVERY, SECOND, Seat, TOPIC};
 
 pub(super) async fn run(mut seat: Seat) {
     let ledger = Arc::clone(&seat.ledger);
@@ -38,7 +37,10 @@ pub(super) async fn run(mut seat: Seat) {
     for _ in 0..2 * BROKERS {
         let (body, message) = next(&seat, &mut number);
         let options = SendOptions { timeout: Some(SECOND), ..SendOptions::default() };
-        producer.send_to(message, options).await.unwrap_or_else(|error| panic!("{body}: {error:?}"));
+        producer
+            .send_to(message, options)
+            .await
+            .unwrap_or_else(|error| panic!("[all-is-well-again] {body}: {error:?}"));
     }
     seat.close(client).await;
     ledger.ends();
