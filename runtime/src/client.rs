@@ -16,6 +16,7 @@ use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::frame;
 
 use crate::admin::Admin;
+use crate::guard;
 use crate::host::{EmbeddedHost, Host, MaybeSend, TlsHost};
 use crate::operation::Operation;
 use crate::producer::ProducerBuilder;
@@ -292,7 +293,10 @@ impl<H> ClientBuilder<H> {
         let Self { host, mut config, mut provider, .. } = self;
         host.check()?;
         if let Some(provider) = &mut provider {
-            config.credentials = Some(provider.next().await);
+            let credentials = guard::poll(|| provider.next()).await.map_err(|panic| {
+                Error::new(ErrorKind::InvalidArgument, format!("the credentials provider panicked: {panic}"))
+            });
+            config.credentials = Some(credentials?);
         }
         let credentials = config.credentials.clone();
         config.name_servers = parse(&self.name_servers)?;

@@ -8,6 +8,7 @@ use std::task::Poll;
 use stgclient_core::credentials::Credentials;
 use stgclient_core::time::Duration;
 
+use crate::guard;
 use crate::host::{BoxFuture, MaybeSend};
 use crate::shared::Shared;
 
@@ -37,9 +38,13 @@ pub(crate) async fn run(shared: Arc<Shared>, mut provider: Box<dyn Provider>, mu
         if task.until_closed(again).await.is_none() {
             return;
         }
-        let next = provider.next();
-        let Some(next) = task.until_closed(next).await else {
-            return;
+        let next = match task.until_closed(guard::poll(|| provider.next())).await {
+            None => return,
+            Some(Ok(next)) => next,
+            Some(Err(panic)) => {
+                tracing::error!(%panic, "the credentials provider panicked; it is not asked again");
+                return;
+            }
         };
         if next != current {
             tracing::info!(access_key = next.access_key(), "new credentials");

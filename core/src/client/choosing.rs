@@ -8,7 +8,7 @@ use super::operation::{Operation, OperationId};
 use super::sending::Sending;
 use super::session::{Session, Signal};
 use crate::error::Error;
-use crate::producer::{Message, Spent};
+use crate::producer::{Message, QueueChoice, Spent};
 use crate::queue::MessageQueue;
 use crate::routes::topics::TopicId;
 use crate::time::Now;
@@ -29,6 +29,13 @@ impl Session {
         self.operation_timers.set(id.key(), sending.deadline());
         self.events.push_back(Event::Choose { operation: id, choice: Box::new(choice) });
         Ok(())
+    }
+
+    /// A choice that is not made.
+    pub(super) fn spend(&mut self, choice: QueueChoice) {
+        if let (QueueChoice::Selector(_), Some(spent)) = (&choice, &mut self.spent) {
+            spent.push(Spent::Selector(choice));
+        }
     }
 
     /// A send has its queue, or does not need one any more.

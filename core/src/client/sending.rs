@@ -135,10 +135,14 @@ impl Client {
         let bytes = message.body().len();
         let has_room = match self.admit(id, &message, bytes, without_room) {
             Ok(has_room) => has_room,
-            Err(error) => return Err(SendError { error, message }),
+            Err(error) => {
+                self.session.spend(options.queue);
+                return Err(SendError { error, message });
+            }
         };
         let unique_id = self.session.unique_ids.next(now.unix_ms);
         let Some(producer) = self.session.groups.producer_mut(id) else {
+            self.session.spend(options.queue);
             return Err(SendError { error: Error::new(ErrorKind::Closed, "the producer"), message });
         };
         producer.calls += 1;

@@ -6,3 +6,4 @@ mod orderly;
 mod sharing;
 mod stage;
 mod standing;
+mod stores;

@@ -17,4 +17,5 @@ mod sends;
 mod silent_servers;
 mod stage;
 mod statuses;
+mod users_code;
 mod wire;

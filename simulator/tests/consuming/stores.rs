@@ -1,0 +1,126 @@
+//! Offset stores that fail: what could not be stored is stored with the next, and at closing.
+
+use std::collections::BTreeMap;
+use std::future::ready;
+use std::sync::{Arc, Mutex};
+
+use stgclient_core::consumer::push::{ConsumeFrom, MessageModel};
+use stgclient_core::error::{Error, ErrorKind};
+use stgclient_core::queue::MessageQueue;
+use stgclient_runtime::{BoxFuture, OffsetStore, PushConsumerBuilder};
+use stgclient_simulator::world::Client;
+
+use super::stage::{Book, SECOND, Stage, TOPIC};
+
+/// A store that fails as often as it is told to.
+#[derive(Clone, Default)]
+struct Failing(Arc<Mutex<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    failures_left: usize,
+    tries: usize,
+    offsets: BTreeMap<MessageQueue, u64>,
+}
+
+impl Failing {
+    fn fail(&self, times: usize) {
+        self.0.lock().unwrap().failures_left = times;
+    }
+
+    fn tries(&self) -> usize {
+        self.0.lock().unwrap().tries
+    }
+
+    fn stored(&self) -> u64 {
+        self.0
+            .lock()
+            .unwrap()
+            .offsets
+            .iter()
+            .filter(|(queue, _)| &*queue.topic == TOPIC)
+            .map(|(_, offset)| offset)
+            .sum()
+    }
+}
+
+impl OffsetStore for Failing {
+    fn load(&self) -> BoxFuture<Result<BTreeMap<MessageQueue, u64>, Error>> {
+        Box::pin(ready(Ok(self.0.lock().unwrap().offsets.clone())))
+    }
+
+    fn store(&self, offsets: BTreeMap<MessageQueue, u64>) -> BoxFuture<Result<(), Error>> {
+        let mut inner = self.0.lock().unwrap();
+        inner.tries += 1;
+        let result = if inner.failures_left > 0 {
+            inner.failures_left -= 1;
+            Err(Error::new(ErrorKind::OffsetStore, "the disk is full"))
+        } else {
+            inner.offsets = offsets;
+            Ok(())
+        };
+        Box::pin(ready(result))
+    }
+}
+
+fn broadcasting(client: &Client, store: &Failing) -> PushConsumerBuilder {
+    let consumer = client.push_consumer("all").subscribe(TOPIC, "*").consume_from(ConsumeFrom::FirstOffset);
+    consumer.message_model(MessageModel::Broadcasting).offset_store(store.clone())
+}
+
+#[test]
+fn what_could_not_be_stored_is_stored_at_the_next_commit_though_nothing_new_was_consumed() {
+    let stage = Stage::new(1, 2);
+    stage.play(async {
+        stage.send(0..10).await;
+        let client = stage.client().await;
+        let (book, store) = (Book::default(), Failing::default());
+        store.fail(1);
+        let consumer = book.consume(broadcasting(&client, &store)).await;
+        stage.until(5 * SECOND, "all are consumed", || book.len() == 10).await;
+        stage.until(20 * SECOND, "the first try fails, the second does not", || store.stored() == 10).await;
+        assert!(store.tries() >= 2);
+        consumer.close().await;
+    });
+}
+
+#[test]
+fn what_could_not_be_stored_is_stored_at_closing_and_nothing_is_consumed_twice() {
+    let stage = Stage::new(1, 2);
+    stage.play(async {
+        stage.send(0..10).await;
+        let client = stage.client().await;
+        let (book, store) = (Book::default(), Failing::default());
+        store.fail(usize::MAX);
+        let consumer = book.consume(broadcasting(&client, &store)).await;
+        stage.until(5 * SECOND, "all are consumed", || book.len() == 10).await;
+        stage.sleep(60 * SECOND).await;
+        assert!(store.tries() > 3 && store.stored() == 0);
+        store.fail(0);
+        consumer.close().await;
+        // When the close returns, it has been tried.
+        assert_eq!(store.stored(), 10);
+        let consumer = book.consume(broadcasting(&client, &store)).await;
+        stage.send(10..15).await;
+        stage.until(5 * SECOND, "the rest", || book.len() == 15).await;
+        assert!(book.times().values().all(|times| *times == 1));
+        consumer.close().await;
+    });
+}
+
+#[test]
+fn a_client_that_closes_stores_what_its_consumers_could_not() {
+    let stage = Stage::new(1, 2);
+    stage.play(async {
+        stage.send(0..10).await;
+        let client = stage.client().await;
+        let (book, store) = (Book::default(), Failing::default());
+        store.fail(usize::MAX);
+        let _consumer = book.consume(broadcasting(&client, &store)).await;
+        stage.until(5 * SECOND, "all are consumed", || book.len() == 10).await;
+        stage.until(20 * SECOND, "the first try", || store.tries() > 0).await;
+        store.fail(0);
+        client.close().await;
+        assert_eq!(store.stored(), 10);
+    });
+}
