@@ -12,14 +12,6 @@ pub(crate) struct Failure {
     pub(crate) is_tls: bool,
 }
 
-impl Failure {
-    /// The same with some words more.
-    pub(crate) fn and(mut self, more: &str) -> Self {
-        self.words.push_str(more);
-        self
-    }
-}
-
 impl From<String> for Failure {
     fn from(words: String) -> Self {
         Self { words, is_tls: false }

@@ -62,14 +62,14 @@ impl Tokio {
     }
 
     /// Opens a stream for a link and drives the link with it.
-    fn drive<F, S>(&self, mut link: Link, open: impl FnOnce(Address) -> F + Send + 'static, unheard: &'static str)
+    fn drive<F, S>(&self, mut link: Link, open: impl FnOnce(Address) -> F + Send + 'static, guess: &'static str)
     where
         F: Future<Output = Result<S, Failure>> + Send,
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
         self.run(async move {
             match socket::unless_closed(&mut link, open).await {
-                Some(Ok(stream)) => socket::drive(stream, &mut link, unheard).await,
+                Some(Ok(stream)) => socket::drive(stream, &mut link, guess).await,
                 Some(Err(failure)) => link.closed(&failure),
                 None => {}
             }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use bytes::Buf;
 use stgclient_core::address::Address;
-use stgclient_core::connection::Outbox;
+use stgclient_core::connection::{CloseReason, Outbox};
 use stgclient_runtime::{Link, Output};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
@@ -31,11 +31,11 @@ where
     .await
 }
 
-/// Drives a link over an open stream until one of them ends. `unheard` is what to add to the reason when the server
-/// has said nothing that could be read.
-pub(crate) async fn drive(stream: impl AsyncRead + AsyncWrite + Unpin, link: &mut Link, unheard: &str) {
+/// Drives a link over an open stream until one of them ends. `guess` is what it may mean that the server hangs up without
+/// a word.
+pub(crate) async fn drive(stream: impl AsyncRead + AsyncWrite + Unpin, link: &mut Link, guess: &str) {
     link.connected();
-    let mut socket = Socket { stream, outbox: Outbox::default(), has_heard: false };
+    let mut socket = Socket { stream, outbox: Outbox::default() };
     let end = poll_fn(|context| socket.poll(link, context)).await;
     // TLS tells its peer of the end: one try, since nobody waits for it.
     poll_fn(|context| {
@@ -45,8 +45,7 @@ pub(crate) async fn drive(stream: impl AsyncRead + AsyncWrite + Unpin, link: &mu
     .await;
     match end {
         End::Asked => {}
-        End::Failed(failure) if socket.has_heard => link.closed(&failure),
-        End::Failed(failure) => link.closed(&failure.and(unheard)),
+        End::Failed(failure) => link.closed(CloseReason::from(&failure).or_perhaps(guess)),
     }
 }
 
@@ -61,8 +60,6 @@ struct Socket<S> {
     stream: S,
     /// What is being written.
     outbox: Outbox,
-    /// Whether the server has said anything that could be read.
-    has_heard: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
@@ -95,10 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             }
             Ok(0) => Err(End::Failed("closed by the server".to_owned().into())),
             Ok(_) => match link.received() {
-                Ok(()) => {
-                    self.has_heard = true;
-                    Ok(())
-                }
+                Ok(()) => Ok(()),
                 Err(error) => Err(End::Failed(error.to_string().into())),
             },
             Err(error) => Err(End::Failed(Failure::from(&error))),

@@ -34,6 +34,8 @@ pub(crate) struct Sending {
     peer: Option<PeerId>,
     /// The number of the request of the try under way, and when it was written.
     written: (i32, Instant),
+    /// The first try that had no answer in its share of the time, and when it was written.
+    unanswered: Option<(PeerId, Instant)>,
     waits_for: WaitsFor,
 }
 
@@ -150,6 +152,7 @@ impl Client {
             topic: None,
             peer: None,
             written: (0, now.mono),
+            unanswered: None,
             waits_for: WaitsFor::Nothing,
         };
         if has_room {
@@ -315,7 +318,7 @@ impl Sending {
             Signal::Written => Some(Ok(Value::Done)),
             Signal::Failed(error) => {
                 if error.kind() == ErrorKind::Timeout && !self.send.is_over(now.mono) {
-                    self.keep_listening(session, id);
+                    self.keep_listening(session, now, id);
                 }
                 self.try_failed(session, now, id, error)
             }
@@ -485,7 +488,13 @@ impl Sending {
         let head = Head::request(dialect, SendMessage::CODE, session.network.next_opaque());
         self.written = (head.opaque, now.mono);
         let deadline = self.send.try_deadline(now.mono);
-        session.network.with(peer, |connection| connection.request(now.mono, &head, &header, body, deadline, owner));
+        session.network.with(peer, |connection| {
+            if deadline < self.send.deadline() {
+                connection.request_share(now.mono, &head, &header, body, deadline, owner);
+            } else {
+                connection.request(now.mono, &head, &header, body, deadline, owner);
+            }
+        });
     }
 
     /// What follows from a try that failed. Whatever went wrong, the route may have changed.
@@ -503,13 +512,17 @@ impl Sending {
 
     /// The broker has not answered in the try's share of the time. It may merely be slow: what it says later counts, as long as
     /// the send lives.
-    fn keep_listening(&mut self, session: &mut Session, id: OperationId) {
+    fn keep_listening(&mut self, session: &mut Session, now: Now, id: OperationId) {
         let (Some(peer), WaitsFor::Broker) = (self.peer, self.waits_for) else {
             return;
         };
         self.send.overtake(self.turn);
         let (owner, deadline, (opaque, since)) = (Owner::Operation(id, self.turn), self.send.deadline(), self.written);
         session.network.with(peer, |connection| connection.keep_waiting(opaque, since, deadline, owner));
+        match self.unanswered {
+            Some((first, since)) if first == peer => session.give_up_if_silent(now, peer, since),
+            _ => self.unanswered = Some((peer, since)),
+        }
     }
 
     /// An earlier try is answered after all.

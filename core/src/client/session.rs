@@ -173,6 +173,15 @@ impl Session {
         }
     }
 
+    /// Two requests to a peer had no answer, the first of them since `since`: gives it up if it said nothing else either.
+    pub(super) fn give_up_if_silent(&mut self, now: Now, peer: PeerId, since: Instant) {
+        let random = &mut self.random;
+        let ended = self.network.with(peer, |connection| connection.give_up_if_silent(now.mono, since, random));
+        if let Some((ended, owners)) = ended.flatten() {
+            self.fail(peer, ended, owners);
+        }
+    }
+
     /// Tells those that an ended connection fails.
     fn fail(&mut self, peer: PeerId, ended: Ended, owners: Vec<Owner>) {
         let Some(connection) = self.network.get(peer) else {

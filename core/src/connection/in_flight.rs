@@ -7,7 +7,19 @@ use crate::time::{Deadlines, Instant};
 struct Waiting<T> {
     opaque: i32,
     since: Instant,
+    /// The deadline is not the last word: its owner may go on waiting.
+    is_share: bool,
     owner: T,
+}
+
+/// A request whose deadline has come.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Due<T> {
+    pub(crate) owner: T,
+    /// When it was made.
+    pub(crate) since: Instant,
+    /// Whether that was only a share of its time.
+    pub(crate) is_share: bool,
 }
 
 /// Requests in flight: found by opaque, taken out when their deadline comes.
@@ -36,7 +48,7 @@ impl<T> InFlight<T> {
     }
 
     /// Adds a request; its opaque must not be in flight already.
-    pub(crate) fn insert(&mut self, opaque: i32, now: Instant, deadline: Instant, owner: T) {
+    pub(crate) fn insert(&mut self, opaque: i32, now: Instant, (deadline, is_share): (Instant, bool), owner: T) {
         if (self.len() + 1) * 2 > self.index.len() {
             self.grow();
         }
@@ -44,7 +56,7 @@ impl<T> InFlight<T> {
             self.slots.push(None);
             (self.slots.len() - 1) as u32
         });
-        self.slots[slot as usize] = Some(Waiting { opaque, since: now, owner });
+        self.slots[slot as usize] = Some(Waiting { opaque, since: now, is_share, owner });
         self.index_slot(opaque, slot);
         self.deadlines.set(slot, deadline);
     }
@@ -71,8 +83,8 @@ impl<T> InFlight<T> {
         self.deadlines.next()
     }
 
-    /// Takes out a request whose deadline has come, and when it was made.
-    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<(T, Instant)> {
+    /// Takes out a request whose deadline has come.
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Due<T>> {
         let slot = self.deadlines.pop_due(now)?;
         let opaque = self.opaque_of(slot)?;
         let mut at = self.home(opaque);
@@ -80,13 +92,14 @@ impl<T> InFlight<T> {
             at = self.next(at);
         }
         self.close_gap(at);
-        self.release(slot).map(|waiting| (waiting.owner, waiting.since))
+        let Waiting { since, is_share, owner, .. } = self.release(slot)?;
+        Some(Due { owner, since, is_share })
     }
 
     /// Takes out every request, in the order of their deadlines.
     pub(crate) fn drain(&mut self) -> Vec<T> {
         let end = Instant::from_micros(u64::MAX);
-        core::iter::from_fn(|| self.pop_due(end)).map(|(owner, _)| owner).collect()
+        core::iter::from_fn(|| self.pop_due(end)).map(|due| due.owner).collect()
     }
 
     fn release(&mut self, slot: u32) -> Option<Waiting<T>> {
@@ -162,7 +175,7 @@ mod tests {
     fn each_answer_finds_its_request_once() {
         let mut in_flight = InFlight::default();
         for opaque in 1..=100 {
-            in_flight.insert(opaque, at(0), at(9), opaque * 10);
+            in_flight.insert(opaque, at(0), (at(9), false), opaque * 10);
         }
         assert_eq!(in_flight.remove(50), Some((500, at(0))));
         assert_eq!(in_flight.remove(50), None);
@@ -174,11 +187,11 @@ mod tests {
     fn what_is_due_leaves_earliest_first() {
         let mut in_flight = InFlight::default();
         for (opaque, deadline) in [(1, 30), (2, 10), (3, 20)] {
-            in_flight.insert(opaque, at(0), at(deadline), opaque);
+            in_flight.insert(opaque, at(0), (at(deadline), opaque == 2), opaque);
         }
         assert_eq!(in_flight.pop_due(at(9)), None);
-        assert_eq!(in_flight.pop_due(at(20)), Some((2, at(0))));
-        assert_eq!(in_flight.pop_due(at(20)), Some((3, at(0))));
+        assert_eq!(in_flight.pop_due(at(20)), Some(Due { owner: 2, since: at(0), is_share: true }));
+        assert_eq!(in_flight.pop_due(at(20)), Some(Due { owner: 3, since: at(0), is_share: false }));
         assert_eq!(in_flight.pop_due(at(20)), None);
         assert_eq!(in_flight.drain(), [1]);
     }
@@ -192,7 +205,7 @@ mod tests {
                 // Few low bits, so that places collide.
                 let opaque = (key & 7) | ((key >> 3) << 20);
                 if insert && !model.contains_key(&opaque) {
-                    in_flight.insert(opaque, at(0), at(deadline), deadline);
+                    in_flight.insert(opaque, at(0), (at(deadline), false), deadline);
                     model.insert(opaque, deadline);
                 } else {
                     prop_assert_eq!(in_flight.remove(opaque).map(|(owner, _)| owner), model.remove(&opaque));

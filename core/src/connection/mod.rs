@@ -115,6 +115,9 @@ const RETIREMENT: Duration = Duration::from_millis(500);
 /// soon, and one that is away is asked no more often than this by all who wait.
 const MOST_AWAITED_PAUSE: Duration = Duration::from_secs(1);
 
+/// A peer that hangs up within this time after it was connected does not like how we speak.
+const REBUFF: Duration = Duration::from_secs(1);
+
 /// What happened on a connection, as numbers that only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ConnectionCounters {
@@ -144,12 +147,20 @@ impl ConnectionCounters {
 pub struct CloseReason<'a> {
     words: &'a str,
     is_tls: bool,
+    guess: &'a str,
 }
 
 impl<'a> CloseReason<'a> {
     /// The two sides do not trust each other or do not both speak TLS, which no other try overcomes; in words.
     pub const fn tls(words: &'a str) -> Self {
-        Self { words, is_tls: true }
+        Self { words, is_tls: true, guess: "" }
+    }
+
+    /// The same, with what it may mean, in words that follow the reason, if the peer hung up as soon as it was connected and
+    /// has never said anything.
+    #[must_use]
+    pub const fn or_perhaps(self, guess: &'a str) -> Self {
+        Self { guess, ..self }
     }
 
     /// The reason in words.
@@ -160,7 +171,7 @@ impl<'a> CloseReason<'a> {
 
 impl<'a> From<&'a str> for CloseReason<'a> {
     fn from(words: &'a str) -> Self {
-        Self { words, is_tls: false }
+        Self { words, is_tls: false, guess: "" }
     }
 }
 
@@ -199,7 +210,9 @@ pub(crate) struct Connection<T> {
     /// The server has said that it is about to stop: nothing more is written, and what is owed may come until then.
     retiring: Option<Instant>,
     last_asked: Instant,
+    /// When the last command came; also on an earlier connection.
     last_received: Option<Instant>,
+    connected_at: Instant,
     wishes: Wishes,
     /// Why the last try failed, in the host's words, and whether TLS was the reason.
     failure: String,
@@ -228,6 +241,7 @@ impl<T> Connection<T> {
             retiring: None,
             last_asked: Instant::default(),
             last_received: None,
+            connected_at: Instant::default(),
             wishes: Wishes::default(),
             failure: String::new(),
             is_tls_failure: false,
@@ -366,7 +380,21 @@ impl<T> Connection<T> {
         deadline: Instant,
         owner: T,
     ) {
-        self.in_flight.insert(head.opaque, now, deadline, owner);
+        self.in_flight.insert(head.opaque, now, (deadline, false), owner);
+        self.write_request(now, head, header, body);
+    }
+
+    /// The same, where `deadline` is a share of the time: silence until then does not mean that the connection is dead.
+    pub(crate) fn request_share<'h>(
+        &mut self,
+        now: Instant,
+        head: &Head<'_>,
+        header: &impl Header<'h>,
+        body: &Bytes,
+        deadline: Instant,
+        owner: T,
+    ) {
+        self.in_flight.insert(head.opaque, now, (deadline, true), owner);
         self.write_request(now, head, header, body);
     }
 
@@ -374,7 +402,7 @@ impl<T> Connection<T> {
     /// connection stands.
     pub(crate) fn keep_waiting(&mut self, opaque: i32, since: Instant, deadline: Instant, owner: T) {
         if self.is_standing() {
-            self.in_flight.insert(opaque, since, deadline, owner);
+            self.in_flight.insert(opaque, since, (deadline, false), owner);
         }
     }
 
@@ -459,6 +487,7 @@ impl<T> Connection<T> {
             return Vec::new();
         }
         self.state = State::Connected;
+        self.connected_at = now;
         self.last_asked = now;
         self.counters.connects += 1;
         self.waiting.drain(..).collect()
@@ -529,6 +558,10 @@ impl<T> Connection<T> {
             return None;
         }
         self.set_failure(reason);
+        let is_rebuff = self.is_standing() && now.since(self.connected_at) < REBUFF;
+        if is_rebuff && self.last_received.is_none() {
+            self.failure.push_str(reason.guess);
+        }
         Some(self.end(now, random))
     }
 
@@ -561,6 +594,29 @@ impl<T> Connection<T> {
         owners.append(&mut self.unwritten_oneways);
         owners.extend(self.waiting.drain(..));
         owners
+    }
+
+    /// Whether nothing has come since `since`, and that is long ago.
+    fn is_silent(&self, now: Instant, since: Instant) -> bool {
+        let heard = self.last_received.is_some_and(|received| received > since);
+        !heard && now.since(since) >= self.config.unresponsive_after
+    }
+
+    fn give_up(&mut self, now: Instant, random: &mut Random) -> (Ended, Vec<T>) {
+        self.wishes.close = Some(self.attempt);
+        self.set_failure("the server is silent".into());
+        self.end(now, random)
+    }
+
+    /// A request of `since` then had no answer, and neither had the one after it: gives the connection up if nothing else
+    /// came either.
+    pub(crate) fn give_up_if_silent(
+        &mut self,
+        now: Instant,
+        since: Instant,
+        random: &mut Random,
+    ) -> Option<(Ended, Vec<T>)> {
+        (self.is_standing() && self.is_silent(now, since)).then(|| self.give_up(now, random))
     }
 
     /// When [`Connection::handle_timeout`] has work to do.
@@ -597,15 +653,12 @@ impl<T> Connection<T> {
             }
             State::Connected => {
                 let mut silent = false;
-                while let Some((owner, since)) = self.in_flight.pop_due(now) {
-                    let heard = self.last_received.is_some_and(|received| received > since);
-                    silent |= !heard && now.since(since) >= self.config.unresponsive_after;
-                    late.push(owner);
+                while let Some(due) = self.in_flight.pop_due(now) {
+                    silent |= !due.is_share && self.is_silent(now, due.since);
+                    late.push(due.owner);
                 }
                 if silent {
-                    self.wishes.close = Some(self.attempt);
-                    self.set_failure("the server is silent".into());
-                    return (late, Some(self.end(now, random)));
+                    return (late, Some(self.give_up(now, random)));
                 }
                 if self.in_flight.len() == 0 && self.idle_at() <= now {
                     self.set_failure("idle for too long".into());

@@ -6,7 +6,7 @@ mod writing;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::{Connection, ConnectionConfig, Ended, Outbox, Received, Wishes};
+use super::{CloseReason, Connection, ConnectionConfig, Ended, Outbox, Received, Wishes};
 use crate::random::Random;
 use crate::time::{Deadline, Duration, Instant, Reason};
 use crate::wire::code::{RequestCode, ResponseCode};

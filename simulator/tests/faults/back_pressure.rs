@@ -212,8 +212,9 @@ fn a_send_whose_route_leads_to_a_congested_broker_does_not_hang() {
         let stuck = congest(&stage, &producer, "broker-a").await;
         // The route of this topic is not known yet, so that the congestion shows itself only later.
         let (failed, took) = stage.timed(producer.send(message("u"))).await;
-        assert_eq!(reason(&failed).0, ErrorKind::Full);
-        assert!(took <= 3 * SECOND, "{took:?}");
+        // It was taken, so it waits for room as long as it lives.
+        assert_eq!(reason(&failed).0, ErrorKind::Timeout);
+        assert_eq!(took, 3 * SECOND);
         drop(stuck);
     });
 }

@@ -217,10 +217,10 @@ fn a_send_has_the_tries_and_the_time_that_it_was_given() {
             stage.world.network().refuse(address, true);
         }
         for tries in [1_u32, 2, 5] {
-            let producer = client.producer("p").max_tries(tries).send_timeout(30 * SECOND).start().await.unwrap();
-            let error = producer.send(message("t")).await.unwrap_err();
-            let expected = if tries == 1 { 0 } else { tries as usize };
-            assert_eq!(error.attempts().len(), expected, "{error}");
+            let producer = client.producer("p").max_tries(tries).send_timeout(5 * SECOND).start().await.unwrap();
+            let (failed, took) = stage.timed(producer.send(message("t"))).await;
+            assert_eq!(took, 5 * SECOND, "a broker that cannot be reached has not been tried");
+            assert_eq!(failed.unwrap_err().attempts().len(), 2, "both were looked for");
         }
         stage.world.network().heal();
         for address in [BROKER_A, BROKER_B] {
@@ -253,7 +253,8 @@ fn a_time_for_each_try_bounds_all_but_the_last() {
         stage.on_broker_a(|broker| broker.force(Force::sends(Forced::Lost).times(2)));
         let (sent, took) = stage.timed(producer.send(message("t"))).await;
         sent.expect("the third try");
-        assert_eq!(took, SECOND + ROUND_TRIP, "two tries of half a second and one that is answered");
+        // Two tries of half a second, and one that is answered: on a new connection, since nothing was heard on the old one.
+        assert!((SECOND..=SECOND + FIRST_PAUSE + 3 * ROUND_TRIP).contains(&took), "{took:?}");
     });
 }
 

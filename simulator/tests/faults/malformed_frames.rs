@@ -104,14 +104,12 @@ fn a_frame_that_never_ends_costs_its_call_and_its_connection_no_more_than_their_
         // It announces ten bytes more than come.
         let mut bytes = wire::frame(0, wire::header(1, 0, "{}").as_bytes(), &[0; 10]);
         bytes.truncate(bytes.len() - 10);
-        stage.on_broker_a(|broker| broker.force(Force::sends(Forced::Bytes(bytes)).times(1)));
-        let (failed, took) = stage.timed(producer.send(message("t"))).await;
-        assert_eq!(reason(&failed), (ErrorKind::Timeout, Some(BROKER_A)));
-        assert_eq!(took, 3 * SECOND);
         let connects = client.counters().connects;
+        stage.on_broker_a(|broker| broker.force(Force::sends(Forced::Bytes(bytes)).times(1)));
         let (sent, took) = stage.timed(producer.send(message("t"))).await;
         sent.expect("on a new connection");
-        assert!(took <= FIRST_PAUSE + 2 * ROUND_TRIP, "{took:?}");
+        // The share of its first try, whose retry ends the frame that is none, and the pause of the connection.
+        assert!((SECOND..2 * SECOND).contains(&took), "{took:?}");
         assert_eq!(client.counters().connects, connects + 1);
     });
 }

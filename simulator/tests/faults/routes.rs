@@ -9,7 +9,8 @@ use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_simulator::server::{BrokerConfig, ClusterConfig, Force, Forced, Memory, RouteOverride, ServerId};
 
 use super::stage::{
-    BROKER_A, FIRST_PAUSE, NOWHERE, ROUND_TRIP, SECOND, Stage, consumer, message, producer, pull_all, queue, reason,
+    BROKER_A, FIRST_PAUSE, NOWHERE, ROUND_TRIP, SECOND, Stage, begun, consumer, message, producer, pull_all, queue,
+    reason,
 };
 
 /// The route of a topic with one queue at each of these brokers, whose members listen here.
@@ -40,7 +41,7 @@ fn override_route(stage: &Stage, route: RouteOverride) {
 }
 
 #[test]
-fn a_topic_without_a_queue_to_use_says_so_at_once_and_the_next_send_asks_again() {
+fn a_topic_without_a_queue_to_use_says_so_at_once_unless_its_master_is_away() {
     let master: &[_] = &[(0, BROKER_A)];
     let slave: &[_] = &[(1, BROKER_A)];
     let empty = TopicRouteData::default();
@@ -48,12 +49,12 @@ fn a_topic_without_a_queue_to_use_says_so_at_once_and_the_next_send_asks_again()
         queue_datas: route(&[("broker-a", master)], Permission::READ_WRITE).queue_datas,
         ..empty.clone()
     };
-    for wrong in [
-        empty,
-        nobody,
-        route(&[("broker-a", master)], Permission(0)),
-        route(&[("broker-a", slave)], Permission::READ_WRITE),
-        route(&[("broker-a", &[])], Permission::READ_WRITE),
+    for (wrong, is_away) in [
+        (empty, false),
+        (nobody, true),
+        (route(&[("broker-a", master)], Permission(0)), false),
+        (route(&[("broker-a", slave)], Permission::READ_WRITE), true),
+        (route(&[("broker-a", &[])], Permission::READ_WRITE), true),
     ] {
         let stage = Stage::new(1, 1).with_topic("t", 1);
         override_route(&stage, RouteOverride::Route(wrong));
@@ -64,7 +65,7 @@ fn a_topic_without_a_queue_to_use_says_so_at_once_and_the_next_send_asks_again()
                 let (failed, took) = stage.timed(producer.send(message("t"))).await;
                 assert_eq!(reason(&failed).0, ErrorKind::NoQueueAvailable);
                 assert!(failed.unwrap_err().to_string().contains("topic t"));
-                assert!(took <= 2 * ROUND_TRIP, "{took:?}");
+                assert!(if is_away { took == 3 * SECOND } else { took <= 2 * ROUND_TRIP }, "{took:?}");
                 stage.sleep(SECOND).await;
             }
             stage.cluster.heal();
@@ -84,18 +85,19 @@ fn a_topic_without_a_queue_does_not_make_name_servers_answer_for_every_send() {
         let producer = producer(&client).await;
         let (_, took) = stage
             .timed(async {
-                for _ in 0..10_000 {
-                    let failed = producer.send(message("t")).await;
-                    assert_eq!(reason(&failed).0, ErrorKind::NoQueueAvailable);
+                let sends: Vec<_> = (0..2000).map(|_| producer.send(message("t"))).collect();
+                for failed in sends {
+                    assert_eq!(reason(&failed.await).0, ErrorKind::NoQueueAvailable);
                 }
             })
             .await;
-        assert!(took <= 10 * ROUND_TRIP, "{took:?}");
+        // Each of them wants a route that is newer than itself, and one question is enough for all.
+        assert!(took <= SECOND, "{took:?}");
     });
 }
 
 #[test]
-fn a_route_to_nowhere_fails_a_send_with_every_try_and_the_next_send_follows_the_right_one() {
+fn a_route_to_nowhere_uses_up_the_time_of_a_send_unless_a_right_one_comes() {
     let stage = Stage::new(1, 1).with_topic("t", 1);
     override_route(&stage, RouteOverride::At(NOWHERE.into()));
     stage.world.block_on(async {
@@ -104,13 +106,14 @@ fn a_route_to_nowhere_fails_a_send_with_every_try_and_the_next_send_follows_the_
         let (failed, took) = stage.timed(producer.send(message("t"))).await;
         assert_eq!(reason(&failed), (ErrorKind::ConnectFailed, Some(NOWHERE)));
         let error = failed.unwrap_err();
-        assert_eq!(error.attempts().len(), 3);
         assert!(error.to_string().contains("refused"), "{error}");
-        assert!(took < SECOND, "three tries with two pauses: {took:?}");
+        assert_eq!(took, 3 * SECOND);
+        let sending = begun(producer.send(message("t"))).await;
+        stage.sleep(SECOND).await;
         stage.cluster.heal();
-        let (sent, took) = stage.timed(producer.send(message("t"))).await;
-        sent.expect("a try that failed has the route asked for, and the next one follows it");
-        assert!(took < SECOND, "{took:?}");
+        let (sent, took) = stage.timed(sending).await;
+        sent.expect("who waits for a broker asks for the route again and again");
+        assert!(took < SECOND + SECOND / 4, "{took:?}");
     });
 }
 
@@ -159,7 +162,7 @@ fn a_topic_that_only_a_slave_serves_can_be_read_and_not_written() {
 }
 
 #[test]
-fn a_queue_at_a_broker_that_no_route_names_is_an_error_at_once() {
+fn a_queue_at_a_broker_that_no_route_names_is_an_error() {
     let stage = Stage::new(1, 1).with_topic("t", 1);
     stage.world.block_on(async {
         let client = stage.client().await;
@@ -171,7 +174,7 @@ fn a_queue_at_a_broker_that_no_route_names_is_an_error_at_once() {
             assert!(took <= 2 * ROUND_TRIP, "{took:?}");
             let (failed, took) = stage.timed(producer.send_to(message("t"), queue("broker-x", 0))).await;
             assert_eq!(reason(&failed).0, ErrorKind::BrokerNotFound, "{known_before}");
-            assert!(took <= 2 * ROUND_TRIP, "{took:?}");
+            assert_eq!(took, 3 * SECOND, "it may be one that is away");
             let (failed, _) = stage.timed(producer.send_to(message("t"), queue("broker-a", 7))).await;
             assert_eq!(reason(&failed).0, ErrorKind::NoQueueAvailable, "{known_before}");
             consumer.queues("t").await.expect("the topic itself is there");
@@ -263,7 +266,7 @@ fn a_topic_that_is_deleted_meanwhile_is_created_anew_by_a_send_or_refused_where_
             } else {
                 let error = sent.unwrap_err();
                 assert_eq!((error.kind(), error.code()), (ErrorKind::Refused, Some(ResponseCode::TOPIC_NOT_EXIST)));
-                assert_eq!(error.attempts().len(), 3);
+                assert!(error.attempts().is_empty(), "broker and name server agree: no other try");
                 // The route is known to be gone now.
                 let error = producer.send(message("t")).await.unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::TopicNotFound);

@@ -12,7 +12,7 @@ use stgclient_simulator::world::{Client, Direction, Reaction};
 
 use super::stage::{
     BROKER_A, FIRST_PAUSE, NAME_SERVER, ROUND_TRIP, SECOND, Stage, begun, consumer, message, producer, queue, reason,
-    waiting,
+    single_try_producer, waiting,
 };
 use super::wire;
 
@@ -33,12 +33,12 @@ fn a_send_to_a_broker_that_accepts_and_never_answers_ends_within_its_time() {
         let (failed, took) = stage.timed(producer.send(message("t"))).await;
         assert_eq!(reason(&failed), (ErrorKind::Timeout, Some(BROKER_A)));
         assert_eq!(failed.unwrap_err().broker_name(), Some("broker-a"));
-        assert_eq!(took, 3 * SECOND, "with no other broker to try, all of it");
+        assert_eq!(took, 3 * SECOND);
 
         stop_process(&stage, false);
         let (sent, took) = stage.timed(producer.send(message("t"))).await;
         sent.expect("the client is back with the broker");
-        assert!(took <= FIRST_PAUSE + 2 * ROUND_TRIP, "{took:?}");
+        assert!(took <= 2 * FIRST_PAUSE + 2 * ROUND_TRIP, "it was given up twice: {took:?}");
     });
 }
 
@@ -104,7 +104,7 @@ fn an_answer_just_in_time_counts_and_one_just_too_late_disturbs_nobody() {
         let stage = Stage::new(1, 1).with_topic("t", 1);
         stage.world.block_on(async {
             let client = stage.client().await;
-            let producer = producer(&client).await;
+            let producer = single_try_producer(&client).await;
             producer.send(message("t")).await.expect("all is well");
             let mut delay = 3 * SECOND - ROUND_TRIP + late;
             if is_in_time {

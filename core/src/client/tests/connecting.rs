@@ -256,3 +256,35 @@ fn many_calls_share_one_connection() {
     assert!(operations.into_iter().all(|operation| scene.wait(operation).is_ok()));
     assert_eq!(scene.opened, [(Instant::from_micros(5_000_000), address("ns:1"))]);
 }
+
+#[test]
+fn a_client_waits_for_servers_that_are_starting_if_it_is_told_to() {
+    let scene = |wait| {
+        let mut config = ClientConfig::new(parse_list("x:1;y:1").unwrap());
+        config.wait_for_servers = ms(wait);
+        let mut scene = Scene::new(config, 3);
+        ["x:1", "y:1"].iter().for_each(|at| scene.server(at).reach = Reach::Refuses);
+        scene
+    };
+    for (wait, starts) in [(10_000, 0), (10_000, 4000), (60_000, 50_000), (10_000, 8800)] {
+        let mut scene = scene(wait);
+        let operation = scene.client.connect(scene.now);
+        scene.run_for(ms(starts));
+        assert!(starts == 0 || scene.outcome(operation).is_none(), "it waits after {starts} ms");
+        scene.server("y:1").reach = Reach::Accepts;
+        assert!(scene.wait(operation).is_ok(), "after {starts} ms");
+        assert!(millis(&scene) <= starts + 1100, "{} ms for {starts}", millis(&scene));
+    }
+    // In vain.
+    let mut scene = scene(10_000);
+    let error = error(connect(&mut scene));
+    assert_eq!((error.kind(), millis(&scene)), (ErrorKind::NameServersUnavailable, 10_000));
+    assert!(error.to_string().contains("connection refused"), "{error}");
+    let asked = scene.opened.len();
+    assert!(asked < 60, "{asked} connections in ten seconds");
+    // And it does not wait unless it is told to.
+    let mut scene = scene_of(&[]);
+    scene.server("ns:1").reach = Reach::Refuses;
+    connect(&mut scene).unwrap_err();
+    assert_eq!(millis(&scene), 0);
+}

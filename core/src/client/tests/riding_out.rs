@@ -209,10 +209,21 @@ fn one_lost_answer_of_the_only_broker_costs_half_of_the_time() {
         lost -= 1;
         (lost < 0).then(|| stored(asked))
     });
-    // Nothing else is heard either: the connection is given up, and a new one is made after its pause.
     let begun = millis(&scene);
     assert!(send_and_wait(&mut scene, producer).is_ok());
-    assert!((1500..=1600).contains(&(millis(&scene) - begun)));
+    assert_eq!(millis(&scene) - begun, 1500);
+    assert!(scene.closed.is_empty(), "one lost answer is no dead connection");
+}
+
+#[test]
+fn a_connection_that_is_dead_is_replaced_within_the_send() {
+    let (mut scene, producer) = scene_in_use();
+    let dead = scene.links_to("a:1")[0];
+    scene.on("a:1", SEND, move |asked| (asked.connection != dead).then(|| stored(asked)));
+    let begun = millis(&scene);
+    assert!(send_and_wait(&mut scene, producer).is_ok());
+    assert!((2250..=2350).contains(&(millis(&scene) - begun)), "two shares and a pause");
+    assert_eq!(scene.asked_of("a:1", SEND).len(), 4);
 }
 
 #[test]

@@ -219,3 +219,25 @@ fn a_server_that_is_about_to_stop_has_half_a_second_for_what_it_owes() {
     assert_eq!(peer.pass(501), (vec![], Some((Ended::Closed, vec!["held"]))));
     assert!(!peer.connection.is_standing());
 }
+
+#[test]
+fn what_a_rebuff_may_mean_is_said_only_of_a_peer_that_never_said_anything() {
+    let ends = |hears_before: bool, after: u64| {
+        let mut peer = Peer::connected(0, ConnectionConfig::default());
+        if hears_before {
+            peer.request(0, 1, 3000, "asked");
+            peer.answer(1, 1);
+            peer.end(2, "reset");
+            peer.pass(1000);
+            peer.connect(1000);
+        }
+        let reason = CloseReason::from("closed by the server").or_perhaps("; perhaps it demands TLS");
+        let closed_at = at(if hears_before { 1000 + after } else { after });
+        let attempt = peer.connection.attempt();
+        peer.connection.handle_closed(closed_at, attempt, reason, &mut peer.random);
+        peer.connection.failure().to_owned()
+    };
+    assert_eq!(ends(false, 5), "closed by the server; perhaps it demands TLS");
+    assert_eq!(ends(false, 1000), "closed by the server", "it has taken its time");
+    assert_eq!(ends(true, 5), "closed by the server", "it has spoken to us before");
+}

@@ -33,7 +33,7 @@ fn nothing_is_dropped_when_a_look_up_fails_and_it_is_tried_again_a_second_later(
     scene.answer_queues(Err(failed()));
     assert_eq!(scene.consumer.queues.len(), 4);
     scene.pass(SECOND);
-    scene.answer_queues(Ok((0..4).map(super::scene::queue).collect()));
+    scene.answer_queues(Ok((0..4).map(queue).collect()));
     scene.answer_members(Err(failed()));
     assert_eq!(scene.consumer.queues.len(), 4);
     scene.pass(SECOND);
