@@ -151,6 +151,12 @@ impl Forces {
         }
     }
 
+    /// Adds one in place of those for the same requests.
+    pub(super) fn replace(&mut self, force: Force) {
+        self.asked_for.retain(|known| known.codes != force.codes);
+        self.add(force);
+    }
+
     pub(super) fn clear(&mut self) {
         self.asked_for.clear();
         self.drawn = None;

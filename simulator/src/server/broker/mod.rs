@@ -152,6 +152,11 @@ impl Broker {
         self.forces.add(force);
     }
 
+    /// As `force`, in place of what the broker was forced to for the same codes; one of no times takes that back.
+    pub fn force_instead(&mut self, force: Force) {
+        self.forces.replace(force);
+    }
+
     /// Draws faults from now on, from this seed, for requests that it is not forced to treat in some way.
     pub fn draw_faults(&mut self, faults: &RequestFaults, seed: u64) {
         self.forces.draw(faults, seed);
