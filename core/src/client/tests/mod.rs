@@ -10,6 +10,7 @@ mod determinism;
 mod dialects;
 mod heartbeats;
 mod limits;
+mod lost_brokers;
 mod malformed;
 mod offsets;
 mod oneways;
