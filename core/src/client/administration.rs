@@ -16,7 +16,7 @@ use crate::producer::check_topic;
 use crate::time::{Instant, Now};
 use crate::wire::body::{self, ClusterInfo, TopicList};
 use crate::wire::code::ResponseCode;
-use crate::wire::command::{Command, Head};
+use crate::wire::command::Command;
 use crate::wire::request::{
     CreateTopic, DeleteTopicInBroker, DeleteTopicInNameServer, GetTopicStats, Request, TopicFilterType,
 };
@@ -320,9 +320,6 @@ impl Administration {
     fn request<'h, R: Request<'h>>(&self, session: &mut Session, now: Now, id: OperationId, step: u32, header: &R) {
         let address = self.targets[step as usize].address();
         let peer = session.network.peer(address);
-        let head = Head::request(session.config.dialect(), R::CODE, session.network.next_opaque());
-        let owner = Owner::Operation(id, step);
-        let deadline = self.deadline;
-        session.network.with(peer, |connection| connection.request(now.mono, &head, header, &EMPTY, deadline, owner));
+        session.ask(now, peer, (header, &EMPTY), self.deadline, Owner::Operation(id, step));
     }
 }

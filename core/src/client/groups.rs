@@ -14,6 +14,7 @@ use crate::queue::MessageQueue;
 use crate::routes::route::MASTER_ID;
 use crate::table::{Id, Table};
 use crate::time::Now;
+use crate::timed_table::TimedTable;
 use crate::wire::body::{ConsumeType, ConsumerData};
 
 /// A producer of a client.
@@ -83,7 +84,7 @@ impl SuggestedMembers {
 pub(crate) struct Groups {
     producers: Table<Producer>,
     pull_consumers: Table<PullConsumer>,
-    pub(super) push_consumers: Table<PushEntry>,
+    pub(super) push_consumers: TimedTable<PushEntry>,
     /// Changes with every group and subscription that comes, changes or goes.
     pub(super) version: u32,
 }

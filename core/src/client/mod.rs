@@ -162,7 +162,7 @@ impl Client {
 
     /// When [`Client::handle_timeout`] has work to do, and why.
     #[must_use]
-    pub fn poll_timeout(&self) -> Option<Deadline> {
+    pub fn poll_timeout(&mut self) -> Option<Deadline> {
         let operation = self.session.operation_timers.next();
         let operation = operation.map(|at| Deadline { at, reason: Reason::Operation });
         [operation, self.session.poll_timeout(), self.consumers_timeout()].into_iter().flatten().min()
@@ -256,6 +256,7 @@ impl Client {
             if self.advance_lines(now) {
                 continue;
             }
+            self.session.note_lost_brokers();
             if self.session.changed_topics.is_empty() && self.session.lost_brokers.is_empty() {
                 break;
             }

@@ -308,9 +308,8 @@ impl QueueRequest {
         {
             return;
         }
-        self.is_written = true;
         let exchange = Exchange { peer, owner, deadline: self.deadline };
-        self.question.write(session, now, &self.queue, &exchange);
+        self.is_written = self.question.write(session, now, &self.queue, &exchange);
     }
 
     /// Whether the broker has not yet heard of our group: it takes heartbeats and other requests in side by side.

@@ -149,23 +149,18 @@ impl Session {
     }
 
     fn learn_route(&mut self, now: Now, topic: TopicId, route: TopicRoute, inherited: bool) {
-        let (connected, addresses) = (self.connected_brokers(), self.broker_addresses());
         let queues = |session: &Self| {
             let has_consumers = session.groups.has_push_consumers();
             session.topics.get(topic).filter(|_| has_consumers).map(Topic::readable_queues)
         };
         let before = queues(self);
-        self.topics.learn(topic, route, inherited, &mut self.brokers);
+        let new = self.topics.learn(topic, route, inherited, &mut self.brokers);
         if queues(self) != before {
             let name = self.topics.get(topic).map(|topic| topic.name.clone());
             self.changed_topics.extend(name);
         }
         self.topics.end_asking(topic);
-        // Administration connects to brokers that no route has named before: these do not know our groups yet.
-        for peer in self.connected_brokers().into_iter().filter(|peer| !connected.contains(peer)) {
-            self.greet(now, peer);
-        }
-        self.greet_new_brokers(now, &addresses);
+        self.greet_new_brokers(now, &new);
     }
 
     fn has_waiters(&self, topic: TopicId) -> bool {

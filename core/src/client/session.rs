@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::close::Closing;
 use super::config::ClientConfig;
 use super::event::Event;
@@ -24,7 +26,8 @@ use crate::routes::name_servers::NameServers;
 use crate::routes::topics::Topics;
 use crate::time::{Deadline, Deadlines, Duration, Instant, Now, Reason};
 use crate::wire::code::ResponseCode;
-use crate::wire::command::Command;
+use crate::wire::command::{Command, Head};
+use crate::wire::request::Request;
 
 /// What an operation or a look-up is told.
 #[derive(Debug)]
@@ -189,16 +192,42 @@ impl Session {
         };
         tracing::debug!(address = %connection.address(), reason = connection.failure(), "connection ended");
         let error = connection.ended(ended);
-        if ended == Ended::Closed {
-            let address = connection.address();
-            let lost = self.brokers.iter().filter(|broker| broker.master() == Some(address));
-            for broker in lost {
-                self.first_commits.forget_broker(&broker.name);
-                self.lost_brokers.push(broker.name.clone());
-            }
-        }
         self.signals.extend(owners.into_iter().map(|owner| (owner, Signal::Failed(error.clone()))));
         self.note_room();
+    }
+
+    /// Whom a broker has granted locks, or told anything else that ends with its connection, hears that it is lost: when the
+    /// connection to its master has ended, however it did, when its master is another one now, and when no route names it.
+    pub(super) fn note_lost_brokers(&mut self) {
+        let mut lost = self.brokers.take_lost();
+        for address in self.network.take_ended() {
+            lost.extend(
+                self.brokers.at(&address).filter(|broker| broker.master() == Some(&address)).map(|b| b.name.clone()),
+            );
+        }
+        for broker in lost {
+            self.first_commits.forget_broker(&broker);
+            self.lost_brokers.push(broker);
+        }
+    }
+
+    /// Writes a request, or has its owner told when the connection stands. Returns whether it is written.
+    pub(super) fn ask<'h, R: Request<'h>>(
+        &mut self,
+        now: Now,
+        peer: PeerId,
+        (header, body): (&R, &Bytes),
+        deadline: Instant,
+        owner: Owner,
+    ) -> bool {
+        let head = Head::request(self.config.dialect(), R::CODE, self.network.next_opaque());
+        let written = self.network.on_established(peer, |connection| {
+            connection.request(now.mono, &head, header, body, (deadline, false), owner);
+        });
+        if written.is_none() {
+            self.network.with(peer, |connection| connection.wait(now.mono, owner));
+        }
+        written.is_some()
     }
 
     pub(super) fn take_outbox(&mut self, connection: ConnectionId, outbox: &mut Outbox) {
@@ -231,7 +260,7 @@ impl Session {
         self.name_servers.replace(name_servers, &mut self.random);
     }
 
-    pub(super) fn poll_timeout(&self) -> Option<Deadline> {
+    pub(super) fn poll_timeout(&mut self) -> Option<Deadline> {
         let call = self.calls.next_deadline().map(|at| Deadline { at, reason: Reason::Answer });
         let refresh = Some(Deadline { at: self.next_refresh, reason: Reason::RefreshRoutes });
         let heartbeat = Some(Deadline { at: self.next_heartbeat, reason: Reason::Heartbeat });
@@ -244,11 +273,7 @@ impl Session {
         if self.is_closed() {
             return;
         }
-        for peer in self.network.ids() {
-            let due = self.network.get(peer).and_then(Connection::poll_timeout);
-            if due.is_none_or(|due| due.at > now.mono) {
-                continue;
-            }
+        for peer in self.network.due(now.mono) {
             let random = &mut self.random;
             let result = self.network.with(peer, |connection| connection.handle_timeout(now.mono, random));
             let Some((late, ended)) = result else {

@@ -170,12 +170,12 @@ impl Send {
         self.started
     }
 
-    /// When the try under way has to be answered: half of what is left while another is possible, so that neither a hung
+    /// When a try that is written now has to be answered: half of what is left while another is possible, so that neither a hung
     /// broker nor a lost answer uses up the time of all.
     pub(crate) fn try_deadline(&self, now: Instant) -> Instant {
         let left = self.deadline.since(now);
         match self.try_timeout {
-            _ if self.tries_left == 0 => self.deadline,
+            _ if self.tries_left <= 1 => self.deadline,
             Some(timeout) => now + timeout.max(LEAST_SHARE).min(left),
             None => now + (left / 2).max(LEAST_SHARE).min(left),
         }
@@ -185,7 +185,9 @@ impl Send {
     /// helps.
     pub(crate) fn connection_deadline(&self, now: Instant) -> Instant {
         let has_others = self.current.as_ref().is_some_and(|current| current.has_others);
-        if has_others { self.try_deadline(now) } else { self.deadline }
+        let left = self.deadline.since(now);
+        let share = self.try_timeout.unwrap_or(left / 2).max(LEAST_SHARE).min(left);
+        if has_others { now + share } else { self.deadline }
     }
 
     /// The message is handed to the broker of the try under way, which may store it from now on.

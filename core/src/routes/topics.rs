@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::brokers::{BrokerId, Brokers};
 use super::route::TopicRoute;
+use crate::address::Address;
 use crate::queue::MessageQueue;
 use crate::table::{Id, Table};
 use crate::time::{Duration, Instant};
@@ -135,13 +136,20 @@ impl Topics {
         }
     }
 
-    /// Takes a new route.
-    pub(crate) fn learn(&mut self, id: TopicId, route: TopicRoute, inherited: bool, brokers: &mut Brokers) {
+    /// Takes a new route. Returns the addresses in it that nobody has had before, by broker id.
+    pub(crate) fn learn(
+        &mut self,
+        id: TopicId,
+        route: TopicRoute,
+        inherited: bool,
+        brokers: &mut Brokers,
+    ) -> Vec<(u64, Address)> {
+        let mut new = Vec::new();
         let Some(topic) = self.table.get_mut(id) else {
-            return;
+            return new;
         };
         let ids: BTreeMap<&str, BrokerId> =
-            route.brokers.iter().map(|broker| (&*broker.name, brokers.learn(broker))).collect();
+            route.brokers.iter().map(|broker| (&*broker.name, brokers.learn(broker, &mut new))).collect();
         let places = route
             .writable()
             .into_iter()
@@ -153,6 +161,7 @@ impl Topics {
         topic.is_created &= inherited;
         topic.is_denied = false;
         topic.route = Some(route);
+        new
     }
 
     /// A broker has answered that it has no such topic: if the name servers agree, there is none.
