@@ -48,7 +48,7 @@ impl Session {
 }
 
 impl Client {
-    /// Says where the message of a [`Choice`] goes, or why it goes nowhere. Gives the message back when its send is over
+    /// Says where the message of a [`Choice`](crate::producer::Choice) goes, or why it goes nowhere. Gives the message back when its send is over
     /// meanwhile.
     pub fn chosen(
         &mut self,

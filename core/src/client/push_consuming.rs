@@ -258,7 +258,17 @@ impl Client {
         if is_closed && let Some(entry) = self.session.groups.push_consumers.remove(id) {
             self.session.groups.version = self.session.groups.version.wrapping_add(1);
             self.session.leave(now, None, Some(&entry.consumer.group));
+            self.forget_asked(id);
             self.close_if_done(now);
+        }
+    }
+
+    /// Nobody wants to know any more what a consumer has asked: closing does not wait for it.
+    fn forget_asked(&mut self, id: PushConsumerId) {
+        for operation in self.operations.ids() {
+            if self.askers.get(operation.slot()).is_some_and(|asker| asker.as_ref().is_some_and(|a| a.consumer == id)) {
+                self.remove(operation);
+            }
         }
     }
 

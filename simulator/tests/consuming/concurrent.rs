@@ -420,3 +420,24 @@ fn a_client_closes_also_while_nobody_asks_its_stream() {
     stage.world.run_for(SECOND);
     assert_eq!((stage.world.tasks(), stage.world.network().links()), (0, 0), "and nothing is left");
 }
+
+#[test]
+fn a_client_that_closes_just_after_a_start_closes_at_once() {
+    for micros in (0..3000).step_by(50) {
+        let stage = Stage::new(1, 2);
+        stage.play(async {
+            let first = stage.client().await;
+            let earlier = member(&first).concurrently(|_| async { Ok(()) }).start().await.unwrap();
+            earlier.close().await;
+            stage.send(0..5).await;
+            let client = stage.client().await;
+            let consumer = member(&client).concurrently(|_| async { Ok(()) }).start().await.unwrap();
+            stage.sleep(Duration::from_micros(micros)).await;
+            let begin = stage.world.now().mono;
+            client.close().await;
+            let took = stage.world.now().mono.since(begin);
+            assert!(took < SECOND, "{micros} {took:?}\n{}", stage.world.journal());
+            drop(consumer);
+        });
+    }
+}
