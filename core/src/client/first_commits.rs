@@ -95,7 +95,7 @@ impl Session {
     /// A broker has taken a commit. Of groups that are not ours nothing is kept: they come and go unheard of, and theirs
     /// always go one at a time.
     pub(super) fn note_committed(&mut self, table: OffsetTable) {
-        if !self.first_commits.is_made(&table) && self.groups.consumer_groups().contains(&table.group) {
+        if !self.first_commits.is_made(&table) && self.groups.has_consumer_of(&table.group) {
             self.first_commits.made.insert(table);
         }
     }

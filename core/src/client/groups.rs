@@ -135,6 +135,15 @@ impl Groups {
         }
     }
 
+    pub(super) fn has_producer_of(&self, group: &str) -> bool {
+        self.producers.iter().any(|(_, producer)| !producer.closed && &*producer.group == group)
+    }
+
+    pub(super) fn has_consumer_of(&self, group: &str) -> bool {
+        self.pull_consumers.iter().any(|(_, consumer)| &*consumer.group == group)
+            || self.push_consumers.iter().any(|(_, entry)| &*entry.consumer.group == group)
+    }
+
     /// The producer groups, each once, sorted.
     pub(super) fn producer_groups(&self) -> BTreeSet<Arc<str>> {
         self.producers.iter().filter(|(_, producer)| !producer.closed).map(|(_, p)| p.group.clone()).collect()
@@ -176,9 +185,7 @@ impl Client {
         if idle {
             groups.producers.remove(id);
         }
-        if !groups.producer_groups().contains(&group) {
-            self.session.leave(now, Some(&group), None);
-        }
+        self.session.producer_left(now, &group);
         self.run(now);
     }
 
@@ -200,9 +207,7 @@ impl Client {
         let Some(consumer) = groups.pull_consumers.remove(id) else {
             return;
         };
-        if !groups.consumer_groups().contains(&consumer.group) {
-            self.session.leave(now, None, Some(&consumer.group));
-        }
+        self.session.consumer_left(now, &consumer.group);
         self.run(now);
     }
 

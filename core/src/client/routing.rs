@@ -1,6 +1,6 @@
 //! Routes: asked for when somebody needs one, again every 30 s, and at once when something fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::event::{Outcome, Value};
@@ -10,7 +10,7 @@ use super::operation::OperationId;
 use super::session::{Session, Signal, look_pauses};
 use crate::connection::Backoff;
 use crate::error::{Error, ErrorKind};
-use crate::routes::route::{MAX_QUEUES, TopicRoute};
+use crate::routes::route::{MAX_QUEUES, RouteError, TopicRoute};
 use crate::routes::topics::{Purpose, Topic, TopicId};
 use crate::time::{Instant, Now};
 use crate::wire::body::{self, TopicRouteData};
@@ -98,7 +98,8 @@ impl Session {
     pub(super) fn take_route(&mut self, now: Now, topic: TopicId, answer: Result<Command, Error>) {
         let result = answer.and_then(|command| read_route(&command));
         match result {
-            Ok(route) => {
+            Ok((route, odd)) => {
+                self.note_oddities(topic, odd);
                 self.learn_route(now, topic, route, false);
                 self.tell_waiters(topic, None, &Ok(()));
             }
@@ -135,7 +136,8 @@ impl Session {
     pub(super) fn take_default_route(&mut self, now: Now, topic: TopicId, answer: Result<Command, Error>) {
         let result = answer.and_then(|command| read_route(&command));
         let outcome = match result {
-            Ok(route) => {
+            Ok((route, odd)) => {
+                self.note_oddities(topic, odd);
                 self.learn_route(now, topic, route.inherited(INHERITED_QUEUES), true);
                 Ok(())
             }
@@ -146,6 +148,14 @@ impl Session {
         };
         self.topics.end_asking(topic);
         self.tell_waiters(topic, None, &outcome);
+    }
+
+    fn note_oddities(&mut self, topic: TopicId, odd: Vec<RouteError>) {
+        if !odd.is_empty()
+            && let Some(topic) = self.topics.get(topic)
+        {
+            self.oddities.note(&topic.name, odd);
+        }
     }
 
     fn learn_route(&mut self, now: Now, topic: TopicId, route: TopicRoute, inherited: bool) {
@@ -189,10 +199,31 @@ impl Session {
 }
 
 /// Reads a name server's answer to a question for a route.
-pub(super) fn read_route(answer: &Command) -> Result<TopicRoute, Error> {
+pub(super) fn read_route(answer: &Command) -> Result<(TopicRoute, Vec<RouteError>), Error> {
     let malformed = |why: String| Error::new(ErrorKind::MalformedAnswer, format!("route: {why}"));
     let data: TopicRouteData = body::from_slice(&answer.body).map_err(|error| malformed(error.to_string()))?;
-    TopicRoute::from_body(data).map_err(|error| malformed(error.to_string()))
+    Ok(TopicRoute::from_body(data))
+}
+
+/// What of routes has been passed over and said, once each.
+#[derive(Debug, Default)]
+pub(crate) struct Oddities(BTreeSet<RouteError>);
+
+/// How many of them are remembered. Of more than so many some are said again.
+const MOST_ODDITIES: usize = 256;
+
+impl Oddities {
+    fn note(&mut self, topic: &str, odd: Vec<RouteError>) {
+        for error in odd {
+            if self.0.len() >= MOST_ODDITIES {
+                self.0.clear();
+            }
+            if !self.0.contains(&error) {
+                tracing::warn!(topic, %error, "a part of a route is passed over");
+                self.0.insert(error);
+            }
+        }
+    }
 }
 
 /// The operation that lists a topic's queues.

@@ -14,7 +14,7 @@ use super::groups::Groups;
 use super::name_server_calls::NameServerCalls;
 use super::network::{ConnectionId, Network, Owner, PeerId};
 use super::operation::{Operation, OperationId};
-use super::routing::RouteWaiters;
+use super::routing::{Oddities, RouteWaiters};
 use crate::address::Address;
 use crate::connection::{Backoff, CloseReason, Connection, Ended, Outbox, Received};
 use crate::error::{Error, ErrorKind};
@@ -63,6 +63,7 @@ pub(crate) struct Session {
     pub(super) calls: NameServerCalls,
     pub(super) topics: Topics,
     pub(super) route_waiters: RouteWaiters,
+    pub(super) oddities: Oddities,
     pub(super) brokers: Brokers,
     pub(super) latency: LatencyFaults<BrokerId>,
     pub(super) groups: Groups,
@@ -94,6 +95,7 @@ impl Session {
             calls: NameServerCalls::default(),
             topics: Topics::default(),
             route_waiters: RouteWaiters::default(),
+            oddities: Oddities::default(),
             brokers: Brokers::default(),
             latency: LatencyFaults::default(),
             groups: Groups::default(),

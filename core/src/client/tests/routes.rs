@@ -309,3 +309,21 @@ fn a_send_whose_time_is_shorter_than_the_question_ends_in_its_time() {
     let operation = send(&mut scene, producer, SendOptions { timeout: Some(ms(700)), ..SendOptions::default() });
     assert_eq!((kind(scene.wait(operation)), millis(&scene)), (ErrorKind::Timeout, 700));
 }
+
+#[test]
+fn what_is_odd_in_a_route_is_passed_over_and_the_rest_is_used() {
+    for address in ["10.0.0.9 :10911", "", "10.0.0.9", "10.0.0.9:0"] {
+        for id in [0, 1, -1] {
+            let mut scene = scene_of(&["a"]);
+            let mut odd = servers::broker_data(if id == 0 { "b" } else { "a" }, if id == 0 { &[] } else { &[0] });
+            odd.broker_addrs.insert(id, address.to_owned());
+            let brokers = if id == 0 { vec![servers::broker_data("a", &[0]), odd] } else { vec![odd] };
+            scene.book.routes.insert("T".to_owned(), servers::route_by(brokers, 2, Permission::READ_WRITE));
+            let producer = start_producer(&mut scene, ProducerConfig::default());
+            (0..4).for_each(|_| _ = send_and_wait(&mut scene, producer).unwrap());
+            let route = scene.client.topic_route(scene.now, "T");
+            assert!(scene.wait(route).is_ok());
+            assert_eq!(millis(&scene), 0, "{address} as {id}");
+        }
+    }
+}
