@@ -57,6 +57,7 @@ impl Client {
     /// [`Value::Done`]. A topic that does not exist is deleted already.
     pub fn delete_topic(&mut self, now: Now, topic: &str, placement: Placement) -> OperationId {
         self.session.topics.remove(topic);
+        self.session.forget_topic(topic);
         self.administer(now, Task::DeleteTopic { topic: topic.to_owned(), placement })
     }
 

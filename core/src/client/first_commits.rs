@@ -85,6 +85,11 @@ impl FirstCommits {
         self.made.retain(|table| table.group != *group);
     }
 
+    /// A topic that nobody uses any more.
+    pub(super) fn forget_topic(&mut self, topic: &str) {
+        self.made.retain(|table| &*table.topic != topic);
+    }
+
     /// A broker whose connection has ended may come back without its tables.
     pub(super) fn forget_broker(&mut self, broker: &Arc<str>) {
         self.made.retain(|table| table.broker != *broker);

@@ -84,6 +84,20 @@ impl Groups {
         self.pull_consumers.get(id)
     }
 
+    /// A topic that nobody uses any more: which members its queues are pulled from is nothing to keep.
+    pub(super) fn forget_topic(&mut self, topic: &str) {
+        for id in self.pull_consumers.ids() {
+            if let Some(consumer) = self.pull_consumers.get_mut(id) {
+                consumer.suggested.slaves.retain(|queue, _| &*queue.topic != topic);
+            }
+        }
+        for id in self.push_consumers.ids() {
+            if let Some(entry) = self.push_consumers.get_mut(id) {
+                entry.suggested.slaves.retain(|queue, _| &*queue.topic != topic);
+            }
+        }
+    }
+
     /// Which member of its broker to pull a queue from.
     pub(super) fn suggested(&self, puller: Puller, queue: &MessageQueue) -> u64 {
         let suggested = match puller {

@@ -11,8 +11,8 @@ use super::session::{Session, Signal, look_pauses};
 use crate::connection::Backoff;
 use crate::error::{Error, ErrorKind};
 use crate::routes::route::{MAX_QUEUES, RouteError, TopicRoute};
-use crate::routes::topics::{Purpose, Topic, TopicId};
-use crate::time::{Instant, Now};
+use crate::routes::topics::{Purpose, Refresh, Topic, TopicId};
+use crate::time::{Duration, Instant, Now};
 use crate::wire::body::{self, TopicRouteData};
 use crate::wire::code::ResponseCode;
 use crate::wire::command::Command;
@@ -36,8 +36,13 @@ impl RouteWaiters {
 impl Session {
     /// The topic called `name`, in use from now on.
     pub(super) fn topic(&mut self, now: Now, name: &Arc<str>) -> TopicId {
-        let random = &mut self.random;
-        self.topics.using(now.mono, name, || random.next_u64() as u32)
+        let (random, interval) = (&mut self.random, self.config.route_interval);
+        self.topics.using(now.mono, name, || {
+            let cursor = random.next_u64() as u32;
+            // Topics that are first used together are not all asked about together ever after.
+            let interval = u64::try_from(interval.as_micros()).unwrap_or(u64::MAX);
+            (cursor, Duration::from_micros(interval - random.below(interval.max(1))))
+        })
     }
 
     /// Has `owner` told once the route of `topic` is there, or will not be.
@@ -88,10 +93,20 @@ impl Session {
         }
     }
 
+    /// Asks for the routes whose time has come.
     pub(super) fn refresh_routes(&mut self, now: Now) {
-        for topic in self.topics.sweep(now.mono) {
-            self.ask_route(now, topic);
+        while let Some(refresh) = self.topics.pop_refresh(now.mono, self.config.route_interval) {
+            match refresh {
+                Refresh::Due(topic) => self.ask_route(now, topic),
+                Refresh::Forgotten(topic) => self.forget_topic(&topic),
+            }
         }
+    }
+
+    /// Nobody uses a topic any more: what was noted of it goes with it.
+    pub(super) fn forget_topic(&mut self, topic: &str) {
+        self.first_commits.forget_topic(topic);
+        self.groups.forget_topic(topic);
     }
 
     /// Takes the name servers' answer about a topic.
