@@ -171,11 +171,25 @@ impl Session {
         }
     }
 
+    /// A producer of ours is gone: brokers hear that its group leaves if it was the last one.
+    pub(super) fn producer_left(&mut self, now: Now, group: &Arc<str>) {
+        if !self.groups.has_producer_of(group) {
+            self.leave(now, Some(group), None);
+        }
+    }
+
+    /// A consumer of ours is gone: brokers hear that its group leaves if it was the last one. Returns whether it was.
+    pub(super) fn consumer_left(&mut self, now: Now, group: &Arc<str>) -> bool {
+        let was_last = !self.groups.has_consumer_of(group);
+        if was_last {
+            self.first_commits.forget_group(group);
+            self.leave(now, None, Some(group));
+        }
+        was_last
+    }
+
     /// Tells the connected brokers that a group of ours leaves.
     pub(super) fn leave(&mut self, now: Now, producer_group: Option<&Arc<str>>, consumer_group: Option<&Arc<str>>) {
-        if let Some(group) = consumer_group {
-            self.first_commits.forget_group(group);
-        }
         let name = |group: Option<&Arc<str>>| group.map(|group| Cow::Owned(group.to_string()));
         for peer in self.connected_brokers() {
             let farewell = UnregisterClient {

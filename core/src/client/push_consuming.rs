@@ -257,7 +257,10 @@ impl Client {
         self.session.events.push_back(Event::Consumer { consumer: id, event });
         if is_closed && let Some(entry) = self.session.groups.push_consumers.remove(id) {
             self.session.groups.version = self.session.groups.version.wrapping_add(1);
-            self.session.leave(now, None, Some(&entry.consumer.group));
+            if !self.session.consumer_left(now, &entry.consumer.group) {
+                // Those that are left consume in another way.
+                self.session.groups_changed(now);
+            }
             self.forget_asked(id);
             self.close_if_done(now);
         }

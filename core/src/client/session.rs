@@ -15,7 +15,7 @@ use super::lines::Lines;
 use super::name_server_calls::NameServerCalls;
 use super::network::{ConnectionId, Network, Owner, PeerId};
 use super::operation::{Operation, OperationId};
-use super::routing::RouteWaiters;
+use super::routing::{Oddities, RouteWaiters};
 use crate::address::Address;
 use crate::connection::{Backoff, CloseReason, Connection, Ended, Outbox, Received};
 use crate::error::{Error, ErrorKind};
@@ -64,6 +64,7 @@ pub(crate) struct Session {
     pub(super) calls: NameServerCalls,
     pub(super) topics: Topics,
     pub(super) route_waiters: RouteWaiters,
+    pub(super) oddities: Oddities,
     pub(super) brokers: Brokers,
     pub(super) latency: LatencyFaults<BrokerId>,
     pub(super) groups: Groups,
@@ -81,7 +82,7 @@ pub(crate) struct Session {
     pub(super) signals: VecDeque<(Owner, Signal<'static>)>,
     pub(super) events: VecDeque<Event>,
     pub(super) closing: Option<Closing>,
-    next_refresh: Instant,
+    next_tidying: Instant,
     next_heartbeat: Instant,
     /// A send was refused because too much waited.
     refused_for_room: bool,
@@ -98,6 +99,7 @@ impl Session {
             calls: NameServerCalls::default(),
             topics: Topics::default(),
             route_waiters: RouteWaiters::default(),
+            oddities: Oddities::default(),
             brokers: Brokers::default(),
             latency: LatencyFaults::default(),
             groups: Groups::default(),
@@ -112,7 +114,7 @@ impl Session {
             signals: VecDeque::new(),
             events: VecDeque::new(),
             closing: None,
-            next_refresh: now.mono + config.route_interval,
+            next_tidying: now.mono + config.route_interval,
             next_heartbeat: now.mono + config.heartbeat_interval,
             refused_for_room: false,
             written: Vec::new(),
@@ -262,7 +264,8 @@ impl Session {
 
     pub(super) fn poll_timeout(&mut self) -> Option<Deadline> {
         let call = self.calls.next_deadline().map(|at| Deadline { at, reason: Reason::Answer });
-        let refresh = Some(Deadline { at: self.next_refresh, reason: Reason::RefreshRoutes });
+        let refresh = self.topics.next_refresh().map_or(self.next_tidying, |at| at.min(self.next_tidying));
+        let refresh = Some(Deadline { at: refresh, reason: Reason::RefreshRoutes });
         let heartbeat = Some(Deadline { at: self.next_heartbeat, reason: Reason::Heartbeat });
         let closing = self.closing_deadline();
         let periodic = if self.is_closed() { [None, None] } else { [refresh, heartbeat] };
@@ -289,12 +292,12 @@ impl Session {
                 self.fail(peer, ended, owners);
             }
         }
-        if self.next_refresh <= now.mono {
-            self.next_refresh = now.mono + self.config.route_interval;
-            // By the routes of the last refresh, whose answers have long come.
+        if self.next_tidying <= now.mono {
+            self.next_tidying = now.mono + self.config.route_interval;
+            // By routes that are no older than this interval: the answers have long come.
             self.tidy();
-            self.refresh_routes(now);
         }
+        self.refresh_routes(now);
         if self.next_heartbeat <= now.mono {
             self.next_heartbeat = now.mono + self.config.heartbeat_interval;
             self.heartbeat(now);

@@ -319,7 +319,10 @@ impl Send {
     /// the default topic has.
     fn places<'t>(&self, topic: &'t Topic) -> Cow<'t, [QueuePlace]> {
         if topic.inherited {
-            topic.writable.iter().filter(|place| place.queue_id < self.default_queues).copied().collect()
+            let places = topic.writable.iter().filter(|place| place.queue_id < self.default_queues);
+            let mut places: Vec<_> = places.copied().collect();
+            QueuePlace::count_runs(&mut places);
+            places.into()
         } else {
             Cow::Borrowed(&topic.writable)
         }
@@ -467,10 +470,15 @@ fn given(queue: &MessageQueue, topic: &Topic, places: &[QueuePlace], brokers: &B
     }
     let broker = brokers.id_of(&queue.broker_name);
     let broker = broker.ok_or_else(|| wrong(ErrorKind::BrokerNotFound, "no route names its broker"))?;
-    let place = QueuePlace { broker, queue_id: queue.queue_id };
-    if places.contains(&place) {
-        Ok(place)
-    } else {
-        Err(wrong(ErrorKind::NoQueueAvailable, "not among the topic's writable queues"))
-    }
+    // By runs: there may be many queues.
+    let runs = core::iter::successors(places.first().map(|first| (0, first)), |(at, place)| {
+        let next = at + place.run as usize;
+        Some((next, places.get(next)?))
+    });
+    let mut of_broker = runs.filter(|(_, place)| place.broker == broker);
+    let found = of_broker.find_map(|(at, first)| {
+        let run = &places[at..at + first.run as usize];
+        run.iter().find(|place| place.queue_id == queue.queue_id)
+    });
+    found.copied().ok_or_else(|| wrong(ErrorKind::NoQueueAvailable, "not among the topic's writable queues"))
 }
