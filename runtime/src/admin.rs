@@ -4,16 +4,17 @@ use std::future::IntoFuture;
 use std::sync::Arc;
 
 use stgclient_core::admin::{Placement, TopicSettings, TopicStatistics};
-use stgclient_core::client::{Client as Core, OperationId, Value};
+use stgclient_core::client::{Client as Core, OperationId};
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::routes::route::{Permission, TopicRoute};
 use stgclient_core::time::Now;
 use stgclient_core::wire::body::ClusterInfo;
 
-use crate::client::Handle;
-use crate::host::BoxFuture;
+use crate::bounds::BoxFuture;
+use crate::handle::Handle;
 use crate::operation::Operation;
+use crate::outcome::{self, Read};
 
 /// Topics, offsets and clusters. Cheap to clone.
 #[derive(Clone)]
@@ -42,10 +43,7 @@ impl Admin {
     /// # Errors
     /// No name server answers.
     pub async fn topic_list(&self) -> Result<Vec<String>, Error> {
-        match self.run(Core::topic_list).await? {
-            Value::Topics(topics) => Ok(topics),
-            other => Err(unexpected(&other)),
-        }
+        self.run(outcome::topics, Core::topic_list).await
     }
 
     /// A topic's route.
@@ -53,10 +51,7 @@ impl Admin {
     /// # Errors
     /// The topic does not exist, or no name server answers.
     pub async fn topic_route(&self, topic: &str) -> Result<TopicRoute, Error> {
-        match self.run(|core, now| core.topic_route(now, topic)).await? {
-            Value::Route(route) => Ok(route),
-            other => Err(unexpected(&other)),
-        }
+        self.run(outcome::route, |core, now| core.topic_route(now, topic)).await
     }
 
     /// A topic's offsets, queue by queue.
@@ -64,10 +59,7 @@ impl Admin {
     /// # Errors
     /// The topic does not exist, or a server does not answer.
     pub async fn topic_statistics(&self, topic: &str) -> Result<TopicStatistics, Error> {
-        match self.run(|core, now| core.topic_statistics(now, topic)).await? {
-            Value::Statistics(statistics) => Ok(statistics),
-            other => Err(unexpected(&other)),
-        }
+        self.run(outcome::statistics, |core, now| core.topic_statistics(now, topic)).await
     }
 
     /// The clusters and their brokers.
@@ -75,10 +67,7 @@ impl Admin {
     /// # Errors
     /// No name server answers.
     pub async fn cluster_info(&self) -> Result<ClusterInfo, Error> {
-        match self.run(Core::cluster_info).await? {
-            Value::ClusterInfo(info) => Ok(info),
-            other => Err(unexpected(&other)),
-        }
+        self.run(outcome::cluster_info, Core::cluster_info).await
     }
 
     /// The first offset that a queue has.
@@ -110,10 +99,7 @@ impl Admin {
     /// # Errors
     /// The broker refuses or does not answer.
     pub async fn group_offset(&self, group: &str, queue: &MessageQueue) -> Result<Option<u64>, Error> {
-        match self.run(|core, now| core.group_offset(now, group, queue.clone())).await? {
-            Value::Offset(offset) => Ok(offset),
-            other => Err(unexpected(&other)),
-        }
+        self.run(outcome::offset, |core, now| core.group_offset(now, group, queue.clone())).await
     }
 
     /// Commits the offset of the next message that a group has to consume.
@@ -121,19 +107,16 @@ impl Admin {
     /// # Errors
     /// The broker refuses or does not answer.
     pub async fn commit_group_offset(&self, group: &str, queue: &MessageQueue, offset: u64) -> Result<(), Error> {
-        self.run(|core, now| core.commit_group_offset(now, group, queue.clone(), offset)).await.map(drop)
+        self.run(outcome::done, |core, now| core.commit_group_offset(now, group, queue.clone(), offset)).await
     }
 
-    async fn run(&self, begin: impl FnOnce(&mut Core, Now) -> OperationId) -> Result<Value, Error> {
-        Operation::begin(&self.handle, begin).await
+    fn run<T>(&self, read: Read<T>, begin: impl FnOnce(&mut Core, Now) -> OperationId) -> Operation<T> {
+        Operation::begin(&self.handle, read, begin)
     }
 
     async fn offset(&self, begin: impl FnOnce(&mut Core, Now) -> OperationId) -> Result<u64, Error> {
-        match self.run(begin).await? {
-            Value::Offset(Some(offset)) => Ok(offset),
-            Value::Offset(None) => Err(Error::new(ErrorKind::MalformedAnswer, "a negative offset")),
-            other => Err(unexpected(&other)),
-        }
+        let offset = self.run(outcome::offset, begin).await?;
+        offset.ok_or_else(|| Error::new(ErrorKind::MalformedAnswer, "a negative offset"))
     }
 }
 
@@ -141,11 +124,6 @@ impl std::fmt::Debug for Admin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Admin").finish_non_exhaustive()
     }
-}
-
-/// A value of the wrong kind: a bug of ours, said without a panic.
-pub(crate) fn unexpected(value: &Value) -> Error {
-    Error::new(ErrorKind::MalformedAnswer, format!("an unexpected value {value:?}"))
 }
 
 /// The future that a builder becomes when it is awaited.
@@ -194,7 +172,7 @@ impl IntoFuture for CreateTopic {
         Box::pin(async move {
             let Self { handle, topic, settings, placement } = self;
             let create = |core: &mut Core, now| core.create_topic(now, &topic, settings, placement);
-            Operation::begin(&handle, create).await.map(drop)
+            Operation::begin(&handle, outcome::done, create).await
         })
     }
 }
@@ -223,7 +201,7 @@ impl IntoFuture for DeleteTopic {
         Box::pin(async move {
             let Self { handle, topic, placement } = self;
             let delete = |core: &mut Core, now| core.delete_topic(now, &topic, placement);
-            Operation::begin(&handle, delete).await.map(drop)
+            Operation::begin(&handle, outcome::done, delete).await
         })
     }
 }

@@ -16,26 +16,19 @@ use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::frame;
 
 use crate::admin::Admin;
+use crate::bounds::MaybeSend;
+use crate::connection;
 use crate::guard;
-use crate::host::{EmbeddedHost, Host, MaybeSend, TlsHost};
+use crate::handle::Handle;
+use crate::host::{EmbeddedHost, Host, TlsHost};
 use crate::operation::Operation;
+use crate::outcome;
 use crate::producer::ProducerBuilder;
 use crate::pull_consumer::PullConsumerBuilder;
 use crate::push_consumer::PushConsumerBuilder;
 use crate::rotation::{self, Provider};
 use crate::shared::{Settings, Shared};
-
-/// What keeps a client open: the last one that is dropped closes it.
-pub(crate) struct Handle {
-    pub(crate) shared: Arc<Shared>,
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        // Nobody is left who could wait for anything under way.
-        self.shared.with(|state, now| state.core.close(now, Duration::ZERO));
-    }
-}
+use crate::timers;
 
 /// A client of a cluster. Cheap to clone; the last clone, producer or consumer that is dropped closes it.
 ///
@@ -316,13 +309,15 @@ impl<H> ClientBuilder<H> {
         };
         tracing::debug!(client_id = settings.client_id, name_servers = self.name_servers, "connecting");
         let core = Core::new(config, seed, host.now());
-        let handle = Arc::new(Handle { shared: Shared::new(core, host, settings) });
+        let shared = Shared::new(core, host, settings, connection::link);
+        shared.spawn(timers::run(Arc::clone(&shared)));
+        let handle = Arc::new(Handle { shared });
         let client = Client { handle, host: PhantomData };
         if let (Some(provider), Some(credentials)) = (provider, credentials) {
             let shared = &client.handle.shared;
             shared.spawn(rotation::run(Arc::clone(shared), provider, credentials));
         }
-        if let Err(error) = Operation::begin(&client.handle, Core::connect).await {
+        if let Err(error) = Operation::begin(&client.handle, outcome::done, Core::connect).await {
             client.close().await;
             return Err(error);
         }

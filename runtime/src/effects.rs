@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
-use stgclient_core::client::{Client as Core, OperationId, PushConsumerId};
+use stgclient_core::address::Address;
+use stgclient_core::client::{Client as Core, ConnectionId, OperationId, PushConsumerId};
 use stgclient_core::consumer::allocation::Allocation;
 use stgclient_core::consumer::push::AllocationQuestion;
 use stgclient_core::error::{Error, ErrorKind};
@@ -13,9 +14,6 @@ use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Now;
 
 use crate::guard::{self, Panic};
-use crate::host::Host;
-use crate::link::Link;
-use crate::push_consumer::ConsumerPlace;
 
 /// What is done once the lock is released.
 #[derive(Default)]
@@ -24,10 +22,10 @@ pub(crate) struct Effects {
     first: Option<Waker>,
     more: Vec<Waker>,
     callbacks: Vec<Box<dyn FnOnce() + Send>>,
-    connects: Vec<Link>,
+    connects: Vec<(ConnectionId, Address)>,
     spent: Vec<Spent>,
     messages: Vec<Message>,
-    consumers: Vec<Arc<ConsumerPlace>>,
+    strategies: Vec<Arc<dyn Allocation>>,
     questions: VecDeque<Question>,
 }
 
@@ -55,8 +53,8 @@ impl Effects {
         }
     }
 
-    pub(crate) fn connect(&mut self, link: Link) {
-        self.connects.push(link);
+    pub(crate) fn connect(&mut self, connection: ConnectionId, address: Address) {
+        self.connects.push((connection, address));
     }
 
     pub(crate) fn call(&mut self, callback: impl FnOnce() + Send + 'static) {
@@ -68,9 +66,9 @@ impl Effects {
         self.messages.push(message);
     }
 
-    /// Has what a consumer's application gave dropped.
-    pub(crate) fn discard_consumer(&mut self, consumer: Arc<ConsumerPlace>) {
-        self.consumers.push(consumer);
+    /// Has a strategy dropped.
+    pub(crate) fn discard_strategy(&mut self, strategy: Arc<dyn Allocation>) {
+        self.strategies.push(strategy);
     }
 
     pub(crate) fn take_spent(&mut self, core: &mut Core) {
@@ -90,10 +88,9 @@ impl Effects {
         self.questions.push_back(Question::Queues(consumer, allocation, question));
     }
 
-    pub(crate) fn carry_out(&mut self, host: &dyn Host) {
-        for link in self.connects.drain(..) {
-            host.connect(link);
-        }
+    /// Wakes, calls and drops; `connect` opens connections.
+    pub(crate) fn carry_out(&mut self, mut connect: impl FnMut(ConnectionId, Address)) {
+        self.connects.drain(..).for_each(|(connection, address)| connect(connection, address));
         self.first.take().into_iter().chain(self.more.drain(..)).for_each(Waker::wake);
         for callback in self.callbacks.drain(..) {
             if let Err(panic) = guard::call(callback) {
@@ -102,7 +99,7 @@ impl Effects {
         }
         self.spent.drain(..).for_each(guard::discard);
         self.messages.drain(..).for_each(guard::discard);
-        self.consumers.drain(..).for_each(guard::discard);
+        self.strategies.drain(..).for_each(guard::discard);
     }
 
     /// Asks the application's code the next question.

@@ -1,7 +1,6 @@
 //! What a host gives: sockets, a clock, tasks. Nothing of tokio or JavaScript shows here.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use stgclient_core::address::Address;
@@ -9,39 +8,9 @@ use stgclient_core::client::{Event, Identity};
 use stgclient_core::error::Error;
 use stgclient_core::time::{Deadline, Instant, Now};
 
+use crate::bounds::{BoxFuture, MaybeSend, MaybeSync};
 use crate::link::Link;
-use crate::push_consumer::{MemoryOffsets, OffsetStore};
-
-/// `Send` where there are threads, nothing in WebAssembly, whose hosts hold JavaScript objects.
-#[cfg(not(target_family = "wasm"))]
-pub trait MaybeSend: Send {}
-#[cfg(not(target_family = "wasm"))]
-impl<T: Send + ?Sized> MaybeSend for T {}
-
-/// `Send` where there are threads, nothing in WebAssembly, whose hosts hold JavaScript objects.
-#[cfg(target_family = "wasm")]
-pub trait MaybeSend {}
-#[cfg(target_family = "wasm")]
-impl<T: ?Sized> MaybeSend for T {}
-
-/// `Sync` where there are threads, nothing in WebAssembly.
-#[cfg(not(target_family = "wasm"))]
-pub trait MaybeSync: Sync {}
-#[cfg(not(target_family = "wasm"))]
-impl<T: Sync + ?Sized> MaybeSync for T {}
-
-/// `Sync` where there are threads, nothing in WebAssembly.
-#[cfg(target_family = "wasm")]
-pub trait MaybeSync {}
-#[cfg(target_family = "wasm")]
-impl<T: ?Sized> MaybeSync for T {}
-
-/// A boxed future that a host can run.
-#[cfg(not(target_family = "wasm"))]
-pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-/// A boxed future that a host can run.
-#[cfg(target_family = "wasm")]
-pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T>>>;
+use crate::offset_store::{MemoryOffsets, OffsetStore};
 
 /// The world around a client: sockets, a clock, tasks. Shared by everything of a client, on any thread where there are
 /// threads.

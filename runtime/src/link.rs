@@ -1,17 +1,14 @@
 //! One connection, from a host's side: bytes in, bytes out.
 
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 use stgclient_core::address::Address;
-use stgclient_core::client::ConnectionId;
 use stgclient_core::connection::{CloseReason, Outbox};
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::frame::{FrameError, FrameReader};
 
-use crate::effects::Effects;
-use crate::shared::{Shared, SocketWork};
+use crate::bounds::MaybeSend;
 use crate::tasks::TaskGuard;
 
 /// What a host drives a connection with.
@@ -22,18 +19,29 @@ use crate::tasks::TaskGuard;
 /// a link that is dropped is closed too. While the stream is being opened, and while it takes no bytes, the host
 /// watches [`poll_close`](Link::poll_close).
 pub struct Link {
-    shared: Arc<Shared>,
-    connection: ConnectionId,
+    connection: Box<dyn Connection>,
     address: Address,
     reader: FrameReader,
     commands: Vec<Command>,
-    effects: Effects,
-    /// Whether this round of output has let others add to it.
-    gave_way: bool,
     is_closed: bool,
     span: tracing::Span,
     /// Goes last: the client is gone when its links are.
     _task: TaskGuard,
+}
+
+/// A connection, as the client has it.
+pub(crate) trait Connection: MaybeSend {
+    /// The stream stands.
+    fn connected(&mut self);
+    /// Commands came, which are taken out.
+    fn take(&mut self, commands: &mut Vec<Command>);
+    /// What is to be done with the stream next; with [`Output::Write`], what is to be written is in the outbox, which was
+    /// empty.
+    fn poll_output(&mut self, context: &Context<'_>, outbox: &mut Outbox) -> Poll<Output>;
+    /// Ready when the stream has to close.
+    fn poll_close(&mut self, context: &Context<'_>) -> Poll<()>;
+    /// The stream ended.
+    fn closed(&mut self, reason: CloseReason<'_>);
 }
 
 /// What a link wants of its host.
@@ -46,21 +54,15 @@ pub enum Output {
 }
 
 impl Link {
-    pub(crate) fn new(shared: Arc<Shared>, connection: ConnectionId, address: Address) -> Self {
-        let reader = FrameReader::new(shared.settings.max_frame_length);
+    pub(crate) fn new(
+        connection: Box<dyn Connection>,
+        address: Address,
+        max_frame_length: usize,
+        task: TaskGuard,
+    ) -> Self {
+        let reader = FrameReader::new(max_frame_length);
         let span = tracing::debug_span!("connection", %address);
-        Self {
-            _task: shared.tasks.guard(),
-            shared,
-            connection,
-            address,
-            reader,
-            commands: Vec::new(),
-            effects: Effects::default(),
-            gave_way: false,
-            is_closed: false,
-            span,
-        }
+        Self { connection, address, reader, commands: Vec::new(), is_closed: false, span, _task: task }
     }
 
     /// Where to connect to.
@@ -72,8 +74,7 @@ impl Link {
     pub fn connected(&mut self) {
         let _guard = self.span.enter();
         tracing::info!("connected");
-        let connection = self.connection;
-        self.shared.with(|state, now| state.core.handle_connected(now, connection));
+        self.connection.connected();
     }
 
     /// Where to read the peer's bytes to, with room at its end.
@@ -95,11 +96,8 @@ impl Link {
             }
         };
         if !self.commands.is_empty() {
-            let Self { shared, connection, commands, effects, span, .. } = self;
-            let _guard = span.enter();
-            shared.with_buffers(effects, |state, now| {
-                state.core.handle_commands(now, *connection, commands.drain(..));
-            });
+            let _guard = self.span.enter();
+            self.connection.take(&mut self.commands);
         }
         result
     }
@@ -115,45 +113,12 @@ impl Link {
     /// their writing, so that those woken by the same read share a write: fewer system calls for us and for the
     /// broker.
     pub fn poll_output(&mut self, context: &Context<'_>, outbox: &mut Outbox) -> Poll<Output> {
-        let Self { shared, connection, gave_way, .. } = self;
-        let connection = *connection;
-        let work = shared.peek(|state| {
-            let is_busy = state.waiting.is_busy();
-            state.poll_socket(connection, context.waker()).map(|work| (work, is_busy))
-        });
-        match work {
-            None => return Poll::Pending,
-            Some((SocketWork::Close, _)) => return Poll::Ready(Output::Close),
-            Some((SocketWork::Write, true)) if !*gave_way => {
-                *gave_way = true;
-                context.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            Some((SocketWork::Write, _)) => {}
-        }
-        *gave_way = false;
-        let work = shared.with_buffers(&mut self.effects, |state, now| {
-            state.core.take_outbox(now, connection, outbox);
-            state.waiting.note_flush();
-            if !bytes::Buf::has_remaining(outbox) {
-                state.note_written(connection);
-                return state.poll_socket(connection, context.waker());
-            }
-            Some(SocketWork::Write)
-        });
-        match work {
-            None => Poll::Pending,
-            Some(SocketWork::Close) => Poll::Ready(Output::Close),
-            Some(SocketWork::Write) => Poll::Ready(Output::Write),
-        }
+        self.connection.poll_output(context, outbox)
     }
 
     /// Ready when the stream has to close, whatever it is doing: opening, or writing to a peer that does not read.
     pub fn poll_close(&mut self, context: &Context<'_>) -> Poll<()> {
-        match self.shared.peek(|state| state.poll_socket(self.connection, context.waker())) {
-            Some(SocketWork::Close) => Poll::Ready(()),
-            Some(SocketWork::Write) | None => Poll::Pending,
-        }
+        self.connection.poll_close(context)
     }
 
     /// The stream ended, or could not be opened. The link has to be dropped when the stream is: its client counts as alive
@@ -168,8 +133,7 @@ impl Link {
         }
         let _guard = self.span.enter();
         tracing::info!(reason = reason.words(), "closed");
-        let connection = self.connection;
-        self.shared.with(|state, now| state.core.handle_closed(now, connection, reason));
+        self.connection.closed(reason);
     }
 }
 

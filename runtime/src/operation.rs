@@ -5,45 +5,53 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use stgclient_core::client::{Client as Core, OperationId, Outcome};
+use stgclient_core::client::{Client as Core, OperationId};
+use stgclient_core::error::Error;
 use stgclient_core::time::Now;
 
-use crate::client::Handle;
+use crate::handle::Handle;
+use crate::outcome::Read;
 use crate::waiting::{Place, Waiter};
 
 /// An operation under way, or in line; dropped, it is cancelled.
-pub(crate) struct Operation {
+pub(crate) struct Operation<T> {
     handle: Arc<Handle>,
+    /// What it gives.
+    read: Read<T>,
     /// Where this future waits; `None` once the outcome has been taken.
     place: Option<Arc<Place>>,
 }
 
-impl Operation {
+impl<T> Operation<T> {
     /// Begins an operation of the core.
-    pub(crate) fn begin(handle: &Arc<Handle>, begin: impl FnOnce(&mut Core, Now) -> OperationId) -> Self {
+    pub(crate) fn begin(
+        handle: &Arc<Handle>,
+        read: Read<T>,
+        begin: impl FnOnce(&mut Core, Now) -> OperationId,
+    ) -> Self {
         let place = Place::new(Waiter::Nobody);
         handle.shared.with(|state, now| {
             let id = begin(&mut state.core, now);
             state.waiting.register(id, Arc::clone(&place));
         });
-        Self::at(handle, place)
+        Self::at(handle, read, place)
     }
 
     /// An operation that has a place already.
-    pub(crate) fn at(handle: &Arc<Handle>, place: Arc<Place>) -> Self {
-        Self { handle: Arc::clone(handle), place: Some(place) }
+    pub(crate) fn at(handle: &Arc<Handle>, read: Read<T>, place: Arc<Place>) -> Self {
+        Self { handle: Arc::clone(handle), read, place: Some(place) }
     }
 }
 
-impl Future for Operation {
-    type Output = Outcome;
+impl<T> Future for Operation<T> {
+    type Output = Result<T, Error>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let outcome = self.place.as_ref().and_then(|place| place.poll_outcome(context.waker()));
         match outcome {
             Some(outcome) => {
                 self.place = None;
-                Poll::Ready(outcome)
+                Poll::Ready((self.read)(outcome))
             }
             None => {
                 self.handle.shared.stand_in_for_timers();
@@ -53,7 +61,7 @@ impl Future for Operation {
     }
 }
 
-impl Drop for Operation {
+impl<T> Drop for Operation<T> {
     fn drop(&mut self) {
         if let Some(place) = self.place.take() {
             self.handle.shared.with(|state, now| state.give_up(now, &place));

@@ -5,14 +5,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use stgclient_core::client::{Outcome, ProducerId, SendError, Value};
-use stgclient_core::error::{Error, ErrorKind};
+use stgclient_core::client::{ProducerId, SendError};
+use stgclient_core::error::Error;
 use stgclient_core::producer::{Backlog, Message, ProducerConfig, Receipt, SendOptions};
 use stgclient_core::time::Duration;
 use stgclient_core::wire::compression::{self, Compression};
 
-use crate::client::Handle;
+use crate::handle::Handle;
 use crate::operation::Operation;
+use crate::outcome::{self, Read};
 use crate::waiting::{Delivery, Place, Request, Waiter};
 
 /// Sets a [`Producer`] up.
@@ -117,7 +118,7 @@ impl Producer {
 
     /// As [`Producer::send`], to a queue of one's choice or with a time of its own.
     pub fn send_to(&self, message: Message, options: impl Into<SendOptions>) -> Sending {
-        Sending(self.submit(message, options.into(), Delivery::Awaited))
+        Sending(self.submit(message, options.into(), Delivery::Awaited, outcome::receipt))
     }
 
     /// As [`Producer::send_to`], but gives the message back when too much waits already.
@@ -129,7 +130,7 @@ impl Producer {
         let request = self.request(message, options.into(), Delivery::Awaited);
         let place = Place::new(Waiter::Nobody);
         self.inner.handle.shared.with(|state, now| state.try_send(now, request, &place))?;
-        Ok(Sending(Operation::at(&self.inner.handle, place)))
+        Ok(Sending(Operation::at(&self.inner.handle, outcome::receipt, place)))
     }
 
     /// Sends a message and calls `callback` with the receipt or the error, on the task that reads the broker's answer:
@@ -146,7 +147,7 @@ impl Producer {
     ) -> Result<(), SendError> {
         self.compress(&mut message);
         let request = self.request(message, options.into(), Delivery::Awaited);
-        let place = Place::new(Waiter::Callback(Box::new(|outcome| callback(receipt(outcome)))));
+        let place = Place::new(Waiter::Callback(Box::new(|outcome| callback(outcome::receipt(outcome)))));
         self.inner.handle.shared.with(|state, now| state.try_send(now, request, &place))
     }
 
@@ -159,7 +160,7 @@ impl Producer {
 
     /// As [`Producer::send_oneway`], to a queue of one's choice.
     pub fn send_oneway_to(&self, message: Message, options: impl Into<SendOptions>) -> SendingOneway {
-        SendingOneway(self.submit(message, options.into(), Delivery::Oneway))
+        SendingOneway(self.submit(message, options.into(), Delivery::Oneway, outcome::done))
     }
 
     /// What waits for answers.
@@ -182,12 +183,12 @@ impl Producer {
         Request { producer: self.inner.id, message, options, delivery }
     }
 
-    fn submit(&self, mut message: Message, options: SendOptions, delivery: Delivery) -> Operation {
+    fn submit<T>(&self, mut message: Message, options: SendOptions, delivery: Delivery, read: Read<T>) -> Operation<T> {
         let _span = tracing::trace_span!("send", topic = message.topic()).entered();
         self.compress(&mut message);
         let request = self.request(message, options, delivery);
         let place = self.inner.handle.shared.send(request);
-        Operation::at(&self.inner.handle, place)
+        Operation::at(&self.inner.handle, read, place)
     }
 }
 
@@ -199,31 +200,24 @@ impl std::fmt::Debug for Producer {
 
 /// A send under way: a future of the broker's [`Receipt`].
 #[must_use = "a send that is dropped is withdrawn, or its receipt is ignored"]
-pub struct Sending(Operation);
+pub struct Sending(Operation<Receipt>);
 
 impl Future for Sending {
     type Output = Result<Receipt, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(context).map(receipt)
+        Pin::new(&mut self.0).poll(context)
     }
 }
 
 /// A send that no broker answers: a future that ends when the message is written.
 #[must_use = "a send that is dropped before it is written is withdrawn"]
-pub struct SendingOneway(Operation);
+pub struct SendingOneway(Operation<()>);
 
 impl Future for SendingOneway {
     type Output = Result<(), Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(context).map_ok(drop)
-    }
-}
-
-fn receipt(outcome: Outcome) -> Result<Receipt, Error> {
-    match outcome? {
-        Value::Sent(receipt) => Ok(receipt),
-        other => Err(Error::new(ErrorKind::MalformedAnswer, format!("a send gave {other:?}"))),
+        Pin::new(&mut self.0).poll(context)
     }
 }

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use stgclient_core::client::{PullConsumerId, Value};
+use stgclient_core::client::PullConsumerId;
 use stgclient_core::consumer::{MessageSelector, PullBatch, PullOptions};
 use stgclient_core::error::Error;
 use stgclient_core::queue::MessageQueue;
 
-use crate::admin::{Admin, unexpected};
-use crate::client::Handle;
+use crate::admin::Admin;
+use crate::handle::Handle;
 use crate::operation::Operation;
+use crate::outcome;
 
 /// Sets a [`PullConsumer`] up.
 #[must_use = "a builder does nothing until `start`"]
@@ -60,11 +61,7 @@ impl PullConsumer {
     /// # Errors
     /// The topic does not exist, or no name server answers.
     pub async fn queues(&self, topic: &str) -> Result<Vec<MessageQueue>, Error> {
-        let operation = Operation::begin(&self.inner.handle, |core, now| core.queues(now, topic));
-        match operation.await? {
-            Value::Queues(queues) => Ok(queues),
-            other => Err(unexpected(&other)),
-        }
+        Operation::begin(&self.inner.handle, outcome::queues, |core, now| core.queues(now, topic)).await
     }
 
     /// Pulls up to `count` messages from `offset` on whose tag matches `expression` (`*`, or `a || b`). Answers at
@@ -98,15 +95,12 @@ impl PullConsumer {
         let expression: MessageSelector = expression.parse()?;
         let Inner { handle, id, .. } = &*self.inner;
         let operation = tracing::trace_span!("pull", %queue, offset).in_scope(|| {
-            Operation::begin(handle, |core, now| core.pull(now, *id, queue.clone(), expression, offset, options))
+            Operation::begin(handle, outcome::pulled, |core, now| {
+                core.pull(now, *id, queue.clone(), expression, offset, options)
+            })
         });
-        match operation.await? {
-            Value::Pulled(pulled) => {
-                let settings = &handle.shared.settings;
-                Ok(pulled.into_batch(settings.dialect, settings.max_body_length))
-            }
-            other => Err(unexpected(&other)),
-        }
+        let settings = &handle.shared.settings;
+        Ok(operation.await?.into_batch(settings.dialect, settings.max_body_length))
     }
 
     /// The first offset that the queue has.

@@ -8,8 +8,8 @@ use std::task::Poll;
 use stgclient_core::credentials::Credentials;
 use stgclient_core::time::Duration;
 
+use crate::bounds::{BoxFuture, MaybeSend};
 use crate::guard;
-use crate::host::{BoxFuture, MaybeSend};
 use crate::shared::Shared;
 
 /// How long after an answer the provider is asked again.

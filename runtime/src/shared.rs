@@ -3,47 +3,23 @@
 //! Under the lock there are only decisions. Frames are parsed, bodies compressed, sockets written, tasks woken and
 //! callbacks called outside of it.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
 
-use stgclient_core::client::{Action, Client as Core, ConnectionId, Event};
+use stgclient_core::address::Address;
+use stgclient_core::client::{Client as Core, ConnectionId};
 use stgclient_core::time::{Duration, Instant, Now};
 
+use crate::bounds::MaybeSend;
 use crate::effects::Effects;
-use crate::host::{Host, MaybeSend, Observation};
+use crate::host::Host;
 use crate::link::Link;
 use crate::lock::{Guard, Lock};
-use crate::push_consumer::ConsumerPlaces;
+use crate::state::State;
+use crate::sync::{Mutex, MutexGuard, lock};
 use crate::tasks::{Tasks, counted};
-use crate::waiting::{Place, Request, Waiter, Waiting};
-
-/// The socket of a connection, as far as the client knows it.
-#[derive(Default)]
-struct Socket {
-    /// The connection it is for; others of the same peer are over.
-    connection: Option<ConnectionId>,
-    /// Woken when there are bytes to write or when it has to close.
-    writer: Option<Waker>,
-    has_output: bool,
-    has_to_close: bool,
-}
-
-pub(crate) struct State {
-    pub(crate) core: Core,
-    pub(crate) waiting: Waiting,
-    pub(crate) consumers: ConsumerPlaces,
-    /// A buffer for what was handed in, empty between uses.
-    taken_in: Vec<(Arc<Place>, Request)>,
-    sockets: Vec<Socket>,
-    /// When the timer task wakes, and how to wake it earlier.
-    pub(crate) armed: Option<Instant>,
-    pub(crate) timer: Option<Waker>,
-    /// The task that asks for credentials, if there is one.
-    pub(crate) rotation: Option<Waker>,
-    pub(crate) is_closed: bool,
-}
+use crate::waiting::{Place, Request, Waiter};
 
 pub(crate) struct Shared {
     state: Lock<State>,
@@ -54,9 +30,13 @@ pub(crate) struct Shared {
     /// When the timer task should have done something next, in microseconds.
     due: AtomicU64,
     pub(crate) host: Arc<dyn Host>,
-    is_observed: bool,
+    /// What the host drives a connection with.
+    link: MakeLink,
     pub(crate) settings: Settings,
 }
+
+/// Makes what a host drives a connection of this client with.
+pub(crate) type MakeLink = fn(&Arc<Shared>, ConnectionId, Address) -> Link;
 
 /// What the runtime itself has to know of a client's configuration.
 #[derive(Clone, Debug)]
@@ -71,31 +51,18 @@ pub(crate) struct Settings {
 }
 
 impl Shared {
-    pub(crate) fn new(mut core: Core, host: Arc<dyn Host>, settings: Settings) -> Arc<Self> {
+    pub(crate) fn new(mut core: Core, host: Arc<dyn Host>, settings: Settings, link: MakeLink) -> Arc<Self> {
         core.keep_spent();
-        let state = State {
-            core,
-            waiting: Waiting::default(),
-            consumers: ConsumerPlaces::default(),
-            taken_in: Vec::new(),
-            sockets: Vec::new(),
-            armed: None,
-            timer: None,
-            rotation: None,
-            is_closed: false,
-        };
-        let is_observed = host.is_observing();
-        let shared = Arc::new(Self {
-            state: Lock::new(state),
+        let observer = host.is_observing().then(|| Arc::clone(&host));
+        Arc::new(Self {
+            state: Lock::new(State::new(core, observer)),
             handed_in: Mutex::default(),
             tasks: Arc::default(),
             due: AtomicU64::new(u64::MAX),
             host,
-            is_observed,
+            link,
             settings,
-        });
-        shared.spawn(crate::timers::run(Arc::clone(&shared)));
-        shared
+        })
     }
 
     /// Runs a task of the client.
@@ -199,7 +166,7 @@ impl Shared {
     }
 
     fn handed_in(&self) -> MutexGuard<'_, Vec<(Arc<Place>, Request)>> {
-        self.handed_in.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.handed_in)
     }
 
     /// Takes in what was handed in while somebody had the lock. Everybody looks here after having released it; so
@@ -239,18 +206,20 @@ impl Shared {
         for (place, request) in earlier.drain(..) {
             state.send(now, place, request, effects);
             // What ends at once is told before its slot is used again.
-            state.deliver_events(self, effects);
+            state.deliver_events(effects);
         }
         state.taken_in = earlier;
         let result = act(&mut state, effects);
-        state.drain(self, effects);
+        if let Some(deadline) = state.drain(effects) {
+            self.note_deadline(deadline.at);
+        }
         result
     }
 
     /// Does outside of the lock what followed under it, and what follows from that.
     fn carry_out(self: &Arc<Self>, effects: &mut Effects) {
         loop {
-            effects.carry_out(&*self.host);
+            effects.carry_out(|connection, address| self.host.connect((self.link)(self, connection, address)));
             let Some(answer) = effects.ask_next() else {
                 return;
             };
@@ -269,108 +238,3 @@ const MAX_HANDED_IN: usize = 256;
 
 /// How late the timer task may be before others do its work.
 const LATE: Duration = Duration::from_millis(10);
-
-impl State {
-    /// Takes what the core wants done and known.
-    fn drain(&mut self, shared: &Arc<Shared>, effects: &mut Effects) {
-        self.deliver_events(shared, effects);
-        effects.take_spent(&mut self.core);
-        while let Some(action) = self.core.poll_action() {
-            self.carry_out(action, shared, effects);
-        }
-        let deadline = self.core.poll_timeout();
-        if shared.is_observed {
-            shared.host.observe(Observation::Deadline(deadline));
-        }
-        if let Some(deadline) = deadline {
-            shared.note_deadline(deadline.at);
-        }
-        if deadline.is_some_and(|deadline| self.armed.is_some_and(|armed| deadline.at < armed)) {
-            self.armed = None;
-            effects.wake(self.timer.take());
-        }
-    }
-
-    fn deliver_events(&mut self, shared: &Arc<Shared>, effects: &mut Effects) {
-        while let Some(event) = self.core.poll_event() {
-            if shared.is_observed {
-                shared.host.observe(Observation::Event(&event));
-            }
-            self.deliver(event, effects);
-        }
-    }
-
-    fn carry_out(&mut self, action: Action, shared: &Arc<Shared>, effects: &mut Effects) {
-        match action {
-            Action::Connect { connection, address } => {
-                let slot = connection.slot();
-                if self.sockets.len() <= slot {
-                    self.sockets.resize_with(slot + 1, Socket::default);
-                }
-                self.sockets[slot] = Socket { connection: Some(connection), ..Socket::default() };
-                effects.connect(Link::new(Arc::clone(shared), connection, address));
-            }
-            Action::Close { connection } => {
-                if let Some(socket) = self.socket(connection) {
-                    socket.has_to_close = true;
-                    effects.wake(socket.writer.take());
-                }
-            }
-            Action::Flush { connection } => {
-                if let Some(socket) = self.socket(connection) {
-                    socket.has_output = true;
-                    effects.wake(socket.writer.take());
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn deliver(&mut self, event: Event, effects: &mut Effects) {
-        match event {
-            Event::Completed { operation, outcome } => self.waiting.complete(operation, outcome, effects),
-            event @ (Event::Consumer { .. } | Event::ConsumeDirectly { .. }) => self.consumers.deliver(event, effects),
-            Event::Choose { operation, choice } => effects.choose(operation, choice),
-            Event::Closed => {
-                self.is_closed = true;
-                effects.wake(self.timer.take());
-                effects.wake(self.rotation.take());
-            }
-            _ => {}
-        }
-    }
-
-    fn socket(&mut self, connection: ConnectionId) -> Option<&mut Socket> {
-        self.sockets.get_mut(connection.slot()).filter(|socket| socket.connection == Some(connection))
-    }
-
-    /// What the socket of a connection has to do now; when nothing, `waker` is woken once there is something.
-    pub(crate) fn poll_socket(&mut self, connection: ConnectionId, waker: &Waker) -> Option<SocketWork> {
-        let Some(socket) = self.socket(connection) else {
-            return Some(SocketWork::Close);
-        };
-        if socket.has_to_close {
-            return Some(SocketWork::Close);
-        }
-        // Also with output: a socket that cannot write it now still has to hear that it is to close.
-        match &mut socket.writer {
-            Some(known) if known.will_wake(waker) => {}
-            writer => *writer = Some(waker.clone()),
-        }
-        socket.has_output.then_some(SocketWork::Write)
-    }
-
-    /// The socket found nothing to write: it is woken when there is.
-    pub(crate) fn note_written(&mut self, connection: ConnectionId) {
-        if let Some(socket) = self.socket(connection) {
-            socket.has_output = false;
-        }
-    }
-}
-
-/// What a socket has to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SocketWork {
-    Write,
-    Close,
-}

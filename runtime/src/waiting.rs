@@ -1,14 +1,13 @@
 //! Who waits for which operation.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Waker;
 
-use stgclient_core::client::{OperationId, Outcome, ProducerId, SendError};
+use stgclient_core::client::{OperationId, Outcome, ProducerId};
 use stgclient_core::producer::{Message, SendOptions};
-use stgclient_core::time::Now;
 
 use crate::effects::Effects;
-use crate::shared::State;
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// Called with the outcome of an operation.
 pub(crate) type Callback = Box<dyn FnOnce(Outcome) + Send>;
@@ -54,7 +53,7 @@ impl Place {
     }
 
     fn lock(&self) -> MutexGuard<'_, Tenant> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// The outcome that was waited for, once; until there is one, `waker` waits.
@@ -74,7 +73,7 @@ impl Place {
         }
     }
 
-    fn end(&self, outcome: Outcome, effects: &mut Effects) {
+    pub(crate) fn end(&self, outcome: Outcome, effects: &mut Effects) {
         let mut tenant = self.lock();
         tenant.stage = Stage::Over;
         match std::mem::take(&mut tenant.waiter) {
@@ -138,6 +137,19 @@ impl Waiting {
         }
     }
 
+    /// Nobody waits at a place any more. Gives what is under way there.
+    pub(crate) fn give_up(&mut self, place: &Place) -> Option<OperationId> {
+        let stage = place.lock().stage;
+        match stage {
+            // Whatever was handed in has been taken in by whoever got the lock to say this.
+            Stage::HandedIn | Stage::Over => None,
+            Stage::UnderWay(operation) => {
+                self.leave(operation);
+                Some(operation)
+            }
+        }
+    }
+
     /// Whether more than one operation is under way, or may soon be.
     pub(crate) fn is_busy(&self) -> bool {
         self.under_way.max(self.woken) > 1
@@ -146,47 +158,5 @@ impl Waiting {
     /// Bytes have been taken to be written.
     pub(crate) const fn note_flush(&mut self) {
         self.woken = 0;
-    }
-}
-
-impl State {
-    /// Sends a message, in its turn if there is no room for it; `place` waits for what comes of it.
-    pub(crate) fn send(&mut self, now: Now, place: Arc<Place>, request: Request, effects: &mut Effects) {
-        let Request { producer, message, options, delivery } = request;
-        let begun = match delivery {
-            Delivery::Awaited => self.core.send_in_turn(now, producer, message, options),
-            Delivery::Oneway => self.core.send_oneway_in_turn(now, producer, message, options),
-        };
-        match begun {
-            Ok(operation) => self.waiting.register(operation, place),
-            Err(SendError { error, message }) => {
-                effects.discard_message(message);
-                place.end(Err(error), effects);
-            }
-        }
-    }
-
-    /// Sends a message if there is room for it and nobody in line, and has `place` wait for it.
-    pub(crate) fn try_send(&mut self, now: Now, request: Request, place: &Arc<Place>) -> Result<(), SendError> {
-        let Request { producer, message, options, delivery } = request;
-        let operation = match delivery {
-            Delivery::Awaited => self.core.send(now, producer, message, options)?,
-            Delivery::Oneway => self.core.send_oneway(now, producer, message, options)?,
-        };
-        self.waiting.register(operation, Arc::clone(place));
-        Ok(())
-    }
-
-    /// Nobody waits at a place any more: what is under way there is cancelled.
-    pub(crate) fn give_up(&mut self, now: Now, place: &Arc<Place>) {
-        let stage = place.lock().stage;
-        match stage {
-            // Whatever was handed in has been taken in by whoever got the lock to say this.
-            Stage::HandedIn | Stage::Over => {}
-            Stage::UnderWay(operation) => {
-                self.waiting.leave(operation);
-                self.core.cancel(now, operation);
-            }
-        }
     }
 }

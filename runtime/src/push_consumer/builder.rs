@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
-use stgclient_core::client::{PushConsumerId, Value};
+use stgclient_core::client::{Client as Core, PushConsumerId};
 use stgclient_core::consumer::allocation::{Allocation, Average};
 use stgclient_core::consumer::push::{ConsumeFrom, ConsumeOrder, MessageModel, PushConfig};
 use stgclient_core::consumer::{MessageSelector, ReceivedMessage};
@@ -13,17 +13,18 @@ use stgclient_core::producer::check_group;
 use stgclient_core::time::Duration;
 use stgclient_core::wire::body::ExpressionType;
 
+use super::consumer::{Inner, PushConsumer};
 use super::deliveries::Deliveries;
 use super::dispatch::Work;
 use super::handler::{Batches, Committing, Each, Handler, ReconsumeLater, SuspendCurrentQueue};
 use super::keeper::{Directly, Keeper};
-use super::offset_store::{OffsetStore, OpenStore};
-use super::place::ConsumerPlace;
-use super::{ConsumerTask, Inner, PushConsumer};
-use crate::admin::unexpected;
-use crate::client::Handle;
-use crate::host::{MaybeSend, MaybeSync};
+use super::task::ConsumerTask;
+use crate::bounds::{MaybeSend, MaybeSync};
+use crate::consumer_place::ConsumerPlace;
+use crate::handle::Handle;
+use crate::offset_store::{OffsetStore, OpenStore};
 use crate::operation::Operation;
+use crate::outcome;
 use crate::shared::Shared;
 use crate::tasks::Tasks;
 
@@ -228,15 +229,12 @@ impl PushConsumerBuilder {
 
 /// Has a broker check an expression.
 async fn check(handle: &Arc<Handle>, group: &str, topic: &str, selector: &MessageSelector) -> Result<(), Error> {
-    let queues = match Operation::begin(handle, |core, now| core.queues(now, topic)).await? {
-        Value::Queues(queues) => queues,
-        other => return Err(unexpected(&other)),
-    };
+    let queues = Operation::begin(handle, outcome::queues, |core, now| core.queues(now, topic)).await?;
     let Some(queue) = queues.into_iter().next() else {
         return Ok(());
     };
-    let checked = Operation::begin(handle, |core, now| core.check_subscription(now, group, queue, selector.clone()));
-    checked.await.map(drop)
+    let check = |core: &mut Core, now| core.check_subscription(now, group, queue, selector.clone());
+    Operation::begin(handle, outcome::done, check).await
 }
 
 /// What begins with a consumer's messages needs.

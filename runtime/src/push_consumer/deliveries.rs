@@ -8,8 +8,8 @@ use futures_core::Stream;
 use stgclient_core::consumer::ReceivedMessage;
 use stgclient_core::consumer::push::{Outcome, RetryDelay, Settlement};
 
-use super::PushConsumer;
-use super::place::ConsumerPlace;
+use super::consumer::PushConsumer;
+use crate::consumer_place::ConsumerPlace;
 
 /// A stream of messages, which ends when its consumer is closed. Dropped, it closes its consumer.
 ///

@@ -14,9 +14,9 @@ use stgclient_core::consumer::push::{Delivery, Outcome, RetryDelay, Settlement};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::wire::message::StoredMessage;
 
-use super::ConsumerTask;
 use super::handler::{Handler, IntoOutcome};
-use super::place::ConsumerPlace;
+use super::task::ConsumerTask;
+use crate::consumer_place::ConsumerPlace;
 use crate::guard;
 use crate::shared::Shared;
 use crate::tasks::Tasks;

@@ -7,7 +7,7 @@ use stgclient_core::consumer::ReceivedMessage;
 use stgclient_core::consumer::push::{Outcome, RetryDelay};
 use stgclient_core::time::Duration;
 
-use crate::host::{MaybeSend, MaybeSync};
+use crate::bounds::{MaybeSend, MaybeSync};
 
 /// A message failed and is to be consumed again later, by any member of the group; after the most retries it goes to the
 /// group's dead letters.

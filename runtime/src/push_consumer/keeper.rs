@@ -8,9 +8,9 @@ use stgclient_core::consumer::ReceivedMessage;
 use stgclient_core::consumer::push::{Outcome, RetryDelay};
 use stgclient_core::wire::body::{DirectConsumption, DirectResult};
 
-use super::offset_store::OpenStore;
-use super::place::{Chore, ConsumerPlace};
-use crate::host::BoxFuture;
+use crate::bounds::BoxFuture;
+use crate::consumer_place::{Chore, ConsumerPlace};
+use crate::offset_store::OpenStore;
 use crate::shared::Shared;
 
 /// Consumes a message at once, apart from all others.

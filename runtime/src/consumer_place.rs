@@ -17,7 +17,7 @@ use crate::sync::{Mutex, Seated, Wakers, lock};
 
 /// What the keeper of a consumer has to do.
 #[derive(Debug)]
-pub(super) enum Chore {
+pub(crate) enum Chore {
     /// Store the offsets of a broadcasting consumer.
     Store(BTreeMap<MessageQueue, u64>),
     /// Consume a message at once, and say how it went.
@@ -34,7 +34,7 @@ pub(crate) struct ConsumerPlace {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Inner {
+pub(crate) struct Inner {
     /// There may be something to deliver: nobody has found nothing since the core said that there is something.
     is_readable: bool,
     /// Those who take deliveries.
@@ -80,7 +80,7 @@ impl ConsumerPlace {
     }
 
     /// The next delivery. When there is none, whoever is [`readable`](Self::readable) next has been told so after this.
-    pub(super) fn next_delivery(&self, core: &mut Core, now: Now, id: PushConsumerId, most: usize) -> Option<Delivery> {
+    pub(crate) fn next_delivery(&self, core: &mut Core, now: Now, id: PushConsumerId, most: usize) -> Option<Delivery> {
         let delivery = core.next_delivery(now, id, most);
         if delivery.is_none() {
             // The core says it again when there is something, which is taken in only after this.
@@ -91,7 +91,7 @@ impl ConsumerPlace {
 
     /// Ends when there may be something to deliver: true; or when nothing more comes: false. Several may wait, and all of
     /// them are woken.
-    pub(super) fn readable(&self) -> Seated<'_, Inner, bool> {
+    pub(crate) fn readable(&self) -> Seated<'_, Inner, bool> {
         let ready = |inner: &mut Inner| {
             if inner.is_readable {
                 return Some(true);
@@ -102,7 +102,7 @@ impl ConsumerPlace {
     }
 
     /// Ends when the consumer knows where its group begins, or that this cannot be had, or when it is closed.
-    pub(super) fn started(&self) -> Seated<'_, Inner, Result<(), Error>> {
+    pub(crate) fn started(&self) -> Seated<'_, Inner, Result<(), Error>> {
         let ready = |inner: &mut Inner| match (inner.is_started, &inner.unfinished) {
             (_, Some(_)) => Some(Err(Error::new(ErrorKind::Closed, "the client"))),
             (true, None) => Some(Ok(())),
@@ -111,7 +111,7 @@ impl ConsumerPlace {
         Seated::new(&self.inner, |inner| &mut inner.starters, ready)
     }
 
-    pub(super) fn poll_chore(&self, context: &Context<'_>) -> Poll<Chore> {
+    pub(crate) fn poll_chore(&self, context: &Context<'_>) -> Poll<Chore> {
         let mut inner = lock(&self.inner);
         if let Some(chore) = inner.chores.pop_front() {
             return Poll::Ready(chore);
@@ -121,7 +121,7 @@ impl ConsumerPlace {
     }
 
     /// Ends when the consumer is closed, but not necessarily its tasks.
-    pub(super) fn closed(&self) -> Seated<'_, Inner, Vec<Unfinished>> {
+    pub(crate) fn closed(&self) -> Seated<'_, Inner, Vec<Unfinished>> {
         Seated::new(&self.inner, |inner| &mut inner.closers, |inner| inner.unfinished.clone())
     }
 }
@@ -131,7 +131,7 @@ impl ConsumerPlace {
 pub(crate) struct ConsumerPlaces(Vec<Option<(PushConsumerId, Arc<ConsumerPlace>)>>);
 
 impl ConsumerPlaces {
-    pub(super) fn add(&mut self, id: PushConsumerId, allocation: Arc<dyn Allocation>) -> Arc<ConsumerPlace> {
+    pub(crate) fn add(&mut self, id: PushConsumerId, allocation: Arc<dyn Allocation>) -> Arc<ConsumerPlace> {
         let place = Arc::new(ConsumerPlace { inner: Mutex::default(), allocation });
         if self.0.len() <= id.slot() {
             self.0.resize_with(id.slot() + 1, || None);
@@ -154,7 +154,7 @@ impl ConsumerPlaces {
                     place.take(consumer, event, effects);
                 }
                 if is_end && let Some((_, place)) = self.0.get_mut(consumer.slot()).and_then(Option::take) {
-                    effects.discard_consumer(place);
+                    effects.discard_strategy(Arc::clone(&place.allocation));
                 }
             }
             Event::ConsumeDirectly { consumer, question, queue, message } => {

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::queue::MessageQueue;
 
+use crate::bounds::{BoxFuture, MaybeSend, MaybeSync};
 use crate::guard::{self, Panic};
-use crate::host::{BoxFuture, MaybeSend, MaybeSync};
 
 /// Where a broadcasting consumer keeps its offsets.
 pub trait OffsetStore: MaybeSend + MaybeSync + 'static {
@@ -30,16 +30,16 @@ pub trait OffsetStore: MaybeSend + MaybeSync + 'static {
 }
 
 /// A store that has been loaded, and is given back when this is dropped.
-pub(super) struct OpenStore(Arc<dyn OffsetStore>);
+pub(crate) struct OpenStore(Arc<dyn OffsetStore>);
 
 impl OpenStore {
     /// Loads what a store has. One that fails has nothing to be given back.
-    pub(super) async fn open(store: Arc<dyn OffsetStore>) -> Result<(Self, BTreeMap<MessageQueue, u64>), Error> {
+    pub(crate) async fn open(store: Arc<dyn OffsetStore>) -> Result<(Self, BTreeMap<MessageQueue, u64>), Error> {
         let offsets = guard::poll(|| store.load()).await.unwrap_or_else(|panic| Err(panicked("loaded", &panic)))?;
         Ok((Self(store), offsets))
     }
 
-    pub(super) async fn store(&self, offsets: BTreeMap<MessageQueue, u64>) -> Result<(), Error> {
+    pub(crate) async fn store(&self, offsets: BTreeMap<MessageQueue, u64>) -> Result<(), Error> {
         guard::poll(|| self.0.store(offsets)).await.unwrap_or_else(|panic| Err(panicked("stored", &panic)))
     }
 }

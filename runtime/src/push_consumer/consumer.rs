@@ -1,0 +1,128 @@
+//! A push consumer, once it has started.
+
+use std::sync::Arc;
+
+use stgclient_core::client::PushConsumerId;
+use stgclient_core::consumer::MessageSelector;
+use stgclient_core::consumer::push::{ConsumerStatus, Outcome, Settlement, Unfinished};
+use stgclient_core::error::Error;
+use stgclient_core::queue::MessageQueue;
+use stgclient_core::time::Duration;
+
+use crate::consumer_place::ConsumerPlace;
+use crate::handle::Handle;
+use crate::shared::Shared;
+use crate::tasks::Tasks;
+
+/// Consumes messages as they come. Cheap to clone; the last clone that is dropped closes it.
+#[derive(Clone)]
+pub struct PushConsumer {
+    pub(super) inner: Arc<Inner>,
+}
+
+/// What clones of a consumer share.
+pub(super) struct Inner {
+    pub(super) handle: Arc<Handle>,
+    pub(super) id: PushConsumerId,
+    pub(super) group: String,
+    pub(super) place: Arc<ConsumerPlace>,
+    pub(super) tasks: Arc<Tasks>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let shared = &self.handle.shared;
+        shared.with(|state, now| state.core.close_push_consumer(now, self.id, shared.settings.close_timeout));
+    }
+}
+
+impl PushConsumer {
+    /// The group.
+    pub fn group(&self) -> &str {
+        &self.inner.group
+    }
+
+    /// Subscribes to another topic, or changes what is wanted of one: tags, `a || b`, or `*`.
+    ///
+    /// # Errors
+    /// The expression is none, or the consumer is closed.
+    pub fn subscribe(&self, topic: &str, tags: &str) -> Result<(), Error> {
+        self.subscribe_with(topic, tags.parse()?)
+    }
+
+    /// As [`PushConsumer::subscribe`], with any selector. Whether its broker takes an SQL expression shows when it fetches.
+    ///
+    /// # Errors
+    /// The consumer is closed.
+    pub fn subscribe_with(&self, topic: &str, selector: MessageSelector) -> Result<(), Error> {
+        self.shared().with(|state, now| state.core.subscribe(now, self.inner.id, topic, selector))
+    }
+
+    /// Wants nothing more of a topic.
+    pub fn unsubscribe(&self, topic: &str) {
+        self.shared().with(|state, now| state.core.unsubscribe(now, self.inner.id, topic));
+    }
+
+    /// Fetches and delivers nothing more, until [`resume`](Self::resume); what is in work goes on.
+    pub fn pause(&self) {
+        self.shared().with(|state, now| state.core.pause_consumer(now, self.inner.id));
+    }
+
+    /// Goes on after a [`pause`](Self::pause).
+    pub fn resume(&self) {
+        self.shared().with(|state, now| state.core.resume_consumer(now, self.inner.id));
+    }
+
+    /// Pauses one queue. Returns whether it is ours; a queue that comes back later is not paused.
+    pub fn pause_queue(&self, queue: &MessageQueue) -> bool {
+        self.shared().with(|state, now| state.core.set_queue_paused(now, self.inner.id, queue, true))
+    }
+
+    /// Goes on with one queue. Returns whether it is ours.
+    pub fn resume_queue(&self, queue: &MessageQueue) -> bool {
+        self.shared().with(|state, now| state.core.set_queue_paused(now, self.inner.id, queue, false))
+    }
+
+    /// How the consumer fares: its queues, lag, and what came of messages so far. Empty once it is closed.
+    pub fn status(&self) -> ConsumerStatus {
+        self.shared().with(|state, now| state.core.consumer_status(now, self.inner.id)).unwrap_or_default()
+    }
+
+    /// Closes the consumer: nothing more is fetched, what is in work may end within the client's close time-out, offsets
+    /// are committed, locks go back, brokers hear that it leaves. Returns what was in work and did not end: it is
+    /// delivered again, to whoever consumes next.
+    pub async fn close(&self) -> Vec<Unfinished> {
+        self.close_within(self.shared().settings.close_timeout).await
+    }
+
+    /// As [`PushConsumer::close`], with a time of one's choice for what is in work.
+    pub async fn close_within(&self, grace: Duration) -> Vec<Unfinished> {
+        self.shared().with(|state, now| state.core.close_push_consumer(now, self.inner.id, grace));
+        let unfinished = self.inner.place.closed().await;
+        self.inner.tasks.gone().await;
+        unfinished
+    }
+
+    pub(super) fn begin_close(&self) {
+        let grace = self.shared().settings.close_timeout;
+        self.shared().with(|state, now| state.core.close_push_consumer(now, self.inner.id, grace));
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.inner.handle.shared
+    }
+
+    pub(super) fn id(&self) -> PushConsumerId {
+        self.inner.id
+    }
+
+    pub(super) fn settle(&self, settlement: Settlement, outcome: Outcome) -> bool {
+        self.shared().with(|state, now| state.core.settle(now, self.inner.id, settlement, outcome))
+    }
+}
+
+impl std::fmt::Debug for PushConsumer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PushConsumer").field("group", &self.inner.group).finish_non_exhaustive()
+    }
+}
