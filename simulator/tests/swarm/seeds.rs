@@ -118,7 +118,7 @@ fn alone(test: &str, seed: u64) -> Vec<String> {
             break status.to_string();
         }
         looks += 1;
-        if looks % 40 == 0 && watch.hangs() {
+        if looks.is_multiple_of(40) && watch.hangs() {
             let _ = child.kill();
             let _ = child.wait();
             let told = reader.join().unwrap_or_default();

@@ -252,6 +252,8 @@ impl Options {
         }
         if self.has(K::StoreFails) {
             self.model = MessageModel::Broadcasting;
+            self.from = ConsumeFrom::LastOffset;
+            self.pace = [self.pace, Pace::Sparse][random.below(2) as usize];
         }
         if self.has(K::SlowProducer) {
             self.brokers = 2;

@@ -182,8 +182,9 @@ impl Entries {
 
     /// A queue that appears is newer than whoever was there before it. Of several members any may be the first that has it.
     fn newest_start(&self, member: Option<u32>, queue: &MessageQueue) -> Option<Instant> {
-        if member.is_some() {
-            return self.start_of(member);
+        // Nor has whoever was away then stored anything of it.
+        if let Some(member) = member {
+            return self.last_starts.get(&member).copied();
         }
         let first_commit = self.first_commits.get(queue);
         self.starts.values().filter(|start| first_commit.is_none_or(|at| *start <= at)).max().copied()
