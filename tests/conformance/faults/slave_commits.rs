@@ -46,7 +46,7 @@ async fn what_was_consumed_of_an_old_slave_while_its_master_was_away_does_not_co
     let at_slave = bench.admin().create_topic(&bench.topic).queues(2).at(Placement::Address(slave.clone()));
     at_slave.await.expect("the slave takes it");
     for number in 0..MESSAGES {
-        bench.send_to(&queues[number % 2], bench.message(&number.to_string())).await;
+        bench.send_to(&queues[number % 2], bench.message(number.to_string())).await;
     }
     let group = bench.unique("away");
     bench.cluster.order("stop broker").await;
