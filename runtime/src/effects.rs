@@ -21,9 +21,15 @@ pub(crate) struct Effects {
     /// Nearly always there is one task to wake at the most; a vector would be an allocation for each send.
     first: Option<Waker>,
     more: Vec<Waker>,
+    spent: Spent,
+    /// What is seldom, so that the rest costs little.
+    rare: Option<Box<Rare>>,
+}
+
+#[derive(Default)]
+struct Rare {
     callbacks: Vec<Box<dyn FnOnce() + Send>>,
     connects: Vec<(ConnectionId, Address)>,
-    spent: Vec<Spent>,
     messages: Vec<Message>,
     strategies: Vec<Arc<dyn Allocation>>,
     questions: VecDeque<Question>,
@@ -54,21 +60,21 @@ impl Effects {
     }
 
     pub(crate) fn connect(&mut self, connection: ConnectionId, address: Address) {
-        self.connects.push((connection, address));
+        self.rare().connects.push((connection, address));
     }
 
     pub(crate) fn call(&mut self, callback: impl FnOnce() + Send + 'static) {
-        self.callbacks.push(Box::new(callback));
+        self.rare().callbacks.push(Box::new(callback));
     }
 
     /// Has a message dropped.
     pub(crate) fn discard_message(&mut self, message: Message) {
-        self.messages.push(message);
+        self.rare().messages.push(message);
     }
 
     /// Has a strategy dropped.
     pub(crate) fn discard_strategy(&mut self, strategy: Arc<dyn Allocation>) {
-        self.strategies.push(strategy);
+        self.rare().strategies.push(strategy);
     }
 
     pub(crate) fn take_spent(&mut self, core: &mut Core) {
@@ -76,7 +82,7 @@ impl Effects {
     }
 
     pub(crate) fn choose(&mut self, operation: OperationId, choice: Box<Choice>) {
-        self.questions.push_back(Question::Queue(operation, choice));
+        self.rare().questions.push_back(Question::Queue(operation, choice));
     }
 
     pub(crate) fn allocate(
@@ -85,26 +91,38 @@ impl Effects {
         allocation: Arc<dyn Allocation>,
         question: AllocationQuestion,
     ) {
-        self.questions.push_back(Question::Queues(consumer, allocation, question));
+        self.rare().questions.push_back(Question::Queues(consumer, allocation, question));
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 
     /// Wakes, calls and drops; `connect` opens connections.
     pub(crate) fn carry_out(&mut self, mut connect: impl FnMut(ConnectionId, Address)) {
-        self.connects.drain(..).for_each(|(connection, address)| connect(connection, address));
-        self.first.take().into_iter().chain(self.more.drain(..)).for_each(Waker::wake);
-        for callback in self.callbacks.drain(..) {
-            if let Err(panic) = guard::call(callback) {
-                tracing::error!(%panic, "the callback of a send panicked");
-            }
+        if let Some(rare) = &mut self.rare {
+            rare.connects.drain(..).for_each(|(connection, address)| connect(connection, address));
         }
-        self.spent.drain(..).for_each(guard::discard);
-        self.messages.drain(..).for_each(guard::discard);
-        self.strategies.drain(..).for_each(guard::discard);
+        self.first.take().into_iter().chain(self.more.drain(..)).for_each(Waker::wake);
+        if let Some(rare) = &mut self.rare {
+            for callback in rare.callbacks.drain(..) {
+                if let Err(panic) = guard::call(callback) {
+                    tracing::error!(%panic, "the callback of a send panicked");
+                }
+            }
+            rare.messages.drain(..).for_each(guard::discard);
+            rare.strategies.drain(..).for_each(guard::discard);
+        }
+        if !self.spent.is_empty()
+            && let Err(panic) = guard::call(|| self.spent.clear())
+        {
+            tracing::error!(%panic, "a body panicked as it was dropped");
+        }
     }
 
     /// Asks the application's code the next question.
     pub(crate) fn ask_next(&mut self) -> Option<Answer> {
-        Some(match self.questions.pop_front()? {
+        Some(match self.rare.as_mut()?.questions.pop_front()? {
             Question::Queue(operation, choice) => {
                 let queue = guard::call(|| choice.ask()).unwrap_or_else(|panic| Err(panicked("selector", &panic)));
                 let Choice { selector, message, .. } = *choice;

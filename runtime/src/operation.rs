@@ -20,6 +20,7 @@ pub(crate) struct Operation<T> {
     read: Read<T>,
     /// Where this future waits; `None` once the outcome has been taken.
     place: Option<Arc<Place>>,
+    is_polled: bool,
 }
 
 impl<T> Operation<T> {
@@ -39,7 +40,7 @@ impl<T> Operation<T> {
 
     /// An operation that has a place already.
     pub(crate) fn at(handle: &Arc<Handle>, read: Read<T>, place: Arc<Place>) -> Self {
-        Self { handle: Arc::clone(handle), read, place: Some(place) }
+        Self { handle: Arc::clone(handle), read, place: Some(place), is_polled: false }
     }
 }
 
@@ -54,7 +55,10 @@ impl<T> Future for Operation<T> {
                 Poll::Ready((self.read)(outcome))
             }
             None => {
-                self.handle.shared.stand_in_for_timers();
+                // One that is polled again in vain may have been let down by the timers.
+                if std::mem::replace(&mut self.is_polled, true) {
+                    self.handle.shared.stand_in_for_timers();
+                }
                 Poll::Pending
             }
         }

@@ -54,7 +54,8 @@ impl Crowd {
             let group = format!("group-{number}");
             driver.client.start_producer(NOW, &group, ProducerConfig::default()).expect("a group's name");
         }
-        let config = PushConfig { consume_from: ConsumeFrom::FirstOffset, ..PushConfig::default() };
+        let mut config = PushConfig::default();
+        config.consume_from = ConsumeFrom::FirstOffset;
         for number in 1..many.of(Many::Consumers) {
             let group = format!("consumers-{number}");
             let consumer = driver.client.start_push_consumer(NOW, &group, config.clone(), BTreeMap::new());
@@ -70,7 +71,11 @@ impl Crowd {
         let mut crowd = Self { driver, consumer };
         crowd.consume(&mut Meter::default(), 0);
         let status = crowd.driver.client.consumer_status(NOW, consumer).expect("it is there");
-        assert_eq!(status.queues.iter().filter(|queue| queue.is_consuming).count(), 8, "{status:?}");
+        assert_eq!(
+            status.queues.iter().filter(|queue| queue.is_consuming && &*queue.queue.topic == TOPIC).count(),
+            8,
+            "{status:?}"
+        );
         crowd
     }
 

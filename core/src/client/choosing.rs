@@ -8,7 +8,7 @@ use super::operation::{Operation, OperationId};
 use super::sending::Sending;
 use super::session::{Session, Signal};
 use crate::error::Error;
-use crate::producer::{Message, QueueChoice, Spent};
+use crate::producer::{Message, QueueChoice, Spent, SpentOther};
 use crate::queue::MessageQueue;
 use crate::routes::topics::TopicId;
 use crate::time::Now;
@@ -26,6 +26,7 @@ impl Session {
         };
         let choice = sending.take_choice(self.topics.get(topic), &self.brokers)?;
         producer.choosing = true;
+        self.lines.choosing += 1;
         self.operation_timers.set(id.key(), sending.deadline());
         self.events.push_back(Event::Choose { operation: id, choice: Box::new(choice) });
         Ok(())
@@ -34,7 +35,7 @@ impl Session {
     /// A choice that is not made.
     pub(super) fn spend(&mut self, choice: QueueChoice) {
         if let (QueueChoice::Selector(_), Some(spent)) = (&choice, &mut self.spent) {
-            spent.push(Spent::Selector(choice));
+            spent.add(SpentOther::Selector(choice));
         }
     }
 
@@ -42,6 +43,7 @@ impl Session {
     pub(super) fn end_choosing(&mut self, sending: &Sending) {
         if let Some(producer) = self.groups.producer_of_line(sending.producer) {
             producer.choosing = false;
+            self.lines.choosing -= 1;
             self.lines.make_ready(sending.producer);
         }
     }
@@ -87,10 +89,12 @@ impl Client {
     }
 
     /// Moves what is kept ([`Client::keep_spent`]) to `spent`.
-    pub fn take_spent(&mut self, spent: &mut Vec<Spent>) {
-        if let Some(kept) = self.session.spent.as_mut().filter(|kept| !kept.is_empty()) {
-            spent.append(kept);
+    pub fn take_spent(&mut self, spent: &mut Spent) {
+        if let Some(kept) = &mut self.session.spent {
+            kept.append_to(spent);
         }
-        spent.extend(self.session.network.take_unwritten().map(Spent::Unwritten));
+        for unwritten in self.session.network.take_unwritten() {
+            spent.add(SpentOther::Unwritten(unwritten));
+        }
     }
 }

@@ -172,7 +172,11 @@ impl Groups {
             return false;
         };
         producer.backlog.remove(sending.body_bytes);
-        !producer.line.is_empty()
+        let has_others = !producer.line.is_empty();
+        if producer.closed && producer.is_idle() {
+            self.producers.remove(sending.producer);
+        }
+        has_others
     }
 
     /// Forgets a producer that is closed, once nothing of it is left.

@@ -19,6 +19,8 @@ use crate::time::Now;
 pub(crate) struct Lines {
     /// How many sends stand in all lines.
     length: usize,
+    /// How many producers wait for a choice of the application.
+    pub(super) choosing: usize,
     /// Producers whose first in line may try.
     ready: BTreeSet<ProducerId>,
     /// Producers whose first in line found no broker with room, and the connections that had none.

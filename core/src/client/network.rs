@@ -141,8 +141,8 @@ impl Network {
         self.unwritten.get_or_insert_default();
     }
 
-    pub(super) fn take_unwritten(&mut self) -> impl Iterator<Item = Outbox> {
-        self.unwritten.iter_mut().flat_map(|unwritten| unwritten.drain(..))
+    pub(super) fn take_unwritten(&mut self) -> Vec<Outbox> {
+        self.unwritten.as_mut().map(core::mem::take).unwrap_or_default()
     }
 
     /// Does something on a connection that stands; `None` when it does not.

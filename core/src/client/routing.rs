@@ -217,7 +217,12 @@ impl Session {
 pub(super) fn read_route(answer: &Command) -> Result<(TopicRoute, Vec<RouteError>), Error> {
     let malformed = |why: String| Error::new(ErrorKind::MalformedAnswer, format!("route: {why}"));
     let data: TopicRouteData = body::from_slice(&answer.body).map_err(|error| malformed(error.to_string()))?;
-    Ok(TopicRoute::from_body(data))
+    let (route, odd) = TopicRoute::from_body(data);
+    match odd.first() {
+        // Nothing is left of it: what is known already is better.
+        Some(why) if route.brokers.iter().all(|broker| broker.addresses.is_empty()) => Err(malformed(why.to_string())),
+        _ => Ok((route, odd)),
+    }
 }
 
 /// What of routes has been passed over and said, once each.

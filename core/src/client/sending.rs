@@ -229,13 +229,15 @@ impl Session {
     pub(super) fn release_send(&mut self, sending: &mut Sending) {
         if sending.waits_for == WaitsFor::Line {
             self.leave_line(sending);
-        } else if self.groups.release(sending) {
-            self.lines.make_ready(sending.producer);
+            self.groups.forget_if_over(sending.producer);
+        } else {
+            if sending.waits_for == WaitsFor::Choice {
+                self.end_choosing(sending);
+            }
+            if self.groups.release(sending) {
+                self.lines.make_ready(sending.producer);
+            }
         }
-        if sending.waits_for == WaitsFor::Choice {
-            self.end_choosing(sending);
-        }
-        self.groups.forget_if_over(sending.producer);
         if let Some(spent) = &mut self.spent {
             sending.send.take_spent(spent);
         }
@@ -340,7 +342,7 @@ impl Sending {
             return self.await_route(session, now, id, topic);
         }
         // Who was asked earlier for its first try goes first.
-        if self.turn == 0 && session.groups.is_choosing(self.producer) {
+        if session.lines.choosing > 0 && self.turn == 0 && session.groups.is_choosing(self.producer) {
             session.line_up_behind(id, self);
             return None;
         }

@@ -72,7 +72,7 @@ pub(crate) struct Session {
     pub(super) first_commits: FirstCommits,
     pub(super) lines: Lines,
     /// What sends that are over had of the application, if the host wants it.
-    pub(super) spent: Option<Vec<Spent>>,
+    pub(super) spent: Option<Spent>,
     /// Topics whose queues have changed, for push consumers.
     pub(super) changed_topics: Vec<Arc<str>>,
     /// Brokers whose connection has ended, for push consumers.

@@ -15,7 +15,7 @@ pub use limits::Backlog;
 pub use message::{Compressed, Message};
 pub use queue_choice::{QueueChoice, QueueSelector};
 pub use receipt::{MessageId, Receipt, SendStatus};
-pub use selection::{Choice, Spent};
+pub use selection::{Choice, Spent, SpentOther};
 pub(crate) use send::{Delivery, Send, Verdict};
 pub(crate) use unique_ids::UniqueIds;
 pub(crate) use validate::check_message;

@@ -42,13 +42,46 @@ impl fmt::Debug for Choice {
 }
 
 /// What the application gave and is done with: its code may run when it is dropped.
+#[derive(Debug, Default)]
+pub struct Spent {
+    /// The bodies of sends that are over.
+    pub bodies: Vec<Bytes>,
+    /// What is seldom, boxed because of that.
+    #[allow(clippy::box_collection)]
+    pub others: Option<Box<Vec<SpentOther>>>,
+}
+
+/// What seldom ends without having been used.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Spent {
-    /// The body of a send that is over.
-    Body(Bytes),
+pub enum SpentOther {
     /// A selector that was never asked.
     Selector(QueueChoice),
     /// Bodies that were never written to a connection.
     Unwritten(Outbox),
+}
+
+impl Spent {
+    pub(crate) fn add(&mut self, other: SpentOther) {
+        self.others.get_or_insert_default().push(other);
+    }
+
+    /// Moves all to the end of `to`.
+    pub(crate) fn append_to(&mut self, to: &mut Self) {
+        to.bodies.append(&mut self.bodies);
+        if let Some(others) = self.others.take() {
+            to.others.get_or_insert_default().extend(*others);
+        }
+    }
+
+    /// Whether there is nothing.
+    pub const fn is_empty(&self) -> bool {
+        self.bodies.is_empty() && self.others.is_none()
+    }
+
+    /// Drops all. What panics then stops nothing of the rest from being dropped.
+    pub fn clear(&mut self) {
+        self.others = None;
+        self.bodies.clear();
+    }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::queue_choice::{self, QueueChoice, Standing};
 use super::receipt::{MessageId, Receipt, SendStatus};
-use super::{Choice, Message, ProducerConfig, SendOptions, Spent};
+use super::{Choice, Message, ProducerConfig, SendOptions, Spent, SpentOther};
 use crate::address::Address;
 use crate::connection::Backoff;
 use crate::error::{Attempt, Error, ErrorKind};
@@ -308,10 +308,10 @@ impl Send {
     }
 
     /// What it has of the application, once it is over.
-    pub(crate) fn take_spent(&mut self, spent: &mut Vec<Spent>) {
-        spent.push(Spent::Body(self.message.take_body()));
+    pub(crate) fn take_spent(&mut self, spent: &mut Spent) {
+        spent.bodies.push(self.message.take_body());
         if self.has_selector() {
-            spent.push(Spent::Selector(core::mem::take(&mut self.choice)));
+            spent.add(SpentOther::Selector(core::mem::take(&mut self.choice)));
         }
     }
 

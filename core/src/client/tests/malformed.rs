@@ -128,7 +128,10 @@ fn a_body_of_a_name_server_that_cannot_be_read_is_an_error() {
 
 #[test]
 fn a_route_that_cannot_be_followed_fails_sends_and_readers_and_is_asked_for_again() {
-    for body in BODIES {
+    let wrong_address = r#"{"brokerDatas":[{"brokerName":"a","brokerAddrs":{"0":"nowhere"}}]}"#;
+    let too_many = r#"{"queueDatas":[{"brokerName":"a","perm":6,"readQueueNums":2147483647,"writeQueueNums":1}]}"#;
+    let wrong_order = r#"{"orderTopicConf":"a:x"}"#;
+    for body in BODIES.into_iter().chain([wrong_address, too_many, wrong_order]) {
         let mut scene = scene_of(&["a"]);
         scene.on("ns:1", ROUTE, move |_| Some(Reply::ok().body(body)));
         let producer = start_producer(&mut scene, ProducerConfig::default());

@@ -38,7 +38,8 @@ use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::HeartbeatAnswer;
 
 use super::config::BrokerConfig;
-use super::force::{Force, Forces};
+use super::force::Force;
+use super::forces::Forces;
 use super::output::Outputs;
 use super::peer::Peer;
 use super::refusal::Refusal;

@@ -9,7 +9,8 @@ use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
 
-use super::force::{Force, Forces};
+use super::force::Force;
+use super::forces::Forces;
 use super::output::Outputs;
 use super::peer::Peer;
 use super::refusal::{FAQ, Refusal};
