@@ -1,16 +1,14 @@
 //! Sends: what `producer` decides, carried out on connections.
 
-use super::Client;
-use super::event::{Outcome, SendError, Value};
-use super::groups::{Producer, ProducerId};
-use super::network::{Owner, PeerId};
-use super::operation::{Operation, OperationId};
-use super::session::{Session, Signal};
 use crate::address::Address;
+use crate::client::base::event::{Outcome, Value};
+use crate::client::base::ids::{OperationId, Owner, PeerId, ProducerId};
+use crate::client::base::signal::Signal;
+use crate::client::session::{Reserved, Session};
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind};
 use crate::producer::queue_choice::Standing;
-use crate::producer::{self, Backlog, Delivery, Message, Send, SendOptions, Verdict};
+use crate::producer::{Delivery, Message, Send, Verdict};
 use crate::routes::brokers::{BrokerId, Brokers};
 use crate::routes::topics::{Purpose, TopicId};
 use crate::time::{Duration, Instant, Now};
@@ -21,8 +19,8 @@ use crate::wire::request::{Request, SendMessage};
 /// A send under way.
 #[derive(Debug)]
 pub(crate) struct Sending {
-    pub(super) producer: ProducerId,
-    pub(super) body_bytes: usize,
+    pub(crate) producer: ProducerId,
+    pub(crate) body_bytes: usize,
     send: Send,
     /// The how manyth try is under way: what concerns an earlier one comes too late.
     turn: u32,
@@ -49,63 +47,11 @@ enum WaitsFor {
     Turn,
 }
 
-impl Client {
-    /// Sends a message; the operation completes with [`Value::Sent`].
-    ///
-    /// # Errors
-    /// The message is given back when it cannot be sent at all ([`ErrorKind::InvalidArgument`]) or when too much waits
-    /// already ([`ErrorKind::Full`]; an [`Event::Room`](super::Event::Room) follows).
-    pub fn send(
-        &mut self,
-        now: Now,
-        producer: ProducerId,
-        message: Message,
-        options: SendOptions,
-    ) -> Result<OperationId, SendError> {
-        self.start_send(now, producer, message, options, Delivery::Awaited)
-    }
-
-    /// Sends a message without waiting for the broker's answer; the operation completes with [`Value::Done`] when the
-    /// message is written. It is written once at the most.
-    ///
-    /// # Errors
-    /// As [`Client::send`].
-    pub fn send_oneway(
-        &mut self,
-        now: Now,
-        producer: ProducerId,
-        message: Message,
-        options: SendOptions,
-    ) -> Result<OperationId, SendError> {
-        self.start_send(now, producer, message, options, Delivery::Oneway)
-    }
-
-    /// What of a producer waits for answers.
-    pub fn backlog(&self, producer: ProducerId) -> Option<Backlog> {
-        self.session.groups.producer(producer).map(|producer| producer.backlog)
-    }
-
-    fn start_send(
-        &mut self,
-        now: Now,
-        id: ProducerId,
-        message: Message,
-        options: SendOptions,
-        delivery: Delivery,
-    ) -> Result<OperationId, SendError> {
-        let bytes = message.body().len();
-        if let Err(error) = self.admit(id, &message, bytes) {
-            return Err(SendError { error, message });
-        }
-        let unique_id = self.session.unique_ids.next(now.unix_ms);
-        let Some(producer) = self.session.groups.producer_mut(id) else {
-            return Err(SendError { error: Error::new(ErrorKind::Closed, "the producer"), message });
-        };
-        producer.backlog.add(bytes);
-        let send = Send::new(now, message, unique_id, options, delivery, &producer.config);
-        let sending = Sending {
-            producer: id,
-            body_bytes: bytes,
+impl Sending {
+    pub(crate) fn new(now: Now, producer: ProducerId, body_bytes: usize, send: Send) -> Self {
+        Self {
+            producer,
+            body_bytes,
             send,
             turn: 0,
             topic: None,
@@ -113,41 +59,19 @@ impl Client {
             written: (0, now.mono),
             unanswered: None,
             waits_for: WaitsFor::Nothing,
-        };
-        let operation = self.operations.insert(Operation::Send(sending));
-        self.signal(now, Owner::Operation(operation, 0), Signal::Start);
-        if let Some(Operation::Send(sending)) = self.operations.get_mut(operation)
-            && sending.waits_for == WaitsFor::Nothing
-        {
-            let message = sending.send.take_message();
-            self.remove(operation);
-            self.session.want_room();
-            return Err(SendError { error: no_room(), message });
         }
-        self.run(now);
-        Ok(operation)
     }
 
-    fn admit(&mut self, id: ProducerId, message: &Message, bytes: usize) -> Result<(), Error> {
-        if self.session.is_closing() {
-            return Err(Error::new(ErrorKind::Closed, "the client"));
-        }
-        let producer = self.session.groups.producer(id);
-        let Producer { config, backlog, .. } = producer.ok_or_else(|| Error::new(ErrorKind::Closed, "the producer"))?;
-        producer::check_message(message, config)?;
-        self.session.config.check_message(message)?;
-        let room = backlog.has_room(bytes, config.max_waiting_messages, config.max_waiting_bytes);
-        if room && self.operations.len() < self.session.config.max_operations {
-            return Ok(());
-        }
-        let what = format!("{} messages of {} bytes wait for their answers", backlog.messages, backlog.bytes);
-        self.session.want_room();
-        Err(Error::new(ErrorKind::Full, what))
+    /// The message of a send that could not begin for want of room.
+    pub(crate) fn take_unbegun(&mut self) -> Option<Message> {
+        (self.waits_for == WaitsFor::Nothing).then(|| self.send.take_message())
     }
-}
 
-impl Sending {
-    pub(super) fn resume(
+    pub(crate) const fn reserved(&self) -> Reserved {
+        Reserved::Backlog { producer: self.producer, bytes: self.body_bytes }
+    }
+
+    pub(crate) fn resume(
         &mut self,
         session: &mut Session,
         now: Now,
@@ -445,10 +369,6 @@ impl Sending {
             session.ask_route(now, topic);
         }
     }
-}
-
-fn no_room() -> Error {
-    Error::new(ErrorKind::Full, "the brokers' connections")
 }
 
 fn master_of(brokers: &Brokers, broker: BrokerId) -> Option<&Address> {

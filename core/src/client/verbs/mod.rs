@@ -1,0 +1,8 @@
+//! What the application, and servers, want of a client.
+
+mod administration;
+mod close;
+mod groups;
+mod questions;
+mod sends;
+mod server_requests;
