@@ -11,8 +11,8 @@ pub(crate) trait Timed {
 
 /// Values by [`Id`]. Those that may have changed are asked for their deadlines when somebody wants to know the earliest.
 #[derive(Debug)]
-pub(crate) struct TimedTable<T> {
-    table: Table<T>,
+pub(crate) struct TimedTable<T, K = T> {
+    table: Table<T, K>,
     /// By slot.
     deadlines: Deadlines,
     /// The slots whose deadlines may be others now, and by slot whether it is among them.
@@ -20,43 +20,43 @@ pub(crate) struct TimedTable<T> {
     is_touched: Vec<bool>,
 }
 
-impl<T> Default for TimedTable<T> {
+impl<T, K> Default for TimedTable<T, K> {
     fn default() -> Self {
         Self { table: Table::EMPTY, deadlines: Deadlines::default(), touched: Vec::new(), is_touched: Vec::new() }
     }
 }
 
-impl<T: Timed> TimedTable<T> {
+impl<T: Timed, K> TimedTable<T, K> {
     pub(crate) const fn len(&self) -> usize {
         self.table.len()
     }
 
-    pub(crate) fn insert(&mut self, value: T) -> Id<T> {
+    pub(crate) fn insert(&mut self, value: T) -> Id<K> {
         let id = self.table.insert(value);
         self.touch(id);
         id
     }
 
-    pub(crate) fn remove(&mut self, id: Id<T>) -> Option<T> {
+    pub(crate) fn remove(&mut self, id: Id<K>) -> Option<T> {
         self.touch(id);
         self.table.remove(id)
     }
 
-    pub(crate) fn get(&self, id: Id<T>) -> Option<&T> {
+    pub(crate) fn get(&self, id: Id<K>) -> Option<&T> {
         self.table.get(id)
     }
 
-    pub(crate) fn get_mut(&mut self, id: Id<T>) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self, id: Id<K>) -> Option<&mut T> {
         self.touch(id);
         self.table.get_mut(id)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Id<T>, &T)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Id<K>, &T)> {
         self.table.iter()
     }
 
     /// The ids in use, for a loop that changes the table.
-    pub(crate) fn ids(&self) -> Vec<Id<T>> {
+    pub(crate) fn ids(&self) -> Vec<Id<K>> {
         self.table.ids()
     }
 
@@ -68,7 +68,7 @@ impl<T: Timed> TimedTable<T> {
     }
 
     /// The values whose deadlines have come.
-    pub(crate) fn due(&mut self, now: Instant) -> Vec<Id<T>> {
+    pub(crate) fn due(&mut self, now: Instant) -> Vec<Id<K>> {
         self.refresh();
         let mut due = Vec::new();
         while let Some(id) = self.deadlines.pop_due(now).and_then(|key| self.table.id_of(key)) {
@@ -78,7 +78,7 @@ impl<T: Timed> TimedTable<T> {
         due
     }
 
-    fn touch(&mut self, id: Id<T>) {
+    fn touch(&mut self, id: Id<K>) {
         let slot = id.slot();
         if self.is_touched.len() <= slot {
             self.is_touched.resize(slot + 1, false);
@@ -124,7 +124,7 @@ mod tests {
         fn the_earliest_of_all_is_known_whatever_changed(
             steps in proptest::collection::vec((0_u8..4, 0_usize..8, proptest::option::of(0_u64..50)), 0..200),
         ) {
-            let mut table = TimedTable::default();
+            let mut table: TimedTable<Alarm> = TimedTable::default();
             let mut model: BTreeMap<Id<Alarm>, Option<u64>> = BTreeMap::new();
             for (step, which, at) in steps {
                 let known = model.keys().nth(which).copied();
