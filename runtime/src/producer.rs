@@ -165,7 +165,8 @@ impl Producer {
 
     /// What waits for answers.
     pub fn backlog(&self) -> Backlog {
-        self.inner.handle.shared.peek(|state| state.core.backlog(self.inner.id)).unwrap_or_default()
+        // With what was handed in.
+        self.inner.handle.shared.with(|state, _| state.core.backlog(self.inner.id)).unwrap_or_default()
     }
 
     /// Closes the producer: what it has under way goes on, nothing new is taken.
