@@ -124,7 +124,7 @@ impl Producer {
     /// As [`Producer::send_to`], but gives the message back when too much waits already.
     ///
     /// # Errors
-    /// [`ErrorKind::Full`], or the message cannot be sent at all.
+    /// [`ErrorKind::Full`](stgclient_core::error::ErrorKind::Full), or the message cannot be sent at all.
     pub fn try_send(&self, mut message: Message, options: impl Into<SendOptions>) -> Result<Sending, SendError> {
         self.compress(&mut message);
         let request = self.request(message, options.into(), Delivery::Awaited);
