@@ -44,7 +44,7 @@ impl fmt::Debug for Address {
 }
 
 /// Why a text is no address.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
 #[error("{text:?} is no address: {what}")]
 pub struct AddressError {
     text: String,

@@ -17,4 +17,5 @@ pub mod random;
 pub mod routes;
 pub mod table;
 pub mod time;
+mod timed_table;
 pub mod wire;

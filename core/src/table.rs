@@ -11,6 +11,9 @@ pub struct Id<T> {
 }
 
 impl<T> Id<T> {
+    /// None comes before it.
+    pub(crate) const FIRST: Self = Self { slot: 0, generation: 0, kind: PhantomData };
+
     /// The slot: small and dense, for a host that keeps things of its own beside the value.
     pub const fn slot(self) -> usize {
         self.slot as usize

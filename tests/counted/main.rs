@@ -6,6 +6,7 @@
 //! `tests/counted/check` does both and compares them with the committed figures.
 
 mod codec;
+mod crowd;
 mod meter;
 mod pulls;
 mod runtime_sends;
@@ -14,12 +15,13 @@ mod servers;
 
 use std::process::ExitCode;
 
+use crowd::Many;
 use meter::Meter;
 
 type Scenario = (&'static str, fn(&mut Meter));
 
 /// Each scenario, and what one operation of it is.
-const SCENARIOS: [Scenario; 15] = [
+const SCENARIOS: [Scenario; 30] = [
     ("encode-send-json", codec::encode_send_json),
     ("encode-send-binary", codec::encode_send_binary),
     ("decode-answer-json", codec::decode_answer_json),
@@ -35,6 +37,21 @@ const SCENARIOS: [Scenario; 15] = [
     ("runtime-received-message", pulls::messages),
     ("runtime-send-json", runtime_sends::json),
     ("runtime-send-binary", runtime_sends::binary),
+    ("crowd-send-alone", |meter| crowd::send(meter, Many::Nothing)),
+    ("crowd-send-brokers", |meter| crowd::send(meter, Many::Brokers)),
+    ("crowd-send-consumers", |meter| crowd::send(meter, Many::Consumers)),
+    ("crowd-send-groups", |meter| crowd::send(meter, Many::Groups)),
+    ("crowd-send-topics", |meter| crowd::send(meter, Many::Topics)),
+    ("crowd-received-alone", |meter| crowd::received(meter, Many::Nothing)),
+    ("crowd-received-brokers", |meter| crowd::received(meter, Many::Brokers)),
+    ("crowd-received-consumers", |meter| crowd::received(meter, Many::Consumers)),
+    ("crowd-received-groups", |meter| crowd::received(meter, Many::Groups)),
+    ("crowd-received-topics", |meter| crowd::received(meter, Many::Topics)),
+    ("crowd-unlock-alone", |meter| crowd::unlock(meter, Many::Nothing)),
+    ("crowd-unlock-brokers", |meter| crowd::unlock(meter, Many::Brokers)),
+    ("crowd-unlock-consumers", |meter| crowd::unlock(meter, Many::Consumers)),
+    ("crowd-unlock-groups", |meter| crowd::unlock(meter, Many::Groups)),
+    ("crowd-unlock-topics", |meter| crowd::unlock(meter, Many::Topics)),
 ];
 
 fn main() -> ExitCode {

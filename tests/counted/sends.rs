@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
+use stgclient_core::address::Address;
 use stgclient_core::admin::{Placement, TopicSettings};
 use stgclient_core::client::{Action, Client, ClientConfig, ConnectionId, Event, OperationId, ProducerId, Value};
 use stgclient_core::connection::Outbox;
+use stgclient_core::consumer::allocation::{Allocation, Average};
+use stgclient_core::consumer::push::PushEvent;
 use stgclient_core::producer::{Message, ProducerConfig, SendOptions};
 use stgclient_core::wire::command::HeaderCodec;
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
@@ -15,7 +18,7 @@ use crate::servers::{Connection, NOW, Servers};
 
 const STEPS: u32 = 100;
 /// How many sends are in flight at once.
-const EACH: usize = 64;
+pub(crate) const EACH: usize = 64;
 
 pub(crate) fn json(meter: &mut Meter) {
     awaited(meter, HeaderCodec::Json, 1, 8);
@@ -78,7 +81,7 @@ pub(crate) struct Driver {
     pub(crate) producer: ProducerId,
     topics: Vec<Arc<str>>,
     sent: usize,
-    servers: Servers,
+    pub(crate) servers: Servers,
     links: Vec<Link>,
 }
 
@@ -92,7 +95,16 @@ struct Link {
 impl Driver {
     /// A client that knows `topics` topics of `queues` queues.
     pub(crate) fn new(codec: HeaderCodec, topics: usize, queues: u32) -> Self {
-        let (servers, name_server) = Servers::new();
+        Self::at(Servers::new(), codec, topics, queues)
+    }
+
+    /// The same at these servers.
+    pub(crate) fn at(
+        (servers, name_server): (Servers, Address),
+        codec: HeaderCodec,
+        topics: usize,
+        queues: u32,
+    ) -> Self {
         let mut config = ClientConfig::new(vec![name_server]);
         config.connection.codec = codec;
         let mut client = Client::new(config, 42, NOW);
@@ -105,7 +117,7 @@ impl Driver {
                 NOW,
                 &topic,
                 TopicSettings { queues, ..TopicSettings::default() },
-                Placement::Everywhere,
+                Placement::Broker("broker-a".to_owned()),
             );
             driver.settle(&mut meter, created);
             let message = Message::new(topic, "first");
@@ -116,7 +128,8 @@ impl Driver {
         driver
     }
 
-    fn messages(&mut self) -> Vec<Message> {
+    /// The messages of one step, each to the next topic in turn.
+    pub(crate) fn messages(&mut self) -> Vec<Message> {
         let next = |_| {
             self.sent += 1;
             Message::new(self.topics[self.sent % self.topics.len()].clone(), Bytes::from_static(&[b'x'; 128]))
@@ -129,12 +142,21 @@ impl Driver {
         loop {
             self.exchange(meter);
             while let Some(event) = self.client.poll_event() {
+                self.allocate(&event);
                 if let Event::Completed { operation: over, outcome } = event
                     && over == operation
                 {
                     return outcome.expect("it succeeds");
                 }
             }
+        }
+    }
+
+    /// Shares a consumer's queues, if that is asked.
+    pub(crate) fn allocate(&mut self, event: &Event) {
+        if let Event::Consumer { consumer, event: PushEvent::Allocate(question) } = event {
+            let ours = Average.allocate(&question.request());
+            self.client.allocated(NOW, *consumer, question, Ok(ours));
         }
     }
 

@@ -7,7 +7,7 @@ use super::topic::{Placement, TopicSettings};
 use crate::address::Address;
 use crate::error::{Error, ErrorKind};
 use crate::producer::check_topic;
-use crate::routes::route::{MASTER_ID, TopicRoute};
+use crate::routes::route::{MASTER_ID, RouteBroker, TopicRoute};
 use crate::wire::body::{self, BrokerData, ClusterInfo, TopicStatsTable};
 use crate::wire::code::ResponseCode;
 use crate::wire::command::Command;
@@ -32,6 +32,8 @@ pub(crate) enum Needs<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     Broker(Address),
+    /// It follows its master; what it says is not needed. One of 4.9 refuses to delete a topic.
+    Slave(Address),
     /// After all brokers, so that no route leads to a topic that is gone.
     NameServer(Address),
 }
@@ -39,8 +41,16 @@ pub(crate) enum Target {
 impl Target {
     pub(crate) const fn address(&self) -> &Address {
         match self {
-            Self::Broker(address) | Self::NameServer(address) => address,
+            Self::Broker(address) | Self::Slave(address) | Self::NameServer(address) => address,
         }
+    }
+
+    pub(crate) const fn is_name_server(&self) -> bool {
+        matches!(self, Self::NameServer(_))
+    }
+
+    pub(crate) const fn is_slave(&self) -> bool {
+        matches!(self, Self::Slave(_))
     }
 }
 
@@ -102,18 +112,18 @@ impl Task {
         };
         let brokers = placed(placement, clusters)?;
         // A topic is created at masters, which tell their slaves, and deleted at every member.
-        let members = brokers.iter().flat_map(|broker| &broker.broker_addrs);
-        let members = members.filter(|(id, _)| deletes || **id == MASTER_ID).map(|(_, address)| address);
-        let addresses: BTreeSet<Address> = members
-            .map(|address| address.parse::<Address>())
-            .collect::<Result<_, _>>()
-            .map_err(|error| Error::new(ErrorKind::MalformedAnswer, error.to_string()))?;
-        if addresses.is_empty() {
+        let members = brokers.into_iter().flat_map(|broker| RouteBroker::from_body(broker.clone()).addresses);
+        let (masters, slaves): (Vec<_>, Vec<_>) = members.partition(|(id, _)| *id == MASTER_ID);
+        let [masters, mut slaves] =
+            [masters, slaves].map(|members| members.into_iter().map(|(_, address)| address).collect::<BTreeSet<_>>());
+        if masters.is_empty() && (slaves.is_empty() || !deletes) {
             return Err(Error::new(ErrorKind::BrokerNotFound, "the name servers know no master there"));
         }
+        slaves.retain(|address| deletes && !masters.contains(address));
         let everywhere = deletes && *placement == Placement::Everywhere;
         let name_servers = name_servers.filter(|_| everywhere).cloned().map(Target::NameServer);
-        Ok(addresses.into_iter().map(Target::Broker).chain(name_servers).collect())
+        let brokers = masters.into_iter().map(Target::Broker).chain(slaves.into_iter().map(Target::Slave));
+        Ok(brokers.chain(name_servers).collect())
     }
 
     /// Whom to ask along this route.

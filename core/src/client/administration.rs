@@ -16,7 +16,7 @@ use crate::producer::check_topic;
 use crate::time::{Instant, Now};
 use crate::wire::body::{self, ClusterInfo, TopicList};
 use crate::wire::code::ResponseCode;
-use crate::wire::command::{Command, Head};
+use crate::wire::command::Command;
 use crate::wire::request::{
     CreateTopic, DeleteTopicInBroker, DeleteTopicInNameServer, GetTopicStats, Request, TopicFilterType,
 };
@@ -57,6 +57,7 @@ impl Client {
     /// [`Value::Done`]. A topic that does not exist is deleted already.
     pub fn delete_topic(&mut self, now: Now, topic: &str, placement: Placement) -> OperationId {
         self.session.topics.remove(topic);
+        self.session.forget_topic(topic);
         self.administer(now, Task::DeleteTopic { topic: topic.to_owned(), placement })
     }
 
@@ -73,7 +74,10 @@ impl Client {
         }
         let what = format!("route of topic {topic}");
         self.look_up(now, NameServerRequest::Route { topic: topic.into() }, what, |answer| {
-            answer.map_err(topic_not_found).and_then(|command| read_route(&command)).map(Value::Route)
+            answer
+                .map_err(topic_not_found)
+                .and_then(|command| read_route(&command))
+                .map(|(route, _)| Value::Route(route))
         })
     }
 
@@ -118,7 +122,7 @@ impl Client {
             return self.refuse(now, error.context(words));
         }
         // Two legs: the name servers, then the brokers.
-        let deadline = now.mono + self.session.config.request_timeout * 2;
+        let deadline = now.mono + self.session.config.request_timeout.saturating_mul(2);
         let administration = Administration {
             task,
             deadline,
@@ -172,13 +176,23 @@ impl Administration {
                 Ok(None)
             }
             Signal::Answer { command, .. } => {
-                let answered = self.task.take(command).map_err(|error| self.at(error, step));
+                let answered = match self.task.take(command).map_err(|error| self.at(error, step)) {
+                    Err(error) if self.is_slave(step) => {
+                        tracing::debug!(%error, "a slave refused, which does not matter");
+                        Ok(())
+                    }
+                    answered => answered,
+                };
                 self.open.remove(&step);
                 self.is_told |= self.is_name_server(step);
                 answered.and_then(|()| self.ask_next_targets(session, now, id))
             }
             Signal::Failed(error) if self.is_name_server(step) => {
                 self.untold = Some(self.at(error, step));
+                self.open.remove(&step);
+                self.ask_next_targets(session, now, id)
+            }
+            Signal::Failed(_) if self.is_slave(step) => {
                 self.open.remove(&step);
                 self.ask_next_targets(session, now, id)
             }
@@ -194,7 +208,11 @@ impl Administration {
     }
 
     fn is_name_server(&self, step: u32) -> bool {
-        matches!(self.targets.get(step as usize), Some(Target::NameServer(_)))
+        self.targets.get(step as usize).is_some_and(Target::is_name_server)
+    }
+
+    fn is_slave(&self, step: u32) -> bool {
+        self.targets.get(step as usize).is_some_and(Target::is_slave)
     }
 
     fn at(&self, error: Error, step: u32) -> Error {
@@ -232,7 +250,7 @@ impl Administration {
 
     fn targets_of(&self, session: &Session, command: &Command) -> Result<Vec<Target>, Error> {
         if matches!(self.task.needs(), Needs::Route(_)) {
-            return self.task.route_targets(&read_route(command)?);
+            return self.task.route_targets(&read_route(command)?.0);
         }
         let clusters: ClusterInfo = body::from_slice(&command.body)
             .map_err(|error| Error::new(ErrorKind::MalformedAnswer, error.to_string()))?;
@@ -244,15 +262,14 @@ impl Administration {
         if !self.open.is_empty() {
             return Ok(None);
         }
-        let is_broker = |target: &Target| matches!(target, Target::Broker(_));
-        let Some(kind) = self.targets.get(self.asked).map(is_broker) else {
+        let Some(kind) = self.targets.get(self.asked).map(Target::is_name_server) else {
             return match self.untold.take().filter(|_| !self.is_told) {
                 Some(error) => Err(error),
                 None => Ok(Some(self.value())),
             };
         };
         let from = self.asked;
-        let count = self.targets[from..].iter().take_while(|target| is_broker(target) == kind).count();
+        let count = self.targets[from..].iter().take_while(|target| target.is_name_server() == kind).count();
         self.asked += count;
         self.open = (from as u32..(from + count) as u32).collect();
         for step in self.open.clone() {
@@ -270,6 +287,7 @@ impl Administration {
                 self.untold = Some(self.at(connection.unreachable(), step));
                 self.open.remove(&step);
             }
+            Some(connection) if connection.is_paused() && self.is_slave(step) => _ = self.open.remove(&step),
             _ => {
                 let owner = Owner::Operation(id, step);
                 session.network.with(peer, |connection| connection.wait(now.mono, owner));
@@ -305,7 +323,7 @@ impl Administration {
                 };
                 self.request(session, now, id, step, &header);
             }
-            (Task::DeleteTopic { .. }, Target::Broker(_)) => {
+            (Task::DeleteTopic { .. }, Target::Broker(_) | Target::Slave(_)) => {
                 self.request(session, now, id, step, &DeleteTopicInBroker { topic });
             }
             (Task::DeleteTopic { .. }, Target::NameServer(_)) => {
@@ -320,9 +338,8 @@ impl Administration {
     fn request<'h, R: Request<'h>>(&self, session: &mut Session, now: Now, id: OperationId, step: u32, header: &R) {
         let address = self.targets[step as usize].address();
         let peer = session.network.peer(address);
-        let head = Head::request(session.config.dialect(), R::CODE, session.network.next_opaque());
-        let owner = Owner::Operation(id, step);
-        let deadline = self.deadline;
-        session.network.with(peer, |connection| connection.request(now.mono, &head, header, &EMPTY, deadline, owner));
+        // What is not needed leaves time for what is.
+        let deadline = if self.is_slave(step) { now.mono + session.config.request_timeout } else { self.deadline };
+        session.ask(now, peer, (header, &EMPTY), deadline.min(self.deadline), Owner::Operation(id, step));
     }
 }

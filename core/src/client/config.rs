@@ -5,6 +5,7 @@ use core::net::{IpAddr, Ipv4Addr};
 use crate::address::Address;
 use crate::connection::ConnectionConfig;
 use crate::credentials::Credentials;
+use crate::error::{Error, ErrorKind};
 use crate::time::Duration;
 use crate::wire::compression;
 use crate::wire::dialect::Dialect;
@@ -32,6 +33,9 @@ impl Identity {
         format!("{}@{}", self.ip, self.instance)
     }
 }
+
+/// The shortest time that a client is set up with.
+pub const LEAST_TIME: Duration = Duration::from_millis(1);
 
 /// How a client is set up.
 #[derive(Clone, Debug)]
@@ -77,6 +81,56 @@ impl ClientConfig {
             max_operations: 131_072,
             max_body_length: compression::DEFAULT_LIMIT,
         }
+    }
+
+    /// Whether a client can live with it.
+    ///
+    /// # Errors
+    /// A time is shorter than [`LEAST_TIME`], a bound allows nothing, or the dialect cannot say what is wanted.
+    pub fn check(&self) -> Result<(), Error> {
+        let wrong = |what: String| Err(Error::new(ErrorKind::InvalidArgument, what));
+        for (name, time) in self.times() {
+            if time < LEAST_TIME {
+                return wrong(format!("{name} is {time:?}; it has to be {LEAST_TIME:?} at the least"));
+            }
+        }
+        for (name, bound) in
+            [("max_operations", self.max_operations), ("connection.max_in_flight", self.connection.max_in_flight)]
+        {
+            if bound == 0 {
+                return wrong(format!("{name} is 0: nothing could ever be asked"));
+            }
+        }
+        self.check_dialect()
+    }
+
+    /// The times that something is done again and again after, by name.
+    fn times(&self) -> [(&'static str, Duration); 6] {
+        [
+            ("request_timeout", self.request_timeout),
+            ("route_interval", self.route_interval),
+            ("heartbeat_interval", self.heartbeat_interval),
+            ("connection.connect_timeout", self.connection.connect_timeout),
+            ("connection.idle_timeout", self.connection.idle_timeout),
+            ("connection.least_pause", self.connection.least_pause),
+        ]
+    }
+
+    /// The same with times that a client survives: one that comes round within a tick of the clock would never end.
+    pub(super) fn survivable(mut self) -> Self {
+        let connection = &mut self.connection;
+        for time in [
+            &mut self.request_timeout,
+            &mut self.route_interval,
+            &mut self.heartbeat_interval,
+            &mut connection.connect_timeout,
+            &mut connection.idle_timeout,
+            &mut connection.least_pause,
+        ] {
+            *time = (*time).max(LEAST_TIME);
+        }
+        connection.most_pause = connection.most_pause.max(connection.least_pause);
+        self
     }
 
     /// The kind of server.

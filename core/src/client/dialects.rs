@@ -19,7 +19,7 @@ impl ClientConfig {
     ///
     /// # Errors
     /// It cannot.
-    pub fn check(&self) -> Result<(), Error> {
+    pub(super) fn check_dialect(&self) -> Result<(), Error> {
         match self.dialect() {
             Dialect::Apache => Ok(()),
             Dialect::Smartgo if self.connection.codec != HeaderCodec::Json => Err(unknown("binary headers")),

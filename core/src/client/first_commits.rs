@@ -85,6 +85,11 @@ impl FirstCommits {
         self.made.retain(|table| table.group != *group);
     }
 
+    /// A topic that nobody uses any more.
+    pub(super) fn forget_topic(&mut self, topic: &str) {
+        self.made.retain(|table| &*table.topic != topic);
+    }
+
     /// A broker whose connection has ended may come back without its tables.
     pub(super) fn forget_broker(&mut self, broker: &Arc<str>) {
         self.made.retain(|table| table.broker != *broker);
@@ -95,7 +100,7 @@ impl Session {
     /// A broker has taken a commit. Of groups that are not ours nothing is kept: they come and go unheard of, and theirs
     /// always go one at a time.
     pub(super) fn note_committed(&mut self, table: OffsetTable) {
-        if !self.first_commits.is_made(&table) && self.groups.consumer_groups().contains(&table.group) {
+        if !self.first_commits.is_made(&table) && self.groups.has_consumer_of(&table.group) {
             self.first_commits.made.insert(table);
         }
     }

@@ -115,12 +115,17 @@ impl Session {
         }
     }
 
-    /// Lets the brokers that a route has named for the first time know of push consumers.
-    pub(super) fn greet_new_brokers(&mut self, now: Now, known: &[Address]) {
-        if self.groups.has_push_consumers() && !self.is_closing() {
-            let new: Vec<Address> =
-                self.broker_addresses().into_iter().filter(|address| !known.contains(address)).collect();
-            self.greet_all(now, &new);
+    /// Lets the brokers that a route has named for the first time know of our groups: of push consumers all of them, of
+    /// others those that are connected, because something was administered there.
+    pub(super) fn greet_new_brokers(&mut self, now: Now, new: &[(u64, Address)]) {
+        let (with_slaves, has_members) = (self.groups.has_consumers(), self.groups.has_push_consumers());
+        for (id, address) in new {
+            if self.network.find(address).is_some_and(Connection::is_connected) {
+                let peer = self.network.peer(address);
+                self.greet(now, peer);
+            } else if has_members && !self.is_closing() && (with_slaves || *id == MASTER_ID) {
+                self.greet_all(now, core::slice::from_ref(address));
+            }
         }
     }
 
@@ -143,8 +148,7 @@ impl Session {
     /// what it was told last.
     pub(super) fn greet(&mut self, now: Now, peer: PeerId) {
         let address = self.network.get(peer).map(Connection::address);
-        let is_broker =
-            address.is_some_and(|address| self.brokers.iter().any(|b| b.addresses.values().any(|a| a == address)));
+        let is_broker = address.is_some_and(|address| self.brokers.at(address).next().is_some());
         if !is_broker || self.groups.is_empty() || self.is_closing() {
             return;
         }
@@ -158,16 +162,34 @@ impl Session {
         let head = Head::request(self.config.dialect(), Heartbeat::CODE, self.network.next_opaque());
         let deadline = now.mono + self.config.request_timeout;
         let owner = Owner::Heartbeat(peer, self.groups.version);
-        self.network.with(peer, |connection| {
-            connection.request(now.mono, &head, &Heartbeat {}, &body, deadline, owner);
+        let written = self.network.on_established(peer, |connection| {
+            connection.request(now.mono, &head, &Heartbeat {}, &body, (deadline, false), owner);
         });
+        if written.is_none() {
+            // It hears all there is to say when it is connected again.
+            self.greetings.unsaid.remove(&peer);
+        }
+    }
+
+    /// A producer of ours is gone: brokers hear that its group leaves if it was the last one.
+    pub(super) fn producer_left(&mut self, now: Now, group: &Arc<str>) {
+        if !self.groups.has_producer_of(group) {
+            self.leave(now, Some(group), None);
+        }
+    }
+
+    /// A consumer of ours is gone: brokers hear that its group leaves if it was the last one. Returns whether it was.
+    pub(super) fn consumer_left(&mut self, now: Now, group: &Arc<str>) -> bool {
+        let was_last = !self.groups.has_consumer_of(group);
+        if was_last {
+            self.first_commits.forget_group(group);
+            self.leave(now, None, Some(group));
+        }
+        was_last
     }
 
     /// Tells the connected brokers that a group of ours leaves.
     pub(super) fn leave(&mut self, now: Now, producer_group: Option<&Arc<str>>, consumer_group: Option<&Arc<str>>) {
-        if let Some(group) = consumer_group {
-            self.first_commits.forget_group(group);
-        }
         let name = |group: Option<&Arc<str>>| group.map(|group| Cow::Owned(group.to_string()));
         for peer in self.connected_brokers() {
             let farewell = UnregisterClient {
@@ -194,9 +216,12 @@ impl Session {
     fn say_farewell(&mut self, now: Now, peer: PeerId, farewell: &UnregisterClient<'_>) {
         let head = Head::request(self.config.dialect(), UnregisterClient::CODE, self.network.next_opaque());
         let deadline = now.mono + self.config.request_timeout;
-        self.network.with(peer, |connection| {
-            connection.request(now.mono, &head, farewell, &EMPTY, deadline, Owner::Farewell(peer));
+        let written = self.network.on_established(peer, |connection| {
+            connection.request(now.mono, &head, farewell, &EMPTY, (deadline, false), Owner::Farewell(peer));
         });
+        if written.is_none() {
+            self.resume_farewell(now, peer);
+        }
     }
 
     /// What came of a farewell. One that fails needs nothing: the broker finds out when the connection closes.

@@ -14,6 +14,7 @@ use crate::queue::MessageQueue;
 use crate::routes::route::MASTER_ID;
 use crate::table::{Id, Table};
 use crate::time::Now;
+use crate::timed_table::TimedTable;
 use crate::wire::body::{ConsumeType, ConsumerData};
 
 /// A producer of a client.
@@ -83,7 +84,7 @@ impl SuggestedMembers {
 pub(crate) struct Groups {
     producers: Table<Producer>,
     pull_consumers: Table<PullConsumer>,
-    pub(super) push_consumers: Table<PushEntry>,
+    pub(super) push_consumers: TimedTable<PushEntry>,
     /// Changes with every group and subscription that comes, changes or goes.
     pub(super) version: u32,
 }
@@ -108,6 +109,20 @@ impl Groups {
 
     pub(super) fn pull_consumer(&self, id: PullConsumerId) -> Option<&PullConsumer> {
         self.pull_consumers.get(id)
+    }
+
+    /// A topic that nobody uses any more: which members its queues are pulled from is nothing to keep.
+    pub(super) fn forget_topic(&mut self, topic: &str) {
+        for id in self.pull_consumers.ids() {
+            if let Some(consumer) = self.pull_consumers.get_mut(id) {
+                consumer.suggested.slaves.retain(|queue, _| &*queue.topic != topic);
+            }
+        }
+        for id in self.push_consumers.ids() {
+            if let Some(entry) = self.push_consumers.get_mut(id) {
+                entry.suggested.slaves.retain(|queue, _| &*queue.topic != topic);
+            }
+        }
     }
 
     /// Which member of its broker to pull a queue from.
@@ -171,6 +186,15 @@ impl Groups {
         }
     }
 
+    pub(super) fn has_producer_of(&self, group: &str) -> bool {
+        self.producers.iter().any(|(_, producer)| !producer.closed && &*producer.group == group)
+    }
+
+    pub(super) fn has_consumer_of(&self, group: &str) -> bool {
+        self.pull_consumers.iter().any(|(_, consumer)| &*consumer.group == group)
+            || self.push_consumers.iter().any(|(_, entry)| &*entry.consumer.group == group)
+    }
+
     /// The producer groups, each once, sorted.
     pub(super) fn producer_groups(&self) -> BTreeSet<Arc<str>> {
         self.producers.iter().filter(|(_, producer)| !producer.closed).map(|(_, p)| p.group.clone()).collect()
@@ -212,9 +236,7 @@ impl Client {
         producer.closed = true;
         let group = producer.group.clone();
         groups.forget_if_over(id);
-        if !groups.producer_groups().contains(&group) {
-            self.session.leave(now, Some(&group), None);
-        }
+        self.session.producer_left(now, &group);
         self.run(now);
     }
 
@@ -236,9 +258,7 @@ impl Client {
         let Some(consumer) = groups.pull_consumers.remove(id) else {
             return;
         };
-        if !groups.consumer_groups().contains(&consumer.group) {
-            self.session.leave(now, None, Some(&consumer.group));
-        }
+        self.session.consumer_left(now, &consumer.group);
         self.run(now);
     }
 

@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-pub use config::{ClientConfig, Identity};
+pub use config::{ClientConfig, Identity, LEAST_TIME};
 pub use event::{Action, Event, Outcome, SendError, Value};
 pub use groups::{ProducerId, PullConsumerId};
 pub use network::ConnectionId;
@@ -78,11 +78,12 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that has done nothing yet. The same inputs with the same `seed` give the same outputs.
+    /// A client that has done nothing yet. The same inputs with the same `seed` give the same outputs. Times shorter than
+    /// [`LEAST_TIME`] count as that; [`ClientConfig::check`] says what else is wrong with a configuration.
     pub fn new(mut config: ClientConfig, seed: u64, now: Now) -> Self {
         let credentials = config.credentials.take();
         let mut client = Self {
-            session: Session::new(config, seed, now),
+            session: Session::new(config.survivable(), seed, now),
             operations: Table::default(),
             askers: Vec::new(),
             ended: 0,
@@ -162,7 +163,7 @@ impl Client {
 
     /// When [`Client::handle_timeout`] has work to do, and why.
     #[must_use]
-    pub fn poll_timeout(&self) -> Option<Deadline> {
+    pub fn poll_timeout(&mut self) -> Option<Deadline> {
         let operation = self.session.operation_timers.next();
         let operation = operation.map(|at| Deadline { at, reason: Reason::Operation });
         [operation, self.session.poll_timeout(), self.consumers_timeout()].into_iter().flatten().min()
@@ -256,6 +257,7 @@ impl Client {
             if self.advance_lines(now) {
                 continue;
             }
+            self.session.note_lost_brokers();
             if self.session.changed_topics.is_empty() && self.session.lost_brokers.is_empty() {
                 break;
             }

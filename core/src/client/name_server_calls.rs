@@ -7,14 +7,13 @@ use super::EMPTY;
 use super::network::{Owner, PeerId};
 use super::session::{Session, Signal};
 use crate::address::Address;
-use crate::connection::Connection;
 use crate::error::{Attempt, Error, ErrorKind};
 use crate::routes::topics::TopicId;
 use crate::table::{Id, Table};
 use crate::time::{Deadlines, Instant, Now};
 use crate::wire::code::ResponseCode;
-use crate::wire::command::{Command, Head};
-use crate::wire::request::{GetClusterInfo, GetKvConfig, GetRouteInfo, GetTopicList, Request};
+use crate::wire::command::Command;
+use crate::wire::request::{GetClusterInfo, GetKvConfig, GetRouteInfo, GetTopicList};
 
 pub(crate) type CallId = Id<NameServerCall>;
 
@@ -126,52 +125,39 @@ impl Session {
         call.tried.push(address.clone());
         call.try_deadline = now.mono + share;
         self.calls.timers.set(id.key(), call.try_deadline);
-        let owner = Owner::NameServerCall(id, call.tried.len() as u32);
         let peer = self.network.peer(&address);
-        if self.network.get(peer).is_some_and(Connection::is_connected) {
-            self.write_call(now, id, peer);
-        } else {
-            self.network.with(peer, |connection| {
-                connection.hurry(now.mono);
-                connection.wait(now.mono, owner);
-            });
-        }
+        self.network.with(peer, |connection| connection.hurry(now.mono));
+        self.write_call(now, id, peer);
     }
 
     fn write_call(&mut self, now: Now, id: CallId, peer: PeerId) {
         let Some(call) = self.calls.table.get(id) else {
             return;
         };
-        let (dialect, opaque, deadline) = (self.config.dialect(), self.network.next_opaque(), call.try_deadline);
-        let owner = Owner::NameServerCall(id, call.tried.len() as u32);
-        let (request, ip) = (&call.request, self.config.identity.ip);
-        self.network.with(peer, |connection| match request {
+        let (deadline, owner) = (call.try_deadline, Owner::NameServerCall(id, call.tried.len() as u32));
+        match call.request.clone() {
+            // Servers from 4.9.4 on send strict JSON to our version anyway; this says so to the others.
             NameServerRequest::Route { topic } => {
-                // Servers from 4.9.4 on send strict JSON to our version anyway; this says so to the others.
-                let header = GetRouteInfo { topic: Cow::Borrowed(topic), accept_standard_json_only: Some(true) };
-                let head = Head::request(dialect, GetRouteInfo::CODE, opaque);
-                connection.request(now.mono, &head, &header, &EMPTY, deadline, owner);
+                let header = GetRouteInfo { topic: Cow::Borrowed(&topic), accept_standard_json_only: Some(true) };
+                self.ask(now, peer, (&header, &EMPTY), deadline, owner);
             }
             NameServerRequest::SignOfLife => {
-                let topic = Cow::Borrowed(dialect.default_topic());
+                let topic = Cow::Borrowed(self.config.dialect().default_topic());
                 let header = GetRouteInfo { topic, accept_standard_json_only: Some(true) };
-                let head = Head::request(dialect, GetRouteInfo::CODE, opaque);
-                connection.request(now.mono, &head, &header, &EMPTY, deadline, owner);
+                self.ask(now, peer, (&header, &EMPTY), deadline, owner);
             }
             NameServerRequest::ClusterInfo => {
-                let head = Head::request(dialect, GetClusterInfo::CODE, opaque);
-                connection.request(now.mono, &head, &GetClusterInfo {}, &EMPTY, deadline, owner);
+                self.ask(now, peer, (&GetClusterInfo {}, &EMPTY), deadline, owner);
             }
             NameServerRequest::ProjectGroup => {
-                let header = GetKvConfig { namespace: Cow::Borrowed(PROJECT_CONFIG), key: Cow::Owned(ip.to_string()) };
-                let head = Head::request(dialect, GetKvConfig::CODE, opaque);
-                connection.request(now.mono, &head, &header, &EMPTY, deadline, owner);
+                let key = Cow::Owned(self.config.identity.ip.to_string());
+                let header = GetKvConfig { namespace: Cow::Borrowed(PROJECT_CONFIG), key };
+                self.ask(now, peer, (&header, &EMPTY), deadline, owner);
             }
             NameServerRequest::TopicList => {
-                let head = Head::request(dialect, GetTopicList::CODE, opaque);
-                connection.request(now.mono, &head, &GetTopicList {}, &EMPTY, deadline, owner);
+                self.ask(now, peer, (&GetTopicList {}, &EMPTY), deadline, owner);
             }
-        });
+        }
     }
 
     /// Goes on with a look-up whose connection stands, whose answer came or whose server failed.

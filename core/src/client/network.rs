@@ -7,9 +7,10 @@ use super::event::Action;
 use super::name_server_calls::CallId;
 use super::operation::OperationId;
 use crate::address::Address;
-use crate::connection::{Connection, ConnectionConfig, ConnectionCounters, Outbox};
-use crate::table::{Id, Table};
-use crate::time::Deadline;
+use crate::connection::{Connection, ConnectionConfig, ConnectionCounters, Established, Outbox};
+use crate::table::Id;
+use crate::time::{Deadline, Instant};
+use crate::timed_table::TimedTable;
 use crate::wire::signature::Signer;
 
 /// Who asked for something on a connection.
@@ -43,11 +44,13 @@ impl ConnectionId {
 
 #[derive(Debug)]
 pub(crate) struct Network {
-    peers: Table<Connection<Owner>>,
+    peers: TimedTable<Connection<Owner>>,
     by_address: BTreeMap<Address, PeerId>,
     config: ConnectionConfig,
     signer: Option<Arc<Signer>>,
     actions: VecDeque<Action>,
+    /// The addresses of connections that have stood and ended, however they did.
+    ended: Vec<Address>,
     opaque: i32,
     oneway_opaque: i32,
     /// The counters of connections that are gone.
@@ -57,13 +60,14 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    pub(super) const fn new(config: ConnectionConfig) -> Self {
+    pub(super) fn new(config: ConnectionConfig) -> Self {
         Self {
-            peers: Table::EMPTY,
+            peers: TimedTable::default(),
             by_address: BTreeMap::new(),
             config,
             signer: None,
             actions: VecDeque::new(),
+            ended: Vec::new(),
             opaque: 0,
             oneway_opaque: 0,
             unwritten: None,
@@ -117,6 +121,9 @@ impl Network {
             let address = connection.address().clone();
             self.actions.push_back(Action::Connect { connection: ConnectionId { peer, attempt }, address });
         }
+        if wishes.ended {
+            self.ended.push(connection.address().clone());
+        }
         if wishes.flush {
             let connection = ConnectionId { peer, attempt: connection.attempt() };
             self.actions.push_back(Action::Flush { connection });
@@ -138,6 +145,16 @@ impl Network {
         self.unwritten.as_mut().map(core::mem::take).unwrap_or_default()
     }
 
+    /// Does something on a connection that stands; `None` when it does not.
+    #[must_use]
+    pub(super) fn on_established<R>(
+        &mut self,
+        peer: PeerId,
+        act: impl FnOnce(&mut Established<'_, Owner>) -> R,
+    ) -> Option<R> {
+        self.with(peer, |connection| connection.established().map(|mut established| act(&mut established))).flatten()
+    }
+
     pub(super) fn poll_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
     }
@@ -154,8 +171,18 @@ impl Network {
         self.oneway_opaque
     }
 
-    pub(super) fn poll_timeout(&self) -> Option<Deadline> {
-        self.peers.iter().filter_map(|(_, connection)| connection.poll_timeout()).min()
+    pub(super) fn poll_timeout(&mut self) -> Option<Deadline> {
+        self.peers.next()
+    }
+
+    /// The peers that have something to do.
+    pub(super) fn due(&mut self, now: Instant) -> Vec<PeerId> {
+        self.peers.due(now)
+    }
+
+    /// The addresses whose connections have ended since this was asked last.
+    pub(super) fn take_ended(&mut self) -> Vec<Address> {
+        core::mem::take(&mut self.ended)
     }
 
     /// Disconnects the peers whose addresses nobody knows any more and who owe nothing, and forgets them.

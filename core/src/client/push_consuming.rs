@@ -20,6 +20,7 @@ use crate::error::{Error, ErrorKind};
 use crate::queue::MessageQueue;
 use crate::table::Id;
 use crate::time::{Deadline, Duration, Now};
+use crate::timed_table::Timed;
 
 /// A push consumer of a client.
 pub type PushConsumerId = Id<PushEntry>;
@@ -35,6 +36,12 @@ pub struct PushEntry {
     pub(super) suggested: SuggestedMembers,
     /// By the queue's slot.
     pulls: Vec<Option<OperationId>>,
+}
+
+impl Timed for PushEntry {
+    fn poll_timeout(&self) -> Option<Deadline> {
+        self.consumer.poll_timeout()
+    }
 }
 
 impl PushEntry {
@@ -208,16 +215,13 @@ impl Client {
     }
 
     /// When a consumer has something to do.
-    pub(super) fn consumers_timeout(&self) -> Option<Deadline> {
-        self.session.groups.push_consumers.iter().filter_map(|(_, entry)| entry.consumer.poll_timeout()).min()
+    pub(super) fn consumers_timeout(&mut self) -> Option<Deadline> {
+        self.session.groups.push_consumers.next()
     }
 
     pub(super) fn call_consumers(&mut self, now: Now) {
-        for id in self.session.groups.push_consumers.ids() {
-            let entry = self.session.groups.push_consumers.get(id);
-            if entry.and_then(|entry| entry.consumer.poll_timeout()).is_some_and(|due| due.at <= now.mono) {
-                self.with_consumer(now, id, |consumer| consumer.handle_timeout(now));
-            }
+        for id in self.session.groups.push_consumers.due(now.mono) {
+            self.with_consumer(now, id, |consumer| consumer.handle_timeout(now));
         }
     }
 
@@ -253,7 +257,10 @@ impl Client {
         self.session.events.push_back(Event::Consumer { consumer: id, event });
         if is_closed && let Some(entry) = self.session.groups.push_consumers.remove(id) {
             self.session.groups.version = self.session.groups.version.wrapping_add(1);
-            self.session.leave(now, None, Some(&entry.consumer.group));
+            if !self.session.consumer_left(now, &entry.consumer.group) {
+                // Those that are left consume in another way.
+                self.session.groups_changed(now);
+            }
             self.forget_asked(id);
             self.close_if_done(now);
         }

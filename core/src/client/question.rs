@@ -23,8 +23,7 @@ use crate::routes::route::MASTER_ID;
 use crate::time::{Instant, Now};
 use crate::wire::body::{self, CheckClientConfig, CommittedOffsets, ConsumerList, LockedQueues, QueueLockRequest};
 use crate::wire::code::ResponseCode;
-use crate::wire::command::{Command, Head};
-use crate::wire::fields::Header;
+use crate::wire::command::Command;
 use crate::wire::request::{
     CheckSubscription, GetCommittedOffsets, GetConsumerList, GetMaxOffset, GetMinOffset, LockQueues, OffsetAnswer,
     QueryConsumerOffset, Request, SearchOffset, SendBack, UnlockQueues, UpdateConsumerOffset,
@@ -105,8 +104,8 @@ impl Question {
         }
     }
 
-    /// Writes the request.
-    pub(super) fn write(&self, session: &mut Session, now: Now, queue: &MessageQueue, exchange: &Exchange) {
+    /// Writes the request. Returns whether its connection stands.
+    pub(super) fn write(&self, session: &mut Session, now: Now, queue: &MessageQueue, exchange: &Exchange) -> bool {
         let topic = || Cow::Borrowed(&*queue.topic);
         let broker_name = || Some(Cow::Borrowed(&*queue.broker_name));
         let queue_id = queue.queue_id as i32;
@@ -117,15 +116,15 @@ impl Question {
                 let is_kept = session.first_commits.is_made(&OffsetTable::of(group, queue));
                 let committed = if is_kept && exchange.is_at_master(session, queue) { *committed } else { 0 };
                 let header = pull::request(group, queue, selector, *offset, committed, options);
-                exchange.request(session, now, &header);
+                exchange.request(session, now, &header)
             }
             Self::MinOffset => {
                 let header = GetMinOffset { topic: topic(), queue_id, broker_name: broker_name() };
-                exchange.request(session, now, &header);
+                exchange.request(session, now, &header)
             }
             Self::MaxOffset => {
                 let header = GetMaxOffset { topic: topic(), queue_id, broker_name: broker_name() };
-                exchange.request(session, now, &header);
+                exchange.request(session, now, &header)
             }
             Self::OffsetAt { unix_ms } => {
                 let header = SearchOffset {
@@ -135,7 +134,7 @@ impl Question {
                     boundary_type: None,
                     broker_name: broker_name(),
                 };
-                exchange.request(session, now, &header);
+                exchange.request(session, now, &header)
             }
             Self::GroupOffset { group } => {
                 let header = QueryConsumerOffset {
@@ -145,7 +144,7 @@ impl Question {
                     set_zero_if_not_found: Some(false),
                     broker_name: broker_name(),
                 };
-                exchange.request(session, now, &header);
+                exchange.request(session, now, &header)
             }
             Self::AmongCommitted { .. } => exchange.request(session, now, &GetCommittedOffsets {}),
             Self::Commit { group, offset } => {
@@ -156,10 +155,10 @@ impl Question {
                     commit_offset: offset_of(*offset),
                     broker_name: broker_name(),
                 };
-                exchange.request(session, now, &header);
+                exchange.request(session, now, &header)
             }
             Self::Members { group } => {
-                exchange.request(session, now, &GetConsumerList { consumer_group: Cow::Borrowed(group) });
+                exchange.request(session, now, &GetConsumerList { consumer_group: Cow::Borrowed(group) })
             }
             Self::CheckSubscription { group, selector } => {
                 let body = CheckClientConfig {
@@ -168,15 +167,15 @@ impl Question {
                     namespace: String::new(),
                     subscription_data: selector.subscription(&queue.topic, now.unix_ms),
                 };
-                exchange.request_with(session, now, &CheckSubscription {}, &to_body(&body));
+                exchange.request_with(session, now, &CheckSubscription {}, &to_body(&body))
             }
             Self::Lock { group, queues } => {
                 let body = lock_request(session, group, queues);
-                exchange.request_with(session, now, &LockQueues {}, &body);
+                exchange.request_with(session, now, &LockQueues {}, &body)
             }
             Self::Unlock { group, queues } => {
                 let body = lock_request(session, group, queues);
-                exchange.request_with(session, now, &UnlockQueues {}, &body);
+                exchange.request_with(session, now, &UnlockQueues {}, &body)
             }
             Self::SendBack { group, message } => {
                 let header = SendBack {
@@ -189,7 +188,7 @@ impl Question {
                     max_reconsume_times: Some(message.max_reconsume_times),
                     broker_name: broker_name(),
                 };
-                exchange.request(session, now, &header);
+                exchange.request(session, now, &header)
             }
         }
     }
@@ -271,14 +270,12 @@ impl Exchange {
         master.is_some() && master == address
     }
 
-    fn request<'h, R: Request<'h> + Header<'h>>(&self, session: &mut Session, now: Now, header: &R) {
-        self.request_with(session, now, header, &EMPTY);
+    fn request<'h, R: Request<'h>>(&self, session: &mut Session, now: Now, header: &R) -> bool {
+        self.request_with(session, now, header, &EMPTY)
     }
 
-    fn request_with<'h, R: Request<'h> + Header<'h>>(&self, session: &mut Session, now: Now, header: &R, body: &Bytes) {
-        let Self { peer, owner, deadline } = *self;
-        let head = Head::request(session.config.dialect(), R::CODE, session.network.next_opaque());
-        session.network.with(peer, |connection| connection.request(now.mono, &head, header, body, deadline, owner));
+    fn request_with<'h, R: Request<'h>>(&self, session: &mut Session, now: Now, header: &R, body: &Bytes) -> bool {
+        session.ask(now, self.peer, (header, body), self.deadline, self.owner)
     }
 }
 

@@ -308,14 +308,13 @@ impl QueueRequest {
         {
             return;
         }
-        self.is_written = true;
         let exchange = Exchange { peer, owner, deadline: self.deadline };
-        self.question.write(session, now, &self.queue, &exchange);
+        self.is_written = self.question.write(session, now, &self.queue, &exchange);
     }
 
     /// Whether the broker has not yet heard of our group: it takes heartbeats and other requests in side by side.
     fn is_premature(&self, session: &Session, answer: &Command) -> bool {
-        let is_ours = |group: &str| session.groups.consumer_groups().contains(group);
+        let is_ours = |group: &str| session.groups.has_consumer_of(group);
         ResponseCode(answer.code) == ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST
             && matches!(&self.question, Question::Commit { group, .. } | Question::SendBack { group, .. } if is_ours(group))
     }

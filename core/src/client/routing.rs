@@ -1,6 +1,6 @@
 //! Routes: asked for when somebody needs one, again every 30 s, and at once when something fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::event::{Outcome, Value};
@@ -10,9 +10,9 @@ use super::operation::OperationId;
 use super::session::{Session, Signal, look_pauses};
 use crate::connection::Backoff;
 use crate::error::{Error, ErrorKind};
-use crate::routes::route::{MAX_QUEUES, TopicRoute};
-use crate::routes::topics::{Purpose, Topic, TopicId};
-use crate::time::{Instant, Now};
+use crate::routes::route::{MAX_QUEUES, RouteError, TopicRoute};
+use crate::routes::topics::{Purpose, Refresh, Topic, TopicId};
+use crate::time::{Duration, Instant, Now};
 use crate::wire::body::{self, TopicRouteData};
 use crate::wire::code::ResponseCode;
 use crate::wire::command::Command;
@@ -36,8 +36,13 @@ impl RouteWaiters {
 impl Session {
     /// The topic called `name`, in use from now on.
     pub(super) fn topic(&mut self, now: Now, name: &Arc<str>) -> TopicId {
-        let random = &mut self.random;
-        self.topics.using(now.mono, name, || random.next_u64() as u32)
+        let (random, interval) = (&mut self.random, self.config.route_interval);
+        self.topics.using(now.mono, name, || {
+            let cursor = random.next_u64() as u32;
+            // Topics that are first used together are not all asked about together ever after.
+            let interval = u64::try_from(interval.as_micros()).unwrap_or(u64::MAX);
+            (cursor, Duration::from_micros(interval - random.below(interval.max(1))))
+        })
     }
 
     /// Has `owner` told once the route of `topic` is there, or will not be.
@@ -88,17 +93,28 @@ impl Session {
         }
     }
 
+    /// Asks for the routes whose time has come.
     pub(super) fn refresh_routes(&mut self, now: Now) {
-        for topic in self.topics.sweep(now.mono) {
-            self.ask_route(now, topic);
+        while let Some(refresh) = self.topics.pop_refresh(now.mono, self.config.route_interval) {
+            match refresh {
+                Refresh::Due(topic) => self.ask_route(now, topic),
+                Refresh::Forgotten(topic) => self.forget_topic(&topic),
+            }
         }
+    }
+
+    /// Nobody uses a topic any more: what was noted of it goes with it.
+    pub(super) fn forget_topic(&mut self, topic: &str) {
+        self.first_commits.forget_topic(topic);
+        self.groups.forget_topic(topic);
     }
 
     /// Takes the name servers' answer about a topic.
     pub(super) fn take_route(&mut self, now: Now, topic: TopicId, answer: Result<Command, Error>) {
         let result = answer.and_then(|command| read_route(&command));
         match result {
-            Ok(route) => {
+            Ok((route, odd)) => {
+                self.note_oddities(topic, odd);
                 self.learn_route(now, topic, route, false);
                 self.tell_waiters(topic, None, &Ok(()));
             }
@@ -135,7 +151,8 @@ impl Session {
     pub(super) fn take_default_route(&mut self, now: Now, topic: TopicId, answer: Result<Command, Error>) {
         let result = answer.and_then(|command| read_route(&command));
         let outcome = match result {
-            Ok(route) => {
+            Ok((route, odd)) => {
+                self.note_oddities(topic, odd);
                 self.learn_route(now, topic, route.inherited(INHERITED_QUEUES), true);
                 Ok(())
             }
@@ -148,24 +165,27 @@ impl Session {
         self.tell_waiters(topic, None, &outcome);
     }
 
+    fn note_oddities(&mut self, topic: TopicId, odd: Vec<RouteError>) {
+        if !odd.is_empty()
+            && let Some(topic) = self.topics.get(topic)
+        {
+            self.oddities.note(&topic.name, odd);
+        }
+    }
+
     fn learn_route(&mut self, now: Now, topic: TopicId, route: TopicRoute, inherited: bool) {
-        let (connected, addresses) = (self.connected_brokers(), self.broker_addresses());
         let queues = |session: &Self| {
             let has_consumers = session.groups.has_push_consumers();
             session.topics.get(topic).filter(|_| has_consumers).map(Topic::readable_queues)
         };
         let before = queues(self);
-        self.topics.learn(topic, route, inherited, &mut self.brokers);
+        let new = self.topics.learn(topic, route, inherited, &mut self.brokers);
         if queues(self) != before {
             let name = self.topics.get(topic).map(|topic| topic.name.clone());
             self.changed_topics.extend(name);
         }
         self.topics.end_asking(topic);
-        // Administration connects to brokers that no route has named before: these do not know our groups yet.
-        for peer in self.connected_brokers().into_iter().filter(|peer| !connected.contains(peer)) {
-            self.greet(now, peer);
-        }
-        self.greet_new_brokers(now, &addresses);
+        self.greet_new_brokers(now, &new);
     }
 
     fn has_waiters(&self, topic: TopicId) -> bool {
@@ -194,10 +214,36 @@ impl Session {
 }
 
 /// Reads a name server's answer to a question for a route.
-pub(super) fn read_route(answer: &Command) -> Result<TopicRoute, Error> {
+pub(super) fn read_route(answer: &Command) -> Result<(TopicRoute, Vec<RouteError>), Error> {
     let malformed = |why: String| Error::new(ErrorKind::MalformedAnswer, format!("route: {why}"));
     let data: TopicRouteData = body::from_slice(&answer.body).map_err(|error| malformed(error.to_string()))?;
-    TopicRoute::from_body(data).map_err(|error| malformed(error.to_string()))
+    let (route, odd) = TopicRoute::from_body(data);
+    match odd.first() {
+        // Nothing is left of it: what is known already is better.
+        Some(why) if route.brokers.iter().all(|broker| broker.addresses.is_empty()) => Err(malformed(why.to_string())),
+        _ => Ok((route, odd)),
+    }
+}
+
+/// What of routes has been passed over and said, once each.
+#[derive(Debug, Default)]
+pub(crate) struct Oddities(BTreeSet<RouteError>);
+
+/// How many of them are remembered. Of more than so many some are said again.
+const MOST_ODDITIES: usize = 256;
+
+impl Oddities {
+    fn note(&mut self, topic: &str, odd: Vec<RouteError>) {
+        for error in odd {
+            if self.0.len() >= MOST_ODDITIES {
+                self.0.clear();
+            }
+            if !self.0.contains(&error) {
+                tracing::warn!(topic, %error, "a part of a route is passed over");
+                self.0.insert(error);
+            }
+        }
+    }
 }
 
 /// The operation that lists a topic's queues.

@@ -303,10 +303,11 @@ impl Sending {
                 self.look_later(session, now, id, WaitsFor::Route)
             }
             Signal::Routed(Err(error)) => Some(Err(self.send.explain(error))),
+            Signal::Ready if self.write(session, now, id) => None,
+            // It stands no more.
             Signal::Ready => {
-                session.operation_timers.clear(id.key());
-                self.write(session, now, id);
-                None
+                self.waits_for = WaitsFor::Again;
+                self.next_try(session, now, id)
             }
             Signal::Answer { command, took } => {
                 self.note_latency(session, now, took);
@@ -385,12 +386,10 @@ impl Sending {
         if !waits_there {
             self.turn += 1;
         }
-        let connection = session.network.get(peer);
-        if connection.is_some_and(Connection::is_connected) {
-            session.operation_timers.clear(id.key());
-            self.write(session, now, id);
+        if self.write(session, now, id) {
             return None;
         }
+        let connection = session.network.get(peer);
         self.waits_for = WaitsFor::Connection;
         let mut until = self.send.connection_deadline(now.mono);
         if connection.is_some_and(Connection::is_paused) {
@@ -470,37 +469,45 @@ impl Sending {
         Some(session.network.get(self.peer?)?.address())
     }
 
-    fn write(&mut self, session: &mut Session, now: Now, id: OperationId) {
-        let Some(peer) = self.peer else {
-            return;
+    /// Writes the message to the chosen broker, if its connection stands. Returns whether it does.
+    fn write(&mut self, session: &mut Session, now: Now, id: OperationId) -> bool {
+        let (Some(peer), Some(producer)) = (self.peer, session.groups.producer(self.producer)) else {
+            return false;
         };
-        self.waits_for = WaitsFor::Broker;
-        self.send.note_written();
         let dialect = session.config.dialect();
-        let Some(producer) = session.groups.producer(self.producer) else {
-            return;
-        };
         let template = producer.config.template_topic.as_deref().unwrap_or(dialect.default_topic());
         let header = self.send.header(dialect, &producer.group, template);
         let (body, _) = self.send.message().written();
         let owner = Owner::Operation(id, self.turn);
-        if self.send.delivery() == Delivery::Oneway {
+        let is_oneway = self.send.delivery() == Delivery::Oneway;
+        let written = if is_oneway {
             let head = Head::oneway(dialect, SendMessage::CODE, session.network.next_oneway_opaque());
-            session.network.with(peer, |connection| connection.oneway(now.mono, &head, &header, body, Some(owner)));
+            session.network.on_established(peer, |connection| {
+                connection.oneway(now.mono, &head, &header, body, Some(owner));
+                head.opaque
+            })
+        } else {
+            let head = Head::request(dialect, SendMessage::CODE, session.network.next_opaque());
+            let deadline = self.send.try_deadline(now.mono);
+            let is_share = deadline < self.send.deadline();
+            session.network.on_established(peer, |connection| {
+                connection.request(now.mono, &head, &header, body, (deadline, is_share), owner);
+                head.opaque
+            })
+        };
+        let Some(opaque) = written else {
+            return false;
+        };
+        self.written = (opaque, now.mono);
+        self.waits_for = WaitsFor::Broker;
+        self.send.note_written();
+        if is_oneway {
             // An answer has a deadline at its connection; a message that is never written has this one.
             session.operation_timers.set(id.key(), self.send.deadline());
-            return;
+        } else {
+            session.operation_timers.clear(id.key());
         }
-        let head = Head::request(dialect, SendMessage::CODE, session.network.next_opaque());
-        self.written = (head.opaque, now.mono);
-        let deadline = self.send.try_deadline(now.mono);
-        session.network.with(peer, |connection| {
-            if deadline < self.send.deadline() {
-                connection.request_share(now.mono, &head, &header, body, deadline, owner);
-            } else {
-                connection.request(now.mono, &head, &header, body, deadline, owner);
-            }
-        });
+        true
     }
 
     /// What follows from a try that failed. Whatever went wrong, the route may have changed.

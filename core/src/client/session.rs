@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::close::Closing;
 use super::config::ClientConfig;
 use super::event::Event;
@@ -13,7 +15,7 @@ use super::lines::Lines;
 use super::name_server_calls::NameServerCalls;
 use super::network::{ConnectionId, Network, Owner, PeerId};
 use super::operation::{Operation, OperationId};
-use super::routing::RouteWaiters;
+use super::routing::{Oddities, RouteWaiters};
 use crate::address::Address;
 use crate::connection::{Backoff, CloseReason, Connection, Ended, Outbox, Received};
 use crate::error::{Error, ErrorKind};
@@ -24,7 +26,8 @@ use crate::routes::name_servers::NameServers;
 use crate::routes::topics::Topics;
 use crate::time::{Deadline, Deadlines, Duration, Instant, Now, Reason};
 use crate::wire::code::ResponseCode;
-use crate::wire::command::Command;
+use crate::wire::command::{Command, Head};
+use crate::wire::request::Request;
 
 /// What an operation or a look-up is told.
 #[derive(Debug)]
@@ -61,6 +64,7 @@ pub(crate) struct Session {
     pub(super) calls: NameServerCalls,
     pub(super) topics: Topics,
     pub(super) route_waiters: RouteWaiters,
+    pub(super) oddities: Oddities,
     pub(super) brokers: Brokers,
     pub(super) latency: LatencyFaults<BrokerId>,
     pub(super) groups: Groups,
@@ -78,7 +82,7 @@ pub(crate) struct Session {
     pub(super) signals: VecDeque<(Owner, Signal<'static>)>,
     pub(super) events: VecDeque<Event>,
     pub(super) closing: Option<Closing>,
-    next_refresh: Instant,
+    next_tidying: Instant,
     next_heartbeat: Instant,
     /// A send was refused because too much waited.
     refused_for_room: bool,
@@ -95,6 +99,7 @@ impl Session {
             calls: NameServerCalls::default(),
             topics: Topics::default(),
             route_waiters: RouteWaiters::default(),
+            oddities: Oddities::default(),
             brokers: Brokers::default(),
             latency: LatencyFaults::default(),
             groups: Groups::default(),
@@ -109,7 +114,7 @@ impl Session {
             signals: VecDeque::new(),
             events: VecDeque::new(),
             closing: None,
-            next_refresh: now.mono + config.route_interval,
+            next_tidying: now.mono + config.route_interval,
             next_heartbeat: now.mono + config.heartbeat_interval,
             refused_for_room: false,
             written: Vec::new(),
@@ -189,16 +194,42 @@ impl Session {
         };
         tracing::debug!(address = %connection.address(), reason = connection.failure(), "connection ended");
         let error = connection.ended(ended);
-        if ended == Ended::Closed {
-            let address = connection.address();
-            let lost = self.brokers.iter().filter(|broker| broker.master() == Some(address));
-            for broker in lost {
-                self.first_commits.forget_broker(&broker.name);
-                self.lost_brokers.push(broker.name.clone());
-            }
-        }
         self.signals.extend(owners.into_iter().map(|owner| (owner, Signal::Failed(error.clone()))));
         self.note_room();
+    }
+
+    /// Whom a broker has granted locks, or told anything else that ends with its connection, hears that it is lost: when the
+    /// connection to its master has ended, however it did, when its master is another one now, and when no route names it.
+    pub(super) fn note_lost_brokers(&mut self) {
+        let mut lost = self.brokers.take_lost();
+        for address in self.network.take_ended() {
+            lost.extend(
+                self.brokers.at(&address).filter(|broker| broker.master() == Some(&address)).map(|b| b.name.clone()),
+            );
+        }
+        for broker in lost {
+            self.first_commits.forget_broker(&broker);
+            self.lost_brokers.push(broker);
+        }
+    }
+
+    /// Writes a request, or has its owner told when the connection stands. Returns whether it is written.
+    pub(super) fn ask<'h, R: Request<'h>>(
+        &mut self,
+        now: Now,
+        peer: PeerId,
+        (header, body): (&R, &Bytes),
+        deadline: Instant,
+        owner: Owner,
+    ) -> bool {
+        let head = Head::request(self.config.dialect(), R::CODE, self.network.next_opaque());
+        let written = self.network.on_established(peer, |connection| {
+            connection.request(now.mono, &head, header, body, (deadline, false), owner);
+        });
+        if written.is_none() {
+            self.network.with(peer, |connection| connection.wait(now.mono, owner));
+        }
+        written.is_some()
     }
 
     pub(super) fn take_outbox(&mut self, connection: ConnectionId, outbox: &mut Outbox) {
@@ -231,9 +262,10 @@ impl Session {
         self.name_servers.replace(name_servers, &mut self.random);
     }
 
-    pub(super) fn poll_timeout(&self) -> Option<Deadline> {
+    pub(super) fn poll_timeout(&mut self) -> Option<Deadline> {
         let call = self.calls.next_deadline().map(|at| Deadline { at, reason: Reason::Answer });
-        let refresh = Some(Deadline { at: self.next_refresh, reason: Reason::RefreshRoutes });
+        let refresh = self.topics.next_refresh().map_or(self.next_tidying, |at| at.min(self.next_tidying));
+        let refresh = Some(Deadline { at: refresh, reason: Reason::RefreshRoutes });
         let heartbeat = Some(Deadline { at: self.next_heartbeat, reason: Reason::Heartbeat });
         let closing = self.closing_deadline();
         let periodic = if self.is_closed() { [None, None] } else { [refresh, heartbeat] };
@@ -244,11 +276,7 @@ impl Session {
         if self.is_closed() {
             return;
         }
-        for peer in self.network.ids() {
-            let due = self.network.get(peer).and_then(Connection::poll_timeout);
-            if due.is_none_or(|due| due.at > now.mono) {
-                continue;
-            }
+        for peer in self.network.due(now.mono) {
             let random = &mut self.random;
             let result = self.network.with(peer, |connection| connection.handle_timeout(now.mono, random));
             let Some((late, ended)) = result else {
@@ -264,12 +292,12 @@ impl Session {
                 self.fail(peer, ended, owners);
             }
         }
-        if self.next_refresh <= now.mono {
-            self.next_refresh = now.mono + self.config.route_interval;
-            // By the routes of the last refresh, whose answers have long come.
+        if self.next_tidying <= now.mono {
+            self.next_tidying = now.mono + self.config.route_interval;
+            // By routes that are no older than this interval: the answers have long come.
             self.tidy();
-            self.refresh_routes(now);
         }
+        self.refresh_routes(now);
         if self.next_heartbeat <= now.mono {
             self.next_heartbeat = now.mono + self.config.heartbeat_interval;
             self.heartbeat(now);

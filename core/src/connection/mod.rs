@@ -21,6 +21,7 @@ use crate::address::Address;
 use crate::error::{Error, ErrorKind};
 use crate::random::Random;
 use crate::time::{Deadline, Duration, Instant, Reason};
+use crate::timed_table::Timed;
 use crate::wire::code::ResponseCode;
 use crate::wire::command::{self, Command, Head, HeaderCodec};
 use crate::wire::dialect::Dialect;
@@ -105,6 +106,8 @@ pub(crate) struct Wishes {
     pub(crate) connect: Option<u32>,
     /// Take the outbox.
     pub(crate) flush: bool,
+    /// Nothing: the connection has stood and ended, however it did, and with it what the peer kept for it.
+    pub(crate) ended: bool,
 }
 
 /// How long a server that is about to stop may take with what it owes: sends are answered within this time, and pulls that
@@ -370,32 +373,9 @@ impl<T> Connection<T> {
         self.wishes.connect = Some(self.attempt);
     }
 
-    /// Writes a request that is answered to `owner`. The connection must stand.
-    pub(crate) fn request<'h>(
-        &mut self,
-        now: Instant,
-        head: &Head<'_>,
-        header: &impl Header<'h>,
-        body: &Bytes,
-        deadline: Instant,
-        owner: T,
-    ) {
-        self.in_flight.insert(head.opaque, now, (deadline, false), owner);
-        self.write_request(now, head, header, body);
-    }
-
-    /// The same, where `deadline` is a share of the time: silence until then does not mean that the connection is dead.
-    pub(crate) fn request_share<'h>(
-        &mut self,
-        now: Instant,
-        head: &Head<'_>,
-        header: &impl Header<'h>,
-        body: &Bytes,
-        deadline: Instant,
-        owner: T,
-    ) {
-        self.in_flight.insert(head.opaque, now, (deadline, true), owner);
-        self.write_request(now, head, header, body);
+    /// The connection as one that takes requests, if it stands and is not about to be replaced.
+    pub(crate) fn established(&mut self) -> Option<Established<'_, T>> {
+        self.is_connected().then_some(Established(self))
     }
 
     /// The request `opaque`, written `since` then, got no answer in its time; `owner` still takes one until `deadline`, if the
@@ -404,19 +384,6 @@ impl<T> Connection<T> {
         if self.is_standing() {
             self.in_flight.insert(opaque, since, (deadline, false), owner);
         }
-    }
-
-    /// Writes a request that nobody answers; `owner`, if any, is told when it has been written.
-    pub(crate) fn oneway<'h>(
-        &mut self,
-        now: Instant,
-        head: &Head<'_>,
-        header: &impl Header<'h>,
-        body: &Bytes,
-        owner: Option<T>,
-    ) {
-        self.unwritten_oneways.extend(owner);
-        self.write_request(now, head, header, body);
     }
 
     /// Writes a request of ours, signed if there is a signer.
@@ -428,7 +395,7 @@ impl<T> Connection<T> {
     }
 
     /// Writes a request as it is, or an answer to a request of the peer.
-    pub(crate) fn write<'h>(&mut self, now: Instant, head: &Head<'_>, header: &impl Header<'h>, body: &Bytes) {
+    fn write<'h>(&mut self, now: Instant, head: &Head<'_>, header: &impl Header<'h>, body: &Bytes) {
         let config = &self.config;
         command::encode_head(self.outbox.buffer(), config.codec, config.dialect, head, header, body.len());
         self.outbox.push_body(body);
@@ -460,6 +427,9 @@ impl<T> Connection<T> {
         remark: Option<&str>,
         body: &Bytes,
     ) {
+        if !self.is_standing() {
+            return;
+        }
         let head = Head::response(self.config.dialect, code, opaque, remark);
         let own = core::mem::replace(&mut self.config.codec, codec);
         self.write(now, &head, &crate::wire::fields::NoFields, body);
@@ -570,13 +540,20 @@ impl<T> Connection<T> {
         if self.is_open() {
             self.wishes.close = Some(self.attempt);
         }
-        self.state = State::Idle;
+        self.leave(State::Idle);
         self.take_owners()
+    }
+
+    /// Goes on to another state, and lets know if it stood until now.
+    fn leave(&mut self, to: State) {
+        self.wishes.ended |= self.is_standing();
+        self.state = to;
     }
 
     fn end(&mut self, now: Instant, random: &mut Random) -> (Ended, Vec<T>) {
         let ended = if self.is_standing() { Ended::Closed } else { Ended::NotConnected };
-        self.state = State::Paused { since: now, until: now + self.backoff.next_pause(random) };
+        let pause = self.backoff.next_pause(random);
+        self.leave(State::Paused { since: now, until: now + pause });
         (ended, self.take_owners())
     }
 
@@ -619,20 +596,6 @@ impl<T> Connection<T> {
         (self.is_standing() && self.is_silent(now, since)).then(|| self.give_up(now, random))
     }
 
-    /// When [`Connection::handle_timeout`] has work to do.
-    pub(crate) fn poll_timeout(&self) -> Option<Deadline> {
-        match self.state {
-            State::Idle => None,
-            State::Connecting { until } => Some(Deadline { at: until, reason: Reason::Connect }),
-            State::Paused { until, .. } => Some(Deadline { at: until, reason: Reason::Reconnect }),
-            State::Connected => Some(match (self.retiring, self.in_flight.next_deadline()) {
-                (Some(at), _) => Deadline { at, reason: Reason::Reconnect },
-                (None, Some(at)) => Deadline { at, reason: Reason::Answer },
-                (None, None) => Deadline { at: self.idle_at(), reason: Reason::Idle },
-            }),
-        }
-    }
-
     fn idle_at(&self) -> Instant {
         self.last_asked.max(self.last_received.unwrap_or_default()) + self.config.idle_timeout
     }
@@ -669,6 +632,55 @@ impl<T> Connection<T> {
             State::Idle | State::Connecting { .. } | State::Paused { .. } => {}
         }
         (late, None)
+    }
+}
+
+impl<T> Timed for Connection<T> {
+    /// When [`Connection::handle_timeout`] has work to do.
+    fn poll_timeout(&self) -> Option<Deadline> {
+        match self.state {
+            State::Idle => None,
+            State::Connecting { until } => Some(Deadline { at: until, reason: Reason::Connect }),
+            State::Paused { until, .. } => Some(Deadline { at: until, reason: Reason::Reconnect }),
+            State::Connected => Some(match (self.retiring, self.in_flight.next_deadline()) {
+                (Some(at), _) => Deadline { at, reason: Reason::Reconnect },
+                (None, Some(at)) => Deadline { at, reason: Reason::Answer },
+                (None, None) => Deadline { at: self.idle_at(), reason: Reason::Idle },
+            }),
+        }
+    }
+}
+
+/// A connection that stands. Only such a one takes requests, so none is written into a buffer that nobody reads.
+pub(crate) struct Established<'c, T>(&'c mut Connection<T>);
+
+impl<T> Established<'_, T> {
+    /// Writes a request that is answered to `owner`, until `deadline`. That may be a share of its time, in which silence does
+    /// not mean that the connection is dead.
+    pub(crate) fn request<'h>(
+        &mut self,
+        now: Instant,
+        head: &Head<'_>,
+        header: &impl Header<'h>,
+        body: &Bytes,
+        (deadline, is_share): (Instant, bool),
+        owner: T,
+    ) {
+        self.0.in_flight.insert(head.opaque, now, (deadline, is_share), owner);
+        self.0.write_request(now, head, header, body);
+    }
+
+    /// Writes a request that nobody answers; `owner`, if any, is told when it has been written.
+    pub(crate) fn oneway<'h>(
+        &mut self,
+        now: Instant,
+        head: &Head<'_>,
+        header: &impl Header<'h>,
+        body: &Bytes,
+        owner: Option<T>,
+    ) {
+        self.0.unwritten_oneways.extend(owner);
+        self.0.write_request(now, head, header, body);
     }
 }
 

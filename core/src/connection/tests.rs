@@ -9,6 +9,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use super::{CloseReason, Connection, ConnectionConfig, Ended, Outbox, Received, Wishes};
 use crate::random::Random;
 use crate::time::{Deadline, Duration, Instant, Reason};
+use crate::timed_table::Timed;
 use crate::wire::code::{RequestCode, ResponseCode};
 use crate::wire::command::{self, Command, Head, HeaderCodec};
 use crate::wire::dialect::Dialect;
@@ -58,12 +59,14 @@ impl Peer {
 
     fn request(&mut self, millis: u64, opaque: i32, deadline: u64, owner: &'static str) {
         let head = Head::request(APACHE, RequestCode::HEART_BEAT, opaque);
-        self.connection.request(at(millis), &head, &NoFields, &Bytes::new(), at(deadline), owner);
+        let mut established = self.connection.established().expect("it stands");
+        established.request(at(millis), &head, &NoFields, &Bytes::new(), (at(deadline), false), owner);
     }
 
     fn oneway(&mut self, millis: u64, owner: &'static str, body: &[u8]) {
         let head = Head::oneway(APACHE, RequestCode::SEND_MESSAGE_V2, -1);
-        self.connection.oneway(at(millis), &head, &NoFields, &Bytes::copy_from_slice(body), Some(owner));
+        let mut established = self.connection.established().expect("it stands");
+        established.oneway(at(millis), &head, &NoFields, &Bytes::copy_from_slice(body), Some(owner));
     }
 
     /// The peer answers the request `opaque`. Gives the owner and the time it took.

@@ -76,9 +76,12 @@ pub(crate) fn in_turn<B: PartialEq>(
     let start = *cursor;
     *cursor = cursor.wrapping_add(1);
     let mut best: Option<((Standing, bool), QueuePlace)> = None;
-    for step in 0..count {
+    let mut step = 0;
+    while step < count {
         let place = places[(start.wrapping_add(step) % count) as usize];
-        let stands = standing(place);
+        let (at, stands) = (step, standing(place));
+        // What is true of one queue of a broker is true of the others that follow.
+        step += place.run.max(1);
         if stands == Standing::Congested {
             continue;
         }
@@ -86,7 +89,7 @@ pub(crate) fn in_turn<B: PartialEq>(
         // Another broker matters more than a quick one: the avoided one has just failed.
         let (stands, avoided) = if avoided { (stands.max(Standing::Unreachable), true) } else { (stands, false) };
         if stands == Standing::Available && !avoided {
-            *cursor = start.wrapping_add(step).wrapping_add(1);
+            *cursor = start.wrapping_add(at).wrapping_add(1);
             return Some(place);
         }
         if best.is_none_or(|(found, _)| (stands, avoided) < found) {
@@ -114,8 +117,10 @@ mod tests {
     fn places(brokers: u32, queues: u32) -> Vec<QueuePlace> {
         let mut table = Table::default();
         let ids: Vec<_> = (0..brokers).map(|_| table.insert(broker())).collect();
-        let all = ids.iter().flat_map(|&broker| (0..queues).map(move |queue_id| QueuePlace { broker, queue_id }));
-        all.collect()
+        let all = ids.iter().flat_map(|&broker| (0..queues).map(move |queue_id| QueuePlace::new(broker, queue_id)));
+        let mut all: Vec<_> = all.collect();
+        QueuePlace::count_runs(&mut all);
+        all
     }
 
     fn broker() -> crate::routes::brokers::Broker {
@@ -165,6 +170,33 @@ mod tests {
         assert!((0..6).all(|start| choose(&three, &mut { start }, None, &bad) == Some((2, 0))));
         let all = [(0, Standing::Unreachable), (1, Standing::Slow), (2, Standing::Unreachable)];
         assert!((0..6).all(|start| choose(&three, &mut { start }, None, &all) == Some((1, 0))));
+    }
+
+    #[test]
+    fn one_look_at_each_broker_is_enough_however_many_queues_it_has() {
+        for (brokers, bad) in [(1, 1), (3, 3), (3, 1)] {
+            let places = places(brokers, 10_000);
+            for start in [0, 5, 9_999, 10_000, 29_999] {
+                let looks = core::cell::Cell::new(0);
+                let standing = |place: QueuePlace| {
+                    looks.set(looks.get() + 1);
+                    if (place.broker.slot() as u32) < bad { Standing::Slow } else { Standing::Available }
+                };
+                let chosen = in_turn(&places, &mut { start }, None, |place| place.broker.slot(), standing).unwrap();
+                assert!(looks.get() <= brokers + 1, "{} looks", looks.get());
+                assert!(bad == brokers || chosen.broker.slot() as u32 >= bad);
+            }
+        }
+    }
+
+    #[test]
+    fn the_queues_of_a_slow_broker_that_is_the_only_one_take_turns_too() {
+        let places = places(1, 4);
+        let mut cursor = 0;
+        let bad = [(0, Standing::Slow)];
+        let chosen: Vec<_> =
+            (0..8).filter_map(|_| choose(&places, &mut cursor, None, &bad)).map(|(_, id)| id).collect();
+        assert_eq!(chosen, [0, 1, 2, 3, 0, 1, 2, 3]);
     }
 
     #[test]

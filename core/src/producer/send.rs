@@ -170,12 +170,12 @@ impl Send {
         self.started
     }
 
-    /// When the try under way has to be answered: half of what is left while another is possible, so that neither a hung
+    /// When a try that is written now has to be answered: half of what is left while another is possible, so that neither a hung
     /// broker nor a lost answer uses up the time of all.
     pub(crate) fn try_deadline(&self, now: Instant) -> Instant {
         let left = self.deadline.since(now);
         match self.try_timeout {
-            _ if self.tries_left == 0 => self.deadline,
+            _ if self.tries_left <= 1 => self.deadline,
             Some(timeout) => now + timeout.max(LEAST_SHARE).min(left),
             None => now + (left / 2).max(LEAST_SHARE).min(left),
         }
@@ -185,7 +185,9 @@ impl Send {
     /// helps.
     pub(crate) fn connection_deadline(&self, now: Instant) -> Instant {
         let has_others = self.current.as_ref().is_some_and(|current| current.has_others);
-        if has_others { self.try_deadline(now) } else { self.deadline }
+        let left = self.deadline.since(now);
+        let share = self.try_timeout.unwrap_or(left / 2).max(LEAST_SHARE).min(left);
+        if has_others { now + share } else { self.deadline }
     }
 
     /// The message is handed to the broker of the try under way, which may store it from now on.
@@ -317,7 +319,10 @@ impl Send {
     /// the default topic has.
     fn places<'t>(&self, topic: &'t Topic) -> Cow<'t, [QueuePlace]> {
         if topic.inherited {
-            topic.writable.iter().filter(|place| place.queue_id < self.default_queues).copied().collect()
+            let places = topic.writable.iter().filter(|place| place.queue_id < self.default_queues);
+            let mut places: Vec<_> = places.copied().collect();
+            QueuePlace::count_runs(&mut places);
+            places.into()
         } else {
             Cow::Borrowed(&topic.writable)
         }
@@ -465,10 +470,15 @@ fn given(queue: &MessageQueue, topic: &Topic, places: &[QueuePlace], brokers: &B
     }
     let broker = brokers.id_of(&queue.broker_name);
     let broker = broker.ok_or_else(|| wrong(ErrorKind::BrokerNotFound, "no route names its broker"))?;
-    let place = QueuePlace { broker, queue_id: queue.queue_id };
-    if places.contains(&place) {
-        Ok(place)
-    } else {
-        Err(wrong(ErrorKind::NoQueueAvailable, "not among the topic's writable queues"))
-    }
+    // By runs: there may be many queues.
+    let runs = core::iter::successors(places.first().map(|first| (0, first)), |(at, place)| {
+        let next = at + place.run as usize;
+        Some((next, places.get(next)?))
+    });
+    let mut of_broker = runs.filter(|(_, place)| place.broker == broker);
+    let found = of_broker.find_map(|(at, first)| {
+        let run = &places[at..at + first.run as usize];
+        run.iter().find(|place| place.queue_id == queue.queue_id)
+    });
+    found.copied().ok_or_else(|| wrong(ErrorKind::NoQueueAvailable, "not among the topic's writable queues"))
 }

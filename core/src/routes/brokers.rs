@@ -36,6 +36,9 @@ impl Broker {
 pub(crate) struct Brokers {
     table: Table<Broker>,
     by_name: BTreeMap<Arc<str>, BrokerId>,
+    by_address: BTreeSet<(Address, BrokerId)>,
+    /// Those whose masters are others now, and those that are gone.
+    lost: Vec<Arc<str>>,
 }
 
 impl Brokers {
@@ -55,25 +58,56 @@ impl Brokers {
         self.table.iter().map(|(_, broker)| broker)
     }
 
-    /// Takes what a route says of a broker: the newest route is right about addresses.
-    pub(crate) fn learn(&mut self, broker: &RouteBroker) -> BrokerId {
-        if let Some(&id) = self.by_name.get(&broker.name)
-            && let Some(known) = self.table.get_mut(id)
-        {
-            known.addresses.clone_from(&broker.addresses);
-            return id;
+    /// The brokers one of whose members listens at `address`.
+    pub(crate) fn at<'b>(&'b self, address: &Address) -> impl Iterator<Item = &'b Broker> + use<'b> {
+        let address = address.clone();
+        let from = self.by_address.range((address.clone(), BrokerId::FIRST)..);
+        from.take_while(move |(known, _)| *known == address).filter_map(|(_, id)| self.table.get(*id))
+    }
+
+    /// The brokers that are not what they were since this was asked last: their masters are others, or they are gone.
+    pub(crate) fn take_lost(&mut self) -> Vec<Arc<str>> {
+        core::mem::take(&mut self.lost)
+    }
+
+    /// Takes what a route says of a broker: the newest route is right about addresses. Those that nobody has had before
+    /// are added to `new`.
+    pub(crate) fn learn(&mut self, broker: &RouteBroker, new: &mut Vec<(u64, Address)>) -> BrokerId {
+        let id = self.by_name.get(&broker.name).copied().unwrap_or_else(|| {
+            let id = self.table.insert(Broker { name: broker.name.clone(), addresses: BTreeMap::new() });
+            self.by_name.insert(broker.name.clone(), id);
+            id
+        });
+        if self.table.get(id).is_some_and(|known| known.addresses != broker.addresses) {
+            let unknown = broker.addresses.iter().filter(|(_, address)| self.at(address).next().is_none());
+            new.extend(unknown.map(|(id, address)| (*id, address.clone())));
+            self.set_addresses(id, broker.addresses.clone());
         }
-        let id = self.table.insert(Broker { name: broker.name.clone(), addresses: broker.addresses.clone() });
-        self.by_name.insert(broker.name.clone(), id);
         id
+    }
+
+    fn set_addresses(&mut self, id: BrokerId, addresses: BTreeMap<u64, Address>) {
+        let Some(broker) = self.table.get_mut(id) else {
+            return;
+        };
+        if broker.master().is_some_and(|master| addresses.get(&MASTER_ID) != Some(master)) {
+            self.lost.push(broker.name.clone());
+        }
+        for address in broker.addresses.values() {
+            self.by_address.remove(&(address.clone(), id));
+        }
+        self.by_address.extend(addresses.values().map(|address| (address.clone(), id)));
+        broker.addresses = addresses;
     }
 
     /// Forgets the brokers that no route names any more.
     pub(crate) fn retain(&mut self, routed: &BTreeSet<BrokerId>) {
         for id in self.table.ids() {
-            if !routed.contains(&id)
-                && let Some(broker) = self.table.remove(id)
-            {
+            if routed.contains(&id) {
+                continue;
+            }
+            self.set_addresses(id, BTreeMap::new());
+            if let Some(broker) = self.table.remove(id) {
                 self.by_name.remove(&broker.name);
             }
         }

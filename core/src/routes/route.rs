@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::address::{Address, AddressError};
 pub use crate::wire::body::Permission;
-use crate::wire::body::TopicRouteData;
+use crate::wire::body::{BrokerData, TopicRouteData};
 
 /// How many queues a topic may have in a route that we follow; a peer's number never allocates more.
 pub const MAX_QUEUES: usize = 65_536;
@@ -50,8 +50,8 @@ pub struct TopicRoute {
     pub order_configuration: Option<String>,
 }
 
-/// Why a route cannot be followed.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+/// What of a route cannot be followed. It is passed over, and the rest is used.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
 #[non_exhaustive]
 pub enum RouteError {
     /// A broker's address is none.
@@ -62,10 +62,23 @@ pub enum RouteError {
         /// What is wrong.
         error: AddressError,
     },
+    /// A member has no role: it is part of a group without a leader, and -1 is its id.
+    #[error("broker {broker}: the member at {address} has no role (its id is {id})")]
+    NoRole {
+        /// The broker's name.
+        broker: Arc<str>,
+        /// Where the member listens.
+        address: String,
+        /// Its id.
+        id: i64,
+    },
     /// More queues than any topic has.
-    #[error("the route has more than {MAX_QUEUES} queues")]
-    TooManyQueues,
-    /// The order configuration is not `broker:number;broker:number`.
+    #[error("broker {broker}: more than {MAX_QUEUES} queues")]
+    TooManyQueues {
+        /// The broker's name.
+        broker: Arc<str>,
+    },
+    /// A part of the order configuration is not `broker:number`.
     #[error("malformed order configuration {0:?}")]
     OrderConfiguration(String),
 }
@@ -74,40 +87,32 @@ pub enum RouteError {
 pub type Place<'a> = (&'a Arc<str>, u32);
 
 impl TopicRoute {
-    /// Reads a name server's answer.
-    ///
-    /// # Errors
-    /// An address is none, or there are too many queues.
-    pub fn from_body(data: TopicRouteData) -> Result<Self, RouteError> {
-        let mut brokers = Vec::with_capacity(data.broker_datas.len());
-        for broker in data.broker_datas {
-            let name: Arc<str> = broker.broker_name.into();
-            let addresses = broker.broker_addrs.into_iter().map(|(id, address)| {
-                let address = address.parse();
-                address
-                    .map(|address| (id, address))
-                    .map_err(|error| RouteError::Address { broker: name.clone(), error })
-            });
-            let addresses = addresses.collect::<Result<_, _>>()?;
-            brokers.push(RouteBroker { name, cluster: broker.cluster, addresses });
-        }
+    /// Reads a name server's answer. Beside the route stands what of it is passed over.
+    pub fn from_body(data: TopicRouteData) -> (Self, Vec<RouteError>) {
+        let mut odd = Vec::new();
+        let mut brokers: Vec<_> =
+            data.broker_datas.into_iter().map(|broker| RouteBroker::read(broker, &mut odd)).collect();
         brokers.sort_by(|a, b| a.name.cmp(&b.name));
-        let queues = data.queue_datas.into_iter().map(|queues| RouteQueues {
-            broker_name: queues.broker_name.into(),
-            read: u32::try_from(queues.read_queue_nums).unwrap_or(0),
-            write: u32::try_from(queues.write_queue_nums).unwrap_or(0),
-            permission: queues.perm,
-        });
-        let mut queues: Vec<_> = queues.collect();
-        queues.sort_by(|a, b| a.broker_name.cmp(&b.broker_name));
-        let order_configuration = data.order_topic_conf.filter(|text| !text.is_empty());
-        let route = Self { brokers, queues, order_configuration };
-        let count: u64 = route.queues.iter().map(|queues| u64::from(queues.read.max(queues.write))).sum();
-        if count > MAX_QUEUES as u64 {
-            return Err(RouteError::TooManyQueues);
+        let mut count = 0_u64;
+        let mut queues = Vec::with_capacity(data.queue_datas.len());
+        for data in data.queue_datas {
+            let broker_name: Arc<str> = data.broker_name.into();
+            let number = |number: i32| u32::try_from(number).unwrap_or(0);
+            let (read, write) = (number(data.read_queue_nums), number(data.write_queue_nums));
+            if count + u64::from(read.max(write)) > MAX_QUEUES as u64 {
+                odd.push(RouteError::TooManyQueues { broker: broker_name });
+                continue;
+            }
+            count += u64::from(read.max(write));
+            queues.push(RouteQueues { broker_name, read, write, permission: data.perm });
         }
-        route.ordered_places()?;
-        Ok(route)
+        queues.sort_by(|a, b| a.broker_name.cmp(&b.broker_name));
+        let mut route = Self { brokers, queues, order_configuration: None };
+        let order = data.order_topic_conf.filter(|text| !text.is_empty());
+        // One of which nothing can be read is none.
+        let is_followed = |text: &String| order_of(text, &mut odd) > 0 || text.trim_matches(';').is_empty();
+        route.order_configuration = order.filter(is_followed);
+        (route, odd)
     }
 
     /// The broker called `name`.
@@ -124,10 +129,8 @@ impl TopicRoute {
     /// The queues to send to (`MQClientInstance.topicRouteData2TopicPublishInfo`): those of the order configuration if
     /// there is one, else the writable ones of brokers that have a master.
     pub fn writable(&self) -> Vec<Place<'_>> {
-        if let Ok(places) = self.ordered_places()
-            && self.order_configuration.is_some()
-        {
-            return places;
+        if let Some(text) = &self.order_configuration {
+            return self.ordered_places(text);
         }
         let usable = self
             .queues
@@ -152,23 +155,55 @@ impl TopicRoute {
         self
     }
 
-    fn ordered_places(&self) -> Result<Vec<Place<'_>>, RouteError> {
-        let mut places = Vec::new();
-        let text = self.order_configuration.as_deref().unwrap_or_default();
-        for part in text.split(';').filter(|part| !part.is_empty()) {
-            let malformed = || RouteError::OrderConfiguration(text.chars().take(128).collect());
-            let (name, count) = part.split_once(':').ok_or_else(malformed)?;
-            let count: u32 = count.parse().map_err(|_| malformed())?;
-            if count as usize > MAX_QUEUES - places.len() {
-                return Err(RouteError::TooManyQueues);
-            }
-            // A broker that the route does not name has no address to send to.
-            if let Some(broker) = self.broker(name) {
-                places.extend((0..count).map(|id| (&broker.name, id)));
+    fn ordered_places(&self, text: &str) -> Vec<Place<'_>> {
+        let parts = order_parts(text).filter_map(Result::ok);
+        // A broker that the route does not name has no address to send to.
+        let known = parts.filter_map(|(name, count)| Some((&self.broker(name)?.name, count)));
+        known.flat_map(|(name, count)| (0..count).map(move |id| (name, id))).collect()
+    }
+}
+
+impl RouteBroker {
+    /// The broker that a body describes, without what of it is odd.
+    pub(crate) fn from_body(data: BrokerData) -> Self {
+        Self::read(data, &mut Vec::new())
+    }
+
+    fn read(data: BrokerData, odd: &mut Vec<RouteError>) -> Self {
+        let name: Arc<str> = data.broker_name.into();
+        let mut addresses = BTreeMap::new();
+        for (id, text) in data.broker_addrs {
+            match (u64::try_from(id), text.parse()) {
+                (Ok(id), Ok(address)) => {
+                    addresses.insert(id, address);
+                }
+                (Ok(_), Err(error)) => odd.push(RouteError::Address { broker: name.clone(), error }),
+                (Err(_), _) => odd.push(RouteError::NoRole { broker: name.clone(), address: text, id }),
             }
         }
-        Ok(places)
+        Self { name, cluster: data.cluster, addresses }
     }
+}
+
+/// The parts of an order configuration, `broker:number;broker:number`, with all numbers together in bounds.
+fn order_parts(text: &str) -> impl Iterator<Item = Result<(&str, u32), RouteError>> {
+    let mut count = 0_usize;
+    text.split(';').filter(|part| !part.is_empty()).map(move |part| {
+        let malformed = || RouteError::OrderConfiguration(part.chars().take(128).collect());
+        let (name, number) = part.split_once(':').ok_or_else(malformed)?;
+        let number: u32 = number.parse().map_err(|_| malformed())?;
+        if number as usize > MAX_QUEUES - count {
+            return Err(RouteError::TooManyQueues { broker: name.into() });
+        }
+        count += number as usize;
+        Ok((name, number))
+    })
+}
+
+/// How many parts of an order configuration can be followed; the others are noted.
+fn order_of(text: &str, odd: &mut Vec<RouteError>) -> usize {
+    let parts = order_parts(text);
+    parts.filter_map(|part| part.map_err(|error| odd.push(error)).ok()).count()
 }
 
 #[cfg(test)]

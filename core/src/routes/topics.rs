@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::brokers::{BrokerId, Brokers};
 use super::route::TopicRoute;
+use crate::address::Address;
 use crate::queue::MessageQueue;
 use crate::table::{Id, Table};
-use crate::time::{Duration, Instant};
+use crate::time::{Deadlines, Duration, Instant};
 
 pub(crate) type TopicId = Id<Topic>;
 
@@ -21,6 +22,23 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 pub(crate) struct QueuePlace {
     pub(crate) broker: BrokerId,
     pub(crate) queue_id: u32,
+    /// How many of the places from this one on are of the same broker.
+    pub(crate) run: u32,
+}
+
+impl QueuePlace {
+    pub(crate) const fn new(broker: BrokerId, queue_id: u32) -> Self {
+        Self { broker, queue_id, run: 1 }
+    }
+
+    /// Counts the runs of `places`.
+    pub(crate) fn count_runs(places: &mut [Self]) {
+        let mut next: Option<(BrokerId, u32)> = None;
+        for place in places.iter_mut().rev() {
+            place.run = next.filter(|(broker, _)| *broker == place.broker).map_or(1, |(_, run)| run + 1);
+            next = Some((place.broker, place.run));
+        }
+    }
 }
 
 /// What a topic's route is wanted for.
@@ -57,11 +75,22 @@ pub(crate) struct Topic {
     used_at: Instant,
 }
 
+/// What is to be done about a topic whose time has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refresh {
+    /// Its route is to be asked for.
+    Due(TopicId),
+    /// It is forgotten.
+    Forgotten(Arc<str>),
+}
+
 /// The topics in use.
 #[derive(Debug, Default)]
 pub(crate) struct Topics {
     table: Table<Topic>,
     by_name: BTreeMap<Arc<str>, TopicId>,
+    /// When the route of each is asked for again: each has its own moment in the interval.
+    refreshes: Deadlines,
 }
 
 impl Topics {
@@ -77,14 +106,16 @@ impl Topics {
         self.table.get_mut(id)
     }
 
-    /// The topic called `name`, which is in use from now on. `cursor` is where round robin begins.
-    pub(crate) fn using(&mut self, now: Instant, name: &Arc<str>, cursor: impl FnOnce() -> u32) -> TopicId {
+    /// The topic called `name`, which is in use from now on. `begin` gives where round robin begins, and after how long the
+    /// route is asked for again the first time.
+    pub(crate) fn using(&mut self, now: Instant, name: &Arc<str>, begin: impl FnOnce() -> (u32, Duration)) -> TopicId {
         if let Some(&id) = self.by_name.get(name)
             && let Some(topic) = self.table.get_mut(id)
         {
             topic.used_at = now;
             return id;
         }
+        let (cursor, refresh) = begin();
         let id = self.table.insert(Topic {
             name: name.clone(),
             route: None,
@@ -93,13 +124,14 @@ impl Topics {
             is_denied: false,
             writable: Vec::new(),
             has_several_brokers: false,
-            cursor: cursor(),
+            cursor,
             asked_at: None,
             asking: false,
             learnt_at: None,
             used_at: now,
         });
         self.by_name.insert(name.clone(), id);
+        self.refreshes.set(id.key(), now + refresh);
         id
     }
 
@@ -135,24 +167,34 @@ impl Topics {
         }
     }
 
-    /// Takes a new route.
-    pub(crate) fn learn(&mut self, id: TopicId, route: TopicRoute, inherited: bool, brokers: &mut Brokers) {
+    /// Takes a new route. Returns the addresses in it that nobody has had before, by broker id.
+    pub(crate) fn learn(
+        &mut self,
+        id: TopicId,
+        route: TopicRoute,
+        inherited: bool,
+        brokers: &mut Brokers,
+    ) -> Vec<(u64, Address)> {
+        let mut new = Vec::new();
         let Some(topic) = self.table.get_mut(id) else {
-            return;
+            return new;
         };
         let ids: BTreeMap<&str, BrokerId> =
-            route.brokers.iter().map(|broker| (&*broker.name, brokers.learn(broker))).collect();
+            route.brokers.iter().map(|broker| (&*broker.name, brokers.learn(broker, &mut new))).collect();
         let places = route
             .writable()
             .into_iter()
-            .filter_map(|(name, queue_id)| Some(QueuePlace { broker: *ids.get(&**name)?, queue_id }));
+            .filter_map(|(name, queue_id)| Some(QueuePlace::new(*ids.get(&**name)?, queue_id)));
         topic.writable = places.collect();
-        topic.has_several_brokers = topic.writable.windows(2).any(|pair| pair[0].broker != pair[1].broker);
+        QueuePlace::count_runs(&mut topic.writable);
+        topic.has_several_brokers =
+            topic.writable.first().is_some_and(|place| (place.run as usize) < topic.writable.len());
         topic.learnt_at = topic.asked_at;
         topic.inherited = inherited;
         topic.is_created &= inherited;
         topic.is_denied = false;
         topic.route = Some(route);
+        new
     }
 
     /// A broker has answered that it has no such topic: if the name servers agree, there is none.
@@ -181,20 +223,28 @@ impl Topics {
     pub(crate) fn remove(&mut self, name: &str) {
         if let Some(id) = self.by_name.remove(name) {
             self.table.remove(id);
+            self.refreshes.clear(id.key());
         }
     }
 
-    /// Drops the topics that nobody used lately. Returns those that stay.
-    pub(crate) fn sweep(&mut self, now: Instant) -> Vec<TopicId> {
-        for id in self.table.ids() {
-            let unused = |topic: &Topic| !topic.asking && now.since(topic.used_at) >= FORGOTTEN_AFTER;
-            if self.table.get(id).is_some_and(unused)
-                && let Some(topic) = self.table.remove(id)
-            {
-                self.by_name.remove(&topic.name);
-            }
+    /// When the next route is to be asked for again.
+    pub(crate) fn next_refresh(&self) -> Option<Instant> {
+        self.refreshes.next()
+    }
+
+    /// A topic whose route is to be asked for again, and then after `interval` once more; or one that nobody has used lately,
+    /// which is forgotten.
+    pub(crate) fn pop_refresh(&mut self, now: Instant, interval: Duration) -> Option<Refresh> {
+        let id = self.table.id_of(self.refreshes.pop_due(now)?)?;
+        let unused = |topic: &Topic| !topic.asking && now.since(topic.used_at) >= FORGOTTEN_AFTER;
+        if self.table.get(id).is_some_and(unused)
+            && let Some(topic) = self.table.remove(id)
+        {
+            self.by_name.remove(&topic.name);
+            return Some(Refresh::Forgotten(topic.name));
         }
-        self.table.ids()
+        self.refreshes.set(id.key(), now + interval);
+        Some(Refresh::Due(id))
     }
 
     /// The brokers that some topic's route names.

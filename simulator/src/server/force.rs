@@ -6,8 +6,6 @@ use stgclient_core::wire::body::{self, QueueLockRequest};
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::Command;
 
-use super::request_faults::{DrawnFaults, RequestFaults};
-
 /// How a server treats the requests that a [`Force`] is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -75,11 +73,11 @@ impl Forced {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Force {
-    codes: Vec<RequestCode>,
+    pub(super) codes: Vec<RequestCode>,
     topic: Option<String>,
     group: Option<String>,
-    left: Option<u32>,
-    forced: Forced,
+    pub(super) left: Option<u32>,
+    pub(super) forced: Forced,
 }
 
 impl Force {
@@ -113,7 +111,7 @@ impl Force {
         self
     }
 
-    fn is_for(&self, request: &Command) -> bool {
+    pub(super) fn is_for(&self, request: &Command) -> bool {
         let names_topic = |topic: &str| {
             // The headers of SEND_MESSAGE_V2 call the topic "b".
             let named = request.fields.get("topic").or_else(|| request.fields.get("b"));
@@ -134,45 +132,4 @@ fn names_group(request: &Command, group: &str) -> bool {
     // The headers of SEND_MESSAGE_V2 call the group "a".
     let names = ["consumerGroup", "producerGroup", "group", "a"];
     names.iter().any(|name| request.fields.get(name).is_some_and(|named| named == group))
-}
-
-/// What a server is forced to. Of several that fit a request the first one given counts.
-/// Without one, faults may be drawn.
-#[derive(Debug, Default)]
-pub(super) struct Forces {
-    asked_for: Vec<Force>,
-    drawn: Option<DrawnFaults>,
-}
-
-impl Forces {
-    pub(super) fn add(&mut self, force: Force) {
-        if force.left != Some(0) {
-            self.asked_for.push(force);
-        }
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.asked_for.clear();
-        self.drawn = None;
-    }
-
-    /// From now on faults are drawn, from this seed.
-    pub(super) fn draw(&mut self, faults: &RequestFaults, seed: u64) {
-        self.drawn = Some(DrawnFaults::new(faults.clone(), seed));
-    }
-
-    /// How `request` is to be treated; counts it.
-    pub(super) fn take(&mut self, request: &Command) -> Option<Forced> {
-        let Some(index) = self.asked_for.iter().position(|force| force.is_for(request)) else {
-            return self.drawn.as_mut()?.draw(request);
-        };
-        let Some(left) = &mut self.asked_for[index].left else {
-            return Some(self.asked_for[index].forced.clone());
-        };
-        *left -= 1;
-        if *left > 0 {
-            return Some(self.asked_for[index].forced.clone());
-        }
-        Some(self.asked_for.remove(index).forced)
-    }
 }

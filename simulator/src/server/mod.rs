@@ -26,6 +26,7 @@ mod broker;
 mod cluster;
 mod config;
 mod force;
+mod forces;
 mod name_server;
 mod output;
 mod peer;

@@ -9,7 +9,8 @@ use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header, NoFi
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
 use stgclient_core::wire::request::PullMessageAnswer;
 
-use super::force::{Forced, Forces, Malformed};
+use super::force::{Forced, Malformed};
+use super::forces::Forces;
 use super::output::{Outputs, Pieces};
 use super::peer::Peer;
 use super::refusal::Refusal;

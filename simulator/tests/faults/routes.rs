@@ -14,15 +14,15 @@ use super::stage::{
 };
 
 /// The route of a topic with one queue at each of these brokers, whose members listen here.
-fn route(brokers: &[(&str, &[(u64, &str)])], permission: Permission) -> TopicRouteData {
-    let member = |(id, address): &(u64, &str)| (*id, (*address).to_owned());
-    let broker = |(name, members): &(&str, &[(u64, &str)])| BrokerData {
+fn route(brokers: &[(&str, &[(i64, &str)])], permission: Permission) -> TopicRouteData {
+    let member = |(id, address): &(i64, &str)| (*id, (*address).to_owned());
+    let broker = |(name, members): &(&str, &[(i64, &str)])| BrokerData {
         broker_addrs: members.iter().map(member).collect::<BTreeMap<_, _>>(),
         broker_name: (*name).to_owned(),
         cluster: "DefaultCluster".into(),
         enable_acting_master: false,
     };
-    let queues = |(name, _): &(&str, &[(u64, &str)])| QueueData {
+    let queues = |(name, _): &(&str, &[(i64, &str)])| QueueData {
         broker_name: (*name).to_owned(),
         perm: permission,
         read_queue_nums: 1,

@@ -5,6 +5,9 @@
 
 mod killed_master;
 mod killed_master_consumers;
+mod odd_members;
+mod restarted_name_server;
+mod slave_commits;
 mod statuses;
 
 use stgclient::{HeaderCodec, MessageQueue};

@@ -517,7 +517,7 @@ fn brokers(script: &mut Unstructured<'_>) -> Result<Vec<BrokerData>> {
     let members = script.arbitrary::<u8>()?;
     let broker = |name: &str, members: u8| BrokerData {
         broker_name: name.to_owned(),
-        broker_addrs: (0..2_u64)
+        broker_addrs: (0..2_i64)
             .filter(|id| members & (1 << id) != 0)
             .map(|id| (id, format!("{name}:{}", id + 1)))
             .collect(),

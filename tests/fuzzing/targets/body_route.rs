@@ -6,8 +6,8 @@ use stgclient_core::wire::body::TopicRouteData;
 use stgclient_fuzzing::bodies;
 
 libfuzzer_sys::fuzz_target!(|body: &[u8]| {
-    let route = bodies::check_with_names::<TopicRouteData>(body).map(TopicRoute::from_body);
-    if let Some(Ok(route)) = route {
+    let route = bodies::check_with_names::<TopicRouteData>(body).map(|data| TopicRoute::from_body(data).0);
+    if let Some(route) = route {
         assert!(route.writable().len() <= MAX_QUEUES && route.readable().len() <= MAX_QUEUES);
     }
 });

@@ -166,7 +166,7 @@ fn a_dead_broker_fails_the_task_at_once_and_a_hung_one_in_its_time() {
 fn a_topic_is_deleted_at_all_members_and_then_in_the_routes() {
     let mut scene = scene_of_clusters();
     assert!(matches!(delete(&mut scene, Placement::Everywhere), Ok(Value::Done)));
-    assert_eq!(asked(&scene, DELETE), ["a:1", "a:2", "b:1", "c:1"]);
+    assert_eq!(asked(&scene, DELETE), ["a:1", "b:1", "c:1", "a:2"]);
     let mut told = asked(&scene, DELETE_ROUTE);
     told.sort_unstable();
     assert_eq!(told, ["ns:1", "ns:2"]);
@@ -318,4 +318,35 @@ fn name_servers_tell_of_topics_clusters_and_routes() {
     assert_eq!((route.brokers.len(), route.writable().len()), (3, 6));
     let operation = scene.client.topic_route(scene.now, "U");
     assert_eq!(kind(scene.wait(operation)), ErrorKind::TopicNotFound);
+}
+
+#[test]
+fn what_a_slave_says_to_the_deletion_of_a_topic_does_not_matter() {
+    let sayings: [fn(&mut Scene); 4] = [
+        |scene| scene.on("a:2", DELETE, |_| Some(Reply::code(ResponseCode::SYSTEM_ERROR).remark("I am a slave"))),
+        |scene| scene.server("a:2").reach = Reach::Refuses,
+        |scene| scene.server("a:2").reach = Reach::Vanishes,
+        |scene| scene.server("a:2").is_mute = true,
+    ];
+    for make in sayings {
+        let mut scene = scene_of_clusters();
+        make(&mut scene);
+        assert!(matches!(delete(&mut scene, Placement::Everywhere), Ok(Value::Done)));
+        assert_eq!(asked(&scene, RequestCode::DELETE_TOPIC_IN_NAMESRV).len(), 2, "the name servers hear of it");
+        assert!(millis(&scene) <= 3000);
+    }
+}
+
+#[test]
+fn odd_members_of_clusters_are_passed_over() {
+    let mut scene = scene_of_clusters();
+    let brokers = &mut scene.book.clusters.broker_addr_table;
+    let odd = [(-1, "x:1"), (3, ""), (4, "10.0.0.9 :10911"), (5, "x:0")].map(|(id, at)| (id, at.to_owned()));
+    brokers.get_mut("a").unwrap().broker_addrs.extend(odd);
+    let info = scene.client.cluster_info(scene.now);
+    assert!(scene.wait(info).is_ok());
+    assert!(create(&mut scene, TopicSettings::default(), Placement::Everywhere).is_ok());
+    assert_eq!(asked(&scene, CREATE), ["a:1", "b:1", "c:1"]);
+    assert!(delete(&mut scene, Placement::Everywhere).is_ok());
+    assert_eq!(asked(&scene, DELETE), ["a:1", "b:1", "c:1", "a:2"]);
 }

@@ -11,7 +11,7 @@ use crate::admin::{Placement, TopicSettings};
 use crate::client::PullConsumerId;
 use crate::consumer::{MessageSelector, PullOptions};
 use crate::queue::MessageQueue;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::wire::code::{RequestCode, ResponseCode};
 
 /// What a user or the world does.
@@ -267,6 +267,59 @@ proptest! {
         let mut life = Life::begin(1);
         steps.iter().for_each(|step| life.take(step));
         life.close();
+    }
+}
+
+/// Times at the edges of what can be said.
+fn time() -> impl Strategy<Value = Duration> {
+    let edges =
+        [Duration::ZERO, Duration::from_nanos(500), Duration::from_micros(1), ms(1), ms(50), ms(3000), Duration::MAX];
+    prop::sample::select(edges.to_vec())
+}
+
+proptest! {
+    #[test]
+    fn a_client_survives_any_times(
+        times in proptest::collection::vec(time(), 11),
+        is_away in any::<bool>(),
+    ) {
+        let mut config = ClientConfig::new(parse_list("ns:1").unwrap());
+        let connection = &mut config.connection;
+        let client = [
+            &mut config.request_timeout,
+            &mut config.route_interval,
+            &mut config.heartbeat_interval,
+            &mut config.wait_for_servers,
+            &mut connection.connect_timeout,
+            &mut connection.idle_timeout,
+            &mut connection.unresponsive_after,
+            &mut connection.least_pause,
+            &mut connection.most_pause,
+        ];
+        client.into_iter().zip(&times).for_each(|(known, time)| *known = *time);
+        let is_refused = config.check().is_err();
+        let is_short = |time: &Duration| *time < crate::client::LEAST_TIME;
+        prop_assert_eq!(is_refused, [0, 1, 2, 4, 5, 7].iter().any(|at| is_short(&times[*at])));
+        let mut scene = Scene::new(config, 1);
+        ["ns:1", "a:1"].iter().for_each(|at| _ = scene.server(at));
+        scene.book.route("T", &["a"], 2);
+        if is_away {
+            scene.server("a:1").reach = Reach::Refuses;
+            scene.server("ns:1").is_mute = true;
+        }
+        let limits = ProducerConfig { send_timeout: times[9], try_timeout: Some(times[10]), ..ProducerConfig::default() };
+        let producer = start_producer(&mut scene, limits);
+        let now = scene.now;
+        scene.client.connect(now);
+        for _ in 0..3 {
+            _ = scene.client.send(now, producer, message(), SendOptions::default());
+        }
+        scene.client.max_offset(now, MessageQueue::new("T", "a", 0));
+        scene.client.create_topic(now, "U", TopicSettings::default(), Placement::Everywhere);
+        scene.run_for(ms(300));
+        scene.client.close(scene.now, times[0]);
+        scene.run_for(ms(100));
+        scene.client.close(scene.now, ms(0));
     }
 }
 

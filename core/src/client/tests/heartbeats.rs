@@ -263,3 +263,41 @@ fn a_broker_that_administration_met_first_hears_of_our_groups_once_it_is_routed_
     let at = |code| codes.iter().position(|known| *known == code);
     assert!(at(HEARTBEAT).is_some() && at(HEARTBEAT) < at(RequestCode::PULL_MESSAGE), "{codes:?}");
 }
+
+#[test]
+fn a_group_that_consumes_in_two_ways_leaves_with_the_last_of_them() {
+    for push_first in [true, false] {
+        let mut scene = scene_of(&["a"]);
+        let producer = start_producer(&mut scene, ProducerConfig::default());
+        send_and_wait(&mut scene, producer).unwrap();
+        let pull = scene.client.start_pull_consumer(scene.now, "P").unwrap();
+        let push = scene.client.start_push_consumer(scene.now, "P", PushConfig::default(), BTreeMap::new()).unwrap();
+        scene.run_for(ms(100));
+        let close_pull = |scene: &mut Scene| scene.client.close_pull_consumer(scene.now, pull);
+        let close_push = |scene: &mut Scene| scene.client.close_push_consumer(scene.now, push, ms(0));
+        if push_first {
+            close_push(&mut scene)
+        } else {
+            close_pull(&mut scene)
+        }
+        scene.run_for(ms(100));
+        assert_eq!(scene.asked_of("a:1", UNREGISTER).len(), 0);
+        let last = scene.asked_of("a:1", HEARTBEAT).last().unwrap().text();
+        let kind = if push_first { "CONSUME_ACTIVELY" } else { "CONSUME_PASSIVELY" };
+        assert!(last.contains(kind), "brokers hear what is left: {last}");
+        if push_first {
+            close_pull(&mut scene)
+        } else {
+            close_push(&mut scene)
+        }
+        scene.run_for(ms(100));
+        // A producer of the same name stays.
+        let left = scene.asked_of("a:1", UNREGISTER);
+        let groups: Vec<_> =
+            left.iter().map(|asked| (asked.field("producerGroup"), asked.field("consumerGroup"))).collect();
+        assert_eq!(groups, [(String::new(), "P".to_owned())]);
+        scene.client.close_producer(scene.now, producer);
+        scene.run_for(ms(100));
+        assert_eq!(scene.asked_of("a:1", UNREGISTER).len(), 2);
+    }
+}

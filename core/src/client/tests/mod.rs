@@ -12,6 +12,7 @@ mod dialects;
 mod heartbeats;
 mod limits;
 mod lines;
+mod lost_brokers;
 mod malformed;
 mod offsets;
 mod oneways;

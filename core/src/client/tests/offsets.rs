@@ -210,3 +210,30 @@ fn a_question_whose_connection_breaks_is_asked_again() {
         assert_eq!(offset(scene.wait(operation)), Some(1), "{code}");
     }
 }
+
+#[test]
+fn a_commit_whose_turn_comes_while_its_connection_does_not_stand_waits_for_the_next_one() {
+    let mut scene = scene_of(&["a"]);
+    scene.client.start_pull_consumer(scene.now, "C").unwrap();
+    let commit = |scene: &mut Scene, queue| {
+        scene.client.commit_group_offset(scene.now, "C", MessageQueue::new("T", "a", queue), 7)
+    };
+    // The first one gets no answer, and the other one waits for it.
+    scene.on("a:1", RequestCode::UPDATE_CONSUMER_OFFSET, |_| None);
+    let first = commit(&mut scene, 0);
+    scene.run_for(ms(100));
+    let second = commit(&mut scene, 1);
+    scene.run_for(ms(100));
+    assert_eq!(scene.asked_of("a:1", RequestCode::UPDATE_CONSUMER_OFFSET).len(), 1);
+    // The connection breaks; in the pause after that the first is given up, and it is the other one's turn.
+    scene.on("a:1", RequestCode::UPDATE_CONSUMER_OFFSET, |_| Some(Reply::ok()));
+    scene.cut("a:1", "reset");
+    scene.client.cancel(scene.now, first);
+    let begun = millis(&scene);
+    assert!(scene.wait(second).is_ok());
+    assert!(millis(&scene) - begun <= 150, "{} ms", millis(&scene) - begun);
+    // And nothing of it is left in a buffer: the connection speaks.
+    let third = commit(&mut scene, 0);
+    assert!(scene.wait(third).is_ok());
+    assert_eq!(scene.opened.iter().filter(|(_, at)| at.as_str() == "a:1").count(), 2);
+}

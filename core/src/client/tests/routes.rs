@@ -142,12 +142,32 @@ fn routes_in_use_are_asked_for_again_every_thirty_seconds() {
     let producer = start_producer(&mut scene, ProducerConfig::default());
     send_and_wait(&mut scene, producer).unwrap();
     assert!(queues(&mut scene, "U").is_ok());
-    scene.run_for(ms(29_999));
-    assert_eq!(asked_topics(&scene).len(), 2);
-    scene.run_for(ms(1));
-    assert_eq!(asked_topics(&scene)[2..], ["T", "U"]);
-    scene.run_for(ms(60_000));
-    assert_eq!(asked_topics(&scene).len(), 8);
+    // Each at its own moment, and then every half minute.
+    for rounds in 1..=3 {
+        scene.run_for(ms(30_000));
+        let mut asked = asked_topics(&scene)[2 * rounds..].to_vec();
+        asked.sort_unstable();
+        assert_eq!(asked, ["T", "U"]);
+    }
+}
+
+#[test]
+fn many_topics_are_not_asked_about_at_one_moment() {
+    let mut scene = scene_of(&["a"]);
+    let names: Vec<_> = (0..300).map(|number| format!("T{number}")).collect();
+    for name in &names {
+        scene.book.route(name, &["a"], 1);
+        let queues = scene.client.queues(scene.now, name);
+        scene.wait(queues).unwrap();
+    }
+    scene.asked.clear();
+    let mut most = 0;
+    for _ in 0..30 {
+        scene.asked.clear();
+        scene.run_for(ms(1000));
+        most = most.max(asked_topics(&scene).len());
+    }
+    assert!(most <= 30, "{most} of 300 in one second of thirty");
 }
 
 #[test]
@@ -294,7 +314,7 @@ fn a_topic_that_nobody_uses_is_not_asked_about_for_ever() {
     send_and_wait(&mut scene, producer).unwrap();
     scene.run_for(ms(600_000));
     let asked = asked_topics(&scene).len();
-    assert_eq!(asked, 1 + 19);
+    assert!((20..=21).contains(&asked), "{asked}");
     scene.run_for(ms(600_000));
     assert_eq!(asked_topics(&scene).len(), asked);
     assert!(scene.links_to("a:1").is_empty(), "nobody needs the broker any more");
@@ -308,4 +328,22 @@ fn a_send_whose_time_is_shorter_than_the_question_ends_in_its_time() {
     let producer = start_producer(&mut scene, ProducerConfig::default());
     let operation = send(&mut scene, producer, SendOptions { timeout: Some(ms(700)), ..SendOptions::default() });
     assert_eq!((kind(scene.wait(operation)), millis(&scene)), (ErrorKind::Timeout, 700));
+}
+
+#[test]
+fn what_is_odd_in_a_route_is_passed_over_and_the_rest_is_used() {
+    for address in ["10.0.0.9 :10911", "", "10.0.0.9", "10.0.0.9:0"] {
+        for id in [0, 1, -1] {
+            let mut scene = scene_of(&["a"]);
+            let mut odd = servers::broker_data(if id == 0 { "b" } else { "a" }, if id == 0 { &[] } else { &[0] });
+            odd.broker_addrs.insert(id, address.to_owned());
+            let brokers = if id == 0 { vec![servers::broker_data("a", &[0]), odd] } else { vec![odd] };
+            scene.book.routes.insert("T".to_owned(), servers::route_by(brokers, 2, Permission::READ_WRITE));
+            let producer = start_producer(&mut scene, ProducerConfig::default());
+            (0..4).for_each(|_| _ = send_and_wait(&mut scene, producer).unwrap());
+            let route = scene.client.topic_route(scene.now, "T");
+            assert!(scene.wait(route).is_ok());
+            assert_eq!(millis(&scene), 0, "{address} as {id}");
+        }
+    }
 }

@@ -213,7 +213,7 @@ pub(super) fn route_by(brokers: Vec<BrokerData>, queues: i32, permission: Permis
 }
 
 /// A broker with these members.
-pub(super) fn broker_data(name: &str, members: &[u64]) -> BrokerData {
+pub(super) fn broker_data(name: &str, members: &[i64]) -> BrokerData {
     let addresses = members.iter().map(|id| (*id, format!("{name}:{}", id + 1)));
     BrokerData { broker_addrs: addresses.collect(), broker_name: name.to_owned(), ..BrokerData::default() }
 }

@@ -90,6 +90,7 @@ fn our_own_end_gives_the_owners_back_and_lets_the_next_try_begin_at_once() {
 fn after_a_failure_there_is_a_pause_and_then_whoever_waits_is_served() {
     let mut peer = Peer::connected(0, ConnectionConfig::default());
     peer.end(1000, "reset");
+    assert!(peer.wishes().ended);
     let until = peer.connection.poll_timeout().unwrap();
     assert_eq!(until.reason, Reason::Reconnect);
     assert!((at(1050)..=at(1100)).contains(&until.at), "{until:?}");
@@ -104,6 +105,7 @@ fn after_a_failure_there_is_a_pause_and_then_whoever_waits_is_served() {
 fn nobody_waits_nothing_is_tried() {
     let mut peer = Peer::connected(0, ConnectionConfig::default());
     peer.end(0, "reset");
+    assert!(peer.wishes().ended);
     peer.pass(100);
     assert_eq!((peer.wishes(), peer.connection.poll_timeout()), (Wishes::default(), None));
     // The pause is over, so the next one who waits need not wait for it.

@@ -86,7 +86,6 @@ impl PushConsumer {
             Beginning::At(offset) => self.begin_at(now, id, offset, false),
             Beginning::Ask(ask) => self.ask_about_beginning(id, Asked::FirstOffset, ask),
             Beginning::AwaitEnd => {
-                self.ask_end_again(&queue);
                 if let Some(known) = self.queues.touch(id) {
                     known.stage = Stage::Starting(Begin::AwaitsEnd);
                 }
@@ -95,8 +94,8 @@ impl PushConsumer {
     }
 
     /// The one rule. A queue that we were on already goes on from there. One that was there when its topic was subscribed
-    /// to begins, with `LastOffset`, where it ended then; one that came later is newer than the group, and begins with
-    /// its first message.
+    /// to begins, with `LastOffset`, where it ended then, or if that could not be had, with what was stored since then by
+    /// the clocks; one that came later is newer than the group, and begins with its first message.
     fn beginning(&self, queue: &MessageQueue) -> Beginning {
         let subscription = self.subscriptions.get(&queue.topic);
         let is_retry = subscription.is_some_and(|known| known.is_retry);
@@ -111,7 +110,11 @@ impl PushConsumer {
             ConsumeFrom::Timestamp(unix_ms) => Beginning::Ask(Ask::OffsetAt { queue: queue.clone(), unix_ms }),
             ConsumeFrom::LastOffset => match subscription.and_then(|known| known.end_of(queue)) {
                 Some(End::Known(offset)) => Beginning::At(offset),
-                Some(End::Asked(_) | End::Unknown) => Beginning::AwaitEnd,
+                Some(End::Asked(_)) => Beginning::AwaitEnd,
+                Some(End::Unknown) => {
+                    let unix_ms = subscription.map_or(self.started_unix_ms, |known| known.since_unix_ms);
+                    Beginning::Ask(Ask::OffsetAt { queue: queue.clone(), unix_ms })
+                }
                 None => first,
             },
         }
@@ -149,13 +152,6 @@ impl PushConsumer {
         }
     }
 
-    fn ask_end_again(&mut self, queue: &MessageQueue) {
-        let end = self.subscriptions.get(&queue.topic).and_then(|known| known.end_of(queue));
-        if end == Some(End::Unknown) {
-            self.ask_end(queue);
-        }
-    }
-
     /// Takes where a queue ended when its topic was subscribed to.
     pub(crate) fn take_end(
         &mut self,
@@ -169,21 +165,12 @@ impl PushConsumer {
             let end = offset.as_ref().map_or(End::Unknown, |offset| End::Known(offset.unwrap_or(0)));
             subscription.set_end(queue, end);
         }
-        self.end_is_known(now, queue, &offset);
-        self.attend(now);
-    }
-
-    /// A queue that waits for where it ended begins, or asks again later.
-    fn end_is_known(&mut self, now: Now, queue: &MessageQueue, offset: &Result<Option<u64>, Error>) {
-        let awaits = |known: &super::queue::AssignedQueue| known.stage == Stage::Starting(Begin::AwaitsEnd);
         if let Some(id) = self.queues.find(queue)
-            && self.queues.get(id).is_some_and(awaits)
+            && self.queues.get(id).is_some_and(|known| known.stage == Stage::Starting(Begin::AwaitsEnd))
         {
-            match offset {
-                Ok(_) => self.begin_without_offset(now, id),
-                Err(error) => self.begin_later(now.mono, id, error),
-            }
+            self.begin_without_offset(now, id);
         }
+        self.attend(now);
     }
 
     fn begin_later(&mut self, now: Instant, id: QueueId, error: &Error) {

@@ -36,7 +36,7 @@ pub use delivering::{Delivery, Settlement};
 pub use rebalance::AllocationQuestion;
 pub use settling::Outcome;
 pub use status::{ConsumerStatus, QueueStatus};
-pub(crate) use subscriptions::Subscription;
+use subscriptions::{Former, Subscription};
 
 use crate::error::Error;
 use crate::queue::MessageQueue;
@@ -101,6 +101,7 @@ pub struct PushConsumer {
     max_body_length: usize,
     config: PushConfig,
     subscriptions: BTreeMap<Arc<str>, Subscription>,
+    former: Former,
     queues: Queues,
     /// How far the consumer is on queues: where it goes on when nobody else knows.
     places: Places,
@@ -152,6 +153,7 @@ impl PushConsumer {
             rate: config.max_rate.map(|most| Rate::new(now.mono, most)),
             config,
             subscriptions: BTreeMap::new(),
+            former: Former::default(),
             queues: Queues::default(),
             places: Places::new(now.mono, stored_offsets),
             last_ticket: 0,
@@ -209,6 +211,7 @@ impl PushConsumer {
                 Some(Timer::Commit) => {
                     self.set(Timer::Commit, now.mono + self.config.commit_interval);
                     self.places.prune(now.mono);
+                    self.former.prune(now.mono);
                     self.commit_all(now.mono);
                 }
                 Some(Timer::Expire) => self.expire(now),

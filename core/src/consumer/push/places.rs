@@ -8,7 +8,7 @@ use crate::time::{Duration, Instant};
 
 /// A place is forgotten when its queue has not been ours for so long: by then brokers have deleted what it points at
 /// (`MessageStoreConfig.fileReservedTime`).
-const KEPT_FOR: Duration = Duration::from_secs(72 * 60 * 60);
+pub(super) const KEPT_FOR: Duration = Duration::from_secs(72 * 60 * 60);
 
 #[derive(Clone, Copy, Debug)]
 struct Place {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::ask::Ticket;
+use super::places::KEPT_FOR;
 use super::queue::Fetch;
 use super::{ConsumeFrom, PushConsumer, PushEvent};
 use crate::consumer::MessageSelector;
@@ -17,15 +18,50 @@ use crate::wire::body::{ConsumeType, ConsumerData};
 pub(super) enum End {
     Asked(Ticket),
     Known(u64),
-    /// It could not be had; whoever needs it asks again.
+    /// It could not be had: what was stored since then is found by its time.
     Unknown,
+}
+
+/// Where the queues of a topic ended that there were when it was first subscribed to.
+type Ends = BTreeMap<MessageQueue, End>;
+
+/// What is kept of topics that are not subscribed to any more: who comes back goes on as the same subscriber, to whom a
+/// queue that came meanwhile is new.
+#[derive(Debug, Default)]
+pub(super) struct Former {
+    by_topic: BTreeMap<Arc<str>, Left>,
+}
+
+#[derive(Debug)]
+struct Left {
+    at: Instant,
+    since_unix_ms: u64,
+    ends: Ends,
+}
+
+impl Former {
+    fn keep(&mut self, now: Instant, topic: Arc<str>, subscription: Subscription) {
+        if let Some(mut ends) = subscription.ends {
+            // The answers find no subscription any more.
+            ends.values_mut().filter(|end| matches!(end, End::Asked(_))).for_each(|end| *end = End::Unknown);
+            let since_unix_ms = subscription.since_unix_ms;
+            self.by_topic.insert(topic, Left { at: now, since_unix_ms, ends });
+        }
+    }
+
+    /// Forgets what is so old that brokers have deleted what came after it.
+    pub(super) fn prune(&mut self, now: Instant) {
+        self.by_topic.retain(|_, left| now.since(left.at) < KEPT_FOR);
+    }
 }
 
 /// A topic that is subscribed to.
 #[derive(Debug)]
 pub(crate) struct Subscription {
     pub(super) selector: MessageSelector,
-    /// When it changed last, milliseconds since 1970 UTC: brokers keep the newest.
+    /// When it began, milliseconds since 1970 UTC.
+    pub(super) since_unix_ms: u64,
+    /// When it changed last: brokers keep the newest.
     version: u64,
     /// It is the retry topic, which begins with the first message.
     pub(super) is_retry: bool,
@@ -45,13 +81,14 @@ pub(crate) struct Subscription {
     /// Its queues have been asked for once, whatever came of it.
     pub(super) has_been_looked_at: bool,
     /// Which queues there were when it was subscribed to, and where they ended if that matters; `None` until it is known.
-    ends: Option<BTreeMap<MessageQueue, End>>,
+    ends: Option<Ends>,
 }
 
 impl Subscription {
     const fn new(now: Now, selector: MessageSelector, is_retry: bool) -> Self {
         Self {
             selector,
+            since_unix_ms: now.unix_ms,
             version: now.unix_ms,
             is_retry,
             queues: Vec::new(),
@@ -123,7 +160,11 @@ impl PushConsumer {
                 }
             }
             None => {
-                self.subscriptions.insert(topic.into(), Subscription::new(now, selector, false));
+                let mut subscription = Subscription::new(now, selector, false);
+                if let Some(Left { since_unix_ms, ends, .. }) = self.former.by_topic.remove(topic) {
+                    (subscription.since_unix_ms, subscription.ends) = (since_unix_ms, Some(ends));
+                }
+                self.subscriptions.insert(topic.into(), subscription);
             }
         }
         self.rebalance_soon(now.mono);
@@ -142,8 +183,10 @@ impl PushConsumer {
 
     /// Wants nothing more of a topic: its queues leave.
     pub(crate) fn unsubscribe(&mut self, now: Now, topic: &str) {
-        if self.subscriptions.get(topic).is_some_and(|known| !known.is_retry) {
-            self.subscriptions.remove(topic);
+        if self.subscriptions.get(topic).is_some_and(|known| !known.is_retry)
+            && let Some((name, subscription)) = self.subscriptions.remove_entry(topic)
+        {
+            self.former.keep(now.mono, name, subscription);
             self.totals.forget(topic);
             self.share(now, topic, &[]);
         }

@@ -7,6 +7,9 @@ const fn at(millis: u64) -> Instant {
     Instant::from_micros(millis * 1000)
 }
 
+/// How often each route is asked for.
+const INTERVAL: Duration = Duration::from_secs(30);
+
 /// A topic and what it is known by.
 struct Known {
     topics: Topics,
@@ -16,7 +19,7 @@ struct Known {
 
 fn known() -> Known {
     let mut topics = Topics::default();
-    let id = topics.using(at(0), &"T".into(), || 7);
+    let id = topics.using(at(0), &"T".into(), || (7, INTERVAL));
     Known { topics, brokers: Brokers::default(), id }
 }
 
@@ -107,26 +110,53 @@ fn what_is_known_of_a_topic_that_is_no_more_is_over() {
     assert!(known.topic().readable_queues().is_empty());
 }
 
+/// Lets time pass until `end`. Gives the topics whose routes were asked for in the last interval.
+fn sweep(topics: &mut Topics, end: Instant) -> Vec<TopicId> {
+    let refreshes = core::iter::from_fn(|| topics.pop_refresh(end, INTERVAL));
+    let due: BTreeSet<TopicId> = refreshes
+        .filter_map(|refresh| match refresh {
+            Refresh::Due(id) => Some(id),
+            Refresh::Forgotten(_) => None,
+        })
+        .collect();
+    due.into_iter().filter(|id| topics.get(*id).is_some()).collect()
+}
+
 #[test]
-fn a_topic_that_nobody_used_for_ten_minutes_is_dropped() {
+fn each_topic_has_its_own_moment_in_the_interval() {
+    let mut topics = Topics::default();
+    for (name, first) in [("T", 10), ("U", 20)] {
+        topics.using(at(0), &name.into(), || (0, Duration::from_millis(first)));
+    }
+    let mut moments = Vec::new();
+    while let Some(moment) = topics.next_refresh().filter(|moment| *moment < at(100_000)) {
+        assert!(matches!(topics.pop_refresh(moment, INTERVAL), Some(Refresh::Due(_))));
+        moments.push(moment);
+    }
+    let expected = [10, 20, 30_010, 30_020, 60_010, 60_020, 90_010, 90_020];
+    assert_eq!(moments, expected.map(at));
+}
+
+#[test]
+fn a_topic_that_nobody_used_for_ten_minutes_is_forgotten() {
     let mut known = known();
-    known.topics.using(at(1000), &"U".into(), || 0);
-    assert_eq!(known.topics.sweep(at(599_999)).len(), 2);
-    assert_eq!(known.topics.sweep(at(600_000)), [known.topics.find("U").unwrap()]);
+    known.topics.using(at(1000), &"U".into(), || (0, INTERVAL));
+    assert_eq!(sweep(&mut known.topics, at(570_000)).len(), 2);
+    assert_eq!(known.topics.pop_refresh(at(600_000), INTERVAL), Some(Refresh::Forgotten("T".into())));
     assert!(known.topics.get(known.id).is_none() && known.topics.find("T").is_none());
     // It is used again, as a new one.
-    assert_ne!(known.topics.using(at(600_001), &"T".into(), || 0), known.id);
+    assert_ne!(known.topics.using(at(600_001), &"T".into(), || (0, INTERVAL)), known.id);
 }
 
 #[test]
 fn use_and_a_question_under_way_keep_a_topic() {
     let mut known = known();
-    known.topics.using(at(5000), &"T".into(), || 0);
-    assert_eq!(known.topics.sweep(at(600_000)), [known.id]);
+    known.topics.using(at(5000), &"T".into(), || (0, INTERVAL));
+    assert_eq!(sweep(&mut known.topics, at(600_000)), [known.id]);
     known.topics.begin_asking(at(600_000), known.id);
-    assert_eq!(known.topics.sweep(at(900_000)), [known.id]);
+    assert_eq!(sweep(&mut known.topics, at(900_000)), [known.id]);
     known.topics.end_asking(known.id);
-    assert_eq!(known.topics.sweep(at(900_000)), []);
+    assert_eq!(sweep(&mut known.topics, at(930_000)), []);
 }
 
 #[test]
@@ -142,7 +172,7 @@ fn a_route_that_comes_after_its_topic_went_teaches_nothing() {
 #[test]
 fn brokers_are_routed_to_as_long_as_a_known_route_names_them() {
     let mut known = known();
-    let other = known.topics.using(at(0), &"U".into(), || 0);
+    let other = known.topics.using(at(0), &"U".into(), || (0, INTERVAL));
     known.learn(&["a", "b"]);
     known.topics.learn(other, route(&["b", "c"]), false, &mut known.brokers);
     let routed = |known: &Known| {

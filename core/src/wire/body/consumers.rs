@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::lenient::readable;
 use super::{QueueKey, SubscriptionData, null_as_default, queue};
 
 /// The clients of a consumer group (`GetConsumerListByGroupResponseBody`), the answer to GET_CONSUMER_LIST_BY_GROUP.
@@ -11,7 +12,7 @@ use super::{QueueKey, SubscriptionData, null_as_default, queue};
 #[serde(rename_all = "camelCase", default)]
 pub struct ConsumerList {
     /// Ids of clients, in no particular order.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "readable")]
     pub consumer_id_list: Vec<String>,
 }
 
@@ -72,7 +73,7 @@ pub struct QueueLockRequest {
 #[serde(default)]
 pub struct LockedQueues {
     /// Those of the queues asked for that are locked now.
-    #[serde(rename = "lockOKMQSet", deserialize_with = "null_as_default")]
+    #[serde(rename = "lockOKMQSet", deserialize_with = "readable")]
     pub lock_ok_mq_set: BTreeSet<QueueKey>,
 }
 

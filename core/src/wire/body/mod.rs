@@ -7,6 +7,7 @@ mod consumers;
 mod fastjson;
 mod groups;
 mod heartbeat;
+mod lenient;
 mod queue;
 mod route;
 mod strict;

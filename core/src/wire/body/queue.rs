@@ -34,13 +34,15 @@ impl PartialOrd for QueueKey {
     }
 }
 
-/// Maps whose keys are queues: in strict JSON, strings that hold the queue's JSON. For `#[serde(with)]`.
+/// Maps whose keys are queues: in strict JSON, strings that hold the queue's JSON. Entries that are none are passed over.
+/// For `#[serde(with)]`.
 pub(super) mod as_key {
     use std::collections::BTreeMap;
 
-    use serde::de::{Deserialize, Deserializer, Error as _};
+    use serde::de::{Deserialize, Deserializer};
     use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
 
+    use super::super::lenient::readable;
     use super::QueueKey;
 
     pub(in super::super) fn serialize<V: Serialize, S: Serializer>(
@@ -57,7 +59,7 @@ pub(super) mod as_key {
     pub(in super::super) fn deserialize<'de, V: Deserialize<'de>, D: Deserializer<'de>>(
         from: D,
     ) -> Result<BTreeMap<QueueKey, V>, D::Error> {
-        let map: BTreeMap<String, V> = Option::deserialize(from)?.unwrap_or_default();
-        map.into_iter().map(|(key, value)| Ok((serde_json::from_str(&key).map_err(D::Error::custom)?, value))).collect()
+        let map: BTreeMap<String, V> = readable(from)?;
+        Ok(map.into_iter().filter_map(|(key, value)| Some((serde_json::from_str(&key).ok()?, value))).collect())
     }
 }

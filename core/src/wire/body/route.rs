@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::lenient::readable;
 use super::null_as_default;
 
 /// The route of a topic (`TopicRouteData`), the answer to GET_ROUTEINFO_BY_TOPIC.
@@ -12,16 +13,16 @@ use super::null_as_default;
 #[serde(rename_all = "camelCase", default)]
 pub struct TopicRouteData {
     /// The brokers that serve it.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "readable")]
     pub broker_datas: Vec<BrokerData>,
     /// Servers of class filters, which no longer exist; Java wants the field.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "readable")]
     pub filter_server_table: BTreeMap<String, Vec<String>>,
     /// The queues of an ordered topic, `broker:count;broker:count`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order_topic_conf: Option<String>,
     /// How many queues it has on each broker.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "readable")]
     pub queue_datas: Vec<QueueData>,
 }
 
@@ -29,9 +30,10 @@ pub struct TopicRouteData {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct BrokerData {
-    /// Addresses, `host:port`, by broker id: 0 is the master.
-    #[serde(deserialize_with = "null_as_default")]
-    pub broker_addrs: BTreeMap<u64, String>,
+    /// Addresses, `host:port`, by broker id: 0 is the master, slaves have greater ones, and -1 is a member of a group without a
+    /// leader that has no role yet.
+    #[serde(deserialize_with = "readable")]
+    pub broker_addrs: BTreeMap<i64, String>,
     /// The name that master and slaves share.
     #[serde(deserialize_with = "null_as_default")]
     pub broker_name: String,
@@ -105,9 +107,9 @@ impl fmt::Display for Permission {
 #[serde(rename_all = "camelCase", default)]
 pub struct ClusterInfo {
     /// Brokers by name.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "readable")]
     pub broker_addr_table: BTreeMap<String, BrokerData>,
     /// Names of brokers by cluster.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "readable")]
     pub cluster_addr_table: BTreeMap<String, BTreeSet<String>>,
 }

@@ -73,10 +73,25 @@ fn a_wrong_body_is_an_error() {
     assert!(matches!(from_slice::<TopicList>(b"\"\xFF\""), Err(BodyError::Unexpected { .. })));
     assert!(matches!(from_slice::<TopicList>(br#"{"topicList":1}"#), Err(BodyError::Unexpected { .. })));
     assert!(matches!(from_slice::<TopicList>(&[b'['; 1000]), Err(BodyError::Malformed { .. })));
-    assert!(matches!(
-        from_slice::<TopicStatsTable>(br#"{"offsetTable":{"no queue":{}}}"#),
-        Err(BodyError::Unexpected { .. })
-    ));
+}
+
+#[test]
+fn an_odd_entry_does_not_refuse_its_neighbours() {
+    let text = br#"{"brokerAddrTable":{"a":{"brokerAddrs":{0:"a:1",-1:"b:1","x":"c:1",2:7},"brokerName":"a"},"b":null,"c":[1,{}],"d":"e"},
+        "clusterAddrTable":{"C":["a","b"],"D":5}}"#;
+    let info: ClusterInfo = from_slice(text).unwrap();
+    assert_eq!(info.broker_addr_table.keys().collect::<Vec<_>>(), ["a"]);
+    let addresses = [(-1, "b:1".to_owned()), (0, "a:1".to_owned())];
+    assert_eq!(info.broker_addr_table["a"].broker_addrs, BTreeMap::from(addresses));
+    assert_eq!(info.cluster_addr_table.len(), 1);
+
+    let text = br#"{"brokerDatas":["x",{"brokerName":"a"},7],"queueDatas":[{"brokerName":"a","readQueueNums":{}},{"brokerName":"a","readQueueNums":2}]}"#;
+    let route: TopicRouteData = from_slice(text).unwrap();
+    assert_eq!((route.broker_datas.len(), route.queue_datas.len()), (1, 1));
+    assert_eq!(from_slice::<TopicList>(br#"{"topicList":["T",{},null,"U"]}"#).unwrap().topic_list.len(), 2);
+    assert_eq!(from_slice::<ConsumerList>(br#"{"consumerIdList":["c",1]}"#).unwrap().consumer_id_list, ["c"]);
+    let text = br#"{"offsetTable":{"no queue":{},{"brokerName":"a","queueId":1,"topic":"T"}:{"maxOffset":2}}}"#;
+    assert_eq!(from_slice::<TopicStatsTable>(text).unwrap().offset_table.len(), 1);
 }
 
 #[test]

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{QueueKey, null_as_default, queue};
+use super::lenient::readable;
+use super::{QueueKey, queue};
 
 /// Names of topics (`TopicList`), the answer to GET_ALL_TOPIC_LIST_FROM_NAMESERVER.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TopicList {
     /// The topics.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "readable")]
     pub topic_list: BTreeSet<String>,
 }
 

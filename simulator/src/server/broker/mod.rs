@@ -38,7 +38,8 @@ use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::HeartbeatAnswer;
 
 use super::config::BrokerConfig;
-use super::force::{Force, Forces};
+use super::force::Force;
+use super::forces::Forces;
 use super::output::Outputs;
 use super::peer::Peer;
 use super::refusal::Refusal;
@@ -150,6 +151,11 @@ impl Broker {
     /// Makes the broker treat requests as a test wants it.
     pub fn force(&mut self, force: Force) {
         self.forces.add(force);
+    }
+
+    /// As `force`, in place of what the broker was forced to for the same codes; one of no times takes that back.
+    pub fn force_instead(&mut self, force: Force) {
+        self.forces.replace(force);
     }
 
     /// Draws faults from now on, from this seed, for requests that it is not forced to treat in some way.

@@ -9,7 +9,8 @@ use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
 
-use super::force::{Force, Forces};
+use super::force::Force;
+use super::forces::Forces;
 use super::output::Outputs;
 use super::peer::Peer;
 use super::refusal::{FAQ, Refusal};
@@ -72,6 +73,11 @@ impl NameServer {
     /// Makes the name server treat requests as a test wants it.
     pub fn force(&mut self, force: Force) {
         self.forces.add(force);
+    }
+
+    /// As `force`, in place of what the name server was forced to for the same codes; one of no times takes that back.
+    pub fn force_instead(&mut self, force: Force) {
+        self.forces.replace(force);
     }
 
     /// Draws faults from now on, from this seed, for requests that it is not forced to treat in some way.

@@ -48,6 +48,8 @@ pub(super) struct Entries {
     pub(super) troubles: Vec<(Instant, Option<Instant>)>,
     /// When the first start of a member returned, by member; the group's is the earliest.
     pub(super) starts: BTreeMap<u32, Instant>,
+    /// When the latest start of a member returned.
+    pub(super) last_starts: BTreeMap<u32, Instant>,
     /// When the broker first had an offset of a queue from the group.
     pub(super) first_commits: BTreeMap<MessageQueue, Instant>,
     /// When all tags were wanted.

@@ -56,7 +56,10 @@ impl Seat {
                 match self.start(scene, &client).await {
                     Ok(consumer) => {
                         let now = scene.now();
-                        scene.ledger.lock().starts.entry(self.number).or_insert(now);
+                        let mut entries = scene.ledger.lock();
+                        entries.starts.entry(self.number).or_insert(now);
+                        entries.last_starts.insert(self.number, now);
+                        drop(entries);
                         let member = Member { machine: Arc::clone(&self.machine), client, consumer };
                         scene.members().insert(self.number, member.clone());
                         if pauses {
@@ -79,7 +82,8 @@ impl Seat {
             }
         }
         if scene.options.has(Kind::StoreFails) {
-            *self.store.chance.lock().unwrap() = Some((Random::new(self.random.next_u64()), Arc::clone(scene)));
+            let random = Random::new(self.random.next_u64());
+            *self.store.chance.lock().unwrap() = Some(Chance { random, scene: Arc::clone(scene), has_failed: false });
         }
         let seed = self.random.next_u64();
         let builder = self.builder(scene, client, seed);
@@ -149,7 +153,9 @@ impl Seat {
             }
             scene.members().remove(&self.number);
             close(&scene, self.number, member).await;
-            if !scene.pause(&mut self.random, Duration::ZERO, 10 * SECOND).await {
+            // Long enough for something to come that it would miss.
+            let most = if scene.options.has(Kind::StoreFails) { 40 * SECOND } else { 10 * SECOND };
+            if !scene.pause(&mut self.random, Duration::ZERO, most).await {
                 return;
             }
         }
@@ -272,15 +278,21 @@ impl Hands {
     }
 }
 
-/// Offsets in memory, which fails or panics now and then where the plan wants it.
+/// Offsets in memory, which fails or panics now and then where the plan wants it, but never twice in a row: a consumer that
+/// closes tries once.
 #[derive(Clone)]
 struct Store {
     offsets: MemoryOffsets,
     chance: Arc<Mutex<Option<Chance>>>,
 }
 
-/// By which chance it fails, and who says until when.
-type Chance = (Random, Arc<Scene>);
+/// By which chance it fails.
+struct Chance {
+    random: Random,
+    /// Says until when.
+    scene: Arc<Scene>,
+    has_failed: bool,
+}
 
 impl OffsetStore for Store {
     fn load(&self) -> BoxFuture<Result<BTreeMap<MessageQueue, u64>, Error>> {
@@ -288,12 +300,12 @@ impl OffsetStore for Store {
     }
 
     fn store(&self, offsets: BTreeMap<MessageQueue, u64>) -> BoxFuture<Result<(), Error>> {
-        let drawn = self
-            .chance
-            .lock()
-            .unwrap()
-            .as_mut()
-            .map_or(9, |(random, scene)| if scene.ledger.lock().healed.is_some() { 9 } else { random.below(10) });
+        let drawn = self.chance.lock().unwrap().as_mut().map_or(9, |chance| {
+            let is_calm = chance.has_failed || chance.scene.ledger.lock().healed.is_some();
+            let drawn = if is_calm { 9 } else { chance.random.below(10) };
+            chance.has_failed = drawn < 5;
+            drawn
+        });
         match drawn {
             0..4 => Box::pin(std::future::ready(Err(Error::new(ErrorKind::OffsetStore, "it was drawn")))),
             4 => std::panic::resume_unwind(Box::new(DRAWN)),

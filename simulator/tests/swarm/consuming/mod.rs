@@ -33,7 +33,7 @@ const DRAWN: &str = "this panic was drawn";
 /// How often everything is looked at.
 const TICK: Duration = Duration::from_millis(500);
 /// How many events and turns of tasks a tick has at the most: more is something that goes round in circles.
-const STEPS: u64 = 100_000;
+const STEPS: u64 = 15_000;
 /// How soon a message is delivered when all is well.
 const SOON: Duration = Duration::from_secs(3);
 /// The same when its queue has just lost its owner.

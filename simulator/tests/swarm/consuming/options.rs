@@ -130,7 +130,9 @@ impl Kind {
     fn excludes(self, other: Self) -> bool {
         match self {
             // Members of one group with different subscriptions are the users' fault.
-            Self::Subscriptions => matches!(other, Self::ComeAndGo | Self::Deaths | Self::EarlyEnd | Self::AdminResets),
+            Self::Subscriptions => {
+                matches!(other, Self::ComeAndGo | Self::Deaths | Self::EarlyEnd | Self::AdminResets | Self::LateLocks)
+            }
             // The rule is about a group that has begun in peace.
             Self::EarlyEnd => matches!(other, Self::FailedStarts | Self::AdminResets | Self::Requests | Self::Network),
             Self::Vanishes => matches!(other, Self::Appears | Self::AdminResets),
@@ -250,6 +252,8 @@ impl Options {
         }
         if self.has(K::StoreFails) {
             self.model = MessageModel::Broadcasting;
+            self.from = ConsumeFrom::LastOffset;
+            self.pace = [self.pace, Pace::Sparse][random.below(2) as usize];
         }
         if self.has(K::SlowProducer) {
             self.brokers = 2;

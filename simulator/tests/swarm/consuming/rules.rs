@@ -33,8 +33,9 @@ pub(super) fn watch(scene: &Scene) {
         return;
     }
     let now = scene.now();
+    let queues = scene.queues(TOPIC).into_iter().chain(scene.queues(SECOND_TOPIC));
     let offsets: BTreeMap<MessageQueue, u64> =
-        scene.queues(TOPIC).into_iter().filter_map(|queue| Some((queue.clone(), committed(scene, &queue)?))).collect();
+        queues.filter_map(|queue| Some((queue.clone(), committed(scene, &queue)?))).collect();
     let mut entries = scene.ledger.lock();
     for queue in offsets.keys() {
         entries.first_commits.entry(queue.clone()).or_insert(now);
@@ -52,7 +53,7 @@ pub(super) fn watch(scene: &Scene) {
     let is_settled =
         |work: &Work| work.end.is_some() || scene.options.has(Kind::Hangs) && work.begin + CONSUME_TIMEOUT <= now;
     let wrong = entries.sent.iter().find_map(|(body, sent)| {
-        let (_, place) = sent.receipt.as_ref().filter(|_| sent.topic == TOPIC)?;
+        let (_, place) = sent.receipt.as_ref().filter(|_| sent.topic == TOPIC || !scene.options.has(Kind::Vanishes))?;
         let committed = *offsets.get(&place.0)?;
         let is_open = place.1 < committed && entries.must_be_consumed(&scene.options, None, sent);
         let works = entries.work.get(place);
@@ -146,9 +147,8 @@ impl Entries {
         if sent.topic == SECOND_TOPIC {
             let made = self.second_made.filter(|_| options.has_any(&[Kind::Appears, Kind::Vanishes]));
             let wait = if options.has(Kind::Vanishes) { FINDING } else { Duration::ZERO };
-            // It is newer than whoever was there before it.
             let began = options.from == ConsumeFrom::FirstOffset
-                || self.start_of(member).is_some_and(|start| sent.begin >= start);
+                || self.newest_start(member, queue).is_some_and(|start| sent.begin >= start);
             return began && made.is_some_and(|made| sent.begin >= made + wait);
         }
         if options.has(Kind::OffsetMoved) && self.healed.is_none_or(|healed| sent.begin < healed) {
@@ -171,7 +171,23 @@ impl Entries {
         use Kind as K;
         let ends = options.has_any(&[K::Deaths, K::ComeAndGo, K::EarlyEnd]);
         let is_unsafe = ends && options.count() > 1 && !options.is_broadcasting();
-        if is_unsafe { self.first_commits.get(queue).copied() } else { self.start_of(member) }
+        if is_unsafe {
+            self.first_commits.get(queue).copied()
+        } else if queue.queue_id >= options.queues {
+            self.newest_start(member, queue)
+        } else {
+            self.start_of(member)
+        }
+    }
+
+    /// A queue that appears is newer than whoever was there before it. Of several members any may be the first that has it.
+    fn newest_start(&self, member: Option<u32>, queue: &MessageQueue) -> Option<Instant> {
+        // Nor has whoever was away then stored anything of it.
+        if let Some(member) = member {
+            return self.last_starts.get(&member).copied();
+        }
+        let first_commit = self.first_commits.get(queue);
+        self.starts.values().filter(|start| first_commit.is_none_or(|at| *start <= at)).max().copied()
     }
 
     fn lost(&self, scene: &Scene) -> Option<String> {

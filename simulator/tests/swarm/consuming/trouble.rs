@@ -8,7 +8,7 @@ use stgclient_core::time::Duration;
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::InvokeResetOffset;
-use stgclient_simulator::server::{Broker, Force, Forced, Malformed, Memory, RequestFaults, RouteOverride, ServerId};
+use stgclient_simulator::server::{Force, Forced, Malformed, Memory, RequestFaults, RouteOverride, ServerId};
 use stgclient_simulator::world::{Faults, World};
 
 use super::options::Kind;
@@ -180,15 +180,19 @@ fn any_force(random: &mut Random) -> Forced {
     }
 }
 
+/// Forces a broker to one thing at a time: what nobody has asked for yet does not add up.
+fn force_alone(scene: &Scene, broker: &str, force: Force) {
+    scene.cluster.broker(broker, |broker| broker.force_instead(force));
+}
+
 async fn one_request(scene: Arc<Scene>, mut random: Random) {
     loop {
         let code = REQUESTS[random.below(REQUESTS.len() as u64) as usize];
         let force = Force::requests([code], any_force(&mut random)).times(1);
         if code == RequestCode::GET_ROUTEINFO_BY_TOPIC {
-            scene.cluster.name_server(0, |server| server.force(force));
+            scene.cluster.name_server(0, |server| server.force_instead(force));
         } else {
-            let broker = Scene::broker_name(any_broker(&scene, &mut random));
-            scene.cluster.broker(&broker, |broker| broker.force(force));
+            force_alone(&scene, &Scene::broker_name(any_broker(&scene, &mut random)), force);
         }
         if !scene.pause(&mut random, 3 * SECOND, 12 * SECOND).await {
             return;
@@ -197,23 +201,26 @@ async fn one_request(scene: Arc<Scene>, mut random: Random) {
 }
 
 async fn busy(scene: Arc<Scene>, mut random: Random) {
-    while scene.pause(&mut random, Duration::ZERO, 20 * SECOND).await {
-        scene.cluster.broker("broker-a", |broker| broker.force(Force::sends(Forced::busy())));
-        scene.pause(&mut random, SECOND / 10, 3 * SECOND).await;
-        scene.cluster.broker("broker-a", Broker::clear_forces);
+    while scene.pause(&mut random, Duration::ZERO, 4 * SECOND).await {
+        force_alone(&scene, "broker-a", Force::sends(Forced::busy()));
+        // Not for longer than the pauses of a few tries.
+        scene.pause(&mut random, SECOND / 200, SECOND / 20).await;
+        force_alone(&scene, "broker-a", Force::sends(Forced::busy()).times(0));
     }
 }
 
 async fn lost_answers(scene: Arc<Scene>, mut random: Random) {
-    while scene.pause(&mut random, 4 * SECOND, 20 * SECOND).await {
-        scene.cluster.broker("broker-a", |broker| broker.force(Force::sends(Forced::Unanswered).times(1)));
+    while scene.pause(&mut random, 16 * SECOND, 30 * SECOND).await {
+        force_alone(&scene, "broker-a", Force::sends(Forced::Unanswered).times(1));
     }
 }
 
 async fn refused_locks(scene: Arc<Scene>, mut random: Random) {
     while scene.pause(&mut random, Duration::ZERO, 40 * SECOND).await {
         let force = Force::requests([RequestCode::LOCK_BATCH_MQ], Forced::busy()).times(1);
-        scene.cluster.with(|cluster| cluster.brokers().for_each(|broker| broker.force(force.clone())));
+        for index in 0..usize::from(scene.options.brokers) {
+            force_alone(&scene, &Scene::broker_name(index), force.clone());
+        }
     }
 }
 
@@ -222,7 +229,7 @@ async fn go_away(scene: Arc<Scene>, mut random: Random) {
         let code = REQUESTS[random.below(13) as usize];
         let forced = Forced::Refuse(ResponseCode::GO_AWAY, "it was drawn".into());
         let broker = Scene::broker_name(any_broker(&scene, &mut random));
-        scene.cluster.broker(&broker, |broker| broker.force(Force::requests([code], forced).times(1)));
+        force_alone(&scene, &broker, Force::requests([code], forced).times(1));
     }
 }
 
@@ -230,9 +237,9 @@ async fn offset_moved(scene: Arc<Scene>, mut random: Random) {
     while scene.pause(&mut random, 2 * SECOND, 20 * SECOND).await {
         let broker = Scene::broker_name(any_broker(&scene, &mut random));
         let force = Force::requests([RequestCode::PULL_MESSAGE], Forced::OffsetMoved);
-        scene.cluster.broker(&broker, |broker| broker.force(force));
+        force_alone(&scene, &broker, force.clone());
         scene.pause(&mut random, SECOND, 5 * SECOND).await;
-        scene.cluster.broker(&broker, Broker::clear_forces);
+        force_alone(&scene, &broker, force.times(0));
     }
 }
 

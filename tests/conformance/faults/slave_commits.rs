@@ -1,0 +1,61 @@
+//! A group that consumes from a slave while its master is away: what it has consumed is committed there.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use stgclient::{ConsumeFrom, Placement};
+use stgclient_tests::{Bench, eventually, within};
+
+use super::{bench, create_topic};
+
+const MESSAGES: usize = 40;
+
+/// Consumes until `count` messages have come, or for so long; gives their bodies.
+async fn consume(bench: &Bench, group: &str, count: usize, time: Duration) -> BTreeSet<String> {
+    let bodies = Arc::new(Mutex::new(BTreeSet::new()));
+    let noted = Arc::clone(&bodies);
+    let consumer = bench.client.push_consumer(group).subscribe(&bench.topic, "*");
+    let consumer = consumer.consume_from(ConsumeFrom::FirstOffset).concurrently(move |message| {
+        noted.lock().unwrap().insert(String::from_utf8_lossy(message.body()).into_owned());
+        async { Ok(()) }
+    });
+    let consumer = consumer.start().await.expect("it starts");
+    let end = tokio::time::Instant::now() + time;
+    while bodies.lock().unwrap().len() < count && tokio::time::Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    consumer.close().await;
+    let bodies = bodies.lock().unwrap();
+    bodies.clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_consumed_of_an_old_slave_while_its_master_was_away_does_not_come_again() {
+    let mut bench = bench("4.9.7", &["brokerRole=SYNC_MASTER"]).await;
+    bench.cluster.order("start slave brokerName=broker-a brokerId=1 brokerRole=SLAVE slaveReadEnable=true").await;
+    let queues = create_topic(&bench, 2, 1).await;
+    eventually("the slave is in the route", async || {
+        let route = bench.admin().topic_route(&bench.topic).await.ok()?;
+        route.brokers.iter().find_map(|broker| broker.addresses.get(&1).cloned())
+    })
+    .await;
+    let route = bench.admin().topic_route(&bench.topic).await.expect("the topic has a route");
+    let slave = route.brokers.iter().find_map(|broker| broker.addresses.get(&1)).expect("the slave is in the route");
+    // A slave hears of topics once a minute only.
+    let at_slave = bench.admin().create_topic(&bench.topic).queues(2).at(Placement::Address(slave.clone()));
+    at_slave.await.expect("the slave takes it");
+    for number in 0..MESSAGES {
+        bench.send_to(&queues[number % 2], bench.message(number.to_string())).await;
+    }
+    let group = bench.unique("away");
+    bench.cluster.order("stop broker").await;
+    let first = within(Duration::from_secs(90), "all is consumed of the slave", async || {
+        let bodies = consume(&bench, &group, MESSAGES, Duration::from_secs(45)).await;
+        (bodies.len() == MESSAGES).then_some(bodies)
+    })
+    .await;
+    assert_eq!(first.len(), MESSAGES);
+    let again = consume(&bench, &group, 1, Duration::from_secs(10)).await;
+    assert!(again.is_empty(), "{} messages come again", again.len());
+}
