@@ -124,6 +124,13 @@ impl Ledger {
         }
     }
 
+    /// The start of a member has returned.
+    pub(super) fn starts(&self, member: u32, now: Instant) {
+        let mut entries = self.lock();
+        entries.starts.entry(member).or_insert(now);
+        entries.last_starts.insert(member, now);
+    }
+
     /// Sends may fail from now on. Gives what [`Ledger::trouble_ends`] wants.
     pub(super) fn trouble_begins(&self, now: Instant) -> usize {
         let mut entries = self.lock();

@@ -56,11 +56,7 @@ impl Seat {
                 match self.start(scene, &client).await {
                     Ok(consumer) => {
                         let now = scene.now();
-                        {
-                            let mut entries = scene.ledger.lock();
-                            entries.starts.entry(self.number).or_insert(now);
-                            entries.last_starts.insert(self.number, now);
-                        }
+                        scene.ledger.starts(self.number, now);
                         let member = Member { machine: Arc::clone(&self.machine), client, consumer };
                         scene.members().insert(self.number, member.clone());
                         if pauses {
