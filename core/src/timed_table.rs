@@ -1,7 +1,7 @@
 //! A table of values with deadlines of their own: the earliest is at hand, whatever has changed, without a look at the others.
 
 use crate::table::{Id, Table};
-use crate::time::{Deadline, Deadlines, Instant};
+use crate::time::{Deadline, Instant, Reason};
 
 /// Something that has work to do at a moment that it knows.
 pub(crate) trait Timed {
@@ -13,16 +13,27 @@ pub(crate) trait Timed {
 #[derive(Debug)]
 pub(crate) struct TimedTable<T, K = T> {
     table: Table<T, K>,
+    /// The earliest of ever larger groups of slots: the root is at 1, and below the place `n` are `2 n` and `2 n + 1`.
+    earliest: Vec<Instant>,
     /// By slot.
-    deadlines: Deadlines,
+    reasons: Vec<Reason>,
     /// The slots whose deadlines may be others now, and by slot whether it is among them.
     touched: Vec<u32>,
     is_touched: Vec<bool>,
 }
 
+/// No deadline: it is never due.
+const NEVER: Instant = Instant::from_micros(u64::MAX);
+
 impl<T, K> Default for TimedTable<T, K> {
     fn default() -> Self {
-        Self { table: Table::EMPTY, deadlines: Deadlines::default(), touched: Vec::new(), is_touched: Vec::new() }
+        Self {
+            table: Table::EMPTY,
+            earliest: vec![NEVER; 2],
+            reasons: Vec::new(),
+            touched: Vec::new(),
+            is_touched: Vec::new(),
+        }
     }
 }
 
@@ -63,25 +74,67 @@ impl<T: Timed, K> TimedTable<T, K> {
     /// The earliest deadline.
     pub(crate) fn next(&mut self) -> Option<Deadline> {
         self.refresh();
-        let (_, key) = self.deadlines.next_key()?;
-        self.table.id_of(key).and_then(|id| self.table.get(id)).and_then(Timed::poll_timeout)
+        let at = self.earliest[1];
+        (at != NEVER).then(|| Deadline { at, reason: self.reasons[self.first_at(at)] })
     }
 
     /// The values whose deadlines have come.
     pub(crate) fn due(&mut self, now: Instant) -> Vec<Id<K>> {
         self.refresh();
         let mut due = Vec::new();
-        while let Some(id) = self.deadlines.pop_due(now).and_then(|key| self.table.id_of(key)) {
-            self.touch(id);
-            due.push(id);
+        while self.earliest[1] <= now && self.earliest[1] != NEVER {
+            let slot = self.first_at(self.earliest[1]);
+            self.set(slot, NEVER);
+            if let Some(id) = self.table.id_of(slot as u32) {
+                self.touch(id);
+                due.push(id);
+            }
         }
         due
+    }
+
+    /// The first slot with the earliest deadline.
+    fn first_at(&self, at: Instant) -> usize {
+        let leaves = self.earliest.len() / 2;
+        let mut place = 1;
+        while place < leaves {
+            place = if self.earliest[2 * place] == at { 2 * place } else { 2 * place + 1 };
+        }
+        place - leaves
+    }
+
+    fn set(&mut self, slot: usize, at: Instant) {
+        let mut place = self.earliest.len() / 2 + slot;
+        self.earliest[place] = at;
+        while place > 1 {
+            place /= 2;
+            let earliest = self.earliest[2 * place].min(self.earliest[2 * place + 1]);
+            if self.earliest[place] == earliest {
+                return;
+            }
+            self.earliest[place] = earliest;
+        }
+    }
+
+    /// Makes room for twice as many slots.
+    fn grow(&mut self) {
+        let leaves = self.earliest.len() / 2;
+        let known: Vec<Instant> = self.earliest[leaves..].to_vec();
+        self.earliest = vec![NEVER; 4 * leaves];
+        self.earliest[2 * leaves..3 * leaves].copy_from_slice(&known);
+        for place in (1..2 * leaves).rev() {
+            self.earliest[place] = self.earliest[2 * place].min(self.earliest[2 * place + 1]);
+        }
     }
 
     fn touch(&mut self, id: Id<K>) {
         let slot = id.slot();
         if self.is_touched.len() <= slot {
             self.is_touched.resize(slot + 1, false);
+            self.reasons.resize(slot + 1, Reason::Operation);
+            while self.earliest.len() / 2 <= slot {
+                self.grow();
+            }
         }
         if !core::mem::replace(&mut self.is_touched[slot], true) {
             self.touched.push(id.key());
@@ -90,13 +143,14 @@ impl<T: Timed, K> TimedTable<T, K> {
 
     fn refresh(&mut self) {
         while let Some(key) = self.touched.pop() {
-            self.is_touched[key as usize] = false;
+            let slot = key as usize;
+            self.is_touched[slot] = false;
             let value = self.table.id_of(key).and_then(|id| self.table.get(id));
-            match value.and_then(Timed::poll_timeout) {
-                Some(deadline) if self.deadlines.at(key) == Some(deadline.at) => {}
-                Some(deadline) => self.deadlines.set(key, deadline.at),
-                None => self.deadlines.clear(key),
+            let deadline = value.and_then(Timed::poll_timeout);
+            if let Some(deadline) = deadline {
+                self.reasons[slot] = deadline.reason;
             }
+            self.set(slot, deadline.map_or(NEVER, |deadline| deadline.at));
         }
     }
 }

@@ -149,6 +149,10 @@ impl Network {
         self.peers.due(now)
     }
 
+    pub(crate) const fn has_ended(&self) -> bool {
+        !self.ended.is_empty()
+    }
+
     /// The addresses whose connections have ended since this was asked last.
     pub(crate) fn take_ended(&mut self) -> Vec<Address> {
         core::mem::take(&mut self.ended)

@@ -33,8 +33,6 @@ pub(crate) struct Sending {
     peer: Option<PeerId>,
     /// The number of the request of the try under way, and when it was written.
     written: (i32, Instant),
-    /// The first try that had no answer in its share of the time, and when it was written.
-    unanswered: Option<(PeerId, Instant)>,
     waits_for: WaitsFor,
 }
 
@@ -66,7 +64,6 @@ impl Sending {
             topic: None,
             peer: None,
             written: (0, now.mono),
-            unanswered: None,
             waits_for: WaitsFor::Nothing,
         }
     }
@@ -379,12 +376,11 @@ impl Sending {
         let (Some(peer), WaitsFor::Broker) = (self.peer, self.waits_for) else {
             return;
         };
-        self.send.overtake(self.turn);
+        let first = self.send.overtake(self.turn, self.written.1);
         let (owner, deadline, (opaque, since)) = (Owner::Operation(id, self.turn), self.send.deadline(), self.written);
         session.network.with(peer, |connection| connection.keep_waiting(opaque, since, deadline, owner));
-        match self.unanswered {
-            Some((first, since)) if first == peer => session.give_up_if_silent(now, peer, since),
-            _ => self.unanswered = Some((peer, since)),
+        if let Some(since) = first {
+            session.give_up_if_silent(now, peer, since);
         }
     }
 

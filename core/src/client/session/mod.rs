@@ -202,6 +202,9 @@ impl Session {
     /// Whom a broker has granted locks, or told anything else that ends with its connection, hears that it is lost: when the
     /// connection to its master has ended, however it did, when its master is another one now, and when no route names it.
     pub(crate) fn note_lost_brokers(&mut self) {
+        if !self.network.has_ended() && !self.brokers.has_lost() {
+            return;
+        }
         let mut lost = self.brokers.take_lost();
         for address in self.network.take_ended() {
             lost.extend(
