@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use stgclient::{ConsumeFrom, Placement};
-use stgclient_tests::{Bench, eventually, within};
+use stgclient::ConsumeFrom;
+use stgclient_core::wire::code::RequestCode;
+use stgclient_tests::{Bench, ask, eventually, within};
 
 use super::{bench, create_topic};
 
@@ -42,12 +43,24 @@ async fn what_was_consumed_of_an_old_slave_while_its_master_was_away_does_not_co
     .await;
     let route = bench.admin().topic_route(&bench.topic).await.expect("the topic has a route");
     let slave = route.brokers.iter().find_map(|broker| broker.addresses.get(&1)).expect("the slave is in the route");
-    // A slave hears of topics once a minute only.
-    let at_slave = bench.admin().create_topic(&bench.topic).queues(2).at(Placement::Address(slave.clone()));
-    at_slave.await.expect("the slave takes it");
     for number in 0..MESSAGES {
         bench.send_to(&queues[number % 2], bench.message(number.to_string())).await;
     }
+    // A slave hears of topics and their messages after a while only.
+    let address = slave.to_string();
+    within(Duration::from_secs(90), "the slave has the topic and its messages", async || {
+        let has_topic = ask(&address, RequestCode::GET_TOPIC_STATS_INFO, &[("topic", &bench.topic)]).await.code == 0;
+        let fields = |queue: &'static str| [("topic", bench.topic.clone()), ("queueId", queue.to_owned())];
+        let mut ends = 0;
+        for queue in ["0", "1"] {
+            let fields = fields(queue);
+            let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let answer = ask(&address, RequestCode::GET_MAX_OFFSET, &fields).await;
+            ends += answer.fields.get("offset").and_then(|offset| offset.parse::<usize>().ok()).unwrap_or(0);
+        }
+        (has_topic && ends == MESSAGES).then_some(())
+    })
+    .await;
     let group = bench.unique("away");
     bench.cluster.order("stop broker").await;
     let first = within(Duration::from_secs(90), "all is consumed of the slave", async || {

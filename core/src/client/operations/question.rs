@@ -88,7 +88,10 @@ impl Question {
                 let is_away = |address: &&Address| session.network.find(address).is_some_and(Connection::is_paused);
                 member.filter(|address| !is_away(address)).or_else(|| broker.readable(MASTER_ID))
             }
-            Self::Commit { .. } | Self::Lock { .. } | Self::Unlock { .. } | Self::SendBack { .. } => broker.master(),
+            Self::Lock { .. } | Self::Unlock { .. } | Self::SendBack { .. } => broker.master(),
+            // Whoever else reads it there would get it again: slaves keep offsets too, which their master takes over
+            // (`RemoteBrokerOffsetStore.updateConsumeOffsetToBroker`).
+            Self::Commit { .. } => broker.master().or_else(|| broker.readable(MASTER_ID)),
             _ => broker.readable(MASTER_ID),
         }
     }

@@ -4,7 +4,7 @@ use crate::address::Address;
 use crate::client::base::event::{Event, Outcome, Value};
 use crate::client::base::ids::{OperationId, Owner, PeerId, ProducerId};
 use crate::client::base::signal::Signal;
-use crate::client::session::lines::{Call, Held};
+use crate::client::presence::lines::{Call, Held};
 use crate::client::session::{Reserved, Session};
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind};

@@ -3,3 +3,4 @@
 pub(super) mod first_commits;
 pub(super) mod greetings;
 pub(super) mod groups;
+pub(super) mod lines;

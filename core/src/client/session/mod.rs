@@ -1,7 +1,7 @@
 //! What all operations of a client share: connections, routes, look-ups under way, groups, timers.
 
 mod heartbeats;
-pub(crate) mod lines;
+mod lines;
 mod name_servers;
 mod routes;
 
@@ -20,9 +20,9 @@ use crate::client::network::Network;
 use crate::client::presence::first_commits::{FirstCommits, OffsetTable};
 use crate::client::presence::greetings::Greetings;
 use crate::client::presence::groups::Groups;
+use crate::client::presence::lines::{Call, Held, Lines};
 use crate::client::routing::look_ups::NameServerCalls;
 use crate::client::routing::routes::{Oddities, RouteWaiters};
-use crate::client::session::lines::{Call, Held, Lines};
 use crate::connection::{Backoff, CloseReason, Connection, Ended, Outbox, Received};
 use crate::error::{Error, ErrorKind};
 use crate::producer::{LatencyFaults, Spent, UniqueIds};
