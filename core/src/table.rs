@@ -64,27 +64,28 @@ struct Slot<T> {
     value: Option<T>,
 }
 
-/// Values by [`Id`]. Freed slots are used again, the last freed first, so that ids stay dense.
+/// Values by [`Id`], whose kind may be another than the value: who names a thing need not know it. Freed slots are used again, the last freed first, so that ids stay dense.
 #[derive(Debug)]
-pub(crate) struct Table<T> {
+pub(crate) struct Table<T, K = T> {
     slots: Vec<Slot<T>>,
     free: Vec<u32>,
+    kind: PhantomData<fn() -> K>,
 }
 
-impl<T> Default for Table<T> {
+impl<T, K> Default for Table<T, K> {
     fn default() -> Self {
         Self::EMPTY
     }
 }
 
-impl<T> Table<T> {
-    pub(crate) const EMPTY: Self = Self { slots: Vec::new(), free: Vec::new() };
+impl<T, K> Table<T, K> {
+    pub(crate) const EMPTY: Self = Self { slots: Vec::new(), free: Vec::new(), kind: PhantomData };
 
     pub(crate) const fn len(&self) -> usize {
         self.slots.len() - self.free.len()
     }
 
-    pub(crate) fn insert(&mut self, value: T) -> Id<T> {
+    pub(crate) fn insert(&mut self, value: T) -> Id<K> {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot { generation: 0, value: None });
             (self.slots.len() - 1) as u32
@@ -94,42 +95,42 @@ impl<T> Table<T> {
         Id { slot, generation: entry.generation, kind: PhantomData }
     }
 
-    pub(crate) fn remove(&mut self, id: Id<T>) -> Option<T> {
+    pub(crate) fn remove(&mut self, id: Id<K>) -> Option<T> {
         let value = self.slots.get_mut(id.slot()).filter(|slot| slot.generation == id.generation)?.value.take()?;
         self.release(id);
         Some(value)
     }
 
     /// As [`Table::remove`], where the value lies: large ones are costly to move.
-    pub(crate) fn discard(&mut self, id: Id<T>) {
+    pub(crate) fn discard(&mut self, id: Id<K>) {
         if self.get(id).is_some() {
             self.slots[id.slot()].value = None;
             self.release(id);
         }
     }
 
-    fn release(&mut self, id: Id<T>) {
+    fn release(&mut self, id: Id<K>) {
         let entry = &mut self.slots[id.slot()];
         entry.generation = entry.generation.wrapping_add(1);
         self.free.push(id.slot);
     }
 
-    pub(crate) fn get(&self, id: Id<T>) -> Option<&T> {
+    pub(crate) fn get(&self, id: Id<K>) -> Option<&T> {
         self.slots.get(id.slot()).filter(|slot| slot.generation == id.generation)?.value.as_ref()
     }
 
-    pub(crate) fn get_mut(&mut self, id: Id<T>) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self, id: Id<K>) -> Option<&mut T> {
         self.slots.get_mut(id.slot()).filter(|slot| slot.generation == id.generation)?.value.as_mut()
     }
 
     /// The id of the value that now stands in `slot`.
-    pub(crate) fn id_of(&self, slot: u32) -> Option<Id<T>> {
+    pub(crate) fn id_of(&self, slot: u32) -> Option<Id<K>> {
         let entry = self.slots.get(slot as usize)?;
         entry.value.as_ref()?;
         Some(Id { slot, generation: entry.generation, kind: PhantomData })
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Id<T>, &T)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Id<K>, &T)> {
         self.slots.iter().enumerate().filter_map(|(slot, entry)| {
             let id = Id { slot: slot as u32, generation: entry.generation, kind: PhantomData };
             Some((id, entry.value.as_ref()?))
@@ -137,7 +138,7 @@ impl<T> Table<T> {
     }
 
     /// The ids in use, for a loop that changes the table.
-    pub(crate) fn ids(&self) -> Vec<Id<T>> {
+    pub(crate) fn ids(&self) -> Vec<Id<K>> {
         self.iter().map(|(id, _)| id).collect()
     }
 }
@@ -148,7 +149,7 @@ mod tests {
 
     #[test]
     fn an_id_means_one_tenant_of_its_slot() {
-        let mut table = Table::default();
+        let mut table: Table<&str> = Table::default();
         let first = table.insert("first");
         assert_eq!(table.remove(first), Some("first"));
         let second = table.insert("second");

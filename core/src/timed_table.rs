@@ -1,7 +1,7 @@
 //! A table of values with deadlines of their own: the earliest is at hand, whatever has changed, without a look at the others.
 
 use crate::table::{Id, Table};
-use crate::time::{Deadline, Deadlines, Instant};
+use crate::time::{Deadline, Instant, Reason};
 
 /// Something that has work to do at a moment that it knows.
 pub(crate) trait Timed {
@@ -11,77 +11,130 @@ pub(crate) trait Timed {
 
 /// Values by [`Id`]. Those that may have changed are asked for their deadlines when somebody wants to know the earliest.
 #[derive(Debug)]
-pub(crate) struct TimedTable<T> {
-    table: Table<T>,
+pub(crate) struct TimedTable<T, K = T> {
+    table: Table<T, K>,
+    /// The earliest of ever larger groups of slots: the root is at 1, and below the place `n` are `2 n` and `2 n + 1`.
+    earliest: Vec<Instant>,
     /// By slot.
-    deadlines: Deadlines,
+    reasons: Vec<Reason>,
     /// The slots whose deadlines may be others now, and by slot whether it is among them.
     touched: Vec<u32>,
     is_touched: Vec<bool>,
 }
 
-impl<T> Default for TimedTable<T> {
+/// No deadline: it is never due.
+const NEVER: Instant = Instant::from_micros(u64::MAX);
+
+impl<T, K> Default for TimedTable<T, K> {
     fn default() -> Self {
-        Self { table: Table::EMPTY, deadlines: Deadlines::default(), touched: Vec::new(), is_touched: Vec::new() }
+        Self {
+            table: Table::EMPTY,
+            earliest: vec![NEVER; 2],
+            reasons: Vec::new(),
+            touched: Vec::new(),
+            is_touched: Vec::new(),
+        }
     }
 }
 
-impl<T: Timed> TimedTable<T> {
+impl<T: Timed, K> TimedTable<T, K> {
     pub(crate) const fn len(&self) -> usize {
         self.table.len()
     }
 
-    pub(crate) fn insert(&mut self, value: T) -> Id<T> {
+    pub(crate) fn insert(&mut self, value: T) -> Id<K> {
         let id = self.table.insert(value);
         self.touch(id);
         id
     }
 
-    pub(crate) fn remove(&mut self, id: Id<T>) -> Option<T> {
+    pub(crate) fn remove(&mut self, id: Id<K>) -> Option<T> {
         self.touch(id);
         self.table.remove(id)
     }
 
-    pub(crate) fn get(&self, id: Id<T>) -> Option<&T> {
+    pub(crate) fn get(&self, id: Id<K>) -> Option<&T> {
         self.table.get(id)
     }
 
-    pub(crate) fn get_mut(&mut self, id: Id<T>) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self, id: Id<K>) -> Option<&mut T> {
         self.touch(id);
         self.table.get_mut(id)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Id<T>, &T)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Id<K>, &T)> {
         self.table.iter()
     }
 
     /// The ids in use, for a loop that changes the table.
-    pub(crate) fn ids(&self) -> Vec<Id<T>> {
+    pub(crate) fn ids(&self) -> Vec<Id<K>> {
         self.table.ids()
     }
 
     /// The earliest deadline.
     pub(crate) fn next(&mut self) -> Option<Deadline> {
         self.refresh();
-        let (_, key) = self.deadlines.next_key()?;
-        self.table.id_of(key).and_then(|id| self.table.get(id)).and_then(Timed::poll_timeout)
+        let at = self.earliest[1];
+        (at != NEVER).then(|| Deadline { at, reason: self.reasons[self.first_at(at)] })
     }
 
     /// The values whose deadlines have come.
-    pub(crate) fn due(&mut self, now: Instant) -> Vec<Id<T>> {
+    pub(crate) fn due(&mut self, now: Instant) -> Vec<Id<K>> {
         self.refresh();
         let mut due = Vec::new();
-        while let Some(id) = self.deadlines.pop_due(now).and_then(|key| self.table.id_of(key)) {
-            self.touch(id);
-            due.push(id);
+        while self.earliest[1] <= now && self.earliest[1] != NEVER {
+            let slot = self.first_at(self.earliest[1]);
+            self.set(slot, NEVER);
+            if let Some(id) = self.table.id_of(slot as u32) {
+                self.touch(id);
+                due.push(id);
+            }
         }
         due
     }
 
-    fn touch(&mut self, id: Id<T>) {
+    /// The first slot with the earliest deadline.
+    fn first_at(&self, at: Instant) -> usize {
+        let leaves = self.earliest.len() / 2;
+        let mut place = 1;
+        while place < leaves {
+            place = if self.earliest[2 * place] == at { 2 * place } else { 2 * place + 1 };
+        }
+        place - leaves
+    }
+
+    fn set(&mut self, slot: usize, at: Instant) {
+        let mut place = self.earliest.len() / 2 + slot;
+        self.earliest[place] = at;
+        while place > 1 {
+            place /= 2;
+            let earliest = self.earliest[2 * place].min(self.earliest[2 * place + 1]);
+            if self.earliest[place] == earliest {
+                return;
+            }
+            self.earliest[place] = earliest;
+        }
+    }
+
+    /// Makes room for twice as many slots.
+    fn grow(&mut self) {
+        let leaves = self.earliest.len() / 2;
+        let known: Vec<Instant> = self.earliest[leaves..].to_vec();
+        self.earliest = vec![NEVER; 4 * leaves];
+        self.earliest[2 * leaves..3 * leaves].copy_from_slice(&known);
+        for place in (1..2 * leaves).rev() {
+            self.earliest[place] = self.earliest[2 * place].min(self.earliest[2 * place + 1]);
+        }
+    }
+
+    fn touch(&mut self, id: Id<K>) {
         let slot = id.slot();
         if self.is_touched.len() <= slot {
             self.is_touched.resize(slot + 1, false);
+            self.reasons.resize(slot + 1, Reason::Operation);
+            while self.earliest.len() / 2 <= slot {
+                self.grow();
+            }
         }
         if !core::mem::replace(&mut self.is_touched[slot], true) {
             self.touched.push(id.key());
@@ -90,13 +143,14 @@ impl<T: Timed> TimedTable<T> {
 
     fn refresh(&mut self) {
         while let Some(key) = self.touched.pop() {
-            self.is_touched[key as usize] = false;
+            let slot = key as usize;
+            self.is_touched[slot] = false;
             let value = self.table.id_of(key).and_then(|id| self.table.get(id));
-            match value.and_then(Timed::poll_timeout) {
-                Some(deadline) if self.deadlines.at(key) == Some(deadline.at) => {}
-                Some(deadline) => self.deadlines.set(key, deadline.at),
-                None => self.deadlines.clear(key),
+            let deadline = value.and_then(Timed::poll_timeout);
+            if let Some(deadline) = deadline {
+                self.reasons[slot] = deadline.reason;
             }
+            self.set(slot, deadline.map_or(NEVER, |deadline| deadline.at));
         }
     }
 }
@@ -124,7 +178,7 @@ mod tests {
         fn the_earliest_of_all_is_known_whatever_changed(
             steps in proptest::collection::vec((0_u8..4, 0_usize..8, proptest::option::of(0_u64..50)), 0..200),
         ) {
-            let mut table = TimedTable::default();
+            let mut table: TimedTable<Alarm> = TimedTable::default();
             let mut model: BTreeMap<Id<Alarm>, Option<u64>> = BTreeMap::new();
             for (step, which, at) in steps {
                 let known = model.keys().nth(which).copied();

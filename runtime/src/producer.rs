@@ -124,7 +124,7 @@ impl Producer {
     /// As [`Producer::send_to`], but gives the message back when too much waits already.
     ///
     /// # Errors
-    /// [`ErrorKind::Full`], or the message cannot be sent at all.
+    /// [`ErrorKind::Full`](stgclient_core::error::ErrorKind::Full), or the message cannot be sent at all.
     pub fn try_send(&self, mut message: Message, options: impl Into<SendOptions>) -> Result<Sending, SendError> {
         self.compress(&mut message);
         let request = self.request(message, options.into(), Delivery::Awaited);
@@ -165,7 +165,8 @@ impl Producer {
 
     /// What waits for answers.
     pub fn backlog(&self) -> Backlog {
-        self.inner.handle.shared.peek(|state| state.core.backlog(self.inner.id)).unwrap_or_default()
+        // With what was handed in.
+        self.inner.handle.shared.with(|state, _| state.core.backlog(self.inner.id)).unwrap_or_default()
     }
 
     /// Closes the producer: what it has under way goes on, nothing new is taken.

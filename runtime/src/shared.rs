@@ -4,7 +4,6 @@
 //! callbacks called outside of it.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use stgclient_core::address::Address;
@@ -17,7 +16,7 @@ use crate::host::Host;
 use crate::link::Link;
 use crate::lock::{Guard, Lock};
 use crate::state::State;
-use crate::sync::{Mutex, MutexGuard, lock};
+use crate::sync::{AtomicU64, Mutex, MutexGuard, lock};
 use crate::tasks::{Tasks, counted};
 use crate::waiting::{Place, Request, Waiter};
 

@@ -1,10 +1,24 @@
 //! What threads meet at: locks, and tasks that wait for what stands behind them.
+//!
+//! With `--cfg interleavings` the locks are those of a checker, which tries in which order threads may come to them
+//! (`simulator/tests/interleavings`).
 
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+#[cfg(interleavings)]
+pub(crate) use shuttle::sync::atomic::AtomicU64;
+#[cfg(interleavings)]
+pub(crate) use shuttle::sync::{Mutex, MutexGuard};
+#[cfg(all(interleavings, debug_assertions))]
+pub(crate) use shuttle::thread_local;
+#[cfg(not(interleavings))]
+pub(crate) use std::sync::atomic::AtomicU64;
+#[cfg(not(interleavings))]
 pub(crate) use std::sync::{Mutex, MutexGuard};
+#[cfg(all(not(interleavings), debug_assertions))]
+pub(crate) use std::thread_local;
 
 /// Takes a lock. A panic of somebody who had it leaves what is behind it as good as it was.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

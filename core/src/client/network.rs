@@ -3,48 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::event::Action;
-use super::name_server_calls::CallId;
-use super::operation::OperationId;
 use crate::address::Address;
+use crate::client::base::event::Action;
+use crate::client::base::ids::{ConnectionId, Owner, PeerId, PeerKind};
 use crate::connection::{Connection, ConnectionConfig, ConnectionCounters, Established, Outbox};
-use crate::table::Id;
 use crate::time::{Deadline, Instant};
 use crate::timed_table::TimedTable;
 use crate::wire::signature::Signer;
 
-/// Who asked for something on a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Owner {
-    /// An operation, and which of its tries or requests.
-    Operation(OperationId, u32),
-    /// A look-up at the name servers, and the how manyth of them.
-    NameServerCall(CallId, u32),
-    /// The heartbeat to this peer, which tells it of our groups as they were at this version.
-    Heartbeat(PeerId, u32),
-    /// This peer, which has been told that a group leaves.
-    Farewell(PeerId),
-}
-
-pub(crate) type PeerId = Id<Connection<Owner>>;
-
-/// A connection: a peer, and which try to connect to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ConnectionId {
-    pub(super) peer: PeerId,
-    pub(super) attempt: u32,
-}
-
-impl ConnectionId {
-    /// A small dense number; all tries to connect to one peer share it.
-    pub const fn slot(self) -> usize {
-        self.peer.slot()
-    }
-}
-
 #[derive(Debug)]
 pub(crate) struct Network {
-    peers: TimedTable<Connection<Owner>>,
+    peers: TimedTable<Connection<Owner>, PeerKind>,
     by_address: BTreeMap<Address, PeerId>,
     config: ConnectionConfig,
     signer: Option<Arc<Signer>>,
@@ -60,7 +29,7 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    pub(super) fn new(config: ConnectionConfig) -> Self {
+    pub(crate) fn new(config: ConnectionConfig) -> Self {
         Self {
             peers: TimedTable::default(),
             by_address: BTreeMap::new(),
@@ -76,7 +45,7 @@ impl Network {
     }
 
     /// The peer at `address`.
-    pub(super) fn peer(&mut self, address: &Address) -> PeerId {
+    pub(crate) fn peer(&mut self, address: &Address) -> PeerId {
         if let Some(&peer) = self.by_address.get(address) {
             return peer;
         }
@@ -88,7 +57,7 @@ impl Network {
     }
 
     /// From now on every request is signed by this one, also those that have been refused and are tried again.
-    pub(super) fn set_signer(&mut self, signer: Option<Arc<Signer>>) {
+    pub(crate) fn set_signer(&mut self, signer: Option<Arc<Signer>>) {
         for peer in self.peers.ids() {
             if let Some(connection) = self.peers.get_mut(peer) {
                 connection.set_signer(signer.clone());
@@ -97,20 +66,20 @@ impl Network {
         self.signer = signer;
     }
 
-    pub(super) fn find(&self, address: &Address) -> Option<&Connection<Owner>> {
+    pub(crate) fn find(&self, address: &Address) -> Option<&Connection<Owner>> {
         self.peers.get(*self.by_address.get(address)?)
     }
 
-    pub(super) fn get(&self, peer: PeerId) -> Option<&Connection<Owner>> {
+    pub(crate) fn get(&self, peer: PeerId) -> Option<&Connection<Owner>> {
         self.peers.get(peer)
     }
 
-    pub(super) fn ids(&self) -> Vec<PeerId> {
+    pub(crate) fn ids(&self) -> Vec<PeerId> {
         self.peers.ids()
     }
 
     /// Does something with a connection, and lets its host know what follows.
-    pub(super) fn with<R>(&mut self, peer: PeerId, act: impl FnOnce(&mut Connection<Owner>) -> R) -> Option<R> {
+    pub(crate) fn with<R>(&mut self, peer: PeerId, act: impl FnOnce(&mut Connection<Owner>) -> R) -> Option<R> {
         let connection = self.peers.get_mut(peer)?;
         let result = act(connection);
         let wishes = connection.take_wishes();
@@ -137,17 +106,17 @@ impl Network {
     }
 
     /// From now on, bodies that were never written are kept for the host.
-    pub(super) fn keep_unwritten(&mut self) {
+    pub(crate) fn keep_unwritten(&mut self) {
         self.unwritten.get_or_insert_default();
     }
 
-    pub(super) fn take_unwritten(&mut self) -> Vec<Outbox> {
+    pub(crate) fn take_unwritten(&mut self) -> Vec<Outbox> {
         self.unwritten.as_mut().map(core::mem::take).unwrap_or_default()
     }
 
     /// Does something on a connection that stands; `None` when it does not.
     #[must_use]
-    pub(super) fn on_established<R>(
+    pub(crate) fn on_established<R>(
         &mut self,
         peer: PeerId,
         act: impl FnOnce(&mut Established<'_, Owner>) -> R,
@@ -155,38 +124,42 @@ impl Network {
         self.with(peer, |connection| connection.established().map(|mut established| act(&mut established))).flatten()
     }
 
-    pub(super) fn poll_action(&mut self) -> Option<Action> {
+    pub(crate) fn poll_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
     }
 
     /// The number of the next request. Starts at 1: an answer without a number reads as 0.
-    pub(super) const fn next_opaque(&mut self) -> i32 {
+    pub(crate) const fn next_opaque(&mut self) -> i32 {
         self.opaque = if self.opaque == i32::MAX { 1 } else { self.opaque + 1 };
         self.opaque
     }
 
     /// The number of the next request without an answer: negative, so that an answer that comes all the same is known.
-    pub(super) const fn next_oneway_opaque(&mut self) -> i32 {
+    pub(crate) const fn next_oneway_opaque(&mut self) -> i32 {
         self.oneway_opaque = if self.oneway_opaque == i32::MIN { -1 } else { self.oneway_opaque - 1 };
         self.oneway_opaque
     }
 
-    pub(super) fn poll_timeout(&mut self) -> Option<Deadline> {
+    pub(crate) fn poll_timeout(&mut self) -> Option<Deadline> {
         self.peers.next()
     }
 
     /// The peers that have something to do.
-    pub(super) fn due(&mut self, now: Instant) -> Vec<PeerId> {
+    pub(crate) fn due(&mut self, now: Instant) -> Vec<PeerId> {
         self.peers.due(now)
     }
 
+    pub(crate) const fn has_ended(&self) -> bool {
+        !self.ended.is_empty()
+    }
+
     /// The addresses whose connections have ended since this was asked last.
-    pub(super) fn take_ended(&mut self) -> Vec<Address> {
+    pub(crate) fn take_ended(&mut self) -> Vec<Address> {
         core::mem::take(&mut self.ended)
     }
 
     /// Disconnects the peers whose addresses nobody knows any more and who owe nothing, and forgets them.
-    pub(super) fn retain(&mut self, known: &BTreeSet<Address>) {
+    pub(crate) fn retain(&mut self, known: &BTreeSet<Address>) {
         for peer in self.peers.ids() {
             let Some(connection) = self.peers.get(peer) else {
                 continue;
@@ -202,7 +175,7 @@ impl Network {
         }
     }
 
-    pub(super) fn counters(&self) -> ConnectionCounters {
+    pub(crate) fn counters(&self) -> ConnectionCounters {
         self.peers.iter().fold(self.past, |sum, (_, connection)| sum.plus(connection.counters()))
     }
 }

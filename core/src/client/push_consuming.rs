@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::Client;
-use super::event::{Event, Outcome, Value};
-use super::groups::SuggestedMembers;
-use super::operation::{Operation, OperationId};
-use super::question::{Pull, Puller, Question};
-use super::queue_requests::QueueRequest;
-use super::routing::QueueList;
+use crate::client::base::event::{Event, Outcome, Value};
+use crate::client::base::ids::PushConsumerId;
+use crate::client::driver::Client;
+use crate::client::operations::Operation;
+use crate::client::operations::asker::Asker;
+use crate::client::operations::question::{Pull, Question};
+use crate::client::operations::queue_list::QueueList;
+use crate::client::operations::queue_request::QueueRequest;
+use crate::client::presence::groups::{Puller, PushEntry, SuggestedMembers};
 use crate::consumer::push::ask::{Ask, Asked};
 use crate::consumer::push::{
     AllocationQuestion, ConsumerStatus, Delivery, Outcome as ConsumeOutcome, PushConfig, PushConsumer, PushEvent,
@@ -18,47 +20,10 @@ use crate::consumer::push::{
 use crate::consumer::{MessageSelector, PullOptions, Pulled};
 use crate::error::{Error, ErrorKind};
 use crate::queue::MessageQueue;
-use crate::table::Id;
 use crate::time::{Deadline, Duration, Now};
-use crate::timed_table::Timed;
-
-/// A push consumer of a client.
-pub type PushConsumerId = Id<PushEntry>;
 
 /// The time for the answer to a pull beyond what the broker may hold it for (`consumerTimeoutMillisWhenSuspend`).
 const PULL_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// A push consumer, and its pulls under way.
-#[derive(Debug)]
-#[doc(hidden)]
-pub struct PushEntry {
-    pub(super) consumer: PushConsumer,
-    pub(super) suggested: SuggestedMembers,
-    /// By the queue's slot.
-    pulls: Vec<Option<OperationId>>,
-}
-
-impl Timed for PushEntry {
-    fn poll_timeout(&self) -> Option<Deadline> {
-        self.consumer.poll_timeout()
-    }
-}
-
-impl PushEntry {
-    fn pull_of(&mut self, slot: usize) -> &mut Option<OperationId> {
-        if self.pulls.len() <= slot {
-            self.pulls.resize(slot + 1, None);
-        }
-        &mut self.pulls[slot]
-    }
-}
-
-/// Who asked for an operation that is none of the application's.
-#[derive(Debug)]
-pub(super) struct Asker {
-    consumer: PushConsumerId,
-    asked: Asked,
-}
 
 impl Client {
     /// Starts a push consumer of `group`, which subscribes to nothing yet. `stored_offsets` is where a broadcasting one
@@ -185,14 +150,14 @@ impl Client {
         self.with_consumer(now, consumer, |consumer| consumer.close(now, grace));
     }
 
-    pub(super) fn close_push_consumers(&mut self, now: Now, grace: Duration) {
+    pub(crate) fn close_push_consumers(&mut self, now: Now, grace: Duration) {
         for id in self.session.groups.push_consumers.ids() {
             self.close_push_consumer(now, id, grace);
         }
     }
 
     /// Consumers that have not closed in time are gone all the same.
-    pub(super) fn drop_push_consumers(&mut self) {
+    pub(crate) fn drop_push_consumers(&mut self) {
         for id in self.session.groups.push_consumers.ids() {
             self.session.groups.push_consumers.remove(id);
             let event = PushEvent::Closed(Vec::new());
@@ -201,7 +166,7 @@ impl Client {
     }
 
     /// Does something with a consumer, and everything that follows from it.
-    pub(super) fn with_consumer<R>(
+    pub(crate) fn with_consumer<R>(
         &mut self,
         now: Now,
         id: PushConsumerId,
@@ -215,18 +180,18 @@ impl Client {
     }
 
     /// When a consumer has something to do.
-    pub(super) fn consumers_timeout(&mut self) -> Option<Deadline> {
+    pub(crate) fn consumers_timeout(&mut self) -> Option<Deadline> {
         self.session.groups.push_consumers.next()
     }
 
-    pub(super) fn call_consumers(&mut self, now: Now) {
+    pub(crate) fn call_consumers(&mut self, now: Now) {
         for id in self.session.groups.push_consumers.due(now.mono) {
             self.with_consumer(now, id, |consumer| consumer.handle_timeout(now));
         }
     }
 
     /// Lets consumers know what has happened to topics and brokers.
-    pub(super) fn tell_consumers(&mut self, now: Now) {
+    pub(crate) fn tell_consumers(&mut self, now: Now) {
         let changed = core::mem::take(&mut self.session.changed_topics);
         let lost = core::mem::take(&mut self.session.lost_brokers);
         for id in self.session.groups.push_consumers.ids() {
@@ -356,7 +321,7 @@ impl Client {
     }
 
     /// Tells a consumer what came of an operation that it had asked for.
-    pub(super) fn answer_asker(&mut self, now: Now, asker: Asker, outcome: Outcome) {
+    pub(crate) fn answer_asker(&mut self, now: Now, asker: Asker, outcome: Outcome) {
         let Asker { consumer, asked } = asker;
         self.answer_consumer(now, consumer, asked, outcome);
         self.run_consumer(now, consumer);

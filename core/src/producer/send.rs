@@ -86,8 +86,18 @@ struct Failures {
     /// When that pause ends.
     not_before: Instant,
     pauses: Backoff,
-    /// The brokers of earlier tries whose answers may still come, by the number of the try.
-    overtaken: Vec<(u32, Arc<str>)>,
+    /// Earlier tries whose answers may still come.
+    overtaken: Vec<Overtaken>,
+}
+
+/// A try that has had its share of the time.
+#[derive(Debug)]
+struct Overtaken {
+    /// Its number.
+    turn: u32,
+    broker_name: Arc<str>,
+    /// When it was written.
+    since: Instant,
 }
 
 impl Default for Failures {
@@ -364,18 +374,21 @@ impl Send {
         self.receipt(status, dialect, answer, broker_name).map_err(|why| Error::new(ErrorKind::MalformedAnswer, why))
     }
 
-    /// The try under way, number `turn`, has had its share of the time; its answer may still come.
-    pub(crate) fn overtake(&mut self, turn: u32) {
-        if let Some(current) = &self.current {
-            self.failures.get_or_insert_default().overtaken.push((turn, current.broker_name.clone()));
-        }
+    /// The try under way, number `turn`, which was written `since` then, has had its share of the time; its answer may still
+    /// come. Returns since when an earlier one at the same broker has been waiting, if there is one.
+    pub(crate) fn overtake(&mut self, turn: u32, since: Instant) -> Option<Instant> {
+        let broker_name = self.current.as_ref()?.broker_name.clone();
+        let overtaken = &mut self.failures.get_or_insert_default().overtaken;
+        let first = overtaken.iter().find(|known| known.broker_name == broker_name).map(|known| known.since);
+        overtaken.push(Overtaken { turn, broker_name, since });
+        first
     }
 
     /// What the answer to an earlier try says, if it says that the broker has the message: it may merely be slow.
     pub(crate) fn judge_overtaken(&self, dialect: Dialect, answer: &Command, turn: u32) -> Option<Receipt> {
         let status = SendStatus::of(answer.code)?;
-        let (_, broker_name) = self.failures.as_ref()?.overtaken.iter().find(|(known, _)| *known == turn)?;
-        self.receipt(status, dialect, answer, Some(broker_name)).ok()
+        let overtaken = self.failures.as_ref()?.overtaken.iter().find(|known| known.turn == turn)?;
+        self.receipt(status, dialect, answer, Some(&overtaken.broker_name)).ok()
     }
 
     fn receipt(

@@ -65,6 +65,10 @@ impl Brokers {
         from.take_while(move |(known, _)| *known == address).filter_map(|(_, id)| self.table.get(*id))
     }
 
+    pub(crate) const fn has_lost(&self) -> bool {
+        !self.lost.is_empty()
+    }
+
     /// The brokers that are not what they were since this was asked last: their masters are others, or they are gone.
     pub(crate) fn take_lost(&mut self) -> Vec<Arc<str>> {
         core::mem::take(&mut self.lost)

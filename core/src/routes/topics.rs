@@ -91,6 +91,7 @@ pub(crate) struct Topics {
     by_name: BTreeMap<Arc<str>, TopicId>,
     /// When the route of each is asked for again: each has its own moment in the interval.
     refreshes: Deadlines,
+    next_refresh: Option<Instant>,
 }
 
 impl Topics {
@@ -131,8 +132,16 @@ impl Topics {
             used_at: now,
         });
         self.by_name.insert(name.clone(), id);
-        self.refreshes.set(id.key(), now + refresh);
+        self.set_refresh(id, Some(now + refresh));
         id
+    }
+
+    fn set_refresh(&mut self, id: TopicId, at: Option<Instant>) {
+        match at {
+            Some(at) => self.refreshes.set(id.key(), at),
+            None => self.refreshes.clear(id.key()),
+        }
+        self.next_refresh = self.refreshes.next();
     }
 
     /// Whether the route of `id` is to be asked for now; if so, it counts as being asked for.
@@ -223,19 +232,21 @@ impl Topics {
     pub(crate) fn remove(&mut self, name: &str) {
         if let Some(id) = self.by_name.remove(name) {
             self.table.remove(id);
-            self.refreshes.clear(id.key());
+            self.set_refresh(id, None);
         }
     }
 
     /// When the next route is to be asked for again.
-    pub(crate) fn next_refresh(&self) -> Option<Instant> {
-        self.refreshes.next()
+    pub(crate) const fn next_refresh(&self) -> Option<Instant> {
+        self.next_refresh
     }
 
     /// A topic whose route is to be asked for again, and then after `interval` once more; or one that nobody has used lately,
     /// which is forgotten.
     pub(crate) fn pop_refresh(&mut self, now: Instant, interval: Duration) -> Option<Refresh> {
-        let id = self.table.id_of(self.refreshes.pop_due(now)?)?;
+        let key = self.refreshes.pop_due(now)?;
+        self.next_refresh = self.refreshes.next();
+        let id = self.table.id_of(key)?;
         let unused = |topic: &Topic| !topic.asking && now.since(topic.used_at) >= FORGOTTEN_AFTER;
         if self.table.get(id).is_some_and(unused)
             && let Some(topic) = self.table.remove(id)
@@ -243,7 +254,7 @@ impl Topics {
             self.by_name.remove(&topic.name);
             return Some(Refresh::Forgotten(topic.name));
         }
-        self.refreshes.set(id.key(), now + interval);
+        self.set_refresh(id, Some(now + interval));
         Some(Refresh::Due(id))
     }
 

@@ -130,11 +130,6 @@ impl Deadlines {
         self.first().map(|(at, ..)| at)
     }
 
-    /// The earliest deadline and its key.
-    pub fn next_key(&self) -> Option<(Instant, u32)> {
-        self.first().map(|(at, _, key)| (at, key))
-    }
-
     /// Takes out the earliest key whose deadline has come.
     pub fn pop_due(&mut self, now: Instant) -> Option<u32> {
         let (_, _, key) = self.first().filter(|(at, ..)| *at <= now)?;

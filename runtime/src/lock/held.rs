@@ -1,8 +1,10 @@
 //! Whether this thread has a client's lock, which debug builds know: code of the application may not run then.
 
 #[cfg(debug_assertions)]
-std::thread_local! {
-    static COUNT: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+crate::sync::thread_local! {
+    // The checker of interleavings takes no `const`.
+    #[allow(clippy::missing_const_for_thread_local)]
+    static COUNT: std::cell::Cell<usize> = std::cell::Cell::new(0);
 }
 
 /// This thread has a lock, until this is dropped.
@@ -26,7 +28,7 @@ impl Drop for Held {
 /// Whether this thread has the lock of a client. Always `false` in builds without debug assertions.
 pub fn holds_lock() -> bool {
     #[cfg(debug_assertions)]
-    return COUNT.with(std::cell::Cell::get) > 0;
+    return COUNT.with(|count| count.get()) > 0;
     #[cfg(not(debug_assertions))]
     false
 }

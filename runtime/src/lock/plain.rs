@@ -1,6 +1,8 @@
 //! A mutex as the standard library has it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{PoisonError, TryLockError};
+
+use crate::sync::{Mutex, MutexGuard};
 
 pub(crate) type Guard<'a, T> = MutexGuard<'a, T>;
 

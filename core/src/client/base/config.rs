@@ -1,7 +1,5 @@
 //! How a client is set up, and who it is.
 
-use core::net::{IpAddr, Ipv4Addr};
-
 use crate::address::Address;
 use crate::connection::ConnectionConfig;
 use crate::credentials::Credentials;
@@ -9,6 +7,7 @@ use crate::error::{Error, ErrorKind};
 use crate::time::Duration;
 use crate::wire::compression;
 use crate::wire::dialect::Dialect;
+use core::net::{IpAddr, Ipv4Addr};
 
 /// Who a client is, as its host knows it.
 #[derive(Clone, Debug)]
@@ -117,7 +116,7 @@ impl ClientConfig {
     }
 
     /// The same with times that a client survives: one that comes round within a tick of the clock would never end.
-    pub(super) fn survivable(mut self) -> Self {
+    pub(crate) fn survivable(mut self) -> Self {
         let connection = &mut self.connection;
         for time in [
             &mut self.request_timeout,

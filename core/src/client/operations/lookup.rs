@@ -1,40 +1,32 @@
-//! What is under way for the application.
+//! One question to the name servers, for the application.
 
-use super::administration::Administration;
-use super::event::{Outcome, Value};
-use super::name_server_calls::{Asker, NameServerRequest};
-use super::network::Owner;
-use super::queue_requests::QueueRequest;
-use super::routing::QueueList;
-use super::sending::Sending;
-use super::session::{Session, Signal, look_pauses};
+use crate::client::base::event::{Outcome, Value};
+use crate::client::base::ids::{OperationId, Owner};
+use crate::client::base::signal::Signal;
+use crate::client::routing::look_ups::{NameServerRequest, Seeker};
+use crate::client::session::{Session, look_pauses};
 use crate::connection::Backoff;
 use crate::error::{Error, ErrorKind};
-use crate::table::Id;
 use crate::time::{Instant, Now};
 use crate::wire::command::Command;
 use crate::wire::request::KvConfigAnswer;
 
-/// An operation under way.
-pub type OperationId = Id<Operation>;
-
-/// Something that is under way for the application.
+/// One question to the name servers.
 #[derive(Debug)]
-#[allow(private_interfaces)]
-#[doc(hidden)]
-pub enum Operation {
-    Send(Sending),
-    Queue(QueueRequest),
-    Queues(QueueList),
-    Lookup(Lookup),
-    Administration(Administration),
-    /// It cannot be done; it completes at once.
-    Refused,
+pub(crate) struct Lookup {
+    request: NameServerRequest,
+    /// The question in words, for errors.
+    what: String,
+    /// Until when it is asked again if no name server answers. The last time may take as long as any.
+    until: Instant,
+    looks: Backoff,
+    last_failure: Option<Error>,
+    read: fn(Result<Command, Error>) -> Outcome,
 }
 
-impl Operation {
+impl Lookup {
     /// Asks something that costs little, or what servers expect of a client that starts.
-    pub(super) fn connect(session: &Session, now: Now) -> Self {
+    pub(crate) fn connect(session: &Session, now: Now) -> Self {
         let dialect = session.config.dialect();
         let request =
             if dialect.has_projects() { NameServerRequest::ProjectGroup } else { NameServerRequest::SignOfLife };
@@ -52,54 +44,10 @@ impl Operation {
             Err(_) => Ok(Value::Done),
         };
         let until = now.mono + session.config.wait_for_servers;
-        Self::Lookup(Lookup::new(request, "connect".to_owned(), until, read))
+        Self::new(request, "connect".to_owned(), until, read)
     }
 
-    /// When its time is up, if it is known at the start and nothing on the way watches over it.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        match self {
-            // A send sets its own, since most never wait for anything but an answer.
-            Self::Send(_) | Self::Lookup(_) | Self::Refused => None,
-            Self::Queue(request) => Some(request.deadline()),
-            Self::Queues(list) => Some(list.deadline()),
-            Self::Administration(administration) => Some(administration.deadline()),
-        }
-    }
-
-    pub(super) fn resume(
-        &mut self,
-        session: &mut Session,
-        now: Now,
-        id: OperationId,
-        step: u32,
-        signal: Signal<'_>,
-    ) -> Option<Outcome> {
-        match self {
-            Self::Send(sending) => sending.resume(session, now, id, step, signal),
-            Self::Queue(request) => request.resume(session, now, id, step, signal),
-            Self::Queues(list) => list.resume(session, now, id, signal),
-            Self::Lookup(lookup) => lookup.resume(session, now, id, signal),
-            Self::Administration(administration) => administration.resume(session, now, id, step, signal),
-            Self::Refused => None,
-        }
-    }
-}
-
-/// One question to the name servers.
-#[derive(Debug)]
-pub(crate) struct Lookup {
-    request: NameServerRequest,
-    /// The question in words, for errors.
-    what: String,
-    /// Until when it is asked again if no name server answers. The last time may take as long as any.
-    until: Instant,
-    looks: Backoff,
-    last_failure: Option<Error>,
-    read: fn(Result<Command, Error>) -> Outcome,
-}
-
-impl Lookup {
-    pub(super) const fn new(
+    pub(crate) const fn new(
         request: NameServerRequest,
         what: String,
         until: Instant,
@@ -108,7 +56,13 @@ impl Lookup {
         Self { request, what, until, looks: look_pauses(), last_failure: None, read }
     }
 
-    fn resume(&mut self, session: &mut Session, now: Now, id: OperationId, signal: Signal<'_>) -> Option<Outcome> {
+    pub(crate) fn resume(
+        &mut self,
+        session: &mut Session,
+        now: Now,
+        id: OperationId,
+        signal: Signal<'_>,
+    ) -> Option<Outcome> {
         match signal {
             Signal::Start => self.ask(session, now, id),
             Signal::Elapsed if now.mono < self.until => self.ask(session, now, id),
@@ -133,7 +87,7 @@ impl Lookup {
         let deadline = now.mono + session.config.request_timeout;
         // One that is waited for may take its time; one that is only asked again has what is left.
         let deadline = if self.last_failure.is_some() { deadline.min(self.until) } else { deadline };
-        session.ask_name_servers(now, self.request.clone(), deadline, Asker::Operation(Owner::Operation(id, 0)));
+        session.ask_name_servers(now, self.request.clone(), deadline, Seeker::Operation(Owner::Operation(id, 0)));
         None
     }
 }

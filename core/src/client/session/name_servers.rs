@@ -1,86 +1,27 @@
 //! Look-ups at the name servers, which go on to the next one when one fails.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
-use super::EMPTY;
-use super::network::{Owner, PeerId};
-use super::session::{Session, Signal};
 use crate::address::Address;
+use crate::client::base::ids::{CallId, Owner, PeerId};
+use crate::client::base::signal::Signal;
+use crate::client::routing::look_ups::{NameServerCall, NameServerRequest, Seeker};
+use crate::client::session::{EMPTY, Session};
 use crate::error::{Attempt, Error, ErrorKind};
-use crate::routes::topics::TopicId;
-use crate::table::{Id, Table};
-use crate::time::{Deadlines, Instant, Now};
+use crate::time::{Instant, Now};
 use crate::wire::code::ResponseCode;
 use crate::wire::command::Command;
 use crate::wire::request::{GetClusterInfo, GetKvConfig, GetRouteInfo, GetTopicList};
 
-pub(crate) type CallId = Id<NameServerCall>;
-
 /// Where name servers keep which project a host belongs to (`NamesrvUtil.NAMESPACE_PROJECT_CONFIG`).
 const PROJECT_CONFIG: &str = "PROJECT_CONFIG";
 
-/// What a name server is asked.
-#[derive(Clone, Debug)]
-pub(crate) enum NameServerRequest {
-    Route {
-        topic: Arc<str>,
-    },
-    /// Anything that costs little: whatever the answer is, it is a sign of life.
-    SignOfLife,
-    ClusterInfo,
-    TopicList,
-    /// The project that the operators have given this host to.
-    ProjectGroup,
-}
-
-/// Who wants to know.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Asker {
-    Operation(Owner),
-    /// The table of routes, about this topic.
-    Topic(TopicId),
-    /// The table of routes, about the default topic on behalf of this unknown one.
-    DefaultTopic(TopicId),
-}
-
-/// A look-up under way.
-#[derive(Debug)]
-pub(crate) struct NameServerCall {
-    request: NameServerRequest,
-    asker: Asker,
-    started: Instant,
-    deadline: Instant,
-    /// Those asked already, the current one last.
-    tried: Vec<Address>,
-    attempts: Vec<Attempt>,
-    /// How one refused who does not know the topic: another may. They forget topics when they start.
-    absence: Option<Error>,
-    /// Why TLS failed, as long as nothing else did.
-    tls_failure: Option<Error>,
-    /// When the current one has used up its share of the time.
-    try_deadline: Instant,
-}
-
-/// The look-ups under way.
-#[derive(Debug, Default)]
-pub(crate) struct NameServerCalls {
-    table: Table<NameServerCall>,
-    timers: Deadlines,
-}
-
-impl NameServerCalls {
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.timers.next()
-    }
-}
-
 impl Session {
     /// Asks the name servers, one after the other until one answers or the time is up.
-    pub(super) fn ask_name_servers(&mut self, now: Now, request: NameServerRequest, deadline: Instant, asker: Asker) {
+    pub(crate) fn ask_name_servers(&mut self, now: Now, request: NameServerRequest, deadline: Instant, seeker: Seeker) {
         let call = NameServerCall {
             request,
-            asker,
+            seeker,
             started: now.mono,
             deadline,
             tried: Vec::new(),
@@ -162,7 +103,7 @@ impl Session {
 
     /// Goes on with a look-up whose connection stands, whose answer came or whose server failed.
     /// `turn` says which server it is about: what an earlier one does comes too late.
-    pub(super) fn resume_name_server_call(&mut self, now: Now, id: CallId, turn: u32, signal: Signal<'_>) {
+    pub(crate) fn resume_name_server_call(&mut self, now: Now, id: CallId, turn: u32, signal: Signal<'_>) {
         let call = self.calls.table.get(id).filter(|call| call.tried.len() as u32 == turn);
         let Some(address) = call.and_then(|call| call.tried.last().cloned()) else {
             return;
@@ -174,7 +115,7 @@ impl Session {
             }
             Signal::Answer { command, .. } => {
                 let code = ResponseCode(command.code);
-                if let Some(error) = self.wrong_dialect(command) {
+                if let Some(error) = self.config.wrong_dialect(command) {
                     return self.end_call(now, id, Err(error.at(&address)));
                 }
                 // A name server that is starting or overloaded says so; another one may know.
@@ -218,7 +159,7 @@ impl Session {
     }
 
     /// Gives up on name servers that took more than their share of the time.
-    pub(super) fn call_deadlines(&mut self, now: Now) {
+    pub(crate) fn call_deadlines(&mut self, now: Now) {
         while let Some(slot) = self.calls.timers.pop_due(now.mono) {
             let Some(id) = self.calls.table.id_of(slot) else {
                 continue;
@@ -239,10 +180,10 @@ impl Session {
         let Some(call) = self.calls.table.remove(id) else {
             return;
         };
-        match call.asker {
-            Asker::Operation(owner) => self.signals.push_back((owner, Signal::Looked(answer))),
-            Asker::Topic(topic) => self.take_route(now, topic, answer),
-            Asker::DefaultTopic(topic) => self.take_default_route(now, topic, answer),
+        match call.seeker {
+            Seeker::Operation(owner) => self.signals.push_back((owner, Signal::Looked(answer))),
+            Seeker::Topic(topic) => self.take_route(now, topic, answer),
+            Seeker::DefaultTopic(topic) => self.take_default_route(now, topic, answer),
         }
     }
 }

@@ -1,20 +1,18 @@
-//! Administration: what `admin` decides, carried out on connections, and look-ups at the name servers.
+//! Administration under way: what `admin` decides, carried out on connections.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::event::{Outcome, Value};
-use super::name_server_calls::{Asker, NameServerRequest};
-use super::network::Owner;
-use super::operation::{Lookup, Operation, OperationId};
-use super::routing::{QueueList, read_route};
-use super::session::{Session, Signal};
-use super::{Client, EMPTY};
-use crate::admin::{Needs, Placement, Target, Task, TopicSettings, TopicStatistics};
+use crate::admin::{Needs, Target, Task};
+use crate::client::base::event::{Outcome, Value};
+use crate::client::base::ids::{OperationId, Owner};
+use crate::client::base::signal::Signal;
+use crate::client::routing::look_ups::{NameServerRequest, Seeker};
+use crate::client::routing::routes::read_route;
+use crate::client::session::{EMPTY, Session};
 use crate::error::{Error, ErrorKind};
-use crate::producer::check_topic;
 use crate::time::{Instant, Now};
-use crate::wire::body::{self, ClusterInfo, TopicList};
+use crate::wire::body::{self, ClusterInfo};
 use crate::wire::code::ResponseCode;
 use crate::wire::command::Command;
 use crate::wire::request::{
@@ -41,120 +39,16 @@ pub(crate) struct Administration {
     untold: Option<Error>,
 }
 
-impl Client {
-    /// Creates a topic, or changes it; completes with [`Value::Done`] when all brokers have it.
-    pub fn create_topic(
-        &mut self,
-        now: Now,
-        topic: &str,
-        settings: TopicSettings,
-        placement: Placement,
-    ) -> OperationId {
-        self.administer(now, Task::CreateTopic { topic: topic.to_owned(), settings, placement })
-    }
-
-    /// Deletes a topic at its brokers and, if everywhere, from the name servers' routes; completes with
-    /// [`Value::Done`]. A topic that does not exist is deleted already.
-    pub fn delete_topic(&mut self, now: Now, topic: &str, placement: Placement) -> OperationId {
-        self.session.topics.remove(topic);
-        self.session.forget_topic(topic);
-        self.administer(now, Task::DeleteTopic { topic: topic.to_owned(), placement })
-    }
-
-    /// A topic's offsets, queue by queue; completes with [`Value::Statistics`].
-    pub fn topic_statistics(&mut self, now: Now, topic: &str) -> OperationId {
-        let found = TopicStatistics::default();
-        self.administer(now, Task::TopicStatistics { topic: topic.to_owned(), found })
-    }
-
-    /// A topic's route; completes with [`Value::Route`].
-    pub fn topic_route(&mut self, now: Now, topic: &str) -> OperationId {
-        if let Err(error) = check_topic(topic) {
-            return self.refuse(now, error);
-        }
-        let what = format!("route of topic {topic}");
-        self.look_up(now, NameServerRequest::Route { topic: topic.into() }, what, |answer| {
-            answer
-                .map_err(topic_not_found)
-                .and_then(|command| read_route(&command))
-                .map(|(route, _)| Value::Route(route))
-        })
-    }
-
-    /// The names of all topics; completes with [`Value::Topics`].
-    pub fn topic_list(&mut self, now: Now) -> OperationId {
-        self.look_up(now, NameServerRequest::TopicList, "topic list".to_owned(), |answer| {
-            let list: TopicList = read_body(answer)?;
-            Ok(Value::Topics(list.topic_list.into_iter().collect()))
-        })
-    }
-
-    /// The clusters and their brokers; completes with [`Value::ClusterInfo`].
-    pub fn cluster_info(&mut self, now: Now) -> OperationId {
-        self.look_up(now, NameServerRequest::ClusterInfo, "cluster info".to_owned(), |answer| {
-            read_body(answer).map(Value::ClusterInfo)
-        })
-    }
-
-    /// The queues of a topic that can be pulled from; completes with [`Value::Queues`].
-    pub fn queues(&mut self, now: Now, topic: &str) -> OperationId {
-        if let Err(error) = check_topic(topic) {
-            return self.refuse(now, error);
-        }
-        let deadline = now.mono + self.session.config.request_timeout;
-        self.begin(now, Operation::Queues(QueueList::new(topic.into(), deadline)))
-    }
-
-    fn look_up(
-        &mut self,
-        now: Now,
-        request: NameServerRequest,
-        what: String,
-        read: fn(Result<Command, Error>) -> Outcome,
-    ) -> OperationId {
-        let until = now.mono + self.session.config.request_timeout;
-        self.begin(now, Operation::Lookup(Lookup::new(request, what, until, read)))
-    }
-
-    fn administer(&mut self, now: Now, task: Task) -> OperationId {
-        if let Err(error) = task.check() {
-            let words = task.words();
-            return self.refuse(now, error.context(words));
-        }
-        // Two legs: the name servers, then the brokers.
-        let deadline = now.mono + self.session.config.request_timeout.saturating_mul(2);
-        let administration = Administration {
-            task,
-            deadline,
-            targets: Vec::new(),
-            open: BTreeSet::new(),
-            asked: 0,
-            is_told: false,
-            untold: None,
-        };
-        self.begin(now, Operation::Administration(administration))
-    }
-}
-
-/// What a name server's answer about a route means when it is an error.
-fn topic_not_found(error: Error) -> Error {
-    match error.code() {
-        Some(ResponseCode::TOPIC_NOT_EXIST) => Error::new(ErrorKind::TopicNotFound, ""),
-        _ => error,
-    }
-}
-
-fn read_body<T: serde::de::DeserializeOwned>(answer: Result<Command, Error>) -> Result<T, Error> {
-    let malformed = |error: body::BodyError| Error::new(ErrorKind::MalformedAnswer, error.to_string());
-    answer.and_then(|command| body::from_slice(&command.body).map_err(malformed))
-}
-
 impl Administration {
-    pub(super) const fn deadline(&self) -> Instant {
+    pub(crate) const fn new(task: Task, deadline: Instant) -> Self {
+        Self { task, deadline, targets: Vec::new(), open: BTreeSet::new(), asked: 0, is_told: false, untold: None }
+    }
+
+    pub(crate) const fn deadline(&self) -> Instant {
         self.deadline
     }
 
-    pub(super) fn resume(
+    pub(crate) fn resume(
         &mut self,
         session: &mut Session,
         now: Now,
@@ -244,7 +138,7 @@ impl Administration {
             Needs::Route(topic) => NameServerRequest::Route { topic: topic.into() },
         };
         let deadline = now.mono + session.config.request_timeout;
-        session.ask_name_servers(now, request, deadline, Asker::Operation(Owner::Operation(id, LOOKING)));
+        session.ask_name_servers(now, request, deadline, Seeker::Operation(Owner::Operation(id, LOOKING)));
         Ok(None)
     }
 
@@ -341,5 +235,13 @@ impl Administration {
         // What is not needed leaves time for what is.
         let deadline = if self.is_slave(step) { now.mono + session.config.request_timeout } else { self.deadline };
         session.ask(now, peer, (header, &EMPTY), deadline.min(self.deadline), Owner::Operation(id, step));
+    }
+}
+
+/// What a name server's answer about a route means when it is an error.
+pub(crate) fn topic_not_found(error: Error) -> Error {
+    match error.code() {
+        Some(ResponseCode::TOPIC_NOT_EXIST) => Error::new(ErrorKind::TopicNotFound, ""),
+        _ => error,
     }
 }

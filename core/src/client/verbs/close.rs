@@ -1,28 +1,17 @@
 //! Closing: what is under way ends, brokers hear that we leave, connections close.
 
-use super::Client;
-use super::event::Event;
-use super::name_server_calls::NameServerCalls;
-use super::operation::Operation;
-use super::session::Session;
+use crate::client::base::closing::Closing;
+use crate::client::base::event::Event;
+use crate::client::driver::Client;
+use crate::client::operations::Operation;
+use crate::client::routing::look_ups::NameServerCalls;
 use crate::connection::Connection;
 use crate::consumer::push;
 use crate::error::{Error, ErrorKind};
-use crate::time::{Deadline, Duration, Instant, Now, Reason};
+use crate::time::{Duration, Now};
 
 /// How long brokers have to acknowledge that we leave; they find out by themselves when the connection closes.
 const FAREWELL: Duration = Duration::from_millis(500);
-
-/// How far closing is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Closing {
-    /// Operations under way may end until then.
-    Draining { until: Instant },
-    /// Brokers have been told; connections close then, or when all have answered.
-    Leaving { until: Instant },
-    /// Nothing is left.
-    Closed,
-}
 
 impl Client {
     /// Closes the client: nothing new is taken, what is under way may end within `grace`, brokers hear that its groups
@@ -42,7 +31,7 @@ impl Client {
     }
 
     /// Goes on with closing when it is time to.
-    pub(super) fn close_if_done(&mut self, now: Now) {
+    pub(crate) fn close_if_done(&mut self, now: Now) {
         match self.session.closing {
             Some(Closing::Draining { until }) if self.is_drained() || until <= now.mono => {
                 self.abandon(|_| true);
@@ -93,39 +82,6 @@ impl Client {
                 let outcome = Err(Error::new(ErrorKind::Closed, "the client"));
                 self.session.events.push_back(Event::Completed { operation: id, outcome });
             }
-        }
-    }
-}
-
-impl Session {
-    pub(super) const fn is_closing(&self) -> bool {
-        self.closing.is_some()
-    }
-
-    /// Whether brokers have been told that we leave.
-    pub(super) const fn is_leaving(&self) -> bool {
-        matches!(self.closing, Some(Closing::Leaving { .. } | Closing::Closed))
-    }
-
-    pub(super) const fn is_closed(&self) -> bool {
-        matches!(self.closing, Some(Closing::Closed))
-    }
-
-    pub(super) fn closing_deadline(&self) -> Option<Deadline> {
-        match self.closing? {
-            Closing::Draining { until } | Closing::Leaving { until } => {
-                Some(Deadline { at: until, reason: Reason::Close })
-            }
-            Closing::Closed => None,
-        }
-    }
-
-    fn leave_all(&mut self, now: Now) {
-        for group in self.groups.producer_groups() {
-            self.leave(now, Some(&group), None);
-        }
-        for group in self.groups.consumer_groups() {
-            self.leave(now, None, Some(&group));
         }
     }
 }

@@ -1,19 +1,18 @@
 //! Sends: what `producer` decides, carried out on connections.
 
-use super::Client;
-use super::event::{Outcome, SendError, Value};
-use super::groups::{Producer, ProducerId};
-use super::network::{Owner, PeerId};
-use super::operation::{Operation, OperationId};
-use super::session::{Session, Signal};
 use crate::address::Address;
+use crate::client::base::event::{Event, Outcome, Value};
+use crate::client::base::ids::{OperationId, Owner, PeerId, ProducerId};
+use crate::client::base::signal::Signal;
+use crate::client::session::lines::{Call, Held};
+use crate::client::session::{Reserved, Session};
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind};
 use crate::producer::queue_choice::Standing;
-use crate::producer::{self, Backlog, Choice, Delivery, Message, Send, SendOptions, Verdict};
+use crate::producer::{Delivery, Message, Send, Spent, Verdict};
 use crate::queue::MessageQueue;
 use crate::routes::brokers::{BrokerId, Brokers};
-use crate::routes::topics::{Purpose, Topic, TopicId};
+use crate::routes::topics::{Purpose, TopicId};
 use crate::time::{Duration, Instant, Now};
 use crate::wire::code::ResponseCode;
 use crate::wire::command::{Command, Head};
@@ -22,10 +21,10 @@ use crate::wire::request::{Request, SendMessage};
 /// A send under way.
 #[derive(Debug)]
 pub(crate) struct Sending {
-    pub(super) producer: ProducerId,
-    pub(super) body_bytes: usize,
+    producer: ProducerId,
+    body_bytes: usize,
     /// The how manyth call of its producer it is.
-    pub(super) call: u64,
+    call: u64,
     send: Send,
     /// The how manyth try is under way: what concerns an earlier one comes too late.
     turn: u32,
@@ -34,8 +33,6 @@ pub(crate) struct Sending {
     peer: Option<PeerId>,
     /// The number of the request of the try under way, and when it was written.
     written: (i32, Instant),
-    /// The first try that had no answer in its share of the time, and when it was written.
-    unanswered: Option<(PeerId, Instant)>,
     waits_for: WaitsFor,
 }
 
@@ -56,230 +53,79 @@ enum WaitsFor {
     Again,
 }
 
-impl Client {
-    /// Sends a message; the operation completes with [`Value::Sent`].
-    ///
-    /// # Errors
-    /// The message is given back when it cannot be sent at all ([`ErrorKind::InvalidArgument`]) or when too much waits
-    /// already, other messages in line among it ([`ErrorKind::Full`]; an [`Event::Room`](super::Event::Room) follows).
-    pub fn send(
-        &mut self,
-        now: Now,
-        producer: ProducerId,
-        message: Message,
-        options: SendOptions,
-    ) -> Result<OperationId, SendError> {
-        self.start_send(now, producer, message, options, Delivery::Awaited, WithoutRoom::GiveBack)
-    }
-
-    /// As [`Client::send`], but when too much waits already, the message waits in its producer's line, and is sent in its
-    /// turn: in the order of the calls. Its time runs from now on, and may end in the line.
-    ///
-    /// The line is as long as there are callers who wait: each leaves it by [`Client::cancel`].
-    ///
-    /// # Errors
-    /// As [`Client::send`], but never [`ErrorKind::Full`].
-    pub fn send_in_turn(
-        &mut self,
-        now: Now,
-        producer: ProducerId,
-        message: Message,
-        options: SendOptions,
-    ) -> Result<OperationId, SendError> {
-        self.start_send(now, producer, message, options, Delivery::Awaited, WithoutRoom::LineUp)
-    }
-
-    /// Sends a message without waiting for the broker's answer; the operation completes with [`Value::Done`] when the
-    /// message is written. It is written once at the most.
-    ///
-    /// # Errors
-    /// As [`Client::send`].
-    pub fn send_oneway(
-        &mut self,
-        now: Now,
-        producer: ProducerId,
-        message: Message,
-        options: SendOptions,
-    ) -> Result<OperationId, SendError> {
-        self.start_send(now, producer, message, options, Delivery::Oneway, WithoutRoom::GiveBack)
-    }
-
-    /// As [`Client::send_oneway`], in its turn like [`Client::send_in_turn`].
-    ///
-    /// # Errors
-    /// As [`Client::send_in_turn`].
-    pub fn send_oneway_in_turn(
-        &mut self,
-        now: Now,
-        producer: ProducerId,
-        message: Message,
-        options: SendOptions,
-    ) -> Result<OperationId, SendError> {
-        self.start_send(now, producer, message, options, Delivery::Oneway, WithoutRoom::LineUp)
-    }
-
-    /// What of a producer waits for answers.
-    pub fn backlog(&self, producer: ProducerId) -> Option<Backlog> {
-        self.session.groups.producer(producer).map(|producer| producer.backlog)
-    }
-
-    fn start_send(
-        &mut self,
-        now: Now,
-        id: ProducerId,
-        message: Message,
-        options: SendOptions,
-        delivery: Delivery,
-        without_room: WithoutRoom,
-    ) -> Result<OperationId, SendError> {
-        let bytes = message.body().len();
-        let has_room = match self.admit(id, &message, bytes, without_room) {
-            Ok(has_room) => has_room,
-            Err(error) => {
-                self.session.spend(options.queue);
-                return Err(SendError { error, message });
-            }
-        };
-        let unique_id = self.session.unique_ids.next(now.unix_ms);
-        let Some(producer) = self.session.groups.producer_mut(id) else {
-            self.session.spend(options.queue);
-            return Err(SendError { error: Error::new(ErrorKind::Closed, "the producer"), message });
-        };
-        producer.calls += 1;
-        let send = Send::new(now, message, unique_id, options, delivery, &producer.config);
-        let sending = Sending {
-            producer: id,
-            body_bytes: bytes,
-            call: producer.calls,
+impl Sending {
+    pub(crate) fn new(now: Now, (producer, call): (ProducerId, u64), body_bytes: usize, send: Send) -> Self {
+        Self {
+            producer,
+            body_bytes,
+            call,
             send,
             turn: 0,
             topic: None,
             peer: None,
             written: (0, now.mono),
-            unanswered: None,
             waits_for: WaitsFor::Nothing,
+        }
+    }
+
+    /// The message of a send that could not begin for want of room.
+    pub(crate) fn take_unbegun(&mut self) -> Option<Message> {
+        self.found_no_room().then(|| self.send.take_message())
+    }
+
+    pub(crate) const fn reserved(&self) -> Reserved {
+        let held = match self.waits_for {
+            WaitsFor::Line => Held::Line,
+            WaitsFor::Choice => Held::Choice,
+            _ => Held::Backlog,
         };
-        if has_room {
-            producer.backlog.add(bytes);
-        }
-        let operation = self.operations.insert(Operation::Send(sending));
-        if !has_room {
-            if let Some(Operation::Send(sending)) = self.operations.get_mut(operation) {
-                self.session.line_up(operation, sending);
-            }
-            self.run(now);
-            return Ok(operation);
-        }
-        self.signal(now, Owner::Operation(operation, 0), Signal::Start);
-        if let Some(Operation::Send(sending)) = self.operations.get_mut(operation)
-            && sending.found_no_room()
-        {
-            if without_room == WithoutRoom::GiveBack {
-                let message = sending.send.take_message();
-                self.remove(operation);
-                self.session.want_room();
-                return Err(SendError { error: no_room(), message });
-            }
-            self.session.line_up_again(operation, sending);
-        }
-        self.run(now);
-        Ok(operation)
+        Reserved::Send { call: self.call(), held }
     }
 
-    /// Whether there is room for a message that may be sent.
-    fn admit(
-        &mut self,
-        id: ProducerId,
-        message: &Message,
-        bytes: usize,
-        without_room: WithoutRoom,
-    ) -> Result<bool, Error> {
-        if self.session.is_closing() {
-            return Err(Error::new(ErrorKind::Closed, "the client"));
-        }
-        let producer = self.session.groups.producer(id).ok_or_else(|| Error::new(ErrorKind::Closed, "the producer"))?;
-        producer::check_message(message, &producer.config)?;
-        self.session.config.check_message(message)?;
-        if producer.line.is_empty() && producer.has_room(bytes) && !self.is_crowded() {
-            return Ok(true);
-        }
-        if without_room == WithoutRoom::LineUp {
-            return Ok(false);
-        }
-        let Producer { backlog, line, .. } = producer;
-        let what = match line.len() {
-            0 => format!("{} messages of {} bytes wait for their answers", backlog.messages, backlog.bytes),
-            others => format!("{others} other messages wait for room"),
-        };
-        self.session.want_room();
-        Err(Error::new(ErrorKind::Full, what))
+    pub(crate) fn take_spent(&mut self, spent: &mut Spent) {
+        self.send.take_spent(spent);
     }
-}
 
-/// What becomes of a message that finds no room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum WithoutRoom {
-    GiveBack,
-    /// It waits for its turn.
-    LineUp,
-}
-
-impl Session {
-    /// Gives back what a send that is over had.
-    pub(super) fn release_send(&mut self, sending: &mut Sending) {
-        if sending.waits_for == WaitsFor::Line {
-            self.leave_line(sending);
-            self.groups.forget_if_over(sending.producer);
-        } else {
-            if sending.waits_for == WaitsFor::Choice {
-                self.end_choosing(sending);
-            }
-            if self.groups.release(sending) {
-                self.lines.make_ready(sending.producer);
-            }
-        }
-        if let Some(spent) = &mut self.spent {
-            sending.send.take_spent(spent);
-        }
+    /// As its producer's line knows it.
+    pub(crate) const fn call(&self) -> Call {
+        let Self { producer, call: number, body_bytes: bytes, .. } = *self;
+        Call { producer, number, bytes, deadline: self.send.deadline() }
     }
-}
 
-impl Sending {
     /// It has begun, and there was no broker with room that it could go to.
-    pub(super) fn found_no_room(&self) -> bool {
+    pub(crate) fn found_no_room(&self) -> bool {
         self.waits_for == WaitsFor::Nothing
     }
 
-    /// What the application is asked, which has the message meanwhile.
-    pub(super) fn take_choice(&mut self, topic: Option<&Topic>, brokers: &Brokers) -> Result<Choice, Error> {
-        let choice = self.send.take_choice(topic, brokers)?;
+    /// Has the application asked which queue it goes to.
+    fn ask_for_queue(&mut self, session: &mut Session, id: OperationId, topic: TopicId) -> Result<(), Error> {
+        let choice = self.send.take_choice(session.topics.get(topic), &session.brokers)?;
         self.waits_for = WaitsFor::Choice;
-        Ok(choice)
+        session.begin_choosing(self.producer);
+        session.operation_timers.set(id.key(), self.send.deadline());
+        session.events.push_back(Event::Choose { operation: id, choice: Box::new(choice) });
+        Ok(())
     }
 
-    pub(super) fn is_choosing(&self) -> bool {
+    pub(crate) fn is_choosing(&self) -> bool {
         self.waits_for == WaitsFor::Choice
     }
 
     /// Takes what the application has chosen.
-    pub(super) fn take_chosen(&mut self, message: Message, queue: Result<MessageQueue, Error>) -> Result<(), Error> {
+    pub(crate) fn take_chosen(&mut self, message: Message, queue: Result<MessageQueue, Error>) -> Result<(), Error> {
         self.waits_for = WaitsFor::Nothing;
         self.send.take_chosen(message, queue)
     }
 
-    pub(super) const fn join_line(&mut self) {
+    pub(crate) const fn join_line(&mut self) {
         self.waits_for = WaitsFor::Line;
     }
 
-    pub(super) const fn leave_line(&mut self) {
+    pub(crate) const fn leave_line(&mut self) {
         self.waits_for = WaitsFor::Nothing;
     }
 
-    pub(super) const fn deadline(&self) -> Instant {
-        self.send.deadline()
-    }
-
-    pub(super) fn resume(
+    pub(crate) fn resume(
         &mut self,
         session: &mut Session,
         now: Now,
@@ -343,11 +189,12 @@ impl Sending {
         }
         // Who was asked earlier for its first try goes first.
         if session.lines.choosing > 0 && self.turn == 0 && session.groups.is_choosing(self.producer) {
-            session.line_up_behind(id, self);
+            session.line_up_behind(id, self.call());
+            self.join_line();
             return None;
         }
         if self.send.has_selector() {
-            return match session.ask_for_queue(id, topic, self) {
+            return match self.ask_for_queue(session, id, topic) {
                 Ok(()) => None,
                 Err(error) if error.is_retryable() => self.no_queue(session, now, id, topic, error),
                 Err(error) => Some(Err(self.send.explain(error))),
@@ -529,12 +376,11 @@ impl Sending {
         let (Some(peer), WaitsFor::Broker) = (self.peer, self.waits_for) else {
             return;
         };
-        self.send.overtake(self.turn);
+        let first = self.send.overtake(self.turn, self.written.1);
         let (owner, deadline, (opaque, since)) = (Owner::Operation(id, self.turn), self.send.deadline(), self.written);
         session.network.with(peer, |connection| connection.keep_waiting(opaque, since, deadline, owner));
-        match self.unanswered {
-            Some((first, since)) if first == peer => session.give_up_if_silent(now, peer, since),
-            _ => self.unanswered = Some((peer, since)),
+        if let Some(since) = first {
+            session.give_up_if_silent(now, peer, since);
         }
     }
 
@@ -591,10 +437,6 @@ impl Sending {
             session.ask_route(now, topic);
         }
     }
-}
-
-fn no_room() -> Error {
-    Error::new(ErrorKind::Full, "the brokers' connections")
 }
 
 fn master_of(brokers: &Brokers, broker: BrokerId) -> Option<&Address> {

@@ -1,22 +1,28 @@
 //! What all operations of a client share: connections, routes, look-ups under way, groups, timers.
 
+mod heartbeats;
+pub(crate) mod lines;
+mod name_servers;
+mod routes;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::close::Closing;
-use super::config::ClientConfig;
-use super::event::Event;
-use super::first_commits::FirstCommits;
-use super::greetings::Greetings;
-use super::groups::Groups;
-use super::lines::Lines;
-use super::name_server_calls::NameServerCalls;
-use super::network::{ConnectionId, Network, Owner, PeerId};
-use super::operation::{Operation, OperationId};
-use super::routing::{Oddities, RouteWaiters};
 use crate::address::Address;
+use crate::client::base::closing::Closing;
+use crate::client::base::config::ClientConfig;
+use crate::client::base::event::Event;
+use crate::client::base::ids::{ConnectionId, OperationId, Owner, PeerId};
+use crate::client::base::signal::Signal;
+use crate::client::network::Network;
+use crate::client::presence::first_commits::{FirstCommits, OffsetTable};
+use crate::client::presence::greetings::Greetings;
+use crate::client::presence::groups::Groups;
+use crate::client::routing::look_ups::NameServerCalls;
+use crate::client::routing::routes::{Oddities, RouteWaiters};
+use crate::client::session::lines::{Call, Held, Lines};
 use crate::connection::{Backoff, CloseReason, Connection, Ended, Outbox, Received};
 use crate::error::{Error, ErrorKind};
 use crate::producer::{LatencyFaults, Spent, UniqueIds};
@@ -29,59 +35,54 @@ use crate::wire::code::ResponseCode;
 use crate::wire::command::{Command, Head};
 use crate::wire::request::Request;
 
-/// What an operation or a look-up is told.
+/// No body.
+pub(crate) const EMPTY: Bytes = Bytes::new();
+
+/// What an operation holds as long as it is under way.
 #[derive(Debug)]
-pub(crate) enum Signal<'a> {
-    /// Begin.
-    Start,
-    /// The connection that was waited for stands.
-    Ready,
-    /// The answer to a request.
-    Answer { command: &'a Command, took: Duration },
-    /// A request without an answer has been written.
-    Written,
-    /// A request or a connection failed.
-    Failed(Error),
-    /// The route that was waited for is there, or will not be.
-    Routed(Result<(), Error>),
-    /// The name servers' answer, or why there is none.
-    Looked(Result<Command, Error>),
-    /// The time is up.
-    Elapsed,
+pub(crate) enum Reserved {
+    Nothing,
+    /// A message that is to be sent, in its producer's backlog or line.
+    Send {
+        call: Call,
+        held: Held,
+    },
+    /// A place among the first commits to this table.
+    FirstCommit(OffsetTable),
 }
 
 /// The pauses of what looks again for a connection, a route or a name server until its time is up.
-pub(super) const fn look_pauses() -> Backoff {
+pub(crate) const fn look_pauses() -> Backoff {
     Backoff::new(Duration::from_millis(100), Duration::from_secs(1))
 }
 
 #[derive(Debug)]
 pub(crate) struct Session {
-    pub(super) config: ClientConfig,
-    pub(super) random: Random,
-    pub(super) network: Network,
-    pub(super) name_servers: NameServers,
-    pub(super) calls: NameServerCalls,
-    pub(super) topics: Topics,
-    pub(super) route_waiters: RouteWaiters,
-    pub(super) oddities: Oddities,
-    pub(super) brokers: Brokers,
-    pub(super) latency: LatencyFaults<BrokerId>,
-    pub(super) groups: Groups,
-    pub(super) greetings: Greetings,
-    pub(super) first_commits: FirstCommits,
-    pub(super) lines: Lines,
+    pub(crate) config: ClientConfig,
+    pub(crate) random: Random,
+    pub(crate) network: Network,
+    pub(crate) name_servers: NameServers,
+    pub(crate) calls: NameServerCalls,
+    pub(crate) topics: Topics,
+    pub(crate) route_waiters: RouteWaiters,
+    pub(crate) oddities: Oddities,
+    pub(crate) brokers: Brokers,
+    pub(crate) latency: LatencyFaults<BrokerId>,
+    pub(crate) groups: Groups,
+    pub(crate) greetings: Greetings,
+    pub(crate) first_commits: FirstCommits,
+    pub(crate) lines: Lines,
     /// What sends that are over had of the application, if the host wants it.
-    pub(super) spent: Option<Spent>,
+    pub(crate) spent: Option<Spent>,
     /// Topics whose queues have changed, for push consumers.
-    pub(super) changed_topics: Vec<Arc<str>>,
+    pub(crate) changed_topics: Vec<Arc<str>>,
     /// Brokers whose connection has ended, for push consumers.
-    pub(super) lost_brokers: Vec<Arc<str>>,
-    pub(super) unique_ids: UniqueIds,
-    pub(super) operation_timers: Deadlines,
-    pub(super) signals: VecDeque<(Owner, Signal<'static>)>,
-    pub(super) events: VecDeque<Event>,
-    pub(super) closing: Option<Closing>,
+    pub(crate) lost_brokers: Vec<Arc<str>>,
+    pub(crate) unique_ids: UniqueIds,
+    pub(crate) operation_timers: Deadlines,
+    pub(crate) signals: VecDeque<(Owner, Signal<'static>)>,
+    pub(crate) events: VecDeque<Event>,
+    pub(crate) closing: Option<Closing>,
     next_tidying: Instant,
     next_heartbeat: Instant,
     /// A send was refused because too much waited.
@@ -90,7 +91,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(config: ClientConfig, seed: u64, now: Now) -> Self {
+    pub(crate) fn new(config: ClientConfig, seed: u64, now: Now) -> Self {
         let mut random = Random::new(seed);
         let client_hash = random.next_u64() as u32;
         Self {
@@ -123,7 +124,7 @@ impl Session {
         }
     }
 
-    pub(super) fn handle_connected(&mut self, now: Now, connection: ConnectionId) {
+    pub(crate) fn handle_connected(&mut self, now: Now, connection: ConnectionId) {
         let ConnectionId { peer, attempt } = connection;
         let waiting = self.network.with(peer, |connection| connection.handle_connected(now.mono, attempt));
         let Some(waiting) = waiting.filter(|_| self.is_current(connection)) else {
@@ -134,13 +135,13 @@ impl Session {
         self.signals.extend(waiting.into_iter().map(|owner| (owner, Signal::Ready)));
     }
 
-    pub(super) fn is_current(&self, connection: ConnectionId) -> bool {
+    pub(crate) fn is_current(&self, connection: ConnectionId) -> bool {
         let known = self.network.get(connection.peer);
         known.is_some_and(|known| known.attempt() == connection.attempt && known.is_standing())
     }
 
     /// Takes a command in. Returns what somebody has to do about it: take an answer, or answer a request.
-    pub(super) fn handle_command(
+    pub(crate) fn handle_command(
         &mut self,
         now: Now,
         connection: ConnectionId,
@@ -169,7 +170,7 @@ impl Session {
         None
     }
 
-    pub(super) fn handle_closed(&mut self, now: Now, connection: ConnectionId, reason: CloseReason<'_>) {
+    pub(crate) fn handle_closed(&mut self, now: Now, connection: ConnectionId, reason: CloseReason<'_>) {
         let ConnectionId { peer, attempt } = connection;
         let random = &mut self.random;
         let ended = self.network.with(peer, |connection| connection.handle_closed(now.mono, attempt, reason, random));
@@ -179,7 +180,7 @@ impl Session {
     }
 
     /// Two requests to a peer had no answer, the first of them since `since`: gives it up if it said nothing else either.
-    pub(super) fn give_up_if_silent(&mut self, now: Now, peer: PeerId, since: Instant) {
+    pub(crate) fn give_up_if_silent(&mut self, now: Now, peer: PeerId, since: Instant) {
         let random = &mut self.random;
         let ended = self.network.with(peer, |connection| connection.give_up_if_silent(now.mono, since, random));
         if let Some((ended, owners)) = ended.flatten() {
@@ -200,7 +201,10 @@ impl Session {
 
     /// Whom a broker has granted locks, or told anything else that ends with its connection, hears that it is lost: when the
     /// connection to its master has ended, however it did, when its master is another one now, and when no route names it.
-    pub(super) fn note_lost_brokers(&mut self) {
+    pub(crate) fn note_lost_brokers(&mut self) {
+        if !self.network.has_ended() && !self.brokers.has_lost() {
+            return;
+        }
         let mut lost = self.brokers.take_lost();
         for address in self.network.take_ended() {
             lost.extend(
@@ -214,7 +218,7 @@ impl Session {
     }
 
     /// Writes a request, or has its owner told when the connection stands. Returns whether it is written.
-    pub(super) fn ask<'h, R: Request<'h>>(
+    pub(crate) fn ask<'h, R: Request<'h>>(
         &mut self,
         now: Now,
         peer: PeerId,
@@ -232,7 +236,7 @@ impl Session {
         written.is_some()
     }
 
-    pub(super) fn take_outbox(&mut self, connection: ConnectionId, outbox: &mut Outbox) {
+    pub(crate) fn take_outbox(&mut self, connection: ConnectionId, outbox: &mut Outbox) {
         outbox.clear();
         if !self.is_current(connection) {
             return;
@@ -247,22 +251,22 @@ impl Session {
     }
 
     /// A send was refused for want of room: its caller wants to hear when there is some.
-    pub(super) const fn want_room(&mut self) {
+    pub(crate) const fn want_room(&mut self) {
         self.refused_for_room = true;
     }
 
     /// There may be room again.
-    pub(super) fn note_room(&mut self) {
+    pub(crate) fn note_room(&mut self) {
         if core::mem::take(&mut self.refused_for_room) {
             self.events.push_back(Event::Room);
         }
     }
 
-    pub(super) fn replace_name_servers(&mut self, name_servers: Vec<Address>) {
+    pub(crate) fn replace_name_servers(&mut self, name_servers: Vec<Address>) {
         self.name_servers.replace(name_servers, &mut self.random);
     }
 
-    pub(super) fn poll_timeout(&mut self) -> Option<Deadline> {
+    pub(crate) fn poll_timeout(&mut self) -> Option<Deadline> {
         let call = self.calls.next_deadline().map(|at| Deadline { at, reason: Reason::Answer });
         let refresh = self.topics.next_refresh().map_or(self.next_tidying, |at| at.min(self.next_tidying));
         let refresh = Some(Deadline { at: refresh, reason: Reason::RefreshRoutes });
@@ -272,7 +276,7 @@ impl Session {
         [self.network.poll_timeout(), call, closing].into_iter().chain(periodic).flatten().min()
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Now) {
+    pub(crate) fn handle_timeout(&mut self, now: Now) {
         if self.is_closed() {
             return;
         }
@@ -318,7 +322,7 @@ impl Session {
     }
 
     /// Takes the operations that are not `under_way` any more out of all lines.
-    pub(super) fn retain_waiting(&mut self, under_way: impl Fn(OperationId) -> bool) {
+    pub(crate) fn retain_waiting(&mut self, under_way: impl Fn(OperationId) -> bool) {
         let keep = |owner: &Owner| match owner {
             Owner::Operation(id, _) => under_way(*id),
             Owner::NameServerCall(..) | Owner::Heartbeat(..) | Owner::Farewell(_) => true,
@@ -331,14 +335,45 @@ impl Session {
     }
 
     /// Gives back what an operation that is over had reserved.
-    pub(super) fn release(&mut self, id: OperationId, operation: &mut Operation) {
-        match operation {
-            Operation::Send(sending) => self.release_send(sending),
-            Operation::Queue(request) => {
-                let next = request.offset_table().map(|table| self.first_commits.release(&table, id));
-                self.signals.extend(next.into_iter().flatten().map(|owner| (owner, Signal::Ready)));
+    pub(crate) fn release(&mut self, id: OperationId, reserved: Reserved) {
+        match reserved {
+            Reserved::Send { call, held } => self.release_send(call, held),
+            Reserved::FirstCommit(table) => {
+                let next = self.first_commits.release(&table, id);
+                self.signals.extend(next.into_iter().map(|owner| (owner, Signal::Ready)));
             }
-            _ => {}
+            Reserved::Nothing => {}
+        }
+    }
+
+    pub(crate) const fn is_closing(&self) -> bool {
+        self.closing.is_some()
+    }
+
+    /// Whether brokers have been told that we leave.
+    pub(crate) const fn is_leaving(&self) -> bool {
+        matches!(self.closing, Some(Closing::Leaving { .. } | Closing::Closed))
+    }
+
+    pub(crate) const fn is_closed(&self) -> bool {
+        matches!(self.closing, Some(Closing::Closed))
+    }
+
+    pub(crate) fn closing_deadline(&self) -> Option<Deadline> {
+        match self.closing? {
+            Closing::Draining { until } | Closing::Leaving { until } => {
+                Some(Deadline { at: until, reason: Reason::Close })
+            }
+            Closing::Closed => None,
+        }
+    }
+
+    pub(crate) fn leave_all(&mut self, now: Now) {
+        for group in self.groups.producer_groups() {
+            self.leave(now, Some(&group), None);
+        }
+        for group in self.groups.consumer_groups() {
+            self.leave(now, None, Some(&group));
         }
     }
 }

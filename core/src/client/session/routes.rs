@@ -1,19 +1,16 @@
 //! Routes: asked for when somebody needs one, again every 30 s, and at once when something fails.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::event::{Outcome, Value};
-use super::name_server_calls::{Asker, NameServerRequest};
-use super::network::Owner;
-use super::operation::OperationId;
-use super::session::{Session, Signal, look_pauses};
-use crate::connection::Backoff;
+use crate::client::base::ids::Owner;
+use crate::client::base::signal::Signal;
+use crate::client::routing::look_ups::{NameServerRequest, Seeker};
+use crate::client::routing::routes::read_route;
+use crate::client::session::Session;
 use crate::error::{Error, ErrorKind};
 use crate::routes::route::{MAX_QUEUES, RouteError, TopicRoute};
 use crate::routes::topics::{Purpose, Refresh, Topic, TopicId};
-use crate::time::{Duration, Instant, Now};
-use crate::wire::body::{self, TopicRouteData};
+use crate::time::{Duration, Now};
 use crate::wire::code::ResponseCode;
 use crate::wire::command::Command;
 
@@ -21,21 +18,9 @@ use crate::wire::command::Command;
 /// have the topic created with.
 const INHERITED_QUEUES: u32 = MAX_QUEUES as u32;
 
-/// Who waits for which topic's route, and what for.
-#[derive(Debug, Default)]
-pub(crate) struct RouteWaiters {
-    waiting: BTreeMap<TopicId, Vec<(Owner, Purpose)>>,
-}
-
-impl RouteWaiters {
-    pub(super) fn retain(&mut self, keep: impl Fn(&Owner) -> bool) {
-        self.waiting.values_mut().for_each(|waiting| waiting.retain(|(owner, _)| keep(owner)));
-    }
-}
-
 impl Session {
     /// The topic called `name`, in use from now on.
-    pub(super) fn topic(&mut self, now: Now, name: &Arc<str>) -> TopicId {
+    pub(crate) fn topic(&mut self, now: Now, name: &Arc<str>) -> TopicId {
         let (random, interval) = (&mut self.random, self.config.route_interval);
         self.topics.using(now.mono, name, || {
             let cursor = random.next_u64() as u32;
@@ -46,7 +31,7 @@ impl Session {
     }
 
     /// Has `owner` told once the route of `topic` is there, or will not be.
-    pub(super) fn await_route(&mut self, now: Now, topic: TopicId, purpose: Purpose, owner: Owner) {
+    pub(crate) fn await_route(&mut self, now: Now, topic: TopicId, purpose: Purpose, owner: Owner) {
         self.route_waiters.waiting.entry(topic).or_default().push((owner, purpose));
         self.ask_route(now, topic);
         if !self.topics.get(topic).is_some_and(Topic::is_asking) {
@@ -57,7 +42,7 @@ impl Session {
 
     /// Has `owner` told once a newer route of `topic` is there, or will not be. Returns whether it will be told: not when the
     /// route has been asked for a moment ago.
-    pub(super) fn seek_route(&mut self, now: Now, topic: TopicId, purpose: Purpose, owner: Owner) -> bool {
+    pub(crate) fn seek_route(&mut self, now: Now, topic: TopicId, purpose: Purpose, owner: Owner) -> bool {
         // Before the question: it may fail at once, and then the owner is told already.
         self.route_waiters.waiting.entry(topic).or_default().push((owner, purpose));
         self.ask_route(now, topic);
@@ -72,19 +57,19 @@ impl Session {
     }
 
     /// Asks for the route of `topic`, unless that is under way or has just been done.
-    pub(super) fn ask_route(&mut self, now: Now, topic: TopicId) {
+    pub(crate) fn ask_route(&mut self, now: Now, topic: TopicId) {
         if !self.topics.begin_asking(now.mono, topic) {
             return;
         }
         if let Some(known) = self.topics.get(topic) {
             let request = NameServerRequest::Route { topic: known.name.clone() };
             let deadline = now.mono + self.config.request_timeout;
-            self.ask_name_servers(now, request, deadline, Asker::Topic(topic));
+            self.ask_name_servers(now, request, deadline, Seeker::Topic(topic));
         }
     }
 
     /// A broker answered about a topic: that there is none, perhaps.
-    pub(super) fn note_topic_answer(&mut self, now: Now, topic: &Arc<str>, code: ResponseCode) {
+    pub(crate) fn note_topic_answer(&mut self, now: Now, topic: &Arc<str>, code: ResponseCode) {
         if code == ResponseCode::TOPIC_NOT_EXIST
             && let Some(topic) = self.topics.find(topic)
         {
@@ -94,7 +79,7 @@ impl Session {
     }
 
     /// Asks for the routes whose time has come.
-    pub(super) fn refresh_routes(&mut self, now: Now) {
+    pub(crate) fn refresh_routes(&mut self, now: Now) {
         while let Some(refresh) = self.topics.pop_refresh(now.mono, self.config.route_interval) {
             match refresh {
                 Refresh::Due(topic) => self.ask_route(now, topic),
@@ -104,13 +89,13 @@ impl Session {
     }
 
     /// Nobody uses a topic any more: what was noted of it goes with it.
-    pub(super) fn forget_topic(&mut self, topic: &str) {
+    pub(crate) fn forget_topic(&mut self, topic: &str) {
         self.first_commits.forget_topic(topic);
         self.groups.forget_topic(topic);
     }
 
     /// Takes the name servers' answer about a topic.
-    pub(super) fn take_route(&mut self, now: Now, topic: TopicId, answer: Result<Command, Error>) {
+    pub(crate) fn take_route(&mut self, now: Now, topic: TopicId, answer: Result<Command, Error>) {
         let result = answer.and_then(|command| read_route(&command));
         match result {
             Ok((route, odd)) => {
@@ -141,14 +126,14 @@ impl Session {
         if self.has_waiters(topic) || inherited {
             let request = NameServerRequest::Route { topic: self.config.dialect().default_topic().into() };
             let deadline = now.mono + self.config.request_timeout;
-            self.ask_name_servers(now, request, deadline, Asker::DefaultTopic(topic));
+            self.ask_name_servers(now, request, deadline, Seeker::DefaultTopic(topic));
         } else {
             self.topics.end_asking(topic);
         }
     }
 
     /// Takes the name servers' answer about the default topic, on behalf of an unknown one.
-    pub(super) fn take_default_route(&mut self, now: Now, topic: TopicId, answer: Result<Command, Error>) {
+    pub(crate) fn take_default_route(&mut self, now: Now, topic: TopicId, answer: Result<Command, Error>) {
         let result = answer.and_then(|command| read_route(&command));
         let outcome = match result {
             Ok((route, odd)) => {
@@ -210,98 +195,5 @@ impl Session {
             };
             (owner, Signal::Routed(outcome))
         }));
-    }
-}
-
-/// Reads a name server's answer to a question for a route.
-pub(super) fn read_route(answer: &Command) -> Result<(TopicRoute, Vec<RouteError>), Error> {
-    let malformed = |why: String| Error::new(ErrorKind::MalformedAnswer, format!("route: {why}"));
-    let data: TopicRouteData = body::from_slice(&answer.body).map_err(|error| malformed(error.to_string()))?;
-    let (route, odd) = TopicRoute::from_body(data);
-    match odd.first() {
-        // Nothing is left of it: what is known already is better.
-        Some(why) if route.brokers.iter().all(|broker| broker.addresses.is_empty()) => Err(malformed(why.to_string())),
-        _ => Ok((route, odd)),
-    }
-}
-
-/// What of routes has been passed over and said, once each.
-#[derive(Debug, Default)]
-pub(crate) struct Oddities(BTreeSet<RouteError>);
-
-/// How many of them are remembered. Of more than so many some are said again.
-const MOST_ODDITIES: usize = 256;
-
-impl Oddities {
-    fn note(&mut self, topic: &str, odd: Vec<RouteError>) {
-        for error in odd {
-            if self.0.len() >= MOST_ODDITIES {
-                self.0.clear();
-            }
-            if !self.0.contains(&error) {
-                tracing::warn!(topic, %error, "a part of a route is passed over");
-                self.0.insert(error);
-            }
-        }
-    }
-}
-
-/// The operation that lists a topic's queues.
-#[derive(Debug)]
-pub(crate) struct QueueList {
-    topic: Arc<str>,
-    deadline: Instant,
-    looks: Backoff,
-    last_failure: Option<Error>,
-}
-
-impl QueueList {
-    pub(super) const fn new(topic: Arc<str>, deadline: Instant) -> Self {
-        Self { topic, deadline, looks: look_pauses(), last_failure: None }
-    }
-
-    pub(super) const fn deadline(&self) -> Instant {
-        self.deadline
-    }
-
-    pub(super) fn resume(
-        &mut self,
-        session: &mut Session,
-        now: Now,
-        id: OperationId,
-        signal: Signal<'_>,
-    ) -> Option<Outcome> {
-        let error = match signal {
-            Signal::Start => return self.ask(session, now, id),
-            Signal::Elapsed if now.mono < self.deadline => return self.ask(session, now, id),
-            Signal::Routed(Ok(())) => return Some(Ok(self.queues(session))),
-            // The name servers may come back in its time.
-            Signal::Routed(Err(error)) if error.is_retryable() && now.mono < self.deadline => {
-                self.last_failure = Some(error);
-                let pause = self.looks.next_pause(&mut session.random);
-                session.operation_timers.set(id.key(), self.deadline.min(now.mono + pause));
-                return None;
-            }
-            Signal::Routed(Err(error)) => error,
-            Signal::Elapsed => {
-                let none = || Error::new(ErrorKind::Timeout, "the name servers gave no route");
-                self.last_failure.take().unwrap_or_else(none)
-            }
-            _ => return None,
-        };
-        Some(Err(error.context(format_args!("queues of topic {}", self.topic))))
-    }
-
-    fn ask(&self, session: &mut Session, now: Now, id: OperationId) -> Option<Outcome> {
-        session.operation_timers.set(id.key(), self.deadline);
-        let topic = session.topic(now, &self.topic);
-        // The newest route, not the last known one: queues come and go.
-        session.await_route(now, topic, Purpose::Read, Owner::Operation(id, 0));
-        None
-    }
-
-    fn queues(&self, session: &Session) -> Value {
-        let topic = session.topics.find(&self.topic).and_then(|topic| session.topics.get(topic));
-        Value::Queues(topic.map(|topic| topic.readable_queues()).unwrap_or_default())
     }
 }

@@ -1,7 +1,6 @@
 //! What a dialect has no word for, and how it shows that the servers speak another one.
 
-use super::config::ClientConfig;
-use super::session::Session;
+use crate::client::base::config::ClientConfig;
 use crate::consumer::MessageSelector;
 use crate::error::{Error, ErrorKind};
 use crate::producer::Message;
@@ -19,7 +18,7 @@ impl ClientConfig {
     ///
     /// # Errors
     /// It cannot.
-    pub(super) fn check_dialect(&self) -> Result<(), Error> {
+    pub(crate) fn check_dialect(&self) -> Result<(), Error> {
         match self.dialect() {
             Dialect::Apache => Ok(()),
             Dialect::Smartgo if self.connection.codec != HeaderCodec::Json => Err(unknown("binary headers")),
@@ -32,7 +31,7 @@ impl ClientConfig {
     ///
     /// # Errors
     /// They do not.
-    pub(super) fn check_message(&self, message: &Message) -> Result<(), Error> {
+    pub(crate) fn check_message(&self, message: &Message) -> Result<(), Error> {
         match self.dialect() {
             Dialect::Smartgo if message.properties().get(property::DELAY).is_some() => Err(unknown("delay levels")),
             Dialect::Apache | Dialect::Smartgo => Ok(()),
@@ -43,7 +42,7 @@ impl ClientConfig {
     ///
     /// # Errors
     /// It does not.
-    pub(super) fn check_selector(&self, selector: &MessageSelector) -> Result<(), Error> {
+    pub(crate) fn check_selector(&self, selector: &MessageSelector) -> Result<(), Error> {
         match (self.dialect(), selector.expression_type()) {
             (Dialect::Smartgo, ExpressionType::Sql92) => Err(unknown("SQL92 expressions")),
             _ => Ok(()),
@@ -55,13 +54,13 @@ fn unknown(what: &str) -> Error {
     Error::new(ErrorKind::InvalidArgument, format!("smartgo's servers (Dialect::Smartgo) do not know {what}"))
 }
 
-impl Session {
+impl ClientConfig {
     /// What to do about a name server that refused us because it speaks another dialect, if it did.
-    pub(super) fn wrong_dialect(&self, answer: &Command) -> Option<Error> {
+    pub(crate) fn wrong_dialect(&self, answer: &Command) -> Option<Error> {
         let code = ResponseCode(answer.code);
         let remark = answer.remark.as_deref().unwrap_or_default();
         let is_smartgo = matches!(answer.language, Language::GOLANG | Language::NONE);
-        let advice = match self.config.dialect() {
+        let advice = match self.dialect() {
             _ if code == ResponseCode::SUCCESS => return None,
             Dialect::Apache if is_smartgo || remark.starts_with(NO_SUCH_FIELD) => {
                 "this is a server of smartgo's: set the client's dialect to Dialect::Smartgo"

@@ -1,53 +1,14 @@
 //! Sends whose queue the application's selector chooses. No code of the application runs inside: it is asked outside, and
 //! until it has answered, its producer's later sends wait in line, so that they keep the order of the calls.
 
-use super::Client;
-use super::event::Event;
-use super::network::Owner;
-use super::operation::{Operation, OperationId};
-use super::sending::Sending;
-use super::session::{Session, Signal};
+use crate::client::base::ids::{OperationId, Owner};
+use crate::client::base::signal::Signal;
+use crate::client::driver::Client;
+use crate::client::operations::Operation;
 use crate::error::Error;
-use crate::producer::{Message, QueueChoice, Spent, SpentOther};
+use crate::producer::{Message, Spent, SpentOther};
 use crate::queue::MessageQueue;
-use crate::routes::topics::TopicId;
 use crate::time::Now;
-
-impl Session {
-    /// Has the application asked which queue a send goes to.
-    pub(super) fn ask_for_queue(
-        &mut self,
-        id: OperationId,
-        topic: TopicId,
-        sending: &mut Sending,
-    ) -> Result<(), Error> {
-        let Some(producer) = self.groups.producer_of_line(sending.producer) else {
-            return Ok(());
-        };
-        let choice = sending.take_choice(self.topics.get(topic), &self.brokers)?;
-        producer.choosing = true;
-        self.lines.choosing += 1;
-        self.operation_timers.set(id.key(), sending.deadline());
-        self.events.push_back(Event::Choose { operation: id, choice: Box::new(choice) });
-        Ok(())
-    }
-
-    /// A choice that is not made.
-    pub(super) fn spend(&mut self, choice: QueueChoice) {
-        if let (QueueChoice::Selector(_), Some(spent)) = (&choice, &mut self.spent) {
-            spent.add(SpentOther::Selector(choice));
-        }
-    }
-
-    /// A send has its queue, or does not need one any more.
-    pub(super) fn end_choosing(&mut self, sending: &Sending) {
-        if let Some(producer) = self.groups.producer_of_line(sending.producer) {
-            producer.choosing = false;
-            self.lines.choosing -= 1;
-            self.lines.make_ready(sending.producer);
-        }
-    }
-}
 
 impl Client {
     /// Says where the message of a [`Choice`](crate::producer::Choice) goes, or why it goes nowhere. Gives the message back when its send is over
@@ -65,14 +26,16 @@ impl Client {
         if !sending.is_choosing() {
             return Some(message);
         }
-        self.session.end_choosing(sending);
+        let call = sending.call();
+        self.session.end_choosing(call.producer);
         match sending.take_chosen(message, queue) {
             Ok(()) => {
                 self.signal(now, Owner::Operation(operation, 0), Signal::Start);
                 if let Some(Operation::Send(sending)) = self.operations.get_mut(operation)
                     && sending.found_no_room()
                 {
-                    self.session.line_up_again(operation, sending);
+                    sending.join_line();
+                    self.session.line_up_again(operation, call);
                 }
             }
             Err(error) => self.complete(now, operation, Err(error)),

@@ -1,17 +1,13 @@
 //! Requests about one queue, to the broker that has it: pulls and offsets.
 
-use super::Client;
-use super::event::Outcome;
-use super::first_commits::OffsetTable;
-use super::groups::PullConsumerId;
-use super::network::{Owner, PeerId};
-use super::operation::{Operation, OperationId};
-use super::question::{Exchange, Pull, Puller, Question};
-use super::session::{Session, Signal, look_pauses};
+use crate::client::base::event::Outcome;
+use crate::client::base::ids::{OperationId, Owner, PeerId};
+use crate::client::base::signal::Signal;
+use crate::client::operations::question::{Exchange, Question};
+use crate::client::presence::first_commits::OffsetTable;
+use crate::client::session::{Session, look_pauses};
 use crate::connection::{Backoff, Connection};
-use crate::consumer::{MessageSelector, PullOptions};
 use crate::error::{Error, ErrorKind};
-use crate::producer::check_group;
 use crate::queue::MessageQueue;
 use crate::routes::topics::Purpose;
 use crate::time::{Duration, Instant, Now};
@@ -42,93 +38,8 @@ pub(crate) struct QueueRequest {
     last_failure: Option<Error>,
 }
 
-impl Client {
-    /// Pulls from a queue; completes with [`Value::Pulled`](super::Value::Pulled).
-    pub fn pull(
-        &mut self,
-        now: Now,
-        consumer: PullConsumerId,
-        queue: MessageQueue,
-        expression: MessageSelector,
-        offset: u64,
-        options: PullOptions,
-    ) -> OperationId {
-        let deadline = now.mono + options.wait + options.timeout;
-        let checked = options.check().and_then(|()| self.session.config.check_selector(&expression));
-        let group = self.session.groups.pull_consumer(consumer).map(|consumer| consumer.group.clone());
-        match (group, checked) {
-            (Some(group), Ok(())) => {
-                let puller = Puller::Pull(consumer);
-                let pull = Pull { puller, group, selector: expression, offset, committed: 0, options };
-                self.ask_about(now, queue, Question::Pull(pull), deadline)
-            }
-            (_, Err(error)) => self.refuse(now, error),
-            (None, _) => self.refuse(now, Error::new(ErrorKind::Closed, "the consumer")),
-        }
-    }
-
-    /// The first offset that a queue has; completes with [`Value::Offset`](super::Value::Offset).
-    pub fn min_offset(&mut self, now: Now, queue: MessageQueue) -> OperationId {
-        self.ask_about(now, queue, Question::MinOffset, now.mono + self.session.config.request_timeout)
-    }
-
-    /// One past the last offset that a queue has; completes with [`Value::Offset`](super::Value::Offset).
-    pub fn max_offset(&mut self, now: Now, queue: MessageQueue) -> OperationId {
-        self.ask_about(now, queue, Question::MaxOffset, now.mono + self.session.config.request_timeout)
-    }
-
-    /// The offset of the first message stored at `unix_ms` or later; completes with [`Value::Offset`](super::Value::Offset).
-    pub fn offset_at(&mut self, now: Now, queue: MessageQueue, unix_ms: u64) -> OperationId {
-        self.ask_about(now, queue, Question::OffsetAt { unix_ms }, now.mono + self.session.config.request_timeout)
-    }
-
-    /// A group's committed offset; completes with [`Value::Offset`](super::Value::Offset), which is `None` when it has none.
-    pub fn group_offset(&mut self, now: Now, group: &str, queue: MessageQueue) -> OperationId {
-        let question = Question::GroupOffset { group: group.into() };
-        self.ask_about(now, queue, question, now.mono + self.session.config.request_timeout)
-    }
-
-    /// Commits the offset of the next message that a group has to consume; completes with [`Value::Done`](super::Value::Done).
-    pub fn commit_group_offset(&mut self, now: Now, group: &str, queue: MessageQueue, offset: u64) -> OperationId {
-        if let Err(error) = check_group(group) {
-            return self.refuse(now, error);
-        }
-        let question = Question::Commit { group: group.into(), offset };
-        self.ask_about(now, queue, question, now.mono + self.session.config.request_timeout)
-    }
-
-    /// Has a broker of a topic check what a group would subscribe to: an SQL expression may be none, or not be allowed.
-    /// Completes with [`Value::Done`](super::Value::Done).
-    pub fn check_subscription(
-        &mut self,
-        now: Now,
-        group: &str,
-        queue: MessageQueue,
-        selector: MessageSelector,
-    ) -> OperationId {
-        if let Err(error) = self.session.config.check_selector(&selector) {
-            return self.refuse(now, error);
-        }
-        let question = Question::CheckSubscription { group: group.into(), selector };
-        self.ask_about(now, queue, question, now.mono + self.session.config.request_timeout)
-    }
-
-    pub(super) fn ask_about(
-        &mut self,
-        now: Now,
-        queue: MessageQueue,
-        question: Question,
-        deadline: Instant,
-    ) -> OperationId {
-        let request = QueueRequest::new(queue, question, deadline);
-        // Who pulls asks again anyway.
-        let request = if request.is_pull() { request } else { request.patient() };
-        self.begin(now, Operation::Queue(request))
-    }
-}
-
 impl QueueRequest {
-    pub(super) const fn new(queue: MessageQueue, question: Question, deadline: Instant) -> Self {
+    pub(crate) const fn new(queue: MessageQueue, question: Question, deadline: Instant) -> Self {
         Self {
             queue,
             question,
@@ -143,35 +54,35 @@ impl QueueRequest {
     }
 
     /// The same, which waits for a connection and a route until its time is up.
-    fn patient(mut self) -> Self {
+    pub(crate) fn patient(mut self) -> Self {
         self.looks = Some(look_pauses());
         self
     }
 
     /// It is not tried again when its connection fails: what it counts on ends with that.
-    pub(super) const fn on_one_connection(mut self) -> Self {
+    pub(crate) const fn on_one_connection(mut self) -> Self {
         self.tries_left = 1;
         self
     }
 
-    pub(super) const fn deadline(&self) -> Instant {
+    pub(crate) const fn deadline(&self) -> Instant {
         self.deadline
     }
 
     /// Whether it is a pull, which may wait for long and may be given up at any time.
-    pub(super) const fn is_pull(&self) -> bool {
+    pub(crate) const fn is_pull(&self) -> bool {
         matches!(self.question, Question::Pull(_))
     }
 
     /// Where what it commits is kept.
-    pub(super) fn offset_table(&self) -> Option<OffsetTable> {
+    pub(crate) fn offset_table(&self) -> Option<OffsetTable> {
         match &self.question {
             Question::Commit { group, .. } => Some(OffsetTable::of(group, &self.queue)),
             _ => None,
         }
     }
 
-    pub(super) fn resume(
+    pub(crate) fn resume(
         &mut self,
         session: &mut Session,
         now: Now,

@@ -3,60 +3,65 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::Client;
-use super::operation::OperationId;
-use super::push_consuming::PushEntry;
-use super::question::Puller;
-use super::sending::Sending;
-use crate::error::{Error, ErrorKind};
-use crate::producer::{Backlog, ProducerConfig, check_group};
+use crate::client::base::ids::{
+    OperationId, ProducerId, ProducerKind, PullConsumerId, PullConsumerKind, PushConsumerId, PushConsumerKind,
+};
+use crate::consumer::push::PushConsumer;
+use crate::producer::{Backlog, ProducerConfig};
 use crate::queue::MessageQueue;
 use crate::routes::route::MASTER_ID;
-use crate::table::{Id, Table};
-use crate::time::Now;
-use crate::timed_table::TimedTable;
+use crate::table::Table;
+use crate::time::Deadline;
+use crate::timed_table::{Timed, TimedTable};
 use crate::wire::body::{ConsumeType, ConsumerData};
 
-/// A producer of a client.
-pub type ProducerId = Id<Producer>;
-/// A pull consumer of a client.
-pub type PullConsumerId = Id<PullConsumer>;
+/// Who pulls: it remembers which member of each broker to pull from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Puller {
+    Pull(PullConsumerId),
+    Push(PushConsumerId),
+}
 
 /// A producer: a group, and how it sends.
 #[derive(Debug)]
 #[doc(hidden)]
-pub struct Producer {
-    pub(super) group: Arc<str>,
-    pub(super) config: ProducerConfig,
-    pub(super) backlog: Backlog,
+pub(crate) struct Producer {
+    pub(crate) group: Arc<str>,
+    pub(crate) config: ProducerConfig,
+    pub(crate) backlog: Backlog,
     /// Sends that wait for room, by the number of their call.
-    pub(super) line: BTreeMap<u64, OperationId>,
+    pub(crate) line: BTreeMap<u64, OperationId>,
     /// How many sends were asked for so far.
-    pub(super) calls: u64,
+    pub(crate) calls: u64,
     /// The application is being asked for the queue of one, which all that were asked for later wait for.
-    pub(super) choosing: bool,
+    pub(crate) choosing: bool,
     /// Closed by the application; it goes when its last send is over.
-    closed: bool,
+    pub(crate) closed: bool,
 }
 
 /// A pull consumer: a group, and which member of each broker to pull from.
 #[derive(Debug)]
 #[doc(hidden)]
-pub struct PullConsumer {
-    pub(super) group: Arc<str>,
-    suggested: SuggestedMembers,
+pub(crate) struct PullConsumer {
+    pub(crate) group: Arc<str>,
+    pub(crate) suggested: SuggestedMembers,
 }
 
 /// Which member of its broker to pull a queue from: brokers suggest a slave when the master is busy with cold data.
 #[derive(Debug, Default)]
-pub(super) struct SuggestedMembers {
+pub(crate) struct SuggestedMembers {
     /// Only suggestions other than the master.
     slaves: BTreeMap<MessageQueue, u64>,
 }
 
 impl Producer {
+    pub(crate) fn new(group: &str, config: ProducerConfig) -> Self {
+        let (backlog, line) = (Backlog::default(), BTreeMap::new());
+        Self { group: group.into(), config, backlog, line, calls: 0, choosing: false, closed: false }
+    }
+
     /// Whether a body may join those that wait for their answers.
-    pub(super) const fn has_room(&self, bytes: usize) -> bool {
+    pub(crate) const fn has_room(&self, bytes: usize) -> bool {
         !self.choosing && self.backlog.has_room(bytes, self.config.max_waiting_messages, self.config.max_waiting_bytes)
     }
 
@@ -82,37 +87,37 @@ impl SuggestedMembers {
 /// The producers and consumers of a client.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
-    producers: Table<Producer>,
-    pull_consumers: Table<PullConsumer>,
-    pub(super) push_consumers: TimedTable<PushEntry>,
+    pub(crate) producers: Table<Producer, ProducerKind>,
+    pub(crate) pull_consumers: Table<PullConsumer, PullConsumerKind>,
+    pub(crate) push_consumers: TimedTable<PushEntry, PushConsumerKind>,
     /// Changes with every group and subscription that comes, changes or goes.
-    pub(super) version: u32,
+    pub(crate) version: u32,
 }
 
 impl Groups {
-    pub(super) fn producer(&self, id: ProducerId) -> Option<&Producer> {
+    pub(crate) fn producer(&self, id: ProducerId) -> Option<&Producer> {
         self.producers.get(id).filter(|producer| !producer.closed || !producer.is_idle())
     }
 
-    pub(super) fn is_choosing(&self, id: ProducerId) -> bool {
+    pub(crate) fn is_choosing(&self, id: ProducerId) -> bool {
         self.producers.get(id).is_some_and(|producer| producer.choosing)
     }
 
     /// Also one that is closed: what is in line goes on.
-    pub(super) fn producer_of_line(&mut self, id: ProducerId) -> Option<&mut Producer> {
+    pub(crate) fn producer_of_line(&mut self, id: ProducerId) -> Option<&mut Producer> {
         self.producers.get_mut(id)
     }
 
-    pub(super) fn producer_mut(&mut self, id: ProducerId) -> Option<&mut Producer> {
+    pub(crate) fn producer_mut(&mut self, id: ProducerId) -> Option<&mut Producer> {
         self.producers.get_mut(id).filter(|producer| !producer.closed)
     }
 
-    pub(super) fn pull_consumer(&self, id: PullConsumerId) -> Option<&PullConsumer> {
+    pub(crate) fn pull_consumer(&self, id: PullConsumerId) -> Option<&PullConsumer> {
         self.pull_consumers.get(id)
     }
 
     /// A topic that nobody uses any more: which members its queues are pulled from is nothing to keep.
-    pub(super) fn forget_topic(&mut self, topic: &str) {
+    pub(crate) fn forget_topic(&mut self, topic: &str) {
         for id in self.pull_consumers.ids() {
             if let Some(consumer) = self.pull_consumers.get_mut(id) {
                 consumer.suggested.slaves.retain(|queue, _| &*queue.topic != topic);
@@ -126,7 +131,7 @@ impl Groups {
     }
 
     /// Which member of its broker to pull a queue from.
-    pub(super) fn suggested(&self, puller: Puller, queue: &MessageQueue) -> u64 {
+    pub(crate) fn suggested(&self, puller: Puller, queue: &MessageQueue) -> u64 {
         let suggested = match puller {
             Puller::Pull(id) => self.pull_consumers.get(id).map(|consumer| &consumer.suggested),
             Puller::Push(id) => self.push_consumers.get(id).map(|entry| &entry.suggested),
@@ -134,7 +139,7 @@ impl Groups {
         suggested.map_or(MASTER_ID, |suggested| suggested.get(queue))
     }
 
-    pub(super) fn note_suggestion(&mut self, puller: Puller, queue: &MessageQueue, broker_id: u64) {
+    pub(crate) fn note_suggestion(&mut self, puller: Puller, queue: &MessageQueue, broker_id: u64) {
         let suggested = match puller {
             Puller::Pull(id) => self.pull_consumers.get_mut(id).map(|consumer| &mut consumer.suggested),
             Puller::Push(id) => self.push_consumers.get_mut(id).map(|entry| &mut entry.suggested),
@@ -144,17 +149,17 @@ impl Groups {
         }
     }
 
-    pub(super) const fn has_push_consumers(&self) -> bool {
+    pub(crate) const fn has_push_consumers(&self) -> bool {
         self.push_consumers.len() > 0
     }
 
     /// Whether there are consumers, which brokers' slaves have to know of too.
-    pub(super) const fn has_consumers(&self) -> bool {
+    pub(crate) const fn has_consumers(&self) -> bool {
         self.pull_consumers.len() > 0 || self.has_push_consumers()
     }
 
     /// What heartbeats tell of consumers, group by group.
-    pub(super) fn consumer_data(&self) -> Vec<ConsumerData> {
+    pub(crate) fn consumer_data(&self) -> Vec<ConsumerData> {
         let pull = self.pull_consumers.iter().map(|(_, consumer)| ConsumerData {
             group_name: consumer.group.to_string(),
             consume_type: ConsumeType::Actively,
@@ -166,106 +171,72 @@ impl Groups {
         by_group.into_values().collect()
     }
 
-    /// A send that was under way is over. Returns whether its producer has others in line.
-    pub(super) fn release(&mut self, sending: &Sending) -> bool {
-        let Some(producer) = self.producers.get_mut(sending.producer) else {
+    /// A send of so many bytes that was under way is over. Returns whether its producer has others in line.
+    pub(crate) fn release(&mut self, id: ProducerId, bytes: usize) -> bool {
+        let Some(producer) = self.producers.get_mut(id) else {
             return false;
         };
-        producer.backlog.remove(sending.body_bytes);
+        producer.backlog.remove(bytes);
         let has_others = !producer.line.is_empty();
         if producer.closed && producer.is_idle() {
-            self.producers.remove(sending.producer);
+            self.producers.remove(id);
         }
         has_others
     }
 
     /// Forgets a producer that is closed, once nothing of it is left.
-    pub(super) fn forget_if_over(&mut self, id: ProducerId) {
+    pub(crate) fn forget_if_over(&mut self, id: ProducerId) {
         if self.producers.get(id).is_some_and(|producer| producer.closed && producer.is_idle()) {
             self.producers.remove(id);
         }
     }
 
-    pub(super) fn has_producer_of(&self, group: &str) -> bool {
+    pub(crate) fn has_producer_of(&self, group: &str) -> bool {
         self.producers.iter().any(|(_, producer)| !producer.closed && &*producer.group == group)
     }
 
-    pub(super) fn has_consumer_of(&self, group: &str) -> bool {
+    pub(crate) fn has_consumer_of(&self, group: &str) -> bool {
         self.pull_consumers.iter().any(|(_, consumer)| &*consumer.group == group)
             || self.push_consumers.iter().any(|(_, entry)| &*entry.consumer.group == group)
     }
 
     /// The producer groups, each once, sorted.
-    pub(super) fn producer_groups(&self) -> BTreeSet<Arc<str>> {
+    pub(crate) fn producer_groups(&self) -> BTreeSet<Arc<str>> {
         self.producers.iter().filter(|(_, producer)| !producer.closed).map(|(_, p)| p.group.clone()).collect()
     }
 
     /// The consumer groups, each once, sorted.
-    pub(super) fn consumer_groups(&self) -> BTreeSet<Arc<str>> {
+    pub(crate) fn consumer_groups(&self) -> BTreeSet<Arc<str>> {
         let pull = self.pull_consumers.iter().map(|(_, consumer)| consumer.group.clone());
         pull.chain(self.push_consumers.iter().map(|(_, entry)| entry.consumer.group.clone())).collect()
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.producers.len() == 0 && !self.has_consumers()
     }
 }
 
-impl Client {
-    /// Starts a producer of `group`. Brokers hear of it at once if they are connected.
-    ///
-    /// # Errors
-    /// The group's name is none, or the client is closed.
-    pub fn start_producer(&mut self, now: Now, group: &str, config: ProducerConfig) -> Result<ProducerId, Error> {
-        self.check_group(group)?;
-        let (backlog, line) = (Backlog::default(), BTreeMap::new());
-        let producer =
-            Producer { group: group.into(), config, backlog, line, calls: 0, choosing: false, closed: false };
-        let id = self.session.groups.producers.insert(producer);
-        self.session.groups_changed(now);
-        Ok(id)
-    }
+/// A push consumer, and its pulls under way.
+#[derive(Debug)]
+#[doc(hidden)]
+pub(crate) struct PushEntry {
+    pub(crate) consumer: PushConsumer,
+    pub(crate) suggested: SuggestedMembers,
+    /// By the queue's slot.
+    pub(crate) pulls: Vec<Option<OperationId>>,
+}
 
-    /// Closes a producer: what it has under way goes on, nothing new is taken, and brokers hear that the group left
-    /// when this was its last producer here.
-    pub fn close_producer(&mut self, now: Now, id: ProducerId) {
-        let groups = &mut self.session.groups;
-        let Some(producer) = groups.producer_mut(id) else {
-            return;
-        };
-        producer.closed = true;
-        let group = producer.group.clone();
-        groups.forget_if_over(id);
-        self.session.producer_left(now, &group);
-        self.run(now);
+impl Timed for PushEntry {
+    fn poll_timeout(&self) -> Option<Deadline> {
+        self.consumer.poll_timeout()
     }
+}
 
-    /// Starts a pull consumer of `group`.
-    ///
-    /// # Errors
-    /// The group's name is none, or the client is closed.
-    pub fn start_pull_consumer(&mut self, now: Now, group: &str) -> Result<PullConsumerId, Error> {
-        self.check_group(group)?;
-        let consumer = PullConsumer { group: group.into(), suggested: SuggestedMembers::default() };
-        let id = self.session.groups.pull_consumers.insert(consumer);
-        self.session.groups_changed(now);
-        Ok(id)
-    }
-
-    /// Closes a pull consumer; its pulls under way go on.
-    pub fn close_pull_consumer(&mut self, now: Now, id: PullConsumerId) {
-        let groups = &mut self.session.groups;
-        let Some(consumer) = groups.pull_consumers.remove(id) else {
-            return;
-        };
-        self.session.consumer_left(now, &consumer.group);
-        self.run(now);
-    }
-
-    pub(super) fn check_group(&self, group: &str) -> Result<(), Error> {
-        if self.session.is_closing() {
-            return Err(Error::new(ErrorKind::Closed, "the client"));
+impl PushEntry {
+    pub(crate) fn pull_of(&mut self, slot: usize) -> &mut Option<OperationId> {
+        if self.pulls.len() <= slot {
+            self.pulls.resize(slot + 1, None);
         }
-        check_group(group)
+        &mut self.pulls[slot]
     }
 }

@@ -1,18 +1,11 @@
 //! What is asked about a queue, or of its broker: to which member of the broker, in which words, and what its answer means.
 
-use std::borrow::Cow;
-use std::sync::Arc;
-
-use bytes::Bytes;
-
-use super::EMPTY;
-use super::event::{Outcome, Value};
-use super::first_commits::OffsetTable;
-use super::groups::PullConsumerId;
-use super::network::{Owner, PeerId};
-use super::push_consuming::PushConsumerId;
-use super::session::Session;
 use crate::address::Address;
+use crate::client::base::event::{Outcome, Value};
+use crate::client::base::ids::{Owner, PeerId};
+use crate::client::presence::first_commits::OffsetTable;
+use crate::client::presence::groups::Puller;
+use crate::client::session::{EMPTY, Session};
 use crate::connection::Connection;
 use crate::consumer::push::ask::SendingBack;
 use crate::consumer::{MessageSelector, PullOptions, pull};
@@ -28,17 +21,13 @@ use crate::wire::request::{
     CheckSubscription, GetCommittedOffsets, GetConsumerList, GetMaxOffset, GetMinOffset, LockQueues, OffsetAnswer,
     QueryConsumerOffset, Request, SearchOffset, SendBack, UnlockQueues, UpdateConsumerOffset,
 };
-
-/// Who pulls: it remembers which member of each broker to pull from.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Puller {
-    Pull(PullConsumerId),
-    Push(PushConsumerId),
-}
+use bytes::Bytes;
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// What is asked about a queue, or of its broker.
 #[derive(Debug)]
-pub(super) enum Question {
+pub(crate) enum Question {
     Pull(Pull),
     MinOffset,
     MaxOffset,
@@ -79,19 +68,19 @@ pub(super) enum Question {
 
 /// What is wanted of a pull.
 #[derive(Debug)]
-pub(super) struct Pull {
-    pub(super) puller: Puller,
-    pub(super) group: Arc<str>,
-    pub(super) selector: MessageSelector,
-    pub(super) offset: u64,
+pub(crate) struct Pull {
+    pub(crate) puller: Puller,
+    pub(crate) group: Arc<str>,
+    pub(crate) selector: MessageSelector,
+    pub(crate) offset: u64,
     /// What the group has finished, which goes with it; 0: nothing is said.
-    pub(super) committed: u64,
-    pub(super) options: PullOptions,
+    pub(crate) committed: u64,
+    pub(crate) options: PullOptions,
 }
 
 impl Question {
     /// Where the queue's broker listens: the member that it suggested for pulls unless that is away, else the master.
-    pub(super) fn address<'s>(&self, session: &'s Session, queue: &MessageQueue) -> Option<&'s Address> {
+    pub(crate) fn address<'s>(&self, session: &'s Session, queue: &MessageQueue) -> Option<&'s Address> {
         let broker = session.brokers.find(&queue.broker_name)?;
         match self {
             Self::Pull(pull) => {
@@ -105,7 +94,7 @@ impl Question {
     }
 
     /// Writes the request. Returns whether its connection stands.
-    pub(super) fn write(&self, session: &mut Session, now: Now, queue: &MessageQueue, exchange: &Exchange) -> bool {
+    pub(crate) fn write(&self, session: &mut Session, now: Now, queue: &MessageQueue, exchange: &Exchange) -> bool {
         let topic = || Cow::Borrowed(&*queue.topic);
         let broker_name = || Some(Cow::Borrowed(&*queue.broker_name));
         let queue_id = queue.queue_id as i32;
@@ -194,7 +183,7 @@ impl Question {
     }
 
     /// What a broker's answer means.
-    pub(super) fn judge(&self, session: &mut Session, queue: &MessageQueue, answer: &Command) -> Outcome {
+    pub(crate) fn judge(&self, session: &mut Session, queue: &MessageQueue, answer: &Command) -> Outcome {
         let refused = || Error::refused(ResponseCode(answer.code), answer.remark.as_deref());
         let code = ResponseCode(answer.code);
         match self {
@@ -227,7 +216,7 @@ impl Question {
     }
 
     /// What has to be asked instead, because the answer may mean that there is none.
-    pub(super) fn doubtful(&self, session: &Session, answer: &Command) -> Option<Self> {
+    pub(crate) fn doubtful(&self, session: &Session, answer: &Command) -> Option<Self> {
         let is_zero = || answer.header::<OffsetAnswer>().is_ok_and(|answer| answer.offset == 0);
         match self {
             Self::GroupOffset { group } if session.config.dialect().has_doubtful_zeros() => {
@@ -239,7 +228,7 @@ impl Question {
     }
 
     /// The question in words, for errors.
-    pub(super) const fn words(&self) -> &'static str {
+    pub(crate) const fn words(&self) -> &'static str {
         match self {
             Self::Pull(_) => "pull from",
             Self::MinOffset => "minimum offset of",
@@ -257,10 +246,10 @@ impl Question {
 }
 
 /// Where a request goes, who waits for its answer, and until when.
-pub(super) struct Exchange {
-    pub(super) peer: PeerId,
-    pub(super) owner: Owner,
-    pub(super) deadline: Instant,
+pub(crate) struct Exchange {
+    pub(crate) peer: PeerId,
+    pub(crate) owner: Owner,
+    pub(crate) deadline: Instant,
 }
 
 impl Exchange {

@@ -1,13 +1,9 @@
 //! What a client gives its host and its application.
 
-use std::collections::BTreeSet;
-
-use super::network::ConnectionId;
-use super::operation::OperationId;
-use super::push_consuming::PushConsumerId;
-use super::server_requests::BrokerQuestion;
 use crate::address::Address;
 use crate::admin::TopicStatistics;
+use crate::client::base::ids::BrokerQuestion;
+use crate::client::base::ids::{ConnectionId, OperationId, PushConsumerId};
 use crate::consumer::Pulled;
 use crate::consumer::push::PushEvent;
 use crate::error::Error;
@@ -16,6 +12,7 @@ use crate::queue::MessageQueue;
 use crate::routes::route::TopicRoute;
 use crate::wire::body::ClusterInfo;
 use crate::wire::message::StoredMessage;
+use std::collections::BTreeSet;
 
 /// What the host has to do.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,38 +1,22 @@
 //! What brokers ask of a client (`ClientRemotingProcessor`): who is there, how it fares, that members have changed, that
 //! offsets are to be set, and that a message is to be consumed at once.
 
-use std::collections::BTreeMap;
-
-use bytes::Bytes;
-
-use super::Client;
-use super::event::Event;
-use super::network::ConnectionId;
-use super::push_consuming::PushConsumerId;
 use crate::address::Address;
+use crate::client::base::event::Event;
+use crate::client::base::ids::BrokerQuestion;
+use crate::client::base::ids::{ConnectionId, PushConsumerId};
+use crate::client::driver::Client;
 use crate::queue::MessageQueue;
 use crate::time::Now;
 use crate::wire::body::{self, ConsumerStatus, DirectConsumption, ResetOffsets};
 use crate::wire::code::{RequestCode, ResponseCode};
-use crate::wire::command::{Command, HeaderCodec};
+use crate::wire::command::Command;
 use crate::wire::message::StoredMessage;
 use crate::wire::request::{
     ConsumeDirectly, GetConsumerRunningInfo, GetConsumerStatus, NotifyConsumerIdsChanged, ResetConsumerOffset,
 };
-
-/// A broker's question that is answered later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BrokerQuestion {
-    connection: ConnectionId,
-    opaque: i32,
-    codec: HeaderCodec,
-}
-
-impl BrokerQuestion {
-    const fn new(connection: ConnectionId, request: &Command) -> Self {
-        Self { connection, opaque: request.opaque, codec: request.codec }
-    }
-}
+use bytes::Bytes;
+use std::collections::BTreeMap;
 
 /// What a broker is told.
 struct Reply {
@@ -57,7 +41,7 @@ impl Reply {
 
 impl Client {
     /// A broker asks something.
-    pub(super) fn answer_request(&mut self, now: Now, connection: ConnectionId, request: &Command) {
+    pub(crate) fn answer_request(&mut self, now: Now, connection: ConnectionId, request: &Command) {
         let question = BrokerQuestion::new(connection, request);
         let reply = match RequestCode(request.code) {
             RequestCode::NOTIFY_CONSUMER_IDS_CHANGED => {

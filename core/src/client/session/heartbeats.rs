@@ -1,79 +1,27 @@
 //! Heartbeats and farewells: how brokers hear of our groups, and who waits until they have.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::EMPTY;
-use super::network::{Owner, PeerId};
-use super::session::{Session, Signal};
 use crate::address::Address;
+use crate::client::base::ids::{Owner, PeerId};
+use crate::client::base::signal::Signal;
+use crate::client::presence::first_commits::OffsetTable;
+use crate::client::presence::greetings::Unsaid;
+use crate::client::session::{EMPTY, Session};
 use crate::connection::Connection;
 use crate::routes::route::MASTER_ID;
 use crate::time::Now;
 use crate::wire::body::{HeartbeatData, ProducerData};
-use crate::wire::command::{Command, Head};
-use crate::wire::request::{Heartbeat, HeartbeatAnswer, Request, UnregisterClient};
-
-/// What brokers know of our groups.
-#[derive(Debug, Default)]
-pub(crate) struct Greetings {
-    /// The connection and the version of the groups that a broker has taken a heartbeat in of.
-    taken: BTreeMap<PeerId, (u32, u32)>,
-    /// The fingerprint of the groups in the last heartbeat to each broker.
-    sent: BTreeMap<PeerId, i32>,
-    /// Brokers that keep our subscriptions by their fingerprint, each on this connection: as long as that stays the same they
-    /// need not be told again (heartbeats of the second version).
-    agreed: BTreeMap<PeerId, (u32, i32)>,
-    /// Who waits for a broker to take in the groups of now.
-    waiting: Vec<(PeerId, Owner)>,
-    /// The brokers that are being told something, and what comes after that.
-    unsaid: BTreeMap<PeerId, Unsaid>,
-    /// How many farewells brokers have not yet acknowledged.
-    pub(super) farewells: usize,
-}
-
-/// What a broker has to hear once it has answered. Of two things at once it might take in the older one last: it handles
-/// them in several threads (`BrokerController.heartbeatExecutor`, `clientManageExecutor`).
-#[derive(Debug, Default)]
-struct Unsaid {
-    /// The version of the groups that it is being told of, if that is what it is told.
-    being_said: Option<u32>,
-    farewells: VecDeque<UnregisterClient<'static>>,
-    /// The groups are others now.
-    heartbeat: bool,
-}
-
-impl Greetings {
-    /// Forgets the peers that are gone.
-    pub(super) fn retain_peers(&mut self, is_known: impl Fn(PeerId) -> bool) {
-        self.taken.retain(|peer, _| is_known(*peer));
-        self.sent.retain(|peer, _| is_known(*peer));
-        self.agreed.retain(|peer, _| is_known(*peer));
-    }
-
-    /// A broker that knows heartbeats of the second version says whether it needs the subscriptions again.
-    fn note_agreement(&mut self, peer: PeerId, attempt: u32, answer: &Command) {
-        let said = answer.header::<HeartbeatAnswer>().ok().filter(|_| answer.code == 0);
-        let is_agreed =
-            said.is_some_and(|said| said.is_support_heart_beat_v2 == Some(true) && said.is_sub_change == Some(false));
-        match self.sent.get(&peer).filter(|_| is_agreed) {
-            Some(&fingerprint) => self.agreed.insert(peer, (attempt, fingerprint)),
-            None => self.agreed.remove(&peer),
-        };
-    }
-
-    pub(super) fn retain(&mut self, keep: impl Fn(&Owner) -> bool) {
-        self.waiting.retain(|(_, owner)| keep(owner));
-    }
-}
+use crate::wire::command::Head;
+use crate::wire::request::{Heartbeat, Request, UnregisterClient};
 
 impl Session {
     /// Lets every broker know that we are alive: masters, and slaves too if there are consumers
     /// (`MQClientInstance.sendHeartbeatToAllBroker`).
-    pub(super) fn heartbeat(&mut self, now: Now) {
+    pub(crate) fn heartbeat(&mut self, now: Now) {
         if self.groups.is_empty() || self.is_closing() {
             return;
         }
@@ -97,14 +45,14 @@ impl Session {
     }
 
     /// The addresses that heartbeats go to.
-    pub(super) fn broker_addresses(&self) -> Vec<Address> {
+    pub(crate) fn broker_addresses(&self) -> Vec<Address> {
         let with_slaves = self.groups.has_consumers();
         let members = self.brokers.iter().flat_map(|broker| &broker.addresses);
         members.filter(|(id, _)| with_slaves || **id == MASTER_ID).map(|(_, address)| address.clone()).collect()
     }
 
     /// A group or a subscription came, changed or went.
-    pub(super) fn groups_changed(&mut self, now: Now) {
+    pub(crate) fn groups_changed(&mut self, now: Now) {
         self.groups.version = self.groups.version.wrapping_add(1);
         if self.groups.has_push_consumers() {
             // Members ask any broker who else there is: all of them have to know, or the queues are shared amiss
@@ -117,7 +65,7 @@ impl Session {
 
     /// Lets the brokers that a route has named for the first time know of our groups: of push consumers all of them, of
     /// others those that are connected, because something was administered there.
-    pub(super) fn greet_new_brokers(&mut self, now: Now, new: &[(u64, Address)]) {
+    pub(crate) fn greet_new_brokers(&mut self, now: Now, new: &[(u64, Address)]) {
         let (with_slaves, has_members) = (self.groups.has_consumers(), self.groups.has_push_consumers());
         for (id, address) in new {
             if self.network.find(address).is_some_and(Connection::is_connected) {
@@ -130,13 +78,13 @@ impl Session {
     }
 
     /// Sends a heartbeat to each broker that is connected.
-    pub(super) fn greet_connected(&mut self, now: Now) {
+    pub(crate) fn greet_connected(&mut self, now: Now) {
         for peer in self.connected_brokers() {
             self.greet(now, peer);
         }
     }
 
-    pub(super) fn connected_brokers(&mut self) -> Vec<PeerId> {
+    pub(crate) fn connected_brokers(&mut self) -> Vec<PeerId> {
         let addresses: Vec<Address> =
             self.brokers.iter().flat_map(|broker| broker.addresses.values()).cloned().collect();
         let connected = |address: &Address| self.network.find(address).is_some_and(Connection::is_connected);
@@ -146,7 +94,7 @@ impl Session {
 
     /// Sends a heartbeat to a connected peer if it is a broker and there is something to say, as soon as it has answered
     /// what it was told last.
-    pub(super) fn greet(&mut self, now: Now, peer: PeerId) {
+    pub(crate) fn greet(&mut self, now: Now, peer: PeerId) {
         let address = self.network.get(peer).map(Connection::address);
         let is_broker = address.is_some_and(|address| self.brokers.at(address).next().is_some());
         if !is_broker || self.groups.is_empty() || self.is_closing() {
@@ -172,14 +120,14 @@ impl Session {
     }
 
     /// A producer of ours is gone: brokers hear that its group leaves if it was the last one.
-    pub(super) fn producer_left(&mut self, now: Now, group: &Arc<str>) {
+    pub(crate) fn producer_left(&mut self, now: Now, group: &Arc<str>) {
         if !self.groups.has_producer_of(group) {
             self.leave(now, Some(group), None);
         }
     }
 
     /// A consumer of ours is gone: brokers hear that its group leaves if it was the last one. Returns whether it was.
-    pub(super) fn consumer_left(&mut self, now: Now, group: &Arc<str>) -> bool {
+    pub(crate) fn consumer_left(&mut self, now: Now, group: &Arc<str>) -> bool {
         let was_last = !self.groups.has_consumer_of(group);
         if was_last {
             self.first_commits.forget_group(group);
@@ -189,7 +137,7 @@ impl Session {
     }
 
     /// Tells the connected brokers that a group of ours leaves.
-    pub(super) fn leave(&mut self, now: Now, producer_group: Option<&Arc<str>>, consumer_group: Option<&Arc<str>>) {
+    pub(crate) fn leave(&mut self, now: Now, producer_group: Option<&Arc<str>>, consumer_group: Option<&Arc<str>>) {
         let name = |group: Option<&Arc<str>>| group.map(|group| Cow::Owned(group.to_string()));
         for peer in self.connected_brokers() {
             let farewell = UnregisterClient {
@@ -225,7 +173,7 @@ impl Session {
     }
 
     /// What came of a farewell. One that fails needs nothing: the broker finds out when the connection closes.
-    pub(super) fn resume_farewell(&mut self, now: Now, peer: PeerId) {
+    pub(crate) fn resume_farewell(&mut self, now: Now, peer: PeerId) {
         self.greetings.farewells -= 1;
         self.say_next(now, peer);
     }
@@ -247,14 +195,14 @@ impl Session {
     }
 
     /// Whether a broker has taken in what groups we have now.
-    pub(super) fn is_greeted(&self, peer: PeerId) -> bool {
+    pub(crate) fn is_greeted(&self, peer: PeerId) -> bool {
         let connection = self.network.get(peer).map(Connection::attempt);
         let greeted = self.greetings.taken.get(&peer);
         greeted.is_some_and(|(attempt, version)| connection == Some(*attempt) && *version == self.groups.version)
     }
 
     /// Has `owner` told once a connected broker has taken in what groups we have now.
-    pub(super) fn await_greeting(&mut self, now: Now, peer: PeerId, owner: Owner) {
+    pub(crate) fn await_greeting(&mut self, now: Now, peer: PeerId, owner: Owner) {
         let is_first = !self.greetings.waiting.iter().any(|(known, _)| *known == peer);
         self.greetings.waiting.push((peer, owner));
         if is_first {
@@ -263,7 +211,7 @@ impl Session {
     }
 
     /// What came of a heartbeat. One that fails needs nothing: its connection does what is to be done.
-    pub(super) fn resume_heartbeat(&mut self, now: Now, peer: PeerId, version: u32, signal: &Signal<'_>) {
+    pub(crate) fn resume_heartbeat(&mut self, now: Now, peer: PeerId, version: u32, signal: &Signal<'_>) {
         let connection = self.network.get(peer);
         let outcome = match signal {
             Signal::Answer { command, .. } => {
@@ -313,6 +261,16 @@ impl Session {
             producer_data_set: producers.map(|group| ProducerData { group_name: group.to_string() }).collect(),
             consumer_data_set: self.groups.consumer_data(),
             ..HeartbeatData::default()
+        }
+    }
+}
+
+impl Session {
+    /// A broker has taken a commit. Of groups that are not ours nothing is kept: they come and go unheard of, and theirs
+    /// always go one at a time.
+    pub(crate) fn note_committed(&mut self, table: OffsetTable) {
+        if !self.first_commits.is_made(&table) && self.groups.has_consumer_of(&table.group) {
+            self.first_commits.made.insert(table);
         }
     }
 }

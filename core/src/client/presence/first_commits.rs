@@ -7,29 +7,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::network::Owner;
-use super::operation::OperationId;
-use super::session::Session;
+use crate::client::base::ids::{OperationId, Owner};
 use crate::queue::MessageQueue;
 
 /// The table of a group, a topic, and a broker.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct OffsetTable {
-    group: Arc<str>,
+pub(crate) struct OffsetTable {
+    pub(crate) group: Arc<str>,
     topic: Arc<str>,
     broker: Arc<str>,
 }
 
 impl OffsetTable {
-    pub(super) fn of(group: &Arc<str>, queue: &MessageQueue) -> Self {
+    pub(crate) fn of(group: &Arc<str>, queue: &MessageQueue) -> Self {
         Self { group: group.clone(), topic: queue.topic.clone(), broker: queue.broker_name.clone() }
     }
 }
 
 /// Which tables there are, and who makes the others.
 #[derive(Debug, Default)]
-pub(super) struct FirstCommits {
-    made: BTreeSet<OffsetTable>,
+pub(crate) struct FirstCommits {
+    pub(crate) made: BTreeSet<OffsetTable>,
     making: BTreeMap<OffsetTable, Making>,
 }
 
@@ -42,12 +40,12 @@ struct Making {
 
 impl FirstCommits {
     /// Whether the broker has the table.
-    pub(super) fn is_made(&self, table: &OffsetTable) -> bool {
+    pub(crate) fn is_made(&self, table: &OffsetTable) -> bool {
         self.made.contains(table)
     }
 
     /// Whether a commit may go now. One that may not is among those that [`release`](Self::release) names.
-    pub(super) fn may_go(&mut self, table: OffsetTable, commit: OperationId, turn: u32) -> bool {
+    pub(crate) fn may_go(&mut self, table: OffsetTable, commit: OperationId, turn: u32) -> bool {
         if self.is_made(&table) {
             return true;
         }
@@ -59,7 +57,7 @@ impl FirstCommits {
     }
 
     /// A commit is over. Returns who may go now: all that waited if the table is there, else the next.
-    pub(super) fn release(&mut self, table: &OffsetTable, commit: OperationId) -> Vec<Owner> {
+    pub(crate) fn release(&mut self, table: &OffsetTable, commit: OperationId) -> Vec<Owner> {
         let Some(making) = self.making.get_mut(table) else {
             return Vec::new();
         };
@@ -81,27 +79,17 @@ impl FirstCommits {
     }
 
     /// A group of ours is gone, and with it what is known of it.
-    pub(super) fn forget_group(&mut self, group: &Arc<str>) {
+    pub(crate) fn forget_group(&mut self, group: &Arc<str>) {
         self.made.retain(|table| table.group != *group);
     }
 
     /// A topic that nobody uses any more.
-    pub(super) fn forget_topic(&mut self, topic: &str) {
+    pub(crate) fn forget_topic(&mut self, topic: &str) {
         self.made.retain(|table| &*table.topic != topic);
     }
 
     /// A broker whose connection has ended may come back without its tables.
-    pub(super) fn forget_broker(&mut self, broker: &Arc<str>) {
+    pub(crate) fn forget_broker(&mut self, broker: &Arc<str>) {
         self.made.retain(|table| table.broker != *broker);
-    }
-}
-
-impl Session {
-    /// A broker has taken a commit. Of groups that are not ours nothing is kept: they come and go unheard of, and theirs
-    /// always go one at a time.
-    pub(super) fn note_committed(&mut self, table: OffsetTable) {
-        if !self.first_commits.is_made(&table) && self.groups.has_consumer_of(&table.group) {
-            self.first_commits.made.insert(table);
-        }
     }
 }

@@ -1,0 +1,8 @@
+//! What everything stands on: ids, signals, events, and how a client is set up.
+
+pub(super) mod closing;
+pub(super) mod config;
+mod dialects;
+pub(super) mod event;
+pub(super) mod ids;
+pub(super) mod signal;

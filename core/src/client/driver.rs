@@ -1,0 +1,294 @@
+//! The driver: it takes in what the world did, tells operations, and carries out what they say.
+
+use std::sync::Arc;
+
+use crate::address::Address;
+use crate::client::base::config::ClientConfig;
+use crate::client::base::event::{Action, Event, Outcome};
+use crate::client::base::ids::{ConnectionId, OperationId, OperationKind, Owner};
+use crate::client::base::signal::Signal;
+use crate::client::operations::Operation;
+use crate::client::operations::asker::Asker;
+use crate::client::operations::lookup::Lookup;
+use crate::client::session::Session;
+use crate::connection::{CloseReason, ConnectionCounters, Outbox, Received};
+use crate::credentials::Credentials;
+use crate::error::{Error, ErrorKind};
+use crate::table::Table;
+use crate::time::{Deadline, Now, Reason};
+use crate::wire::command::Command;
+use crate::wire::signature::Signer;
+
+/// A client, without I/O: see the [module](crate::client).
+///
+/// ```
+/// use stgclient_core::client::{Action, Client, ClientConfig};
+/// use stgclient_core::time::Now;
+///
+/// let config = ClientConfig::new(stgclient_core::address::parse_list("127.0.0.1:9876")?);
+/// let mut client = Client::new(config, 42, Now::default());
+/// let operation = client.connect(Now::default());
+/// let Some(Action::Connect { connection, address }) = client.poll_action() else { panic!() };
+/// assert_eq!(address.to_string(), "127.0.0.1:9876");
+/// // The host opens a socket, says so, and writes what it finds in the connection's outbox.
+/// client.handle_connected(Now::default(), connection);
+/// let mut outbox = Default::default();
+/// client.take_outbox(Now::default(), connection, &mut outbox);
+/// assert!(!outbox.is_empty());
+/// # Ok::<(), stgclient_core::address::AddressError>(())
+/// ```
+#[derive(Debug)]
+pub struct Client {
+    pub(crate) session: Session,
+    pub(crate) operations: Table<Operation, OperationKind>,
+    /// Who asked for an operation, by its slot, where it was not the application.
+    pub(crate) askers: Vec<Option<Asker>>,
+    /// How many operations have ended since those who wait were looked through last.
+    pub(crate) ended: usize,
+}
+
+impl Client {
+    /// A client that has done nothing yet. The same inputs with the same `seed` give the same outputs. Times shorter than
+    /// [`LEAST_TIME`] count as that; [`ClientConfig::check`] says what else is wrong with a configuration.
+    pub fn new(mut config: ClientConfig, seed: u64, now: Now) -> Self {
+        let credentials = config.credentials.take();
+        let mut client = Self {
+            session: Session::new(config.survivable(), seed, now),
+            operations: Table::default(),
+            askers: Vec::new(),
+            ended: 0,
+        };
+        client.set_credentials(credentials);
+        client
+    }
+
+    // What the world did.
+
+    /// A connection that an [`Action::Connect`] asked for stands.
+    pub fn handle_connected(&mut self, now: Now, connection: ConnectionId) {
+        self.session.handle_connected(now, connection);
+        self.run(now);
+    }
+
+    /// Commands came on a connection; the frames are read outside, by a [`FrameReader`](crate::wire::frame::FrameReader).
+    pub fn handle_commands(&mut self, now: Now, connection: ConnectionId, commands: impl IntoIterator<Item = Command>) {
+        for command in commands {
+            match self.session.handle_command(now, connection, &command) {
+                Some(Received::Answer { owner, took }) => {
+                    self.signal(now, owner, Signal::Answer { command: &command, took });
+                }
+                Some(Received::Request) => self.answer_request(now, connection, &command),
+                Some(Received::Unexpected | Received::BusyOneway) | None => {}
+            }
+        }
+        self.run(now);
+        if self.session.is_closing() {
+            self.close_if_done(now);
+        }
+    }
+
+    /// A connection ended, or could not be made; `reason` is what the host knows of it.
+    pub fn handle_closed<'r>(&mut self, now: Now, connection: ConnectionId, reason: impl Into<CloseReason<'r>>) {
+        self.session.handle_closed(now, connection, reason.into());
+        self.run(now);
+        self.close_if_done(now);
+    }
+
+    /// There is a new list of name servers.
+    pub fn handle_name_servers(&mut self, now: Now, name_servers: Vec<Address>) {
+        self.session.replace_name_servers(name_servers);
+        self.run(now);
+    }
+
+    /// Time passed. Calling before anything is due is harmless.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.session.handle_timeout(now);
+        // First what failed and why, then what only knows that its time is up.
+        self.run(now);
+        self.session.call_deadlines(now);
+        self.run(now);
+        while let Some(slot) = self.session.operation_timers.pop_due(now.mono) {
+            if let Some(id) = self.operations.id_of(slot) {
+                self.signal(now, Owner::Operation(id, 0), Signal::Elapsed);
+            }
+        }
+        self.run(now);
+        self.call_consumers(now);
+        self.close_if_done(now);
+    }
+
+    // What the world should do.
+
+    /// The next thing the host has to do.
+    #[must_use]
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.session.network.poll_action()
+    }
+
+    /// The next thing the application has to know.
+    #[must_use]
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.session.events.pop_front()
+    }
+
+    /// When [`Client::handle_timeout`] has work to do, and why.
+    #[must_use]
+    pub fn poll_timeout(&mut self) -> Option<Deadline> {
+        let operation = self.session.operation_timers.next();
+        let operation = operation.map(|at| Deadline { at, reason: Reason::Operation });
+        [operation, self.session.poll_timeout(), self.consumers_timeout()].into_iter().flatten().min()
+    }
+
+    /// Swaps the bytes to be written to a connection for the empty `outbox`. The host asks after each
+    /// [`Action::Flush`], and again once it has written everything it got; it then knows that those bytes left.
+    pub fn take_outbox(&mut self, now: Now, connection: ConnectionId, outbox: &mut Outbox) {
+        self.session.take_outbox(connection, outbox);
+        self.run(now);
+    }
+
+    /// What happened on all connections so far, as numbers that only grow.
+    pub fn counters(&self) -> ConnectionCounters {
+        self.session.network.counters()
+    }
+
+    // What the user wants; the operations of producers, consumers and administration are beside their code.
+
+    /// Asks the name servers for a sign of life: completes with [`Value::Done`] when one answers.
+    pub fn connect(&mut self, now: Now) -> OperationId {
+        self.begin(now, Operation::Lookup(Lookup::connect(&self.session, now)))
+    }
+
+    /// Signs every request with these credentials from now on, or none with `None`: also the next tries of what is
+    /// under way.
+    pub fn set_credentials(&mut self, credentials: Option<Credentials>) {
+        self.session.network.set_signer(credentials.as_ref().map(Signer::new).map(Arc::new));
+    }
+
+    /// Gives an operation up: it does not complete. What was written already may still take effect.
+    pub fn cancel(&mut self, now: Now, operation: OperationId) {
+        if self.remove(operation) {
+            self.session.note_room();
+            self.run(now);
+            self.close_if_done(now);
+        }
+    }
+
+    /// An operation that has failed before it began.
+    pub(crate) fn refuse(&mut self, now: Now, error: Error) -> OperationId {
+        let id = self.operations.insert(Operation::Refused);
+        self.complete(now, id, Err(error));
+        id
+    }
+
+    pub(crate) fn begin(&mut self, now: Now, operation: Operation) -> OperationId {
+        let id = self.operations.insert(operation);
+        self.begin_inserted(now, id);
+        id
+    }
+
+    /// Begins what a consumer has asked for, who is told how it ends. `None` when it has ended at once.
+    pub(crate) fn begin_asked(&mut self, now: Now, operation: Operation, asker: Asker) -> Option<OperationId> {
+        let id = self.operations.insert(operation);
+        if self.askers.len() <= id.slot() {
+            self.askers.resize_with(id.slot() + 1, || None);
+        }
+        self.askers[id.slot()] = Some(asker);
+        self.begin_inserted(now, id);
+        self.operations.get(id).map(|_| id)
+    }
+
+    pub(crate) fn begin_inserted(&mut self, now: Now, id: OperationId) {
+        let deadline = self.operations.get(id).and_then(Operation::deadline);
+        if let Some(deadline) = deadline {
+            self.session.operation_timers.set(id.key(), deadline);
+        }
+        let is_application = self.askers.get(id.slot()).is_none_or(Option::is_none);
+        let refused = if self.session.is_closing() && (is_application || self.session.is_leaving()) {
+            Some(Error::new(ErrorKind::Closed, "the client"))
+        } else if self.operations.len() - self.session.lines.length() > self.session.config.max_operations {
+            Some(Error::new(ErrorKind::Full, format!("{} operations", self.operations.len())))
+        } else {
+            None
+        };
+        match refused {
+            Some(error) => self.complete(now, id, Err(error)),
+            None => self.signal(now, Owner::Operation(id, 0), Signal::Start),
+        }
+        self.run(now);
+    }
+
+    /// Carries the signals on that operations and calls raised for each other, and lets consumers know what concerns
+    /// them.
+    pub(crate) fn run(&mut self, now: Now) {
+        loop {
+            while let Some((owner, signal)) = self.session.signals.pop_front() {
+                self.signal(now, owner, signal);
+            }
+            if self.advance_lines(now) {
+                continue;
+            }
+            self.session.note_lost_brokers();
+            if self.session.changed_topics.is_empty() && self.session.lost_brokers.is_empty() {
+                break;
+            }
+            self.uncongest_lines();
+            self.tell_consumers(now);
+        }
+    }
+
+    pub(crate) fn signal(&mut self, now: Now, owner: Owner, signal: Signal<'_>) {
+        match owner {
+            Owner::Operation(id, step) => {
+                let Some(operation) = self.operations.get_mut(id) else {
+                    // Nobody wants to know any more, but what it held at a connection is free now.
+                    return self.session.note_room();
+                };
+                if let Some(outcome) = operation.resume(&mut self.session, now, id, step, signal) {
+                    self.complete(now, id, outcome);
+                }
+            }
+            Owner::NameServerCall(call, turn) => self.session.resume_name_server_call(now, call, turn, signal),
+            Owner::Heartbeat(peer, version) => self.session.resume_heartbeat(now, peer, version, &signal),
+            Owner::Farewell(peer) => self.session.resume_farewell(now, peer),
+        }
+    }
+
+    pub(crate) fn complete(&mut self, now: Now, id: OperationId, outcome: Outcome) {
+        let asker = self.askers.get_mut(id.slot()).and_then(Option::take);
+        if self.remove(id) {
+            match asker {
+                None => self.session.events.push_back(Event::Completed { operation: id, outcome }),
+                Some(asker) => self.answer_asker(now, asker, outcome),
+            }
+            self.session.note_room();
+            self.close_if_done(now);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, id: OperationId) -> bool {
+        let Some(operation) = self.operations.get_mut(id) else {
+            return false;
+        };
+        let reserved = operation.reserved();
+        if let Some(spent) = &mut self.session.spent {
+            operation.take_spent(spent);
+        }
+        self.session.release(id, reserved);
+        self.operations.discard(id);
+        if let Some(asker) = self.askers.get_mut(id.slot()) {
+            *asker = None;
+        }
+        self.session.operation_timers.clear(id.key());
+        self.ended += 1;
+        if self.ended > self.operations.len().max(LOOK_THROUGH_AFTER) {
+            self.ended = 0;
+            let operations = &self.operations;
+            self.session.retain_waiting(|id| operations.get(id).is_some());
+        }
+        true
+    }
+}
+
+/// An operation that ends while it waits for a connection or a route leaves its place in line behind. After so many
+/// ends, and as many as there are operations, the lines are looked through, so that they stay short and it costs little.
+const LOOK_THROUGH_AFTER: usize = 1024;

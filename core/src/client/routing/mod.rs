@@ -1,0 +1,4 @@
+//! Where things are, as name servers say.
+
+pub(super) mod look_ups;
+pub(super) mod routes;

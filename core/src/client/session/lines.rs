@@ -1,0 +1,163 @@
+//! Sends that wait for room: a line for each producer, in the order of its calls; and those whose queue the application
+//! chooses, which later ones of the producer wait for.
+//!
+//! A line has no bound of its own: each send in it is held by a caller who waits, and who leaves the line by cancelling it.
+//! Its time runs while it stands there. Lines do not know of each other: what one waits for holds no other up.
+
+use std::collections::BTreeSet;
+
+use crate::client::base::ids::{OperationId, PeerId, ProducerId};
+use crate::client::session::Session;
+use crate::connection::Connection;
+use crate::producer::{QueueChoice, SpentOther};
+use crate::time::Instant;
+
+/// A send as its producer's line knows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call {
+    pub(crate) producer: ProducerId,
+    /// The how manyth call of its producer it is.
+    pub(crate) number: u64,
+    pub(crate) bytes: usize,
+    pub(crate) deadline: Instant,
+}
+
+/// Where a send is as long as it is not over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    Line,
+    /// In the backlog, while the application chooses its queue.
+    Choice,
+    Backlog,
+}
+
+/// What the lines of all producers wait for, but for their own sends under way.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    /// How many sends stand in all lines.
+    pub(crate) length: usize,
+    /// How many producers wait for a choice of the application.
+    pub(crate) choosing: usize,
+    /// Producers whose first in line may try.
+    pub(crate) ready: BTreeSet<ProducerId>,
+    /// Producers whose first in line found no broker with room, and the connections that had none.
+    pub(crate) congested: BTreeSet<ProducerId>,
+    without_room: BTreeSet<PeerId>,
+    /// Producers whose first in line found too many operations under way.
+    pub(crate) crowded: BTreeSet<ProducerId>,
+}
+
+impl Lines {
+    pub(crate) const fn length(&self) -> usize {
+        self.length
+    }
+
+    /// A producer's first in line may try.
+    pub(crate) fn make_ready(&mut self, producer: ProducerId) {
+        self.ready.insert(producer);
+    }
+
+    /// There may be other brokers, or others with room.
+    pub(crate) fn uncongest(&mut self) {
+        self.ready.append(&mut self.congested);
+        self.without_room.clear();
+    }
+}
+
+impl Session {
+    /// Puts a send in its producer's line, at the place of its call.
+    pub(crate) fn line_up(&mut self, id: OperationId, call: Call) {
+        if let Some(producer) = self.groups.producer_of_line(call.producer) {
+            let is_first = producer.line.is_empty();
+            producer.line.insert(call.number, id);
+            self.lines.length += 1;
+            self.operation_timers.set(id.key(), call.deadline);
+            if is_first {
+                self.lines.ready.insert(call.producer);
+            }
+        }
+    }
+
+    /// A send leaves its line, which its producer's next one may then lead.
+    fn leave_line(&mut self, call: Call) {
+        let Some(producer) = self.groups.producer_of_line(call.producer) else {
+            return;
+        };
+        let was_first = producer.line.first_key_value().is_some_and(|(number, _)| *number == call.number);
+        if producer.line.remove(&call.number).is_some() {
+            self.lines.length -= 1;
+            if was_first && !producer.line.is_empty() {
+                self.lines.ready.insert(call.producer);
+            }
+        }
+    }
+
+    /// No broker that a send could go to has room: its line waits until one has.
+    fn wait_for_brokers(&mut self, producer: ProducerId) {
+        self.lines.ready.remove(&producer);
+        let network = &self.network;
+        let is_full = |peer: &PeerId| network.get(*peer).is_some_and(|connection| !connection.has_room());
+        self.lines.without_room.extend(network.ids().into_iter().filter(is_full));
+        self.lines.congested.insert(producer);
+    }
+
+    /// Puts a send that found no broker with room in its producer's line, until one has.
+    pub(crate) fn line_up_again(&mut self, id: OperationId, call: Call) {
+        self.line_up_behind(id, call);
+        self.wait_for_brokers(call.producer);
+    }
+
+    /// Puts a send that may begin in its producer's line, at the place of its call.
+    pub(crate) fn line_up_behind(&mut self, id: OperationId, call: Call) {
+        if let Some(producer) = self.groups.producer_of_line(call.producer) {
+            producer.backlog.remove(call.bytes);
+        }
+        self.line_up(id, call);
+    }
+
+    /// The application is asked for the queue of a send: later ones of its producer wait for it.
+    pub(crate) fn begin_choosing(&mut self, producer: ProducerId) {
+        if let Some(producer) = self.groups.producer_of_line(producer) {
+            producer.choosing = true;
+            self.lines.choosing += 1;
+        }
+    }
+
+    /// A send has its queue, or does not need one any more.
+    pub(crate) fn end_choosing(&mut self, id: ProducerId) {
+        if let Some(producer) = self.groups.producer_of_line(id) {
+            producer.choosing = false;
+            self.lines.choosing -= 1;
+            self.lines.make_ready(id);
+        }
+    }
+
+    /// A choice that is not made.
+    pub(crate) fn spend(&mut self, choice: QueueChoice) {
+        if let (QueueChoice::Selector(_), Some(spent)) = (&choice, &mut self.spent) {
+            spent.add(SpentOther::Selector(choice));
+        }
+    }
+
+    /// Gives back what a send that is over had.
+    pub(super) fn release_send(&mut self, call: Call, held: Held) {
+        if held == Held::Line {
+            self.leave_line(call);
+            self.groups.forget_if_over(call.producer);
+            return;
+        }
+        if held == Held::Choice {
+            self.end_choosing(call.producer);
+        }
+        if self.groups.release(call.producer, call.bytes) {
+            self.lines.make_ready(call.producer);
+        }
+    }
+
+    pub(crate) fn look_for_room(&mut self) {
+        let network = &self.network;
+        if self.lines.without_room.iter().any(|peer| network.get(*peer).is_none_or(Connection::has_room)) {
+            self.lines.uncongest();
+        }
+    }
+}

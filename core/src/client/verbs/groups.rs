@@ -1,0 +1,64 @@
+//! Producers and pull consumers: begun and closed.
+
+use crate::client::base::ids::{ProducerId, PullConsumerId};
+use crate::client::driver::Client;
+use crate::client::presence::groups::{Producer, PullConsumer, SuggestedMembers};
+use crate::error::{Error, ErrorKind};
+use crate::producer::{ProducerConfig, check_group};
+use crate::time::Now;
+
+impl Client {
+    /// Starts a producer of `group`. Brokers hear of it at once if they are connected.
+    ///
+    /// # Errors
+    /// The group's name is none, or the client is closed.
+    pub fn start_producer(&mut self, now: Now, group: &str, config: ProducerConfig) -> Result<ProducerId, Error> {
+        self.check_group(group)?;
+        let id = self.session.groups.producers.insert(Producer::new(group, config));
+        self.session.groups_changed(now);
+        Ok(id)
+    }
+
+    /// Closes a producer: what it has under way goes on, nothing new is taken, and brokers hear that the group left
+    /// when this was its last producer here.
+    pub fn close_producer(&mut self, now: Now, id: ProducerId) {
+        let groups = &mut self.session.groups;
+        let Some(producer) = groups.producer_mut(id) else {
+            return;
+        };
+        producer.closed = true;
+        let group = producer.group.clone();
+        groups.forget_if_over(id);
+        self.session.producer_left(now, &group);
+        self.run(now);
+    }
+
+    /// Starts a pull consumer of `group`.
+    ///
+    /// # Errors
+    /// The group's name is none, or the client is closed.
+    pub fn start_pull_consumer(&mut self, now: Now, group: &str) -> Result<PullConsumerId, Error> {
+        self.check_group(group)?;
+        let consumer = PullConsumer { group: group.into(), suggested: SuggestedMembers::default() };
+        let id = self.session.groups.pull_consumers.insert(consumer);
+        self.session.groups_changed(now);
+        Ok(id)
+    }
+
+    /// Closes a pull consumer; its pulls under way go on.
+    pub fn close_pull_consumer(&mut self, now: Now, id: PullConsumerId) {
+        let groups = &mut self.session.groups;
+        let Some(consumer) = groups.pull_consumers.remove(id) else {
+            return;
+        };
+        self.session.consumer_left(now, &consumer.group);
+        self.run(now);
+    }
+
+    pub(crate) fn check_group(&self, group: &str) -> Result<(), Error> {
+        if self.session.is_closing() {
+            return Err(Error::new(ErrorKind::Closed, "the client"));
+        }
+        check_group(group)
+    }
+}

@@ -1,0 +1,98 @@
+//! Questions about queues: pulls and offsets.
+
+use crate::client::base::ids::{OperationId, PullConsumerId};
+use crate::client::driver::Client;
+use crate::client::operations::Operation;
+use crate::client::operations::question::{Pull, Question};
+use crate::client::operations::queue_request::QueueRequest;
+use crate::client::presence::groups::Puller;
+use crate::consumer::{MessageSelector, PullOptions};
+use crate::error::{Error, ErrorKind};
+use crate::producer::check_group;
+use crate::queue::MessageQueue;
+use crate::time::{Instant, Now};
+
+impl Client {
+    /// Pulls from a queue; completes with [`Value::Pulled`](super::Value::Pulled).
+    pub fn pull(
+        &mut self,
+        now: Now,
+        consumer: PullConsumerId,
+        queue: MessageQueue,
+        expression: MessageSelector,
+        offset: u64,
+        options: PullOptions,
+    ) -> OperationId {
+        let deadline = now.mono + options.wait + options.timeout;
+        let checked = options.check().and_then(|()| self.session.config.check_selector(&expression));
+        let group = self.session.groups.pull_consumer(consumer).map(|consumer| consumer.group.clone());
+        match (group, checked) {
+            (Some(group), Ok(())) => {
+                let puller = Puller::Pull(consumer);
+                let pull = Pull { puller, group, selector: expression, offset, committed: 0, options };
+                self.ask_about(now, queue, Question::Pull(pull), deadline)
+            }
+            (_, Err(error)) => self.refuse(now, error),
+            (None, _) => self.refuse(now, Error::new(ErrorKind::Closed, "the consumer")),
+        }
+    }
+
+    /// The first offset that a queue has; completes with [`Value::Offset`](super::Value::Offset).
+    pub fn min_offset(&mut self, now: Now, queue: MessageQueue) -> OperationId {
+        self.ask_about(now, queue, Question::MinOffset, now.mono + self.session.config.request_timeout)
+    }
+
+    /// One past the last offset that a queue has; completes with [`Value::Offset`](super::Value::Offset).
+    pub fn max_offset(&mut self, now: Now, queue: MessageQueue) -> OperationId {
+        self.ask_about(now, queue, Question::MaxOffset, now.mono + self.session.config.request_timeout)
+    }
+
+    /// The offset of the first message stored at `unix_ms` or later; completes with [`Value::Offset`](super::Value::Offset).
+    pub fn offset_at(&mut self, now: Now, queue: MessageQueue, unix_ms: u64) -> OperationId {
+        self.ask_about(now, queue, Question::OffsetAt { unix_ms }, now.mono + self.session.config.request_timeout)
+    }
+
+    /// A group's committed offset; completes with [`Value::Offset`](super::Value::Offset), which is `None` when it has none.
+    pub fn group_offset(&mut self, now: Now, group: &str, queue: MessageQueue) -> OperationId {
+        let question = Question::GroupOffset { group: group.into() };
+        self.ask_about(now, queue, question, now.mono + self.session.config.request_timeout)
+    }
+
+    /// Commits the offset of the next message that a group has to consume; completes with [`Value::Done`](super::Value::Done).
+    pub fn commit_group_offset(&mut self, now: Now, group: &str, queue: MessageQueue, offset: u64) -> OperationId {
+        if let Err(error) = check_group(group) {
+            return self.refuse(now, error);
+        }
+        let question = Question::Commit { group: group.into(), offset };
+        self.ask_about(now, queue, question, now.mono + self.session.config.request_timeout)
+    }
+
+    /// Has a broker of a topic check what a group would subscribe to: an SQL expression may be none, or not be allowed.
+    /// Completes with [`Value::Done`](super::Value::Done).
+    pub fn check_subscription(
+        &mut self,
+        now: Now,
+        group: &str,
+        queue: MessageQueue,
+        selector: MessageSelector,
+    ) -> OperationId {
+        if let Err(error) = self.session.config.check_selector(&selector) {
+            return self.refuse(now, error);
+        }
+        let question = Question::CheckSubscription { group: group.into(), selector };
+        self.ask_about(now, queue, question, now.mono + self.session.config.request_timeout)
+    }
+
+    pub(crate) fn ask_about(
+        &mut self,
+        now: Now,
+        queue: MessageQueue,
+        question: Question,
+        deadline: Instant,
+    ) -> OperationId {
+        let request = QueueRequest::new(queue, question, deadline);
+        // Who pulls asks again anyway.
+        let request = if request.is_pull() { request } else { request.patient() };
+        self.begin(now, Operation::Queue(request))
+    }
+}
