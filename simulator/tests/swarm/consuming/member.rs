@@ -300,12 +300,12 @@ impl OffsetStore for Store {
         let drawn = self.chance.lock().unwrap().as_mut().map_or(9, |chance| {
             let is_calm = chance.has_failed || chance.scene.ledger.lock().healed.is_some();
             let drawn = if is_calm { 9 } else { chance.random.below(10) };
-            chance.has_failed = drawn < 5;
+            chance.has_failed = drawn < 7;
             drawn
         });
         match drawn {
-            0..4 => Box::pin(std::future::ready(Err(Error::new(ErrorKind::OffsetStore, "it was drawn")))),
-            4 => std::panic::resume_unwind(Box::new(DRAWN)),
+            0..5 => Box::pin(std::future::ready(Err(Error::new(ErrorKind::OffsetStore, "it was drawn")))),
+            5 | 6 => std::panic::resume_unwind(Box::new(DRAWN)),
             _ => self.offsets.store(offsets),
         }
     }
