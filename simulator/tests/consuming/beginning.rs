@@ -120,6 +120,25 @@ fn what_is_sent_once_start_has_returned_is_consumed() {
 }
 
 #[test]
+fn what_is_sent_once_start_has_returned_is_consumed_although_no_broker_said_where_its_queues_end() {
+    for forced in [Forced::busy(), Forced::Lost] {
+        let stage = Stage::new(1, 2);
+        stage.play(async {
+            stage.send(0..10).await;
+            stage.sleep(SECOND).await;
+            let mute = Force::requests([RequestCode::GET_MAX_OFFSET], forced).times(4);
+            stage.cluster.broker("broker-a", |broker| broker.force(mute));
+            let client = stage.client().await;
+            let book = Book::default();
+            let _consumer = book.consume(newcomer(&client)).await;
+            stage.send(10..20).await;
+            stage.until(10 * SECOND, "all messages", || book.times().len() >= 10).await;
+            assert_all(&book, 10..20);
+        });
+    }
+}
+
+#[test]
 fn a_start_does_not_wait_for_brokers_that_do_not_say_where_their_queues_end() {
     let stage = Stage::new(1, 2);
     stage.play(async {

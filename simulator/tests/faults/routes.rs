@@ -152,8 +152,8 @@ fn a_topic_that_only_a_slave_serves_can_be_read_and_not_written() {
         let failed = producer.send(message("t")).await;
         assert_eq!(reason(&failed).0, ErrorKind::NoQueueAvailable);
         assert_eq!(pull_all(&consumer, "t").await.expect("a slave will do").len(), 1);
-        let failed = consumer.commit_offset(&queue("broker-a", 0), 1).await;
-        assert_eq!(reason(&failed).0, ErrorKind::BrokerNotFound, "an offset is committed at a master");
+        // As Java does: who goes on there would get it again.
+        consumer.commit_offset(&queue("broker-a", 0), 1).await.expect("a slave keeps offsets too");
         stage.sleep(SECOND).await;
         stage.cluster.heal();
         producer.send(message("t")).await.expect("the master is back");
