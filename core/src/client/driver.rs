@@ -49,7 +49,7 @@ pub struct Client {
 
 impl Client {
     /// A client that has done nothing yet. The same inputs with the same `seed` give the same outputs. Times shorter than
-    /// [`LEAST_TIME`] count as that; [`ClientConfig::check`] says what else is wrong with a configuration.
+    /// [`LEAST_TIME`](crate::client::LEAST_TIME) count as that; [`ClientConfig::check`] says what else is wrong with a configuration.
     pub fn new(mut config: ClientConfig, seed: u64, now: Now) -> Self {
         let credentials = config.credentials.take();
         let mut client = Self {
@@ -153,7 +153,7 @@ impl Client {
 
     // What the user wants; the operations of producers, consumers and administration are beside their code.
 
-    /// Asks the name servers for a sign of life: completes with [`Value::Done`] when one answers.
+    /// Asks the name servers for a sign of life: completes with [`Value::Done`](crate::client::Value::Done) when one answers.
     pub fn connect(&mut self, now: Now) -> OperationId {
         self.begin(now, Operation::Lookup(Lookup::connect(&self.session, now)))
     }

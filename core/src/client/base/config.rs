@@ -51,7 +51,7 @@ pub struct ClientConfig {
     /// The time for one request to a server, and for one look-up at the name servers. A look-up waits in it for a server
     /// that is away.
     pub request_timeout: Duration,
-    /// How long [`Client::connect`](super::Client::connect) waits for servers that are still starting: until then it asks again,
+    /// How long [`Client::connect`](crate::client::Client::connect) waits for servers that are still starting: until then it asks again,
     /// with growing pauses, as long as no name server answers. None by default: each name server is asked once, within
     /// [`request_timeout`](Self::request_timeout).
     pub wait_for_servers: Duration,

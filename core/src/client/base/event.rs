@@ -18,8 +18,8 @@ use std::collections::BTreeSet;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {
-    /// Open a connection and report it by [`Client::handle_connected`](super::Client::handle_connected) or
-    /// [`Client::handle_closed`](super::Client::handle_closed).
+    /// Open a connection and report it by [`Client::handle_connected`](crate::client::Client::handle_connected) or
+    /// [`Client::handle_closed`](crate::client::Client::handle_closed).
     Connect {
         /// What to call it.
         connection: ConnectionId,
@@ -31,7 +31,7 @@ pub enum Action {
         /// Which.
         connection: ConnectionId,
     },
-    /// Write what [`Client::take_outbox`](super::Client::take_outbox) gives.
+    /// Write what [`Client::take_outbox`](crate::client::Client::take_outbox) gives.
     Flush {
         /// To where.
         connection: ConnectionId,
@@ -59,7 +59,7 @@ pub enum Event {
         event: PushEvent,
     },
     /// A broker wants a message consumed at once, beside all others, and waits for
-    /// [`Client::consumed_directly`](super::Client::consumed_directly).
+    /// [`Client::consumed_directly`](crate::client::Client::consumed_directly).
     ConsumeDirectly {
         /// By which consumer.
         consumer: PushConsumerId,
@@ -70,7 +70,7 @@ pub enum Event {
         /// The message.
         message: StoredMessage,
     },
-    /// A selector of the application has to choose the queue of a send; [`Client::chosen`](super::Client::chosen) says
+    /// A selector of the application has to choose the queue of a send; [`Client::chosen`](crate::client::Client::chosen) says
     /// which.
     Choose {
         /// The send.

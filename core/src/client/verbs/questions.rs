@@ -13,7 +13,7 @@ use crate::queue::MessageQueue;
 use crate::time::{Instant, Now};
 
 impl Client {
-    /// Pulls from a queue; completes with [`Value::Pulled`](super::Value::Pulled).
+    /// Pulls from a queue; completes with [`Value::Pulled`](crate::client::Value::Pulled).
     pub fn pull(
         &mut self,
         now: Now,
@@ -37,28 +37,28 @@ impl Client {
         }
     }
 
-    /// The first offset that a queue has; completes with [`Value::Offset`](super::Value::Offset).
+    /// The first offset that a queue has; completes with [`Value::Offset`](crate::client::Value::Offset).
     pub fn min_offset(&mut self, now: Now, queue: MessageQueue) -> OperationId {
         self.ask_about(now, queue, Question::MinOffset, now.mono + self.session.config.request_timeout)
     }
 
-    /// One past the last offset that a queue has; completes with [`Value::Offset`](super::Value::Offset).
+    /// One past the last offset that a queue has; completes with [`Value::Offset`](crate::client::Value::Offset).
     pub fn max_offset(&mut self, now: Now, queue: MessageQueue) -> OperationId {
         self.ask_about(now, queue, Question::MaxOffset, now.mono + self.session.config.request_timeout)
     }
 
-    /// The offset of the first message stored at `unix_ms` or later; completes with [`Value::Offset`](super::Value::Offset).
+    /// The offset of the first message stored at `unix_ms` or later; completes with [`Value::Offset`](crate::client::Value::Offset).
     pub fn offset_at(&mut self, now: Now, queue: MessageQueue, unix_ms: u64) -> OperationId {
         self.ask_about(now, queue, Question::OffsetAt { unix_ms }, now.mono + self.session.config.request_timeout)
     }
 
-    /// A group's committed offset; completes with [`Value::Offset`](super::Value::Offset), which is `None` when it has none.
+    /// A group's committed offset; completes with [`Value::Offset`](crate::client::Value::Offset), which is `None` when it has none.
     pub fn group_offset(&mut self, now: Now, group: &str, queue: MessageQueue) -> OperationId {
         let question = Question::GroupOffset { group: group.into() };
         self.ask_about(now, queue, question, now.mono + self.session.config.request_timeout)
     }
 
-    /// Commits the offset of the next message that a group has to consume; completes with [`Value::Done`](super::Value::Done).
+    /// Commits the offset of the next message that a group has to consume; completes with [`Value::Done`](crate::client::Value::Done).
     pub fn commit_group_offset(&mut self, now: Now, group: &str, queue: MessageQueue, offset: u64) -> OperationId {
         if let Err(error) = check_group(group) {
             return self.refuse(now, error);
@@ -68,7 +68,7 @@ impl Client {
     }
 
     /// Has a broker of a topic check what a group would subscribe to: an SQL expression may be none, or not be allowed.
-    /// Completes with [`Value::Done`](super::Value::Done).
+    /// Completes with [`Value::Done`](crate::client::Value::Done).
     pub fn check_subscription(
         &mut self,
         now: Now,

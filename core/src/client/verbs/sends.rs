@@ -12,11 +12,11 @@ use crate::producer::{self, Backlog, Delivery, Message, Send, SendOptions};
 use crate::time::Now;
 
 impl Client {
-    /// Sends a message; the operation completes with [`Value::Sent`].
+    /// Sends a message; the operation completes with [`Value::Sent`](crate::client::Value::Sent).
     ///
     /// # Errors
     /// The message is given back when it cannot be sent at all ([`ErrorKind::InvalidArgument`]) or when too much waits
-    /// already, other messages in line among it ([`ErrorKind::Full`]; an [`Event::Room`](super::super::Event::Room) follows).
+    /// already, other messages in line among it ([`ErrorKind::Full`]; an [`Event::Room`](crate::client::Event::Room) follows).
     pub fn send(
         &mut self,
         now: Now,
@@ -44,7 +44,7 @@ impl Client {
         self.start_send(now, producer, message, options, Delivery::Awaited, WithoutRoom::LineUp)
     }
 
-    /// Sends a message without waiting for the broker's answer; the operation completes with [`Value::Done`] when the
+    /// Sends a message without waiting for the broker's answer; the operation completes with [`Value::Done`](crate::client::Value::Done) when the
     /// message is written. It is written once at the most.
     ///
     /// # Errors
