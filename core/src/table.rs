@@ -85,6 +85,7 @@ impl<T, K> Table<T, K> {
         self.slots.len() - self.free.len()
     }
 
+    #[inline]
     pub(crate) fn insert(&mut self, value: T) -> Id<K> {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot { generation: 0, value: None });

@@ -15,6 +15,8 @@ pub(crate) struct TimedTable<T, K = T> {
     table: Table<T, K>,
     /// The earliest of ever larger groups of slots: the root is at 1, and below the place `n` are `2 n` and `2 n + 1`.
     earliest: Vec<Instant>,
+    /// The earliest of all, as it was when somebody asked last: until something is touched, asking costs nothing.
+    first: Option<Deadline>,
     /// By slot.
     reasons: Vec<Reason>,
     /// The slots whose deadlines may be others now, and by slot whether it is among them.
@@ -30,6 +32,7 @@ impl<T, K> Default for TimedTable<T, K> {
         Self {
             table: Table::EMPTY,
             earliest: vec![NEVER; 2],
+            first: None,
             reasons: Vec::new(),
             touched: Vec::new(),
             is_touched: Vec::new(),
@@ -73,18 +76,24 @@ impl<T: Timed, K> TimedTable<T, K> {
 
     /// The earliest deadline.
     pub(crate) fn next(&mut self) -> Option<Deadline> {
-        self.refresh();
-        let at = self.earliest[1];
-        (at != NEVER).then(|| Deadline { at, reason: self.reasons[self.first_at(at)] })
+        if !self.touched.is_empty() {
+            self.refresh();
+            let at = self.earliest[1];
+            self.first = (at != NEVER).then(|| Deadline { at, reason: self.reasons[self.first_at(at)] });
+        }
+        self.first
     }
 
     /// The values whose deadlines have come.
     pub(crate) fn due(&mut self, now: Instant) -> Vec<Id<K>> {
-        self.refresh();
+        if self.next().is_none_or(|first| first.at > now) {
+            return Vec::new();
+        }
         let mut due = Vec::new();
         while self.earliest[1] <= now && self.earliest[1] != NEVER {
             let slot = self.first_at(self.earliest[1]);
             self.set(slot, NEVER);
+            // Only what is there has a deadline.
             if let Some(id) = self.table.id_of(slot as u32) {
                 self.touch(id);
                 due.push(id);

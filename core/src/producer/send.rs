@@ -126,6 +126,7 @@ impl Failures {
 }
 
 impl Send {
+    #[inline]
     pub(crate) fn new(
         now: Now,
         message: Message,

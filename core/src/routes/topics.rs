@@ -89,6 +89,8 @@ pub(crate) enum Refresh {
 pub(crate) struct Topics {
     table: Table<Topic>,
     by_name: BTreeMap<Arc<str>, TopicId>,
+    /// The one that was used last, which most often is the next one too.
+    last_used: Option<TopicId>,
     /// When the route of each is asked for again: each has its own moment in the interval.
     refreshes: Deadlines,
     next_refresh: Option<Instant>,
@@ -110,10 +112,18 @@ impl Topics {
     /// The topic called `name`, which is in use from now on. `begin` gives where round robin begins, and after how long the
     /// route is asked for again the first time.
     pub(crate) fn using(&mut self, now: Instant, name: &Arc<str>, begin: impl FnOnce() -> (u32, Duration)) -> TopicId {
+        if let Some(id) = self.last_used
+            && let Some(topic) = self.table.get_mut(id)
+            && topic.name == *name
+        {
+            topic.used_at = now;
+            return id;
+        }
         if let Some(&id) = self.by_name.get(name)
             && let Some(topic) = self.table.get_mut(id)
         {
             topic.used_at = now;
+            self.last_used = Some(id);
             return id;
         }
         let (cursor, refresh) = begin();

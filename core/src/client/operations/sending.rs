@@ -54,6 +54,8 @@ enum WaitsFor {
 }
 
 impl Sending {
+    // A send is large, and is made where it will lie.
+    #[inline]
     pub(crate) fn new(now: Now, (producer, call): (ProducerId, u64), body_bytes: usize, send: Send) -> Self {
         Self {
             producer,
