@@ -87,7 +87,7 @@ impl Tokio {
         if catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_err() {
             return Err(unfit("the tokio runtime has no timers; build it with `enable_all()`"));
         }
-        if needs == Needs::Timers {
+        if needs != Needs::TimersAndSockets {
             return Ok(());
         }
         let Some(socket) = any_socket() else {
