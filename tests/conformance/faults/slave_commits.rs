@@ -1,7 +1,6 @@
 //! A group that consumes from a slave while its master is away: what it has consumed is committed there.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use stgclient::ConsumeFrom;
@@ -12,23 +11,24 @@ use super::{bench, create_topic};
 
 const MESSAGES: usize = 40;
 
-/// Consumes until `count` messages have come, or for so long; gives their bodies.
-async fn consume(bench: &Bench, group: &str, count: usize, time: Duration) -> BTreeSet<String> {
-    let bodies = Arc::new(Mutex::new(BTreeSet::new()));
-    let noted = Arc::clone(&bodies);
+/// Consumes until `count` messages have come, or none has for so long; gives their bodies.
+async fn consume(bench: &Bench, group: &str, count: usize, patience: Duration) -> BTreeSet<String> {
+    let (noted, mut come) = tokio::sync::mpsc::unbounded_channel();
     let consumer = bench.client.push_consumer(group).subscribe(&bench.topic, "*");
     let consumer = consumer.consume_from(ConsumeFrom::FirstOffset).concurrently(move |message| {
-        noted.lock().unwrap().insert(String::from_utf8_lossy(message.body()).into_owned());
-        async { Ok(()) }
+        let body = String::from_utf8_lossy(message.body()).into_owned();
+        let noted = noted.send(body);
+        async move { noted.map_err(Into::into) }
     });
     let consumer = consumer.start().await.expect("it starts");
-    let end = tokio::time::Instant::now() + time;
-    while bodies.lock().unwrap().len() < count && tokio::time::Instant::now() < end {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    let mut bodies = BTreeSet::new();
+    while bodies.len() < count
+        && let Ok(Some(body)) = tokio::time::timeout(patience, come.recv()).await
+    {
+        bodies.insert(body);
     }
     consumer.close().await;
-    let bodies = bodies.lock().unwrap();
-    bodies.clone()
+    bodies
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
