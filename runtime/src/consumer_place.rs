@@ -57,6 +57,7 @@ impl ConsumerPlace {
                 effects.wake(inner.starters.take());
             }
             PushEvent::Allocate(question) => effects.allocate(id, Arc::clone(&self.allocation), question),
+            PushEvent::Open(unopened) => effects.open(id, unopened),
             PushEvent::Readable => {
                 inner.is_readable = true;
                 effects.wake(inner.readers.take());

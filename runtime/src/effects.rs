@@ -7,7 +7,7 @@ use std::task::Waker;
 use stgclient_core::address::Address;
 use stgclient_core::client::{Client as Core, ConnectionId, OperationId, PushConsumerId};
 use stgclient_core::consumer::allocation::Allocation;
-use stgclient_core::consumer::push::AllocationQuestion;
+use stgclient_core::consumer::push::{AllocationQuestion, Opened, Unopened};
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::producer::{Choice, Message, Spent};
 use stgclient_core::queue::MessageQueue;
@@ -35,18 +35,21 @@ struct Rare {
     questions: VecDeque<Question>,
 }
 
-/// What the application's code is asked for the core.
+/// What is asked outside of the lock for the core, mostly of the application's code.
 enum Question {
     /// Which queue a message goes to.
     Queue(OperationId, Box<Choice>),
     /// Which queues are a consumer's.
     Queues(PushConsumerId, Arc<dyn Allocation>, AllocationQuestion),
+    /// What is in batches that came; none of the application's code, but too much work for the lock.
+    Messages(PushConsumerId, Box<Unopened>),
 }
 
 /// What it says.
 pub(crate) enum Answer {
     Queue(OperationId, Message, Result<MessageQueue, Error>),
     Queues(PushConsumerId, AllocationQuestion, Result<Vec<MessageQueue>, Error>),
+    Messages(PushConsumerId, Opened),
 }
 
 impl Effects {
@@ -94,6 +97,10 @@ impl Effects {
         self.rare().questions.push_back(Question::Queues(consumer, allocation, question));
     }
 
+    pub(crate) fn open(&mut self, consumer: PushConsumerId, unopened: Unopened) {
+        self.rare().questions.push_back(Question::Messages(consumer, Box::new(unopened)));
+    }
+
     fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
     }
@@ -134,6 +141,7 @@ impl Effects {
                 guard::discard(allocation);
                 Answer::Queues(consumer, question, queues.map_err(|panic| panicked("allocation strategy", &panic)))
             }
+            Question::Messages(consumer, unopened) => Answer::Messages(consumer, unopened.open()),
         })
     }
 }
@@ -149,6 +157,10 @@ impl Answer {
             Self::Queue(operation, message, queue) => core.chosen(now, operation, message, queue),
             Self::Queues(consumer, question, queues) => {
                 core.allocated(now, consumer, &question, queues);
+                None
+            }
+            Self::Messages(consumer, opened) => {
+                core.opened(now, consumer, opened);
                 None
             }
         }

@@ -14,8 +14,8 @@ use crate::client::operations::queue_request::QueueRequest;
 use crate::client::presence::groups::{Puller, PushEntry, SuggestedMembers};
 use crate::consumer::push::ask::{Ask, Asked};
 use crate::consumer::push::{
-    AllocationQuestion, ConsumerStatus, Delivery, Outcome as ConsumeOutcome, PushConfig, PushConsumer, PushEvent,
-    Settlement,
+    AllocationQuestion, ConsumerStatus, Delivery, Opened, Outcome as ConsumeOutcome, PushConfig, PushConsumer,
+    PushEvent, Settlement,
 };
 use crate::consumer::{MessageSelector, PullOptions, Pulled};
 use crate::error::{Error, ErrorKind};
@@ -131,6 +131,11 @@ impl Client {
         ours: Result<Vec<MessageQueue>, Error>,
     ) {
         self.with_consumer(now, consumer, |consumer| consumer.take_allocated(now, question, ours));
+    }
+
+    /// Takes in what was opened of a pull ([`PushEvent::Open`]).
+    pub fn opened(&mut self, now: Now, consumer: PushConsumerId, opened: Opened) {
+        self.with_consumer(now, consumer, |consumer| consumer.take_opened(now, opened));
     }
 
     /// Says whether the offsets that a consumer gave last ([`PushEvent::StoreOffsets`]) are stored. What is not is given

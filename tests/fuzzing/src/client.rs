@@ -407,6 +407,9 @@ impl Scene {
                 let ours = Average.allocate(&question.request());
                 self.client.allocated(self.now, consumer, &question, Ok(ours));
             }
+            Event::Consumer { consumer, event: PushEvent::Open(unopened) } => {
+                self.client.opened(self.now, consumer, unopened.open());
+            }
             Event::ConsumeDirectly { question, .. } => {
                 self.client.consumed_directly(self.now, question, &body::DirectConsumption::default());
             }

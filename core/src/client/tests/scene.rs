@@ -170,6 +170,9 @@ impl Scene {
                 let queue = choice.ask();
                 self.client.chosen(self.now, operation, choice.message, queue);
             }
+            Event::Consumer { consumer, event: PushEvent::Open(unopened) } => {
+                self.client.opened(self.now, consumer, unopened.open());
+            }
             event => self.events.push(event),
         }
     }

@@ -172,6 +172,7 @@ impl PushConsumer {
         match known.fetch {
             Fetch::UnderWay { .. } if rests => return Err(Act::CancelPull),
             Fetch::UnderWay { .. } => waits.for_answer = true,
+            Fetch::Opening { .. } => waits.for_application = true,
             Fetch::Delayed { until } if now < until => waits.until(until),
             Fetch::Idle | Fetch::Delayed { .. } if !rests && self.has_room(known) => return Err(Act::Pull),
             Fetch::Idle | Fetch::Delayed { .. } => {}

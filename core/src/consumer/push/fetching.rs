@@ -4,12 +4,11 @@
 use super::ask::{Ask, Asked, Ticket};
 use super::queue::{AssignedQueue, Fetch, QueueId};
 use super::{AFTER_FAILURE, PushConsumer};
-use crate::consumer::{PullStatus, Pulled};
+use crate::consumer::{MessageSelector, PullStatus, Pulled};
 use crate::error::{Error, ErrorKind};
 use crate::queue::MessageQueue;
 use crate::time::{Duration, Instant, Now};
 use crate::wire::code::ResponseCode;
-use crate::wire::compression;
 use crate::wire::message::{StoredMessage, StoredMessages, property};
 
 /// A broker that refuses is asked again after this time (`pullTimeDelayMillsWhenException`).
@@ -95,7 +94,10 @@ impl PushConsumer {
                 // A broker that does not have that one either would be asked without end.
                 return self.pull_later(id, now.mono + AFTER_FAILURE);
             }
-            PullStatus::Found => self.take_messages(now, id, pulled),
+            PullStatus::Found => match self.take_messages(now, id, pulled) {
+                Some(next_offset) => next_offset,
+                None => return,
+            },
             PullStatus::NoNewMessage | PullStatus::NoMatchedMessage => pulled.next_offset,
         };
         let Some(known) = self.queues.touch(id) else {
@@ -108,32 +110,24 @@ impl PushConsumer {
     }
 
     /// Takes the messages in that are wanted, by their exact tag. Returns where to go on: behind all of them, or behind
-    /// one after which nobody can say where the next one begins.
-    fn take_messages(&mut self, now: Now, id: QueueId, pulled: &Pulled) -> u64 {
-        let Self { queues, totals, dialect, max_body_length, .. } = self;
-        let Some(known) = queues.touch(id) else {
-            return pulled.next_offset;
-        };
+    /// one after which nobody can say where the next one begins. `None` when the rest has to be opened first.
+    fn take_messages(&mut self, now: Now, id: QueueId, pulled: &Pulled) -> Option<u64> {
+        let Self { queues, totals, dialect, .. } = self;
+        let known = queues.touch(id)?;
         let before = known.messages.len();
         let mut next_offset = pulled.next_offset;
         let mut following = known.messages.fetch_offset();
-        for stored in StoredMessages::new(pulled.body.clone(), *dialect) {
+        let mut stored_messages = StoredMessages::new(pulled.body.clone(), *dialect);
+        let mut rest = None;
+        while let Some((at, stored)) = stored_messages.next_at() {
             match stored {
                 Ok(stored) if stored.is_inner_batch() => {
-                    following = offset_after(&stored);
-                    for inner in open_inner(&stored, *max_body_length) {
-                        match inner {
-                            Ok(inner) => {
-                                following = offset_after(&inner);
-                                take_wanted(known, pulled, inner);
-                            }
-                            Err((offset, why)) => totals.pass_over(known, offset, &why),
-                        }
-                    }
+                    rest = Some((pulled.body.slice(at..), following));
+                    break;
                 }
                 Ok(stored) => {
                     following = offset_after(&stored);
-                    take_wanted(known, pulled, stored);
+                    take_wanted(known, &pulled.expression, stored);
                 }
                 Err(error) => match error.queue_offset.and_then(|offset| u64::try_from(offset).ok()) {
                     Some(offset) => {
@@ -150,7 +144,9 @@ impl PushConsumer {
         }
         let count = known.messages.len() - before;
         totals.pulled(now.mono, &known.queue.topic, count);
-        next_offset
+        let Some(rest) = rest else { return Some(next_offset) };
+        self.open_outside(id, rest, next_offset, pulled.expression.clone());
+        None
     }
 
     fn pull_failed(&mut self, now: Instant, id: QueueId, error: &Error) {
@@ -198,31 +194,12 @@ impl PushConsumer {
 }
 
 /// Takes a message in if it is wanted.
-fn take_wanted(known: &mut AssignedQueue, pulled: &Pulled, stored: StoredMessage) {
-    let is_wanted =
-        pulled.expression.is_everything() || pulled.expression.matches(stored.properties().get(property::TAGS));
-    if is_wanted {
+pub(super) fn take_wanted(known: &mut AssignedQueue, expression: &MessageSelector, stored: StoredMessage) {
+    if expression.is_everything() || expression.matches(stored.properties().get(property::TAGS)) {
         known.messages.push(stored);
     }
 }
 
-fn offset_after(stored: &StoredMessage) -> u64 {
+pub(super) fn offset_after(stored: &StoredMessage) -> u64 {
     u64::try_from(stored.fields.queue_offset).map_or(0, |offset| offset.saturating_add(1))
-}
-
-/// The messages of an inner batch, each or why it cannot be read, with its offset.
-fn open_inner(stored: &StoredMessage, max_length: usize) -> Vec<Result<StoredMessage, (u64, String)>> {
-    let of_batch = u64::try_from(stored.fields.queue_offset).unwrap_or(0);
-    let body = if stored.is_compressed() {
-        compression::decompress(stored.body(), stored.fields.sys_flag, max_length)
-    } else {
-        Ok(stored.body_bytes())
-    };
-    let body = match body {
-        Ok(body) => body,
-        Err(error) => return vec![Err((of_batch, error.to_string()))],
-    };
-    let offset_of = |offset: Option<i64>| offset.and_then(|offset| u64::try_from(offset).ok()).unwrap_or(of_batch);
-    let inner = stored.inner_messages(body);
-    inner.map(|inner| inner.map_err(|error| (offset_of(error.queue_offset), error.to_string()))).collect()
 }

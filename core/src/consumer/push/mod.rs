@@ -15,6 +15,7 @@ mod delivering;
 mod fetching;
 mod leaving;
 mod locking;
+mod opening;
 mod places;
 pub(crate) mod queue;
 mod queues;
@@ -33,6 +34,7 @@ pub(crate) use closing::FAREWELL;
 pub use closing::Unfinished;
 pub use config::{ConsumeFrom, ConsumeOrder, MessageModel, PushConfig, RetryDelay};
 pub use delivering::{Delivery, Settlement};
+pub use opening::{Opened, Unopened};
 pub use rebalance::AllocationQuestion;
 pub use settling::Outcome;
 pub use status::{ConsumerStatus, QueueStatus};
@@ -66,6 +68,9 @@ pub enum PushEvent {
     /// Which queues are ours? The answer is given by
     /// [`Client::allocated`](crate::client::Client::allocated).
     Allocate(AllocationQuestion),
+    /// What a pull brought has batches in it, which are to be opened where nobody waits for it. What is found is given to
+    /// [`Client::opened`](crate::client::Client::opened).
+    Open(Unopened),
     /// A broadcasting consumer's offsets are to be stored where its application keeps them. What came of it is told by
     /// [`Client::offsets_stored`](crate::client::Client::offsets_stored).
     StoreOffsets(BTreeMap<MessageQueue, u64>),

@@ -64,6 +64,8 @@ pub(crate) enum Fetch {
     Idle,
     /// A pull is under way.
     UnderWay { ticket: Ticket, since: Instant },
+    /// What came is being opened, outside.
+    Opening { ticket: Ticket },
     /// Not before this moment.
     Delayed { until: Instant },
 }

@@ -318,17 +318,25 @@ impl StoredMessages {
     }
 }
 
+impl StoredMessages {
+    /// The next message, and where it begins in the body, in bytes.
+    #[inline]
+    pub fn next_at(&mut self) -> Option<(usize, Result<StoredMessage, MessageError>)> {
+        let at = self.at;
+        let message = match split_record(&mut self.rest, SMALLEST)? {
+            Ok(message) => message,
+            Err(fault) => return Some((at, Err(MessageError { at, queue_offset: None, fault }))),
+        };
+        self.at += message.len();
+        Some((at, StoredMessage::decode(message, self.dialect).map_err(|error| MessageError { at, ..error })))
+    }
+}
+
 impl Iterator for StoredMessages {
     type Item = Result<StoredMessage, MessageError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let at = self.at;
-        let message = match split_record(&mut self.rest, SMALLEST)? {
-            Ok(message) => message,
-            Err(fault) => return Some(Err(MessageError { at, queue_offset: None, fault })),
-        };
-        self.at += message.len();
-        Some(StoredMessage::decode(message, self.dialect).map_err(|error| MessageError { at, ..error }))
+        self.next_at().map(|(_, message)| message)
     }
 }
 

@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use super::super::ask::{Ask, Asked, Ticket};
 use super::super::closing::Closing;
 use super::super::queue::{Begin, Fetch, Stage};
-use super::super::{Delivery, Outcome, PushConfig, PushEvent, RetryDelay};
-use super::scene::{ME, SECOND, Scene, TOPIC, answer, failed, found, queue};
+use super::super::{Delivery, Outcome, PushConfig, PushEvent, RetryDelay, Unopened};
+use super::scene::{ME, SECOND, Scene, TOPIC, answer, failed, found, found_batch, queue};
 use crate::consumer::{MessageSelector, PullStatus};
 use crate::error::Error;
 use crate::time::{Duration, Instant};
@@ -40,6 +40,8 @@ enum Step {
     Fail(usize, bool),
     /// A broker is too busy for one of the questions.
     Refuse(usize),
+    /// A batch is opened.
+    Open(usize),
     Deliver(usize),
     Succeed(usize),
     /// It fails, or an orderly queue rests.
@@ -67,6 +69,7 @@ fn step() -> impl Strategy<Value = Step> {
         24 => any::<usize>().prop_map(Step::Answer),
         2 => (any::<usize>(), any::<bool>()).prop_map(|(number, is_done)| Step::Fail(number, is_done)),
         1 => any::<usize>().prop_map(Step::Refuse),
+        6 => any::<usize>().prop_map(Step::Open),
         16 => (0_usize..7).prop_map(Step::Deliver),
         14 => any::<usize>().prop_map(Step::Succeed),
         4 => any::<usize>().prop_map(Step::Retry),
@@ -104,6 +107,8 @@ struct Play {
     has_other: bool,
     grants: bool,
     questions: Vec<Question>,
+    /// Batches that the application has yet to open.
+    unopened: Vec<Unopened>,
     broker: BTreeMap<u32, AtBroker>,
     deliveries: Vec<Delivery>,
     settled: BTreeSet<(u32, u64)>,
@@ -129,6 +134,7 @@ impl Play {
             has_other: false,
             grants: true,
             questions: Vec::new(),
+            unopened: Vec::new(),
             broker,
             deliveries: Vec::new(),
             settled: BTreeSet::new(),
@@ -144,6 +150,12 @@ impl Play {
 
     /// Takes what is asked and told, and checks what always holds.
     fn look(&mut self) {
+        for event in std::mem::take(&mut self.scene.consumer.events) {
+            match event {
+                PushEvent::Open(unopened) => self.unopened.push(unopened),
+                event => self.scene.consumer.events.push_back(event),
+            }
+        }
         self.scene.allocate();
         for (asked, ask) in self.scene.asks() {
             match (&asked, &ask) {
@@ -173,6 +185,11 @@ impl Play {
             };
             let fetch = match known.fetch {
                 Fetch::UnderWay { ticket, .. } => Some(ticket),
+                Fetch::Opening { ticket } => {
+                    let is_open = self.unopened.iter().any(|unopened| unopened.ticket == ticket);
+                    assert!(is_open, "nobody opens what is awaited by {known:?}");
+                    None
+                }
                 Fetch::Idle | Fetch::Delayed { .. } => None,
             };
             let commit = known.commit.under_way.map(|(ticket, _)| ticket);
@@ -255,7 +272,9 @@ impl Play {
             }
             (Asked::Pull(id, ticket), Ask::Pull { queue, offset, .. }) => {
                 let end = self.broker[&queue.queue_id].end.min(offset + BATCH);
-                let pulled = if offset < end {
+                let pulled = if offset < end && offset % 3 == 0 {
+                    found_batch(queue, offset..end, false)
+                } else if offset < end {
                     found(queue, offset..end)
                 } else {
                     answer(queue, PullStatus::NoNewMessage, offset, Default::default())
@@ -298,6 +317,13 @@ impl Play {
             Asked::Unlock(id, ticket) => consumer.take_unlocked(now, id, ticket, Err(error)),
             Asked::SendBack(id, begun, offset) => consumer.take_sent_back(now, id, begun, offset, Err(error)),
             Asked::Nothing => {}
+        }
+    }
+
+    fn open(&mut self, number: usize) {
+        if let Some(index) = number.checked_rem(self.unopened.len()) {
+            let opened = self.unopened.remove(index).open();
+            self.scene.consumer.take_opened(self.scene.now, opened);
         }
     }
 
@@ -364,6 +390,7 @@ impl Play {
             Step::Answer(number) => self.answer(number),
             Step::Fail(number, is_done) => self.fail(number, is_done, failed()),
             Step::Refuse(number) => self.fail(number, false, Error::refused(ResponseCode::SYSTEM_BUSY, None)),
+            Step::Open(number) => self.open(number),
             Step::Deliver(most) => self.deliver(most),
             Step::Succeed(number) => self.settle(number, done),
             Step::Retry(number) if self.is_orderly => self.settle(number, Outcome::SuspendCurrentQueue(None)),
@@ -397,8 +424,12 @@ impl Play {
                 Ask::Pull { queue, offset, .. } => *offset >= self.broker[&queue.queue_id].end,
                 _ => false,
             };
-            let Some(index) = self.questions.iter().position(|question| !at_end(question)) else { return };
-            self.answer(index);
+            let index = self.questions.iter().position(|question| !at_end(question));
+            match index {
+                Some(index) => self.answer(index),
+                None if self.unopened.is_empty() => return,
+                None => self.open(0),
+            }
             self.look();
         }
     }

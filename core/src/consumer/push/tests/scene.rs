@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::queue::MessageQueue;
 use crate::time::{Duration, Instant, Now};
 use crate::wire::dialect::Dialect;
-use crate::wire::message::StoredFields;
+use crate::wire::message::{StoredFields, batch, sys_flag};
 
 pub(super) const TOPIC: &str = "T";
 pub(super) const ME: &str = "me";
@@ -93,7 +93,7 @@ impl Scene {
         self.allocate();
     }
 
-    /// Shares queues evenly wherever that is asked; other events stay.
+    /// Shares queues evenly and opens batches wherever that is asked; other events stay.
     pub(super) fn allocate(&mut self) {
         for event in std::mem::take(&mut self.consumer.events) {
             match event {
@@ -101,6 +101,7 @@ impl Scene {
                     let ours = Average.allocate(&question.request());
                     self.consumer.take_allocated(self.now, &question, Ok(ours));
                 }
+                PushEvent::Open(unopened) => self.consumer.take_opened(self.now, unopened.open()),
                 event => self.consumer.events.push_back(event),
             }
         }
@@ -165,25 +166,44 @@ impl Scene {
 /// An answer with messages of ten bytes each.
 pub(super) fn found(queue: MessageQueue, offsets: std::ops::Range<u64>) -> Pulled {
     let mut body = BytesMut::new();
-    for offset in offsets.clone() {
-        let host = SocketAddr::from(([127, 0, 0, 1], 10_911));
-        let fields = StoredFields {
-            body_crc: 0,
-            queue_id: queue.queue_id as i32,
-            flag: 0,
-            queue_offset: offset as i64,
-            physical_offset: offset as i64 * 1000,
-            sys_flag: 0,
-            born_timestamp: 0,
-            born_host: host,
-            store_timestamp: 0,
-            store_host: host,
-            reconsume_times: 0,
-            prepared_transaction_offset: 0,
-        };
-        fields.encode(&mut body, Dialect::Apache, &queue.topic, "", b"ten bytes.").unwrap();
-    }
+    offsets.clone().for_each(|offset| store(&mut body, &queue, offset, 0, b"ten bytes."));
     answer(queue, PullStatus::Found, offsets.end, body.freeze())
+}
+
+/// The same as one inner batch; where `is_broken`, its last record is none.
+pub(super) fn found_batch(queue: MessageQueue, offsets: std::ops::Range<u64>, is_broken: bool) -> Pulled {
+    let (mut body, mut records) = (BytesMut::new(), BytesMut::new());
+    for _ in offsets.clone() {
+        batch::encode(&mut records, 0, "", b"ten bytes.").unwrap();
+    }
+    if is_broken {
+        // Its body is longer than itself.
+        let body_length = records.len() - 2 - 10 - 4;
+        records[body_length..body_length + 4].copy_from_slice(&1000_u32.to_be_bytes());
+    }
+    let both = sys_flag::INNER_BATCH | sys_flag::NEED_UNWRAP;
+    store(&mut body, &queue, offsets.start, both, &records);
+    answer(queue, PullStatus::Found, offsets.end, body.freeze())
+}
+
+/// Appends a stored message.
+fn store(out: &mut BytesMut, queue: &MessageQueue, offset: u64, sys_flag: i32, body: &[u8]) {
+    let host = SocketAddr::from(([127, 0, 0, 1], 10_911));
+    let fields = StoredFields {
+        body_crc: 0,
+        queue_id: queue.queue_id as i32,
+        flag: 0,
+        queue_offset: offset as i64,
+        physical_offset: offset as i64 * 1000,
+        sys_flag,
+        born_timestamp: 0,
+        born_host: host,
+        store_timestamp: 0,
+        store_host: host,
+        reconsume_times: 0,
+        prepared_transaction_offset: 0,
+    };
+    fields.encode(out, Dialect::Apache, &queue.topic, "", body).unwrap();
 }
 
 pub(super) fn answer(queue: MessageQueue, status: PullStatus, next_offset: u64, body: Bytes) -> Pulled {
