@@ -82,6 +82,16 @@ impl Network {
     pub(crate) fn with<R>(&mut self, peer: PeerId, act: impl FnOnce(&mut Connection<Owner>) -> R) -> Option<R> {
         let connection = self.peers.get_mut(peer)?;
         let result = act(connection);
+        if connection.has_wishes() {
+            self.take_wishes(peer);
+        }
+        Some(result)
+    }
+
+    fn take_wishes(&mut self, peer: PeerId) {
+        let Some(connection) = self.peers.get_mut(peer) else {
+            return;
+        };
         let wishes = connection.take_wishes();
         if let Some(attempt) = wishes.close {
             self.actions.push_back(Action::Close { connection: ConnectionId { peer, attempt } });
@@ -102,7 +112,6 @@ impl Network {
         {
             kept.push(unwritten);
         }
-        Some(result)
     }
 
     /// From now on, bodies that were never written are kept for the host.

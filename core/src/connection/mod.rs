@@ -327,6 +327,13 @@ impl<T> Connection<T> {
         !self.above_high_water && self.in_flight.len() < self.config.max_in_flight
     }
 
+    /// Whether there is anything to take: mostly there is not.
+    #[inline]
+    pub(crate) const fn has_wishes(&self) -> bool {
+        let Wishes { close, connect, flush, ended } = &self.wishes;
+        close.is_some() | connect.is_some() | *flush | *ended | self.unwritten.is_some()
+    }
+
     /// What the host has to do, once.
     pub(crate) fn take_wishes(&mut self) -> Wishes {
         core::mem::take(&mut self.wishes)
