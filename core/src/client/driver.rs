@@ -1,5 +1,6 @@
 //! The driver: it takes in what the world did, tells operations, and carries out what they say.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::address::Address;
@@ -43,6 +44,8 @@ pub struct Client {
     pub(crate) operations: Table<Operation, OperationKind>,
     /// Who asked for an operation, by its slot, where it was not the application.
     pub(crate) askers: Vec<Option<Asker>>,
+    /// What consumers have yet to be told of what they asked.
+    pub(crate) answers: VecDeque<(Asker, Outcome)>,
     /// How many operations have ended since those who wait were looked through last.
     pub(crate) ended: usize,
 }
@@ -56,6 +59,7 @@ impl Client {
             session: Session::new(config.survivable(), seed, now),
             operations: Table::default(),
             askers: Vec::new(),
+            answers: VecDeque::new(),
             ended: 0,
         };
         client.set_credentials(credentials);
@@ -183,10 +187,12 @@ impl Client {
     pub(crate) fn begin(&mut self, now: Now, operation: Operation) -> OperationId {
         let id = self.operations.insert(operation);
         self.begin_inserted(now, id);
+        self.run(now);
         id
     }
 
-    /// Begins what a consumer has asked for, who is told how it ends. `None` when it has ended at once.
+    /// Begins what a consumer has asked for, who is told how it ends, though not here: [`Client::run`] does, or asks that
+    /// are refused at once would call each other. `None` when it has ended already.
     pub(crate) fn begin_asked(&mut self, now: Now, operation: Operation, asker: Asker) -> Option<OperationId> {
         let id = self.operations.insert(operation);
         if self.askers.len() <= id.slot() {
@@ -197,7 +203,7 @@ impl Client {
         self.operations.get(id).map(|_| id)
     }
 
-    pub(crate) fn begin_inserted(&mut self, now: Now, id: OperationId) {
+    fn begin_inserted(&mut self, now: Now, id: OperationId) {
         let deadline = self.operations.get(id).and_then(Operation::deadline);
         if let Some(deadline) = deadline {
             self.session.operation_timers.set(id.key(), deadline);
@@ -214,15 +220,18 @@ impl Client {
             Some(error) => self.complete(now, id, Err(error)),
             None => self.signal(now, Owner::Operation(id, 0), Signal::Start),
         }
-        self.run(now);
     }
 
     /// Carries the signals on that operations and calls raised for each other, and lets consumers know what concerns
-    /// them.
+    /// them. Nothing but this hands anything on, so that nothing calls itself, however much follows from what.
     pub(crate) fn run(&mut self, now: Now) {
         loop {
             while let Some((owner, signal)) = self.session.signals.pop_front() {
                 self.signal(now, owner, signal);
+            }
+            if let Some((asker, outcome)) = self.answers.pop_front() {
+                self.answer_asker(now, asker, outcome);
+                continue;
             }
             if self.advance_lines(now) {
                 continue;
@@ -258,7 +267,7 @@ impl Client {
         if self.remove(id) {
             match asker {
                 None => self.session.events.push_back(Event::Completed { operation: id, outcome }),
-                Some(asker) => self.answer_asker(now, asker, outcome),
+                Some(asker) => self.answers.push_back((asker, outcome)),
             }
             self.session.note_room();
             self.close_if_done(now);

@@ -47,7 +47,8 @@ impl Client {
         let client_id = self.session.config.identity.client_id();
         let reading = (self.session.config.dialect(), self.session.config.max_body_length);
         let consumer = PushConsumer::new(now, group, client_id, reading, config, stored_offsets)?;
-        let entry = PushEntry { consumer, suggested: SuggestedMembers::default(), pulls: Vec::new() };
+        let since_version = self.session.groups.version.wrapping_add(1);
+        let entry = PushEntry { consumer, since_version, suggested: SuggestedMembers::default(), pulls: Vec::new() };
         let id = self.session.groups.push_consumers.insert(entry);
         self.session.groups_changed(now);
         Ok(id)
@@ -81,8 +82,8 @@ impl Client {
     pub fn next_delivery(&mut self, now: Now, consumer: PushConsumerId, most: usize) -> Option<Delivery> {
         let entry = self.session.groups.push_consumers.get_mut(consumer)?;
         let delivery = entry.consumer.next_delivery(now, most);
-        if delivery.is_none() {
-            self.run_consumer(now, consumer);
+        if self.run_consumer(now, consumer) {
+            self.run(now);
         }
         delivery
     }
@@ -161,12 +162,14 @@ impl Client {
         }
     }
 
-    /// Consumers that have not closed in time are gone all the same.
-    pub(crate) fn drop_push_consumers(&mut self) {
+    /// Consumers end as they are: nobody carries anything out any more.
+    pub(crate) fn abort_push_consumers(&mut self, now: Now) {
         for id in self.session.groups.push_consumers.ids() {
-            self.session.groups.push_consumers.remove(id);
-            let event = PushEvent::Closed(Vec::new());
-            self.session.events.push_back(Event::Consumer { consumer: id, event });
+            if let Some(mut entry) = self.session.groups.push_consumers.remove(id) {
+                entry.consumer.abort(now);
+                let events = core::iter::from_fn(|| entry.consumer.poll_event());
+                self.session.events.extend(events.map(|event| Event::Consumer { consumer: id, event }));
+            }
         }
     }
 
@@ -209,8 +212,10 @@ impl Client {
         }
     }
 
-    /// Carries out what a consumer asks, and passes on what the application has to know.
-    fn run_consumer(&mut self, now: Now, id: PushConsumerId) {
+    /// Carries out what a consumer asks, and passes on what the application has to know. Returns whether there was
+    /// anything.
+    fn run_consumer(&mut self, now: Now, id: PushConsumerId) -> bool {
+        let mut had_anything = false;
         while let Some(entry) = self.session.groups.push_consumers.get_mut(id) {
             if let Some(event) = entry.consumer.poll_event() {
                 self.take_event(now, id, event);
@@ -219,7 +224,9 @@ impl Client {
             } else {
                 break;
             }
+            had_anything = true;
         }
+        had_anything
     }
 
     fn take_event(&mut self, now: Now, id: PushConsumerId, event: PushEvent) {
@@ -262,21 +269,17 @@ impl Client {
             Ask::Queues { topic } => return self.ask_queues(now, id, asked, topic),
             Ask::Heartbeat => return self.session.greet_connected(now),
             Ask::CancelPull => return self.cancel_pull(now, id, &asked),
-            Ask::Pull { queue, selector, offset, committed } => {
+            Ask::Pull { queue, selector, offset } => {
                 deadline = now.mono + options.wait + options.timeout;
                 let puller = Puller::Push(id);
-                (queue, Question::Pull(Pull { puller, group, selector, offset, committed, options }))
+                (queue, Question::Pull(Pull { puller, group, selector, offset, options }))
             }
             Ask::Members { queue } => (queue, Question::Members { group }),
             Ask::GroupOffset { queue } => (queue, Question::GroupOffset { group }),
             Ask::MinOffset { queue } => (queue, Question::MinOffset),
             Ask::MaxOffset { queue } => (queue, Question::MaxOffset),
             Ask::OffsetAt { queue, unix_ms } => (queue, Question::OffsetAt { unix_ms }),
-            Ask::Commit { queue, offset, needs_lock } => {
-                let request = QueueRequest::new(queue, Question::Commit { group, offset }, deadline);
-                let request = if needs_lock { request.on_one_connection() } else { request };
-                return self.begin_for(now, id, asked, Operation::Queue(request));
-            }
+            Ask::Commit { queue, offset, needs_lock } => (queue, Question::Commit { group, offset, needs_lock }),
             Ask::Lock { queues } => match queues.first().cloned() {
                 Some(queue) => (queue, Question::Lock { group, queues }),
                 None => return,

@@ -10,9 +10,7 @@ use crate::queue::MessageQueue;
 use crate::time::Duration;
 use crate::wire::code::ResponseCode;
 use crate::wire::command::Command;
-use crate::wire::request::{
-    PULL_FLAG_COMMIT_OFFSET, PULL_FLAG_SUBSCRIPTION, PULL_FLAG_SUSPEND, PullMessage, PullMessageAnswer,
-};
+use crate::wire::request::{PULL_FLAG_SUBSCRIPTION, PULL_FLAG_SUSPEND, PullMessage, PullMessageAnswer};
 
 /// How much is pulled at once, and how long a broker may wait for messages.
 #[derive(Clone, Debug)]
@@ -78,13 +76,13 @@ pub struct Pulled {
     pub body: Bytes,
 }
 
-/// The header of a pull.
+/// The header of a pull. It commits nothing beside: brokers take pulls and commits in with different threads, and a pull
+/// may wait, or be tried again, for so long that what it says is older than what was committed meanwhile.
 pub(crate) fn request<'a>(
     group: &'a str,
     queue: &'a MessageQueue,
     expression: &'a MessageSelector,
     offset: u64,
-    committed: u64,
     options: &PullOptions,
 ) -> PullMessage<'a> {
     let waits = options.wait > Duration::ZERO;
@@ -94,10 +92,8 @@ pub(crate) fn request<'a>(
         queue_id: queue.queue_id as i32,
         queue_offset: i64::try_from(offset).unwrap_or(i64::MAX),
         max_msg_nums: options.max_messages as i32,
-        sys_flag: PULL_FLAG_SUBSCRIPTION
-            | if waits { PULL_FLAG_SUSPEND } else { 0 }
-            | if committed > 0 { PULL_FLAG_COMMIT_OFFSET } else { 0 },
-        commit_offset: i64::try_from(committed).unwrap_or(i64::MAX),
+        sys_flag: PULL_FLAG_SUBSCRIPTION | if waits { PULL_FLAG_SUSPEND } else { 0 },
+        commit_offset: 0,
         suspend_timeout_millis: i64::try_from(options.wait.as_millis()).unwrap_or(i64::MAX),
         subscription: Some(Cow::Borrowed(expression.as_str())),
         // The subscription comes with the request, so no version of it has to be known.

@@ -1,6 +1,6 @@
 //! A topic's route: which brokers have its queues, and what may be done with them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -78,6 +78,9 @@ pub enum RouteError {
         /// The broker's name.
         broker: Arc<str>,
     },
+    /// A broker is named more than once. What is said of it first counts.
+    #[error("broker {0}: it is named more than once")]
+    NamedTwice(Arc<str>),
     /// A part of the order configuration is not `broker:number`.
     #[error("malformed order configuration {0:?}")]
     OrderConfiguration(String),
@@ -92,7 +95,7 @@ impl TopicRoute {
         let mut odd = Vec::new();
         let mut brokers: Vec<_> =
             data.broker_datas.into_iter().map(|broker| RouteBroker::read(broker, &mut odd)).collect();
-        brokers.sort_by(|a, b| a.name.cmp(&b.name));
+        sort_each_once(&mut brokers, |broker| &broker.name, &mut odd);
         let mut count = 0_u64;
         let mut queues = Vec::with_capacity(data.queue_datas.len());
         for data in data.queue_datas {
@@ -106,7 +109,7 @@ impl TopicRoute {
             count += u64::from(read.max(write));
             queues.push(RouteQueues { broker_name, read, write, permission: data.perm });
         }
-        queues.sort_by(|a, b| a.broker_name.cmp(&b.broker_name));
+        sort_each_once(&mut queues, |queues| &queues.broker_name, &mut odd);
         let mut route = Self { brokers, queues, order_configuration: None };
         let order = data.order_topic_conf.filter(|text| !text.is_empty());
         // One of which nothing can be read is none.
@@ -156,11 +159,25 @@ impl TopicRoute {
     }
 
     fn ordered_places(&self, text: &str) -> Vec<Place<'_>> {
-        let parts = order_parts(text).filter_map(Result::ok);
+        let mut named = BTreeSet::new();
+        let parts = order_parts(text).filter_map(Result::ok).filter(move |(name, _)| named.insert(*name));
         // A broker that the route does not name has no address to send to.
         let known = parts.filter_map(|(name, count)| Some((&self.broker(name)?.name, count)));
         known.flat_map(|(name, count)| (0..count).map(move |id| (name, id))).collect()
     }
+}
+
+/// Sorts what a route says of brokers by their names. Of what is said twice the first counts: two members that share a
+/// queue as two would both own it.
+fn sort_each_once<T>(parts: &mut Vec<T>, name: impl Fn(&T) -> &Arc<str>, odd: &mut Vec<RouteError>) {
+    parts.sort_by(|a, b| name(a).cmp(name(b)));
+    parts.dedup_by(|later, first| {
+        let is_twice = name(later) == name(first);
+        if is_twice {
+            odd.push(RouteError::NamedTwice(name(first).clone()));
+        }
+        is_twice
+    });
 }
 
 impl RouteBroker {

@@ -307,3 +307,34 @@ fn what_is_wanted_now_is_fetched_although_a_broker_holds_a_pull_by_what_was_want
         stage.until(3 * SECOND, "three messages", || book.len() == 3).await;
     });
 }
+
+#[test]
+fn what_is_sent_once_start_has_returned_is_consumed_although_no_name_server_gave_its_route_by_then() {
+    for (forced, times) in [(Forced::busy(), 2), (Forced::busy(), 8), (Forced::Lost, 2)] {
+        let stage = Stage::new(1, 2);
+        stage.play(async {
+            let sender = stage.client().await;
+            let producer = sender.producer("shop").start().await.unwrap();
+            for number in 0..10 {
+                producer.send(Message::new(TOPIC, number.to_string())).await.unwrap();
+            }
+            stage.sleep(SECOND).await;
+            let client = stage.client().await;
+            let away =
+                Force::requests([RequestCode::GET_ROUTEINFO_BY_TOPIC], forced.clone()).on_topic(TOPIC).times(times);
+            stage.cluster.name_server(0, |name_server| name_server.force(away));
+            let book = Book::default();
+            let consumer = client.push_consumer(GROUP).subscribe(TOPIC, "*").consume_from(ConsumeFrom::LastOffset);
+            let began = stage.world.now().mono;
+            let _consumer = book.consume(consumer).await;
+            let took = stage.world.now().mono.since(began);
+            for number in 10..20 {
+                producer.send(Message::new(TOPIC, number.to_string())).await.unwrap();
+            }
+            stage.sleep(60 * SECOND).await;
+            let times = book.times();
+            let lost: Vec<u32> = (10..20).filter(|number| !times.contains_key(&number.to_string())).collect();
+            assert!(lost.is_empty(), "{forced:?}: start returned after {took:?}; lost: {lost:?}");
+        });
+    }
+}

@@ -45,34 +45,6 @@ fn every_message_is_consumed_and_what_is_finished_is_committed() {
 }
 
 #[test]
-fn pulls_carry_what_is_finished_once_a_broker_has_taken_a_first_commit() {
-    let stage = Stage::new(1, 1);
-    let queue = MessageQueue::new(TOPIC, "broker-a", 0);
-    stage.play(async {
-        let client = stage.client().await;
-        let book = Book::default();
-        let noted = book.clone();
-        let consumer = member(&client).concurrently(move |message| {
-            noted.note(0, &message);
-            async { Ok::<_, ReconsumeLater>(()) }
-        });
-        let consumer = consumer.start().await.unwrap();
-        let one_more = async |number: u32| {
-            stage.send(number..number + 1).await;
-            stage.until(SECOND, "the message", || book.len() == number as usize + 1).await;
-        };
-        // The first commit, which goes alone, says where the group begins; then the pull after a message says what was
-        // finished before it, long before the next interval.
-        stage.until(SECOND, "the first commit", || stage.committed(&queue) == Some(0)).await;
-        one_more(0).await;
-        one_more(1).await;
-        stage.until(SECOND, "what a pull says", || stage.committed(&queue) == Some(1)).await;
-        consumer.close().await;
-        client.close().await;
-    });
-}
-
-#[test]
 fn a_message_that_fails_comes_back_later_and_in_the_end_goes_to_the_dead_letters() {
     let stage = Stage::new(1, 2);
     stage.play(async {

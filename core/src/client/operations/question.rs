@@ -44,6 +44,8 @@ pub(crate) enum Question {
     Commit {
         group: Arc<str>,
         offset: u64,
+        /// It counts on a lock, which its broker's master has granted on the connection of now, and which ends with that.
+        needs_lock: bool,
     },
     Members {
         group: Arc<str>,
@@ -73,8 +75,6 @@ pub(crate) struct Pull {
     pub(crate) group: Arc<str>,
     pub(crate) selector: MessageSelector,
     pub(crate) offset: u64,
-    /// What the group has finished, which goes with it; 0: nothing is said.
-    pub(crate) committed: u64,
     pub(crate) options: PullOptions,
 }
 
@@ -88,10 +88,12 @@ impl Question {
                 let is_away = |address: &&Address| session.network.find(address).is_some_and(Connection::is_paused);
                 member.filter(|address| !is_away(address)).or_else(|| broker.readable(MASTER_ID))
             }
-            Self::Lock { .. } | Self::Unlock { .. } | Self::SendBack { .. } => broker.master(),
+            Self::Lock { .. } | Self::Unlock { .. } | Self::SendBack { .. } | Self::Commit { needs_lock: true, .. } => {
+                broker.master()
+            }
             // Whoever else reads it there would get it again: slaves keep offsets too, which their master takes over
             // (`RemoteBrokerOffsetStore.updateConsumeOffsetToBroker`).
-            Self::Commit { .. } => broker.master().or_else(|| broker.readable(MASTER_ID)),
+            Self::Commit { needs_lock: false, .. } => broker.master().or_else(|| broker.readable(MASTER_ID)),
             _ => broker.readable(MASTER_ID),
         }
     }
@@ -103,11 +105,8 @@ impl Question {
         let queue_id = queue.queue_id as i32;
         let offset_of = |offset: u64| i64::try_from(offset).unwrap_or(i64::MAX);
         match self {
-            Self::Pull(Pull { group, selector, offset, committed, options, .. }) => {
-                // Only masters keep offsets; and it must not be the first commit, which goes alone.
-                let is_kept = session.first_commits.is_made(&OffsetTable::of(group, queue));
-                let committed = if is_kept && exchange.is_at_master(session, queue) { *committed } else { 0 };
-                let header = pull::request(group, queue, selector, *offset, committed, options);
+            Self::Pull(Pull { group, selector, offset, options, .. }) => {
+                let header = pull::request(group, queue, selector, *offset, options);
                 exchange.request(session, now, &header)
             }
             Self::MinOffset => {
@@ -139,7 +138,7 @@ impl Question {
                 exchange.request(session, now, &header)
             }
             Self::AmongCommitted { .. } => exchange.request(session, now, &GetCommittedOffsets {}),
-            Self::Commit { group, offset } => {
+            Self::Commit { group, offset, .. } => {
                 let header = UpdateConsumerOffset {
                     consumer_group: Cow::Borrowed(group),
                     topic: topic(),
@@ -185,8 +184,14 @@ impl Question {
         }
     }
 
-    /// What a broker's answer means.
-    pub(crate) fn judge(&self, session: &mut Session, queue: &MessageQueue, answer: &Command) -> Outcome {
+    /// What the answer of a broker's member means.
+    pub(crate) fn judge(
+        &self,
+        session: &mut Session,
+        queue: &MessageQueue,
+        peer: Option<PeerId>,
+        answer: &Command,
+    ) -> Outcome {
         let refused = || Error::refused(ResponseCode(answer.code), answer.remark.as_deref());
         let code = ResponseCode(answer.code);
         match self {
@@ -194,14 +199,19 @@ impl Question {
                 session.groups.note_suggestion(pull.puller, queue, pulled.suggested_broker_id);
                 Value::Pulled(pulled)
             }),
-            Self::GroupOffset { .. } if code == ResponseCode::QUERY_NOT_FOUND => Ok(Value::Offset(None)),
+            Self::GroupOffset { .. } if code == ResponseCode::QUERY_NOT_FOUND => no_offset(session, queue, peer),
             // Then it is what the broker has said first.
             Self::AmongCommitted { .. } if code != ResponseCode::SUCCESS => Ok(Value::Offset(Some(0))),
             _ if code != ResponseCode::SUCCESS => Err(refused()),
-            Self::AmongCommitted { group } => read_body::<CommittedOffsets>(answer).map(|offsets| {
-                let offset = offsets.get(group, &queue.topic, queue.queue_id as i32);
-                Value::Offset(offset.and_then(|offset| u64::try_from(offset).ok()))
-            }),
+            Self::AmongCommitted { group } => read_body::<CommittedOffsets>(answer)
+                .map(|offsets| {
+                    let offset = offsets.get(group, &queue.topic, queue.queue_id as i32);
+                    offset.and_then(|offset| u64::try_from(offset).ok())
+                })
+                .and_then(|offset| match offset {
+                    Some(offset) => Ok(Value::Offset(Some(offset))),
+                    None => no_offset(session, queue, peer),
+                }),
             Self::Commit { group, .. } => {
                 session.note_committed(OffsetTable::of(group, queue));
                 Ok(Value::Done)
@@ -255,13 +265,21 @@ pub(crate) struct Exchange {
     pub(crate) deadline: Instant,
 }
 
-impl Exchange {
-    fn is_at_master(&self, session: &Session, queue: &MessageQueue) -> bool {
-        let master = session.brokers.find(&queue.broker_name).and_then(Broker::master);
-        let address = session.network.get(self.peer).map(Connection::address);
-        master.is_some() && master == address
+/// A group has no offset of a queue. That is believed of its broker's master only: a slave that has started a moment ago
+/// has not taken the offsets over yet, and the group would begin anew.
+fn no_offset(session: &Session, queue: &MessageQueue, peer: Option<PeerId>) -> Outcome {
+    let master = session.brokers.find(&queue.broker_name).and_then(Broker::master);
+    let asked = peer.and_then(|peer| session.network.get(peer)).map(Connection::address);
+    if master.is_some() && master == asked {
+        return Ok(Value::Offset(None));
     }
+    Err(Error::new(
+        ErrorKind::BrokerNotFound,
+        "the master is away, and its slave has no offset of the group, perhaps not yet",
+    ))
+}
 
+impl Exchange {
     fn request<'h, R: Request<'h>>(&self, session: &mut Session, now: Now, header: &R) -> bool {
         self.request_with(session, now, header, &EMPTY)
     }

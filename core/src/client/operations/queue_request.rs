@@ -9,6 +9,7 @@ use crate::client::session::{Session, look_pauses};
 use crate::connection::{Backoff, Connection};
 use crate::error::{Error, ErrorKind};
 use crate::queue::MessageQueue;
+use crate::routes::route::MASTER_ID;
 use crate::routes::topics::Purpose;
 use crate::time::{Duration, Instant, Now};
 use crate::wire::code::ResponseCode;
@@ -35,6 +36,8 @@ pub(crate) struct QueueRequest {
     /// Whether that has been written.
     is_written: bool,
     peer: Option<PeerId>,
+    /// The connection of the first try. What counts on a lock goes on no other.
+    connection: Option<(PeerId, u32)>,
     last_failure: Option<Error>,
 }
 
@@ -49,6 +52,7 @@ impl QueueRequest {
             turn: 0,
             is_written: false,
             peer: None,
+            connection: None,
             last_failure: None,
         }
     }
@@ -56,12 +60,6 @@ impl QueueRequest {
     /// The same, which waits for a connection and a route until its time is up.
     pub(crate) fn patient(mut self) -> Self {
         self.looks = Some(look_pauses());
-        self
-    }
-
-    /// It is not tried again when its connection fails: what it counts on ends with that.
-    pub(crate) const fn on_one_connection(mut self) -> Self {
-        self.tries_left = 1;
         self
     }
 
@@ -90,6 +88,22 @@ impl QueueRequest {
         turn: u32,
         signal: Signal<'_>,
     ) -> Option<Outcome> {
+        let outcome = self.go_on(session, now, id, turn, signal);
+        if let (Some(Err(_)), Question::Pull(pull)) = (&outcome, &self.question) {
+            // A slave that was suggested may be too busy to say anything else: the master decides anew.
+            session.groups.note_suggestion(pull.puller, &self.queue, MASTER_ID);
+        }
+        outcome
+    }
+
+    fn go_on(
+        &mut self,
+        session: &mut Session,
+        now: Now,
+        id: OperationId,
+        turn: u32,
+        signal: Signal<'_>,
+    ) -> Option<Outcome> {
         if turn != self.turn && !matches!(signal, Signal::Elapsed) {
             return None;
         }
@@ -102,8 +116,7 @@ impl QueueRequest {
             Signal::Routed(Err(error)) => self.not_found(session, now, id, error),
             Signal::Ready => {
                 session.operation_timers.set(id.key(), self.deadline);
-                self.write(session, now, id);
-                None
+                self.write(session, now, id)
             }
             Signal::Answer { command, .. } if self.is_premature(session, command) => {
                 self.last_failure = self.judge(session, command).err().map(|error| self.at(session, error));
@@ -164,9 +177,10 @@ impl QueueRequest {
         self.peer = Some(peer);
         let owner = Owner::Operation(id, self.turn);
         let connection = session.network.get(peer);
-        if connection.is_some_and(Connection::is_connected) {
-            self.write(session, now, id);
-            return None;
+        let attempt = connection.map_or(0, Connection::attempt);
+        self.connection.get_or_insert((peer, attempt));
+        if connection.is_some_and(Connection::is_connected) || self.needs_lock() {
+            return self.write(session, now, id);
         }
         let is_away = connection.is_some_and(Connection::is_paused);
         session.network.with(peer, |connection| {
@@ -198,29 +212,45 @@ impl QueueRequest {
             return self.not_found(session, now, id, error);
         }
         self.tries_left = self.tries_left.saturating_sub(1);
-        if self.tries_left == 0 || error.kind() == ErrorKind::Timeout {
+        if self.tries_left == 0 || self.needs_lock() || error.kind() == ErrorKind::Timeout {
             return Some(Err(self.explain(error)));
         }
         self.last_failure = Some(error);
         self.next_try(session, now, id)
     }
 
-    fn write(&mut self, session: &mut Session, now: Now, id: OperationId) {
-        let Some(peer) = self.peer else {
-            return;
-        };
+    fn write(&mut self, session: &mut Session, now: Now, id: OperationId) -> Option<Outcome> {
+        let peer = self.peer?;
+        if let Some(error) = self.lost_lock(session, peer) {
+            return Some(Err(self.explain(error)));
+        }
         let owner = Owner::Operation(id, self.turn);
         // A broker that has not taken our heartbeat in would list the members without us.
-        if matches!(self.question, Question::Members { .. }) && !session.is_greeted(peer) {
-            return session.await_greeting(now, peer, owner);
+        if let Question::Members { group } = &self.question
+            && !session.has_heard_of(peer, group)
+        {
+            session.await_greeting(now, peer, owner);
+            return None;
         }
         if let Some(table) = self.offset_table()
             && !session.first_commits.may_go(table, id, self.turn)
         {
-            return;
+            return None;
         }
         let exchange = Exchange { peer, owner, deadline: self.deadline };
         self.is_written = self.question.write(session, now, &self.queue, &exchange);
+        None
+    }
+
+    const fn needs_lock(&self) -> bool {
+        matches!(self.question, Question::Commit { needs_lock: true, .. })
+    }
+
+    /// Why what counts on a lock may not go: the lock has ended with the connection on which it was granted.
+    fn lost_lock(&self, session: &Session, peer: PeerId) -> Option<Error> {
+        let connection = session.network.get(peer).filter(|_| self.needs_lock())?;
+        let is_same = self.connection == Some((peer, connection.attempt())) && connection.is_connected();
+        (!is_same).then(|| Error::new(ErrorKind::ConnectionClosed, "").at(connection.address()))
     }
 
     /// Whether the broker has not yet heard of our group: it takes heartbeats and other requests in side by side.
@@ -231,7 +261,7 @@ impl QueueRequest {
     }
 
     fn judge(&self, session: &mut Session, answer: &Command) -> Outcome {
-        self.question.judge(session, &self.queue, answer).map_err(|error| self.explain(error))
+        self.question.judge(session, &self.queue, self.peer, answer).map_err(|error| self.explain(error))
     }
 
     /// Says of an answer whose it was.

@@ -149,6 +149,14 @@ impl Groups {
         }
     }
 
+    /// Whether the push consumer of a group is among the groups of this version.
+    pub(crate) fn lists(&self, group: &str, version: u32) -> bool {
+        let mut entries = self.push_consumers.iter().map(|(_, entry)| entry);
+        let since = entries.find(|entry| &*entry.consumer.group == group).map(|entry| entry.since_version);
+        // Versions go round.
+        since.is_none_or(|since| version.wrapping_sub(since) <= u32::MAX / 2)
+    }
+
     pub(crate) const fn has_push_consumers(&self) -> bool {
         self.push_consumers.len() > 0
     }
@@ -221,6 +229,8 @@ impl Groups {
 #[doc(hidden)]
 pub(crate) struct PushEntry {
     pub(crate) consumer: PushConsumer,
+    /// The first version of the groups that it is among.
+    pub(crate) since_version: u32,
     pub(crate) suggested: SuggestedMembers,
     /// By the queue's slot.
     pub(crate) pulls: Vec<Option<OperationId>>,

@@ -194,14 +194,15 @@ impl Session {
         }
     }
 
-    /// Whether a broker has taken in what groups we have now.
-    pub(crate) fn is_greeted(&self, peer: PeerId) -> bool {
+    /// Whether a broker has heard of our member of a group. Whatever other groups came or went since then is nothing to it:
+    /// it would wait as long as they do.
+    pub(crate) fn has_heard_of(&self, peer: PeerId, group: &str) -> bool {
         let connection = self.network.get(peer).map(Connection::attempt);
-        let greeted = self.greetings.taken.get(&peer);
-        greeted.is_some_and(|(attempt, version)| connection == Some(*attempt) && *version == self.groups.version)
+        let greeted = self.greetings.taken.get(&peer).filter(|(attempt, _)| connection == Some(*attempt));
+        greeted.is_some_and(|(_, version)| self.groups.lists(group, *version))
     }
 
-    /// Has `owner` told once a connected broker has taken in what groups we have now.
+    /// Has `owner` told once a connected broker has taken a heartbeat in.
     pub(crate) fn await_greeting(&mut self, now: Now, peer: PeerId, owner: Owner) {
         let is_first = !self.greetings.waiting.iter().any(|(known, _)| *known == peer);
         self.greetings.waiting.push((peer, owner));

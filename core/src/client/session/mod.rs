@@ -361,6 +361,7 @@ impl Session {
 
     pub(crate) fn closing_deadline(&self) -> Option<Deadline> {
         match self.closing? {
+            Closing::Draining { .. } if self.groups.has_push_consumers() => None,
             Closing::Draining { until } | Closing::Leaving { until } => {
                 Some(Deadline { at: until, reason: Reason::Close })
             }

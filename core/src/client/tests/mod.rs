@@ -17,6 +17,7 @@ mod malformed;
 mod offsets;
 mod oneways;
 mod pulls;
+mod push_consumers;
 mod retries;
 mod riding_out;
 mod routes;

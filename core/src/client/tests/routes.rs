@@ -5,7 +5,7 @@ use super::servers::{self, Reach, Reply};
 use super::*;
 use crate::consumer::{MessageSelector, PullOptions};
 use crate::queue::MessageQueue;
-use crate::wire::body::Permission;
+use crate::wire::body::{self, Permission};
 use crate::wire::code::{RequestCode, ResponseCode};
 
 const ROUTE: RequestCode = RequestCode::GET_ROUTEINFO_BY_TOPIC;
@@ -346,4 +346,19 @@ fn what_is_odd_in_a_route_is_passed_over_and_the_rest_is_used() {
             assert_eq!(millis(&scene), 0, "{address} as {id}");
         }
     }
+}
+
+#[test]
+fn each_queue_of_a_topic_is_listed_once_whatever_a_route_says_twice() {
+    let mut scene = scene_of(&["a"]);
+    let data = |brokers: &[&str]| -> body::TopicRouteData {
+        body::from_slice(&servers::route(brokers, 2, Permission::READ_WRITE)).unwrap()
+    };
+    let mut route = data(&["a"]);
+    route.queue_datas.extend(data(&["a"]).queue_datas);
+    scene.book.routes.insert("T".to_owned(), body::to_vec(&route));
+    let queues = scene.client.queues(scene.now, "T");
+    let Ok(Value::Queues(queues)) = scene.wait(queues) else { panic!("queues") };
+    // Two members would share them as four, and own both the same two.
+    assert_eq!(queues, [MessageQueue::new("T", "a", 0), MessageQueue::new("T", "a", 1)]);
 }

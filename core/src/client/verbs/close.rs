@@ -6,7 +6,6 @@ use crate::client::driver::Client;
 use crate::client::operations::Operation;
 use crate::client::routing::look_ups::NameServerCalls;
 use crate::connection::Connection;
-use crate::consumer::push;
 use crate::error::{Error, ErrorKind};
 use crate::time::{Duration, Now};
 
@@ -15,14 +14,16 @@ const FAREWELL: Duration = Duration::from_millis(500);
 
 impl Client {
     /// Closes the client: nothing new is taken, what is under way may end within `grace`, brokers hear that its groups
-    /// leave, and all connections close. Pulls end at once. [`Event::Closed`] follows.
+    /// leave, and all connections close. Pulls end at once. [`Event::Closed`] follows. Who closes again may make `grace`
+    /// shorter.
     pub fn close(&mut self, now: Now, grace: Duration) {
-        if self.session.closing.is_some() {
-            return;
+        let until = now.mono + grace;
+        match self.session.closing {
+            None => {}
+            Some(Closing::Draining { until: known }) if until < known => {}
+            Some(_) => return,
         }
-        // Push consumers commit and give locks back when what they have in work has ended, or its time has.
-        let farewell = if self.session.groups.has_push_consumers() { push::FAREWELL } else { Duration::ZERO };
-        self.session.closing = Some(Closing::Draining { until: now.mono + grace + farewell });
+        self.session.closing = Some(Closing::Draining { until });
         self.close_push_consumers(now, grace);
         let pulls = |operation: &Operation| matches!(operation, Operation::Queue(request) if request.is_pull());
         self.abandon(pulls);
@@ -33,9 +34,11 @@ impl Client {
     /// Goes on with closing when it is time to.
     pub(crate) fn close_if_done(&mut self, now: Now) {
         match self.session.closing {
-            Some(Closing::Draining { until }) if self.is_drained() || until <= now.mono => {
+            // Push consumers take their time to commit and to give locks back, which they bound themselves.
+            Some(Closing::Draining { until })
+                if !self.session.groups.has_push_consumers() && (self.is_drained() || until <= now.mono) =>
+            {
                 self.abandon(|_| true);
-                self.drop_push_consumers();
                 self.session.closing = Some(Closing::Leaving { until: now.mono + FAREWELL });
                 self.session.leave_all(now);
                 self.close_if_done(now);
@@ -56,7 +59,7 @@ impl Client {
         // What ends here begins nothing new.
         self.session.closing = Some(Closing::Leaving { until: now.mono });
         self.abandon(|_| true);
-        self.drop_push_consumers();
+        self.abort_push_consumers(now);
         self.end();
     }
 
@@ -71,7 +74,7 @@ impl Client {
 
     /// Whether nothing is under way any more.
     fn is_drained(&self) -> bool {
-        self.operations.len() == 0 && !self.session.groups.has_push_consumers()
+        self.operations.len() == 0
     }
 
     /// Fails the operations that `which` picks.

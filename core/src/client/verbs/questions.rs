@@ -29,7 +29,7 @@ impl Client {
         match (group, checked) {
             (Some(group), Ok(())) => {
                 let puller = Puller::Pull(consumer);
-                let pull = Pull { puller, group, selector: expression, offset, committed: 0, options };
+                let pull = Pull { puller, group, selector: expression, offset, options };
                 self.ask_about(now, queue, Question::Pull(pull), deadline)
             }
             (_, Err(error)) => self.refuse(now, error),
@@ -63,7 +63,7 @@ impl Client {
         if let Err(error) = check_group(group) {
             return self.refuse(now, error);
         }
-        let question = Question::Commit { group: group.into(), offset };
+        let question = Question::Commit { group: group.into(), offset, needs_lock: false };
         self.ask_about(now, queue, question, now.mono + self.session.config.request_timeout)
     }
 

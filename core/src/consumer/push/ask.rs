@@ -30,8 +30,8 @@ pub(crate) enum Ask {
     MaxOffset { queue: MessageQueue },
     /// The first offset stored at a time or later, milliseconds since 1970 UTC.
     OffsetAt { queue: MessageQueue, unix_ms: u64 },
-    /// Messages from an offset on. What is committed goes with it.
-    Pull { queue: MessageQueue, selector: MessageSelector, offset: u64, committed: u64 },
+    /// Messages from an offset on.
+    Pull { queue: MessageQueue, selector: MessageSelector, offset: u64 },
     /// The pull of this queue is not wanted any more.
     CancelPull,
     /// The group's offset of a queue is this. A commit that counts on a lock is not tried again on another connection,

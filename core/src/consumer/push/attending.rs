@@ -205,12 +205,17 @@ impl PushConsumer {
             waits.for_answer = true;
             return Ok(());
         }
-        let has_more = may_commit && !leave.has_committed && !self.config.is_broadcasting();
-        match known.uncommitted() {
-            Some(_) if has_more => Err(Act::Commit),
+        let has_more = may_commit && leave.commits_left > 0 && !self.config.is_broadcasting();
+        match (known.uncommitted(), known.commit.due) {
+            // It was not taken a moment ago.
+            (Some(_), Some(due)) if has_more && now < due => {
+                waits.until(due);
+                Ok(())
+            }
+            (Some(_), _) if has_more => Err(Act::Commit),
             _ if !known.lock.may_be_kept => Err(Act::Remove),
             // It was not taken back a moment ago.
-            _ if leave.unlocks_left < Leave::UNLOCKS && now < known.lock.ask_at => {
+            _ if leave.unlocks_left < Leave::TRIES && now < known.lock.ask_at => {
                 waits.until(known.lock.ask_at);
                 Ok(())
             }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::ask::{Ask, Asked, Ticket};
-use super::queue::{Begin, Fetch, QueueId, Stage};
+use super::queue::{Begin, Fetch, Leave, QueueId, Stage};
 use super::subscriptions::End;
 use super::{AFTER_FAILURE, ConsumeFrom, PushConsumer};
 use crate::consumer::process_queue::ProcessQueue;
@@ -216,7 +216,8 @@ impl PushConsumer {
         self.begin_at(now, id, offset, false);
     }
 
-    /// Offsets that an administrator sets; those of queues that are not ours are passed over.
+    /// Offsets that an administrator sets; those of queues that are not ours are passed over. A queue that leaves commits
+    /// what was set, since we may get it back, and nobody says it once more.
     pub(crate) fn reset_offsets(&mut self, now: Now, topic: &str, offsets: &BTreeMap<MessageQueue, u64>) {
         for (queue, &offset) in offsets.iter().filter(|(queue, _)| &*queue.topic == topic) {
             let Some(id) = self.queues.find(queue) else {
@@ -229,7 +230,15 @@ impl PushConsumer {
                         known.reset_to = Some(offset);
                     }
                 }
-                Some(Stage::Leaving(_)) | None => {}
+                Some(Stage::Leaving(leave)) => {
+                    let begun = self.next_ticket();
+                    if let Some(known) = self.queues.touch(id) {
+                        known.stage = Stage::Leaving(Leave { commits_left: Leave::TRIES, ..leave });
+                        (known.begun, known.messages) = (begun, ProcessQueue::new(offset));
+                        known.reset_to = Some(offset);
+                    }
+                }
+                None => {}
             }
         }
         self.attend(now);

@@ -6,7 +6,7 @@ use crate::queue::MessageQueue;
 use crate::time::{Duration, Instant, Now};
 
 /// How long brokers have to take the last offsets and the locks.
-pub(crate) const FAREWELL: Duration = Duration::from_secs(3);
+const FAREWELL: Duration = Duration::from_secs(3);
 
 /// How far closing is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,16 +41,35 @@ impl PushConsumer {
         matches!(self.closing, Closing::Leaving | Closing::Closed)
     }
 
-    /// Begins to close: nothing more is fetched or delivered, what is in work may end within `grace`.
+    /// Begins to close: nothing more is fetched or delivered, what is in work may end within `grace`. Who closes again
+    /// may make that shorter.
     pub(crate) fn close(&mut self, now: Now, grace: Duration) {
-        if !self.is_closing() {
-            let until = now.mono + grace;
-            self.closing = Closing::Draining { until };
-            self.timers.clear(Timer::Rebalance as u32);
-            self.set(Timer::Close, until);
-            self.queues.touch_all();
+        let until = now.mono + grace;
+        match self.closing {
+            Closing::No => {
+                self.timers.clear(Timer::Rebalance as u32);
+                self.queues.touch_all();
+                self.drain_until(until);
+            }
+            Closing::Draining { until: known } if until < known => self.drain_until(until),
+            Closing::Draining { .. } | Closing::Leaving | Closing::Closed => {}
         }
         self.attend(now);
+    }
+
+    fn drain_until(&mut self, until: Instant) {
+        self.closing = Closing::Draining { until };
+        self.set(Timer::Close, until);
+    }
+
+    /// Ends at once: nobody carries anything out any more.
+    pub(crate) fn abort(&mut self, now: Now) {
+        match self.closing {
+            Closing::No | Closing::Draining { .. } => self.note_unfinished(),
+            Closing::Leaving => {}
+            Closing::Closed => return,
+        }
+        self.end(now);
     }
 
     /// Goes on with closing once nothing is in work, and ends it once every queue has left.
@@ -71,8 +90,12 @@ impl PushConsumer {
         }
     }
 
-    fn leave_all(&mut self, now: Now) {
+    fn note_unfinished(&mut self) {
         self.totals.unfinished = self.queues.ids().into_iter().filter_map(|id| self.in_hand_of(id)).collect();
+    }
+
+    fn leave_all(&mut self, now: Now) {
+        self.note_unfinished();
         self.closing = Closing::Leaving;
         self.set(Timer::Close, now.mono + FAREWELL);
         for id in self.queues.ids() {

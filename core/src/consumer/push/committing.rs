@@ -4,6 +4,7 @@
 //! whose lock is not ours.
 
 use super::ask::{Ask, Asked, Ticket};
+use super::locking::AGAIN_AFTER;
 use super::queue::{QueueId, Stage};
 use super::{AFTER_FAILURE, PushConsumer, PushEvent};
 use crate::error::Error;
@@ -34,13 +35,14 @@ impl PushConsumer {
         known.commit.under_way = Some((ticket, offset));
         known.commit.due = None;
         if let Stage::Leaving(leave) = &mut known.stage {
-            leave.has_committed = true;
+            leave.commits_left = leave.commits_left.saturating_sub(1);
         }
         let queue = known.queue.clone();
         self.ask(Asked::Commit(id, ticket), Ask::Commit { queue, offset, needs_lock });
     }
 
-    /// Takes what came of a commit. One that failed is tried again at the next interval, unless it is urgent.
+    /// Takes what came of a commit. One that failed is tried again at the next interval, unless
+    /// it is urgent, or the last one.
     pub(crate) fn take_committed(&mut self, now: Now, id: QueueId, ticket: Ticket, result: Result<(), Error>) {
         let group = &*self.group;
         if let Some(known) = self.queues.touch(id)
@@ -53,9 +55,12 @@ impl PushConsumer {
                 }
                 Err(error) => {
                     tracing::warn!(group, queue = %known.queue, offset, %error, "offset not committed");
-                    if known.commit.is_urgent && known.commit.due.is_none() {
-                        known.commit.due = Some(now.mono + AFTER_FAILURE);
-                    }
+                    let again = match known.stage {
+                        Stage::Leaving(_) => Some(AGAIN_AFTER),
+                        _ if known.commit.is_urgent && known.commit.due.is_none() => Some(AFTER_FAILURE),
+                        _ => None,
+                    };
+                    known.commit.due = again.map(|pause| now.mono + pause).or(known.commit.due);
                 }
             }
         }

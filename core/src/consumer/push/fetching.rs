@@ -21,7 +21,7 @@ const TOO_SOON: Duration = Duration::from_millis(20);
 impl PushConsumer {
     /// Pulls from a queue.
     pub(super) fn pull(&mut self, now: Now, id: QueueId) {
-        let (ticket, is_broadcasting) = (self.next_ticket(), self.config.is_broadcasting());
+        let ticket = self.next_ticket();
         let Some(known) = self.queues.touch(id) else {
             return;
         };
@@ -36,7 +36,6 @@ impl PushConsumer {
             queue: known.queue.clone(),
             selector: subscription.selector.clone(),
             offset: known.messages.fetch_offset(),
-            committed: if is_broadcasting { 0 } else { known.messages.committable() },
         };
         self.ask(Asked::Pull(id, ticket), ask);
     }

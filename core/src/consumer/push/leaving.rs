@@ -29,6 +29,7 @@ impl PushConsumer {
             Stage::Locking | Stage::Starting(_) | Stage::Consuming => {
                 tracing::debug!(group, queue = %known.queue, "queue revoked");
                 known.stage = Stage::Leaving(Leave::new(until));
+                known.commit.due = None;
             }
         }
     }
@@ -40,7 +41,7 @@ impl PushConsumer {
             if let Stage::Leaving(leave) = &mut known.stage {
                 leave.unlocks_left = leave.unlocks_left.saturating_sub(1);
             }
-            known.lock.may_be_kept = false;
+            (known.lock.may_be_kept, known.lock.until) = (false, None);
             known.lock.giving_back = Some(ticket);
             let queues = vec![known.queue.clone()];
             self.ask(Asked::Unlock(id, ticket), Ask::Unlock { queues });
@@ -72,7 +73,7 @@ impl PushConsumer {
             && !self.is_closing()
             && self.subscriptions.contains_key(&known.queue.topic)
         {
-            self.join(now, known.queue);
+            self.join(now, known.queue, known.reset_to);
         }
     }
 }

@@ -30,7 +30,6 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-pub(crate) use closing::FAREWELL;
 pub use closing::Unfinished;
 pub use config::{ConsumeFrom, ConsumeOrder, MessageModel, PushConfig, RetryDelay};
 pub use delivering::{Delivery, Settlement};
@@ -111,8 +110,6 @@ pub struct PushConsumer {
     /// How far the consumer is on queues: where it goes on when nobody else knows.
     places: Places,
     last_ticket: Ticket,
-    /// Which broker was asked for the members last.
-    member_turn: usize,
     /// Questions for locks: closing waits for their answers, since what they grant has to go back.
     owed: BTreeSet<Ticket>,
     /// Queues with something to deliver, in turn.
@@ -162,7 +159,6 @@ impl PushConsumer {
             queues: Queues::default(),
             places: Places::new(now.mono, stored_offsets),
             last_ticket: 0,
-            member_turn: 0,
             owed: BTreeSet::new(),
             line: VecDeque::new(),
             in_work: 0,

@@ -39,8 +39,8 @@ pub(crate) enum Begin {
 pub(crate) struct Leave {
     /// An orderly delivery in hand may end until then, and counts.
     pub(crate) until: Instant,
-    /// The last commit has been asked for.
-    pub(crate) has_committed: bool,
+    /// How often the broker may still be asked to take the last commit.
+    pub(crate) commits_left: u8,
     /// How often the broker may still be asked to take the lock back.
     pub(crate) unlocks_left: u8,
     /// A rebalance wants it back.
@@ -48,12 +48,17 @@ pub(crate) struct Leave {
 }
 
 impl Leave {
-    /// How often a broker is asked to take a lock back.
-    pub(crate) const UNLOCKS: u8 = 3;
+    /// How often a broker is asked to take the last commit, and the lock back.
+    pub(crate) const TRIES: u8 = 3;
 
     /// What is in hand counts until then.
     pub(crate) const fn new(until: Instant) -> Self {
-        Self { until, has_committed: false, unlocks_left: Self::UNLOCKS, is_wanted_back: false }
+        Self { until, commits_left: Self::TRIES, unlocks_left: Self::TRIES, is_wanted_back: false }
+    }
+
+    /// Whether what is finished from now on comes too late for the last commit.
+    pub(crate) const fn has_committed(&self) -> bool {
+        self.commits_left < Self::TRIES
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::ask::{Ask, Asked, Ticket};
 use super::queue::{Begin, Stage};
+use super::subscriptions::End;
 use super::{ConsumeFrom, PushConsumer, PushEvent, Timer};
 use crate::consumer::allocation::AllocationRequest;
 use crate::error::{Error, ErrorKind};
@@ -128,9 +129,13 @@ impl PushConsumer {
         subscription.queues.clone_from(&queues);
         if subscription.is_first_look() {
             let is_asked = is_from_last && !subscription.is_retry;
+            let is_late = subscription.has_been_looked_at;
             subscription.note_first_look();
-            if is_asked {
-                self.ask_ends(&queues);
+            match is_asked {
+                // We count as started, and more may have come since then.
+                true if is_late => queues.iter().for_each(|queue| subscription.set_end(queue, End::Unknown)),
+                true => self.ask_ends(&queues),
+                false => {}
             }
         }
         if self.config.is_broadcasting() {
@@ -163,8 +168,11 @@ impl PushConsumer {
     fn ask_members(&mut self, now: Now, topic: &Arc<str>, ticket: Ticket, queues: &[MessageQueue]) {
         let mut brokers: Vec<&MessageQueue> = queues.iter().collect();
         brokers.dedup_by(|a, b| a.broker_name == b.broker_name);
-        self.member_turn = self.member_turn.wrapping_add(1);
-        match brokers.get(self.member_turn % brokers.len().max(1)) {
+        let Some(subscription) = self.subscriptions.get_mut(topic) else {
+            return;
+        };
+        subscription.member_turn = subscription.member_turn.wrapping_add(1);
+        match brokers.get(subscription.member_turn % brokers.len().max(1)) {
             Some(&queue) => self.ask(Asked::Members(topic.clone(), ticket), Ask::Members { queue: queue.clone() }),
             None => {
                 self.share(now, topic, &[]);
@@ -273,15 +281,18 @@ impl PushConsumer {
                         leave.is_wanted_back = true;
                     }
                 }
-                None => self.join(now, queue.clone()),
+                None => self.join(now, queue.clone(), None),
             }
         }
     }
 
-    /// A queue is ours from now on.
-    pub(super) fn join(&mut self, now: Now, queue: MessageQueue) {
+    /// A queue is ours from now on. An administrator may have said where it is to begin.
+    pub(super) fn join(&mut self, now: Now, queue: MessageQueue, reset_to: Option<u64>) {
         tracing::debug!(group = &*self.group, %queue, "queue assigned");
         let stage = if self.needs_locks() { Stage::Locking } else { Stage::Starting(Begin::Due(now.mono)) };
-        self.queues.insert(queue, stage);
+        let id = self.queues.insert(queue, stage);
+        if let Some(known) = self.queues.touch(id) {
+            known.reset_to = reset_to;
+        }
     }
 }

@@ -50,7 +50,6 @@ impl PushConsumer {
 
     fn settle_concurrent(&mut self, settlement: Settlement, outcome: Outcome) -> usize {
         let Settlement { queue: id, delivery, first, last, .. } = settlement;
-        let is_broadcasting = self.config.is_broadcasting();
         let Some(known) = self.queues.touch(id).filter(|known| known.is_consuming()) else {
             return 0;
         };
@@ -59,10 +58,6 @@ impl PushConsumer {
             Outcome::ReconsumeLater(delay) => delay.level(),
             Outcome::SuspendCurrentQueue(_) | Outcome::Rollback => RetryDelay::Broker.level(),
         };
-        if is_broadcasting {
-            tracing::warn!(queue = %known.queue, first, last, "a broadcasting consumer failed, which drops messages");
-            return known.messages.consumed(delivery, first, last, true);
-        }
         let failed = known.messages.send_back(delivery, first, last);
         let count = failed.len();
         self.send_back(id, failed, level);
@@ -83,7 +78,7 @@ impl PushConsumer {
         let is_over = match known.stage {
             Stage::Consuming => false,
             // The last commit is on its way, or was to be.
-            Stage::Leaving(leave) => leave.has_committed || leave.until <= now.mono,
+            Stage::Leaving(leave) => leave.has_committed() || leave.until <= now.mono,
             Stage::Locking | Stage::Starting(_) => true,
         };
         // Also when nobody has noticed yet that the time of the lock is over: another member may have it.
@@ -138,8 +133,8 @@ impl PushConsumer {
             failed.extend(known.messages.send_back(delivery, *offset, *offset));
         }
         known.messages.defer(delivery, first, last, None);
+        known.messages.put_back(delivery, last);
         if given_up.len() < in_hand.len() {
-            known.messages.put_back(delivery, last);
             self.suspend(now.mono, id, pause);
         }
         self.send_back(id, failed, RetryDelay::Never.level());
@@ -153,11 +148,18 @@ impl PushConsumer {
         }
     }
 
-    /// Has brokers take messages back.
+    /// Has brokers take messages back. A broadcasting consumer drops them: they would come again to a retry topic that
+    /// none of its group reads.
     fn send_back(&mut self, id: QueueId, failed: Vec<(StoredMessage, u32)>, delay_level: i32) {
-        let Some((queue, begun)) = self.queues.get(id).map(|known| (known.queue.clone(), known.begun)) else {
+        let Some(known) = self.queues.touch(id) else {
             return;
         };
+        if self.config.is_broadcasting() {
+            tracing::warn!(queue = %known.queue, count = failed.len(), "a broadcasting consumer drops what failed");
+            let offsets = failed.iter().filter_map(|(message, _)| offset_of(message));
+            return offsets.for_each(|offset| known.messages.sent_back(offset, None));
+        }
+        let (queue, begun) = (known.queue.clone(), known.begun);
         let max_reconsume_times = self.config.most_reconsume_times();
         for (message, _) in failed {
             let Some(offset) = offset_of(&message) else {
@@ -177,7 +179,8 @@ impl PushConsumer {
         }
     }
 
-    /// Takes what came of sending a message back. One that the broker has not taken stays, and is tried again here.
+    /// Takes what came of sending a message back. One that the broker has not taken stays, and is tried again here: in
+    /// order, before all that follows it (`ConsumeMessageOrderlyService.checkReconsumeTimes`).
     pub(crate) fn take_sent_back(
         &mut self,
         now: Now,
@@ -187,10 +190,13 @@ impl PushConsumer {
         result: Result<(), Error>,
     ) {
         self.sending_back = self.sending_back.saturating_sub(1);
+        let rest = self.config.is_orderly().then_some(self.config.suspend_time);
         if let Some(known) = self.queues.touch(id).filter(|known| known.begun == begun) {
             let again = result.err().map(|error| {
                 tracing::warn!(queue = %known.queue, offset, %error, "a message that failed was not taken back");
-                now.mono + AGAIN_AFTER
+                known.suspended_until = rest.map(|rest| now.mono + rest);
+                // It waits in front of all others at once, while its queue rests.
+                if rest.is_some() { now.mono } else { now.mono + AGAIN_AFTER }
             });
             known.messages.sent_back(offset, again);
         }
@@ -218,12 +224,7 @@ impl PushConsumer {
                 continue;
             }
             tracing::warn!(queue = %known.queue, count = late.len(), "messages are in work for longer than they may");
-            if self.config.is_broadcasting() {
-                let offsets = late.iter().filter_map(|(message, _)| offset_of(message));
-                offsets.for_each(|offset| known.messages.sent_back(offset, None));
-            } else {
-                self.send_back(id, late, EXPIRED_LEVEL);
-            }
+            self.send_back(id, late, EXPIRED_LEVEL);
         }
     }
 }

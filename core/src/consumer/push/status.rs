@@ -132,7 +132,9 @@ impl PushConsumer {
             Outcome::Success | Outcome::Commit => &mut self.totals.consumed,
             Outcome::ReconsumeLater(_) | Outcome::SuspendCurrentQueue(_) | Outcome::Rollback => &mut self.totals.failed,
         };
-        add(counts, now.mono, &known.queue.topic, count);
+        if self.subscriptions.contains_key(&known.queue.topic) {
+            add(counts, now.mono, &known.queue.topic, count);
+        }
     }
 
     /// What is finished of a topic's queues.

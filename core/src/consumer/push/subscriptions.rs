@@ -74,6 +74,8 @@ pub(crate) struct Subscription {
     /// Its queues, or the members, are being asked for, or how they are shared.
     pub(super) asking: Option<Ticket>,
     pub(super) asked_at: Option<Instant>,
+    /// Which of its brokers was asked for the members last.
+    pub(super) member_turn: usize,
     /// It has been said that the topic does not exist.
     pub(super) is_missing: bool,
     /// A broker did not list us last time.
@@ -96,6 +98,7 @@ impl Subscription {
             due: Some(now.mono),
             asking: None,
             asked_at: None,
+            member_turn: 0,
             is_missing: false,
             was_unlisted: false,
             has_been_looked_at: false,

@@ -118,7 +118,8 @@ fn negative_numbers_of_queues_are_none() {
 fn absurd_numbers_of_queues_are_passed_over() {
     let most = MAX_QUEUES as i32;
     let with = |numbers: &[(i32, i32)]| {
-        let queues = numbers.iter().map(|(read, write)| queues("a", *read, *write, READ_WRITE)).collect();
+        let named = ["a", "b"].iter().zip(numbers);
+        let queues = named.map(|(name, (read, write))| queues(name, *read, *write, READ_WRITE)).collect();
         let (route, odd) = TopicRoute::from_body(data(vec![broker("a", &[(0, "a:1")])], queues));
         (route.queues.len(), odd.len())
     };

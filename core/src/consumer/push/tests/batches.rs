@@ -30,7 +30,7 @@ fn the_messages_of_a_batch_come_in_their_order_between_those_before_and_behind_i
     scene.begin(1);
     let opened = pulled(&mut scene, |batch| {
         let (before, behind) = (found(batch.queue.clone(), 0..2), found(batch.queue.clone(), 7..9));
-        let batch = found_batch(batch.queue.clone(), 2..7, false);
+        let batch = found_batch(batch.queue, 2..7, false);
         let body = [before.body, batch.body, behind.body.clone()].concat().into();
         Pulled { body, ..behind }
     });

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::super::ask::{Ask, Asked, Ticket};
 use super::super::closing::Closing;
 use super::super::queue::{Begin, Fetch, Stage};
-use super::super::{Delivery, Outcome, PushConfig, PushEvent, RetryDelay, Unopened};
+use super::super::{ConsumeFrom, Delivery, Outcome, PushConfig, PushEvent, RetryDelay, Unopened};
 use super::scene::{ME, SECOND, Scene, TOPIC, answer, failed, found, found_batch, queue};
 use crate::consumer::{MessageSelector, PullStatus};
 use crate::error::Error;
@@ -44,8 +44,14 @@ enum Step {
     Open(usize),
     Deliver(usize),
     Succeed(usize),
+    /// It is consumed, and committed by a later one.
+    SucceedUncommitted(usize),
     /// It fails, or an orderly queue rests.
     Retry(usize),
+    /// It is to come again behind others, also if it was in order.
+    SendBack(usize),
+    /// What is not committed yet is to be delivered again.
+    RollBack(usize),
     /// Another member comes or goes.
     Other(bool),
     /// The connection to the broker ends.
@@ -72,7 +78,10 @@ fn step() -> impl Strategy<Value = Step> {
         6 => any::<usize>().prop_map(Step::Open),
         16 => (0_usize..7).prop_map(Step::Deliver),
         14 => any::<usize>().prop_map(Step::Succeed),
+        4 => any::<usize>().prop_map(Step::SucceedUncommitted),
         4 => any::<usize>().prop_map(Step::Retry),
+        2 => any::<usize>().prop_map(Step::SendBack),
+        1 => any::<usize>().prop_map(Step::RollBack),
         2 => any::<bool>().prop_map(Step::Other),
         2 => Just(Step::Disconnect),
         2 => any::<bool>().prop_map(Step::Grant),
@@ -82,6 +91,25 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..QUEUES, 0..MESSAGES).prop_map(|(queue, offset)| Step::Reset(queue, offset)),
         3 => (0..QUEUES).prop_map(Step::Send),
     ]
+}
+
+/// How the consumer is set up.
+#[derive(Clone, Copy, Debug)]
+struct Kind {
+    is_orderly: bool,
+    auto_commit: bool,
+    /// What fails twice in order goes to the dead letters.
+    gives_up: bool,
+    from_last: bool,
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    any::<[bool; 4]>().prop_map(|[is_orderly, auto_commit, gives_up, from_last]| Kind {
+        is_orderly,
+        auto_commit: auto_commit || !is_orderly,
+        gives_up,
+        from_last,
+    })
 }
 
 /// A question, and whether its broker has done already what it asks for: the granted locks, for one that asks for locks.
@@ -120,14 +148,18 @@ struct Play {
 }
 
 impl Play {
-    fn new(is_orderly: bool, auto_commit: bool) -> Self {
+    fn new(kind: Kind) -> Self {
+        let Kind { is_orderly, auto_commit, gives_up, from_last } = kind;
         let bound = |config: &mut PushConfig| {
             config.max_cached_messages = MOST_CACHED;
             config.batch_size = 4;
             config.auto_commit = auto_commit;
+            config.max_reconsume_times = (is_orderly && gives_up).then_some(1);
+            config.consume_from = if from_last { ConsumeFrom::LastOffset } else { ConsumeFrom::FirstOffset };
         };
         let scene = if is_orderly { Scene::orderly(bound) } else { Scene::new(bound) };
         let broker = (0..QUEUES).map(|id| (id, AtBroker { end: MESSAGES, ..AtBroker::default() })).collect();
+        let passed_over = if from_last { MESSAGES } else { 0 };
         Self {
             scene,
             is_orderly,
@@ -137,8 +169,8 @@ impl Play {
             unopened: Vec::new(),
             broker,
             deliveries: Vec::new(),
-            settled: BTreeSet::new(),
-            next: BTreeMap::new(),
+            settled: (0..QUEUES).flat_map(|id| (0..passed_over).map(move |offset| (id, offset))).collect(),
+            next: (0..QUEUES).map(|id| (id, passed_over)).collect(),
             is_closed: false,
             has_lost_unlock: false,
         }
@@ -267,8 +299,18 @@ impl Play {
             (Asked::GroupOffset(id, ticket), Ask::GroupOffset { queue }) => {
                 consumer.take_group_offset(now, id, ticket, Ok(self.broker[&queue.queue_id].committed));
             }
+            (Asked::End(known, ticket), _) => {
+                // What came while it was asked may be passed over.
+                let end = self.broker[&known.queue_id].end;
+                self.settled.extend((0..end).map(|offset| (known.queue_id, offset)));
+                self.next.insert(known.queue_id, end);
+                consumer.take_end(now, &known, ticket, Ok(Some(end)));
+            }
             (Asked::FirstOffset(id, ticket), Ask::MinOffset { .. }) => {
                 consumer.take_first_offset(now, id, ticket, Ok(Some(0)));
+            }
+            (Asked::FirstOffset(id, ticket), Ask::OffsetAt { .. }) => {
+                consumer.take_first_offset(now, id, ticket, Ok(Some(MESSAGES)));
             }
             (Asked::Pull(id, ticket), Ask::Pull { queue, offset, .. }) => {
                 let end = self.broker[&queue.queue_id].end.min(offset + BATCH);
@@ -393,6 +435,9 @@ impl Play {
             Step::Open(number) => self.open(number),
             Step::Deliver(most) => self.deliver(most),
             Step::Succeed(number) => self.settle(number, done),
+            Step::SucceedUncommitted(number) => self.settle(number, Outcome::Success),
+            Step::SendBack(number) => self.settle(number, Outcome::ReconsumeLater(RetryDelay::Broker)),
+            Step::RollBack(number) => self.settle(number, Outcome::Rollback),
             Step::Retry(number) if self.is_orderly => self.settle(number, Outcome::SuspendCurrentQueue(None)),
             Step::Retry(number) => self.settle(number, Outcome::ReconsumeLater(RetryDelay::Broker)),
             Step::Other(is_there) => {
@@ -441,6 +486,8 @@ impl Play {
         self.take(Step::Pause(false));
         for queue_id in 0..QUEUES {
             self.take(Step::PauseQueue(queue_id, false));
+            // With it is committed what was consumed and not committed before.
+            self.take(Step::Send(queue_id));
         }
         let outcome = if self.is_orderly { Outcome::Commit } else { Outcome::Success };
         for _ in 0..200 {
@@ -496,11 +543,10 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
     #[test]
     fn no_queue_is_idle_without_a_reason_nothing_unsettled_is_committed_and_in_the_end_all_is_done(
-        is_orderly: bool,
-        auto_commit: bool,
+        kind in kind(),
         steps in proptest::collection::vec(step(), 0..400),
     ) {
-        let mut play = Play::new(is_orderly, auto_commit || !is_orderly);
+        let mut play = Play::new(kind);
         for step in steps {
             play.take(step);
         }
@@ -509,10 +555,10 @@ proptest! {
 
     #[test]
     fn a_consumer_that_closes_at_any_moment_ends_in_its_time_and_keeps_no_lock(
-        is_orderly: bool,
+        kind in kind(),
         steps in proptest::collection::vec(step(), 0..120),
     ) {
-        let mut play = Play::new(is_orderly, true);
+        let mut play = Play::new(kind);
         for step in steps {
             play.take(step);
         }

@@ -1,9 +1,26 @@
 //! Deliveries: bounds, turns, and what closing waits for.
 
+use std::collections::BTreeSet;
+
 use super::super::ask::{Ask, Asked};
-use super::super::{Outcome, PushEvent, RetryDelay};
-use super::scene::{SECOND, Scene, failed};
+use super::super::{Delivery, MessageModel, Outcome, PushConfig, PushEvent, RetryDelay};
+use super::scene::{ME, SECOND, Scene, TOPIC, failed, queue};
 use crate::time::Duration;
+
+/// A consumer with one locked queue from offset 0, and messages there.
+fn locked(change: impl FnOnce(&mut PushConfig)) -> Scene {
+    let mut scene = Scene::orderly(change);
+    scene.rebalance(1, &[ME]);
+    let (Asked::Lock { ticket, queues, at }, _) = scene.ask() else { panic!("the lock comes first") };
+    scene.consumer.take_locked(scene.now, ticket, (&queues, at), Ok(BTreeSet::from([queue(0)])));
+    scene.begin_at(0);
+    scene.fill(0..5);
+    scene
+}
+
+fn offsets(delivery: &Delivery) -> Vec<i64> {
+    delivery.messages.iter().map(|(message, _)| message.fields.queue_offset).collect()
+}
 
 fn pulls(scene: &mut Scene) -> usize {
     scene.asks().iter().filter(|(asked, _)| matches!(asked, Asked::Pull(..))).count()
@@ -12,11 +29,11 @@ fn pulls(scene: &mut Scene) -> usize {
 #[test]
 fn a_queue_is_not_fetched_from_beyond_its_bounds_and_again_when_there_is_room() {
     for change in [
-        |config: &mut super::super::PushConfig| config.max_cached_messages = 10,
-        |config: &mut super::super::PushConfig| config.max_cached_bytes = 1020,
-        |config: &mut super::super::PushConfig| config.max_span = 8,
-        |config: &mut super::super::PushConfig| config.max_cached_messages_of_topic = Some(20),
-        |config: &mut super::super::PushConfig| config.max_cached_bytes_of_topic = Some(2040),
+        |config: &mut PushConfig| config.max_cached_messages = 10,
+        |config: &mut PushConfig| config.max_cached_bytes = 1020,
+        |config: &mut PushConfig| config.max_span = 8,
+        |config: &mut PushConfig| config.max_cached_messages_of_topic = Some(20),
+        |config: &mut PushConfig| config.max_cached_bytes_of_topic = Some(2040),
     ] {
         let mut scene = Scene::new(change);
         scene.begin(2);
@@ -141,4 +158,58 @@ fn what_the_application_has_for_too_long_goes_back_and_frees_its_place_only_when
     assert!(scene.deliver(1).is_none(), "the handler still runs");
     assert!(!scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success));
     assert!(scene.deliver(1).is_some());
+}
+
+#[test]
+fn an_orderly_message_that_cannot_go_to_the_dead_letters_is_not_overtaken() {
+    let mut scene = locked(|config| config.max_reconsume_times = Some(0));
+    let mut consumed = Vec::new();
+    for _ in 0..30 {
+        while let Some(delivery) = scene.deliver(1) {
+            let is_first = offsets(&delivery) == [0];
+            consumed.extend(offsets(&delivery));
+            let outcome =
+                if is_first && consumed.len() == 1 { Outcome::SuspendCurrentQueue(None) } else { Outcome::Success };
+            scene.consumer.settle(scene.now, delivery.settlement, outcome);
+            // The broker does not take it.
+            for (asked, _) in scene.asks() {
+                if let Asked::SendBack(id, begun, offset) = asked {
+                    scene.consumer.take_sent_back(scene.now, id, begun, offset, Err(failed()));
+                }
+            }
+        }
+        scene.pass(SECOND / 4);
+    }
+    assert_eq!(consumed, [0, 0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn a_broadcasting_consumer_has_no_broker_bring_a_message_again_in_whatever_order_it_consumes() {
+    let mut scene = Scene::orderly(|config| config.message_model = MessageModel::Broadcasting);
+    scene.pass(SECOND);
+    scene.answer_queues(Ok(vec![queue(0)]));
+    for (asked, ask) in scene.asks() {
+        if let (Asked::FirstOffset(id, ticket), Ask::MinOffset { .. }) = (asked, ask) {
+            scene.consumer.take_first_offset(scene.now, id, ticket, Ok(Some(0)));
+        }
+    }
+    scene.fill(0..2);
+    let delivery = scene.deliver(1).expect("a message");
+    scene.asks();
+    scene.consumer.settle(scene.now, delivery.settlement, Outcome::ReconsumeLater(RetryDelay::Broker));
+    let asks = scene.asks();
+    // It would lie in a retry topic that no broadcasting consumer reads.
+    assert!(!asks.iter().any(|(asked, _)| matches!(asked, Asked::SendBack(..))), "{asks:?}");
+}
+
+#[test]
+fn nothing_is_counted_of_a_topic_that_is_not_subscribed_to_any_more() {
+    let mut scene = locked(|_| {});
+    let delivery = scene.deliver(1).expect("a message");
+    scene.consumer.unsubscribe(scene.now, TOPIC);
+    scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success);
+    scene.pass(30 * SECOND);
+    scene.asks();
+    let status = scene.consumer.status(scene.now);
+    assert!(status.consumed.is_empty(), "{:?}", status.consumed);
 }

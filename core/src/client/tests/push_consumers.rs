@@ -1,0 +1,246 @@
+//! Push consumers of a client: what brokers are asked for them, whom, and on which connection.
+
+use std::collections::BTreeMap;
+
+use super::scene::ms;
+use super::servers::{self, Reply, broker_data};
+use super::*;
+use crate::client::PushConsumerId;
+use crate::consumer::MessageSelector;
+use crate::consumer::push::{ConsumeOrder, Outcome as ConsumeOutcome, PushConfig};
+use crate::wire::body::{self, LockedQueues, Permission, QueueLockRequest};
+use crate::wire::code::{RequestCode, ResponseCode};
+
+const COMMIT: RequestCode = RequestCode::UPDATE_CONSUMER_OFFSET;
+const LOCK: RequestCode = RequestCode::LOCK_BATCH_MQ;
+const MEMBERS: RequestCode = RequestCode::GET_CONSUMER_LIST_BY_GROUP;
+const GROUP_OFFSET: RequestCode = RequestCode::QUERY_CONSUMER_OFFSET;
+const MAX_OFFSET: RequestCode = RequestCode::GET_MAX_OFFSET;
+const PULL: RequestCode = RequestCode::PULL_MESSAGE;
+
+/// Has a server be a broker of a group that we are the only member of.
+fn be_broker(scene: &mut Scene, at: &str) {
+    scene.on(at, MEMBERS, |_| Some(Reply::ok().body(r#"{"consumerIdList":["127.0.0.1@DEFAULT"]}"#)));
+    scene.on(at, GROUP_OFFSET, |_| Some(Reply::ok().field("offset", 5)));
+    scene.on(at, MAX_OFFSET, |_| Some(Reply::ok().field("offset", 5)));
+    scene.on(at, PULL, |asked| Some(servers::nothing_new(asked).after(ms(10_000))));
+    scene.on(at, LOCK, |asked| {
+        let wanted: QueueLockRequest = body::from_slice(&asked.command.body).unwrap();
+        Some(Reply::ok().body(body::to_vec(&LockedQueues { lock_ok_mq_set: wanted.mq_set })))
+    });
+}
+
+fn consume(scene: &mut Scene, config: PushConfig) -> PushConsumerId {
+    let consumer = scene.client.start_push_consumer(scene.now, "C", config, BTreeMap::new()).unwrap();
+    scene.client.subscribe(scene.now, consumer, "T", MessageSelector::all()).unwrap();
+    consumer
+}
+
+/// Set in the process that may die.
+const IN_CHILD: &str = "STGCLIENT_TEST_CHILD";
+
+/// It runs in a process of its own, since a stack that overflows ends the process and not the test.
+#[test]
+fn a_consumer_of_many_queues_survives_that_too_many_operations_are_under_way() {
+    let name =
+        "client::tests::push_consumers::a_consumer_of_many_queues_survives_that_too_many_operations_are_under_way";
+    if std::env::var_os(IN_CHILD).is_none() {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        let output = child.args(["--exact", name]).env(IN_CHILD, "1").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{}: {said}", output.status);
+        return;
+    }
+    let mut config = ClientConfig::new(parse_list("ns:1").unwrap());
+    config.max_operations = 8;
+    let mut scene = Scene::new(config, 1);
+    scene.server("ns:1");
+    scene.book.route("T", &["a"], 4096);
+    be_broker(&mut scene, "a:1");
+    // Others are under way for the application: whatever the consumer asks for now is refused.
+    scene.on("a:1", RequestCode::GET_MIN_OFFSET, |_| None);
+    let consumer = consume(&mut scene, PushConfig::default());
+    scene.run_for(ms(1));
+    assert!(scene.client.consumer_status(scene.now, consumer).is_some());
+    scene.run_for(ms(2000));
+}
+
+#[test]
+fn queues_are_shared_although_producers_start_all_the_time() {
+    let mut scene = scene_of(&["a"]);
+    be_broker(&mut scene, "a:1");
+    scene.on("a:1", RequestCode::HEART_BEAT, |_| Some(Reply::ok().after(ms(10))));
+    consume(&mut scene, PushConfig::default());
+    for _ in 0..6000 {
+        let producer = scene.client.start_producer(scene.now, "P", ProducerConfig::default()).unwrap();
+        scene.run_for(ms(5));
+        scene.client.close_producer(scene.now, producer);
+    }
+    assert!(!scene.asked_of("a:1", PULL).is_empty(), "in 30 seconds no queue was its consumer's");
+}
+
+#[test]
+fn nothing_is_committed_on_another_connection_than_the_one_that_granted_the_lock() {
+    let mut scene = scene_of(&["a"]);
+    be_broker(&mut scene, "a:1");
+    // A new group: where it begins is committed at once, first of one queue, then of the other.
+    scene.on("a:1", GROUP_OFFSET, |_| Some(Reply::code(ResponseCode::QUERY_NOT_FOUND)));
+    scene.on("a:1", COMMIT, |_| None);
+    consume(&mut scene, PushConfig { order: ConsumeOrder::Orderly, ..PushConfig::default() });
+    while scene.asked_of("a:1", COMMIT).is_empty() {
+        scene.run_for(ms(10));
+    }
+    scene.run_for(ms(100));
+    assert_eq!(scene.asked_of("a:1", COMMIT).len(), 1);
+    // The connection ends, and with it the locks, which another member has from now on.
+    scene.on("a:1", LOCK, |_| Some(Reply::ok().body(r#"{"lockOKMQSet":[]}"#)));
+    scene.cut("a:1", "reset");
+    scene.run_for(ms(10_000));
+    let of_locks = scene.asked_of("a:1", LOCK).len();
+    assert!(of_locks > 2, "it is connected again, and asks for the locks in vain");
+    let commits = scene.asked_of("a:1", COMMIT).iter().skip(1).map(|asked| asked.field("queueId")).collect::<Vec<_>>();
+    assert!(commits.is_empty(), "committed without the lock: of the queues {commits:?}");
+}
+
+/// Has the broker at `at` answer pulls with three messages of ten bytes from the offset 5 on, once for each queue.
+fn bring_three(scene: &mut Scene, at: &str, and_then: impl Fn(&servers::Asked) -> Option<Reply> + 'static) {
+    scene.on(at, PULL, move |asked| {
+        if asked.field("queueOffset") != "5" {
+            return and_then(asked);
+        }
+        let mut body = bytes::BytesMut::new();
+        let host = core::net::SocketAddr::from(([127, 0, 0, 1], 10_911));
+        for offset in 5..8 {
+            let fields = crate::wire::message::StoredFields {
+                body_crc: 0,
+                queue_id: asked.field("queueId").parse().unwrap(),
+                flag: 0,
+                queue_offset: offset,
+                physical_offset: offset * 1000,
+                sys_flag: 0,
+                born_timestamp: 0,
+                born_host: host,
+                store_timestamp: 0,
+                store_host: host,
+                reconsume_times: 0,
+                prepared_transaction_offset: 0,
+            };
+            fields.encode(&mut body, crate::wire::dialect::Dialect::Apache, "T", "", b"ten bytes.").unwrap();
+        }
+        let reply = Reply::ok().field("nextBeginOffset", 8).field("minOffset", 0).field("maxOffset", 8);
+        Some(reply.field("suggestWhichBrokerId", 1).body(body.to_vec()))
+    });
+}
+
+#[test]
+fn a_pull_that_is_tried_again_does_not_take_the_groups_offset_back() {
+    let mut scene = scene_of(&["a"]);
+    scene.server("a:2");
+    scene.book.routes.insert("T".to_owned(), servers::route_by(vec![broker_data("a", &[0, 1])], 1, Permission(6)));
+    for at in ["a:1", "a:2"] {
+        be_broker(&mut scene, at);
+    }
+    scene.on("a:2", PULL, |asked| Some(servers::nothing_new(asked).after(ms(15_000))));
+    bring_three(&mut scene, "a:1", |asked| Some(servers::nothing_new(asked).after(ms(15_000))));
+    let consumer = consume(&mut scene, PushConfig::default());
+    scene.run_for(ms(3000));
+    // The next pull goes to the slave that the master suggests, and is held there.
+    assert_eq!(scene.asked_of("a:2", PULL).len(), 1);
+    while let Some(delivery) = scene.client.next_delivery(scene.now, consumer, 8) {
+        scene.client.settle(scene.now, consumer, delivery.settlement, ConsumeOutcome::Success);
+    }
+    scene.run_for(ms(8000));
+    let committed = |scene: &Scene| scene.asked_of("a:1", COMMIT).last().map(|asked| asked.field("commitOffset"));
+    assert_eq!(committed(&scene).as_deref(), Some("8"));
+    let before = scene.asked_of("a:1", PULL).len();
+    scene.cut("a:2", "reset");
+    scene.run_for(ms(100));
+    let again = scene.asked_of("a:1", PULL);
+    let said: Vec<String> = again[before..].iter().map(|asked| asked.field("commitOffset")).collect();
+    assert_eq!(said.len(), 1, "it is tried again at the master");
+    assert!(said.iter().all(|offset| offset == "8" || offset == "0"), "8 is committed, and then {said:?}");
+}
+
+#[test]
+fn that_a_group_has_no_offset_is_believed_of_its_master_only() {
+    let mut scene = scene_of(&["a"]);
+    // The master is away. Its slave has started a moment ago, and has not taken the groups' offsets over yet.
+    scene.server("a:2");
+    scene.book.routes.insert("T".to_owned(), servers::route_by(vec![broker_data("a", &[1])], 1, Permission(6)));
+    be_broker(&mut scene, "a:2");
+    scene.on("a:2", GROUP_OFFSET, |_| Some(Reply::code(ResponseCode::QUERY_NOT_FOUND)));
+    scene.on("a:2", MAX_OFFSET, |_| Some(Reply::ok().field("offset", 100)));
+    consume(&mut scene, PushConfig::default());
+    scene.run_for(ms(5000));
+    let committed: Vec<String> =
+        scene.asked_of("a:2", COMMIT).iter().map(|asked| asked.field("commitOffset")).collect();
+    assert!(committed.is_empty(), "the group's backlog is passed over: {committed:?} is committed");
+}
+
+#[test]
+fn another_broker_is_asked_for_the_members_each_time() {
+    let mut scene = scene_of(&["a", "b"]);
+    for at in ["a:1", "b:1"] {
+        be_broker(&mut scene, at);
+    }
+    scene.book.route("%RETRY%C", &["a", "b"], 1);
+    consume(&mut scene, PushConfig::default());
+    scene.run_for(ms(1000));
+    // Nobody says so, but the topic's questions are every other one.
+    let of_topic = |scene: &Scene, at: &str| {
+        let asked: Vec<_> = scene.asked.iter().filter(|asked| asked.code() == MEMBERS).collect();
+        let of_topic = asked.iter().skip(1).step_by(2);
+        of_topic.filter(|asked| asked.address.as_str() == at).count()
+    };
+    scene.run_for(ms(200_000));
+    let asked = [of_topic(&scene, "a:1"), of_topic(&scene, "b:1")];
+    assert!(asked.iter().all(|asked| *asked >= 4), "of the topic's questions {asked:?} went to each");
+}
+
+#[test]
+fn a_pull_that_a_suggested_slave_does_not_take_goes_to_the_master_next() {
+    for is_refused in [true, false] {
+        let mut scene = scene_of(&["a"]);
+        scene.server("a:2");
+        let route = servers::route_by(vec![broker_data("a", &[0, 1])], 1, Permission::READ_WRITE);
+        scene.book.routes.insert("T".to_owned(), route);
+        be_broker(&mut scene, "a:1");
+        // The slave lives, but has too much to do to serve pulls.
+        let busy = move |_: &servers::Asked| is_refused.then(|| Reply::code(ResponseCode::SYSTEM_BUSY));
+        scene.on("a:2", PULL, busy);
+        bring_three(&mut scene, "a:1", |asked| Some(servers::nothing_new(asked).after(ms(15_000))));
+        consume(&mut scene, PushConfig::default());
+        scene.run_for(ms(300_000));
+        let asked = (scene.asked_of("a:1", PULL).len(), scene.asked_of("a:2", PULL).len());
+        assert!(asked.0 > 1, "refused: {is_refused}; pulls of the master and of the slave: {asked:?}");
+    }
+}
+
+#[test]
+fn closing_tells_what_never_ended_also_when_a_broker_does_not_answer_and_the_host_is_late() {
+    let mut scene = scene_of(&["a"]);
+    scene.book.route("T", &["a"], 1);
+    be_broker(&mut scene, "a:1");
+    bring_three(&mut scene, "a:1", |asked| Some(servers::nothing_new(asked).after(ms(15_000))));
+    let consumer = consume(&mut scene, PushConfig { commit_interval: ms(600_000), ..PushConfig::default() });
+    scene.run_for(ms(1000));
+    let first = scene.client.next_delivery(scene.now, consumer, 1).expect("a message");
+    let _never_ends = scene.client.next_delivery(scene.now, consumer, 1).expect("another one");
+    scene.client.settle(scene.now, consumer, first.settlement, ConsumeOutcome::Success);
+    scene.on("a:1", COMMIT, |_| None);
+    scene.client.close(scene.now, ms(1000));
+    // Timers of hosts are late by a little, and not always by the same.
+    for late in (1..12).rev() {
+        scene.settle();
+        let Some(due) = scene.client.poll_timeout() else { break };
+        scene.now.mono = due.at + ms(late);
+        scene.client.handle_timeout(scene.now);
+    }
+    scene.settle();
+    let left = scene.events.iter().find_map(|event| match event {
+        Event::Consumer { event: crate::consumer::push::PushEvent::Closed(left), .. } => Some(left.clone()),
+        _ => None,
+    });
+    let left = left.expect("the consumer is closed");
+    assert_eq!(left.iter().map(|left| left.offsets.clone()).collect::<Vec<_>>(), [[6]], "told: {left:?}");
+}
