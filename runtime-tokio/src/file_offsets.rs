@@ -103,14 +103,20 @@ impl FileOffsets {
     }
 
     fn read(&self) -> Result<Found, Error> {
-        let mut damage = None;
+        let (mut damage, mut is_empty) = (None, false);
         // Java's client writes the old offsets beside the new ones, and reads them if these cannot be.
         for path in [self.path(), self.path().with_extension("json.bak")] {
             let failure = match fs::read(&path) {
                 // A file that was made and never written, by a disk that was full or a machine that stopped.
-                Ok(text) if text.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0) => continue,
+                Ok(text) if text.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0) => {
+                    is_empty = true;
+                    continue;
+                }
                 Ok(text) => match body::from_slice::<body::ResetOffsets>(&text) {
-                    Ok(stored) => return Ok(Found { offsets: offsets(stored), instead: damage.map(|_| age(&path)) }),
+                    Ok(stored) => {
+                        let is_older = is_empty || damage.is_some();
+                        return Ok(Found { offsets: offsets(stored), instead: is_older.then(|| age(&path)) });
+                    }
                     Err(error) => io::Error::new(io::ErrorKind::InvalidData, error),
                 },
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -207,12 +213,8 @@ impl OffsetStore for FileOffsets {
             move || {
                 let held = this.lock()?;
                 let found = this.read()?;
-                if let Some(instead) = &found.instead {
-                    let path = this.path();
-                    tracing::warn!(path = %path.display(), "stored offsets cannot be read; older ones beside them, {instead}, are used");
-                }
                 held.keep();
-                Ok(Loaded { store: this.clone(), offsets: found.offsets, is_taken: false })
+                Ok(Loaded { store: this.clone(), found, is_taken: false })
             },
             Loaded::take,
         )
@@ -231,14 +233,19 @@ impl OffsetStore for FileOffsets {
 /// What has been loaded, on its way to the consumer. When that has given up meanwhile, the lock goes back.
 struct Loaded {
     store: FileOffsets,
-    offsets: BTreeMap<MessageQueue, u64>,
+    found: Found,
     is_taken: bool,
 }
 
 impl Loaded {
     fn take(mut self) -> BTreeMap<MessageQueue, u64> {
         self.is_taken = true;
-        std::mem::take(&mut self.offsets)
+        let Found { offsets, instead } = std::mem::take(&mut self.found);
+        if let Some(instead) = instead {
+            let path = self.store.path();
+            tracing::warn!(path = %path.display(), "stored offsets cannot be read; older ones beside them, {instead}, are used");
+        }
+        offsets
     }
 }
 

@@ -24,7 +24,8 @@ use crate::{resolve, socket};
 /// The host that runs clients on tokio.
 #[derive(Debug)]
 pub struct Tokio {
-    start: std::time::Instant,
+    /// By the runtime's clock, which tests may have stand still.
+    start: tokio::time::Instant,
     /// The runtime that the first task was started on: a client may be used from threads that know none.
     runtime: OnceLock<Handle>,
     #[cfg(feature = "tls")]
@@ -34,7 +35,7 @@ pub struct Tokio {
 impl Default for Tokio {
     fn default() -> Self {
         Self {
-            start: std::time::Instant::now(),
+            start: tokio::time::Instant::now(),
             runtime: OnceLock::new(),
             #[cfg(feature = "tls")]
             tls: None,
@@ -138,7 +139,7 @@ impl Host for Tokio {
 
     fn sleep_until(&self, at: Instant) -> BoxFuture<()> {
         let deadline = self.start + Duration::from_micros(at.as_micros());
-        Box::pin(tokio::time::sleep_until(deadline.into()))
+        Box::pin(tokio::time::sleep_until(deadline))
     }
 
     fn connect(&self, link: Link) {

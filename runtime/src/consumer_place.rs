@@ -49,6 +49,10 @@ pub(crate) struct Inner {
 }
 
 impl ConsumerPlace {
+    pub(crate) fn new(allocation: Arc<dyn Allocation>) -> Self {
+        Self { inner: Mutex::default(), allocation }
+    }
+
     fn take(&self, id: PushConsumerId, event: PushEvent, effects: &mut Effects) {
         let mut inner = lock(&self.inner);
         match event {
@@ -132,13 +136,11 @@ impl ConsumerPlace {
 pub(crate) struct ConsumerPlaces(Vec<Option<(PushConsumerId, Arc<ConsumerPlace>)>>);
 
 impl ConsumerPlaces {
-    pub(crate) fn add(&mut self, id: PushConsumerId, allocation: Arc<dyn Allocation>) -> Arc<ConsumerPlace> {
-        let place = Arc::new(ConsumerPlace { inner: Mutex::default(), allocation });
+    pub(crate) fn add(&mut self, id: PushConsumerId, place: &Arc<ConsumerPlace>) {
         if self.0.len() <= id.slot() {
             self.0.resize_with(id.slot() + 1, || None);
         }
-        self.0[id.slot()] = Some((id, Arc::clone(&place)));
-        place
+        self.0[id.slot()] = Some((id, Arc::clone(place)));
     }
 
     fn find(&self, id: PushConsumerId) -> Option<&Arc<ConsumerPlace>> {

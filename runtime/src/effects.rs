@@ -66,7 +66,7 @@ impl Effects {
         self.rare().connects.push((connection, address));
     }
 
-    pub(crate) fn call(&mut self, callback: impl FnOnce() + Send + 'static) {
+    pub(crate) fn call_back(&mut self, callback: impl FnOnce() + Send + 'static) {
         self.rare().callbacks.push(Box::new(callback));
     }
 
@@ -105,12 +105,16 @@ impl Effects {
         self.rare.get_or_insert_default()
     }
 
-    /// Wakes, calls and drops; `connect` opens connections.
-    pub(crate) fn carry_out(&mut self, mut connect: impl FnMut(ConnectionId, Address)) {
+    /// Wakes tasks; `connect` opens connections.
+    pub(crate) fn wake_and_connect(&mut self, mut connect: impl FnMut(ConnectionId, Address)) {
         if let Some(rare) = &mut self.rare {
             rare.connects.drain(..).for_each(|(connection, address)| connect(connection, address));
         }
         self.first.take().into_iter().chain(self.more.drain(..)).for_each(Waker::wake);
+    }
+
+    /// Calls and drops what is the application's.
+    pub(crate) fn call(&mut self) {
         if let Some(rare) = &mut self.rare {
             for callback in rare.callbacks.drain(..) {
                 if let Err(panic) = guard::call(callback) {

@@ -46,12 +46,19 @@ pub(crate) fn discard<T>(value: T) {
     }
 }
 
-/// Calls code of the application that gives a future, and waits for that.
+/// Calls code of the application that gives a future, waits for that, and drops it.
 pub(crate) async fn poll<F: Future>(begin: impl FnOnce() -> F) -> Result<F::Output, Panic> {
-    let future = call(begin)?;
-    let mut future = pin!(future);
-    poll_fn(|context| {
-        call(|| future.as_mut().poll(context)).map_or_else(|panic| Poll::Ready(Err(panic)), |poll| poll.map(Ok))
+    let mut future = pin!(Some(call(begin)?));
+    let output = poll_fn(|context| {
+        let poll = call(|| future.as_mut().as_pin_mut().map(|future| future.poll(context)));
+        match poll {
+            Ok(Some(poll)) => poll.map(Ok),
+            Ok(None) => Poll::Pending,
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
     })
-    .await
+    .await;
+    // What the future has may panic as it is dropped.
+    let dropped = call(|| future.set(None));
+    output.and_then(|output| dropped.map(|()| output))
 }

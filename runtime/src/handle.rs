@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use stgclient_core::time::Duration;
-
 use crate::shared::Shared;
 
 /// What keeps a client open: the last one that is dropped closes it.
@@ -13,7 +11,7 @@ pub(crate) struct Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // Nobody is left who could wait for anything under way.
-        self.shared.with(|state, now| state.core.close(now, Duration::ZERO));
+        // Handlers may end, and callbacks may hear what became of their messages.
+        self.shared.with(|state, now| state.core.close(now, self.shared.settings.close_timeout));
     }
 }

@@ -179,6 +179,22 @@ impl Shared {
         }
     }
 
+    /// Wakes who is to be woken, and takes in what was handed in while we had the lock: before any code of the application is
+    /// called, which may take its time.
+    fn wake_and_take_in(self: &Arc<Self>, effects: &mut Effects) {
+        for _ in 0..ROUNDS {
+            effects.wake_and_connect(|connection, address| self.host.connect((self.link)(self, connection, address)));
+            if self.handed_in().is_empty() {
+                return;
+            }
+            let Some(state) = self.state.try_lock() else {
+                return;
+            };
+            self.act_locked(state, self.host.now(), effects, |_, _| ());
+        }
+        effects.wake_and_connect(|connection, address| self.host.connect((self.link)(self, connection, address)));
+    }
+
     /// Does something under the lock, after what was handed in before, and outside of it what follows.
     fn act<R>(
         self: &Arc<Self>,
@@ -218,7 +234,8 @@ impl Shared {
     /// Does outside of the lock what followed under it, and what follows from that.
     fn carry_out(self: &Arc<Self>, effects: &mut Effects) {
         loop {
-            effects.carry_out(|connection, address| self.host.connect((self.link)(self, connection, address)));
+            self.wake_and_take_in(effects);
+            effects.call();
             let Some(answer) = effects.ask_next() else {
                 return;
             };
@@ -231,6 +248,10 @@ impl Shared {
         }
     }
 }
+
+/// How often whoever had the lock takes in what was handed in meanwhile before it goes on. Where more keeps coming, others
+/// keep getting the lock, who take it in.
+const ROUNDS: usize = 16;
 
 /// How many messages may wait for the one who has the lock; who hands in more waits for the lock itself.
 const MAX_HANDED_IN: usize = 256;

@@ -34,17 +34,17 @@ pub(crate) struct Wakers {
 }
 
 impl Wakers {
-    /// Has `waker` wait in this seat, or in a new one.
-    fn sit(&mut self, seat: Option<usize>, waker: &Waker) -> usize {
+    /// Has `waker` wait in this seat, or in a new one. Gives the seat, and who sat there before.
+    fn sit(&mut self, seat: Option<usize>, waker: &Waker) -> (usize, Option<Waker>) {
         let seat = seat.or_else(|| self.free.pop()).unwrap_or_else(|| {
             self.seats.push(None);
             self.seats.len() - 1
         });
-        match &mut self.seats[seat] {
-            Some(known) if known.will_wake(waker) => {}
-            other => *other = Some(waker.clone()),
-        }
-        seat
+        let before = match &mut self.seats[seat] {
+            Some(known) if known.will_wake(waker) => None,
+            other => other.replace(waker.clone()),
+        };
+        (seat, before)
     }
 
     fn leave(&mut self, seat: usize) -> Option<Waker> {
@@ -65,20 +65,16 @@ impl Wakers {
 }
 
 /// Waits until something behind a lock is ready; dropped, it does not wait any more.
-pub(crate) struct Seated<'a, T, R> {
+pub(crate) struct Seated<'a, T, R, F: FnMut(&mut T) -> Option<R> = fn(&mut T) -> Option<R>> {
     mutex: &'a Mutex<T>,
     /// Where it waits.
     wakers: fn(&mut T) -> &mut Wakers,
-    ready: fn(&mut T) -> Option<R>,
+    ready: F,
     seat: Option<usize>,
 }
 
-impl<'a, T, R> Seated<'a, T, R> {
-    pub(crate) const fn new(
-        mutex: &'a Mutex<T>,
-        wakers: fn(&mut T) -> &mut Wakers,
-        ready: fn(&mut T) -> Option<R>,
-    ) -> Self {
+impl<'a, T, R, F: FnMut(&mut T) -> Option<R>> Seated<'a, T, R, F> {
+    pub(crate) const fn new(mutex: &'a Mutex<T>, wakers: fn(&mut T) -> &mut Wakers, ready: F) -> Self {
         Self { mutex, wakers, ready, seat: None }
     }
 
@@ -94,22 +90,25 @@ impl<'a, T, R> Seated<'a, T, R> {
     }
 }
 
-impl<T, R> Future for Seated<'_, T, R> {
+impl<T, R, F: FnMut(&mut T) -> Option<R> + Unpin> Future for Seated<'_, T, R, F> {
     type Output = R;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<R> {
-        let mut inner = lock(self.mutex);
-        if let Some(ready) = (self.ready)(&mut inner) {
+        let this = &mut *self;
+        let mut inner = lock(this.mutex);
+        if let Some(ready) = (this.ready)(&mut inner) {
             return Poll::Ready(ready);
         }
-        let seat = (self.wakers)(&mut inner).sit(self.seat, context.waker());
+        let (seat, before) = (this.wakers)(&mut inner).sit(this.seat, context.waker());
         drop(inner);
-        self.seat = Some(seat);
+        this.seat = Some(seat);
+        // Not under the lock: a waker that is dropped may drop a task, and what that waits for.
+        drop(before);
         Poll::Pending
     }
 }
 
-impl<T, R> Drop for Seated<'_, T, R> {
+impl<T, R, F: FnMut(&mut T) -> Option<R>> Drop for Seated<'_, T, R, F> {
     fn drop(&mut self) {
         if let Some(seat) = self.seat.take() {
             let left = (self.wakers)(&mut lock(self.mutex)).leave(seat);

@@ -2,30 +2,34 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
 use std::task::Waker;
 
-use crate::sync::{Mutex, Seated, Wakers, lock};
+use crate::sync::{AtomicU64, Mutex, Seated, Wakers, lock};
 
 /// How many tasks of a kind there are, and who waits until there is none.
 #[derive(Debug, Default)]
-pub(crate) struct Tasks(Mutex<Alive>);
+pub(crate) struct Tasks {
+    alive: AtomicU64,
+    /// Whoever waits looks at the number, and sits down, under this lock; so the last task, which takes it to wake, finds who
+    /// saw it alive.
+    waiting: Mutex<Waiting>,
+}
 
 #[derive(Debug, Default)]
-struct Alive {
-    count: usize,
-    waiting: Wakers,
-}
+struct Waiting(Wakers);
 
 impl Tasks {
     /// A guard for one more task, which counts as alive until the guard is dropped.
     pub(crate) fn guard(self: &Arc<Self>) -> TaskGuard {
-        lock(&self.0).count += 1;
+        self.alive.fetch_add(1, SeqCst);
         TaskGuard(Arc::clone(self))
     }
 
     /// Ends when no task is alive.
     pub(crate) async fn gone(&self) {
-        Seated::new(&self.0, |alive| &mut alive.waiting, |alive| (alive.count == 0).then_some(())).await;
+        let is_gone = |_: &mut Waiting| (self.alive.load(SeqCst) == 0).then_some(());
+        Seated::new(&self.waiting, |waiting| &mut waiting.0, is_gone).await;
     }
 }
 
@@ -35,11 +39,8 @@ pub(crate) struct TaskGuard(Arc<Tasks>);
 
 impl Drop for TaskGuard {
     fn drop(&mut self) {
-        let mut alive = lock(&self.0.0);
-        alive.count -= 1;
-        if alive.count == 0 {
-            let waiting: Vec<Waker> = alive.waiting.take().collect();
-            drop(alive);
+        if self.0.alive.fetch_sub(1, SeqCst) == 1 {
+            let waiting: Vec<Waker> = lock(&self.0.waiting).0.take().collect();
             waiting.into_iter().for_each(Waker::wake);
         }
     }
@@ -60,11 +61,11 @@ mod tests {
     use super::*;
 
     /// Notes how many tasks are alive when it is dropped.
-    struct Notes(Arc<Tasks>, Arc<Mutex<Vec<usize>>>);
+    struct Notes(Arc<Tasks>, Arc<Mutex<Vec<u64>>>);
 
     impl Drop for Notes {
         fn drop(&mut self) {
-            lock(&self.1).push(lock(&self.0.0).count);
+            lock(&self.1).push(self.0.alive.load(SeqCst));
         }
     }
 
@@ -104,6 +105,6 @@ mod tests {
             assert!(gone.as_mut().poll(&mut context).is_pending());
             assert!(beside.as_mut().poll(&mut context).is_pending());
         }
-        assert!(lock(&tasks.0).waiting.len() <= 2);
+        assert!(lock(&tasks.waiting).0.len() <= 2);
     }
 }

@@ -78,7 +78,7 @@ impl Place {
         tenant.stage = Stage::Over;
         match std::mem::take(&mut tenant.waiter) {
             // Called, and dropped, where it may do what it likes.
-            Waiter::Callback(callback) => return effects.call(|| callback(outcome)),
+            Waiter::Callback(callback) => return effects.call_back(|| callback(outcome)),
             Waiter::Task(waker) => effects.wake(Some(waker)),
             Waiter::Nobody | Waiter::Outcome(_) => {}
         }

@@ -7,7 +7,7 @@ use crate::client::operations::Operation;
 use crate::time::Now;
 
 impl Client {
-    /// Has a line whose head may try move on. Returns whether there was one.
+    /// Has a line whose head may try move on by one send: lines take turns. Returns whether there was one.
     pub(crate) fn advance_lines(&mut self, now: Now) -> bool {
         if self.session.lines.length == 0 {
             return false;
@@ -15,14 +15,18 @@ impl Client {
         if !self.session.lines.congested.is_empty() {
             self.session.look_for_room();
         }
-        if self.session.lines.ready.is_empty() && !self.is_crowded() {
-            let crowded = self.session.lines.crowded.pop_first();
-            self.session.lines.ready.extend(crowded);
+        // Who found too many operations under way goes before those who ask for the next time.
+        if !self.is_crowded()
+            && let Some(producer) = self.session.lines.crowded.pop_front()
+        {
+            self.session.lines.ready.push_front(producer);
         }
-        let Some(producer) = self.session.lines.ready.pop_first() else {
+        let Some(producer) = self.session.lines.ready.pop_front() else {
             return false;
         };
-        while self.advance_line(now, producer) {}
+        if self.advance_line(now, producer) {
+            self.session.lines.make_ready(producer);
+        }
         true
     }
 
@@ -49,7 +53,7 @@ impl Client {
             return false;
         }
         if is_crowded {
-            self.session.lines.crowded.insert(producer);
+            self.session.lines.crowded.push_back(producer);
             return false;
         }
         known.line.pop_first();

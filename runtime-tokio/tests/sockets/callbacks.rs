@@ -66,8 +66,8 @@ async fn callbacks_under_way_when_the_client_is_closed_are_called_too() {
     let outcomes: Vec<_> = outcomes.collect().await;
     assert_eq!(outcomes.len(), 10);
     for outcome in outcomes {
-        let kind = outcome.unwrap_err().kind();
-        assert!(matches!(kind, ErrorKind::Timeout | ErrorKind::Closed), "{kind:?}");
+        let error = outcome.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Closed), "{error}");
     }
     cluster.close().await;
 }

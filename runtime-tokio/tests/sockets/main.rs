@@ -4,6 +4,7 @@
 
 mod addresses;
 mod back_pressure;
+mod blocking;
 mod callbacks;
 mod cancelling;
 mod credentials;
@@ -12,6 +13,7 @@ mod faults;
 mod forms;
 mod gone;
 mod hung;
+mod logs;
 mod old_messages;
 mod proxy;
 mod statuses;

@@ -8,7 +8,7 @@ use stgclient_core::client::{Client as Core, PushConsumerId};
 use stgclient_core::consumer::allocation::{Allocation, Average};
 use stgclient_core::consumer::push::{ConsumeFrom, ConsumeOrder, MessageModel, PushConfig};
 use stgclient_core::consumer::{MessageSelector, ReceivedMessage};
-use stgclient_core::error::Error;
+use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::producer::check_group;
 use stgclient_core::time::Duration;
 use stgclient_core::wire::body::ExpressionType;
@@ -54,7 +54,7 @@ impl PushConsumerBuilder {
     }
 
     /// As [`subscribe`](Self::subscribe), with any selector, such as [`MessageSelector::by_sql`]. A broker is asked at the
-    /// start whether it takes an SQL expression.
+    /// start whether it takes an SQL expression, if the topic is there.
     pub fn subscribe_with(mut self, topic: &str, selector: MessageSelector) -> Self {
         self.subscriptions.push((topic.to_owned(), Ok(selector)));
         self
@@ -129,7 +129,7 @@ impl PushConsumerBuilder {
         R: Future<Output = Result<(), ReconsumeLater>> + MaybeSend + 'static,
     {
         self.config.batch_size = size;
-        self.config.max_in_work = self.config.max_in_work.max(4 * size);
+        self.config.max_in_work = self.config.max_in_work.max(size.saturating_mul(4));
         StartPushConsumer::new(self, Batches { handler, size: size.max(1) })
     }
 
@@ -195,19 +195,29 @@ impl PushConsumerBuilder {
         let is_orderly = config.order == ConsumeOrder::Orderly;
         let is_empty = subscriptions.is_empty();
         let max_in_work = config.max_in_work;
-        let (id, place) = shared.with(|state, now| {
+        // Made here, and dropped here if the consumer does not start: the strategy may do anything as it is dropped.
+        let place = Arc::new(ConsumerPlace::new(allocation));
+        let id = shared.with(|state, now| {
             let id = state.core.start_push_consumer(now, &group, config, stored)?;
-            Ok::<_, Error>((id, state.consumers.add(id, allocation)))
+            state.consumers.add(id, &place);
+            Ok::<_, Error>(id)
         })?;
         // From here on the consumer is closed when this is dropped.
         let tasks = Arc::<Tasks>::default();
         let inner =
             Inner { handle: Arc::clone(&handle), id, group, place: Arc::clone(&place), tasks: Arc::clone(&tasks) };
         let consumer = PushConsumer { inner: Arc::new(inner) };
-        let launched =
-            Launch { shared: Arc::clone(shared), id, place: Arc::clone(&place), tasks, is_orderly, max_in_work };
+        let launched = Launch {
+            shared: Arc::clone(shared),
+            id,
+            place: Arc::clone(&place),
+            tasks: Arc::clone(&tasks),
+            is_orderly,
+            max_in_work,
+        };
         let task = launched.task();
-        let keeper = Keeper { shared: Arc::clone(shared), id, place, store, directly: launch(launched), is_orderly };
+        let directly = launch(launched);
+        let keeper = Keeper { shared: Arc::clone(shared), id, place, store, directly, is_orderly, tasks };
         shared.host.spawn(Box::pin(async move {
             keeper.run().await;
             drop(task);
@@ -229,7 +239,11 @@ impl PushConsumerBuilder {
 
 /// Has a broker check an expression.
 async fn check(handle: &Arc<Handle>, group: &str, topic: &str, selector: &MessageSelector) -> Result<(), Error> {
-    let queues = Operation::begin(handle, outcome::queues, |core, now| core.queues(now, topic)).await?;
+    let queues = match Operation::begin(handle, outcome::queues, |core, now| core.queues(now, topic)).await {
+        // Nobody can say before it is there.
+        Err(error) if error.kind() == ErrorKind::TopicNotFound => return Ok(()),
+        queues => queues?,
+    };
     let Some(queue) = queues.into_iter().next() else {
         return Ok(());
     };

@@ -74,10 +74,11 @@ impl<H: Handler> Work<H> {
     }
 
     fn spawn(self: &Arc<Self>, delivery: Delivery) {
-        let (work, mut task) = (Arc::clone(self), Some(ConsumerTask::new(&self.shared, &self.tasks)));
+        let work = Arc::clone(self);
         self.shared.host.spawn(Box::pin(async move {
-            work.work_off(delivery, &mut task).await;
-            drop(task);
+            let ours = work.work_off(delivery).await;
+            // Last of all that the task has.
+            drop(ours);
         }));
     }
 
@@ -105,12 +106,19 @@ impl<H: Handler> Work<H> {
         }
     }
 
-    /// Works off a delivery, and then others as long as there are some.
-    async fn work_off(self: Arc<Self>, delivery: Delivery, task: &mut Option<ConsumerTask>) {
-        let mut next = Some(delivery);
+    /// Works off a delivery, and then others as long as there are some. It counts as a task of ours only while it has
+    /// something to do for the client: who closes that waits for handlers no longer than they were given, also for one that
+    /// blocks its thread.
+    async fn work_off(self: Arc<Self>, mut delivery: Delivery) -> ConsumerTask {
         let mut turns = 0;
-        while let Some(delivery) = next {
-            next = self.consume(delivery, task).await;
+        loop {
+            let done = self.consume(delivery).await;
+            let ours = ConsumerTask::new(&self.shared, &self.tasks);
+            delivery = match self.next(done) {
+                Some(next) => next,
+                None => return ours,
+            };
+            drop(ours);
             turns += 1;
             if turns % TURNS == 0 {
                 give_way().await;
@@ -118,15 +126,15 @@ impl<H: Handler> Work<H> {
         }
     }
 
-    /// Has the handler consume a delivery, and gives the next one.
-    async fn consume(self: &Arc<Self>, delivery: Delivery, task: &mut Option<ConsumerTask>) -> Option<Delivery> {
+    /// Has the handler consume a delivery, or what it can of it before it has to wait; the rest goes on elsewhere then.
+    async fn consume(self: &Arc<Self>, delivery: Delivery) -> Vec<(Settlement, Outcome)> {
         let Delivery { settlement, queue, messages, .. } = delivery;
         let mut messages = messages.into_iter();
         let mut done = Done::new(settlement);
         let mut batch = Vec::with_capacity(self.handler.batch_size().min(messages.len()));
         loop {
             let Some(part) = self.fill(&mut batch, &queue, &mut messages, &mut done) else {
-                return self.next(done.parts);
+                return done.parts;
             };
             let mut handling = pin!(guarded(&self.handler, &mut batch));
             let polled = poll_fn(|context| Poll::Ready(handling.as_mut().poll(context))).await;
@@ -135,13 +143,10 @@ impl<H: Handler> Work<H> {
                 Poll::Pending => {
                     self.settle(std::mem::take(&mut done.parts));
                     self.go_on(settlement, &queue, messages);
-                    // Who closes the consumer waits for its handlers only so long, and not for this task then.
-                    *task = None;
                     let (outcome, why) = handling.await;
-                    *task = Some(ConsumerTask::new(&self.shared, &self.tasks));
                     complain(&queue, part, why);
                     done.push(part, outcome);
-                    return self.next(done.parts);
+                    return done.parts;
                 }
             };
             complain(&queue, part, why);

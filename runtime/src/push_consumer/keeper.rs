@@ -1,17 +1,22 @@
 //! What has to be done for a consumer beside its messages: offsets are stored, a broker's wish is fulfilled.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
+use std::task::Poll;
 
 use stgclient_core::client::{BrokerQuestion, PushConsumerId};
 use stgclient_core::consumer::ReceivedMessage;
 use stgclient_core::consumer::push::{Outcome, RetryDelay};
+use stgclient_core::time::Duration;
 use stgclient_core::wire::body::{DirectConsumption, DirectResult};
 
+use super::task::ConsumerTask;
 use crate::bounds::BoxFuture;
 use crate::consumer_place::{Chore, ConsumerPlace};
+use crate::guard;
 use crate::offset_store::OpenStore;
 use crate::shared::Shared;
+use crate::tasks::Tasks;
 
 /// Consumes a message at once, apart from all others.
 #[cfg(not(target_family = "wasm"))]
@@ -28,11 +33,31 @@ pub(super) struct Keeper {
     pub(super) store: Option<OpenStore>,
     pub(super) directly: Option<Directly>,
     pub(super) is_orderly: bool,
+    pub(super) tasks: Arc<Tasks>,
 }
 
+/// How long a store may take for what is stored last.
+const FAREWELL: Duration = Duration::from_secs(3);
+
 impl Keeper {
-    /// Runs until the consumer is closed.
+    /// Runs until the consumer is closed, and has stored its last offsets or has had the time for it.
     pub(super) async fn run(self) {
+        let mut keeping = Box::pin(self.keep());
+        let mut time_is_up = Box::pin(async {
+            self.place.closed().await;
+            self.shared.host.sleep_until(self.shared.host.now().mono + FAREWELL).await;
+        });
+        let is_over = poll_fn(|context| match keeping.as_mut().poll(context) {
+            Poll::Ready(()) => Poll::Ready(true),
+            Poll::Pending => time_is_up.as_mut().poll(context).map(|()| false),
+        });
+        if !is_over.await {
+            tracing::error!("the offset store does not end, and what was to be stored last may be lost");
+        }
+        guard::discard(keeping);
+    }
+
+    async fn keep(&self) {
         loop {
             match poll_fn(|context| self.place.poll_chore(context)).await {
                 Chore::Store(offsets) => {
@@ -48,45 +73,47 @@ impl Keeper {
                 }
                 Chore::ConsumeDirectly { question, queue, message } => {
                     let limit = self.shared.settings.max_body_length;
-                    let task = match (ReceivedMessage::open(*message, queue, 0, limit), &self.directly) {
+                    let handling = match (ReceivedMessage::open(*message, queue, 0, limit), &self.directly) {
                         (Ok(message), Some(directly)) => directly(message),
                         (Err(error), _) => failed(error.to_string()),
                         (Ok(_), None) => failed("this consumer is read as a stream".to_owned()),
                     };
-                    let (shared, is_orderly) = (Arc::clone(&self.shared), self.is_orderly);
-                    self.shared.host.spawn(Box::pin(answer(shared, question, is_orderly, task)));
+                    self.answer(question, handling);
                 }
                 Chore::End => break,
             }
         }
+    }
+
+    /// Waits for the outcome of a message that was consumed at once, and lets the broker know.
+    fn answer(&self, question: BrokerQuestion, handling: BoxFuture<(Outcome, Option<String>)>) {
+        let (shared, tasks, id, is_orderly) =
+            (Arc::clone(&self.shared), Arc::clone(&self.tasks), self.id, self.is_orderly);
+        self.shared.host.spawn(Box::pin(async move {
+            let begin = shared.host.now().mono;
+            let (outcome, why) = handling.await;
+            // Until here it is the application's, which closing waits for no longer than it was given.
+            let ours = ConsumerTask::new(&shared, &tasks);
+            let spent = shared.host.now().mono.since(begin).as_millis();
+            let result = DirectConsumption {
+                auto_commit: true,
+                consume_result: Some(match outcome {
+                    Outcome::Success | Outcome::Commit => DirectResult::Success,
+                    Outcome::Rollback => DirectResult::Rollback,
+                    _ => DirectResult::Later,
+                }),
+                order: is_orderly,
+                remark: why,
+                spent_time_mills: i64::try_from(spent).unwrap_or(i64::MAX),
+            };
+            shared.with(|state, now| state.core.consumed_directly(now, id, question, &result));
+            drop((shared, tasks));
+            drop(ours);
+        }));
     }
 }
 
 /// It cannot be consumed here.
 fn failed(why: String) -> BoxFuture<(Outcome, Option<String>)> {
     Box::pin(std::future::ready((Outcome::ReconsumeLater(RetryDelay::Broker), Some(why))))
-}
-
-/// Waits for the outcome of a message that was consumed at once, and lets the broker know.
-async fn answer(
-    shared: Arc<Shared>,
-    question: BrokerQuestion,
-    is_orderly: bool,
-    task: BoxFuture<(Outcome, Option<String>)>,
-) {
-    let begin = shared.host.now().mono;
-    let (outcome, why) = task.await;
-    let spent = shared.host.now().mono.since(begin).as_millis();
-    let result = DirectConsumption {
-        auto_commit: true,
-        consume_result: Some(match outcome {
-            Outcome::Success | Outcome::Commit => DirectResult::Success,
-            Outcome::Rollback => DirectResult::Rollback,
-            _ => DirectResult::Later,
-        }),
-        order: is_orderly,
-        remark: why,
-        spent_time_mills: i64::try_from(spent).unwrap_or(i64::MAX),
-    };
-    shared.with(|state, now| state.core.consumed_directly(now, question, &result));
 }

@@ -1,9 +1,11 @@
 //! Push consumers on the cluster in memory, in virtual time.
 
 mod beginning;
+mod closing;
 mod concurrent;
 mod orderly;
 mod sharing;
 mod stage;
 mod standing;
+mod starting;
 mod stores;

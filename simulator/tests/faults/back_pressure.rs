@@ -283,3 +283,23 @@ fn a_slow_broker_slows_its_callers_down_and_loses_nothing() {
         assert!(took >= SECOND && took < 2 * SECOND, "ten at a time, ten times: {took:?}");
     });
 }
+
+#[test]
+fn lines_take_turns_when_too_many_operations_are_under_way() {
+    let stage = Stage::new(1, 1).with_topic("t", 1);
+    stage.world.block_on(async {
+        let client = stage.machine.client(&stage.cluster.name_servers().join(";"));
+        let client = client.configure(|config| config.max_operations = 4).connect().await.unwrap();
+        let many = client.producer("many").send_timeout(60 * SECOND).start().await.unwrap();
+        let quick = client.producer("quick").start().await.unwrap();
+        quick.send(message("t")).await.unwrap();
+        let wait = Duration::from_millis(100);
+        stage.on_broker_a(|broker| broker.force(Force::sends(Forced::Delay(wait))));
+        // A line of about ten seconds.
+        let sends: Vec<_> = (0..400).map(|_| many.send(message("t"))).collect();
+        let sent = quick.send(message("t")).await;
+        assert!(sent.is_ok(), "one message in a line of its own: {}", sent.unwrap_err());
+        drop(sends);
+        client.close().await;
+    });
+}

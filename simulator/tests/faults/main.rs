@@ -5,6 +5,7 @@
 
 mod back_pressure;
 mod brokers;
+mod dropped;
 mod endings;
 mod idle;
 mod malformed_answers;

@@ -410,8 +410,8 @@ impl Scene {
             Event::Consumer { consumer, event: PushEvent::Open(unopened) } => {
                 self.client.opened(self.now, consumer, unopened.open());
             }
-            Event::ConsumeDirectly { question, .. } => {
-                self.client.consumed_directly(self.now, question, &body::DirectConsumption::default());
+            Event::ConsumeDirectly { consumer, question, .. } => {
+                self.client.consumed_directly(self.now, consumer, question, &body::DirectConsumption::default());
             }
             Event::Closed => {
                 assert!(!self.is_closed && self.under_way.is_empty(), "closed with {:?}", self.under_way);

@@ -1,6 +1,6 @@
 //! Which sends wait for room, and what for: the books of the producers' lines.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::client::base::ids::{PeerId, ProducerId};
 use crate::time::Instant;
@@ -24,6 +24,49 @@ pub(crate) enum Held {
     Backlog,
 }
 
+/// Producers in the order in which they came, each once.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    order: VecDeque<ProducerId>,
+    known: BTreeSet<ProducerId>,
+}
+
+impl Turns {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    pub(crate) fn push_back(&mut self, producer: ProducerId) {
+        if self.known.insert(producer) {
+            self.order.push_back(producer);
+        }
+    }
+
+    /// Before all others, wherever it was.
+    pub(crate) fn push_front(&mut self, producer: ProducerId) {
+        self.remove(producer);
+        self.known.insert(producer);
+        self.order.push_front(producer);
+    }
+
+    pub(crate) fn pop_front(&mut self) -> Option<ProducerId> {
+        let first = self.order.pop_front()?;
+        self.known.remove(&first);
+        Some(first)
+    }
+
+    pub(crate) fn remove(&mut self, producer: ProducerId) {
+        if !self.known.remove(&producer) {
+            return;
+        }
+        if self.order.back() == Some(&producer) {
+            self.order.pop_back();
+        } else {
+            self.order.retain(|known| *known != producer);
+        }
+    }
+}
+
 /// What the lines of all producers wait for, but for their own sends under way.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
@@ -32,12 +75,12 @@ pub(crate) struct Lines {
     /// How many producers wait for a choice of the application.
     pub(crate) choosing: usize,
     /// Producers whose first in line may try.
-    pub(crate) ready: BTreeSet<ProducerId>,
+    pub(crate) ready: Turns,
     /// Producers whose first in line found no broker with room, and the connections that had none.
-    pub(crate) congested: BTreeSet<ProducerId>,
+    pub(crate) congested: Turns,
     pub(crate) without_room: BTreeSet<PeerId>,
     /// Producers whose first in line found too many operations under way.
-    pub(crate) crowded: BTreeSet<ProducerId>,
+    pub(crate) crowded: Turns,
 }
 
 impl Lines {
@@ -47,12 +90,14 @@ impl Lines {
 
     /// A producer's first in line may try.
     pub(crate) fn make_ready(&mut self, producer: ProducerId) {
-        self.ready.insert(producer);
+        self.ready.push_back(producer);
     }
 
     /// There may be other brokers, or others with room.
     pub(crate) fn uncongest(&mut self) {
-        self.ready.append(&mut self.congested);
+        while let Some(producer) = self.congested.pop_front() {
+            self.ready.push_back(producer);
+        }
         self.without_room.clear();
     }
 }

@@ -19,7 +19,7 @@ impl Session {
             self.lines.length += 1;
             self.operation_timers.set(id.key(), call.deadline);
             if is_first {
-                self.lines.ready.insert(call.producer);
+                self.lines.make_ready(call.producer);
             }
         }
     }
@@ -33,18 +33,18 @@ impl Session {
         if producer.line.remove(&call.number).is_some() {
             self.lines.length -= 1;
             if was_first && !producer.line.is_empty() {
-                self.lines.ready.insert(call.producer);
+                self.lines.make_ready(call.producer);
             }
         }
     }
 
     /// No broker that a send could go to has room: its line waits until one has.
     fn wait_for_brokers(&mut self, producer: ProducerId) {
-        self.lines.ready.remove(&producer);
+        self.lines.ready.remove(producer);
         let network = &self.network;
         let is_full = |peer: &PeerId| network.get(*peer).is_some_and(|connection| !connection.has_room());
         self.lines.without_room.extend(network.ids().into_iter().filter(is_full));
-        self.lines.congested.insert(producer);
+        self.lines.congested.push_back(producer);
     }
 
     /// Puts a send that found no broker with room in its producer's line, until one has.

@@ -138,6 +138,11 @@ impl Client {
             Ok(message) => message,
             Err(error) => return Some(Reply::refused(ResponseCode::SYSTEM_ERROR, error.to_string())),
         };
+        let entry = self.session.groups.push_consumers.get_mut(consumer);
+        if !entry.is_some_and(|entry| entry.consumer.begin_directly()) {
+            let why = "the consumer closes, or has too many messages to consume at once";
+            return Some(Reply::refused(ResponseCode::SYSTEM_ERROR, why));
+        }
         let broker_name = header.broker_name.as_deref().unwrap_or_default();
         let queue_id = u32::try_from(message.fields.queue_id).unwrap_or(0);
         let queue = MessageQueue::new(message.topic(), broker_name, queue_id);
@@ -145,9 +150,17 @@ impl Client {
         None
     }
 
-    /// What became of a message that a broker wanted consumed at once ([`Event::ConsumeDirectly`]).
-    pub fn consumed_directly(&mut self, now: Now, question: BrokerQuestion, result: &DirectConsumption) {
+    /// What became of a message that a broker wanted a consumer to consume at once ([`Event::ConsumeDirectly`]). Each has to
+    /// end once: the consumer's close waits for it as for any other in work.
+    pub fn consumed_directly(
+        &mut self,
+        now: Now,
+        consumer: PushConsumerId,
+        question: BrokerQuestion,
+        result: &DirectConsumption,
+    ) {
         self.reply(now, question, &Reply::body(result));
+        self.with_consumer(now, consumer, |consumer| consumer.end_directly(now));
         self.run(now);
     }
 }

@@ -75,7 +75,7 @@ impl PushConsumer {
     /// Goes on with closing once nothing is in work, and ends it once every queue has left.
     pub(super) fn go_on_closing(&mut self, now: Now) {
         match self.closing {
-            Closing::Draining { .. } if self.in_work == 0 && self.sending_back == 0 => self.leave_all(now),
+            Closing::Draining { .. } if self.in_work + self.sending_back + self.directly == 0 => self.leave_all(now),
             Closing::Leaving if self.queues.len() == 0 && self.owed.is_empty() => self.end(now),
             _ => {}
         }

@@ -8,6 +8,9 @@ use crate::queue::MessageQueue;
 use crate::time::{Instant, Now};
 use crate::wire::message::StoredMessage;
 
+/// How many messages may be consumed at once, apart from all others: an administrator looks at one at a time.
+const MOST_DIRECTLY: usize = 16;
+
 /// Messages for the application, consecutive ones of one queue.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -67,6 +70,19 @@ impl PushConsumer {
         }
         self.attend(now);
         delivery
+    }
+
+    /// A broker wants a message consumed at once. Returns whether it may be.
+    pub(crate) fn begin_directly(&mut self) -> bool {
+        let may_be = !self.is_closing() && self.directly < MOST_DIRECTLY;
+        self.directly += usize::from(may_be);
+        may_be
+    }
+
+    /// A message that a broker wanted consumed at once is.
+    pub(crate) fn end_directly(&mut self, now: Now) {
+        self.directly = self.directly.saturating_sub(1);
+        self.attend(now);
     }
 
     /// How many messages may be delivered now.

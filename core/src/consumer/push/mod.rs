@@ -125,6 +125,8 @@ pub struct PushConsumer {
     rate: Option<Rate>,
     /// How many messages are being sent back.
     sending_back: usize,
+    /// How many messages the application consumes at once, apart from all others, because a broker wants it.
+    directly: usize,
     closing: Closing,
     timers: Deadlines,
     asks: VecDeque<(Asked, Ask)>,
@@ -167,6 +169,7 @@ impl PushConsumer {
             is_paused: false,
             is_started: false,
             sending_back: 0,
+            directly: 0,
             closing: Closing::No,
             timers: Deadlines::default(),
             asks: VecDeque::new(),

@@ -1,0 +1,79 @@
+//! What is logged: where the application's subscriber may do anything, and nothing is kept silent that matters.
+
+use std::sync::{Arc, Mutex};
+
+use stgclient::{FileOffsets, MessageQueue, OffsetStore};
+use stgclient_runtime::holds_lock;
+use tokio::runtime::Builder;
+use tracing::field::{Field, Visit};
+use tracing::span;
+
+/// A subscriber of the application's: it notes what is logged, and whether that happened under a client's lock.
+#[derive(Clone, Default)]
+struct Logs(Arc<Mutex<Vec<(String, bool)>>>);
+
+impl Logs {
+    fn entries(&self) -> Vec<(String, bool)> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+struct Words(String);
+
+impl Visit for Words {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{value:?}");
+        }
+    }
+}
+
+impl tracing::Subscriber for Logs {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() <= tracing::Level::INFO
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut words = Words(String::new());
+        event.record(&mut words);
+        // An appender that sends what is logged through a client would wait for itself here.
+        self.0.lock().unwrap().push((words.0, holds_lock()));
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[test]
+fn an_older_file_beside_an_empty_one_is_not_used_without_a_word() {
+    // Tests of another process have folders of their own.
+    #[allow(clippy::disallowed_methods)]
+    let folder = std::env::temp_dir().join(format!("stgclient-older-{}", std::process::id()));
+    let logs = Logs::default();
+    let found = tracing::subscriber::with_default(logs.clone(), || {
+        Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let store = FileOffsets::new(&folder, "DEFAULT", "G");
+            let queue = MessageQueue::new("T", "broker-a", 0);
+            store.load().await.unwrap();
+            store.store([(queue, 7)].into()).await.unwrap();
+            std::fs::rename(store.path(), store.path().with_extension("json.bak")).unwrap();
+            // The disk was full, or the machine stopped.
+            std::fs::write(store.path(), [0; 64]).unwrap();
+            store.close();
+            store.load().await.unwrap().len()
+        })
+    });
+    std::fs::remove_dir_all(&folder).unwrap();
+    let entries = logs.entries();
+    let is_said = entries.iter().any(|(words, _)| words.contains("older ones"));
+    assert!(found == 0 || is_said, "{found} queues go back to the backup's offsets, and nothing is said: {entries:?}");
+}
