@@ -9,11 +9,13 @@ use stgclient_core::client::{Client as Core, ConnectionId, OperationId, PushCons
 use stgclient_core::consumer::allocation::Allocation;
 use stgclient_core::consumer::push::{AllocationQuestion, Opened, Unopened};
 use stgclient_core::error::{Error, ErrorKind};
+use stgclient_core::notice::Notice;
 use stgclient_core::producer::{Choice, Message, Spent};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Now;
 
 use crate::guard::{self, Panic};
+use crate::log;
 
 /// What is done once the lock is released.
 #[derive(Default)]
@@ -32,6 +34,7 @@ struct Rare {
     connects: Vec<(ConnectionId, Address)>,
     messages: Vec<Message>,
     strategies: Vec<Arc<dyn Allocation>>,
+    notices: Vec<Notice>,
     questions: VecDeque<Question>,
 }
 
@@ -68,6 +71,10 @@ impl Effects {
 
     pub(crate) fn call_back(&mut self, callback: impl FnOnce() + Send + 'static) {
         self.rare().callbacks.push(Box::new(callback));
+    }
+
+    pub(crate) fn log(&mut self, notice: Notice) {
+        self.rare().notices.push(notice);
     }
 
     /// Has a message dropped.
@@ -116,6 +123,7 @@ impl Effects {
     /// Calls and drops what is the application's.
     pub(crate) fn call(&mut self) {
         if let Some(rare) = &mut self.rare {
+            rare.notices.drain(..).for_each(|notice| log::write(&notice));
             for callback in rare.callbacks.drain(..) {
                 if let Err(panic) = guard::call(callback) {
                     tracing::error!(%panic, "the callback of a send panicked");

@@ -15,6 +15,7 @@ mod handle;
 mod host;
 mod link;
 mod lock;
+mod log;
 mod offset_store;
 mod operation;
 mod outcome;

@@ -95,6 +95,9 @@ impl State {
     pub(crate) fn drain(&mut self, effects: &mut Effects) -> Option<Deadline> {
         self.deliver_events(effects);
         effects.take_spent(&mut self.core);
+        while let Some(notice) = self.core.poll_notice() {
+            effects.log(notice);
+        }
         while let Some(action) = self.core.poll_action() {
             self.carry_out(action, effects);
         }

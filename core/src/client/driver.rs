@@ -15,6 +15,7 @@ use crate::client::session::Session;
 use crate::connection::{CloseReason, ConnectionCounters, Outbox, Received};
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
+use crate::notice::Notice;
 use crate::table::Table;
 use crate::time::{Deadline, Now, Reason};
 use crate::wire::command::Command;
@@ -133,6 +134,12 @@ impl Client {
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
         self.session.events.pop_front()
+    }
+
+    /// The next thing worth a line in a log.
+    #[must_use]
+    pub fn poll_notice(&mut self) -> Option<Notice> {
+        self.session.notices.pop()
     }
 
     /// When [`Client::handle_timeout`] has work to do, and why.

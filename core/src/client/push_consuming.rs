@@ -167,6 +167,8 @@ impl Client {
         for id in self.session.groups.push_consumers.ids() {
             if let Some(mut entry) = self.session.groups.push_consumers.remove(id) {
                 entry.consumer.abort(now);
+                core::iter::from_fn(|| entry.consumer.poll_notice())
+                    .for_each(|notice| self.session.notices.push(notice));
                 let events = core::iter::from_fn(|| entry.consumer.poll_event());
                 self.session.events.extend(events.map(|event| Event::Consumer { consumer: id, event }));
             }
@@ -217,7 +219,9 @@ impl Client {
     fn run_consumer(&mut self, now: Now, id: PushConsumerId) -> bool {
         let mut had_anything = false;
         while let Some(entry) = self.session.groups.push_consumers.get_mut(id) {
-            if let Some(event) = entry.consumer.poll_event() {
+            if let Some(notice) = entry.consumer.poll_notice() {
+                self.session.notices.push(notice);
+            } else if let Some(event) = entry.consumer.poll_event() {
                 self.take_event(now, id, event);
             } else if let Some((asked, ask)) = entry.consumer.poll_ask() {
                 self.carry_out(now, id, asked, ask);

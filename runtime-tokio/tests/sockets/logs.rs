@@ -8,6 +8,8 @@ use tokio::runtime::Builder;
 use tracing::field::{Field, Visit};
 use tracing::span;
 
+use crate::cluster;
+
 /// A subscriber of the application's: it notes what is logged, and whether that happened under a client's lock.
 #[derive(Clone, Default)]
 struct Logs(Arc<Mutex<Vec<(String, bool)>>>);
@@ -51,6 +53,25 @@ impl tracing::Subscriber for Logs {
     fn enter(&self, _: &span::Id) {}
 
     fn exit(&self, _: &span::Id) {}
+}
+
+#[test]
+fn what_is_logged_reaches_the_applications_subscriber_where_it_may_do_anything() {
+    let logs = Logs::default();
+    tracing::subscriber::with_default(logs.clone(), || {
+        Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let (cluster, client) = cluster("T", 1).await;
+            let consumer = client.push_consumer("G").subscribe("missing", "*");
+            let consumer = consumer.concurrently(|_| async { Ok(()) }).start().await.unwrap();
+            consumer.close().await;
+            client.close().await;
+            cluster.close().await;
+        });
+    });
+    let entries = logs.entries();
+    assert!(entries.iter().any(|(words, _)| words.contains("the topic does not exist yet")), "{entries:?}");
+    let locked: Vec<_> = entries.into_iter().filter(|(_, is_locked)| *is_locked).collect();
+    assert!(locked.is_empty(), "under the client's lock: {locked:?}");
 }
 
 #[test]

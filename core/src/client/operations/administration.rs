@@ -11,6 +11,7 @@ use crate::client::routing::look_ups::{NameServerRequest, Seeker};
 use crate::client::routing::routes::read_route;
 use crate::client::session::{EMPTY, Session};
 use crate::error::{Error, ErrorKind};
+use crate::notice::Notice;
 use crate::time::{Instant, Now};
 use crate::wire::body::{self, ClusterInfo};
 use crate::wire::code::ResponseCode;
@@ -72,7 +73,8 @@ impl Administration {
             Signal::Answer { command, .. } => {
                 let answered = match self.task.take(command).map_err(|error| self.at(error, step)) {
                     Err(error) if self.is_slave(step) => {
-                        tracing::debug!(%error, "a slave refused, which does not matter");
+                        let notice = Notice::debug("a slave refused, which does not matter");
+                        session.notices.push(notice.about("error", error));
                         Ok(())
                     }
                     answered => answered,

@@ -7,6 +7,7 @@ use crate::client::routing::look_ups::{NameServerRequest, Seeker};
 use crate::client::session::{Session, look_pauses};
 use crate::connection::Backoff;
 use crate::error::{Error, ErrorKind};
+use crate::notice::{Notice, Notices};
 use crate::time::{Instant, Now};
 use crate::wire::command::Command;
 use crate::wire::request::KvConfigAnswer;
@@ -21,7 +22,7 @@ pub(crate) struct Lookup {
     until: Instant,
     looks: Backoff,
     last_failure: Option<Error>,
-    read: fn(Result<Command, Error>) -> Outcome,
+    read: fn(&mut Notices, Result<Command, Error>) -> Outcome,
 }
 
 impl Lookup {
@@ -30,14 +31,15 @@ impl Lookup {
         let dialect = session.config.dialect();
         let request =
             if dialect.has_projects() { NameServerRequest::ProjectGroup } else { NameServerRequest::SignOfLife };
-        let read = |answer: Result<Command, Error>| match answer {
+        let read = |notices: &mut Notices, answer: Result<Command, Error>| match answer {
             // Any answer is a sign of life, that there is no such topic or project too.
             Err(error) if error.kind() != ErrorKind::Refused => Err(error),
             Ok(answer) => {
                 let project = answer.header::<KvConfigAnswer<'_>>().ok().and_then(|answer| answer.value);
                 if let Some(project) = project.filter(|project| !project.is_empty()) {
                     // Smartgo's own client makes nothing of it either.
-                    tracing::info!(%project, "this host belongs to a project; names of topics and groups stay as they are");
+                    let what = "this host belongs to a project; names of topics and groups stay as they are";
+                    notices.push(Notice::info(what).about("project", project));
                 }
                 Ok(Value::Done)
             }
@@ -51,7 +53,7 @@ impl Lookup {
         request: NameServerRequest,
         what: String,
         until: Instant,
-        read: fn(Result<Command, Error>) -> Outcome,
+        read: fn(&mut Notices, Result<Command, Error>) -> Outcome,
     ) -> Self {
         Self { request, what, until, looks: look_pauses(), last_failure: None, read }
     }
@@ -78,7 +80,10 @@ impl Lookup {
                 session.operation_timers.set(id.key(), self.until.min(now.mono + pause));
                 None
             }
-            Signal::Looked(answer) => Some((self.read)(answer).map_err(|error| error.context(&self.what))),
+            Signal::Looked(answer) => {
+                let outcome = (self.read)(&mut session.notices, answer);
+                Some(outcome.map_err(|error| error.context(&self.what)))
+            }
             _ => None,
         }
     }

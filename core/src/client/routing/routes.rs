@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::client::base::ids::Owner;
 use crate::error::{Error, ErrorKind};
+use crate::notice::{Notice, Notices};
 use crate::routes::route::{RouteError, TopicRoute};
 use crate::routes::topics::{Purpose, TopicId};
 use crate::wire::body::{self, TopicRouteData};
@@ -41,13 +42,14 @@ pub(crate) struct Oddities(BTreeSet<RouteError>);
 const MOST_ODDITIES: usize = 256;
 
 impl Oddities {
-    pub(crate) fn note(&mut self, topic: &str, odd: Vec<RouteError>) {
+    pub(crate) fn note(&mut self, topic: &str, odd: Vec<RouteError>, notices: &mut Notices) {
         for error in odd {
             if self.0.len() >= MOST_ODDITIES {
                 self.0.clear();
             }
             if !self.0.contains(&error) {
-                tracing::warn!(topic, %error, "a part of a route is passed over");
+                let notice = Notice::warn("a part of a route is passed over");
+                notices.push(notice.about("topic", topic).about("error", &error));
                 self.0.insert(error);
             }
         }

@@ -12,6 +12,7 @@ use crate::client::presence::first_commits::OffsetTable;
 use crate::client::presence::greetings::Unsaid;
 use crate::client::session::{EMPTY, Session};
 use crate::connection::Connection;
+use crate::notice::Notice;
 use crate::routes::route::MASTER_ID;
 use crate::time::Now;
 use crate::wire::body::{HeartbeatData, ProducerData};
@@ -220,9 +221,11 @@ impl Session {
                 self.greetings.taken.insert(peer, (attempt, version));
                 self.greetings.note_agreement(peer, attempt, command);
                 if command.code != 0 {
+                    let notice = Notice::warn("heartbeat refused").about("code", command.code);
                     let address = connection.map(Connection::address);
-                    let remark = command.remark.as_deref();
-                    tracing::warn!(?address, code = command.code, remark, "heartbeat refused");
+                    let notice = address.into_iter().fold(notice, |notice, address| notice.about("address", address));
+                    let remark = command.remark.iter();
+                    self.notices.push(remark.fold(notice, |notice, remark| notice.about("remark", remark)));
                 }
                 Ok(())
             }

@@ -25,6 +25,7 @@ use crate::client::routing::look_ups::NameServerCalls;
 use crate::client::routing::routes::{Oddities, RouteWaiters};
 use crate::connection::{Backoff, CloseReason, Connection, Ended, Outbox, Received};
 use crate::error::{Error, ErrorKind};
+use crate::notice::{Notice, Notices};
 use crate::producer::{LatencyFaults, Spent, UniqueIds};
 use crate::random::Random;
 use crate::routes::brokers::{BrokerId, Brokers};
@@ -82,6 +83,7 @@ pub(crate) struct Session {
     pub(crate) operation_timers: Deadlines,
     pub(crate) signals: VecDeque<(Owner, Signal<'static>)>,
     pub(crate) events: VecDeque<Event>,
+    pub(crate) notices: Notices,
     pub(crate) closing: Option<Closing>,
     next_tidying: Instant,
     next_heartbeat: Instant,
@@ -114,6 +116,7 @@ impl Session {
             operation_timers: Deadlines::default(),
             signals: VecDeque::new(),
             events: VecDeque::new(),
+            notices: Notices::default(),
             closing: None,
             next_tidying: now.mono + config.route_interval,
             next_heartbeat: now.mono + config.heartbeat_interval,
@@ -163,9 +166,12 @@ impl Session {
             Received::Answer { .. } | Received::Request => return Some(received),
             Received::BusyOneway => {
                 let remark = command.remark.as_deref().unwrap_or_default();
-                tracing::warn!(remark, "a broker was too busy for a oneway message, which is lost");
+                let notice = Notice::warn("a broker was too busy for a oneway message, which is lost");
+                self.notices.push(notice.about("remark", remark));
             }
-            Received::Unexpected => tracing::debug!(opaque = command.opaque, "an answer that nobody waits for"),
+            Received::Unexpected => {
+                self.notices.push(Notice::debug("an answer that nobody waits for").about("opaque", command.opaque));
+            }
         }
         None
     }
@@ -193,7 +199,8 @@ impl Session {
         let Some(connection) = self.network.get(peer) else {
             return;
         };
-        tracing::debug!(address = %connection.address(), reason = connection.failure(), "connection ended");
+        let notice = Notice::debug("connection ended").about("address", connection.address());
+        self.notices.push(notice.about("error", connection.failure()));
         let error = connection.ended(ended);
         self.signals.extend(owners.into_iter().map(|owner| (owner, Signal::Failed(error.clone()))));
         self.note_room();

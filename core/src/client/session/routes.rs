@@ -154,7 +154,7 @@ impl Session {
         if !odd.is_empty()
             && let Some(topic) = self.topics.get(topic)
         {
-            self.oddities.note(&topic.name, odd);
+            self.oddities.note(&topic.name, odd, &mut self.notices);
         }
     }
 

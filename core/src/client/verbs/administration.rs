@@ -12,6 +12,7 @@ use crate::client::operations::queue_list::QueueList;
 use crate::client::routing::look_ups::NameServerRequest;
 use crate::client::routing::routes::read_route;
 use crate::error::{Error, ErrorKind};
+use crate::notice::Notices;
 use crate::producer::check_topic;
 use crate::time::Now;
 use crate::wire::body::{self, TopicList};
@@ -49,7 +50,7 @@ impl Client {
             return self.refuse(now, error);
         }
         let what = format!("route of topic {topic}");
-        self.look_up(now, NameServerRequest::Route { topic: topic.into() }, what, |answer| {
+        self.look_up(now, NameServerRequest::Route { topic: topic.into() }, what, |_, answer| {
             answer
                 .map_err(topic_not_found)
                 .and_then(|command| read_route(&command))
@@ -59,7 +60,7 @@ impl Client {
 
     /// The names of all topics; completes with [`Value::Topics`].
     pub fn topic_list(&mut self, now: Now) -> OperationId {
-        self.look_up(now, NameServerRequest::TopicList, "topic list".to_owned(), |answer| {
+        self.look_up(now, NameServerRequest::TopicList, "topic list".to_owned(), |_, answer| {
             let list: TopicList = read_body(answer)?;
             Ok(Value::Topics(list.topic_list.into_iter().collect()))
         })
@@ -67,7 +68,7 @@ impl Client {
 
     /// The clusters and their brokers; completes with [`Value::ClusterInfo`].
     pub fn cluster_info(&mut self, now: Now) -> OperationId {
-        self.look_up(now, NameServerRequest::ClusterInfo, "cluster info".to_owned(), |answer| {
+        self.look_up(now, NameServerRequest::ClusterInfo, "cluster info".to_owned(), |_, answer| {
             read_body(answer).map(Value::ClusterInfo)
         })
     }
@@ -86,7 +87,7 @@ impl Client {
         now: Now,
         request: NameServerRequest,
         what: String,
-        read: fn(Result<Command, Error>) -> Outcome,
+        read: fn(&mut Notices, Result<Command, Error>) -> Outcome,
     ) -> OperationId {
         let until = now.mono + self.session.config.request_timeout;
         self.begin(now, Operation::Lookup(Lookup::new(request, what, until, read)))

@@ -6,6 +6,7 @@ use crate::client::base::event::Event;
 use crate::client::base::ids::BrokerQuestion;
 use crate::client::base::ids::{ConnectionId, PushConsumerId};
 use crate::client::driver::Client;
+use crate::notice::Notice;
 use crate::queue::MessageQueue;
 use crate::time::Now;
 use crate::wire::body::{self, ConsumerStatus, DirectConsumption, ResetOffsets};
@@ -56,7 +57,8 @@ impl Client {
             RequestCode::GET_CONSUMER_RUNNING_INFO => self.tell_running_info(now, request),
             RequestCode::CONSUME_MESSAGE_DIRECTLY => self.consume_directly(question, request),
             _ => {
-                tracing::debug!(code = request.code, "a server's request that is not known here");
+                let notice = Notice::debug("a server's request that is not known here");
+                self.session.notices.push(notice.about("code", request.code));
                 self.session.network.with(connection.peer, |peer| peer.refuse_unknown(now.mono, request));
                 return;
             }
@@ -96,7 +98,8 @@ impl Client {
             return;
         };
         let Ok(reset) = body::from_slice::<ResetOffsets>(&request.body) else {
-            return tracing::warn!(group = &*header.group, "a broker's offsets to reset to cannot be read");
+            let notice = Notice::warn("a broker's offsets to reset to cannot be read");
+            return self.session.notices.push(notice.about("group", &header.group));
         };
         let offsets = reset.offset_table.into_iter();
         let offsets: BTreeMap<MessageQueue, u64> = offsets

@@ -9,6 +9,7 @@ use super::subscriptions::End;
 use super::{AFTER_FAILURE, ConsumeFrom, PushConsumer};
 use crate::consumer::process_queue::ProcessQueue;
 use crate::error::Error;
+use crate::notice::Notice;
 use crate::queue::MessageQueue;
 use crate::time::{Instant, Now};
 
@@ -174,9 +175,9 @@ impl PushConsumer {
     }
 
     fn begin_later(&mut self, now: Instant, id: QueueId, error: &Error) {
-        let group = &*self.group;
         if let Some(known) = self.queues.touch(id) {
-            tracing::warn!(group, queue = %known.queue, %error, "where to begin cannot be had");
+            let notice = Notice::warn("where to begin cannot be had");
+            self.notices.push(notice.about("queue", &known.queue).about("error", error));
             known.stage = Stage::Starting(Begin::Due(now + AFTER_FAILURE));
         }
     }
@@ -185,13 +186,12 @@ impl PushConsumer {
     /// have yet is committed at once: or the next owner, or we after the next failure, would begin anew.
     pub(super) fn begin_at(&mut self, now: Now, id: QueueId, offset: u64, is_persisted: bool) {
         let (begun, is_broadcasting) = (self.next_ticket(), self.config.is_broadcasting());
-        let group = &*self.group;
         let Some(known) = self.queues.touch(id) else {
             return;
         };
         let reset_to = known.reset_to.take();
         let (offset, is_persisted) = reset_to.map_or((offset, is_persisted), |offset| (offset, false));
-        tracing::debug!(group, queue = %known.queue, offset, "consuming");
+        self.notices.push(Notice::debug("consuming").about("queue", &known.queue).about("offset", offset));
         known.stage = Stage::Consuming;
         known.begun = begun;
         known.messages = ProcessQueue::new(offset);
@@ -211,7 +211,8 @@ impl PushConsumer {
     pub(super) fn move_to(&mut self, now: Now, id: QueueId, offset: u64) {
         self.cancel_pull(id);
         if let Some(known) = self.queues.get(id) {
-            tracing::warn!(group = &*self.group, queue = %known.queue, offset, "the queue goes on at another offset");
+            let notice = Notice::warn("the queue goes on at another offset");
+            self.notices.push(notice.about("queue", &known.queue).about("offset", offset));
         }
         self.begin_at(now, id, offset, false);
     }

@@ -8,6 +8,7 @@ use super::locking::AGAIN_AFTER;
 use super::queue::{QueueId, Stage};
 use super::{AFTER_FAILURE, PushConsumer, PushEvent};
 use crate::error::Error;
+use crate::notice::Notice;
 use crate::time::{Instant, Now};
 
 impl PushConsumer {
@@ -44,7 +45,6 @@ impl PushConsumer {
     /// Takes what came of a commit. One that failed is tried again at the next interval, unless
     /// it is urgent, or the last one.
     pub(crate) fn take_committed(&mut self, now: Now, id: QueueId, ticket: Ticket, result: Result<(), Error>) {
-        let group = &*self.group;
         if let Some(known) = self.queues.touch(id)
             && let Some((_, offset)) = known.commit.under_way.take_if(|(known, _)| *known == ticket)
         {
@@ -54,7 +54,8 @@ impl PushConsumer {
                     known.commit.is_urgent &= known.commit.due.is_some();
                 }
                 Err(error) => {
-                    tracing::warn!(group, queue = %known.queue, offset, %error, "offset not committed");
+                    let notice = Notice::warn("offset not committed").about("queue", &known.queue);
+                    self.notices.push(notice.about("offset", offset).about("error", error));
                     let again = match known.stage {
                         Stage::Leaving(_) => Some(AGAIN_AFTER),
                         _ if known.commit.is_urgent && known.commit.due.is_none() => Some(AFTER_FAILURE),

@@ -6,6 +6,7 @@ use super::queue::{AssignedQueue, Fetch, QueueId};
 use super::{AFTER_FAILURE, PushConsumer};
 use crate::consumer::{MessageSelector, PullStatus, Pulled};
 use crate::error::{Error, ErrorKind};
+use crate::notice::Notice;
 use crate::queue::MessageQueue;
 use crate::time::{Duration, Instant, Now};
 use crate::wire::code::ResponseCode;
@@ -111,7 +112,7 @@ impl PushConsumer {
     /// Takes the messages in that are wanted, by their exact tag. Returns where to go on: behind all of them, or behind
     /// one after which nobody can say where the next one begins. `None` when the rest has to be opened first.
     fn take_messages(&mut self, now: Now, id: QueueId, pulled: &Pulled) -> Option<u64> {
-        let Self { queues, totals, dialect, .. } = self;
+        let Self { queues, totals, notices, dialect, .. } = self;
         let known = queues.touch(id)?;
         let before = known.messages.len();
         let mut next_offset = pulled.next_offset;
@@ -131,11 +132,11 @@ impl PushConsumer {
                 Err(error) => match error.queue_offset.and_then(|offset| u64::try_from(offset).ok()) {
                     Some(offset) => {
                         following = offset + 1;
-                        totals.pass_over(known, offset, &error);
+                        totals.pass_over(known, offset, &error, notices);
                     }
                     // Its length is impossible: those behind it are fetched again, without it.
                     None => {
-                        totals.pass_over(known, following, &error);
+                        totals.pass_over(known, following, &error, notices);
                         next_offset = next_offset.min(following + 1);
                     }
                 },
@@ -150,7 +151,8 @@ impl PushConsumer {
 
     fn pull_failed(&mut self, now: Instant, id: QueueId, error: &Error) {
         if let Some(known) = self.queues.get(id) {
-            tracing::debug!(group = &*self.group, queue = %known.queue, %error, "the pull failed");
+            let notice = Notice::debug("the pull failed");
+            self.notices.push(notice.about("queue", &known.queue).about("error", error));
         }
         let pause = match error.code() {
             Some(ResponseCode::FLOW_CONTROL) => AFTER_FLOW_CONTROL,

@@ -6,6 +6,7 @@ use super::locking::AGAIN_AFTER;
 use super::queue::{Leave, QueueId, Stage};
 use super::{PushConsumer, queue_timer};
 use crate::error::Error;
+use crate::notice::Notice;
 use crate::time::{Duration, Now};
 
 /// How long an orderly delivery of a queue that leaves may hold it up. The next owner waits for the lock so long.
@@ -17,7 +18,6 @@ impl PushConsumer {
     pub(super) fn leave(&mut self, now: Now, id: QueueId) {
         self.cancel_pull(id);
         let until = if self.is_leaving() { now.mono } else { now.mono + HANDOVER };
-        let group = &*self.group;
         let Some(known) = self.queues.touch(id) else {
             return;
         };
@@ -27,7 +27,7 @@ impl PushConsumer {
                 leave.until = leave.until.min(until);
             }
             Stage::Locking | Stage::Starting(_) | Stage::Consuming => {
-                tracing::debug!(group, queue = %known.queue, "queue revoked");
+                self.notices.push(Notice::debug("queue revoked").about("queue", &known.queue));
                 known.stage = Stage::Leaving(Leave::new(until));
                 known.commit.due = None;
             }
@@ -55,7 +55,8 @@ impl PushConsumer {
             && known.lock.giving_back.take_if(|known| *known == ticket).is_some()
             && let (Err(error), Stage::Leaving(leave)) = (result, known.stage)
         {
-            tracing::warn!(queue = %known.queue, %error, "a lock was not given back");
+            let notice = Notice::warn("a lock was not given back");
+            self.notices.push(notice.about("queue", &known.queue).about("error", error));
             known.lock.may_be_kept = leave.unlocks_left > 0;
             known.lock.ask_at = now.mono + AGAIN_AFTER;
         }

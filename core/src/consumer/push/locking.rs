@@ -11,6 +11,7 @@ use super::ask::{Ask, Asked, Ticket};
 use super::queue::{AssignedQueue, Leave, QueueId, Stage};
 use crate::consumer::process_queue::ProcessQueue;
 use crate::error::Error;
+use crate::notice::Notice;
 use crate::queue::MessageQueue;
 use crate::time::{Duration, Instant, Now};
 
@@ -60,7 +61,7 @@ impl PushConsumer {
             return;
         }
         if let Err(error) = &granted {
-            tracing::debug!(group = &*self.group, %error, "no locks");
+            self.notices.push(Notice::debug("no locks").about("error", error));
         }
         let granted = granted.ok();
         for &id in asked {
@@ -104,7 +105,6 @@ impl PushConsumer {
     pub(super) fn lose_lock(&mut self, now: Instant, id: QueueId) {
         self.cancel_pull(id);
         self.note_place(now, id);
-        let group = &*self.group;
         let Some(known) = self.queues.touch(id) else {
             return;
         };
@@ -112,7 +112,7 @@ impl PushConsumer {
             known.lock.ask_at = known.lock.ask_at.min(now);
         }
         if matches!(known.stage, Stage::Starting(_) | Stage::Consuming) {
-            tracing::info!(group, queue = %known.queue, "lock lost");
+            self.notices.push(Notice::info("lock lost").about("queue", &known.queue));
             known.stage = Stage::Locking;
         }
         known.begun = 0;

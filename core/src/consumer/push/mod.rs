@@ -40,6 +40,7 @@ pub use status::{ConsumerStatus, QueueStatus};
 use subscriptions::{Former, Subscription};
 
 use crate::error::Error;
+use crate::notice::{Notice, Notices};
 use crate::queue::MessageQueue;
 use crate::time::{Deadline, Deadlines, Duration, Instant, Now, Reason};
 use crate::wire::dialect::Dialect;
@@ -131,6 +132,8 @@ pub struct PushConsumer {
     timers: Deadlines,
     asks: VecDeque<(Asked, Ask)>,
     events: VecDeque<PushEvent>,
+    /// Each is about its group too, which whoever takes it adds.
+    notices: Notices,
     started_unix_ms: u64,
     totals: Totals,
 }
@@ -174,6 +177,7 @@ impl PushConsumer {
             timers: Deadlines::default(),
             asks: VecDeque::new(),
             events: VecDeque::new(),
+            notices: Notices::default(),
             started_unix_ms: now.unix_ms,
             totals: Totals::default(),
         };
@@ -200,6 +204,11 @@ impl PushConsumer {
     /// The next thing that the application has to know.
     pub(crate) fn poll_event(&mut self) -> Option<PushEvent> {
         self.events.pop_front()
+    }
+
+    /// The next thing worth a line in a log.
+    pub(crate) fn poll_notice(&mut self) -> Option<Notice> {
+        self.notices.pop().map(|notice| notice.about("group", &self.group))
     }
 
     /// When [`PushConsumer::handle_timeout`] has something to do.

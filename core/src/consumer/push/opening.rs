@@ -128,7 +128,7 @@ impl PushConsumer {
 
     /// Takes in what was opened, if it is still wanted: the queue may be elsewhere by now.
     pub(crate) fn take_opened(&mut self, now: Now, opened: Opened) {
-        let Self { queues, totals, .. } = self;
+        let Self { queues, totals, notices, .. } = self;
         let Opened { queue: id, ticket, expression, messages, passed_over, next_offset } = opened;
         let is_awaited = queues.get(id).is_some_and(|known| known.fetch == Fetch::Opening { ticket });
         if let Some(known) = queues.touch(id).filter(|_| is_awaited) {
@@ -136,7 +136,7 @@ impl PushConsumer {
             let before = known.messages.len();
             messages.into_iter().for_each(|message| take_wanted(known, &expression, message));
             for (offset, why) in passed_over {
-                totals.pass_over(known, offset, &why);
+                totals.pass_over(known, offset, &why, notices);
             }
             known.messages.advance(next_offset);
             let count = known.messages.len() - before;

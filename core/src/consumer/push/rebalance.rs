@@ -12,6 +12,7 @@ use super::subscriptions::End;
 use super::{ConsumeFrom, PushConsumer, PushEvent, Timer};
 use crate::consumer::allocation::AllocationRequest;
 use crate::error::{Error, ErrorKind};
+use crate::notice::Notice;
 use crate::queue::MessageQueue;
 use crate::time::{Duration, Instant, Now};
 
@@ -154,7 +155,7 @@ impl PushConsumer {
         // The retry topic appears with the group's first heartbeat, and has nothing before a message fails.
         let pause = if subscription.is_retry { RETRY_TOPIC_PAUSE } else { LEAST_PAUSE };
         if is_absent && !subscription.is_retry && !core::mem::replace(&mut subscription.is_missing, true) {
-            tracing::warn!(group = &*self.group, topic = &**topic, "the topic does not exist yet");
+            self.notices.push(Notice::warn("the topic does not exist yet").about("topic", topic));
         }
         subscription.has_been_looked_at = true;
         if is_absent {
@@ -193,7 +194,8 @@ impl PushConsumer {
             match members {
                 Ok(members) => self.members_are_known(now.mono, topic, ticket, members),
                 Err(error) => {
-                    tracing::debug!(group = &*self.group, topic = &**topic, %error, "the members cannot be had");
+                    let notice = Notice::debug("the members cannot be had");
+                    self.notices.push(notice.about("topic", topic).about("error", error));
                     self.end_asking(now.mono, topic, LEAST_PAUSE);
                 }
             }
@@ -215,20 +217,21 @@ impl PushConsumer {
     /// Whether a list of members may be gone by. One without us is, when it comes for the topic again: then we own nothing.
     fn may_go_by(&mut self, topic: &str, members: &[String]) -> bool {
         let listed = members.iter().filter(|member| **member == self.client_id).count();
-        let (group, client_id) = (&*self.group, &*self.client_id);
         let Some(subscription) = self.subscriptions.get_mut(topic) else {
             return false;
         };
         let was_unlisted = core::mem::replace(&mut subscription.was_unlisted, listed == 0);
         match listed {
             0 => {
-                tracing::warn!(group, client_id, topic, "a broker does not list us among the members of our group");
+                let notice = Notice::warn("a broker does not list us among the members of our group");
+                self.notices.push(notice.about("client_id", &self.client_id).about("topic", topic));
                 self.ask(Asked::Nothing, Ask::Heartbeat);
                 was_unlisted
             }
             1 => true,
             _ => {
-                tracing::warn!(group, client_id, "our client id is listed twice: another client has the same");
+                let notice = Notice::warn("our client id is listed twice: another client has the same");
+                self.notices.push(notice.about("client_id", &self.client_id));
                 true
             }
         }
@@ -248,12 +251,13 @@ impl PushConsumer {
                     let given = ours.len();
                     ours.retain(|queue| queues.contains(queue));
                     if ours.len() < given {
-                        tracing::warn!(group = &*self.group, topic = &**topic, "a strategy gives queues that are none");
+                        self.notices.push(Notice::warn("a strategy gives queues that are none").about("topic", topic));
                     }
                     self.share(now, topic, &ours);
                 }
                 Err(error) => {
-                    tracing::error!(group = &*self.group, topic = &**topic, %error, "no queues are allocated")
+                    let notice = Notice::error("no queues are allocated");
+                    self.notices.push(notice.about("topic", topic).about("error", error));
                 }
             }
             let was_unlisted = self.subscriptions.get(topic).is_some_and(|known| known.was_unlisted);
@@ -288,7 +292,7 @@ impl PushConsumer {
 
     /// A queue is ours from now on. An administrator may have said where it is to begin.
     pub(super) fn join(&mut self, now: Now, queue: MessageQueue, reset_to: Option<u64>) {
-        tracing::debug!(group = &*self.group, %queue, "queue assigned");
+        self.notices.push(Notice::debug("queue assigned").about("queue", &queue));
         let stage = if self.needs_locks() { Stage::Locking } else { Stage::Starting(Begin::Due(now.mono)) };
         let id = self.queues.insert(queue, stage);
         if let Some(known) = self.queues.touch(id) {

@@ -7,6 +7,7 @@ use super::delivering::Settlement;
 use super::queue::{QueueId, Stage};
 use super::{PushConsumer, Timer};
 use crate::error::Error;
+use crate::notice::Notice;
 use crate::time::{Duration, Instant, Now};
 use crate::wire::message::StoredMessage;
 
@@ -155,7 +156,8 @@ impl PushConsumer {
             return;
         };
         if self.config.is_broadcasting() {
-            tracing::warn!(queue = %known.queue, count = failed.len(), "a broadcasting consumer drops what failed");
+            let notice = Notice::warn("a broadcasting consumer drops what failed");
+            self.notices.push(notice.about("queue", &known.queue).about("count", failed.len()));
             let offsets = failed.iter().filter_map(|(message, _)| offset_of(message));
             return offsets.for_each(|offset| known.messages.sent_back(offset, None));
         }
@@ -193,7 +195,8 @@ impl PushConsumer {
         let rest = self.config.is_orderly().then_some(self.config.suspend_time);
         if let Some(known) = self.queues.touch(id).filter(|known| known.begun == begun) {
             let again = result.err().map(|error| {
-                tracing::warn!(queue = %known.queue, offset, %error, "a message that failed was not taken back");
+                let notice = Notice::warn("a message that failed was not taken back").about("queue", &known.queue);
+                self.notices.push(notice.about("offset", offset).about("error", error));
                 known.suspended_until = rest.map(|rest| now.mono + rest);
                 // It waits in front of all others at once, while its queue rests.
                 if rest.is_some() { now.mono } else { now.mono + AGAIN_AFTER }
@@ -223,7 +226,8 @@ impl PushConsumer {
             if late.is_empty() {
                 continue;
             }
-            tracing::warn!(queue = %known.queue, count = late.len(), "messages are in work for longer than they may");
+            let notice = Notice::warn("messages are in work for longer than they may");
+            self.notices.push(notice.about("queue", &known.queue).about("count", late.len()));
             self.send_back(id, late, EXPIRED_LEVEL);
         }
     }

@@ -7,6 +7,7 @@ use super::count::Count;
 use super::queue::{AssignedQueue, QueueId};
 use super::settling::Outcome;
 use super::{PushConsumer, Unfinished};
+use crate::notice::{Notice, Notices};
 use crate::queue::MessageQueue;
 use crate::time::{Instant, Now};
 use crate::wire::body::{ConsumeStatus, ConsumerRunningInfo};
@@ -90,8 +91,15 @@ impl Totals {
     }
 
     /// A message that came cannot be read.
-    pub(super) fn pass_over(&mut self, known: &mut AssignedQueue, offset: u64, why: &dyn core::fmt::Display) {
-        tracing::error!(queue = %known.queue, offset, %why, "a message cannot be read, and is passed over");
+    pub(super) fn pass_over(
+        &mut self,
+        known: &mut AssignedQueue,
+        offset: u64,
+        why: &dyn core::fmt::Display,
+        notices: &mut Notices,
+    ) {
+        let notice = Notice::error("a message cannot be read, and is passed over").about("queue", &known.queue);
+        notices.push(notice.about("offset", offset).about("error", why));
         known.passed_over += 1;
         known.last_passed_over = Some(offset);
         self.refused += 1;

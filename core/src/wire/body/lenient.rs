@@ -29,10 +29,7 @@ impl<T> Entry<T> {
     fn readable(self) -> Option<T> {
         match self {
             Self::Readable(value) => Some(value),
-            Self::Odd(IgnoredAny) => {
-                tracing::debug!(entry = std::any::type_name::<T>(), "an odd entry of a body is passed over");
-                None
-            }
+            Self::Odd(IgnoredAny) => None,
         }
     }
 }

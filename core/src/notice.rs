@@ -1,0 +1,111 @@
+//! What is worth a line in a log.
+//!
+//! The core logs nothing by itself. Whoever reads a log may do anything with what it reads, also use the client, and a host
+//! keeps the core behind a lock: so hosts take notices out, and log them where nobody waits.
+
+use core::fmt::{self, Display};
+use std::collections::VecDeque;
+
+/// How much a notice matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Something is lost, or will never work.
+    Error,
+    /// Something is not as it should be.
+    Warn,
+    /// It happens now and then.
+    Info,
+    /// For whoever looks for a reason.
+    Debug,
+}
+
+/// Something worth a line in a log.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Notice {
+    /// How much it matters.
+    pub severity: Severity,
+    /// What happened, in words.
+    pub what: &'static str,
+    /// What it is about, by name: `group`, `topic`, `queue`, `offset`, `address`, `error`, and the like.
+    pub about: Vec<(&'static str, String)>,
+}
+
+impl Notice {
+    pub(crate) const fn error(what: &'static str) -> Self {
+        Self { severity: Severity::Error, what, about: Vec::new() }
+    }
+
+    pub(crate) const fn warn(what: &'static str) -> Self {
+        Self { severity: Severity::Warn, what, about: Vec::new() }
+    }
+
+    pub(crate) const fn info(what: &'static str) -> Self {
+        Self { severity: Severity::Info, what, about: Vec::new() }
+    }
+
+    pub(crate) const fn debug(what: &'static str) -> Self {
+        Self { severity: Severity::Debug, what, about: Vec::new() }
+    }
+
+    pub(crate) fn about(mut self, name: &'static str, value: impl Display) -> Self {
+        self.about.push((name, value.to_string()));
+        self
+    }
+
+    /// What it is about, by this name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.about.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.what)?;
+        self.about.iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))
+    }
+}
+
+/// How many notices wait to be taken: of what a peer says over and over, nobody keeps it all.
+const MOST: usize = 256;
+
+/// Notices that nobody has taken yet.
+#[derive(Debug, Default)]
+pub(crate) struct Notices {
+    waiting: VecDeque<Notice>,
+    /// How many found no room.
+    left_out: u64,
+}
+
+impl Notices {
+    pub(crate) fn push(&mut self, notice: Notice) {
+        if self.waiting.len() < MOST {
+            self.waiting.push_back(notice);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Notice> {
+        let next = self.waiting.pop_front();
+        if next.is_none() && self.left_out > 0 {
+            let count = core::mem::take(&mut self.left_out);
+            return Some(Notice::warn("more happened than is told").about("count", count));
+        }
+        next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_too_many_notices_the_first_are_kept_and_the_rest_are_counted() {
+        let mut notices = Notices::default();
+        (0..MOST + 3).for_each(|number| notices.push(Notice::info("it happens").about("number", number)));
+        let told: Vec<String> = core::iter::from_fn(|| notices.pop()).map(|notice| notice.to_string()).collect();
+        assert_eq!((told.len(), &*told[0]), (MOST + 1, "it happens number=0"));
+        assert_eq!(told[MOST], "more happened than is told count=3");
+    }
+}
