@@ -163,7 +163,6 @@ impl ConsumerPlaces {
             Event::ConsumeDirectly { consumer, question, queue, message } => {
                 if let Some(place) = self.find(consumer) {
                     let mut inner = lock(&place.inner);
-                    let message = Box::new(message);
                     inner.chores.push_back(Chore::ConsumeDirectly { question, queue, message });
                     effects.wake(inner.keeper.take());
                 }

@@ -43,7 +43,7 @@ enum Question {
     /// Which queue a message goes to.
     Queue(OperationId, Box<Choice>),
     /// Which queues are a consumer's.
-    Queues(PushConsumerId, Arc<dyn Allocation>, AllocationQuestion),
+    Queues(PushConsumerId, Arc<dyn Allocation>, Box<AllocationQuestion>),
     /// What is in batches that came; none of the application's code, but too much work for the lock.
     Messages(PushConsumerId, Box<Unopened>),
 }
@@ -51,7 +51,7 @@ enum Question {
 /// What it says.
 pub(crate) enum Answer {
     Queue(OperationId, Message, Result<MessageQueue, Error>),
-    Queues(PushConsumerId, AllocationQuestion, Result<Vec<MessageQueue>, Error>),
+    Queues(PushConsumerId, Box<AllocationQuestion>, Result<Vec<MessageQueue>, Error>),
     Messages(PushConsumerId, Opened),
 }
 
@@ -99,13 +99,13 @@ impl Effects {
         &mut self,
         consumer: PushConsumerId,
         allocation: Arc<dyn Allocation>,
-        question: AllocationQuestion,
+        question: Box<AllocationQuestion>,
     ) {
         self.rare().questions.push_back(Question::Queues(consumer, allocation, question));
     }
 
-    pub(crate) fn open(&mut self, consumer: PushConsumerId, unopened: Unopened) {
-        self.rare().questions.push_back(Question::Messages(consumer, Box::new(unopened)));
+    pub(crate) fn open(&mut self, consumer: PushConsumerId, unopened: Box<Unopened>) {
+        self.rare().questions.push_back(Question::Messages(consumer, unopened));
     }
 
     fn rare(&mut self) -> &mut Rare {

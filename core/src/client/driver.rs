@@ -231,7 +231,15 @@ impl Client {
 
     /// Carries the signals on that operations and calls raised for each other, and lets consumers know what concerns
     /// them. Nothing but this hands anything on, so that nothing calls itself, however much follows from what.
+    #[inline]
     pub(crate) fn run(&mut self, now: Now) {
+        // Mostly nothing follows.
+        if !self.answers.is_empty() || self.session.has_to_run() {
+            self.run_on(now);
+        }
+    }
+
+    fn run_on(&mut self, now: Now) {
         loop {
             while let Some((owner, signal)) = self.session.signals.pop_front() {
                 self.signal(now, owner, signal);

@@ -26,10 +26,7 @@ fn ip(text: &str) -> Result<IpAddr, String> {
 
 fn offset_id(line: &Line) -> Result<(), String> {
     let port = u16::try_from(line.integer("port")?).map_err(|error| error.to_string())?;
-    let id = OffsetMessageId {
-        host: SocketAddr::new(ip(line.text("ip")?)?, port),
-        physical_offset: line.integer("offset")?.unsigned_abs(),
-    };
+    let id = OffsetMessageId::new(SocketAddr::new(ip(line.text("ip")?)?, port), line.integer("offset")?.unsigned_abs());
     same("text", &*id.to_string(), line.text("id")?)?;
     same("id", line.text("id")?.parse(), Ok(id))
 }
@@ -40,8 +37,8 @@ fn decode_offset_id(line: &Line) -> Result<(), String> {
         return same("whether it is refused", ours.is_err(), true);
     }
     let ours = ours.map_err(|error| error.to_string())?;
-    same("host", &*format!("/{}", ours.host), line.text("address")?)?;
-    same("offset", ours.physical_offset, line.integer("offset")?.unsigned_abs())
+    same("host", &*format!("/{}", ours.host()), line.text("address")?)?;
+    same("offset", ours.physical_offset(), line.integer("offset")?.unsigned_abs())
 }
 
 fn unique_id(line: &Line) -> Result<(), String> {

@@ -30,7 +30,7 @@ async fn a_cluster_is_reached_by_ipv6() {
     let consumer = client.pull_consumer("consumer").start().await.unwrap();
     let batch = consumer.pull(&receipt.queue, "*", receipt.queue_offset, 1).await.unwrap();
     let message = &batch.messages[0];
-    assert!(message.born_host().is_ipv6() && message.offset_message_id().host.is_ipv6());
+    assert!(message.born_host().is_ipv6() && message.offset_message_id().host().is_ipv6());
     assert_eq!(Some(message.offset_message_id()), receipt.offset_message_id);
     assert_eq!(message.offset_message_id().to_string().len(), 56);
     client.close().await;

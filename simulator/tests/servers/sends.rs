@@ -218,7 +218,7 @@ fn a_batch_becomes_messages_of_their_own() {
     let last = &pulled.messages[1];
     assert_eq!((last.body(), last.fields.flag), (&b"2"[..], 2));
     assert_eq!(last.properties().encoded(), properties(&[("TAGS", "a"), ("UNIQ_KEY", "2")]));
-    assert_eq!(last.fields.physical_offset as u64, ids[2].physical_offset);
+    assert_eq!(last.fields.physical_offset as u64, ids[2].physical_offset());
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn a_message_is_found_by_its_id() {
     bench.send(peer, "t", 0, "", b"one");
     let answered = bench.send(peer, "t", 1, "", b"two");
     let id: OffsetMessageId = answer(&answered).msg_id.text().parse().unwrap();
-    let offset = id.physical_offset as i64;
+    let offset = id.physical_offset() as i64;
     let viewed = Pulled::new(bench.ask(peer, &ViewMessage { topic: None, offset }));
     assert_eq!(viewed.messages[0].body(), b"two");
     let answered = bench.ask(peer, &ViewMessage { topic: None, offset: offset + 1 });

@@ -20,7 +20,7 @@ async fn a_message_lies_where_its_receipt_says_and_has_its_ids() {
         assert_eq!((message.queue(), message.queue_offset()), (&receipt.queue, receipt.queue_offset));
         assert_eq!(message.message_id(), receipt.message_id.to_string());
         assert_eq!(Some(message.offset_message_id()), receipt.offset_message_id);
-        assert_eq!(message.offset_message_id().host.to_string(), bench.cluster.broker());
+        assert_eq!(message.offset_message_id().host().to_string(), bench.cluster.broker());
     }
 }
 

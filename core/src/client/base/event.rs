@@ -68,7 +68,7 @@ pub enum Event {
         /// The queue it lies in.
         queue: MessageQueue,
         /// The message.
-        message: StoredMessage,
+        message: Box<StoredMessage>,
     },
     /// A selector of the application has to choose the queue of a send; [`Client::chosen`](crate::client::Client::chosen) says
     /// which.

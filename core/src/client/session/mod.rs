@@ -206,12 +206,24 @@ impl Session {
         self.note_room();
     }
 
+    /// Whether anything follows from what happened.
+    #[inline]
+    pub(crate) fn has_to_run(&self) -> bool {
+        let has_changed = !self.changed_topics.is_empty() || !self.lost_brokers.is_empty();
+        let has_lost = self.network.has_ended() || self.brokers.has_lost();
+        !self.signals.is_empty() || self.lines.length() > 0 || has_lost || has_changed
+    }
+
     /// Whom a broker has granted locks, or told anything else that ends with its connection, hears that it is lost: when the
     /// connection to its master has ended, however it did, when its master is another one now, and when no route names it.
+    #[inline]
     pub(crate) fn note_lost_brokers(&mut self) {
-        if !self.network.has_ended() && !self.brokers.has_lost() {
-            return;
+        if self.network.has_ended() || self.brokers.has_lost() {
+            self.take_lost_brokers();
         }
+    }
+
+    fn take_lost_brokers(&mut self) {
         let mut lost = self.brokers.take_lost();
         for address in self.network.take_ended() {
             lost.extend(

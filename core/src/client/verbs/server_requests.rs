@@ -149,6 +149,7 @@ impl Client {
         let broker_name = header.broker_name.as_deref().unwrap_or_default();
         let queue_id = u32::try_from(message.fields.queue_id).unwrap_or(0);
         let queue = MessageQueue::new(message.topic(), broker_name, queue_id);
+        let message = Box::new(message);
         self.session.events.push_back(Event::ConsumeDirectly { consumer, question, queue, message });
         None
     }

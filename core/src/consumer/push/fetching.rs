@@ -119,7 +119,11 @@ impl PushConsumer {
         let mut following = known.messages.fetch_offset();
         let mut stored_messages = StoredMessages::new(pulled.body.clone(), *dialect);
         let mut rest = None;
-        while let Some((at, stored)) = stored_messages.next_at() {
+        loop {
+            let at = stored_messages.position();
+            let Some(stored) = stored_messages.next() else {
+                break;
+            };
             match stored {
                 Ok(stored) if stored.is_inner_batch() => {
                     rest = Some((pulled.body.slice(at..), following));

@@ -67,10 +67,10 @@ pub enum PushEvent {
     Readable,
     /// Which queues are ours? The answer is given by
     /// [`Client::allocated`](crate::client::Client::allocated).
-    Allocate(AllocationQuestion),
+    Allocate(Box<AllocationQuestion>),
     /// What a pull brought has batches in it, which are to be opened where nobody waits for it. What is found is given to
     /// [`Client::opened`](crate::client::Client::opened).
-    Open(Unopened),
+    Open(Box<Unopened>),
     /// A broadcasting consumer's offsets are to be stored where its application keeps them. What came of it is told by
     /// [`Client::offsets_stored`](crate::client::Client::offsets_stored).
     StoreOffsets(BTreeMap<MessageQueue, u64>),

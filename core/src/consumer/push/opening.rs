@@ -122,7 +122,7 @@ impl PushConsumer {
             let (dialect, max_body_length) = (self.dialect, self.max_body_length);
             let unopened =
                 Unopened { queue: id, ticket, dialect, max_body_length, body, following, next_offset, expression };
-            self.events.push_back(PushEvent::Open(unopened));
+            self.events.push_back(PushEvent::Open(Box::new(unopened)));
         }
     }
 

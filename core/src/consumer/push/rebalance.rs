@@ -211,7 +211,7 @@ impl PushConsumer {
         let queues = self.subscriptions.get(topic).map(|known| known.queues.clone()).unwrap_or_default();
         let (group, client_id) = (self.group.clone(), self.client_id.clone());
         let question = AllocationQuestion { topic: topic.clone(), ticket, group, client_id, queues, members };
-        self.events.push_back(PushEvent::Allocate(question));
+        self.events.push_back(PushEvent::Allocate(Box::new(question)));
     }
 
     /// Whether a list of members may be gone by. One without us is, when it comes for the topic again: then we own nothing.

@@ -124,7 +124,7 @@ impl StoredFields {
 
     /// The id that finds the message on its broker.
     pub const fn offset_id(&self) -> OffsetMessageId {
-        OffsetMessageId { host: self.store_host, physical_offset: self.physical_offset.cast_unsigned() }
+        OffsetMessageId::new(self.store_host, self.physical_offset.cast_unsigned())
     }
 }
 
@@ -319,16 +319,9 @@ impl StoredMessages {
 }
 
 impl StoredMessages {
-    /// The next message, and where it begins in the body, in bytes.
-    #[inline]
-    pub fn next_at(&mut self) -> Option<(usize, Result<StoredMessage, MessageError>)> {
-        let at = self.at;
-        let message = match split_record(&mut self.rest, SMALLEST)? {
-            Ok(message) => message,
-            Err(fault) => return Some((at, Err(MessageError { at, queue_offset: None, fault }))),
-        };
-        self.at += message.len();
-        Some((at, StoredMessage::decode(message, self.dialect).map_err(|error| MessageError { at, ..error })))
+    /// Where the next message begins in the body, in bytes.
+    pub const fn position(&self) -> usize {
+        self.at
     }
 }
 
@@ -336,7 +329,13 @@ impl Iterator for StoredMessages {
     type Item = Result<StoredMessage, MessageError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_at().map(|(_, message)| message)
+        let at = self.at;
+        let message = match split_record(&mut self.rest, SMALLEST)? {
+            Ok(message) => message,
+            Err(fault) => return Some(Err(MessageError { at, queue_offset: None, fault })),
+        };
+        self.at += message.len();
+        Some(StoredMessage::decode(message, self.dialect).map_err(|error| MessageError { at, ..error }))
     }
 }
 

@@ -85,7 +85,7 @@ impl Broker {
             Err(error) => return reply.refuse(&error.into()),
         };
         let id = header.msg_id.as_deref().unwrap_or_default();
-        let record = id.parse().ok().and_then(|id: OffsetMessageId| self.log.at(id.physical_offset));
+        let record = id.parse().ok().and_then(|id: OffsetMessageId| self.log.at(id.physical_offset()));
         let Some(message) = record.map(|record| record.bytes.clone()) else {
             // Apache's broker fails with an exception here.
             let remark = format!("can not find message by the id, {id}");

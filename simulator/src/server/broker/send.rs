@@ -246,7 +246,7 @@ impl Broker {
 
     fn next_message_id(&self) -> String {
         let physical_offset = self.log.next_physical_offset();
-        OffsetMessageId { host: self.store_host, physical_offset }.to_hex().to_string()
+        OffsetMessageId::new(self.store_host, physical_offset).to_hex().to_string()
     }
 }
 

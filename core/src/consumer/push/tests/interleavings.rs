@@ -184,7 +184,7 @@ impl Play {
     fn look(&mut self) {
         for event in std::mem::take(&mut self.scene.consumer.events) {
             match event {
-                PushEvent::Open(unopened) => self.unopened.push(unopened),
+                PushEvent::Open(unopened) => self.unopened.push(*unopened),
                 event => self.scene.consumer.events.push_back(event),
             }
         }

@@ -7,7 +7,7 @@ use crate::wire::message::{IdError, OffsetMessageId, UniqueId};
 proptest! {
     #[test]
     fn offset_ids_come_back(ip in any::<IpAddr>(), port in any::<u16>(), physical_offset in any::<u64>()) {
-        let id = OffsetMessageId { host: SocketAddr::new(ip, port), physical_offset };
+        let id = OffsetMessageId::new(SocketAddr::new(ip, port), physical_offset);
         let text = id.to_string();
         prop_assert_eq!(text.len(), if ip.is_ipv4() { 32 } else { 56 });
         prop_assert_eq!(text.to_lowercase().parse(), Ok(id));
