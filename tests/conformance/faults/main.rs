@@ -1,4 +1,4 @@
-//! Real brokers that flush late, lose their slave, are old, or are killed. Each test starts servers of its own.
+//! Real brokers that flush late, lose their slave, are old, are killed, or stand behind a bad network. Each test starts servers of its own.
 
 // How long a pause was is real time.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
@@ -6,6 +6,8 @@
 mod killed_master;
 mod killed_master_consumers;
 mod odd_members;
+mod proxied;
+mod proxy;
 mod restarted_name_server;
 mod slave_commits;
 mod statuses;
