@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::ask::{Ask, Asked, Ticket};
+use super::committing::DOUBTED_AFTER;
 use super::queue::{Begin, Fetch, Leave, QueueId, Stage};
 use super::subscriptions::End;
 use super::{AFTER_FAILURE, ConsumeFrom, PushConsumer};
@@ -198,6 +199,7 @@ impl PushConsumer {
         known.fetch = Fetch::Idle;
         known.suspended_until = None;
         known.commit.persisted = is_persisted.then_some(offset);
+        (known.commit.again_at, known.commit.is_doubted) = (Some(now.mono + DOUBTED_AFTER), false);
         known.commit.due = (!is_persisted).then_some(now.mono);
         known.commit.is_urgent = !is_persisted;
         if is_broadcasting && !is_persisted {

@@ -9,7 +9,11 @@ use super::queue::{QueueId, Stage};
 use super::{AFTER_FAILURE, PushConsumer, PushEvent};
 use crate::error::Error;
 use crate::notice::Notice;
-use crate::time::{Instant, Now};
+use crate::time::{Duration, Instant, Now};
+
+/// How long a commit is believed. While members do not agree, one that was the owner before may say an older offset after us
+/// (Java says all offsets at each interval, the same ones too).
+pub(super) const DOUBTED_AFTER: Duration = Duration::from_secs(30);
 
 impl PushConsumer {
     /// What is finished of all queues is to be committed.
@@ -18,9 +22,14 @@ impl PushConsumer {
             return self.store_offsets(now);
         }
         for id in self.queues.ids() {
-            if self.queues.get(id).is_some_and(|known| known.is_consuming() && known.uncommitted().is_some())
+            let Some(known) = self.queues.get(id).filter(|known| known.is_consuming()) else {
+                continue;
+            };
+            let is_doubted = known.commit.again_at.is_some_and(|again_at| again_at <= now);
+            if (is_doubted || known.uncommitted().is_some())
                 && let Some(known) = self.queues.touch(id)
             {
+                known.commit.is_doubted |= is_doubted;
                 known.commit.due = Some(known.commit.due.map_or(now, |due| due.min(now)));
             }
         }
@@ -51,6 +60,7 @@ impl PushConsumer {
             match result {
                 Ok(()) => {
                     known.commit.persisted = Some(offset);
+                    (known.commit.again_at, known.commit.is_doubted) = (Some(now.mono + DOUBTED_AFTER), false);
                     known.commit.is_urgent &= known.commit.due.is_some();
                 }
                 Err(error) => {

@@ -118,7 +118,7 @@ impl PushConsumer {
         known.begun = 0;
         known.messages = ProcessQueue::new(0);
         known.suspended_until = None;
-        known.commit.persisted = None;
+        (known.commit.persisted, known.commit.again_at, known.commit.is_doubted) = (None, None, false);
         (known.commit.due, known.commit.is_urgent) = (None, false);
     }
 

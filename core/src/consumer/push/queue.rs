@@ -102,6 +102,10 @@ impl Lock {
 pub(crate) struct Commit {
     /// The offset that was taken last.
     pub(crate) persisted: Option<u64>,
+    /// It is said once more, though it is the same, at this moment or later.
+    pub(crate) again_at: Option<Instant>,
+    /// The time for that has come: an older one of somebody else may have landed after ours.
+    pub(crate) is_doubted: bool,
     /// The one that is on its way. Only one is, so that an older one never lands last.
     pub(crate) under_way: Option<(Ticket, u64)>,
     /// What is finished is to be committed at this moment or later.
@@ -189,7 +193,7 @@ impl AssignedQueue {
     pub(crate) fn uncommitted(&self) -> Option<u64> {
         let has_begun = matches!(self.stage, Stage::Consuming | Stage::Leaving(_)) && self.begun > 0;
         let offset = self.messages.committable();
-        (has_begun && self.commit.persisted != Some(offset)).then_some(offset)
+        (has_begun && (self.commit.is_doubted || self.commit.persisted != Some(offset))).then_some(offset)
     }
 
     /// As `mqadmin consumerStatus` shows it.

@@ -173,7 +173,8 @@ impl Entries {
         let is_unsafe = ends && options.count() > 1 && !options.is_broadcasting();
         if is_unsafe {
             self.first_commits.get(queue).copied()
-        } else if queue.queue_id >= options.queues {
+        } else if queue.queue_id >= options.queues || options.has(K::Strategies) {
+            // Nor has a queue an owner that no strategy gives to anybody.
             self.newest_start(member, queue)
         } else {
             self.start_of(member)
@@ -300,7 +301,7 @@ impl Entries {
         let options = &scene.options;
         let limit = match options.only() {
             // What is in work may fill the queue until it is given up.
-            Some(Kind::Hangs) if !options.is_orderly() => CONSUME_TIMEOUT + 30 * SECOND,
+            Some(Kind::Hangs) if !options.is_orderly() && options.pace == Pace::Sparse => CONSUME_TIMEOUT + 30 * SECOND,
             // A lock is asked for again before it lapses.
             Some(Kind::RefusedLocks | Kind::Nothing) if options.work < SECOND / 10 || options.pace == Pace::Sparse => {
                 3 * SECOND

@@ -251,3 +251,24 @@ fn the_last_commit_of_a_queue_is_tried_again_when_its_broker_is_busy_once() {
     }
     assert_eq!(offsets, [5, 5], "or whoever is next gets five messages again");
 }
+
+#[test]
+fn an_offset_that_is_committed_is_said_once_more_after_a_while_since_somebody_may_have_said_an_older_one() {
+    let mut scene = Scene::new(|config| config.commit_interval = 5 * SECOND);
+    scene.begin(1);
+    scene.fill(0..5);
+    while let Some(delivery) = scene.deliver(5) {
+        scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success);
+    }
+    let mut commits = Vec::new();
+    for _ in 0..80 {
+        scene.pass(SECOND);
+        for (asked, ask) in scene.asks() {
+            if let (Asked::Commit(id, ticket), Ask::Commit { offset, .. }) = (asked, ask) {
+                commits.push(offset);
+                scene.consumer.take_committed(scene.now, id, ticket, Ok(()));
+            }
+        }
+    }
+    assert_eq!(commits, [5, 5, 5], "each half minute, not each interval");
+}
