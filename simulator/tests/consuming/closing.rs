@@ -16,7 +16,8 @@ use stgclient_core::time::Duration;
 use stgclient_core::wire::command::{self, Head, HeaderCodec};
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::{ConsumeDirectly, Request};
-use stgclient_runtime::{BoxFuture, OffsetStore};
+use stgclient_runtime::{BoxFuture, OffsetStore, PushConsumer};
+use stgclient_simulator::world::Client;
 
 use super::stage::{Book, GROUP, SECOND, Stage, TOPIC, member};
 
@@ -29,6 +30,21 @@ async fn begun<F: Future>(call: F) -> Pin<Box<F>> {
     let is_over = poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_ready())).await;
     assert!(!is_over, "it is not over at once");
     call
+}
+
+/// A consumer with a message in work that never ends.
+async fn hung(stage: &Stage) -> (Client, PushConsumer) {
+    stage.send(0..1).await;
+    let book = Book::default();
+    let client = stage.client().await;
+    let notes = book.clone();
+    let consumer = member(&client).concurrently(move |message| {
+        notes.note(1, &message);
+        pending()
+    });
+    let consumer = consumer.start().await.unwrap();
+    stage.until(5 * SECOND, "the handler has it", || book.len() == 1).await;
+    (client, consumer)
 }
 
 #[test]
@@ -71,16 +87,7 @@ fn when_the_last_handle_is_dropped_a_handler_may_end_and_the_next_owner_gets_the
 fn whoever_closes_a_consumer_waits_no_longer_than_the_time_it_gave_though_others_gave_more() {
     let stage = Stage::new(1, 1);
     stage.play(async {
-        stage.send(0..1).await;
-        let book = Book::default();
-        let client = stage.client().await;
-        let notes = book.clone();
-        let consumer = member(&client).concurrently(move |message| {
-            notes.note(1, &message);
-            pending()
-        });
-        let consumer = consumer.start().await.unwrap();
-        stage.until(5 * SECOND, "the handler has it", || book.len() == 1).await;
+        let (_client, consumer) = hung(&stage).await;
         let patient = begun(consumer.close_within(3600 * SECOND)).await;
         let begin = stage.world.now().mono;
         let unfinished = consumer.close_within(SECOND).await;
@@ -95,16 +102,7 @@ fn whoever_closes_a_consumer_waits_no_longer_than_the_time_it_gave_though_others
 fn what_did_not_end_is_told_though_the_client_is_closed_meanwhile() {
     let stage = Stage::new(1, 1);
     stage.play(async {
-        stage.send(0..1).await;
-        let book = Book::default();
-        let client = stage.client().await;
-        let notes = book.clone();
-        let consumer = member(&client).concurrently(move |message| {
-            notes.note(1, &message);
-            pending()
-        });
-        let consumer = consumer.start().await.unwrap();
-        stage.until(5 * SECOND, "the handler has it", || book.len() == 1).await;
+        let (client, consumer) = hung(&stage).await;
         let closing = begun(consumer.close_within(3600 * SECOND)).await;
         client.close().await;
         let unfinished = closing.await;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use stgclient_core::consumer::push::{ConsumeFrom, MessageModel};
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::queue::MessageQueue;
-use stgclient_runtime::{BoxFuture, OffsetStore, PushConsumerBuilder};
+use stgclient_runtime::{BoxFuture, OffsetStore, PushConsumer, PushConsumerBuilder};
 use stgclient_simulator::world::Client;
 
 use super::stage::{Book, SECOND, Stage, TOPIC};
@@ -68,16 +68,22 @@ fn broadcasting(client: &Client, store: &Failing) -> PushConsumerBuilder {
     consumer.message_model(MessageModel::Broadcasting).offset_store(store.clone())
 }
 
+/// A consumer that has consumed ten messages, and whose store fails so often.
+async fn consumed(stage: &Stage, failures: usize) -> (Client, Book, Failing, PushConsumer) {
+    stage.send(0..10).await;
+    let client = stage.client().await;
+    let (book, store) = (Book::default(), Failing::default());
+    store.fail(failures);
+    let consumer = book.consume(broadcasting(&client, &store)).await;
+    stage.until(5 * SECOND, "all are consumed", || book.len() == 10).await;
+    (client, book, store, consumer)
+}
+
 #[test]
 fn what_could_not_be_stored_is_stored_at_the_next_commit_though_nothing_new_was_consumed() {
     let stage = Stage::new(1, 2);
     stage.play(async {
-        stage.send(0..10).await;
-        let client = stage.client().await;
-        let (book, store) = (Book::default(), Failing::default());
-        store.fail(1);
-        let consumer = book.consume(broadcasting(&client, &store)).await;
-        stage.until(5 * SECOND, "all are consumed", || book.len() == 10).await;
+        let (_client, _book, store, consumer) = consumed(&stage, 1).await;
         stage.until(20 * SECOND, "the first try fails, the second does not", || store.stored() == 10).await;
         assert!(store.tries() >= 2);
         consumer.close().await;
@@ -88,12 +94,7 @@ fn what_could_not_be_stored_is_stored_at_the_next_commit_though_nothing_new_was_
 fn what_could_not_be_stored_is_stored_at_closing_and_nothing_is_consumed_twice() {
     let stage = Stage::new(1, 2);
     stage.play(async {
-        stage.send(0..10).await;
-        let client = stage.client().await;
-        let (book, store) = (Book::default(), Failing::default());
-        store.fail(usize::MAX);
-        let consumer = book.consume(broadcasting(&client, &store)).await;
-        stage.until(5 * SECOND, "all are consumed", || book.len() == 10).await;
+        let (client, book, store, consumer) = consumed(&stage, usize::MAX).await;
         stage.sleep(60 * SECOND).await;
         assert!(store.tries() > 3 && store.stored() == 0);
         store.fail(0);
@@ -112,12 +113,7 @@ fn what_could_not_be_stored_is_stored_at_closing_and_nothing_is_consumed_twice()
 fn a_client_that_closes_stores_what_its_consumers_could_not() {
     let stage = Stage::new(1, 2);
     stage.play(async {
-        stage.send(0..10).await;
-        let client = stage.client().await;
-        let (book, store) = (Book::default(), Failing::default());
-        store.fail(usize::MAX);
-        let _consumer = book.consume(broadcasting(&client, &store)).await;
-        stage.until(5 * SECOND, "all are consumed", || book.len() == 10).await;
+        let (client, _book, store, _consumer) = consumed(&stage, usize::MAX).await;
         stage.until(20 * SECOND, "the first try", || store.tries() > 0).await;
         store.fail(0);
         client.close().await;
