@@ -8,7 +8,9 @@ use crate::client::base::ids::PushConsumerId;
 use crate::client::driver::Client;
 use crate::client::operations::Operation;
 use crate::client::operations::asker::Asker;
-use crate::client::operations::question::{Pull, Question};
+use crate::client::operations::questions::{
+    Commit, GroupOffset, Lock, MaxOffset, Members, MinOffset, OffsetAt, Pull, Question, SendBack, Unlock,
+};
 use crate::client::operations::queue_list::QueueList;
 use crate::client::operations::queue_request::QueueRequest;
 use crate::client::presence::groups::{Puller, PushEntry, SuggestedMembers};
@@ -269,30 +271,30 @@ impl Client {
             timeout: PULL_TIMEOUT,
         };
         let mut deadline = now.mono + self.session.config.request_timeout;
-        let (queue, question) = match ask {
+        let (queue, question): (_, Question) = match ask {
             Ask::Queues { topic } => return self.ask_queues(now, id, asked, topic),
             Ask::Heartbeat => return self.session.greet_connected(now),
             Ask::CancelPull => return self.cancel_pull(now, id, &asked),
             Ask::Pull { queue, selector, offset } => {
                 deadline = now.mono + options.wait + options.timeout;
                 let puller = Puller::Push(id);
-                (queue, Question::Pull(Pull { puller, group, selector, offset, options }))
+                (queue, Pull { puller, group, selector, offset, options }.into())
             }
-            Ask::Members { queue } => (queue, Question::Members { group }),
-            Ask::GroupOffset { queue } => (queue, Question::GroupOffset { group }),
-            Ask::MinOffset { queue } => (queue, Question::MinOffset),
-            Ask::MaxOffset { queue } => (queue, Question::MaxOffset),
-            Ask::OffsetAt { queue, unix_ms } => (queue, Question::OffsetAt { unix_ms }),
-            Ask::Commit { queue, offset, needs_lock } => (queue, Question::Commit { group, offset, needs_lock }),
+            Ask::Members { queue } => (queue, Members { group }.into()),
+            Ask::GroupOffset { queue } => (queue, GroupOffset { group }.into()),
+            Ask::MinOffset { queue } => (queue, MinOffset.into()),
+            Ask::MaxOffset { queue } => (queue, MaxOffset.into()),
+            Ask::OffsetAt { queue, unix_ms } => (queue, OffsetAt { unix_ms }.into()),
+            Ask::Commit { queue, offset, needs_lock } => (queue, Commit { group, offset, needs_lock }.into()),
             Ask::Lock { queues } => match queues.first().cloned() {
-                Some(queue) => (queue, Question::Lock { group, queues }),
+                Some(queue) => (queue, Lock { group, queues }.into()),
                 None => return,
             },
             Ask::Unlock { queues } => match queues.first().cloned() {
-                Some(queue) => (queue, Question::Unlock { group, queues }),
+                Some(queue) => (queue, Unlock { group, queues }.into()),
                 None => return,
             },
-            Ask::SendBack(message) => (message.queue.clone(), Question::SendBack { group, message }),
+            Ask::SendBack(message) => (message.queue.clone(), SendBack { group, message }.into()),
         };
         self.begin_for(now, id, asked, Operation::Queue(QueueRequest::new(queue, question, deadline)));
     }

@@ -2,8 +2,9 @@
 
 pub(super) mod administration;
 pub(super) mod asker;
+mod exchange;
 pub(super) mod lookup;
-pub(super) mod question;
+pub(super) mod questions;
 pub(super) mod queue_list;
 pub(super) mod queue_request;
 pub(super) mod sending;

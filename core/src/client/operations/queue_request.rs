@@ -3,13 +3,13 @@
 use crate::client::base::event::Outcome;
 use crate::client::base::ids::{OperationId, Owner, PeerId};
 use crate::client::base::signal::Signal;
-use crate::client::operations::question::{Exchange, Question};
+use crate::client::operations::exchange::{Answered, Exchange};
+use crate::client::operations::questions::Question;
 use crate::client::presence::first_commits::OffsetTable;
 use crate::client::session::{Session, look_pauses};
 use crate::connection::{Backoff, Connection};
 use crate::error::{Error, ErrorKind};
 use crate::queue::MessageQueue;
-use crate::routes::route::MASTER_ID;
 use crate::routes::topics::Purpose;
 use crate::time::{Duration, Instant, Now};
 use crate::wire::code::ResponseCode;
@@ -42,10 +42,10 @@ pub(crate) struct QueueRequest {
 }
 
 impl QueueRequest {
-    pub(crate) const fn new(queue: MessageQueue, question: Question, deadline: Instant) -> Self {
+    pub(crate) fn new(queue: MessageQueue, question: impl Into<Question>, deadline: Instant) -> Self {
         Self {
             queue,
-            question,
+            question: question.into(),
             deadline,
             tries_left: TRIES,
             looks: None,
@@ -68,16 +68,13 @@ impl QueueRequest {
     }
 
     /// Whether it is a pull, which may wait for long and may be given up at any time.
-    pub(crate) const fn is_pull(&self) -> bool {
-        matches!(self.question, Question::Pull(_))
+    pub(crate) fn is_pull(&self) -> bool {
+        self.question.is_pull()
     }
 
     /// Where what it commits is kept.
     pub(crate) fn offset_table(&self) -> Option<OffsetTable> {
-        match &self.question {
-            Question::Commit { group, .. } => Some(OffsetTable::of(group, &self.queue)),
-            _ => None,
-        }
+        self.question.commits_to(&self.queue)
     }
 
     pub(crate) fn resume(
@@ -89,9 +86,8 @@ impl QueueRequest {
         signal: Signal<'_>,
     ) -> Option<Outcome> {
         let outcome = self.go_on(session, now, id, turn, signal);
-        if let (Some(Err(_)), Question::Pull(pull)) = (&outcome, &self.question) {
-            // A slave that was suggested may be too busy to say anything else: the master decides anew.
-            session.groups.note_suggestion(pull.puller, &self.queue, MASTER_ID);
+        if matches!(outcome, Some(Err(_))) {
+            self.question.failed(session, &self.queue);
         }
         outcome
     }
@@ -225,8 +221,7 @@ impl QueueRequest {
             return Some(Err(self.explain(error)));
         }
         let owner = Owner::Operation(id, self.turn);
-        // A broker that has not taken our heartbeat in would list the members without us.
-        if let Question::Members { group } = &self.question
+        if let Some(group) = self.question.greeted_group()
             && !session.has_heard_of(peer, group)
         {
             session.await_greeting(now, peer, owner);
@@ -242,8 +237,8 @@ impl QueueRequest {
         None
     }
 
-    const fn needs_lock(&self) -> bool {
-        matches!(self.question, Question::Commit { needs_lock: true, .. })
+    fn needs_lock(&self) -> bool {
+        self.question.needs_lock()
     }
 
     /// Why what counts on a lock may not go: the lock has ended with the connection on which it was granted.
@@ -257,11 +252,12 @@ impl QueueRequest {
     fn is_premature(&self, session: &Session, answer: &Command) -> bool {
         let is_ours = |group: &str| session.groups.has_consumer_of(group);
         ResponseCode(answer.code) == ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST
-            && matches!(&self.question, Question::Commit { group, .. } | Question::SendBack { group, .. } if is_ours(group))
+            && self.question.young_group().is_some_and(is_ours)
     }
 
     fn judge(&self, session: &mut Session, answer: &Command) -> Outcome {
-        self.question.judge(session, &self.queue, self.peer, answer).map_err(|error| self.explain(error))
+        let answered = Answered { queue: &self.queue, peer: self.peer, command: answer };
+        self.question.judge(session, &answered).map_err(|error| self.explain(error))
     }
 
     /// Says of an answer whose it was.

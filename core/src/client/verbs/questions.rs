@@ -3,7 +3,9 @@
 use crate::client::base::ids::{OperationId, PullConsumerId};
 use crate::client::driver::Client;
 use crate::client::operations::Operation;
-use crate::client::operations::question::{Pull, Question};
+use crate::client::operations::questions::{
+    CheckSubscription, Commit, GroupOffset, MaxOffset, MinOffset, OffsetAt, Pull, Question,
+};
 use crate::client::operations::queue_request::QueueRequest;
 use crate::client::presence::groups::Puller;
 use crate::consumer::{MessageSelector, PullOptions};
@@ -30,7 +32,7 @@ impl Client {
             (Some(group), Ok(())) => {
                 let puller = Puller::Pull(consumer);
                 let pull = Pull { puller, group, selector: expression, offset, options };
-                self.ask_about(now, queue, Question::Pull(pull), deadline)
+                self.ask_about(now, queue, pull, deadline)
             }
             (_, Err(error)) => self.refuse(now, error),
             (None, _) => self.refuse(now, Error::new(ErrorKind::Closed, "the consumer")),
@@ -39,22 +41,22 @@ impl Client {
 
     /// The first offset that a queue has; completes with [`Value::Offset`](crate::client::Value::Offset).
     pub fn min_offset(&mut self, now: Now, queue: MessageQueue) -> OperationId {
-        self.ask_about(now, queue, Question::MinOffset, now.mono + self.session.config.request_timeout)
+        self.ask_about(now, queue, MinOffset, now.mono + self.session.config.request_timeout)
     }
 
     /// One past the last offset that a queue has; completes with [`Value::Offset`](crate::client::Value::Offset).
     pub fn max_offset(&mut self, now: Now, queue: MessageQueue) -> OperationId {
-        self.ask_about(now, queue, Question::MaxOffset, now.mono + self.session.config.request_timeout)
+        self.ask_about(now, queue, MaxOffset, now.mono + self.session.config.request_timeout)
     }
 
     /// The offset of the first message stored at `unix_ms` or later; completes with [`Value::Offset`](crate::client::Value::Offset).
     pub fn offset_at(&mut self, now: Now, queue: MessageQueue, unix_ms: u64) -> OperationId {
-        self.ask_about(now, queue, Question::OffsetAt { unix_ms }, now.mono + self.session.config.request_timeout)
+        self.ask_about(now, queue, OffsetAt { unix_ms }, now.mono + self.session.config.request_timeout)
     }
 
     /// A group's committed offset; completes with [`Value::Offset`](crate::client::Value::Offset), which is `None` when it has none.
     pub fn group_offset(&mut self, now: Now, group: &str, queue: MessageQueue) -> OperationId {
-        let question = Question::GroupOffset { group: group.into() };
+        let question = GroupOffset { group: group.into() };
         self.ask_about(now, queue, question, now.mono + self.session.config.request_timeout)
     }
 
@@ -63,7 +65,7 @@ impl Client {
         if let Err(error) = check_group(group) {
             return self.refuse(now, error);
         }
-        let question = Question::Commit { group: group.into(), offset, needs_lock: false };
+        let question = Commit { group: group.into(), offset, needs_lock: false };
         self.ask_about(now, queue, question, now.mono + self.session.config.request_timeout)
     }
 
@@ -79,7 +81,7 @@ impl Client {
         if let Err(error) = self.session.config.check_selector(&selector) {
             return self.refuse(now, error);
         }
-        let question = Question::CheckSubscription { group: group.into(), selector };
+        let question = CheckSubscription { group: group.into(), selector };
         self.ask_about(now, queue, question, now.mono + self.session.config.request_timeout)
     }
 
@@ -87,7 +89,7 @@ impl Client {
         &mut self,
         now: Now,
         queue: MessageQueue,
-        question: Question,
+        question: impl Into<Question>,
         deadline: Instant,
     ) -> OperationId {
         let request = QueueRequest::new(queue, question, deadline);

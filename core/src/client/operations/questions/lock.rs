@@ -1,0 +1,50 @@
+//! The locks on queues of a broker, for an orderly consumer.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::address::Address;
+use crate::client::base::event::{Outcome, Value};
+use crate::client::operations::exchange::{Answered, Exchange, to_body};
+use crate::client::operations::questions::Rule;
+use crate::client::session::Session;
+use crate::queue::MessageQueue;
+use crate::time::Now;
+use crate::wire::body::{LockedQueues, QueueLockRequest};
+use crate::wire::request::LockQueues;
+
+#[derive(Debug)]
+pub(crate) struct Lock {
+    pub(crate) group: Arc<str>,
+    pub(crate) queues: Vec<MessageQueue>,
+}
+
+impl Rule for Lock {
+    const WORDS: &'static str = "locks at the broker of";
+
+    /// Masters alone keep locks.
+    fn address<'s>(&self, session: &'s Session, queue: &MessageQueue) -> Option<&'s Address> {
+        session.brokers.find(&queue.broker_name)?.master()
+    }
+
+    fn write(&self, session: &mut Session, now: Now, _queue: &MessageQueue, exchange: &Exchange) -> bool {
+        let body = request(session, &self.group, &self.queues);
+        exchange.request_with(session, now, &LockQueues {}, &body)
+    }
+
+    fn judge(&self, _session: &mut Session, answered: &Answered<'_>) -> Outcome {
+        let locked: LockedQueues = answered.body()?;
+        Ok(Value::Locked(locked.lock_ok_mq_set.into_iter().filter_map(MessageQueue::of_key).collect()))
+    }
+}
+
+/// What asks for locks, and gives them back.
+pub(super) fn request(session: &Session, group: &str, queues: &[MessageQueue]) -> Bytes {
+    to_body(&QueueLockRequest {
+        client_id: session.config.identity.client_id(),
+        consumer_group: group.to_owned(),
+        mq_set: queues.iter().map(MessageQueue::key).collect(),
+        only_this_broker: false,
+    })
+}

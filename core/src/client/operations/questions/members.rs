@@ -1,0 +1,35 @@
+//! The members of a group, as a broker of its topics knows them.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::client::base::event::{Outcome, Value};
+use crate::client::operations::exchange::{Answered, Exchange};
+use crate::client::operations::questions::Rule;
+use crate::client::session::Session;
+use crate::queue::MessageQueue;
+use crate::time::Now;
+use crate::wire::body::ConsumerList;
+use crate::wire::request::GetConsumerList;
+
+#[derive(Debug)]
+pub(crate) struct Members {
+    pub(crate) group: Arc<str>,
+}
+
+impl Rule for Members {
+    const WORDS: &'static str = "members of the group at the broker of";
+
+    fn write(&self, session: &mut Session, now: Now, _queue: &MessageQueue, exchange: &Exchange) -> bool {
+        exchange.request(session, now, &GetConsumerList { consumer_group: Cow::Borrowed(&self.group) })
+    }
+
+    fn judge(&self, _session: &mut Session, answered: &Answered<'_>) -> Outcome {
+        answered.body().map(|list: ConsumerList| Value::Members(list.consumer_id_list))
+    }
+
+    /// Who has not taken our heartbeat in would list the members without us.
+    fn greeted_group(&self) -> Option<&str> {
+        Some(&self.group)
+    }
+}
