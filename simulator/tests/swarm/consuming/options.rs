@@ -136,6 +136,8 @@ impl Kind {
             // The rule is about a group that has begun in peace.
             Self::EarlyEnd => matches!(other, Self::FailedStarts | Self::AdminResets | Self::Requests | Self::Network),
             Self::Vanishes => matches!(other, Self::Appears | Self::AdminResets),
+            // What a broker tells members of it ends with a connection, and is not told again.
+            Self::AdminResets => matches!(other, Self::LostAnswers | Self::GoAway),
             _ => false,
         }
     }

@@ -170,11 +170,14 @@ impl Entries {
     fn has_begun(&self, options: &Options, member: Option<u32>, queue: &MessageQueue) -> Option<Instant> {
         use Kind as K;
         let ends = options.has_any(&[K::Deaths, K::ComeAndGo, K::EarlyEnd]);
-        let is_unsafe = ends && options.count() > 1 && !options.is_broadcasting();
-        if is_unsafe {
+        let is_unsafe = ends && options.count() > 1;
+        if is_unsafe && options.is_broadcasting() {
+            // Where it would have begun is nowhere if the broker was away for as long as the member was there.
+            self.newest_start(member, queue)
+        } else if is_unsafe {
             self.first_commits.get(queue).copied()
-        } else if queue.queue_id >= options.queues || options.has(K::Strategies) {
-            // Nor has a queue an owner that no strategy gives to anybody.
+        } else if queue.queue_id >= options.queues || options.has_any(&[K::Strategies, K::Requests]) {
+            // Where strategies fail, or questions are lost, whoever was there first may not get to begin it.
             self.newest_start(member, queue)
         } else {
             self.start_of(member)
