@@ -137,7 +137,7 @@ impl Kind {
             Self::EarlyEnd => matches!(other, Self::FailedStarts | Self::AdminResets | Self::Requests | Self::Network),
             Self::Vanishes => matches!(other, Self::Appears | Self::AdminResets),
             // What a broker tells members of it ends with a connection, and is not told again.
-            Self::AdminResets => matches!(other, Self::LostAnswers | Self::GoAway),
+            Self::AdminResets => matches!(other, Self::LostAnswers | Self::GoAway | Self::FailedStarts),
             _ => false,
         }
     }
