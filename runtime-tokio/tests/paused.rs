@@ -2,9 +2,10 @@
 //! anything to do.
 
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use stgclient::{Client, Message};
+use stgclient::{Client, ConsumeFrom, Message, ReconsumeLater, RetryDelay};
 use tokio::runtime::Builder;
 
 /// Long enough that a slow machine does not matter, short enough that "never" shows.
@@ -28,4 +29,29 @@ fn a_client_has_nothing_to_do_while_the_clock_of_its_runtime_is_paused() {
     });
     drop(thread.unwrap());
     ended.recv_timeout(SOON).expect("the client spins: its timers sleep by one clock and look at another");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_later_comes_by_the_paused_clock() {
+    let client = Client::embedded().await.unwrap();
+    let times = Arc::<Mutex<Vec<tokio::time::Instant>>>::default();
+    let noted = Arc::clone(&times);
+    let consumer = client.push_consumer("G").subscribe("T", "*").consume_from(ConsumeFrom::FirstOffset);
+    let consumer = consumer.concurrently(move |message| {
+        noted.lock().unwrap().push(tokio::time::Instant::now());
+        async move {
+            match message.reconsume_times() {
+                // A minute.
+                0 => Err(ReconsumeLater::with_delay(RetryDelay::Level(5))),
+                _ => Ok(()),
+            }
+        }
+    });
+    let consumer = consumer.start().await.unwrap();
+    client.producer("P").start().await.unwrap().send(Message::new("T", "body")).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    let took = times.lock().unwrap().windows(2).map(|two| two[1] - two[0]).collect::<Vec<_>>();
+    assert!(matches!(&*took, [took] if (60..70).contains(&took.as_secs())), "{took:?}");
+    consumer.close().await;
+    client.close().await;
 }

@@ -16,10 +16,12 @@ pub trait OffsetStore: MaybeSend + MaybeSync + 'static {
     ///
     /// # Errors
     /// It cannot be read, or belongs to somebody else; the consumer does not start, and [`close`](Self::close) is not
-    /// called: a store that fails keeps nothing to itself. The same goes for one that is dropped before it is ready.
+    /// called: a store that fails keeps nothing to itself. The same goes for one that is dropped before it is ready, as
+    /// when the client is closed meanwhile.
     fn load(&self) -> BoxFuture<Result<BTreeMap<MessageQueue, u64>, Error>>;
 
-    /// Stores the offsets of all queues, in place of those before.
+    /// Stores the offsets of all queues, in place of those before. One call follows the other. When the consumer closes, what
+    /// is under way and what is stored last have 3 s together; what takes longer is dropped, which is logged.
     ///
     /// # Errors
     /// They cannot be stored, which is logged; the next ones are stored at the next commit.

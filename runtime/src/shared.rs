@@ -17,7 +17,7 @@ use crate::link::Link;
 use crate::lock::{Guard, Lock};
 use crate::state::State;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, lock};
-use crate::tasks::{Tasks, counted};
+use crate::tasks::{Ended, Tasks, counted};
 use crate::waiting::{Place, Request, Waiter};
 
 pub(crate) struct Shared {
@@ -26,6 +26,7 @@ pub(crate) struct Shared {
     handed_in: Mutex<Vec<(Arc<Place>, Request)>>,
     /// Links and the client's other tasks: what has to end until it is gone.
     pub(crate) tasks: Arc<Tasks>,
+    pub(crate) ended: Arc<Ended>,
     /// When the timer task should have done something next, in microseconds.
     due: AtomicU64,
     pub(crate) host: Arc<dyn Host>,
@@ -52,11 +53,13 @@ pub(crate) struct Settings {
 impl Shared {
     pub(crate) fn new(mut core: Core, host: Arc<dyn Host>, settings: Settings, link: MakeLink) -> Arc<Self> {
         core.keep_spent();
+        let ended = Arc::<Ended>::default();
         let observer = host.is_observing().then(|| Arc::clone(&host));
         Arc::new(Self {
-            state: Lock::new(State::new(core, observer)),
+            state: Lock::new(State::new(core, observer, Arc::clone(&ended))),
             handed_in: Mutex::default(),
             tasks: Arc::default(),
+            ended,
             due: AtomicU64::new(u64::MAX),
             host,
             link,

@@ -9,6 +9,7 @@ use stgclient_core::time::{Deadline, Instant, Now};
 use crate::consumer_place::ConsumerPlaces;
 use crate::effects::Effects;
 use crate::host::{Host, Observation};
+use crate::tasks::Ended;
 use crate::waiting::{Delivery, Place, Request, Waiting};
 
 /// The socket of a connection, as far as the client knows it.
@@ -35,6 +36,7 @@ pub(crate) struct State {
     /// The task that asks for credentials, if there is one.
     pub(crate) rotation: Option<Waker>,
     pub(crate) is_closed: bool,
+    ended: Arc<Ended>,
     /// The host, if it wants to see what the core does.
     observer: Option<Arc<dyn Host>>,
 }
@@ -76,7 +78,7 @@ impl State {
 }
 
 impl State {
-    pub(crate) fn new(core: Core, observer: Option<Arc<dyn Host>>) -> Self {
+    pub(crate) fn new(core: Core, observer: Option<Arc<dyn Host>>, ended: Arc<Ended>) -> Self {
         Self {
             core,
             waiting: Waiting::default(),
@@ -87,6 +89,7 @@ impl State {
             timer: None,
             rotation: None,
             is_closed: false,
+            ended,
             observer,
         }
     }
@@ -156,6 +159,7 @@ impl State {
                 self.is_closed = true;
                 effects.wake(self.timer.take());
                 effects.wake(self.rotation.take());
+                effects.wake(self.ended.note());
             }
             _ => {}
         }

@@ -1,10 +1,12 @@
 //! The tasks of a client, counted by guards: it is gone when the last of them is.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
+use crate::guard;
 use crate::sync::{AtomicU64, Mutex, Seated, Wakers, lock};
 
 /// How many tasks of a kind there are, and who waits until there is none.
@@ -33,6 +35,42 @@ impl Tasks {
     }
 }
 
+/// Whether a client has ended, and who waits for that.
+#[derive(Debug, Default)]
+pub(crate) struct Ended(Mutex<End>);
+
+#[derive(Debug, Default)]
+struct End {
+    is_there: bool,
+    waiting: Wakers,
+}
+
+impl Ended {
+    /// It has. Gives who waits for that.
+    pub(crate) fn note(&self) -> Vec<Waker> {
+        let mut end = lock(&self.0);
+        end.is_there = true;
+        end.waiting.take().collect()
+    }
+
+    pub(crate) async fn wait(&self) {
+        Seated::new(&self.0, |end| &mut end.waiting, |end| end.is_there.then_some(())).await;
+    }
+}
+
+/// What a task gives, unless `end` comes first: then `None`, and the task is dropped.
+pub(crate) async fn unless<T>(end: impl Future<Output = ()>, task: impl Future<Output = T>) -> Option<T> {
+    let (mut end, mut task) = (pin!(end), Box::pin(task));
+    let done = poll_fn(|context| match task.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => end.as_mut().poll(context).map(|()| None),
+    });
+    let done = done.await;
+    // What the application gave is in it.
+    guard::discard(task);
+    done
+}
+
 /// A task counts as alive as long as it holds this. It has to be dropped last of all that the task has.
 #[derive(Debug)]
 pub(crate) struct TaskGuard(Arc<Tasks>);
@@ -55,8 +93,7 @@ pub(crate) async fn counted(task: impl Future<Output = ()>, guard: TaskGuard) {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
-    use std::task::{Context, Poll};
+    use std::task::Context;
 
     use super::*;
 
@@ -78,8 +115,7 @@ mod tests {
             let mut is_first = true;
             let task = async move {
                 let _local = second;
-                std::future::poll_fn(|_| if std::mem::take(&mut is_first) { Poll::Pending } else { Poll::Ready(()) })
-                    .await;
+                poll_fn(|_| if std::mem::take(&mut is_first) { Poll::Pending } else { Poll::Ready(()) }).await;
                 drop(first);
             };
             let mut task = Box::pin(counted(task, tasks.guard()));

@@ -43,6 +43,8 @@ struct State {
 pub(super) struct Served {
     state: Mutex<State>,
     clock: Tokio,
+    /// When it began, milliseconds since 1970 UTC.
+    began_unix_ms: u64,
     /// Something may be due earlier than the timer task knows.
     changed: Notify,
 }
@@ -56,8 +58,9 @@ impl fmt::Debug for Served {
 impl Served {
     pub(super) fn new(config: ClusterConfig) -> Arc<Self> {
         let clock = Tokio::default();
-        let state = State { cluster: Cluster::new(clock.now(), config), mailboxes: Vec::new() };
-        Arc::new(Self { state: Mutex::new(state), clock, changed: Notify::new() })
+        let now = clock.now();
+        let state = State { cluster: Cluster::new(now, config), mailboxes: Vec::new() };
+        Arc::new(Self { state: Mutex::new(state), clock, began_unix_ms: now.unix_ms, changed: Notify::new() })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -69,8 +72,15 @@ impl Served {
         self.act(|cluster, _| act(cluster))
     }
 
+    /// What time it is on the cluster's machines: their calendar goes by the runtime's clock too, or delayed messages would
+    /// not come while a test has that stand still.
+    fn now(&self) -> Now {
+        let mono = self.clock.now().mono;
+        Now { mono, unix_ms: self.began_unix_ms + mono.as_micros() / 1000 }
+    }
+
     fn act<R>(&self, act: impl FnOnce(&mut Cluster, Now) -> R) -> R {
-        let now = self.clock.now();
+        let now = self.now();
         let mut wakers = Vec::new();
         let mut state = self.lock();
         let before = state.cluster.poll_timeout();

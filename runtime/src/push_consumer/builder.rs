@@ -26,7 +26,7 @@ use crate::offset_store::{OffsetStore, OpenStore};
 use crate::operation::Operation;
 use crate::outcome;
 use crate::shared::Shared;
-use crate::tasks::Tasks;
+use crate::tasks::{Tasks, unless};
 
 /// Sets a [`PushConsumer`] up: what it subscribes to, how it consumes, and last what is done with messages.
 #[must_use = "a builder does nothing until `start`"]
@@ -187,7 +187,8 @@ impl PushConsumerBuilder {
         };
         let (store, stored) = match store {
             Some(store) => {
-                let (store, stored) = OpenStore::open(store).await?;
+                let opened = unless(shared.ended.wait(), OpenStore::open(store)).await;
+                let (store, stored) = opened.unwrap_or_else(|| Err(Error::new(ErrorKind::Closed, "the client")))?;
                 (Some(store), stored)
             }
             None => (None, BTreeMap::new()),
@@ -204,8 +205,13 @@ impl PushConsumerBuilder {
         })?;
         // From here on the consumer is closed when this is dropped.
         let tasks = Arc::<Tasks>::default();
-        let inner =
-            Inner { handle: Arc::clone(&handle), id, group, place: Arc::clone(&place), tasks: Arc::clone(&tasks) };
+        let inner = Inner {
+            handle: Arc::clone(&handle),
+            id,
+            group: group.clone(),
+            place: Arc::clone(&place),
+            tasks: Arc::clone(&tasks),
+        };
         let consumer = PushConsumer { inner: Arc::new(inner) };
         let launched = Launch {
             shared: Arc::clone(shared),
@@ -217,7 +223,7 @@ impl PushConsumerBuilder {
         };
         let task = launched.task();
         let directly = launch(launched);
-        let keeper = Keeper { shared: Arc::clone(shared), id, place, store, directly, is_orderly, tasks };
+        let keeper = Keeper { shared: Arc::clone(shared), id, place, store, directly, is_orderly, tasks, group };
         shared.host.spawn(Box::pin(async move {
             keeper.run().await;
             drop(task);

@@ -1,8 +1,7 @@
 //! What has to be done for a consumer beside its messages: offsets are stored, a broker's wish is fulfilled.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 
 use stgclient_core::client::{BrokerQuestion, PushConsumerId};
 use stgclient_core::consumer::ReceivedMessage;
@@ -13,10 +12,9 @@ use stgclient_core::wire::body::{DirectConsumption, DirectResult};
 use super::task::ConsumerTask;
 use crate::bounds::BoxFuture;
 use crate::consumer_place::{Chore, ConsumerPlace};
-use crate::guard;
 use crate::offset_store::OpenStore;
 use crate::shared::Shared;
-use crate::tasks::Tasks;
+use crate::tasks::{Tasks, unless};
 
 /// Consumes a message at once, apart from all others.
 #[cfg(not(target_family = "wasm"))]
@@ -34,6 +32,7 @@ pub(super) struct Keeper {
     pub(super) directly: Option<Directly>,
     pub(super) is_orderly: bool,
     pub(super) tasks: Arc<Tasks>,
+    pub(super) group: String,
 }
 
 /// How long a store may take for what is stored last.
@@ -42,19 +41,14 @@ const FAREWELL: Duration = Duration::from_secs(3);
 impl Keeper {
     /// Runs until the consumer is closed, and has stored its last offsets or has had the time for it.
     pub(super) async fn run(self) {
-        let mut keeping = Box::pin(self.keep());
-        let mut time_is_up = Box::pin(async {
+        let time_is_up = async {
             self.place.closed().await;
             self.shared.host.sleep_until(self.shared.host.now().mono + FAREWELL).await;
-        });
-        let is_over = poll_fn(|context| match keeping.as_mut().poll(context) {
-            Poll::Ready(()) => Poll::Ready(true),
-            Poll::Pending => time_is_up.as_mut().poll(context).map(|()| false),
-        });
-        if !is_over.await {
-            tracing::error!("the offset store does not end, and what was to be stored last may be lost");
+        };
+        if unless(time_is_up, self.keep()).await.is_none() {
+            let group = &*self.group;
+            tracing::error!(group, "the offset store takes too long to close: what was to be stored last may be lost");
         }
-        guard::discard(keeping);
     }
 
     async fn keep(&self) {
@@ -66,7 +60,8 @@ impl Keeper {
                         None => Ok(()),
                     };
                     if let Err(error) = &stored {
-                        tracing::warn!(%error, "offsets were not stored; they are with the next ones");
+                        let group = &*self.group;
+                        tracing::warn!(group, %error, "offsets were not stored; they are with the next ones");
                     }
                     let is_stored = stored.is_ok();
                     self.shared.with(|state, now| state.core.offsets_stored(now, self.id, is_stored));
