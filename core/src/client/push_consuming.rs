@@ -9,7 +9,8 @@ use crate::client::driver::Client;
 use crate::client::operations::Operation;
 use crate::client::operations::asker::Asker;
 use crate::client::operations::questions::{
-    Commit, GroupOffset, Lock, MaxOffset, Members, MinOffset, OffsetAt, Pull, Question, SendBack, Unlock,
+    CheckSubscription, Commit, GroupOffset, Lock, MaxOffset, Members, MinOffset, OffsetAt, Pull, Question, SendBack,
+    Unlock,
 };
 use crate::client::operations::queue_list::QueueList;
 use crate::client::operations::queue_request::QueueRequest;
@@ -282,6 +283,7 @@ impl Client {
             }
             Ask::Members { queue } => (queue, Members { group }.into()),
             Ask::GroupOffset { queue } => (queue, GroupOffset { group }.into()),
+            Ask::Check { queue, selector } => (queue, CheckSubscription { group, selector }.into()),
             Ask::MinOffset { queue } => (queue, MinOffset.into()),
             Ask::MaxOffset { queue } => (queue, MaxOffset.into()),
             Ask::OffsetAt { queue, unix_ms } => (queue, OffsetAt { unix_ms }.into()),
@@ -352,6 +354,7 @@ impl Client {
         match asked {
             Asked::Queues(topic, ticket) => consumer.take_queues(now, &topic, ticket, outcome.and_then(queues)),
             Asked::Members(topic, ticket) => consumer.take_members(now, &topic, ticket, outcome.and_then(members)),
+            Asked::Check(topic, ticket) => consumer.take_checked(now, &topic, ticket, outcome.map(drop)),
             Asked::End(queue, ticket) => consumer.take_end(now, &queue, ticket, outcome.and_then(offset)),
             Asked::GroupOffset(queue, ticket) => {
                 consumer.take_group_offset(now, queue, ticket, outcome.and_then(offset));

@@ -27,7 +27,9 @@ impl Stage {
     /// A cluster of so many brokers, with a topic of so many queues at each.
     pub(crate) fn new(brokers: u8, queues: u32) -> Self {
         let world = World::new(11);
-        let cluster = world.cluster(ClusterConfig::with_servers(1, brokers));
+        let mut config = ClusterConfig::with_servers(1, brokers);
+        config.brokers.iter_mut().for_each(|broker| broker.property_filter = true);
+        let cluster = world.cluster(config);
         cluster.with(|cluster| cluster.brokers().for_each(|broker| broker.create_topic(TOPIC, queues).unwrap()));
         let machine = world.machine();
         Self { world, cluster, machine }

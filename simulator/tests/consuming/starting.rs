@@ -5,12 +5,13 @@ use std::future::{pending, ready};
 use std::sync::{Arc, Mutex};
 
 use stgclient_core::consumer::MessageSelector;
-use stgclient_core::consumer::push::MessageModel;
+use stgclient_core::consumer::push::{ConsumeFrom, MessageModel};
 use stgclient_core::error::{Error, ErrorKind};
+use stgclient_core::producer::Message;
 use stgclient_core::queue::MessageQueue;
 use stgclient_runtime::{BoxFuture, OffsetStore};
 
-use super::stage::{GROUP, SECOND, Stage, TOPIC};
+use super::stage::{Book, GROUP, SECOND, Stage, TOPIC};
 
 #[test]
 fn a_batch_of_any_size_is_refused_with_the_reason() {
@@ -66,5 +67,33 @@ fn a_start_whose_store_is_never_loaded_ends_with_its_client() {
         stage.sleep(SECOND).await;
         client.close().await;
         stage.until(SECOND, "the start has ended", || *ended.lock().unwrap() == Some(ErrorKind::Closed)).await;
+    });
+}
+
+#[test]
+fn an_expression_that_no_broker_can_read_selects_nothing_and_not_everything() {
+    let stage = Stage::new(1, 1);
+    stage.play(async {
+        let client = stage.client().await;
+        let book = Book::default();
+        let unreadable = MessageSelector::by_sql("n > ").unwrap();
+        let consumer = client.push_consumer(GROUP).subscribe_with("later", unreadable);
+        let consumer = book.consume(consumer.consume_from(ConsumeFrom::FirstOffset)).await;
+        client.admin().create_topic("later").await.unwrap();
+        let producer = client.producer("shop").start().await.unwrap();
+        for number in 0..3 {
+            let message = Message::new("later", number.to_string()).property("n", &number.to_string());
+            producer.send(message).await.unwrap();
+        }
+        stage.sleep(60 * SECOND).await;
+        assert_eq!(book.len(), 0, "a broker gives all that there is to one whose expression it cannot read");
+        consumer.subscribe_with("later", MessageSelector::by_sql("n > 0").unwrap()).unwrap();
+        stage.until(5 * SECOND, "what is selected", || book.len() == 2).await;
+        // One that is changed is not believed either.
+        consumer.subscribe_with("later", MessageSelector::by_sql("n >> 0").unwrap()).unwrap();
+        producer.send(Message::new("later", "3").property("n", "3")).await.unwrap();
+        stage.sleep(60 * SECOND).await;
+        assert_eq!(book.len(), 2);
+        consumer.close().await;
     });
 }

@@ -24,6 +24,8 @@ pub(crate) enum Ask {
     Heartbeat,
     /// What the group has committed.
     GroupOffset { queue: MessageQueue },
+    /// Whether the broker of a queue takes an expression.
+    Check { queue: MessageQueue, selector: MessageSelector },
     /// The first offset that there is.
     MinOffset { queue: MessageQueue },
     /// The offset after the last one.
@@ -61,6 +63,8 @@ pub(crate) struct SendingBack {
 pub(crate) enum Asked {
     Queues(Arc<str>, Ticket),
     Members(Arc<str>, Ticket),
+    /// Whether what a topic is selected by is taken.
+    Check(Arc<str>, Ticket),
     /// Where a queue ended when its topic was subscribed to.
     End(MessageQueue, Ticket),
     /// The group's offset of a queue.

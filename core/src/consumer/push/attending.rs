@@ -167,7 +167,7 @@ impl PushConsumer {
     }
 
     fn look_at_fetch(&self, now: Instant, known: &AssignedQueue, waits: &mut Waits) -> Look {
-        let rests = known.is_paused || self.is_paused || self.is_closing();
+        let rests = known.is_paused || known.is_unchecked || self.is_paused || self.is_closing();
         waits.for_application |= rests;
         match known.fetch {
             Fetch::UnderWay { .. } if rests => return Err(Act::CancelPull),

@@ -7,6 +7,7 @@
 pub(crate) mod ask;
 mod attending;
 mod beginning;
+mod checking;
 mod closing;
 mod committing;
 mod config;

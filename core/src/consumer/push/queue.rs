@@ -140,6 +140,8 @@ pub(crate) struct AssignedQueue {
     /// Where an administrator wants it to begin, who said so before it had begun.
     pub(crate) reset_to: Option<u64>,
     pub(crate) is_paused: bool,
+    /// No broker has taken yet what its topic is selected by.
+    pub(crate) is_unchecked: bool,
     /// Whether it stands in the line of queues with something to deliver.
     pub(crate) is_in_line: bool,
     /// The offset after the last one that the broker has, as far as it said.
@@ -167,6 +169,7 @@ impl AssignedQueue {
             suspended_until: None,
             reset_to: None,
             is_paused: false,
+            is_unchecked: false,
             is_in_line: false,
             max_offset: 0,
             passed_over: 0,

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::ask::{Ask, Asked, Ticket};
+use super::checking::Check;
 use super::queue::{Begin, Stage};
 use super::subscriptions::End;
 use super::{ConsumeFrom, PushConsumer, PushEvent, Timer};
@@ -139,6 +140,7 @@ impl PushConsumer {
                 false => {}
             }
         }
+        self.check_selector(topic);
         if self.config.is_broadcasting() {
             self.share(now, topic, &queues);
             self.end_asking(now.mono, topic, self.config.rebalance_interval);
@@ -294,9 +296,11 @@ impl PushConsumer {
     pub(super) fn join(&mut self, now: Now, queue: MessageQueue, reset_to: Option<u64>) {
         self.notices.push(Notice::debug("queue assigned").about("queue", &queue));
         let stage = if self.needs_locks() { Stage::Locking } else { Stage::Starting(Begin::Due(now.mono)) };
+        let check = self.subscriptions.get(&queue.topic).map(|known| known.check);
         let id = self.queues.insert(queue, stage);
         if let Some(known) = self.queues.touch(id) {
             known.reset_to = reset_to;
+            known.is_unchecked = check != Some(Check::Passed);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::ask::Ticket;
+use super::checking::Check;
 use super::places::KEPT_FOR;
 use super::queue::Fetch;
 use super::{ConsumeFrom, PushConsumer, PushEvent};
@@ -59,6 +60,8 @@ impl Former {
 #[derive(Debug)]
 pub(crate) struct Subscription {
     pub(super) selector: MessageSelector,
+    /// Whether a broker takes that.
+    pub(super) check: Check,
     /// When it began, milliseconds since 1970 UTC.
     pub(super) since_unix_ms: u64,
     /// When it changed last: brokers keep the newest.
@@ -87,8 +90,9 @@ pub(crate) struct Subscription {
 }
 
 impl Subscription {
-    const fn new(now: Now, selector: MessageSelector, is_retry: bool) -> Self {
+    fn new(now: Now, selector: MessageSelector, is_retry: bool) -> Self {
         Self {
+            check: Check::of(&selector),
             selector,
             since_unix_ms: now.unix_ms,
             version: now.unix_ms,
@@ -155,11 +159,15 @@ impl PushConsumer {
         match self.subscriptions.get_mut(topic) {
             Some(known) => {
                 let is_new = known.selector != selector;
+                if is_new {
+                    known.check = Check::of(&selector);
+                }
                 known.selector = selector;
                 // Also when the clock has not moved.
                 known.version = now.unix_ms.max(known.version + 1);
                 if is_new {
                     self.pull_anew(topic);
+                    self.check_selector(&topic.into());
                 }
             }
             None => {

@@ -323,6 +323,7 @@ impl Play {
                 };
                 consumer.take_pulled(now, id, ticket, Ok(pulled));
             }
+            (Asked::Check(topic, ticket), _) => consumer.take_checked(now, &topic, ticket, Ok(())),
             (Asked::Commit(id, ticket), _) => consumer.take_committed(now, id, ticket, Ok(())),
             (Asked::Lock { ticket, queues, at }, _) => {
                 let granted = done.unwrap_or_default().into_iter().map(queue).collect();
@@ -350,6 +351,7 @@ impl Play {
         match asked {
             Asked::Queues(topic, ticket) => consumer.take_queues(now, &topic, ticket, Err(error)),
             Asked::Members(topic, ticket) => consumer.take_members(now, &topic, ticket, Err(error)),
+            Asked::Check(topic, ticket) => consumer.take_checked(now, &topic, ticket, Err(error)),
             Asked::End(queue, ticket) => consumer.take_end(now, &queue, ticket, Err(error)),
             Asked::GroupOffset(id, ticket) => consumer.take_group_offset(now, id, ticket, Err(error)),
             Asked::FirstOffset(id, ticket) => consumer.take_first_offset(now, id, ticket, Err(error)),
@@ -528,6 +530,7 @@ fn ticket_of(asked: &Asked) -> Option<Ticket> {
     match asked {
         Asked::Queues(_, ticket)
         | Asked::Members(_, ticket)
+        | Asked::Check(_, ticket)
         | Asked::End(_, ticket)
         | Asked::GroupOffset(_, ticket)
         | Asked::FirstOffset(_, ticket)
