@@ -66,20 +66,24 @@ impl Display for Notice {
     }
 }
 
-/// How many notices wait to be taken: of what a peer says over and over, nobody keeps it all.
-const MOST: usize = 256;
+/// How many notices of each severity wait to be taken: of what a peer says over and over, nobody keeps it all.
+const MOST: usize = 128;
 
 /// Notices that nobody has taken yet.
 #[derive(Debug, Default)]
 pub(crate) struct Notices {
     waiting: VecDeque<Notice>,
+    /// How many of each severity.
+    counts: [usize; 4],
     /// How many found no room.
     left_out: u64,
 }
 
 impl Notices {
     pub(crate) fn push(&mut self, notice: Notice) {
-        if self.waiting.len() < MOST {
+        let count = &mut self.counts[notice.severity as usize];
+        if *count < MOST {
+            *count += 1;
             self.waiting.push_back(notice);
         } else {
             self.left_out += 1;
@@ -88,6 +92,9 @@ impl Notices {
 
     pub(crate) fn pop(&mut self) -> Option<Notice> {
         let next = self.waiting.pop_front();
+        if let Some(notice) = &next {
+            self.counts[notice.severity as usize] -= 1;
+        }
         if next.is_none() && self.left_out > 0 {
             let count = core::mem::take(&mut self.left_out);
             return Some(Notice::warn("more happened than is told").about("count", count));
@@ -104,8 +111,9 @@ mod tests {
     fn of_too_many_notices_the_first_are_kept_and_the_rest_are_counted() {
         let mut notices = Notices::default();
         (0..MOST + 3).for_each(|number| notices.push(Notice::info("it happens").about("number", number)));
+        notices.push(Notice::warn("it matters"));
         let told: Vec<String> = core::iter::from_fn(|| notices.pop()).map(|notice| notice.to_string()).collect();
-        assert_eq!((told.len(), &*told[0]), (MOST + 1, "it happens number=0"));
-        assert_eq!(told[MOST], "more happened than is told count=3");
+        assert_eq!((told.len(), &*told[0]), (MOST + 2, "it happens number=0"));
+        assert_eq!(told[MOST..], ["it matters", "more happened than is told count=3"]);
     }
 }

@@ -43,7 +43,7 @@ pub struct FileOffsets {
     /// What is wrong with the names that the folder is made of.
     wrong: Option<String>,
     /// Held as long as the store is used.
-    lock: Arc<Mutex<Option<File>>>,
+    lock: Arc<Mutex<Option<Arc<File>>>>,
 }
 
 impl FileOffsets {
@@ -78,7 +78,7 @@ impl FileOffsets {
             let used = io::Error::other("another consumer of this process uses it");
             return Err(self.error("cannot use", &used));
         }
-        *lock = Some(self.lock_file()?);
+        *lock = Some(Arc::new(self.lock_file()?));
         Ok(Held(Some(self)))
     }
 
@@ -98,7 +98,7 @@ impl FileOffsets {
         }
     }
 
-    fn held(&self) -> MutexGuard<'_, Option<File>> {
+    fn held(&self) -> MutexGuard<'_, Option<Arc<File>>> {
         self.lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -131,7 +131,7 @@ impl FileOffsets {
         match self.replace(offsets) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // Somebody has removed the folder, and the lock with it.
-                *self.held() = Some(self.lock_file()?);
+                *self.held() = Some(Arc::new(self.lock_file()?));
                 self.replace(offsets)
             }
             written => written,
@@ -222,7 +222,14 @@ impl OffsetStore for FileOffsets {
 
     fn store(&self, offsets: BTreeMap<MessageQueue, u64>) -> BoxFuture<Result<(), Error>> {
         let this = self.clone();
-        blocking(move || this.write(&offsets), |()| ())
+        // Whoever writes has a share of the lock, also when nobody waits for it any more.
+        let share = self.held().clone();
+        let write = move || {
+            let written = this.write(&offsets);
+            drop(share);
+            written
+        };
+        blocking(write, |()| ())
     }
 
     fn close(&self) {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
 use std::task::{Context, Poll, Waker};
 
 use stgclient_core::client::{BrokerQuestion, Client as Core, Event, PushConsumerId};
@@ -30,6 +32,8 @@ pub(crate) enum Chore {
 #[derive(Debug)]
 pub(crate) struct ConsumerPlace {
     inner: Mutex<Inner>,
+    /// Nothing more of it counts; looked at before each call of a handler, without a lock.
+    is_closed: AtomicBool,
     allocation: Arc<dyn Allocation>,
 }
 
@@ -50,7 +54,7 @@ pub(crate) struct Inner {
 
 impl ConsumerPlace {
     pub(crate) fn new(allocation: Arc<dyn Allocation>) -> Self {
-        Self { inner: Mutex::default(), allocation }
+        Self { inner: Mutex::default(), is_closed: AtomicBool::new(false), allocation }
     }
 
     fn take(&self, id: PushConsumerId, event: PushEvent, effects: &mut Effects) {
@@ -73,6 +77,7 @@ impl ConsumerPlace {
                 effects.wake(inner.keeper.take());
             }
             PushEvent::Closed(unfinished) => {
+                self.is_closed.store(true, SeqCst);
                 inner.unfinished = Some(unfinished);
                 inner.chores.push_back(Chore::End);
                 effects.wake(inner.keeper.take());
@@ -123,6 +128,10 @@ impl ConsumerPlace {
         }
         inner.keeper = Some(context.waker().clone());
         Poll::Pending
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(SeqCst)
     }
 
     /// Ends when the consumer is closed, but not necessarily its tasks.

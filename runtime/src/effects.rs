@@ -126,7 +126,7 @@ impl Effects {
             rare.notices.drain(..).for_each(|notice| log::write(&notice));
             for callback in rare.callbacks.drain(..) {
                 if let Err(panic) = guard::call(callback) {
-                    tracing::error!(%panic, "the callback of a send panicked");
+                    guard::log(|| tracing::error!(%panic, "the callback of a send panicked"));
                 }
             }
             rare.messages.drain(..).for_each(guard::discard);
@@ -135,7 +135,7 @@ impl Effects {
         if !self.spent.is_empty()
             && let Err(panic) = guard::call(|| self.spent.clear())
         {
-            tracing::error!(%panic, "a body panicked as it was dropped");
+            guard::log(|| tracing::error!(%panic, "a body panicked as it was dropped"));
         }
     }
 

@@ -39,10 +39,15 @@ pub(crate) fn call<R>(act: impl FnOnce() -> R) -> Result<R, Panic> {
     catch_unwind(AssertUnwindSafe(act)).map_err(Panic::of)
 }
 
+/// Writes to the application's log: its subscriber may panic, which is its own matter.
+pub(crate) fn log(write: impl FnOnce()) {
+    drop(call(write));
+}
+
 /// Drops what the application gave: its code may run then.
 pub(crate) fn discard<T>(value: T) {
     if let Err(panic) = call(|| drop(value)) {
-        tracing::error!(%panic, "what the application gave panicked as it was dropped");
+        log(|| tracing::error!(%panic, "what the application gave panicked as it was dropped"));
     }
 }
 

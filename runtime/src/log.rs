@@ -27,12 +27,11 @@ macro_rules! line {
     };
 }
 
-/// A subscriber that panics harms nobody else.
 pub(crate) fn write(notice: &Notice) {
-    drop(guard::call(|| match notice.severity {
+    guard::log(|| match notice.severity {
         Severity::Error => line!(error, notice),
         Severity::Warn => line!(warn, notice),
         Severity::Info => line!(info, notice),
         Severity::Debug => line!(debug, notice),
-    }));
+    });
 }

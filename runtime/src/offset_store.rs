@@ -49,7 +49,7 @@ impl OpenStore {
 impl Drop for OpenStore {
     fn drop(&mut self) {
         if let Err(panic) = guard::call(|| self.0.close()) {
-            tracing::error!(%panic, "the offset store panicked as it was closed");
+            guard::log(|| tracing::error!(%panic, "the offset store panicked as it was closed"));
         }
     }
 }

@@ -42,7 +42,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut provider: Box<dyn Provider>, mu
             None => return,
             Some(Ok(next)) => next,
             Some(Err(panic)) => {
-                tracing::error!(%panic, "the credentials provider panicked; it is not asked again");
+                guard::log(|| tracing::error!(%panic, "the credentials provider panicked; it is not asked again"));
                 return;
             }
         };

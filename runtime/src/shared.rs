@@ -12,6 +12,7 @@ use stgclient_core::time::{Duration, Instant, Now};
 
 use crate::bounds::MaybeSend;
 use crate::effects::Effects;
+use crate::guard;
 use crate::host::Host;
 use crate::link::Link;
 use crate::lock::{Guard, Lock};
@@ -125,7 +126,7 @@ impl Shared {
 
     /// Nobody runs the client's tasks any more: what is under way fails, and all that is asked from now on.
     pub(crate) fn host_is_gone(self: &Arc<Self>) {
-        tracing::debug!("the client is closed: its host is gone");
+        guard::log(|| tracing::debug!("the client is closed: its host is gone"));
         self.with(|state, now| state.core.abort(now));
     }
 

@@ -275,7 +275,7 @@ impl Client {
         let (queue, question): (_, Question) = match ask {
             Ask::Queues { topic } => return self.ask_queues(now, id, asked, topic),
             Ask::Heartbeat => return self.session.greet_connected(now),
-            Ask::CancelPull => return self.cancel_pull(now, id, &asked),
+            Ask::CancelPull => return self.cancel_pull(id, &asked),
             Ask::Pull { queue, selector, offset } => {
                 deadline = now.mono + options.wait + options.timeout;
                 let puller = Puller::Push(id);
@@ -316,23 +316,25 @@ impl Client {
 
     fn begin_for(&mut self, now: Now, id: PushConsumerId, asked: Asked, operation: Operation) {
         let pulled = match &asked {
-            Asked::Pull(queue, _) => Some(queue.slot()),
+            Asked::Pull(queue, _) => Some(*queue),
             _ => None,
         };
         let operation = self.begin_asked(now, operation, Asker { consumer: id, asked });
-        if let (Some(slot), Some(operation)) = (pulled, operation)
+        if let (Some(queue), Some(operation)) = (pulled, operation)
             && let Some(entry) = self.session.groups.push_consumers.get_mut(id)
         {
-            *entry.pull_of(slot) = Some(operation);
+            *entry.pull_of(queue.slot()) = Some((queue, operation));
         }
     }
 
-    fn cancel_pull(&mut self, now: Now, id: PushConsumerId, asked: &Asked) {
+    fn cancel_pull(&mut self, id: PushConsumerId, asked: &Asked) {
         if let Asked::Pull(queue, _) = asked
             && let Some(entry) = self.session.groups.push_consumers.get_mut(id)
-            && let Some(operation) = entry.pull_of(queue.slot()).take()
+            && let Some((_, operation)) = entry.pull_of(queue.slot()).take_if(|(known, _)| known == queue)
+            && self.remove(operation)
         {
-            self.cancel(now, operation);
+            // What follows from that is the matter of `run`, which has called this.
+            self.session.note_room();
         }
     }
 
@@ -348,7 +350,7 @@ impl Client {
             return;
         };
         if let Asked::Pull(queue, _) = &asked {
-            entry.pull_of(queue.slot()).take();
+            entry.pull_of(queue.slot()).take_if(|(known, _)| known == queue);
         }
         let consumer = &mut entry.consumer;
         match asked {

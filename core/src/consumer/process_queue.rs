@@ -153,9 +153,13 @@ impl ProcessQueue {
         Some((self.slots.front()?.offset, self.slots.back()?.offset))
     }
 
-    /// The offsets of the messages that the application has.
-    pub(crate) fn in_work_offsets(&self) -> impl Iterator<Item = u64> {
-        self.slots.iter().filter(|slot| matches!(slot.state, State::InWork { .. })).map(|slot| slot.offset)
+    /// The messages that the application has: of which delivery, and where.
+    pub(crate) fn all_in_work(&self) -> impl Iterator<Item = (DeliveryNumber, u64)> {
+        let slots = self.slots.iter().filter(|_| self.in_work > 0);
+        slots.filter_map(|slot| match slot.state {
+            State::InWork { delivery, .. } => Some((delivery, slot.offset)),
+            _ => None,
+        })
     }
 
     /// Gives up to `most` messages that follow each other to the application.

@@ -136,3 +136,35 @@ async fn whoever_closes_a_consumer_waits_only_so_long_for_a_handler_that_blocks_
     client.close().await;
     cluster.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_handler_begins_after_the_close_has_returned() {
+    let (cluster, client) = cluster("T", 1).await;
+    let producer = client.producer("P").start().await.unwrap();
+    for body in ["0", "1", "2", "3"] {
+        producer.send(Message::new("T", body)).await.unwrap();
+    }
+    let (begun, begins): (Sender<()>, Receiver<()>) = channel();
+    let (release, released) = channel::<()>();
+    let released = Mutex::new(released);
+    let consumer = client.push_consumer("G").subscribe("T", "*").consume_from(ConsumeFrom::FirstOffset);
+    let consumer = consumer.concurrently(move |_| {
+        // It writes to a database by a driver that knows no async.
+        begun.send(()).unwrap();
+        let _ = released.lock().unwrap().recv_timeout(2 * SOON);
+        async { Ok(()) }
+    });
+    let consumer = consumer.start().await.unwrap();
+    begins.recv_timeout(SOON).expect("it is delivered");
+    let closed = tokio::time::timeout(SOON, consumer.close_within(Duration::from_millis(100))).await;
+    closed.expect("closing takes no longer than it may");
+    client.close().await;
+    cluster.close().await;
+    // All is closed, and the application takes its database down. Only now the first handler ends.
+    drop(release);
+    let later = begins.recv_timeout(SOON);
+    assert!(
+        later.is_err(),
+        "another message is handled, which has been told as unfinished, by a consumer that is closed"
+    );
+}

@@ -1,14 +1,17 @@
 //! What is logged: where the application's subscriber may do anything, and nothing is kept silent that matters.
 
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use stgclient::{FileOffsets, MessageQueue, OffsetStore};
+use stgclient::{ConsumeFrom, FileOffsets, Message, MessageQueue, OffsetStore};
 use stgclient_runtime::holds_lock;
 use tokio::runtime::Builder;
 use tracing::field::{Field, Visit};
 use tracing::span;
 
-use crate::cluster;
+use crate::{cluster, eventually};
 
 /// A subscriber of the application's: it notes what is logged, and whether that happened under a client's lock.
 #[derive(Clone, Default)]
@@ -97,4 +100,55 @@ fn an_older_file_beside_an_empty_one_is_not_used_without_a_word() {
     let entries = logs.entries();
     let is_said = entries.iter().any(|(words, _)| words.contains("older ones"));
     assert!(found == 0 || is_said, "{found} queues go back to the backup's offsets, and nothing is said: {entries:?}");
+}
+
+/// A subscriber of the application's that panics about a message that failed.
+struct Picky;
+
+impl tracing::Subscriber for Picky {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() <= tracing::Level::WARN
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut words = Words(String::new());
+        event.record(&mut words);
+        assert!(!words.0.contains("a message was not consumed"), "the log's disk is full");
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[test]
+fn a_subscriber_that_panics_about_a_message_that_failed_keeps_no_queue_standing() {
+    tracing::subscriber::with_default(Picky, || {
+        Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let (cluster, client) = cluster("T", 1).await;
+            client.producer("P").start().await.unwrap().send(Message::new("T", "body")).await.unwrap();
+            let calls = Arc::new(AtomicUsize::new(0));
+            let counted = Arc::clone(&calls);
+            let consumer = client.push_consumer("G").subscribe("T", "*").consume_from(ConsumeFrom::FirstOffset);
+            let consumer = consumer.configure(|config| config.suspend_time = Duration::from_millis(10));
+            let consumer = consumer.orderly(move |_| {
+                let is_first = counted.fetch_add(1, SeqCst) == 0;
+                async move { if is_first { Err(std::io::Error::other("it fails once").into()) } else { Ok(()) } }
+            });
+            let consumer = consumer.start().await.unwrap();
+            eventually("the message that failed is consumed again", async || (calls.load(SeqCst) > 1).then_some(()))
+                .await;
+            consumer.close().await;
+            client.close().await;
+            cluster.close().await;
+        });
+    });
 }

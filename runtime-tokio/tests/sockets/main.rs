@@ -16,6 +16,7 @@ mod hung;
 mod logs;
 mod old_messages;
 mod proxy;
+mod slow_disk;
 mod statuses;
 mod writes;
 mod wrong;

@@ -10,6 +10,7 @@ use stgclient_core::consumer::push::{Outcome, RetryDelay, Settlement};
 
 use super::consumer::PushConsumer;
 use crate::consumer_place::ConsumerPlace;
+use crate::guard;
 
 /// A stream of messages, which ends when its consumer is closed. Dropped, it closes its consumer.
 ///
@@ -78,7 +79,8 @@ impl Deliveries {
                     return Some(Delivered { message, settlement: Some(settlement), consumer });
                 }
                 Err(error) => {
-                    tracing::error!(%error, "a message cannot be read; it goes to the dead letters");
+                    let what = "a message cannot be read; it goes to the dead letters";
+                    guard::log(|| tracing::error!(%error, "{what}"));
                     self.consumer.settle(settlement, Outcome::ReconsumeLater(RetryDelay::Never));
                 }
             }

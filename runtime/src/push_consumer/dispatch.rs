@@ -136,6 +136,10 @@ impl<H: Handler> Work<H> {
             let Some(part) = self.fill(&mut batch, &queue, &mut messages, &mut done) else {
                 return done.parts;
             };
+            if self.place.is_closed() {
+                // It has been told that these never ended: they are delivered again, perhaps already.
+                return done.parts;
+            }
             let mut handling = pin!(guarded(&self.handler, &mut batch));
             let polled = poll_fn(|context| Poll::Ready(handling.as_mut().poll(context))).await;
             let (outcome, why) = match polled {
@@ -189,7 +193,8 @@ impl<H: Handler> Work<H> {
                     part = part.map_or(Some((offset, offset, 1)), |(first, _, count)| Some((first, offset, count + 1)));
                 }
                 Err(error) => {
-                    tracing::error!(%queue, offset, %error, "a message cannot be read; it goes to the dead letters");
+                    let what = "a message cannot be read; it goes to the dead letters";
+                    guard::log(|| tracing::error!(%queue, offset, %error, "{what}"));
                     done.push((offset, offset, 1), Outcome::ReconsumeLater(RetryDelay::Never));
                 }
             }
@@ -214,7 +219,7 @@ async fn guarded<H: Handler>(handler: &H, batch: &mut Vec<ReceivedMessage>) -> (
 
 fn complain(queue: &MessageQueue, (first, last, _): (u64, u64, usize), why: Option<String>) {
     if let Some(why) = why {
-        tracing::warn!(%queue, first, last, why, "a message was not consumed");
+        guard::log(|| tracing::warn!(%queue, first, last, why, "a message was not consumed"));
     }
 }
 

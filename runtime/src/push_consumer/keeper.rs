@@ -12,6 +12,7 @@ use stgclient_core::wire::body::{DirectConsumption, DirectResult};
 use super::task::ConsumerTask;
 use crate::bounds::BoxFuture;
 use crate::consumer_place::{Chore, ConsumerPlace};
+use crate::guard;
 use crate::offset_store::OpenStore;
 use crate::shared::Shared;
 use crate::tasks::{Tasks, unless};
@@ -47,7 +48,8 @@ impl Keeper {
         };
         if unless(time_is_up, self.keep()).await.is_none() {
             let group = &*self.group;
-            tracing::error!(group, "the offset store takes too long to close: what was to be stored last may be lost");
+            let what = "the offset store takes too long to close: what was to be stored last may be lost";
+            guard::log(|| tracing::error!(group, "{what}"));
         }
     }
 
@@ -61,7 +63,8 @@ impl Keeper {
                     };
                     if let Err(error) = &stored {
                         let group = &*self.group;
-                        tracing::warn!(group, %error, "offsets were not stored; they are with the next ones");
+                        let what = "offsets were not stored; they are with the next ones";
+                        guard::log(|| tracing::warn!(group, %error, "{what}"));
                     }
                     let is_stored = stored.is_ok();
                     self.shared.with(|state, now| state.core.offsets_stored(now, self.id, is_stored));

@@ -7,6 +7,7 @@ use crate::client::base::ids::{
     OperationId, ProducerId, ProducerKind, PullConsumerId, PullConsumerKind, PushConsumerId, PushConsumerKind,
 };
 use crate::consumer::push::PushConsumer;
+use crate::consumer::push::queue::QueueId;
 use crate::producer::{Backlog, ProducerConfig};
 use crate::queue::MessageQueue;
 use crate::routes::route::MASTER_ID;
@@ -233,7 +234,7 @@ pub(crate) struct PushEntry {
     pub(crate) since_version: u32,
     pub(crate) suggested: SuggestedMembers,
     /// By the queue's slot.
-    pub(crate) pulls: Vec<Option<OperationId>>,
+    pub(crate) pulls: Vec<Option<(QueueId, OperationId)>>,
 }
 
 impl Timed for PushEntry {
@@ -243,7 +244,7 @@ impl Timed for PushEntry {
 }
 
 impl PushEntry {
-    pub(crate) fn pull_of(&mut self, slot: usize) -> &mut Option<OperationId> {
+    pub(crate) fn pull_of(&mut self, slot: usize) -> &mut Option<(QueueId, OperationId)> {
         if self.pulls.len() <= slot {
             self.pulls.resize(slot + 1, None);
         }

@@ -1,8 +1,11 @@
 //! Messages that nobody answers: done when they are written, failed when they cannot be.
 
+use bytes::BytesMut;
+
 use super::scene::ms;
 use super::servers::{Reach, Reply};
 use super::*;
+use crate::notice::Severity;
 use crate::wire::code::{RequestCode, ResponseCode};
 
 const SEND: RequestCode = RequestCode::SEND_MESSAGE_V2;
@@ -88,10 +91,32 @@ fn a_broker_that_is_too_busy_for_it_is_counted() {
     let operation = oneway(&mut scene, producer);
     scene.wait(operation).unwrap();
     let asked = scene.asked_of("a:1", SEND)[0].clone();
-    let mut frame = bytes::BytesMut::new();
+    let mut frame = BytesMut::new();
     Reply::code(ResponseCode::SYSTEM_BUSY).remark("[PCBUSY]").encode(&mut frame, &asked.command);
     scene.give(asked.connection, &frame);
     let counters = scene.client.counters();
     assert_eq!((counters.busy_oneways, counters.unexpected_answers), (1, 0));
     assert!(scene.events.is_empty());
+}
+
+#[test]
+fn what_is_worth_a_warning_is_told_however_much_is_worth_a_look_only() {
+    let mut scene = scene_of(&["a"]);
+    let producer = scene.client.start_producer(scene.now, "P", ProducerConfig::default()).unwrap();
+    let sent = scene.client.send_oneway(scene.now, producer, Message::new("T", "body"), SendOptions::default());
+    scene.wait(sent.unwrap()).unwrap();
+    let asked = scene.asked.iter().rfind(|asked| asked.code() == RequestCode::SEND_MESSAGE_V2).unwrap().clone();
+    while scene.client.poll_notice().is_some() {}
+    // In one read: answers that nobody waits for any more, and that the broker was too busy for the message.
+    let mut frames = BytesMut::new();
+    for opaque in 0..300 {
+        let mut late = asked.command.clone();
+        late.opaque = 100_000 + opaque;
+        Reply::ok().encode(&mut frames, &late);
+    }
+    Reply::code(ResponseCode::SYSTEM_BUSY).encode(&mut frames, &asked.command);
+    scene.give(asked.connection, &frames);
+    let notices: Vec<_> = core::iter::from_fn(|| scene.client.poll_notice()).collect();
+    let is_told = notices.iter().any(|notice| notice.severity == Severity::Warn && notice.what.contains("lost"));
+    assert!(is_told, "a message is lost, and nobody says so: {} other notices", notices.len());
 }

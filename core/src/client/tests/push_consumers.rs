@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use bytes::BytesMut;
+
 use super::scene::ms;
 use super::servers::{self, Reply, broker_data};
 use super::*;
@@ -12,6 +14,7 @@ use crate::wire::body::{self, LockedQueues, Permission, QueueLockRequest};
 use crate::wire::code::{RequestCode, ResponseCode};
 
 const COMMIT: RequestCode = RequestCode::UPDATE_CONSUMER_OFFSET;
+const UNLOCK: RequestCode = RequestCode::UNLOCK_BATCH_MQ;
 const LOCK: RequestCode = RequestCode::LOCK_BATCH_MQ;
 const MEMBERS: RequestCode = RequestCode::GET_CONSUMER_LIST_BY_GROUP;
 const GROUP_OFFSET: RequestCode = RequestCode::QUERY_CONSUMER_OFFSET;
@@ -34,6 +37,17 @@ fn consume(scene: &mut Scene, config: PushConfig) -> PushConsumerId {
     let consumer = scene.client.start_push_consumer(scene.now, "C", config, BTreeMap::new()).unwrap();
     scene.client.subscribe(scene.now, consumer, "T", MessageSelector::all()).unwrap();
     consumer
+}
+
+/// Grants the locks on these of the queues that are asked for.
+fn grant(asked: &servers::Asked, wanted: impl Fn(i32) -> bool) -> Reply {
+    let request: QueueLockRequest = body::from_slice(&asked.command.body).unwrap();
+    let lock_ok_mq_set = request.mq_set.into_iter().filter(|queue| wanted(queue.queue_id)).collect();
+    Reply::ok().body(body::to_vec(&LockedQueues { lock_ok_mq_set }))
+}
+
+fn consume_orderly(scene: &mut Scene) -> PushConsumerId {
+    consume(scene, PushConfig { order: ConsumeOrder::Orderly, ..PushConfig::default() })
 }
 
 /// Set in the process that may die.
@@ -108,7 +122,7 @@ fn bring_three(scene: &mut Scene, at: &str, and_then: impl Fn(&servers::Asked) -
         if asked.field("queueOffset") != "5" {
             return and_then(asked);
         }
-        let mut body = bytes::BytesMut::new();
+        let mut body = BytesMut::new();
         let host = core::net::SocketAddr::from(([127, 0, 0, 1], 10_911));
         for offset in 5..8 {
             let fields = crate::wire::message::StoredFields {
@@ -243,4 +257,61 @@ fn closing_tells_what_never_ended_also_when_a_broker_does_not_answer_and_the_hos
     });
     let left = left.expect("the consumer is closed");
     assert_eq!(left.iter().map(|left| left.offsets.clone()).collect::<Vec<_>>(), [[6]], "told: {left:?}");
+}
+
+/// It runs in a process of its own, since a stack that overflows ends the process and not the test.
+#[test]
+fn however_many_locks_are_lost_and_answers_come_in_one_read_nothing_calls_itself() {
+    let name =
+        "client::tests::push_consumers::however_many_locks_are_lost_and_answers_come_in_one_read_nothing_calls_itself";
+    if std::env::var_os(IN_CHILD).is_none() {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        let output = child.args(["--exact", name]).env(IN_CHILD, "1").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{}: {said}", output.status);
+        return;
+    }
+    let count = 1024;
+    let mut scene = scene_of(&["a"]);
+    scene.book.route("T", &["a"], 2 * count);
+    be_broker(&mut scene, "a:1");
+    scene.on("a:1", PULL, |_| None);
+    consume_orderly(&mut scene);
+    scene.run_for(ms(10_000));
+    let pulls = scene.asked_of("a:1", PULL).into_iter().cloned().collect::<Vec<_>>();
+    assert_eq!(pulls.len(), 2 * count as usize, "each queue is pulled from");
+    // The locks are renewed; the answer comes later, with others.
+    scene.on("a:1", LOCK, |_| None);
+    scene.run_for(ms(11_000));
+    let renewal = scene.asked_of("a:1", LOCK).pop().expect("a renewal").clone();
+    // One half of the queues is another member's; of the other there is nothing new.
+    let mut frames = BytesMut::new();
+    grant(&renewal, |id| id < count).encode(&mut frames, &renewal.command);
+    for pull in pulls.iter().filter(|pull| pull.field("queueId").parse::<i32>().unwrap() < count) {
+        servers::nothing_new(pull).encode(&mut frames, &pull.command);
+    }
+    scene.give(renewal.connection, &frames);
+}
+
+#[test]
+fn a_lock_goes_back_when_a_consumer_closes_though_the_last_commit_gets_no_answer() {
+    let mut scene = scene_of(&["a"]);
+    scene.book.route("T", &["a"], 1);
+    be_broker(&mut scene, "a:1");
+    bring_three(&mut scene, "a:1", |asked| Some(servers::nothing_new(asked).after(ms(1000))));
+    let consumer = consume_orderly(&mut scene);
+    // Another group's consumer, whose pulls are answered all the time.
+    let other = scene.client.start_push_consumer(scene.now, "D", PushConfig::default(), BTreeMap::new()).unwrap();
+    scene.client.subscribe(scene.now, other, "T", MessageSelector::all()).unwrap();
+    scene.run_for(ms(1000));
+    let delivery = scene.client.next_delivery(scene.now, consumer, 1).expect("a message");
+    scene.client.settle(scene.now, consumer, delivery.settlement, ConsumeOutcome::Success);
+    // The answer to the commit is lost; the broker lives.
+    scene.on("a:1", COMMIT, |_| None);
+    scene.client.close_push_consumer(scene.now, consumer, ms(1000));
+    scene.run_for(ms(60_000));
+    assert!(scene.client.consumer_status(scene.now, consumer).is_none(), "it is closed");
+    assert!(!scene.asked_of("a:1", COMMIT).is_empty());
+    let unlocks = scene.asked_of("a:1", UNLOCK).len();
+    assert!(unlocks > 0, "whoever gets the queue next waits for its lock for a minute");
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::ask::{Ask, Asked, Ticket};
 use super::committing::DOUBTED_AFTER;
-use super::queue::{Begin, Fetch, Leave, QueueId, Stage};
+use super::queue::{Begin, Fetch, Leave, QueueId, Reset, Stage};
 use super::subscriptions::End;
 use super::{AFTER_FAILURE, ConsumeFrom, PushConsumer};
 use crate::consumer::process_queue::ProcessQueue;
@@ -190,11 +190,11 @@ impl PushConsumer {
         let Some(known) = self.queues.touch(id) else {
             return;
         };
-        let reset_to = known.reset_to.take();
-        let (offset, is_persisted) = reset_to.map_or((offset, is_persisted), |offset| (offset, false));
+        let (offset, is_persisted) = known.reset_to.map_or((offset, is_persisted), |reset| (reset.offset, false));
         self.notices.push(Notice::debug("consuming").about("queue", &known.queue).about("offset", offset));
         known.stage = Stage::Consuming;
         known.begun = begun;
+        self.abandoned.take_from(known);
         known.messages = ProcessQueue::new(offset);
         known.fetch = Fetch::Idle;
         known.suspended_until = None;
@@ -208,11 +208,16 @@ impl PushConsumer {
         }
     }
 
-    /// A queue goes on at another offset, because somebody wants it so or because the broker does not have the one we
-    /// asked for any more (`ConsumerOffset` is updated and frozen in Java until the queue is there anew).
+    /// A queue goes on at another offset, because the broker does not have the one we asked for any more, whoever wanted
+    /// that (`ConsumerOffset` is updated and frozen in Java until the queue is there anew).
     pub(super) fn move_to(&mut self, now: Now, id: QueueId, offset: u64) {
+        self.go_on_at(now, id, offset, None);
+    }
+
+    fn go_on_at(&mut self, now: Now, id: QueueId, offset: u64, reset_to: Option<Reset>) {
         self.cancel_pull(id);
-        if let Some(known) = self.queues.get(id) {
+        if let Some(known) = self.queues.touch(id) {
+            known.reset_to = reset_to;
             let notice = Notice::warn("the queue goes on at another offset");
             self.notices.push(notice.about("queue", &known.queue).about("offset", offset));
         }
@@ -226,19 +231,20 @@ impl PushConsumer {
             let Some(id) = self.queues.find(queue) else {
                 continue;
             };
+            let reset = Reset { offset, since: self.next_ticket() };
             match self.queues.get(id).map(|known| known.stage) {
-                Some(Stage::Consuming) => self.move_to(now, id, offset),
+                Some(Stage::Consuming) => self.go_on_at(now, id, offset, Some(reset)),
                 Some(Stage::Locking | Stage::Starting(_)) => {
                     if let Some(known) = self.queues.touch(id) {
-                        known.reset_to = Some(offset);
+                        known.reset_to = Some(reset);
                     }
                 }
                 Some(Stage::Leaving(leave)) => {
-                    let begun = self.next_ticket();
                     if let Some(known) = self.queues.touch(id) {
                         known.stage = Stage::Leaving(Leave { commits_left: Leave::TRIES, ..leave });
-                        (known.begun, known.messages) = (begun, ProcessQueue::new(offset));
-                        known.reset_to = Some(offset);
+                        self.abandoned.take_from(known);
+                        (known.begun, known.messages) = (reset.since, ProcessQueue::new(offset));
+                        known.reset_to = Some(reset);
                     }
                 }
                 None => {}

@@ -1,12 +1,17 @@
 //! Closing: what is in work may end, offsets are committed, locks go back; then it is told what never ended.
 
-use super::queue::{QueueId, Stage};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::queue::{AssignedQueue, Stage};
 use super::{PushConsumer, PushEvent, Timer};
+use crate::consumer::process_queue::DeliveryNumber;
 use crate::queue::MessageQueue;
 use crate::time::{Duration, Instant, Now};
 
-/// How long brokers have to take the last offsets and the locks.
-const FAREWELL: Duration = Duration::from_secs(3);
+/// How long brokers have to take the last offsets.
+const LAST_COMMITS: Duration = Duration::from_secs(2);
+/// How long they have to take the locks after that, whatever came of the offsets.
+const LAST_LOCKS: Duration = Duration::from_secs(1);
 
 /// How far closing is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,8 +21,10 @@ pub(super) enum Closing {
     Draining {
         until: Instant,
     },
-    /// Every queue leaves.
+    /// Every queue leaves: what is finished is committed, and the lock goes back.
     Leaving,
+    /// Nothing is committed any more: the locks go back.
+    Unlocking,
     Closed,
 }
 
@@ -31,6 +38,31 @@ pub struct Unfinished {
     pub offsets: Vec<u64>,
 }
 
+/// What the application has of queues that know nothing of it any more: their lock was lost, they go on elsewhere, or they
+/// have left.
+#[derive(Debug, Default)]
+pub(super) struct Abandoned(BTreeMap<DeliveryNumber, Unfinished>);
+
+impl Abandoned {
+    /// A queue is about to forget its messages.
+    pub(super) fn take_from(&mut self, known: &AssignedQueue) {
+        for (delivery, offset) in known.messages.all_in_work() {
+            let empty = || Unfinished { queue: known.queue.clone(), offsets: Vec::new() };
+            self.0.entry(delivery).or_insert_with(empty).offsets.push(offset);
+        }
+    }
+
+    /// A part of a delivery is settled.
+    pub(super) fn settled(&mut self, delivery: DeliveryNumber, first: u64, last: u64) {
+        if let Some(left) = self.0.get_mut(&delivery) {
+            left.offsets.retain(|offset| !(first..=last).contains(offset));
+            if left.offsets.is_empty() {
+                self.0.remove(&delivery);
+            }
+        }
+    }
+}
+
 impl PushConsumer {
     pub(super) fn is_closing(&self) -> bool {
         self.closing != Closing::No
@@ -38,7 +70,7 @@ impl PushConsumer {
 
     /// Whether what is in work has had its time.
     pub(super) const fn is_leaving(&self) -> bool {
-        matches!(self.closing, Closing::Leaving | Closing::Closed)
+        matches!(self.closing, Closing::Leaving | Closing::Unlocking | Closing::Closed)
     }
 
     /// Begins to close: nothing more is fetched or delivered, what is in work may end within `grace`. Who closes again
@@ -52,7 +84,7 @@ impl PushConsumer {
                 self.drain_until(until);
             }
             Closing::Draining { until: known } if until < known => self.drain_until(until),
-            Closing::Draining { .. } | Closing::Leaving | Closing::Closed => {}
+            Closing::Draining { .. } | Closing::Leaving | Closing::Unlocking | Closing::Closed => {}
         }
         self.attend(now);
     }
@@ -66,7 +98,7 @@ impl PushConsumer {
     pub(crate) fn abort(&mut self, now: Now) {
         match self.closing {
             Closing::No | Closing::Draining { .. } => self.note_unfinished(),
-            Closing::Leaving => {}
+            Closing::Leaving | Closing::Unlocking => {}
             Closing::Closed => return,
         }
         self.end(now);
@@ -76,7 +108,7 @@ impl PushConsumer {
     pub(super) fn go_on_closing(&mut self, now: Now) {
         match self.closing {
             Closing::Draining { .. } if self.in_work + self.sending_back + self.directly == 0 => self.leave_all(now),
-            Closing::Leaving if self.queues.len() == 0 && self.owed.is_empty() => self.end(now),
+            Closing::Leaving | Closing::Unlocking if self.queues.len() == 0 && self.owed.is_empty() => self.end(now),
             _ => {}
         }
     }
@@ -85,19 +117,31 @@ impl PushConsumer {
     pub(super) fn close_in_time(&mut self, now: Now) {
         match self.closing {
             Closing::Draining { until } if until <= now.mono => self.leave_all(now),
-            Closing::Leaving => self.end(now),
+            Closing::Leaving => self.unlock_all(now),
+            Closing::Unlocking => self.end(now),
             Closing::No | Closing::Draining { .. } | Closing::Closed => {}
         }
     }
 
     fn note_unfinished(&mut self) {
-        self.totals.unfinished = self.queues.ids().into_iter().filter_map(|id| self.in_hand_of(id)).collect();
+        let mut by_queue: BTreeMap<&MessageQueue, BTreeSet<u64>> = BTreeMap::new();
+        for (_, known) in self.queues.iter() {
+            let offsets = known.messages.all_in_work().map(|(_, offset)| offset);
+            by_queue.entry(&known.queue).or_default().extend(offsets);
+        }
+        for left in self.abandoned.0.values() {
+            by_queue.entry(&left.queue).or_default().extend(&left.offsets);
+        }
+        let unfinished = by_queue.into_iter().filter(|(_, offsets)| !offsets.is_empty());
+        let unfinished = unfinished
+            .map(|(queue, offsets)| Unfinished { queue: queue.clone(), offsets: offsets.into_iter().collect() });
+        self.totals.unfinished = unfinished.collect();
     }
 
     fn leave_all(&mut self, now: Now) {
         self.note_unfinished();
         self.closing = Closing::Leaving;
-        self.set(Timer::Close, now.mono + FAREWELL);
+        self.set(Timer::Close, now.mono + LAST_COMMITS);
         for id in self.queues.ids() {
             self.leave(now, id);
         }
@@ -106,11 +150,19 @@ impl PushConsumer {
         }
     }
 
-    /// What the application has of a queue.
-    fn in_hand_of(&self, id: QueueId) -> Option<Unfinished> {
-        let known = self.queues.get(id).filter(|known| !matches!(known.stage, Stage::Starting(_)))?;
-        let offsets: Vec<u64> = known.messages.in_work_offsets().collect();
-        (!offsets.is_empty()).then(|| Unfinished { queue: known.queue.clone(), offsets })
+    /// Brokers have had their time for the last offsets. A lock that was asked for may be granted by now.
+    fn unlock_all(&mut self, now: Now) {
+        self.closing = Closing::Unlocking;
+        self.set(Timer::Close, now.mono + LAST_LOCKS);
+        for id in self.queues.ids() {
+            if let Some(known) = self.queues.touch(id) {
+                known.commit.under_way = None;
+                known.lock.asked = None;
+                if let Stage::Leaving(leave) = &mut known.stage {
+                    leave.commits_left = 0;
+                }
+            }
+        }
     }
 
     fn end(&mut self, now: Now) {

@@ -59,6 +59,7 @@ impl PushConsumer {
         {
             match result {
                 Ok(()) => {
+                    known.reset_to.take_if(|reset| reset.since < ticket);
                     known.commit.persisted = Some(offset);
                     (known.commit.again_at, known.commit.is_doubted) = (Some(now.mono + DOUBTED_AFTER), false);
                     known.commit.is_urgent &= known.commit.due.is_some();

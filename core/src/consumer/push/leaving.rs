@@ -69,6 +69,7 @@ impl PushConsumer {
         let Some(known) = self.queues.remove(id) else {
             return;
         };
+        self.abandoned.take_from(&known);
         self.timers.clear(queue_timer(id));
         if let Stage::Leaving(Leave { is_wanted_back: true, .. }) = known.stage
             && !self.is_closing()

@@ -116,6 +116,7 @@ impl PushConsumer {
             known.stage = Stage::Locking;
         }
         known.begun = 0;
+        self.abandoned.take_from(known);
         known.messages = ProcessQueue::new(0);
         known.suspended_until = None;
         (known.commit.persisted, known.commit.again_at, known.commit.is_doubted) = (None, None, false);

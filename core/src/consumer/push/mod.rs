@@ -46,7 +46,7 @@ use crate::queue::MessageQueue;
 use crate::time::{Deadline, Deadlines, Duration, Instant, Now, Reason};
 use crate::wire::dialect::Dialect;
 use ask::{Ask, Asked, Ticket};
-use closing::Closing;
+use closing::{Abandoned, Closing};
 use places::Places;
 use queue::QueueId;
 use queues::Queues;
@@ -119,6 +119,7 @@ pub struct PushConsumer {
     /// How many messages the application has, those of queues that have left too.
     in_work: usize,
     last_delivery: u64,
+    abandoned: Abandoned,
     /// The application has been told that there is something, and has not yet found nothing.
     is_told: bool,
     is_paused: bool,
@@ -169,6 +170,7 @@ impl PushConsumer {
             line: VecDeque::new(),
             in_work: 0,
             last_delivery: 0,
+            abandoned: Abandoned::default(),
             is_told: false,
             is_paused: false,
             is_started: false,

@@ -97,6 +97,14 @@ impl Lock {
     }
 }
 
+/// Where an administrator wants a group to go on, who says so once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reset {
+    pub(crate) offset: u64,
+    /// What was asked before this ticket knows nothing of it.
+    pub(crate) since: Ticket,
+}
+
 /// What is known of the offset that the broker, or the local store, has of a queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Commit {
@@ -137,8 +145,8 @@ pub(crate) struct AssignedQueue {
     pub(crate) in_hand: Option<InHand>,
     /// An orderly queue rests until then after a failure.
     pub(crate) suspended_until: Option<Instant>,
-    /// Where an administrator wants it to begin, who said so before it had begun.
-    pub(crate) reset_to: Option<u64>,
+    /// Where an administrator wants the group to go on, until the broker has that.
+    pub(crate) reset_to: Option<Reset>,
     pub(crate) is_paused: bool,
     /// No broker has taken yet what its topic is selected by.
     pub(crate) is_unchecked: bool,

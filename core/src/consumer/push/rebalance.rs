@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::ask::{Ask, Asked, Ticket};
 use super::checking::Check;
-use super::queue::{Begin, Stage};
+use super::queue::{Begin, Reset, Stage};
 use super::subscriptions::End;
 use super::{ConsumeFrom, PushConsumer, PushEvent, Timer};
 use crate::consumer::allocation::AllocationRequest;
@@ -293,7 +293,7 @@ impl PushConsumer {
     }
 
     /// A queue is ours from now on. An administrator may have said where it is to begin.
-    pub(super) fn join(&mut self, now: Now, queue: MessageQueue, reset_to: Option<u64>) {
+    pub(super) fn join(&mut self, now: Now, queue: MessageQueue, reset_to: Option<Reset>) {
         self.notices.push(Notice::debug("queue assigned").about("queue", &queue));
         let stage = if self.needs_locks() { Stage::Locking } else { Stage::Starting(Begin::Due(now.mono)) };
         let check = self.subscriptions.get(&queue.topic).map(|known| known.check);

@@ -39,6 +39,7 @@ impl PushConsumer {
     /// to another member or goes on at another offset, nor for messages that it had for too long.
     pub(crate) fn settle(&mut self, now: Now, settlement: Settlement, outcome: Outcome) -> bool {
         self.in_work = self.in_work.saturating_sub(settlement.count);
+        self.abandoned.settled(settlement.delivery, settlement.first, settlement.last);
         let counts = if self.config.is_orderly() {
             self.settle_orderly(now, settlement, outcome)
         } else {

@@ -4,6 +4,7 @@ mod batches;
 mod interleavings;
 mod locks;
 mod offsets;
+mod resets;
 mod scene;
 mod sharing;
 mod work;

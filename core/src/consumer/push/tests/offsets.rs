@@ -193,41 +193,6 @@ fn behind_a_record_without_a_length_the_others_are_fetched_and_what_is_passed_ov
 }
 
 #[test]
-fn an_administrators_reset_counts_for_a_queue_that_leaves_and_comes_back() {
-    let mut scene = Scene::new(|_| {});
-    scene.begin(1);
-    scene.fill(0..5);
-    while let Some(delivery) = scene.deliver(5) {
-        scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success);
-    }
-    scene.asks();
-    // Another member comes and goes.
-    scene.share(&[]);
-    let commits: Vec<_> = scene.asks().into_iter().filter(|(asked, _)| matches!(asked, Asked::Commit(..))).collect();
-    let [(Asked::Commit(id, ticket), Ask::Commit { offset: 5, .. })] = &*commits else { panic!("{commits:?}") };
-    scene.share(&[queue(0)]);
-    // While the last commit is on its way, an administrator sets the group's offset; nobody else would hear of it.
-    scene.consumer.reset_offsets(scene.now, TOPIC, &BTreeMap::from([(queue(0), 2)]));
-    scene.consumer.take_committed(scene.now, *id, *ticket, Ok(()));
-    let mut committed = 5;
-    for _ in 0..4 {
-        for (asked, ask) in scene.asks() {
-            match (asked, ask) {
-                (Asked::GroupOffset(id, ticket), _) => {
-                    scene.consumer.take_group_offset(scene.now, id, ticket, Ok(Some(committed)));
-                }
-                (Asked::Commit(id, ticket), Ask::Commit { offset, .. }) => {
-                    committed = offset;
-                    scene.consumer.take_committed(scene.now, id, ticket, Ok(()));
-                }
-                _ => {}
-            }
-        }
-    }
-    assert_eq!(scene.consumer.offsets_of(TOPIC), BTreeMap::from([(queue(0), 2)]));
-}
-
-#[test]
 fn the_last_commit_of_a_queue_is_tried_again_when_its_broker_is_busy_once() {
     let mut scene = Scene::new(|config| config.commit_interval = 1000 * SECOND);
     scene.begin(1);

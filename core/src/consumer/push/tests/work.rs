@@ -213,3 +213,22 @@ fn nothing_is_counted_of_a_topic_that_is_not_subscribed_to_any_more() {
     let status = scene.consumer.status(scene.now);
     assert!(status.consumed.is_empty(), "{:?}", status.consumed);
 }
+
+#[test]
+fn closing_tells_of_a_message_that_never_ended_though_the_lock_of_its_queue_was_lost_meanwhile() {
+    let mut scene = locked(|_| {});
+    let delivery = scene.deliver(1).expect("a message");
+    scene.consumer.handle_disconnected(scene.now, "a");
+    scene.consumer.close(scene.now, SECOND);
+    assert!(scene.events().iter().all(|event| !matches!(event, PushEvent::Closed(_))), "it waits for the handler");
+    scene.pass(SECOND);
+    scene.pass(2 * SECOND);
+    scene.pass(SECOND);
+    let closed = scene.events().into_iter().find_map(|event| match event {
+        PushEvent::Closed(unfinished) => Some(unfinished),
+        _ => None,
+    });
+    let told: Vec<_> = closed.expect("it is closed").into_iter().map(|left| (left.queue, left.offsets)).collect();
+    assert_eq!(told, [(queue(0), vec![0])], "it never ended, and is delivered again");
+    assert!(!scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success));
+}
