@@ -36,10 +36,10 @@ async fn no_other_consumer_gets_the_offsets_while_the_one_before_still_writes_th
     // What is written now would be replaced by what is older, as soon as the disk is quick again.
     let next = FileOffsets::new(&folder, "DEFAULT", "G").load().await;
     // Whoever writes comes to an end.
-    let read = std::thread::spawn(move || std::fs::read(slow));
+    let read = tokio::task::spawn_blocking(move || std::fs::read(slow));
     client.close().await;
     cluster.close().await;
-    drop(read.join());
+    drop(read.await);
     std::fs::remove_dir_all(&folder).unwrap();
     assert!(next.is_err(), "its lock is given back, and it goes on writing");
 }

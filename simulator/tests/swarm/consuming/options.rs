@@ -136,8 +136,13 @@ impl Kind {
             // The rule is about a group that has begun in peace.
             Self::EarlyEnd => matches!(other, Self::FailedStarts | Self::AdminResets | Self::Requests | Self::Network),
             Self::Vanishes => matches!(other, Self::Appears | Self::AdminResets),
-            // What a broker tells members of it ends with a connection, and is not told again.
-            Self::AdminResets => matches!(other, Self::LostAnswers | Self::GoAway | Self::FailedStarts),
+            // A broker tells of it once: with an answer that is lost, or ends with its connection, it is not told again.
+            Self::AdminResets => {
+                matches!(
+                    other,
+                    Self::LostAnswers | Self::GoAway | Self::FailedStarts | Self::Partitions | Self::Requests
+                )
+            }
             _ => false,
         }
     }

@@ -17,8 +17,9 @@ const SUBSCRIBING: Duration = Duration::from_secs(1);
 /// A topic that is made anew is found by the next refresh of the routes.
 const FINDING: Duration = Duration::from_secs(35);
 
-/// For so many looks an older commit that lands after a reset may stand: an answer to it, and another commit, are under way.
-const UNDONE: u32 = 8;
+/// For so many looks an older commit that lands after a reset may stand: a broker tells of the reset when it answers a pull
+/// (`PullMessageProcessor`, `queryThenEraseResetOffset`), which it may hold for long, and then another commit is under way.
+const UNDONE: u32 = 60;
 
 /// What brokers have of the group: its offset of a queue.
 fn committed(scene: &Scene, queue: &MessageQueue) -> Option<u64> {
