@@ -104,7 +104,7 @@ impl Client {
         self.with_consumer(now, consumer, settled).unwrap_or(false)
     }
 
-    /// Fetches and delivers nothing more, until it is resumed; what is in work goes on.
+    /// Delivers nothing, and fetches no more than what is under way, until it is resumed; what is in work goes on.
     pub fn pause_consumer(&mut self, now: Now, consumer: PushConsumerId) {
         self.with_consumer(now, consumer, |consumer| consumer.pause(now));
     }

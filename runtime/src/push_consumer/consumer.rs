@@ -63,7 +63,7 @@ impl PushConsumer {
         self.shared().with(|state, now| state.core.unsubscribe(now, self.inner.id, topic));
     }
 
-    /// Fetches and delivers nothing more, until [`resume`](Self::resume); what is in work goes on.
+    /// Delivers nothing, and fetches no more than what is under way, until [`resume`](Self::resume); what is in work goes on.
     pub fn pause(&self) {
         self.shared().with(|state, now| state.core.pause_consumer(now, self.inner.id));
     }

@@ -167,10 +167,12 @@ impl PushConsumer {
     }
 
     fn look_at_fetch(&self, now: Instant, known: &AssignedQueue, waits: &mut Waits) -> Look {
-        let rests = known.is_paused || known.is_unchecked || self.is_paused || self.is_closing();
+        let is_unwanted = known.is_unchecked || self.is_closing();
+        let rests = known.is_paused || self.is_paused || is_unwanted;
         waits.for_application |= rests;
         match known.fetch {
-            Fetch::UnderWay { .. } if rests => return Err(Act::CancelPull),
+            // That of a queue that is paused goes on: with it a broker may tell of a reset of the offsets, and tells it once.
+            Fetch::UnderWay { .. } if is_unwanted => return Err(Act::CancelPull),
             Fetch::UnderWay { .. } => waits.for_answer = true,
             Fetch::Opening { .. } => waits.for_application = true,
             Fetch::Delayed { until } if now < until => waits.until(until),

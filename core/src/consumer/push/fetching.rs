@@ -175,7 +175,7 @@ impl PushConsumer {
         }
     }
 
-    /// Fetches and delivers nothing more, until it is resumed; what is in work goes on.
+    /// Delivers nothing, and fetches no more than what is under way, until it is resumed; what is in work goes on.
     pub(crate) fn pause(&mut self, now: Now) {
         self.is_paused = true;
         self.queues.touch_all();

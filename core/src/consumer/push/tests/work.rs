@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
+
 use super::super::ask::{Ask, Asked};
 use super::super::{Delivery, MessageModel, Outcome, PushConfig, PushEvent, RetryDelay};
-use super::scene::{ME, SECOND, Scene, TOPIC, failed, queue};
+use super::scene::{ME, SECOND, Scene, TOPIC, answer, failed, queue};
+use crate::consumer::PullStatus;
 use crate::time::Duration;
 
 /// A consumer with one locked queue from offset 0, and messages there.
@@ -89,15 +92,23 @@ fn a_message_that_failed_is_sent_back_and_stays_until_the_broker_has_it() {
 }
 
 #[test]
-fn a_pause_fetches_and_delivers_nothing() {
+fn a_pause_delivers_nothing_and_fetches_no_more_but_hears_what_a_held_pull_tells() {
     let mut scene = Scene::new(|_| {});
     scene.begin(1);
     scene.fill(0..5);
+    let asks = scene.asks();
+    let Some((Asked::Pull(id, ticket), _)) = asks.into_iter().find(|(asked, _)| matches!(asked, Asked::Pull(..)))
+    else {
+        panic!("the next pull")
+    };
     scene.consumer.pause(scene.now);
-    assert!(scene.asks().iter().any(|(_, ask)| matches!(ask, Ask::CancelPull)));
-    assert!(scene.deliver(1).is_none());
+    assert!(scene.asks().is_empty() && scene.deliver(1).is_none());
+    // The broker tells of a reset of the offsets, which it does once.
+    scene.consumer.take_pulled(scene.now, id, ticket, Ok(answer(queue(0), PullStatus::OffsetIllegal, 2, Bytes::new())));
+    assert!(!scene.asks().iter().any(|(asked, _)| matches!(asked, Asked::Pull(..))));
+    assert_eq!(scene.consumer.offsets_of(TOPIC).get(&queue(0)), Some(&2));
     scene.consumer.resume(scene.now);
-    assert!(scene.deliver(1).is_some());
+    scene.pass(SECOND);
     assert_eq!(pulls(&mut scene), 1);
 }
 
