@@ -89,8 +89,9 @@ impl PushConsumer {
     }
 
     /// Closes the consumer: nothing more is fetched, what is in work may end within the client's close time-out, offsets
-    /// are committed, locks go back, brokers hear that it leaves. Returns what was in work and did not end: it is
-    /// delivered again, to whoever consumes next.
+    /// are committed, locks go back, brokers hear that it leaves, which may take 3 s more when they do not answer. Returns
+    /// what was in work and did not end: its handlers run on, and it is delivered again, to whoever consumes next. A last
+    /// commit that fails is logged. Who closes once more may make the time shorter for all who close.
     pub async fn close(&self) -> Vec<Unfinished> {
         self.close_within(self.shared().settings.close_timeout).await
     }
