@@ -75,7 +75,7 @@ pub trait FieldValue<'a>: Sized {
 }
 
 impl<'a> FieldValue<'a> for Cow<'a, str> {
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
         writer.text(name, self);
     }
@@ -90,7 +90,7 @@ impl<'a> FieldValue<'a> for Cow<'a, str> {
 }
 
 impl<'a> FieldValue<'a> for FieldText<'a> {
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
         writer.text(name, &self.text());
     }
@@ -111,7 +111,7 @@ fn invalid(name: &'static str, expected: &'static str, value: FieldText<'_>) -> 
 }
 
 impl<'a> FieldValue<'a> for i32 {
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
         writer.integer(name, i64::from(*self));
     }
@@ -127,7 +127,7 @@ impl<'a> FieldValue<'a> for i32 {
 }
 
 impl<'a> FieldValue<'a> for i64 {
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
         writer.integer(name, *self);
     }
@@ -143,7 +143,7 @@ impl<'a> FieldValue<'a> for i64 {
 }
 
 impl<'a> FieldValue<'a> for bool {
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
         writer.truth(name, *self);
     }
@@ -163,7 +163,7 @@ impl<'a> FieldValue<'a> for bool {
 }
 
 impl<'a, T: FieldValue<'a>> FieldValue<'a> for Option<T> {
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
         match (self, writer.dialect()) {
             (Some(value), _) => value.write(name, writer),

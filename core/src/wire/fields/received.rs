@@ -36,7 +36,7 @@ impl Fields {
     }
 
     /// Shows every field, as it was written, to `take`.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub fn each<'a>(&'a self, mut take: impl FnMut(FieldText<'a>, FieldText<'a>)) {
         match self.spans.known() {
             Some(spans) => spans.iter().for_each(|[name, value]| take(name.of(&self.raw), value.of(&self.raw))),
@@ -128,7 +128,7 @@ impl FieldSpans {
         Self { spans: [[FieldSpan { start: 0, length: 0 }; 2]; REMEMBERED], count: REMEMBERED + 1 };
 
     /// Notes a name and a value, each by its place and whether it has escapes.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(in crate::wire) fn push(&mut self, name: (Range<usize>, bool), value: (Range<usize>, bool)) {
         if let Some(place) = self.spans.get_mut(self.count) {
             *place = [FieldSpan::new(name), FieldSpan::new(value)];
@@ -155,13 +155,13 @@ pub struct FieldSpan {
 const ESCAPED: u16 = 1 << 15;
 
 impl FieldSpan {
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn new((place, escaped): (Range<usize>, bool)) -> Self {
         let length = (place.end - place.start) as u16 | if escaped { ESCAPED } else { 0 };
         Self { start: place.start as u16, length }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn of(self, raw: &[u8]) -> FieldText<'_> {
         let start = usize::from(self.start);
         let end = start + usize::from(self.length & !ESCAPED);

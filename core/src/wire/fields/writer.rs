@@ -38,13 +38,13 @@ impl<'o> FieldWriter<'o> {
     }
 
     /// The dialect of the command.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub const fn dialect(&self) -> Dialect {
         self.dialect
     }
 
     /// Writes a text.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub fn text(&mut self, name: &str, value: &str) {
         match self.codec {
             HeaderCodec::Json if !header::json::is_plain(value) => self.escaped(name, value),
@@ -53,14 +53,14 @@ impl<'o> FieldWriter<'o> {
     }
 
     /// Writes one text that lies in several pieces.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub fn texts<const N: usize>(&mut self, name: &str, pieces: [Piece<'_>; N]) {
         let length = pieces.iter().map(|piece| piece.plain().len()).sum();
         self.field(name, length, |out, codec| pieces.iter().for_each(|piece| piece.write(out, codec)));
     }
 
     /// Writes a number, as text like every value.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub fn integer(&mut self, name: &str, value: i64) {
         match value {
             0..=9 => self.plain(name, &[b'0' + value as u8]),
@@ -69,7 +69,7 @@ impl<'o> FieldWriter<'o> {
     }
 
     /// Writes a truth value, as text like every value.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub fn truth(&mut self, name: &str, value: bool) {
         match value {
             true => self.plain(name, b"true"),
@@ -78,7 +78,7 @@ impl<'o> FieldWriter<'o> {
     }
 
     /// Writes a field whose value JSON escapes nothing of.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn plain(&mut self, name: &str, value: &[u8]) {
         match self.codec {
             HeaderCodec::Json => header::json::put_plain_field(&mut self.out, self.dialect, name, value),
@@ -92,7 +92,7 @@ impl<'o> FieldWriter<'o> {
     }
 
     /// Writes a field whose value is `length` bytes long without escapes.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn field(&mut self, name: &str, length: usize, value: impl FnOnce(&mut Writer<'_>, HeaderCodec)) {
         let Self { out, codec, dialect, .. } = self;
         match codec {
@@ -126,7 +126,7 @@ pub enum Piece<'a> {
 }
 
 impl Piece<'_> {
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     const fn plain(&self) -> &[u8] {
         match self {
             Self::Text(text) => text.as_bytes(),
@@ -135,7 +135,7 @@ impl Piece<'_> {
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn write(&self, out: &mut Writer<'_>, codec: HeaderCodec) {
         match (self, codec) {
             (Self::Text(text), HeaderCodec::Json) => header::json::escape(out, text),

@@ -37,13 +37,13 @@ pub(in crate::wire) fn begin(out: &mut Writer<'_>, dialect: Dialect, head: &Head
     }
 }
 
-#[inline(always)]
+#[cfg_attr(not(target_family = "wasm"), inline(always))]
 fn put_integer(out: &mut Writer<'_>, value: i32) {
     out.put_decimal(i64::from(value));
 }
 
 /// Opens a field; its value follows.
-#[inline(always)]
+#[cfg_attr(not(target_family = "wasm"), inline(always))]
 pub(in crate::wire) fn begin_field(out: &mut Writer<'_>, dialect: Dialect, name: &str) {
     match dialect {
         Dialect::Apache => out.put_all([b"\"", name.as_bytes(), b"\":\""]),
@@ -59,7 +59,7 @@ fn begin_capital_field(out: &mut Writer<'_>, name: &str) {
 }
 
 /// Writes a field whose value nothing is escaped of, with the comma that another one needs.
-#[inline(always)]
+#[cfg_attr(not(target_family = "wasm"), inline(always))]
 pub(in crate::wire) fn put_plain_field(out: &mut Writer<'_>, dialect: Dialect, name: &str, value: &[u8]) {
     match dialect {
         Dialect::Apache => out.put_all([b"\"", name.as_bytes(), b"\":\"", value, b"\","]),
@@ -72,7 +72,7 @@ pub(in crate::wire) fn put_plain_field(out: &mut Writer<'_>, dialect: Dialect, n
 }
 
 /// Closes a field, with the comma that another one needs.
-#[inline(always)]
+#[cfg_attr(not(target_family = "wasm"), inline(always))]
 pub(in crate::wire) fn end_field(out: &mut Writer<'_>) {
     out.put(b"\",");
 }

@@ -40,7 +40,7 @@ pub(super) enum Value {
 impl Value {
     /// The value as an extension field has it: a text, or a number or truth value as it is written. fastjson turns these
     /// into texts; what is nested is none of the protocol's.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(super) fn token(self) -> Option<Token> {
         match self {
             Self::Text(token) | Self::Literal(token) => Some(token),
@@ -68,7 +68,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What stands at a token's place.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(super) fn text(&self, token: &Token) -> FieldText<'a> {
         FieldText { raw: self.text.get(token.place.clone()).unwrap_or_default(), escaped: token.escaped }
     }
@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
         self.at = self.text.len();
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn stands_at(&self, byte: u8) -> bool {
         self.text.get(self.at) == Some(&byte)
     }
@@ -104,7 +104,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next name of the object we are in, its colon passed; `None` at the object's end. Commas may trail.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(super) fn name(&mut self) -> Option<Token> {
         self.at += usize::from(self.stands_at(b','));
         if !self.stands_at(b'"') && !self.find_name() {
@@ -138,7 +138,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The value that stands here; [`Value::Null`] after a fault.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(super) fn value(&mut self) -> Value {
         if self.stands_at(b'"') { self.string().map_or(Value::Null, Value::Text) } else { self.unusual_value() }
     }
@@ -173,7 +173,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The string whose opening quote stands here.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn string(&mut self) -> Option<Token> {
         let start = self.at + 1;
         let mut end = start;

@@ -16,7 +16,7 @@ impl<'o> Writer<'o> {
         Self { room: room.len(), rest: room, overflowed: false }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(in crate::wire) fn put(&mut self, piece: &[u8]) {
         if let Some(place) = self.take(piece.len()) {
             place.copy_from_slice(piece);
@@ -24,7 +24,7 @@ impl<'o> Writer<'o> {
     }
 
     /// Writes pieces behind each other, and looks once whether there is room.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(in crate::wire) fn put_all<const N: usize>(&mut self, pieces: [&[u8]; N]) {
         if let Some(mut place) = self.take(pieces.iter().map(|piece| piece.len()).sum()) {
             for piece in pieces {
@@ -36,7 +36,7 @@ impl<'o> Writer<'o> {
     }
 
     /// The next `length` bytes, to be written.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(super) fn take(&mut self, length: usize) -> Option<&'o mut [u8]> {
         let Some((place, rest)) = core::mem::take(&mut self.rest).split_at_mut_checked(length) else {
             self.overflowed = true;
@@ -47,7 +47,7 @@ impl<'o> Writer<'o> {
     }
 
     /// How many bytes have been written.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(in crate::wire) const fn written(&self) -> usize {
         self.room - self.rest.len()
     }

@@ -80,7 +80,7 @@ impl<'a> Cursor<'a> {
 
     /// The next `length` bytes, which have to be UTF-8.
     // Inlined by force: a span that is returned through memory stalls what reads it, for a sixth of a message's time.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(super) fn text(&mut self, part: Part, length: i32) -> Result<Span, MessageFault> {
         let span = self.span(part, length)?;
         check_text(part, span.of(self.bytes))?;

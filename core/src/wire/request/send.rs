@@ -103,7 +103,7 @@ impl<'a> From<&'a str> for SentProperties<'a> {
 }
 
 impl<'a> FieldValue<'a> for SentProperties<'a> {
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn write(&self, name: &'static str, writer: &mut FieldWriter<'_>) {
         let Some(id) = self.unique_id.as_ref().filter(|_| writer.dialect().has_unique_ids()) else {
             return writer.text(name, &self.encoded);
