@@ -138,9 +138,10 @@ impl Kind {
             Self::Vanishes => matches!(other, Self::Appears | Self::AdminResets),
             // A broker tells of it once: with an answer that is lost, or ends with its connection, it is not told again.
             Self::AdminResets => {
+                use Kind as K;
                 matches!(
                     other,
-                    Self::LostAnswers | Self::GoAway | Self::FailedStarts | Self::Partitions | Self::Requests
+                    K::LostAnswers | K::GoAway | K::FailedStarts | K::Partitions | K::Requests | K::StandsStill
                 )
             }
             _ => false,
