@@ -138,11 +138,8 @@ impl Kind {
             Self::Vanishes => matches!(other, Self::Appears | Self::AdminResets),
             // A broker tells of it once: with an answer that is lost, or ends with its connection, it is not told again.
             Self::AdminResets => {
-                use Kind as K;
-                matches!(
-                    other,
-                    K::LostAnswers | K::GoAway | K::FailedStarts | K::Partitions | K::Requests | K::StandsStill
-                )
+                let loses_answers = matches!(other, Self::LostAnswers | Self::FailedStarts | Self::Requests);
+                loses_answers || matches!(other, Self::GoAway | Self::Partitions | Self::StandsStill)
             }
             _ => false,
         }
