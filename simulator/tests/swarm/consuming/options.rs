@@ -248,7 +248,8 @@ impl Options {
         if self.has(K::LostAnswers) || self.has(K::Busy) {
             self.brokers = 1;
         }
-        if self.has(K::Subscriptions) {
+        // A broker tells of a reset whoever pulls next, also a member that the queue has left.
+        if self.has(K::Subscriptions) || self.has(K::AdminResets) {
             self.members = 1;
         }
         if self.has(K::EarlyEnd) {
