@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use stgclient::embedded::EmbeddedCluster;
-use stgclient::{ClientBuilder, ConsumeFrom, Error, Message, MessageQueue, SendOptions, Tokio};
+use stgclient::{Client, ClientBuilder, ConsumeFrom, Error, Message, MessageQueue, PushConsumer, SendOptions, Tokio};
 use stgclient_core::client::{Event, Identity};
 use stgclient_core::time::{Instant, Now};
 use stgclient_runtime::{BoxFuture, Host, Link, Observation};
@@ -113,12 +113,10 @@ async fn a_message_that_is_handed_in_waits_for_no_callback_of_others() {
     cluster.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn whoever_closes_a_consumer_waits_only_so_long_for_a_handler_that_blocks_its_thread() {
-    let (cluster, client) = cluster("T", 1).await;
-    client.producer("P").start().await.unwrap().send(Message::new("T", "body")).await.unwrap();
-    let (begun, begins): (Sender<()>, Receiver<()>) = channel();
-    let (release, released) = channel::<()>();
+/// A consumer whose handler has begun, and blocks its thread until what comes last is dropped; each begin is told.
+async fn blocked(client: &Client) -> (PushConsumer, Receiver<()>, Sender<()>) {
+    let (begun, begins) = channel();
+    let (release, released) = channel();
     let released = Mutex::new(released);
     let consumer = client.push_consumer("G").subscribe("T", "*").consume_from(ConsumeFrom::FirstOffset);
     let consumer = consumer.concurrently(move |_| {
@@ -129,6 +127,14 @@ async fn whoever_closes_a_consumer_waits_only_so_long_for_a_handler_that_blocks_
     });
     let consumer = consumer.start().await.unwrap();
     begins.recv_timeout(SOON).expect("it is delivered");
+    (consumer, begins, release)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whoever_closes_a_consumer_waits_only_so_long_for_a_handler_that_blocks_its_thread() {
+    let (cluster, client) = cluster("T", 1).await;
+    client.producer("P").start().await.unwrap().send(Message::new("T", "body")).await.unwrap();
+    let (consumer, _begins, release) = blocked(&client).await;
     let closed = tokio::time::timeout(SOON, consumer.close_within(Duration::from_millis(100))).await;
     drop(release);
     let unfinished = closed.expect("closing waits for the handler, whatever time it was given");
@@ -144,18 +150,7 @@ async fn no_handler_begins_after_the_close_has_returned() {
     for body in ["0", "1", "2", "3"] {
         producer.send(Message::new("T", body)).await.unwrap();
     }
-    let (begun, begins): (Sender<()>, Receiver<()>) = channel();
-    let (release, released) = channel::<()>();
-    let released = Mutex::new(released);
-    let consumer = client.push_consumer("G").subscribe("T", "*").consume_from(ConsumeFrom::FirstOffset);
-    let consumer = consumer.concurrently(move |_| {
-        // It writes to a database by a driver that knows no async.
-        begun.send(()).unwrap();
-        let _ = released.lock().unwrap().recv_timeout(2 * SOON);
-        async { Ok(()) }
-    });
-    let consumer = consumer.start().await.unwrap();
-    begins.recv_timeout(SOON).expect("it is delivered");
+    let (consumer, begins, release) = blocked(&client).await;
     let closed = tokio::time::timeout(SOON, consumer.close_within(Duration::from_millis(100))).await;
     closed.expect("closing takes no longer than it may");
     client.close().await;

@@ -18,6 +18,12 @@ use crate::{cluster, eventually};
 struct Logs(Arc<Mutex<Vec<(String, bool)>>>);
 
 impl Logs {
+    fn subscriber(&self) -> impl tracing::Subscriber + use<> {
+        let logs = self.clone();
+        // An appender that sends what is logged through a client would wait for itself here.
+        Hears(move |words| logs.0.lock().unwrap().push((words, holds_lock())))
+    }
+
     fn entries(&self) -> Vec<(String, bool)> {
         self.0.lock().unwrap().clone()
     }
@@ -33,7 +39,10 @@ impl Visit for Words {
     }
 }
 
-impl tracing::Subscriber for Logs {
+/// A subscriber of the application's that does this with the words of a line.
+struct Hears<F>(F);
+
+impl<F: Fn(String) + Send + Sync + 'static> tracing::Subscriber for Hears<F> {
     fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
         *metadata.level() <= tracing::Level::INFO
     }
@@ -49,8 +58,7 @@ impl tracing::Subscriber for Logs {
     fn event(&self, event: &tracing::Event<'_>) {
         let mut words = Words(String::new());
         event.record(&mut words);
-        // An appender that sends what is logged through a client would wait for itself here.
-        self.0.lock().unwrap().push((words.0, holds_lock()));
+        (self.0)(words.0);
     }
 
     fn enter(&self, _: &span::Id) {}
@@ -61,7 +69,7 @@ impl tracing::Subscriber for Logs {
 #[test]
 fn what_is_logged_reaches_the_applications_subscriber_where_it_may_do_anything() {
     let logs = Logs::default();
-    tracing::subscriber::with_default(logs.clone(), || {
+    tracing::subscriber::with_default(logs.subscriber(), || {
         Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
             let (cluster, client) = cluster("T", 1).await;
             let consumer = client.push_consumer("G").subscribe("missing", "*");
@@ -83,7 +91,7 @@ fn an_older_file_beside_an_empty_one_is_not_used_without_a_word() {
     #[allow(clippy::disallowed_methods)]
     let folder = std::env::temp_dir().join(format!("stgclient-older-{}", std::process::id()));
     let logs = Logs::default();
-    let found = tracing::subscriber::with_default(logs.clone(), || {
+    let found = tracing::subscriber::with_default(logs.subscriber(), || {
         Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
             let store = FileOffsets::new(&folder, "DEFAULT", "G");
             let queue = MessageQueue::new("T", "broker-a", 0);
@@ -102,36 +110,10 @@ fn an_older_file_beside_an_empty_one_is_not_used_without_a_word() {
     assert!(found == 0 || is_said, "{found} queues go back to the backup's offsets, and nothing is said: {entries:?}");
 }
 
-/// A subscriber of the application's that panics about a message that failed.
-struct Picky;
-
-impl tracing::Subscriber for Picky {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        *metadata.level() <= tracing::Level::WARN
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        let mut words = Words(String::new());
-        event.record(&mut words);
-        assert!(!words.0.contains("a message was not consumed"), "the log's disk is full");
-    }
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
-}
-
 #[test]
 fn a_subscriber_that_panics_about_a_message_that_failed_keeps_no_queue_standing() {
-    tracing::subscriber::with_default(Picky, || {
+    let picky = Hears(|words: String| assert!(!words.contains("a message was not consumed"), "the log's disk is full"));
+    tracing::subscriber::with_default(picky, || {
         Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
             let (cluster, client) = cluster("T", 1).await;
             client.producer("P").start().await.unwrap().send(Message::new("T", "body")).await.unwrap();
