@@ -4,7 +4,7 @@ use std::future::IntoFuture;
 use std::sync::Arc;
 
 use stgclient_core::admin::{Placement, TopicSettings, TopicStatistics};
-use stgclient_core::client::{Client as Core, OperationId};
+use stgclient_core::client::{Client as Core, Given, Pending};
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::routes::route::{Permission, TopicRoute};
@@ -14,7 +14,6 @@ use stgclient_core::wire::body::ClusterInfo;
 use crate::bounds::BoxFuture;
 use crate::handle::Handle;
 use crate::operation::Operation;
-use crate::outcome::{self, Read};
 
 /// Topics, offsets and clusters. Cheap to clone.
 #[derive(Clone)]
@@ -43,7 +42,7 @@ impl Admin {
     /// # Errors
     /// No name server answers.
     pub async fn topic_list(&self) -> Result<Vec<String>, Error> {
-        self.run(outcome::topics, Core::topic_list).await
+        self.run(Core::topic_list).await
     }
 
     /// A topic's route.
@@ -51,7 +50,7 @@ impl Admin {
     /// # Errors
     /// The topic does not exist, or no name server answers.
     pub async fn topic_route(&self, topic: &str) -> Result<TopicRoute, Error> {
-        self.run(outcome::route, |core, now| core.topic_route(now, topic)).await
+        self.run(|core, now| core.topic_route(now, topic)).await
     }
 
     /// A topic's offsets, queue by queue.
@@ -59,7 +58,7 @@ impl Admin {
     /// # Errors
     /// The topic does not exist, or a server does not answer.
     pub async fn topic_statistics(&self, topic: &str) -> Result<TopicStatistics, Error> {
-        self.run(outcome::statistics, |core, now| core.topic_statistics(now, topic)).await
+        self.run(|core, now| core.topic_statistics(now, topic)).await
     }
 
     /// The clusters and their brokers.
@@ -67,7 +66,7 @@ impl Admin {
     /// # Errors
     /// No name server answers.
     pub async fn cluster_info(&self) -> Result<ClusterInfo, Error> {
-        self.run(outcome::cluster_info, Core::cluster_info).await
+        self.run(Core::cluster_info).await
     }
 
     /// The first offset that a queue has.
@@ -99,7 +98,7 @@ impl Admin {
     /// # Errors
     /// The broker refuses or does not answer.
     pub async fn group_offset(&self, group: &str, queue: &MessageQueue) -> Result<Option<u64>, Error> {
-        self.run(outcome::offset, |core, now| core.group_offset(now, group, queue.clone())).await
+        self.run(|core, now| core.group_offset(now, group, queue.clone())).await
     }
 
     /// Commits the offset of the next message that a group has to consume.
@@ -107,15 +106,15 @@ impl Admin {
     /// # Errors
     /// The broker refuses or does not answer.
     pub async fn commit_group_offset(&self, group: &str, queue: &MessageQueue, offset: u64) -> Result<(), Error> {
-        self.run(outcome::done, |core, now| core.commit_group_offset(now, group, queue.clone(), offset)).await
+        self.run(|core, now| core.commit_group_offset(now, group, queue.clone(), offset)).await
     }
 
-    fn run<T>(&self, read: Read<T>, begin: impl FnOnce(&mut Core, Now) -> OperationId) -> Operation<T> {
-        Operation::begin(&self.handle, read, begin)
+    fn run<T: Given>(&self, begin: impl FnOnce(&mut Core, Now) -> Pending<T>) -> Operation<T> {
+        Operation::begin(&self.handle, begin)
     }
 
-    async fn offset(&self, begin: impl FnOnce(&mut Core, Now) -> OperationId) -> Result<u64, Error> {
-        let offset = self.run(outcome::offset, begin).await?;
+    async fn offset(&self, begin: impl FnOnce(&mut Core, Now) -> Pending<Option<u64>>) -> Result<u64, Error> {
+        let offset = self.run(begin).await?;
         offset.ok_or_else(|| Error::new(ErrorKind::MalformedAnswer, "a negative offset"))
     }
 }
@@ -172,7 +171,7 @@ impl IntoFuture for CreateTopic {
         Box::pin(async move {
             let Self { handle, topic, settings, placement } = self;
             let create = |core: &mut Core, now| core.create_topic(now, &topic, settings, placement);
-            Operation::begin(&handle, outcome::done, create).await
+            Operation::begin(&handle, create).await
         })
     }
 }
@@ -201,7 +200,7 @@ impl IntoFuture for DeleteTopic {
         Box::pin(async move {
             let Self { handle, topic, placement } = self;
             let delete = |core: &mut Core, now| core.delete_topic(now, &topic, placement);
-            Operation::begin(&handle, outcome::done, delete).await
+            Operation::begin(&handle, delete).await
         })
     }
 }

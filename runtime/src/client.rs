@@ -22,7 +22,6 @@ use crate::guard;
 use crate::handle::Handle;
 use crate::host::{EmbeddedHost, Host, TlsHost};
 use crate::operation::Operation;
-use crate::outcome;
 use crate::producer::ProducerBuilder;
 use crate::pull_consumer::PullConsumerBuilder;
 use crate::push_consumer::PushConsumerBuilder;
@@ -317,7 +316,7 @@ impl<H> ClientBuilder<H> {
             let shared = &client.handle.shared;
             shared.spawn(rotation::run(Arc::clone(shared), provider, credentials));
         }
-        if let Err(error) = Operation::begin(&client.handle, outcome::done, Core::connect).await {
+        if let Err(error) = Operation::begin(&client.handle, Core::connect).await {
             client.close().await;
             return Err(error);
         }

@@ -18,7 +18,6 @@ mod lock;
 mod log;
 mod offset_store;
 mod operation;
-mod outcome;
 mod producer;
 mod pull_consumer;
 mod push_consumer;

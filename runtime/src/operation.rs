@@ -1,50 +1,46 @@
 //! The future of an operation.
 
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use stgclient_core::client::{Client as Core, OperationId};
+use stgclient_core::client::{Client as Core, Given, Pending};
 use stgclient_core::error::Error;
 use stgclient_core::time::Now;
 
 use crate::handle::Handle;
-use crate::outcome::Read;
 use crate::waiting::{Place, Waiter};
 
 /// An operation under way, or in line; dropped, it is cancelled.
 pub(crate) struct Operation<T> {
     handle: Arc<Handle>,
-    /// What it gives.
-    read: Read<T>,
     /// Where this future waits; `None` once the outcome has been taken.
     place: Option<Arc<Place>>,
     is_polled: bool,
+    /// What it gives.
+    gives: PhantomData<fn() -> T>,
 }
 
-impl<T> Operation<T> {
+impl<T: Given> Operation<T> {
     /// Begins an operation of the core.
-    pub(crate) fn begin(
-        handle: &Arc<Handle>,
-        read: Read<T>,
-        begin: impl FnOnce(&mut Core, Now) -> OperationId,
-    ) -> Self {
+    pub(crate) fn begin(handle: &Arc<Handle>, begin: impl FnOnce(&mut Core, Now) -> Pending<T>) -> Self {
         let place = Place::new(Waiter::Nobody);
         handle.shared.with(|state, now| {
-            let id = begin(&mut state.core, now);
-            state.waiting.register(id, Arc::clone(&place));
+            let pending = begin(&mut state.core, now);
+            state.waiting.register(pending.id(), Arc::clone(&place));
         });
-        Self::at(handle, read, place)
+        Self::at(handle, place)
     }
 
     /// An operation that has a place already.
-    pub(crate) fn at(handle: &Arc<Handle>, read: Read<T>, place: Arc<Place>) -> Self {
-        Self { handle: Arc::clone(handle), read, place: Some(place), is_polled: false }
+    pub(crate) fn at(handle: &Arc<Handle>, place: Arc<Place>) -> Self {
+        Self { handle: Arc::clone(handle), place: Some(place), is_polled: false, gives: PhantomData }
     }
 }
 
-impl<T> Future for Operation<T> {
+impl<T: Given> Future for Operation<T> {
     type Output = Result<T, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -52,7 +48,7 @@ impl<T> Future for Operation<T> {
         match outcome {
             Some(outcome) => {
                 self.place = None;
-                Poll::Ready((self.read)(outcome))
+                Poll::Ready(T::read(outcome))
             }
             None => {
                 // One that is polled again in vain may have been let down by the timers.

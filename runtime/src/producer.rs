@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use stgclient_core::client::{ProducerId, SendError};
+use stgclient_core::client::{Given, ProducerId, SendError};
 use stgclient_core::error::Error;
 use stgclient_core::producer::{Backlog, Message, ProducerConfig, Receipt, SendOptions};
 use stgclient_core::time::Duration;
@@ -13,7 +13,6 @@ use stgclient_core::wire::compression::{self, Compression};
 
 use crate::handle::Handle;
 use crate::operation::Operation;
-use crate::outcome::{self, Read};
 use crate::waiting::{Delivery, Place, Request, Waiter};
 
 /// Sets a [`Producer`] up.
@@ -118,7 +117,7 @@ impl Producer {
 
     /// As [`Producer::send`], to a queue of one's choice or with a time of its own.
     pub fn send_to(&self, message: Message, options: impl Into<SendOptions>) -> Sending {
-        Sending(self.submit(message, options.into(), Delivery::Awaited, outcome::receipt))
+        Sending(self.submit(message, options.into()))
     }
 
     /// As [`Producer::send_to`], but gives the message back when too much waits already.
@@ -130,7 +129,7 @@ impl Producer {
         let request = self.request(message, options.into(), Delivery::Awaited);
         let place = Place::new(Waiter::Nobody);
         self.inner.handle.shared.with(|state, now| state.try_send(now, request, &place))?;
-        Ok(Sending(Operation::at(&self.inner.handle, outcome::receipt, place)))
+        Ok(Sending(Operation::at(&self.inner.handle, place)))
     }
 
     /// Sends a message and calls `callback` with the receipt or the error, on the task that reads the broker's answer:
@@ -147,7 +146,7 @@ impl Producer {
     ) -> Result<(), SendError> {
         self.compress(&mut message);
         let request = self.request(message, options.into(), Delivery::Awaited);
-        let place = Place::new(Waiter::Callback(Box::new(|outcome| callback(outcome::receipt(outcome)))));
+        let place = Place::new(Waiter::Callback(Box::new(|outcome| callback(Receipt::read(outcome)))));
         self.inner.handle.shared.with(|state, now| state.try_send(now, request, &place))
     }
 
@@ -160,7 +159,7 @@ impl Producer {
 
     /// As [`Producer::send_oneway`], to a queue of one's choice.
     pub fn send_oneway_to(&self, message: Message, options: impl Into<SendOptions>) -> SendingOneway {
-        SendingOneway(self.submit(message, options.into(), Delivery::Oneway, outcome::done))
+        SendingOneway(self.submit(message, options.into()))
     }
 
     /// What waits for answers.
@@ -184,12 +183,12 @@ impl Producer {
         Request { producer: self.inner.id, message, options, delivery }
     }
 
-    fn submit<T>(&self, mut message: Message, options: SendOptions, delivery: Delivery, read: Read<T>) -> Operation<T> {
+    fn submit<T: Delivered>(&self, mut message: Message, options: SendOptions) -> Operation<T> {
         let _span = tracing::trace_span!("send", topic = message.topic()).entered();
         self.compress(&mut message);
-        let request = self.request(message, options, delivery);
+        let request = self.request(message, options, T::DELIVERY);
         let place = self.inner.handle.shared.send(request);
-        Operation::at(&self.inner.handle, read, place)
+        Operation::at(&self.inner.handle, place)
     }
 }
 
@@ -197,6 +196,19 @@ impl std::fmt::Debug for Producer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Producer").field("backlog", &self.backlog()).finish_non_exhaustive()
     }
+}
+
+/// What a send gives, and so how its message is delivered.
+trait Delivered: Given {
+    const DELIVERY: Delivery;
+}
+
+impl Delivered for Receipt {
+    const DELIVERY: Delivery = Delivery::Awaited;
+}
+
+impl Delivered for () {
+    const DELIVERY: Delivery = Delivery::Oneway;
 }
 
 /// A send under way: a future of the broker's [`Receipt`].

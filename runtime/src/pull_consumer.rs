@@ -10,7 +10,6 @@ use stgclient_core::queue::MessageQueue;
 use crate::admin::Admin;
 use crate::handle::Handle;
 use crate::operation::Operation;
-use crate::outcome;
 
 /// Sets a [`PullConsumer`] up.
 #[must_use = "a builder does nothing until `start`"]
@@ -61,7 +60,7 @@ impl PullConsumer {
     /// # Errors
     /// The topic does not exist, or no name server answers.
     pub async fn queues(&self, topic: &str) -> Result<Vec<MessageQueue>, Error> {
-        Operation::begin(&self.inner.handle, outcome::queues, |core, now| core.queues(now, topic)).await
+        Operation::begin(&self.inner.handle, |core, now| core.queues(now, topic)).await
     }
 
     /// Pulls up to `count` messages from `offset` on whose tag matches `expression` (`*`, or `a || b`). Answers at
@@ -95,9 +94,7 @@ impl PullConsumer {
         let expression: MessageSelector = expression.parse()?;
         let Inner { handle, id, .. } = &*self.inner;
         let operation = tracing::trace_span!("pull", %queue, offset).in_scope(|| {
-            Operation::begin(handle, outcome::pulled, |core, now| {
-                core.pull(now, *id, queue.clone(), expression, offset, options)
-            })
+            Operation::begin(handle, |core, now| core.pull(now, *id, queue.clone(), expression, offset, options))
         });
         let settings = &handle.shared.settings;
         Ok(operation.await?.into_batch(settings.dialect, settings.max_body_length))

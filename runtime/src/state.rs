@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use stgclient_core::client::{Action, Client as Core, ConnectionId, Event, SendError};
+use stgclient_core::client::{Action, Client as Core, ConnectionId, Event, Pending, SendError};
 use stgclient_core::time::{Deadline, Instant, Now};
 
 use crate::consumer_place::ConsumerPlaces;
@@ -46,8 +46,8 @@ impl State {
     pub(crate) fn send(&mut self, now: Now, place: Arc<Place>, request: Request, effects: &mut Effects) {
         let Request { producer, message, options, delivery } = request;
         let begun = match delivery {
-            Delivery::Awaited => self.core.send_in_turn(now, producer, message, options),
-            Delivery::Oneway => self.core.send_oneway_in_turn(now, producer, message, options),
+            Delivery::Awaited => self.core.send_in_turn(now, producer, message, options).map(Pending::id),
+            Delivery::Oneway => self.core.send_oneway_in_turn(now, producer, message, options).map(Pending::id),
         };
         match begun {
             Ok(operation) => self.waiting.register(operation, place),
@@ -62,8 +62,8 @@ impl State {
     pub(crate) fn try_send(&mut self, now: Now, request: Request, place: &Arc<Place>) -> Result<(), SendError> {
         let Request { producer, message, options, delivery } = request;
         let operation = match delivery {
-            Delivery::Awaited => self.core.send(now, producer, message, options)?,
-            Delivery::Oneway => self.core.send_oneway(now, producer, message, options)?,
+            Delivery::Awaited => self.core.send(now, producer, message, options)?.id(),
+            Delivery::Oneway => self.core.send_oneway(now, producer, message, options)?.id(),
         };
         self.waiting.register(operation, Arc::clone(place));
         Ok(())

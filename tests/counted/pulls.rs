@@ -73,7 +73,9 @@ impl Puller {
         driver.exchange(meter);
         let client = &mut driver.client;
         match meter.measure(0, || client.poll_event()) {
-            Some(Event::Completed { operation: over, outcome: Ok(Value::Pulled(pulled)) }) if over == operation => {
+            Some(Event::Completed { operation: over, outcome: Ok(Value::Pulled(pulled)) })
+                if over == operation.id() =>
+            {
                 pulled
             }
             other => panic!("{other:?}"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes};
 use stgclient_core::address::Address;
 use stgclient_core::admin::{Placement, TopicSettings};
-use stgclient_core::client::{Action, Client, ClientConfig, ConnectionId, Event, OperationId, ProducerId, Value};
+use stgclient_core::client::{Action, Client, ClientConfig, ConnectionId, Event, Given, Pending, ProducerId, Value};
 use stgclient_core::connection::Outbox;
 use stgclient_core::consumer::allocation::{Allocation, Average};
 use stgclient_core::consumer::push::PushEvent;
@@ -138,15 +138,15 @@ impl Driver {
     }
 
     /// Exchanges bytes until `operation` is over.
-    pub(crate) fn settle(&mut self, meter: &mut Meter, operation: OperationId) -> Value {
+    pub(crate) fn settle<T: Given>(&mut self, meter: &mut Meter, operation: Pending<T>) -> T {
         loop {
             self.exchange(meter);
             while let Some(event) = self.client.poll_event() {
                 self.allocate(&event);
                 if let Event::Completed { operation: over, outcome } = event
-                    && over == operation
+                    && over == operation.id()
                 {
-                    return outcome.expect("it succeeds");
+                    return operation.read(outcome).expect("it succeeds");
                 }
             }
         }

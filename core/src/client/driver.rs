@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crate::address::Address;
 use crate::client::base::config::ClientConfig;
-use crate::client::base::event::{Action, Event, Outcome};
+use crate::client::base::event::{Action, Event};
 use crate::client::base::ids::{ConnectionId, OperationId, OperationKind, Owner};
 use crate::client::base::signal::Signal;
+use crate::client::base::value::{Given, Outcome, Pending};
 use crate::client::operations::Operation;
 use crate::client::operations::asker::Asker;
 use crate::client::operations::lookup::Lookup;
@@ -164,9 +165,9 @@ impl Client {
 
     // What the user wants; the operations of producers, consumers and administration are beside their code.
 
-    /// Asks the name servers for a sign of life: completes with [`Value::Done`](crate::client::Value::Done) when one answers.
-    pub fn connect(&mut self, now: Now) -> OperationId {
-        self.begin(now, Operation::Lookup(Lookup::connect(&self.session, now)))
+    /// Asks the name servers for a sign of life; done when one answers.
+    pub fn connect(&mut self, now: Now) -> Pending<()> {
+        Pending::new(self.begin(now, Operation::Lookup(Lookup::connect(&self.session, now))))
     }
 
     /// Signs every request with these credentials from now on, or none with `None`: also the next tries of what is
@@ -176,8 +177,8 @@ impl Client {
     }
 
     /// Gives an operation up: it does not complete. What was written already may still take effect.
-    pub fn cancel(&mut self, now: Now, operation: OperationId) {
-        if self.remove(operation) {
+    pub fn cancel(&mut self, now: Now, operation: impl Into<OperationId>) {
+        if self.remove(operation.into()) {
             self.session.note_room();
             self.run(now);
             self.close_if_done(now);
@@ -185,10 +186,10 @@ impl Client {
     }
 
     /// An operation that has failed before it began.
-    pub(crate) fn refuse(&mut self, now: Now, error: Error) -> OperationId {
+    pub(crate) fn refuse<T: Given>(&mut self, now: Now, error: Error) -> Pending<T> {
         let id = self.operations.insert(Operation::Refused);
         self.complete(now, id, Err(error));
-        id
+        Pending::new(id)
     }
 
     pub(crate) fn begin(&mut self, now: Now, operation: Operation) -> OperationId {

@@ -19,8 +19,9 @@ mod session;
 mod verbs;
 
 pub use base::config::{ClientConfig, Identity, LEAST_TIME};
-pub use base::event::{Action, Event, Outcome, SendError, Value};
+pub use base::event::{Action, Event, SendError};
 pub use base::ids::{BrokerQuestion, ConnectionId, OperationId, ProducerId, PullConsumerId, PushConsumerId};
+pub use base::value::{Given, Outcome, Pending, Value};
 pub use driver::Client;
 
 #[cfg(test)]

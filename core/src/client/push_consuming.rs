@@ -1,26 +1,27 @@
 //! Push consumers of a client: what they ask is carried out, and they are told what came of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::client::base::event::{Event, Outcome, Value};
+use crate::client::base::event::Event;
 use crate::client::base::ids::PushConsumerId;
+use crate::client::base::value::Outcome;
 use crate::client::driver::Client;
 use crate::client::operations::Operation;
-use crate::client::operations::asker::Asker;
+use crate::client::operations::asker::{self, Asker};
 use crate::client::operations::questions::{
-    CheckSubscription, Commit, GroupOffset, Lock, MaxOffset, Members, MinOffset, OffsetAt, Pull, Question, SendBack,
-    Unlock,
+    CheckSubscription, Commit, GroupOffset, Lock, MaxOffset, Members, MinOffset, OffsetAt, Pull, Rule, SendBack, Unlock,
 };
 use crate::client::operations::queue_list::QueueList;
 use crate::client::operations::queue_request::QueueRequest;
 use crate::client::presence::groups::{Puller, PushEntry, SuggestedMembers};
-use crate::consumer::push::ask::{Ask, Asked};
+use crate::consumer::push::ask::Ask;
+use crate::consumer::push::asked::{self, Asked};
 use crate::consumer::push::{
     AllocationQuestion, ConsumerStatus, Delivery, Opened, Outcome as ConsumeOutcome, PushConfig, PushConsumer,
     PushEvent, Settlement,
 };
-use crate::consumer::{MessageSelector, PullOptions, Pulled};
+use crate::consumer::{MessageSelector, PullOptions};
 use crate::error::{Error, ErrorKind};
 use crate::queue::MessageQueue;
 use crate::time::{Deadline, Duration, Now};
@@ -226,8 +227,8 @@ impl Client {
                 self.session.notices.push(notice);
             } else if let Some(event) = entry.consumer.poll_event() {
                 self.take_event(now, id, event);
-            } else if let Some((asked, ask)) = entry.consumer.poll_ask() {
-                self.carry_out(now, id, asked, ask);
+            } else if let Some(ask) = entry.consumer.poll_ask() {
+                self.carry_out(now, id, ask);
             } else {
                 break;
             }
@@ -259,11 +260,82 @@ impl Client {
         }
     }
 
-    fn carry_out(&mut self, now: Now, id: PushConsumerId, asked: Asked, ask: Ask) {
+    fn carry_out(&mut self, now: Now, id: PushConsumerId, ask: Ask) {
         let Some(entry) = self.session.groups.push_consumers.get(id) else {
             return;
         };
         let group = entry.consumer.group.clone();
+        match ask {
+            Ask::Queues { asked, topic } => self.ask_queues(now, id, asked, topic),
+            Ask::Heartbeat => self.session.greet_connected(now),
+            Ask::CancelPull { asked } => self.cancel_pull(id, asked),
+            Ask::Pull { asked, queue, selector, offset } => self.ask_pull(now, id, asked, queue, (selector, offset)),
+            Ask::Members { asked, queue } => self.ask_for(now, id, asked, queue, Members { group }),
+            Ask::GroupOffset { asked, queue } => self.ask_for(now, id, asked, queue, GroupOffset { group }),
+            Ask::Check { asked, queue, selector } => {
+                self.ask_for(now, id, asked, queue, CheckSubscription { group, selector });
+            }
+            Ask::MinOffset { asked, queue } => self.ask_for(now, id, asked, queue, MinOffset),
+            Ask::MaxOffset { asked, queue } => self.ask_for(now, id, asked, queue, MaxOffset),
+            Ask::OffsetAt { asked, queue, unix_ms } => self.ask_for(now, id, asked, queue, OffsetAt { unix_ms }),
+            Ask::Commit { asked, queue, offset, needs_lock } => {
+                self.ask_for(now, id, asked, queue, Commit { group, offset, needs_lock });
+            }
+            Ask::Lock { asked, queues } => {
+                if let Some(queue) = queues.first().cloned() {
+                    self.ask_for(now, id, asked, queue, Lock { group, queues });
+                }
+            }
+            Ask::Unlock { asked, queues } => {
+                if let Some(queue) = queues.first().cloned() {
+                    self.ask_for(now, id, asked, queue, Unlock { group, queues });
+                }
+            }
+            Ask::SendBack { asked, message } => {
+                self.ask_for(now, id, asked, message.queue.clone(), SendBack { group, message });
+            }
+        }
+    }
+
+    /// The queues of a topic: as its route has them if it is known, since it is refreshed anyway.
+    fn ask_queues(&mut self, now: Now, id: PushConsumerId, asked: asked::Queues, topic: Arc<str>) {
+        let known = self.session.topic(now, &topic);
+        let known = self.session.topics.get(known).filter(|known| known.route.is_some() && !known.inherited);
+        match known.map(|known| known.readable_queues()) {
+            Some(queues) => {
+                if let Some(entry) = self.session.groups.push_consumers.get_mut(id) {
+                    asked.take(&mut entry.consumer, now, Ok(queues));
+                }
+            }
+            None => {
+                let deadline = now.mono + self.session.config.request_timeout;
+                let asker = Asker { consumer: id, asked: asked.into() };
+                self.begin_asked(now, Operation::Queues(QueueList::new(topic, deadline)), asker);
+            }
+        }
+    }
+
+    /// Asks about a queue what answers `asked`.
+    fn ask_for<A, R>(&mut self, now: Now, id: PushConsumerId, asked: A, queue: MessageQueue, question: R)
+    where
+        A: Asked + Into<asker::Question>,
+        R: Rule<Gives = A::Answer>,
+    {
+        let request = QueueRequest::new(queue, question, now.mono + self.session.config.request_timeout);
+        self.begin_asked(now, Operation::Queue(request), Asker { consumer: id, asked: asked.into() });
+    }
+
+    fn ask_pull(
+        &mut self,
+        now: Now,
+        id: PushConsumerId,
+        asked: asked::Pull,
+        queue: MessageQueue,
+        (selector, offset): (MessageSelector, u64),
+    ) {
+        let Some(entry) = self.session.groups.push_consumers.get(id) else {
+            return;
+        };
         let config = entry.consumer.config();
         let options = PullOptions {
             max_messages: config.pull_batch_size,
@@ -271,66 +343,21 @@ impl Client {
             wait: config.pull_wait,
             timeout: PULL_TIMEOUT,
         };
-        let mut deadline = now.mono + self.session.config.request_timeout;
-        let (queue, question): (_, Question) = match ask {
-            Ask::Queues { topic } => return self.ask_queues(now, id, asked, topic),
-            Ask::Heartbeat => return self.session.greet_connected(now),
-            Ask::CancelPull => return self.cancel_pull(id, &asked),
-            Ask::Pull { queue, selector, offset } => {
-                deadline = now.mono + options.wait + options.timeout;
-                let puller = Puller::Push(id);
-                (queue, Pull { puller, group, selector, offset, options }.into())
-            }
-            Ask::Members { queue } => (queue, Members { group }.into()),
-            Ask::GroupOffset { queue } => (queue, GroupOffset { group }.into()),
-            Ask::Check { queue, selector } => (queue, CheckSubscription { group, selector }.into()),
-            Ask::MinOffset { queue } => (queue, MinOffset.into()),
-            Ask::MaxOffset { queue } => (queue, MaxOffset.into()),
-            Ask::OffsetAt { queue, unix_ms } => (queue, OffsetAt { unix_ms }.into()),
-            Ask::Commit { queue, offset, needs_lock } => (queue, Commit { group, offset, needs_lock }.into()),
-            Ask::Lock { queues } => match queues.first().cloned() {
-                Some(queue) => (queue, Lock { group, queues }.into()),
-                None => return,
-            },
-            Ask::Unlock { queues } => match queues.first().cloned() {
-                Some(queue) => (queue, Unlock { group, queues }.into()),
-                None => return,
-            },
-            Ask::SendBack(message) => (message.queue.clone(), SendBack { group, message }.into()),
-        };
-        self.begin_for(now, id, asked, Operation::Queue(QueueRequest::new(queue, question, deadline)));
-    }
-
-    /// The queues of a topic: as its route has them if it is known, since it is refreshed anyway.
-    fn ask_queues(&mut self, now: Now, id: PushConsumerId, asked: Asked, topic: Arc<str>) {
-        let known = self.session.topic(now, &topic);
-        let known = self.session.topics.get(known).filter(|known| known.route.is_some() && !known.inherited);
-        match known.map(|known| known.readable_queues()) {
-            Some(queues) => self.answer_consumer(now, id, asked, Ok(Value::Queues(queues))),
-            None => {
-                let deadline = now.mono + self.session.config.request_timeout;
-                self.begin_for(now, id, asked, Operation::Queues(QueueList::new(topic, deadline)));
-            }
-        }
-    }
-
-    fn begin_for(&mut self, now: Now, id: PushConsumerId, asked: Asked, operation: Operation) {
-        let pulled = match &asked {
-            Asked::Pull(queue, _) => Some(*queue),
-            _ => None,
-        };
-        let operation = self.begin_asked(now, operation, Asker { consumer: id, asked });
-        if let (Some(queue), Some(operation)) = (pulled, operation)
+        let deadline = now.mono + options.wait + options.timeout;
+        let group = entry.consumer.group.clone();
+        let pull = Pull { puller: Puller::Push(id), group, selector, offset, options };
+        let request = Operation::Queue(QueueRequest::new(queue, pull, deadline));
+        let operation = self.begin_asked(now, request, Asker { consumer: id, asked: asked.into() });
+        if let Some(operation) = operation
             && let Some(entry) = self.session.groups.push_consumers.get_mut(id)
         {
-            *entry.pull_of(queue.slot()) = Some((queue, operation));
+            *entry.pull_of(asked.0.slot()) = Some((asked.0, operation));
         }
     }
 
-    fn cancel_pull(&mut self, id: PushConsumerId, asked: &Asked) {
-        if let Asked::Pull(queue, _) = asked
-            && let Some(entry) = self.session.groups.push_consumers.get_mut(id)
-            && let Some((_, operation)) = entry.pull_of(queue.slot()).take_if(|(known, _)| known == queue)
+    fn cancel_pull(&mut self, id: PushConsumerId, asked::Pull(queue, _): asked::Pull) {
+        if let Some(entry) = self.session.groups.push_consumers.get_mut(id)
+            && let Some((_, operation)) = entry.pull_of(queue.slot()).take_if(|(known, _)| *known == queue)
             && self.remove(operation)
         {
             // What follows from that is the matter of `run`, which has called this.
@@ -340,83 +367,17 @@ impl Client {
 
     /// Tells a consumer what came of an operation that it had asked for.
     pub(crate) fn answer_asker(&mut self, now: Now, asker: Asker, outcome: Outcome) {
-        let Asker { consumer, asked } = asker;
-        self.answer_consumer(now, consumer, asked, outcome);
-        self.run_consumer(now, consumer);
-    }
-
-    fn answer_consumer(&mut self, now: Now, id: PushConsumerId, asked: Asked, outcome: Outcome) {
-        let Some(entry) = self.session.groups.push_consumers.get_mut(id) else {
-            return;
-        };
-        if let Asked::Pull(queue, _) = &asked {
-            entry.pull_of(queue.slot()).take_if(|(known, _)| known == queue);
+        let Asker { consumer: id, asked } = asker;
+        if let Some(entry) = self.session.groups.push_consumers.get_mut(id) {
+            if let asker::Question::Pull(asked::Pull(queue, _)) = &asked {
+                entry.pull_of(queue.slot()).take_if(|(known, _)| known == queue);
+            }
+            asked.answer(&mut entry.consumer, now, outcome);
         }
-        let consumer = &mut entry.consumer;
-        match asked {
-            Asked::Queues(topic, ticket) => consumer.take_queues(now, &topic, ticket, outcome.and_then(queues)),
-            Asked::Members(topic, ticket) => consumer.take_members(now, &topic, ticket, outcome.and_then(members)),
-            Asked::Check(topic, ticket) => consumer.take_checked(now, &topic, ticket, outcome.map(drop)),
-            Asked::End(queue, ticket) => consumer.take_end(now, &queue, ticket, outcome.and_then(offset)),
-            Asked::GroupOffset(queue, ticket) => {
-                consumer.take_group_offset(now, queue, ticket, outcome.and_then(offset));
-            }
-            Asked::FirstOffset(queue, ticket) => {
-                consumer.take_first_offset(now, queue, ticket, outcome.and_then(offset));
-            }
-            Asked::Pull(queue, ticket) => consumer.take_pulled(now, queue, ticket, outcome.and_then(pulled)),
-            Asked::Commit(queue, ticket) => consumer.take_committed(now, queue, ticket, outcome.map(drop)),
-            Asked::Lock { ticket, queues, at } => {
-                consumer.take_locked(now, ticket, (&queues, at), outcome.and_then(locked));
-            }
-            Asked::Unlock(queue, ticket) => consumer.take_unlocked(now, queue, ticket, outcome.map(drop)),
-            Asked::SendBack(queue, begun, offset) => {
-                consumer.take_sent_back(now, queue, begun, offset, outcome.map(drop));
-            }
-            Asked::Nothing => {}
-        }
+        self.run_consumer(now, id);
     }
 }
 
 fn closed() -> Error {
     Error::new(ErrorKind::Closed, "the consumer")
-}
-
-fn unexpected(value: &Value) -> Error {
-    Error::new(ErrorKind::MalformedAnswer, format!("{value:?}"))
-}
-
-fn queues(value: Value) -> Result<Vec<MessageQueue>, Error> {
-    match value {
-        Value::Queues(queues) => Ok(queues),
-        other => Err(unexpected(&other)),
-    }
-}
-
-fn members(value: Value) -> Result<Vec<String>, Error> {
-    match value {
-        Value::Members(members) => Ok(members),
-        other => Err(unexpected(&other)),
-    }
-}
-
-fn offset(value: Value) -> Result<Option<u64>, Error> {
-    match value {
-        Value::Offset(offset) => Ok(offset),
-        other => Err(unexpected(&other)),
-    }
-}
-
-fn locked(value: Value) -> Result<BTreeSet<MessageQueue>, Error> {
-    match value {
-        Value::Locked(locked) => Ok(locked),
-        other => Err(unexpected(&other)),
-    }
-}
-
-fn pulled(value: Value) -> Result<Pulled, Error> {
-    match value {
-        Value::Pulled(pulled) => Ok(pulled),
-        other => Err(unexpected(&other)),
-    }
 }

@@ -24,7 +24,6 @@ use crate::consumer_place::ConsumerPlace;
 use crate::handle::Handle;
 use crate::offset_store::{OffsetStore, OpenStore};
 use crate::operation::Operation;
-use crate::outcome;
 use crate::shared::Shared;
 use crate::tasks::{Tasks, unless};
 
@@ -245,7 +244,7 @@ impl PushConsumerBuilder {
 
 /// Has a broker check an expression.
 async fn check(handle: &Arc<Handle>, group: &str, topic: &str, selector: &MessageSelector) -> Result<(), Error> {
-    let queues = match Operation::begin(handle, outcome::queues, |core, now| core.queues(now, topic)).await {
+    let queues = match Operation::begin(handle, |core: &mut Core, now| core.queues(now, topic)).await {
         // Nobody can say before it is there.
         Err(error) if error.kind() == ErrorKind::TopicNotFound => return Ok(()),
         queues => queues?,
@@ -254,7 +253,7 @@ async fn check(handle: &Arc<Handle>, group: &str, topic: &str, selector: &Messag
         return Ok(());
     };
     let check = |core: &mut Core, now| core.check_subscription(now, group, queue, selector.clone());
-    Operation::begin(handle, outcome::done, check).await
+    Operation::begin(handle, check).await
 }
 
 /// What begins with a consumer's messages needs.

@@ -4,15 +4,15 @@
 //! The input is a row of steps, each a number and what belongs to it. A server's answer is the right one for the
 //! request, with any part of it replaced by what the input has.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::{Buf, Bytes, BytesMut};
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use stgclient_core::address::parse_list;
 use stgclient_core::admin::{Placement, TopicSettings};
 use stgclient_core::client::{
-    Action, Client, ClientConfig, ConnectionId, Event, Identity, OperationId, ProducerId, PullConsumerId,
-    PushConsumerId, Value,
+    Action, Client, ClientConfig, ConnectionId, Event, Given, Identity, OperationId, Outcome as Ended, Pending,
+    ProducerId, PullConsumerId, PushConsumerId, Value,
 };
 use stgclient_core::connection::Outbox;
 use stgclient_core::consumer::allocation::{Allocation, Average};
@@ -63,8 +63,24 @@ struct Scene {
     links: BTreeMap<ConnectionId, Link>,
     /// Requests that nobody has answered.
     asked: Vec<(ConnectionId, Command)>,
-    under_way: BTreeSet<OperationId>,
+    /// What is under way, and whether an outcome is one of its kind.
+    under_way: BTreeMap<OperationId, Reads>,
     is_closed: bool,
+}
+
+/// Whether an outcome is a failure, or what was wanted.
+type Reads = fn(&Ended) -> bool;
+
+/// An operation under way, and what its outcome may be.
+struct Awaited {
+    operation: OperationId,
+    reads: Reads,
+}
+
+impl<T: Given> From<Pending<T>> for Awaited {
+    fn from(pending: Pending<T>) -> Self {
+        Self { operation: pending.id(), reads: |outcome| outcome.is_err() || T::read(outcome.clone()).is_ok() }
+    }
 }
 
 /// A connection, and how far each side has read.
@@ -99,7 +115,7 @@ impl Scene {
             now,
             links: BTreeMap::new(),
             asked: Vec::new(),
-            under_way: BTreeSet::new(),
+            under_way: BTreeMap::new(),
             is_closed: false,
         })
     }
@@ -128,7 +144,7 @@ impl Scene {
         let (client, now) = (&mut self.client, self.now);
         let topic = *script.choose(&["T", "U", "%RETRY%C"])?;
         let queue = MessageQueue::new(topic, *script.choose(&["a", "b"])?, script.int_in_range(0..=3)?);
-        let operation = match script.int_in_range(0..=14_u8)? {
+        let Awaited { operation, reads } = match script.int_in_range(0..=14_u8)? {
             kind @ 0..=3 => {
                 let message = Message::new(topic, script.choose(&["", "hello"])?.as_bytes().to_vec()).tag("t");
                 let choice = match script.int_in_range(0..=3_u8)? {
@@ -138,12 +154,12 @@ impl Scene {
                 };
                 let options = SendOptions::from(choice);
                 let sent = if kind == 0 {
-                    client.send_oneway(now, self.producer, message, options)
+                    client.send_oneway(now, self.producer, message, options).map(Awaited::from)
                 } else {
-                    client.send(now, self.producer, message, options)
+                    client.send(now, self.producer, message, options).map(Awaited::from)
                 };
                 match sent {
-                    Ok(operation) => operation,
+                    Ok(awaited) => awaited,
                     Err(_) => return Ok(()),
                 }
             }
@@ -151,26 +167,26 @@ impl Scene {
                 let wait = Duration::from_secs(script.int_in_range(0..=20)?);
                 let options = PullOptions { wait, ..PullOptions::default() };
                 let expression: MessageSelector = script.choose(&["*", "t", "t||u"])?.parse().expect("tags");
-                client.pull(now, self.consumer, queue, expression, script.arbitrary()?, options)
+                client.pull(now, self.consumer, queue, expression, script.arbitrary()?, options).into()
             }
-            7 => client.max_offset(now, queue),
-            8 => client.offset_at(now, queue, script.arbitrary()?),
-            9 => client.group_offset(now, "C", queue),
-            10 => client.commit_group_offset(now, "C", queue, script.arbitrary()?),
+            7 => client.max_offset(now, queue).into(),
+            8 => client.offset_at(now, queue, script.arbitrary()?).into(),
+            9 => client.group_offset(now, "C", queue).into(),
+            10 => client.commit_group_offset(now, "C", queue, script.arbitrary()?).into(),
             11 => match script.int_in_range(0..=3_u8)? {
-                0 => client.topic_list(now),
-                1 => client.cluster_info(now),
-                2 => client.topic_route(now, topic),
-                _ => client.queues(now, topic),
+                0 => client.topic_list(now).into(),
+                1 => client.cluster_info(now).into(),
+                2 => client.topic_route(now, topic).into(),
+                _ => client.queues(now, topic).into(),
             },
-            12 => client.create_topic(now, topic, TopicSettings::default(), placement(script)?),
-            13 => client.delete_topic(now, topic, placement(script)?),
+            12 => client.create_topic(now, topic, TopicSettings::default(), placement(script)?).into(),
+            13 => client.delete_topic(now, topic, placement(script)?).into(),
             _ => match script.arbitrary()? {
-                true => client.topic_statistics(now, topic),
-                false => client.connect(now),
+                true => client.topic_statistics(now, topic).into(),
+                false => client.connect(now).into(),
             },
         };
-        assert!(self.under_way.insert(operation), "an operation's id is its own");
+        assert!(self.under_way.insert(operation, reads).is_none(), "an operation's id is its own");
         Ok(())
     }
 
@@ -331,7 +347,7 @@ impl Scene {
             1 => self.client.close_pull_consumer(self.now, self.consumer),
             2 => self.client.close(self.now, Duration::from_secs(script.int_in_range(0..=5)?)),
             _ => {
-                let known: Vec<_> = self.under_way.iter().copied().collect();
+                let known: Vec<_> = self.under_way.keys().copied().collect();
                 if !known.is_empty() {
                     let operation = *script.choose(&known)?;
                     self.under_way.remove(&operation);
@@ -391,7 +407,9 @@ impl Scene {
     fn note(&mut self, event: Event) {
         match event {
             Event::Completed { operation, outcome } => {
-                assert!(self.under_way.remove(&operation), "{operation:?} ends that is not under way");
+                let reads = self.under_way.remove(&operation);
+                let reads = reads.unwrap_or_else(|| panic!("{operation:?} ends that is not under way"));
+                assert!(reads(&outcome), "{operation:?} gives {outcome:?}");
                 if let Ok(Value::Pulled(pulled)) = outcome {
                     let batch = pulled.into_batch(Dialect::Apache, BODY_LIMIT);
                     assert!(batch.messages.iter().all(|message| message.body().len() <= BODY_LIMIT));

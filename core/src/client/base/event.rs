@@ -1,18 +1,14 @@
 //! What a client gives its host and its application.
 
 use crate::address::Address;
-use crate::admin::TopicStatistics;
 use crate::client::base::ids::BrokerQuestion;
 use crate::client::base::ids::{ConnectionId, OperationId, PushConsumerId};
-use crate::consumer::Pulled;
+use crate::client::base::value::Outcome;
 use crate::consumer::push::PushEvent;
 use crate::error::Error;
-use crate::producer::{Choice, Message, Receipt};
+use crate::producer::{Choice, Message};
 use crate::queue::MessageQueue;
-use crate::routes::route::TopicRoute;
-use crate::wire::body::ClusterInfo;
 use crate::wire::message::StoredMessage;
-use std::collections::BTreeSet;
 
 /// What the host has to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,37 +78,6 @@ pub enum Event {
     Room,
     /// The client is closed; nothing of it is left.
     Closed,
-}
-
-/// How an operation went.
-pub type Outcome = Result<Value, Error>;
-
-/// What an operation gives.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Value {
-    /// It is done.
-    Done,
-    /// A message was sent.
-    Sent(Receipt),
-    /// A pull was answered.
-    Pulled(Pulled),
-    /// An offset; `None` when a group has none.
-    Offset(Option<u64>),
-    /// A topic's queues.
-    Queues(Vec<MessageQueue>),
-    /// The client ids of a group's members, in no particular order.
-    Members(Vec<String>),
-    /// Those of the queues asked for that are locked.
-    Locked(BTreeSet<MessageQueue>),
-    /// A topic's route.
-    Route(TopicRoute),
-    /// The names of topics, sorted.
-    Topics(Vec<String>),
-    /// Clusters and their brokers.
-    ClusterInfo(ClusterInfo),
-    /// A topic's offsets, queue by queue.
-    Statistics(TopicStatistics),
 }
 
 /// A message that was not taken, and why.

@@ -1,4 +1,4 @@
-//! What everything stands on: ids, signals, events, and how a client is set up.
+//! What everything stands on: ids, signals, events, what operations give, and how a client is set up.
 
 pub(super) mod closing;
 pub(super) mod config;
@@ -6,3 +6,4 @@ mod dialects;
 pub(super) mod event;
 pub(super) mod ids;
 pub(super) mod signal;
+pub(super) mod value;

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::admin::{Needs, Target, Task};
-use crate::client::base::event::{Outcome, Value};
 use crate::client::base::ids::{OperationId, Owner};
 use crate::client::base::signal::Signal;
+use crate::client::base::value::{Outcome, Value};
 use crate::client::routing::look_ups::{NameServerRequest, Seeker};
 use crate::client::routing::routes::read_route;
 use crate::client::session::{EMPTY, Session};
@@ -193,8 +193,8 @@ impl Administration {
 
     fn value(&mut self) -> Value {
         match &mut self.task {
-            Task::TopicStatistics { found, .. } => Value::Statistics(core::mem::take(found)),
-            Task::CreateTopic { .. } | Task::DeleteTopic { .. } => Value::Done,
+            Task::TopicStatistics { found, .. } => core::mem::take(found).into(),
+            Task::CreateTopic { .. } | Task::DeleteTopic { .. } => ().into(),
         }
     }
 

@@ -1,11 +1,42 @@
-//! Who asked for an operation that is none of the application's.
+//! Who asked for an operation that is none of the application's, and how it is told the outcome.
 
 use crate::client::base::ids::PushConsumerId;
-use crate::consumer::push::ask::Asked;
+use crate::client::base::value::{Given, Outcome};
+use crate::consumer::push::PushConsumer;
+use crate::consumer::push::asked::{self, Asked};
+use crate::time::Now;
 
 /// Who asked for an operation that is none of the application's.
 #[derive(Debug)]
 pub(crate) struct Asker {
     pub(crate) consumer: PushConsumerId,
-    pub(crate) asked: Asked,
+    pub(crate) asked: Question,
 }
+
+/// Makes a question of the kinds that push consumers have.
+macro_rules! kinds {
+    ($($kind:ident)*) => {
+        /// What a push consumer has asked.
+        #[derive(Debug)]
+        pub(crate) enum Question {
+            $($kind(asked::$kind),)*
+        }
+
+        $(impl From<asked::$kind> for Question {
+            fn from(asked: asked::$kind) -> Self {
+                Self::$kind(asked)
+            }
+        })*
+
+        impl Question {
+            /// Tells a consumer what came of it.
+            pub(crate) fn answer(self, consumer: &mut PushConsumer, now: Now, outcome: Outcome) {
+                match self {
+                    $(Self::$kind(asked) => asked.take(consumer, now, Given::read(outcome)),)*
+                }
+            }
+        }
+    };
+}
+
+kinds! { Queues Members Check End GroupOffset FirstOffset Pull Commit Lock Unlock SendBack }

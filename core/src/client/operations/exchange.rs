@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use crate::client::base::event::{Outcome, Value};
 use crate::client::base::ids::{Owner, PeerId};
 use crate::client::session::{EMPTY, Session};
 use crate::connection::Connection;
@@ -79,16 +78,11 @@ impl Answered<'_> {
         }
     }
 
-    /// Nothing but that it is done.
-    pub(crate) fn done(&self) -> Outcome {
-        self.success().map(|()| Value::Done)
-    }
-
     /// The offset that its header names.
-    pub(crate) fn offset(&self) -> Outcome {
+    pub(crate) fn offset(&self) -> Result<Option<u64>, Error> {
         self.success()?;
         match self.command.header::<OffsetAnswer>() {
-            Ok(OffsetAnswer { offset }) => Ok(Value::Offset(u64::try_from(offset).ok())),
+            Ok(OffsetAnswer { offset }) => Ok(u64::try_from(offset).ok()),
             Err(error) => Err(Error::new(ErrorKind::MalformedAnswer, error.to_string())),
         }
     }
@@ -101,11 +95,11 @@ impl Answered<'_> {
 
     /// A group has no offset of the queue. That is believed of its broker's master only: a slave that has started a moment
     /// ago has not taken the offsets over yet, and the group would begin anew.
-    pub(crate) fn no_offset(&self, session: &Session) -> Outcome {
+    pub(crate) fn no_offset(&self, session: &Session) -> Result<Option<u64>, Error> {
         let master = session.brokers.find(&self.queue.broker_name).and_then(Broker::master);
         let asked = self.peer.and_then(|peer| session.network.get(peer)).map(Connection::address);
         if master.is_some() && master == asked {
-            return Ok(Value::Offset(None));
+            return Ok(None);
         }
         let why = "the master is away, and its slave has no offset of the group, perhaps not yet";
         Err(Error::new(ErrorKind::BrokerNotFound, why))

@@ -1,8 +1,8 @@
 //! One question to the name servers, for the application.
 
-use crate::client::base::event::{Outcome, Value};
 use crate::client::base::ids::{OperationId, Owner};
 use crate::client::base::signal::Signal;
+use crate::client::base::value::{Given, Outcome};
 use crate::client::routing::look_ups::{NameServerRequest, Seeker};
 use crate::client::session::{Session, look_pauses};
 use crate::connection::Backoff;
@@ -11,6 +11,15 @@ use crate::notice::{Notice, Notices};
 use crate::time::{Instant, Now};
 use crate::wire::command::Command;
 use crate::wire::request::KvConfigAnswer;
+
+/// What is asked of the name servers, and what their answer says.
+pub(crate) trait Look {
+    /// What their answer says.
+    type Gives: Given;
+
+    /// Reads their answer, or why there is none.
+    fn read(notices: &mut Notices, answer: Result<Command, Error>) -> Result<Self::Gives, Error>;
+}
 
 /// One question to the name servers.
 #[derive(Debug)]
@@ -25,13 +34,14 @@ pub(crate) struct Lookup {
     read: fn(&mut Notices, Result<Command, Error>) -> Outcome,
 }
 
-impl Lookup {
-    /// Asks something that costs little, or what servers expect of a client that starts.
-    pub(crate) fn connect(session: &Session, now: Now) -> Self {
-        let dialect = session.config.dialect();
-        let request =
-            if dialect.has_projects() { NameServerRequest::ProjectGroup } else { NameServerRequest::SignOfLife };
-        let read = |notices: &mut Notices, answer: Result<Command, Error>| match answer {
+/// A sign of life.
+pub(crate) struct Connect;
+
+impl Look for Connect {
+    type Gives = ();
+
+    fn read(notices: &mut Notices, answer: Result<Command, Error>) -> Result<(), Error> {
+        match answer {
             // Any answer is a sign of life, that there is no such topic or project too.
             Err(error) if error.kind() != ErrorKind::Refused => Err(error),
             Ok(answer) => {
@@ -41,21 +51,25 @@ impl Lookup {
                     let what = "this host belongs to a project; names of topics and groups stay as they are";
                     notices.push(Notice::info(what).about("project", project));
                 }
-                Ok(Value::Done)
+                Ok(())
             }
-            Err(_) => Ok(Value::Done),
-        };
-        let until = now.mono + session.config.wait_for_servers;
-        Self::new(request, "connect".to_owned(), until, read)
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+impl Lookup {
+    pub(crate) fn new<L: Look>(request: NameServerRequest, what: String, until: Instant) -> Self {
+        let read = |notices: &mut Notices, answer| L::read(notices, answer).map(Into::into);
+        Self { request, what, until, looks: look_pauses(), last_failure: None, read }
     }
 
-    pub(crate) const fn new(
-        request: NameServerRequest,
-        what: String,
-        until: Instant,
-        read: fn(&mut Notices, Result<Command, Error>) -> Outcome,
-    ) -> Self {
-        Self { request, what, until, looks: look_pauses(), last_failure: None, read }
+    /// Asks something that costs little, or what servers expect of a client that starts.
+    pub(crate) fn connect(session: &Session, now: Now) -> Self {
+        let dialect = session.config.dialect();
+        let request =
+            if dialect.has_projects() { NameServerRequest::ProjectGroup } else { NameServerRequest::SignOfLife };
+        Self::new::<Connect>(request, "connect".to_owned(), now.mono + session.config.wait_for_servers)
     }
 
     pub(crate) fn resume(

@@ -9,9 +9,9 @@ pub(super) mod queue_list;
 pub(super) mod queue_request;
 pub(super) mod sending;
 
-use crate::client::base::event::Outcome;
 use crate::client::base::ids::OperationId;
 use crate::client::base::signal::Signal;
+use crate::client::base::value::Outcome;
 use crate::client::operations::administration::Administration;
 use crate::client::operations::lookup::Lookup;
 use crate::client::operations::queue_list::QueueList;

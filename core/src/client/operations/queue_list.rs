@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::client::base::event::{Outcome, Value};
 use crate::client::base::ids::{OperationId, Owner};
 use crate::client::base::signal::Signal;
+use crate::client::base::value::Outcome;
 use crate::client::session::{Session, look_pauses};
 use crate::connection::Backoff;
 use crate::error::{Error, ErrorKind};
+use crate::queue::MessageQueue;
 use crate::routes::topics::Purpose;
 use crate::time::{Instant, Now};
 
@@ -39,7 +40,7 @@ impl QueueList {
         let error = match signal {
             Signal::Start => return self.ask(session, now, id),
             Signal::Elapsed if now.mono < self.deadline => return self.ask(session, now, id),
-            Signal::Routed(Ok(())) => return Some(Ok(self.queues(session))),
+            Signal::Routed(Ok(())) => return Some(Ok(self.queues(session).into())),
             // The name servers may come back in its time.
             Signal::Routed(Err(error)) if error.is_retryable() && now.mono < self.deadline => {
                 self.last_failure = Some(error);
@@ -65,8 +66,8 @@ impl QueueList {
         None
     }
 
-    fn queues(&self, session: &Session) -> Value {
+    fn queues(&self, session: &Session) -> Vec<MessageQueue> {
         let topic = session.topics.find(&self.topic).and_then(|topic| session.topics.get(topic));
-        Value::Queues(topic.map(|topic| topic.readable_queues()).unwrap_or_default())
+        topic.map(|topic| topic.readable_queues()).unwrap_or_default()
     }
 }

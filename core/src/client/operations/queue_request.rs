@@ -1,8 +1,8 @@
 //! Requests about one queue, to the broker that has it: pulls and offsets.
 
-use crate::client::base::event::Outcome;
 use crate::client::base::ids::{OperationId, Owner, PeerId};
 use crate::client::base::signal::Signal;
+use crate::client::base::value::Outcome;
 use crate::client::operations::exchange::{Answered, Exchange};
 use crate::client::operations::questions::Question;
 use crate::client::presence::first_commits::OffsetTable;

@@ -1,9 +1,10 @@
 //! Sends: what `producer` decides, carried out on connections.
 
 use crate::address::Address;
-use crate::client::base::event::{Event, Outcome, Value};
+use crate::client::base::event::Event;
 use crate::client::base::ids::{OperationId, Owner, PeerId, ProducerId};
 use crate::client::base::signal::Signal;
+use crate::client::base::value::Outcome;
 use crate::client::presence::lines::{Call, Held};
 use crate::client::session::{Reserved, Session};
 use crate::connection::Connection;
@@ -162,7 +163,7 @@ impl Sending {
                 match self.send.judge(session.config.dialect(), command) {
                     Ok(receipt) => {
                         self.note_creation(session, now);
-                        Some(Ok(Value::Sent(receipt)))
+                        Some(Ok(receipt.into()))
                     }
                     Err(error) => {
                         session.note_topic_answer(now, self.send.message().topic_name(), ResponseCode(command.code));
@@ -170,7 +171,7 @@ impl Sending {
                     }
                 }
             }
-            Signal::Written => Some(Ok(Value::Done)),
+            Signal::Written => Some(Ok(().into())),
             Signal::Failed(error) => {
                 if error.kind() == ErrorKind::Timeout && !self.send.is_over(now.mono) {
                     self.keep_listening(session, now, id);
@@ -390,7 +391,7 @@ impl Sending {
     fn late_answer(&self, session: &mut Session, now: Now, turn: u32, command: &Command) -> Option<Outcome> {
         let receipt = self.send.judge_overtaken(session.config.dialect(), command, turn)?;
         self.note_creation(session, now);
-        Some(Ok(Value::Sent(receipt)))
+        Some(Ok(receipt.into()))
     }
 
     fn try_failed(&mut self, session: &mut Session, now: Now, id: OperationId, error: Error) -> Option<Outcome> {

@@ -49,19 +49,19 @@ fn every_request_is_signed_whomever_it_goes_to() {
     let queue = MessageQueue::new("T", "a", 0);
     scene.client.send_oneway(now, producer, message(), SendOptions::default()).unwrap();
     let operations = [
-        scene.client.connect(now),
-        scene.client.pull(now, consumer, queue.clone(), MessageSelector::all(), 0, PullOptions::default()),
-        scene.client.max_offset(now, queue.clone()),
-        scene.client.commit_group_offset(now, "C", queue, 1),
-        scene.client.topic_list(now),
-        scene.client.cluster_info(now),
-        scene.client.topic_statistics(now, "T"),
-        scene.client.create_topic(now, "new", TopicSettings::default(), Placement::default()),
-        scene.client.delete_topic(now, "old", Placement::default()),
+        scene.client.connect(now).id(),
+        scene.client.pull(now, consumer, queue.clone(), MessageSelector::all(), 0, PullOptions::default()).id(),
+        scene.client.max_offset(now, queue.clone()).id(),
+        scene.client.commit_group_offset(now, "C", queue, 1).id(),
+        scene.client.topic_list(now).id(),
+        scene.client.cluster_info(now).id(),
+        scene.client.topic_statistics(now, "T").id(),
+        scene.client.create_topic(now, "new", TopicSettings::default(), Placement::default()).id(),
+        scene.client.delete_topic(now, "old", Placement::default()).id(),
     ];
     for operation in operations {
         // How they end is another matter.
-        _ = scene.wait(operation);
+        _ = scene.wait_for(operation);
     }
     scene.run_for(ms(31_000));
     scene.client.close(scene.now, ms(1000));

@@ -84,8 +84,8 @@ fn connecting_creating_and_sending_are_asked_for_as_captured() {
     let broker: Address = BROKER.parse().expect("an address");
     let create = scene.client.create_topic(now, "SgTopic", settings, Placement::Address(broker));
     let route = scene.client.topic_route(now, "SgTopic");
-    for operation in [connect, create, route] {
-        assert!(scene.wait(operation).is_ok());
+    for operation in [connect.id(), create.id(), route.id()] {
+        assert!(scene.wait_for(operation).is_ok());
     }
     let producer = scene.client.start_producer(scene.now, "sgProducer", ProducerConfig::default()).expect("a producer");
     let queue = |id| SendOptions::from(MessageQueue::new("SgTopic", "a", id));
@@ -94,8 +94,8 @@ fn connecting_creating_and_sending_are_asked_for_as_captured() {
     let oneway = Message::new("SgTopic", "oneway").tag("tagA");
     let oneway = scene.client.send_oneway(scene.now, producer, oneway, queue(1)).expect("a send");
     let max = scene.client.max_offset(scene.now, MessageQueue::new("SgTopic", "a", 1));
-    for operation in [awaited, oneway, max] {
-        _ = scene.wait(operation);
+    for operation in [awaited.id(), oneway.id(), max.id()] {
+        _ = scene.wait_for(operation);
     }
     assert_asked(&scene, "ns:1", 0);
     assert_asked(&scene, BROKER, 4);

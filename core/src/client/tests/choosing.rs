@@ -15,7 +15,7 @@ fn last() -> SendOptions {
     QueueChoice::Selector(Arc::new(|queues: &[MessageQueue], _: &Message| queues.len() - 1)).into()
 }
 
-fn begin(scene: &mut Scene, producer: ProducerId, number: u8, options: SendOptions) -> OperationId {
+fn begin(scene: &mut Scene, producer: ProducerId, number: u8, options: SendOptions) -> Pending<Receipt> {
     let message = Message::new("T", vec![number]).key("k");
     let operation = scene.client.send_in_turn(scene.now, producer, message, options).expect("a line takes all");
     scene.settle();
@@ -64,7 +64,7 @@ fn later_sends_of_a_producer_wait_for_an_earlier_choice_and_others_do_not() {
         for first in [0, 2] {
             let choices = asked(&mut scene);
             let [(operation, choice)] = &choices[..] else { panic!("{choices:?}") };
-            assert_eq!(*operation, sends[first]);
+            assert_eq!(*operation, sends[first].id());
             assert_eq!((choice.queues.len(), &choice.message.body()[..]), (2, &[first as u8][..]));
             assert_eq!(choice.message.properties().get("KEYS"), Some("k"));
             let queue = choice.ask();

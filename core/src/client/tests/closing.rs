@@ -3,7 +3,7 @@
 use super::scene::{address, ms};
 use super::servers::{Reach, stored};
 use super::*;
-use crate::consumer::{MessageSelector, PullOptions};
+use crate::consumer::{MessageSelector, PullOptions, Pulled};
 use crate::queue::MessageQueue;
 use crate::time::Duration;
 use crate::wire::code::RequestCode;
@@ -36,7 +36,7 @@ fn assert_gone(scene: &mut Scene) {
     }
 }
 
-fn pull(scene: &mut Scene) -> OperationId {
+fn pull(scene: &mut Scene) -> Pending<Pulled> {
     let consumer = scene.client.start_pull_consumer(scene.now, "C").unwrap();
     let options = PullOptions { wait: ms(20_000), ..PullOptions::default() };
     let queue = MessageQueue::new("T", "a", 0);
@@ -60,7 +60,7 @@ fn what_is_under_way_may_end() {
     scene.settle();
     close(&mut scene, ms(2000));
     assert!(!is_closed(&mut scene));
-    assert!(receipt(scene.wait(operation)).is_ok());
+    assert!(scene.wait(operation).is_ok());
     assert_eq!(millis(&scene), 1000);
     assert!(is_closed(&mut scene));
     assert_gone(&mut scene);
@@ -72,7 +72,7 @@ fn a_send_that_still_waits_for_its_route_may_end_too() {
     let producer = start_producer(&mut scene, ProducerConfig::default());
     let operation = scene.client.send(scene.now, producer, message(), SendOptions::default()).unwrap();
     scene.client.close(scene.now, ms(2000));
-    assert!(receipt(scene.wait(operation)).is_ok());
+    assert!(scene.wait(operation).is_ok());
     assert!(is_closed(&mut scene));
 }
 
@@ -215,15 +215,15 @@ fn a_closed_client_takes_nothing() {
         assert_eq!(scene.client.start_pull_consumer(now, "C").unwrap_err().kind(), ErrorKind::Closed);
         let queue = || MessageQueue::new("T", "a", 0);
         let operations = [
-            scene.client.connect(now),
-            scene.client.topic_list(now),
-            scene.client.delete_topic(now, "T", crate::admin::Placement::Everywhere),
-            scene.client.max_offset(now, queue()),
-            scene.client.queues(now, "T"),
-            scene.client.pull(now, consumer, queue(), MessageSelector::all(), 0, PullOptions::default()),
+            scene.client.connect(now).id(),
+            scene.client.topic_list(now).id(),
+            scene.client.delete_topic(now, "T", crate::admin::Placement::Everywhere).id(),
+            scene.client.max_offset(now, queue()).id(),
+            scene.client.queues(now, "T").id(),
+            scene.client.pull(now, consumer, queue(), MessageSelector::all(), 0, PullOptions::default()).id(),
         ];
         for operation in operations {
-            assert_eq!(scene.outcome(operation).map(kind), Some(ErrorKind::Closed));
+            assert_eq!(scene.outcome_of(operation).map(kind), Some(ErrorKind::Closed));
         }
         scene.client.close_producer(scene.now, producer);
         scene.client.close_pull_consumer(scene.now, consumer);

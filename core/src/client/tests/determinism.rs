@@ -102,7 +102,8 @@ impl Life {
         Self { scene, producer, consumer, under_way: BTreeMap::new() }
     }
 
-    fn note(&mut self, operation: OperationId, time: u64) {
+    fn note(&mut self, operation: impl Into<OperationId>, time: u64) {
+        let operation = operation.into();
         let end = self.scene.now.mono + ms(time);
         assert!(self.under_way.insert(operation, end).is_none(), "{operation:?} is given out twice");
     }

@@ -70,7 +70,7 @@ fn a_client_of_smartgos_servers_first_asks_for_its_project_and_none_is_normal() 
         let mut scene = smartgo_scene();
         scene.on("ns:1", RequestCode::GET_KV_CONFIG, move |_| Some(answer.clone().of_smartgo()));
         let connect = scene.client.connect(scene.now);
-        assert!(matches!(scene.wait(connect), Ok(Value::Done)));
+        assert!(matches!(scene.wait(connect), Ok(())));
         let [asked] = &scene.asked[..] else { panic!("{:?}", scene.asked) };
         assert_eq!((asked.field("namespace"), asked.field("key")), ("PROJECT_CONFIG".into(), "127.0.0.1".into()));
     }
@@ -126,10 +126,7 @@ fn where_smartgos_broker_says_0_it_is_asked_for_all_that_it_keeps() {
         scene.on("a:1", RequestCode::QUERY_CONSUMER_OFFSET, |_| Some(Reply::ok().field("offset", 0)));
         scene.on("a:1", RequestCode::GET_ALL_CONSUMER_OFFSET, move |_| Some(answer.clone()));
         let asked = scene.client.group_offset(scene.now, "C", MessageQueue::new("T", "a", 1));
-        match scene.wait(asked) {
-            Ok(Value::Offset(offset)) => offset,
-            other => panic!("{other:?}"),
-        }
+        scene.wait(asked).unwrap()
     };
     assert_eq!(offset(Reply::ok().body(r#"{"offsets":{"T@C":{"1":0}}}"#)), Some(0));
     assert_eq!(offset(Reply::ok().body(r#"{"offsetTable":{"T@C":{"0":3},"T@D":{"1":0}}}"#)), None);

@@ -8,14 +8,14 @@ use crate::wire::code::RequestCode;
 
 const SEND: RequestCode = RequestCode::SEND_MESSAGE_V2;
 
-fn try_send(scene: &mut Scene, producer: ProducerId, body: usize) -> Result<OperationId, SendError> {
+fn try_send(scene: &mut Scene, producer: ProducerId, body: usize) -> Result<Pending<Receipt>, SendError> {
     let message = Message::new("T", vec![7; body]).tag("mine");
     let result = scene.client.send(scene.now, producer, message, SendOptions::default());
     scene.settle();
     result
 }
 
-fn full(result: Result<OperationId, SendError>) -> Message {
+fn full(result: Result<Pending<Receipt>, SendError>) -> Message {
     let refused = result.expect_err("no room");
     assert_eq!((refused.error.kind(), refused.error.is_retryable()), (ErrorKind::Full, true));
     refused.message
@@ -90,7 +90,7 @@ fn producers_are_bounded_each_by_itself() {
 
 #[test]
 fn a_failure_a_cancellation_and_a_lost_connection_make_room() {
-    let ends: [fn(&mut Scene, OperationId); 3] = [
+    let ends: [fn(&mut Scene, Pending<Receipt>); 3] = [
         |scene, operation| assert!(scene.wait(operation).is_err()),
         |scene, operation| scene.client.cancel(scene.now, operation),
         |scene, _| scene.cut("a:1", "reset"),
@@ -212,7 +212,7 @@ fn what_is_left_of_operations_that_ended_is_bounded() {
             scene.client.cancel(scene.now, operation);
         }
         assert!(size(&scene) < before + 70_000, "{} bytes more wait for {hangs}", size(&scene) - before);
-        assert!(receipt(scene.wait(kept)).is_ok());
+        assert!(scene.wait(kept).is_ok());
     }
 }
 

@@ -10,7 +10,7 @@ use crate::wire::code::RequestCode;
 
 const SEND: RequestCode = RequestCode::SEND_MESSAGE_V2;
 
-fn send_in_turn(scene: &mut Scene, producer: ProducerId, number: u8, to: &str) -> OperationId {
+fn send_in_turn(scene: &mut Scene, producer: ProducerId, number: u8, to: &str) -> Pending<Receipt> {
     let queue = MessageQueue::new("T", to, 0);
     let message = Message::new("T", vec![number]);
     let operation = scene.client.send_in_turn(scene.now, producer, message, queue.into()).expect("a line takes all");

@@ -28,7 +28,7 @@ mod tls;
 
 use scene::Scene;
 
-use super::{ClientConfig, Event, OperationId, Outcome, ProducerId, Value};
+use super::{ClientConfig, Event, OperationId, Pending, ProducerId};
 use crate::address::parse_list;
 use crate::error::{Error, ErrorKind};
 use crate::producer::{Message, ProducerConfig, Receipt, SendOptions};
@@ -61,28 +61,21 @@ fn message() -> Message {
     Message::new("T", "hello")
 }
 
-fn send(scene: &mut Scene, producer: ProducerId, options: SendOptions) -> OperationId {
+fn send(scene: &mut Scene, producer: ProducerId, options: SendOptions) -> Pending<Receipt> {
     scene.client.send(scene.now, producer, message(), options).expect("a send that begins")
 }
 
 /// Sends a message and waits for what comes of it.
 fn send_and_wait(scene: &mut Scene, producer: ProducerId) -> Result<Receipt, Error> {
     let operation = send(scene, producer, SendOptions::default());
-    receipt(scene.wait(operation))
+    scene.wait(operation)
 }
 
-fn receipt(outcome: Outcome) -> Result<Receipt, Error> {
-    outcome.map(|value| match value {
-        Value::Sent(receipt) => receipt,
-        other => panic!("{other:?}"),
-    })
-}
-
-fn error(outcome: Outcome) -> Error {
+fn error<T: core::fmt::Debug>(outcome: Result<T, Error>) -> Error {
     outcome.expect_err("a failure")
 }
 
-fn kind(outcome: Outcome) -> ErrorKind {
+fn kind<T: core::fmt::Debug>(outcome: Result<T, Error>) -> ErrorKind {
     error(outcome).kind()
 }
 

@@ -7,7 +7,7 @@ use crate::queue::MessageQueue;
 use crate::wire::body::Permission;
 use crate::wire::code::{RequestCode, ResponseCode};
 
-type Question = fn(&mut Scene) -> OperationId;
+type Question = fn(&mut Scene) -> Pending<Option<u64>>;
 
 fn queue() -> MessageQueue {
     MessageQueue::new("T", "a", 1)
@@ -22,15 +22,8 @@ const QUESTIONS: [(RequestCode, Question); 4] = [
 
 const COMMIT: RequestCode = RequestCode::UPDATE_CONSUMER_OFFSET;
 
-fn commit(scene: &mut Scene) -> OperationId {
+fn commit(scene: &mut Scene) -> Pending<()> {
     scene.client.commit_group_offset(scene.now, "C", queue(), 42)
-}
-
-fn offset(outcome: Outcome) -> Option<u64> {
-    match outcome {
-        Ok(Value::Offset(offset)) => offset,
-        other => panic!("{other:?}"),
-    }
 }
 
 #[test]
@@ -39,7 +32,7 @@ fn each_question_gets_its_offset() {
         let mut scene = scene_of(&["a"]);
         scene.on("a:1", code, |_| Some(Reply::ok().field("offset", 99)));
         let operation = ask(&mut scene);
-        assert_eq!(offset(scene.wait(operation)), Some(99), "{code}");
+        assert_eq!(scene.wait(operation), Ok(Some(99)), "{code}");
         let asked = scene.asked_of("a:1", code)[0];
         for (name, value) in [("topic", "T"), ("queueId", "1"), ("bname", "a")] {
             assert_eq!(asked.field(name), value, "the field {name} of {code}");
@@ -66,7 +59,7 @@ fn a_group_without_an_offset_has_none_and_that_is_no_failure() {
     let code = RequestCode::QUERY_CONSUMER_OFFSET;
     scene.on("a:1", code, |_| Some(Reply::code(ResponseCode::QUERY_NOT_FOUND).remark("not found")));
     let operation = scene.client.group_offset(scene.now, "C", queue());
-    assert_eq!(offset(scene.wait(operation)), None);
+    assert_eq!(scene.wait(operation), Ok(None));
     // To the other questions it is one.
     scene.on("a:1", RequestCode::GET_MAX_OFFSET, |_| Some(Reply::code(ResponseCode::QUERY_NOT_FOUND)));
     let operation = scene.client.max_offset(scene.now, queue());
@@ -77,14 +70,14 @@ fn a_group_without_an_offset_has_none_and_that_is_no_failure() {
 fn an_offset_is_committed_at_the_master_and_at_any_member_while_there_is_none() {
     let mut scene = scene_of(&["a"]);
     let operation = commit(&mut scene);
-    assert!(matches!(scene.wait(operation), Ok(Value::Done)));
+    assert!(matches!(scene.wait(operation), Ok(())));
     let asked = scene.asked_of("a:1", COMMIT)[0];
     assert_eq!((asked.field("commitOffset"), asked.field("consumerGroup")), ("42".to_owned(), "C".to_owned()));
     let mut scene = scene_of(&["a"]);
     scene.server("a:2");
     scene.book.routes.insert("T".to_owned(), servers::route_by(vec![broker_data("a", &[1])], 2, Permission(6)));
     let operation = commit(&mut scene);
-    assert!(matches!(scene.wait(operation), Ok(Value::Done)));
+    assert!(matches!(scene.wait(operation), Ok(())));
     assert_eq!(scene.asked_of("a:2", COMMIT).len(), 1);
 }
 
@@ -129,7 +122,7 @@ fn scene_of_a_consumer() -> Scene {
 }
 
 /// Commits of 4 queues at once, and how many of them the broker has been asked for.
-fn commit_at_once(scene: &mut Scene, group: &str) -> (Vec<OperationId>, usize) {
+fn commit_at_once(scene: &mut Scene, group: &str) -> (Vec<Pending<()>>, usize) {
     let before = scene.asked_of("a:1", COMMIT).len();
     let queues = (0..4).map(|id| MessageQueue::new("T", "a", id));
     let commits = queues.map(|queue| scene.client.commit_group_offset(scene.now, group, queue, 7)).collect();
@@ -207,7 +200,7 @@ fn a_question_whose_connection_breaks_is_asked_again() {
         scene.run_for(ms(10));
         scene.on("a:1", code, |_| Some(Reply::ok().field("offset", 1)));
         scene.cut("a:1", "reset");
-        assert_eq!(offset(scene.wait(operation)), Some(1), "{code}");
+        assert_eq!(scene.wait(operation), Ok(Some(1)), "{code}");
     }
 }
 

@@ -10,7 +10,7 @@ use crate::wire::code::{RequestCode, ResponseCode};
 
 const SEND: RequestCode = RequestCode::SEND_MESSAGE_V2;
 
-fn oneway(scene: &mut Scene, producer: ProducerId) -> OperationId {
+fn oneway(scene: &mut Scene, producer: ProducerId) -> Pending<()> {
     scene.client.send_oneway(scene.now, producer, message(), SendOptions::default()).expect("a send that begins")
 }
 
@@ -19,7 +19,7 @@ fn it_is_done_when_it_is_written() {
     let mut scene = scene_of(&["a"]);
     let producer = start_producer(&mut scene, ProducerConfig::default());
     let operation = oneway(&mut scene, producer);
-    assert!(matches!(scene.wait(operation), Ok(Value::Done)));
+    assert!(matches!(scene.wait(operation), Ok(())));
     let asked = scene.asked_of("a:1", SEND);
     assert!(asked[0].command.is_oneway() && asked[0].command.opaque < 0);
     assert_eq!(scene.client.backlog(producer).unwrap().messages, 0);
@@ -35,7 +35,7 @@ fn it_is_not_done_while_the_broker_takes_no_bytes() {
     scene.run_for(ms(1000));
     assert!(scene.outcome(operation).is_none());
     scene.set_reading("a:1", true);
-    assert!(matches!(scene.outcome(operation), Some(Ok(Value::Done))));
+    assert!(matches!(scene.outcome(operation), Some(Ok(()))));
 }
 
 #[test]

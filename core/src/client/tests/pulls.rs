@@ -11,21 +11,14 @@ use crate::wire::code::{RequestCode, ResponseCode};
 
 const PULL: RequestCode = RequestCode::PULL_MESSAGE;
 
-fn begin(scene: &mut Scene, consumer: PullConsumerId, offset: u64, options: PullOptions) -> OperationId {
+fn begin(scene: &mut Scene, consumer: PullConsumerId, offset: u64, options: PullOptions) -> Pending<Pulled> {
     let expression: MessageSelector = "a || b".parse().unwrap();
     scene.client.pull(scene.now, consumer, MessageQueue::new("T", "a", 1), expression, offset, options)
 }
 
 fn pull(scene: &mut Scene, consumer: PullConsumerId) -> Result<Pulled, Error> {
     let operation = begin(scene, consumer, 5, PullOptions::default());
-    pulled(scene.wait(operation))
-}
-
-fn pulled(outcome: Outcome) -> Result<Pulled, Error> {
-    outcome.map(|value| match value {
-        Value::Pulled(pulled) => pulled,
-        other => panic!("{other:?}"),
-    })
+    scene.wait(operation)
 }
 
 fn start(scene: &mut Scene) -> PullConsumerId {
@@ -120,7 +113,7 @@ fn a_pull_that_is_held_has_the_time_of_both() {
     scene.on("a:1", PULL, |asked| Some(nothing_new(asked).after(ms(20_500))));
     let options = || PullOptions { wait: ms(20_000), timeout: ms(1000), ..PullOptions::default() };
     let held = begin(&mut scene, consumer, 5, options());
-    assert_eq!(pulled(scene.wait(held)).unwrap().status, PullStatus::NoNewMessage);
+    assert_eq!(scene.wait(held).unwrap().status, PullStatus::NoNewMessage);
     assert_eq!(millis(&scene), 20_500);
     scene.on("a:1", PULL, |_| None);
     let lost = begin(&mut scene, consumer, 5, options());

@@ -59,7 +59,7 @@ fn a_broker_that_cannot_be_reached_costs_half_of_the_time_at_the_most() {
         let (first, other) = if scene.opened[1].1.as_str() == "a:1" { ("a:1", "b") } else { ("b:1", "a") };
         if reach == Reach::Vanishes {
             scene.server(&format!("{other}:1")).reach = Reach::Accepts;
-            let receipt = receipt(scene.wait(operation)).unwrap();
+            let receipt = scene.wait(operation).unwrap();
             assert_eq!((&*receipt.queue.broker_name, millis(&scene)), (other, expected), "after {first}");
         } else {
             // Both refused at once; in the pause after that one of them comes back.
@@ -107,7 +107,7 @@ fn a_broker_that_is_merely_slow_is_believed_when_it_answers_an_earlier_try() {
     scene.run_for(ms(1000));
     let question = scene.client.max_offset(scene.now, MessageQueue::new("T", "a", 0));
     scene.wait(question).unwrap();
-    let receipt = receipt(scene.wait(operation)).unwrap();
+    let receipt = scene.wait(operation).unwrap();
     assert_eq!((&*receipt.queue.broker_name, millis(&scene)), ("a", 2900));
     scene.run_for(ms(5000));
     assert!(scene.events.is_empty());
@@ -219,7 +219,7 @@ fn a_connection_that_breaks_under_a_send_costs_no_time() {
     let operation = send(&mut scene, producer, SendOptions::default());
     scene.run_for(ms(10));
     scene.cut("a:1", "reset by peer");
-    assert_eq!(&*receipt(scene.wait(operation)).unwrap().queue.broker_name, "b");
+    assert_eq!(&*scene.wait(operation).unwrap().queue.broker_name, "b");
     assert_eq!(millis(&scene) - begun, 10);
 }
 
@@ -230,7 +230,7 @@ fn an_answer_to_an_earlier_try_counts_wherever_the_next_one_went() {
     scene.on("a:1", SEND, |asked| Some(stored(asked).after(ms(1600))));
     scene.on("b:1", SEND, |asked| Some(stored(asked).after(ms(500))));
     let first = send(&mut scene, producer, SendOptions::default());
-    assert_eq!(&*receipt(scene.wait(first)).unwrap().queue.broker_name, "a");
+    assert_eq!(&*scene.wait(first).unwrap().queue.broker_name, "a");
     assert_eq!(millis(&scene) - begun, 1600);
     scene.run_for(ms(3000));
     assert!(scene.events.is_empty());

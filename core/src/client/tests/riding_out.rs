@@ -49,7 +49,7 @@ fn a_send_outlives_the_restart_of_its_only_broker() {
         scene.run_for(ms(away));
         assert!(scene.outcome(operation).is_none(), "it waits after {away} ms");
         start(&mut scene);
-        assert!(receipt(scene.wait(operation)).is_ok(), "after {away} ms");
+        assert!(scene.wait(operation).is_ok(), "after {away} ms");
         assert!(millis(&scene) - begun <= away + 1100, "{} ms for {away}", millis(&scene) - begun);
     }
 }
@@ -64,7 +64,7 @@ fn a_send_under_way_outlives_the_restart_of_its_only_broker() {
     scene.run_for(ms(5000));
     scene.on("a:1", SEND, |asked| Some(stored(asked)));
     start(&mut scene);
-    assert!(receipt(scene.wait(operation)).is_ok());
+    assert!(scene.wait(operation).is_ok());
     assert_eq!(scene.asked_of("a:1", SEND).len(), 3);
 }
 
@@ -85,7 +85,7 @@ fn a_broker_that_comes_back_somewhere_else_gets_the_message() {
     );
     scene.book.routes.insert("T".to_owned(), moved);
     let begun = millis(&scene);
-    assert!(receipt(scene.wait(operation)).is_ok());
+    assert!(scene.wait(operation).is_ok());
     assert!(millis(&scene) - begun <= 1100);
 }
 
@@ -112,7 +112,7 @@ fn waiting_for_a_broker_is_no_try() {
     let operation = send(&mut scene, producer, within(15_000));
     scene.run_for(ms(6000));
     start(&mut scene);
-    assert!(receipt(scene.wait(operation)).is_ok());
+    assert!(scene.wait(operation).is_ok());
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn a_oneway_message_waits_for_its_broker_too() {
     let operation = scene.client.send_oneway(scene.now, producer, message(), within(10_000)).unwrap();
     scene.run_for(ms(6000));
     start(&mut scene);
-    assert!(matches!(scene.wait(operation), Ok(Value::Done)));
+    assert!(matches!(scene.wait(operation), Ok(())));
     assert_eq!(scene.asked_of("a:1", SEND).len(), 2);
 }
 
@@ -134,7 +134,7 @@ fn a_question_waits_for_its_broker_too() {
     let operation = scene.client.max_offset(scene.now, MessageQueue::new("T", "a", 0));
     scene.run_for(ms(1500));
     start(&mut scene);
-    assert!(matches!(scene.wait(operation), Ok(Value::Offset(Some(1)))));
+    assert!(matches!(scene.wait(operation), Ok(Some(1))));
     // And when it stays away.
     stop(&mut scene);
     let begun = millis(&scene);
@@ -155,8 +155,8 @@ fn look_ups_and_sends_wait_for_name_servers_too() {
     scene.server("ns:1").reach = Reach::Accepts;
     scene.on("ns:1", RequestCode::GET_ALL_TOPIC_LIST_FROM_NAMESERVER, |_| Some(Reply::ok().body("{}")));
     scene.on("a:1", RequestCode::GET_MAX_OFFSET, |_| Some(Reply::ok().field("offset", 1)));
-    for operation in [sent, queues, list, question] {
-        scene.wait(operation).unwrap();
+    for operation in [sent.id(), queues.id(), list.id(), question.id()] {
+        scene.wait_for(operation).unwrap();
     }
     assert!(millis(&scene) <= 3000);
 }
@@ -250,7 +250,7 @@ fn a_retry_that_finds_no_room_waits_and_never_says_full() {
         assert!(scene.outcome(operation).is_none(), "it waits for room");
         if makes_room {
             scene.set_reading("a:1", true);
-            assert!(receipt(scene.wait(operation)).is_ok());
+            assert!(scene.wait(operation).is_ok());
         } else {
             let error = error(scene.wait(operation));
             assert_eq!(error.code(), Some(ResponseCode::SYSTEM_BUSY), "{error}");
@@ -268,7 +268,7 @@ fn a_queue_that_was_just_added_is_found_within_the_send() {
     let queue = QueueChoice::Queue(MessageQueue::new("T", "a", 3));
     let operation = send(&mut scene, producer, queue.into());
     let begun = millis(&scene);
-    assert_eq!(receipt(scene.wait(operation)).unwrap().queue.queue_id, 3);
+    assert_eq!(scene.wait(operation).unwrap().queue.queue_id, 3);
     assert!(millis(&scene) - begun <= 400);
     // One that does not exist is told soon, too.
     let begun = millis(&scene);
@@ -294,7 +294,7 @@ fn a_given_queue_whose_broker_is_missing_from_the_route_is_waited_for() {
     assert!(scene.outcome(operation).is_none());
     scene.server("a:1").reach = Reach::Accepts;
     scene.book.route("T", &["a", "b"], 2);
-    assert_eq!(&*receipt(scene.wait(operation)).unwrap().queue.broker_name, "a");
+    assert_eq!(&*scene.wait(operation).unwrap().queue.broker_name, "a");
 }
 
 #[test]
@@ -319,11 +319,11 @@ fn name_servers_that_forget_a_topic_while_its_brokers_answer_change_nothing() {
     });
     let keyed = || SendOptions::from(QueueChoice::Hash("key".to_owned()));
     let before = send(&mut scene, producer, keyed());
-    let before = receipt(scene.wait(before)).unwrap().queue;
+    let before = scene.wait(before).unwrap().queue;
     scene.book.routes.extend(route.map(|route| ("T".to_owned(), route)));
     scene.run_for(ms(30_000));
     let after = send(&mut scene, producer, keyed());
-    assert_eq!(receipt(scene.wait(after)).unwrap().queue, before);
+    assert_eq!(scene.wait(after).unwrap().queue, before);
 }
 
 #[test]

@@ -9,10 +9,11 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::servers::{Asked, Book, Reach, Reply, Server};
 use crate::address::Address;
-use crate::client::{Action, Client, ClientConfig, ConnectionId, Event, OperationId, Outcome};
+use crate::client::{Action, Client, ClientConfig, ConnectionId, Event, Given, OperationId, Outcome, Pending};
 use crate::connection::{CloseReason, Outbox};
 use crate::consumer::allocation::{Allocation, Average};
 use crate::consumer::push::PushEvent;
+use crate::error::Error;
 use crate::time::{Duration, Instant, Now};
 use crate::wire::code::RequestCode;
 use crate::wire::command::Command;
@@ -305,7 +306,12 @@ impl Scene {
     }
 
     /// How an operation went, if it is over.
-    pub(super) fn outcome(&mut self, operation: OperationId) -> Option<Outcome> {
+    pub(super) fn outcome<T: Given>(&mut self, operation: Pending<T>) -> Option<Result<T, Error>> {
+        self.outcome_of(operation.id()).map(|outcome| operation.read(outcome))
+    }
+
+    /// The same of one whose type is not known.
+    pub(super) fn outcome_of(&mut self, operation: OperationId) -> Option<Outcome> {
         self.settle();
         let is_its = |event: &Event| matches!(event, Event::Completed { operation: known, .. } if *known == operation);
         let at = self.events.iter().position(is_its)?;
@@ -316,10 +322,16 @@ impl Scene {
     }
 
     /// Waits until an operation is over, a minute at the most.
-    pub(super) fn wait(&mut self, operation: OperationId) -> Outcome {
+    pub(super) fn wait<T: Given>(&mut self, operation: Pending<T>) -> Result<T, Error> {
+        let outcome = self.wait_for(operation.id());
+        operation.read(outcome)
+    }
+
+    /// The same for one whose type is not known.
+    pub(super) fn wait_for(&mut self, operation: OperationId) -> Outcome {
         let end = self.now.mono + ms(60_000);
         loop {
-            if let Some(outcome) = self.outcome(operation) {
+            if let Some(outcome) = self.outcome_of(operation) {
                 return outcome;
             }
             assert!(self.step(end), "{operation:?} was never completed");

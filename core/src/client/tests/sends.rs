@@ -17,7 +17,7 @@ fn a_message_goes_out_whole_and_comes_back_as_a_receipt() {
     let producer = start_producer(&mut scene, ProducerConfig::default());
     let message = Message::new("T", "hello").tag("paid").key("42").property("shop", "berlin").flag(9);
     let operation = scene.client.send(scene.now, producer, message, SendOptions::default()).unwrap();
-    let receipt = receipt(scene.wait(operation)).unwrap();
+    let receipt = scene.wait(operation).unwrap();
     assert_eq!((receipt.status, receipt.queue_offset), (SendStatus::SendOk, 7));
     assert_eq!(receipt.offset_message_id.unwrap().to_string(), "7F0000010000271100000000000000FF");
     let asked = scene.asked_of("a:1", SEND)[0];
@@ -49,7 +49,7 @@ fn queues_take_turns_and_messages_wait_side_by_side() {
     let mut scene = scene_of(&["a", "b"]);
     let producer = start_producer(&mut scene, ProducerConfig::default());
     let operations: Vec<_> = (0..8).map(|_| send(&mut scene, producer, SendOptions::default())).collect();
-    let receipts: Vec<_> = operations.into_iter().map(|id| receipt(scene.wait(id)).unwrap()).collect();
+    let receipts: Vec<_> = operations.into_iter().map(|id| scene.wait(id).unwrap()).collect();
     let mut counts = BTreeMap::new();
     receipts.iter().for_each(|receipt| *counts.entry(receipt.queue.to_string()).or_insert(0) += 1);
     assert_eq!(counts, ["T@a:0", "T@a:1", "T@b:0", "T@b:1"].map(|queue| (queue.to_owned(), 2)).into());
@@ -103,7 +103,7 @@ fn a_given_queue_and_a_key_decide_where_a_message_goes() {
     ] {
         for _ in 0..2 {
             let operation = send(&mut scene, producer, choice.clone().into());
-            assert_eq!(receipt(scene.wait(operation)).unwrap().queue.to_string(), expected);
+            assert_eq!(scene.wait(operation).unwrap().queue.to_string(), expected);
         }
     }
 }
@@ -148,7 +148,7 @@ fn a_closed_producer_takes_nothing_and_finishes_what_it_took() {
     scene.client.close_producer(scene.now, producer);
     let refused = scene.client.send(scene.now, producer, message(), SendOptions::default()).unwrap_err();
     assert_eq!(refused.error.kind(), ErrorKind::Closed);
-    assert!(receipt(scene.wait(operation)).is_ok());
+    assert!(scene.wait(operation).is_ok());
     assert!(scene.client.backlog(producer).is_none());
     // Its place is free.
     assert_eq!(start_producer(&mut scene, ProducerConfig::default()).slot(), producer.slot());

@@ -1,21 +1,22 @@
 //! Questions about queues: pulls and offsets.
 
-use crate::client::base::ids::{OperationId, PullConsumerId};
+use crate::client::base::ids::PullConsumerId;
+use crate::client::base::value::Pending;
 use crate::client::driver::Client;
 use crate::client::operations::Operation;
 use crate::client::operations::questions::{
-    CheckSubscription, Commit, GroupOffset, MaxOffset, MinOffset, OffsetAt, Pull, Question,
+    CheckSubscription, Commit, GroupOffset, MaxOffset, MinOffset, OffsetAt, Pull, Rule,
 };
 use crate::client::operations::queue_request::QueueRequest;
 use crate::client::presence::groups::Puller;
-use crate::consumer::{MessageSelector, PullOptions};
+use crate::consumer::{MessageSelector, PullOptions, Pulled};
 use crate::error::{Error, ErrorKind};
 use crate::producer::check_group;
 use crate::queue::MessageQueue;
 use crate::time::{Instant, Now};
 
 impl Client {
-    /// Pulls from a queue; completes with [`Value::Pulled`](crate::client::Value::Pulled).
+    /// Pulls from a queue.
     pub fn pull(
         &mut self,
         now: Now,
@@ -24,7 +25,7 @@ impl Client {
         expression: MessageSelector,
         offset: u64,
         options: PullOptions,
-    ) -> OperationId {
+    ) -> Pending<Pulled> {
         let deadline = now.mono + options.wait + options.timeout;
         let checked = options.check().and_then(|()| self.session.config.check_selector(&expression));
         let group = self.session.groups.pull_consumer(consumer).map(|consumer| consumer.group.clone());
@@ -39,29 +40,29 @@ impl Client {
         }
     }
 
-    /// The first offset that a queue has; completes with [`Value::Offset`](crate::client::Value::Offset).
-    pub fn min_offset(&mut self, now: Now, queue: MessageQueue) -> OperationId {
+    /// The first offset that a queue has.
+    pub fn min_offset(&mut self, now: Now, queue: MessageQueue) -> Pending<Option<u64>> {
         self.ask_about(now, queue, MinOffset, now.mono + self.session.config.request_timeout)
     }
 
-    /// One past the last offset that a queue has; completes with [`Value::Offset`](crate::client::Value::Offset).
-    pub fn max_offset(&mut self, now: Now, queue: MessageQueue) -> OperationId {
+    /// One past the last offset that a queue has.
+    pub fn max_offset(&mut self, now: Now, queue: MessageQueue) -> Pending<Option<u64>> {
         self.ask_about(now, queue, MaxOffset, now.mono + self.session.config.request_timeout)
     }
 
-    /// The offset of the first message stored at `unix_ms` or later; completes with [`Value::Offset`](crate::client::Value::Offset).
-    pub fn offset_at(&mut self, now: Now, queue: MessageQueue, unix_ms: u64) -> OperationId {
+    /// The offset of the first message stored at `unix_ms` or later.
+    pub fn offset_at(&mut self, now: Now, queue: MessageQueue, unix_ms: u64) -> Pending<Option<u64>> {
         self.ask_about(now, queue, OffsetAt { unix_ms }, now.mono + self.session.config.request_timeout)
     }
 
-    /// A group's committed offset; completes with [`Value::Offset`](crate::client::Value::Offset), which is `None` when it has none.
-    pub fn group_offset(&mut self, now: Now, group: &str, queue: MessageQueue) -> OperationId {
+    /// A group's committed offset; `None` when it has none.
+    pub fn group_offset(&mut self, now: Now, group: &str, queue: MessageQueue) -> Pending<Option<u64>> {
         let question = GroupOffset { group: group.into() };
         self.ask_about(now, queue, question, now.mono + self.session.config.request_timeout)
     }
 
-    /// Commits the offset of the next message that a group has to consume; completes with [`Value::Done`](crate::client::Value::Done).
-    pub fn commit_group_offset(&mut self, now: Now, group: &str, queue: MessageQueue, offset: u64) -> OperationId {
+    /// Commits the offset of the next message that a group has to consume.
+    pub fn commit_group_offset(&mut self, now: Now, group: &str, queue: MessageQueue, offset: u64) -> Pending<()> {
         if let Err(error) = check_group(group) {
             return self.refuse(now, error);
         }
@@ -70,14 +71,13 @@ impl Client {
     }
 
     /// Has a broker of a topic check what a group would subscribe to: an SQL expression may be none, or not be allowed.
-    /// Completes with [`Value::Done`](crate::client::Value::Done).
     pub fn check_subscription(
         &mut self,
         now: Now,
         group: &str,
         queue: MessageQueue,
         selector: MessageSelector,
-    ) -> OperationId {
+    ) -> Pending<()> {
         if let Err(error) = self.session.config.check_selector(&selector) {
             return self.refuse(now, error);
         }
@@ -85,16 +85,16 @@ impl Client {
         self.ask_about(now, queue, question, now.mono + self.session.config.request_timeout)
     }
 
-    pub(crate) fn ask_about(
+    pub(crate) fn ask_about<R: Rule>(
         &mut self,
         now: Now,
         queue: MessageQueue,
-        question: impl Into<Question>,
+        question: R,
         deadline: Instant,
-    ) -> OperationId {
+    ) -> Pending<R::Gives> {
         let request = QueueRequest::new(queue, question, deadline);
         // Who pulls asks again anyway.
         let request = if request.is_pull() { request } else { request.patient() };
-        self.begin(now, Operation::Queue(request))
+        Pending::new(self.begin(now, Operation::Queue(request)))
     }
 }

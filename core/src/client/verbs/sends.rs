@@ -3,16 +3,17 @@
 use crate::client::base::event::SendError;
 use crate::client::base::ids::{OperationId, Owner, ProducerId};
 use crate::client::base::signal::Signal;
+use crate::client::base::value::Pending;
 use crate::client::driver::Client;
 use crate::client::operations::Operation;
 use crate::client::operations::sending::Sending;
 use crate::client::presence::groups::Producer;
 use crate::error::{Error, ErrorKind};
-use crate::producer::{self, Backlog, Delivery, Message, Send, SendOptions};
+use crate::producer::{self, Backlog, Delivery, Message, Receipt, Send, SendOptions};
 use crate::time::Now;
 
 impl Client {
-    /// Sends a message; the operation completes with [`Value::Sent`](crate::client::Value::Sent).
+    /// Sends a message; what it gives is what the broker says.
     ///
     /// # Errors
     /// The message is given back when it cannot be sent at all ([`ErrorKind::InvalidArgument`]) or when too much waits
@@ -23,8 +24,8 @@ impl Client {
         producer: ProducerId,
         message: Message,
         options: SendOptions,
-    ) -> Result<OperationId, SendError> {
-        self.start_send(now, producer, message, options, Delivery::Awaited, WithoutRoom::GiveBack)
+    ) -> Result<Pending<Receipt>, SendError> {
+        self.start_send(now, producer, message, options, Delivery::Awaited, WithoutRoom::GiveBack).map(Pending::new)
     }
 
     /// As [`Client::send`], but when too much waits already, the message waits in its producer's line, and is sent in its
@@ -40,12 +41,12 @@ impl Client {
         producer: ProducerId,
         message: Message,
         options: SendOptions,
-    ) -> Result<OperationId, SendError> {
-        self.start_send(now, producer, message, options, Delivery::Awaited, WithoutRoom::LineUp)
+    ) -> Result<Pending<Receipt>, SendError> {
+        self.start_send(now, producer, message, options, Delivery::Awaited, WithoutRoom::LineUp).map(Pending::new)
     }
 
-    /// Sends a message without waiting for the broker's answer; the operation completes with [`Value::Done`](crate::client::Value::Done) when the
-    /// message is written. It is written once at the most.
+    /// Sends a message without waiting for the broker's answer; it is done when the message is
+    /// written. It is written once at the most.
     ///
     /// # Errors
     /// As [`Client::send`].
@@ -55,8 +56,8 @@ impl Client {
         producer: ProducerId,
         message: Message,
         options: SendOptions,
-    ) -> Result<OperationId, SendError> {
-        self.start_send(now, producer, message, options, Delivery::Oneway, WithoutRoom::GiveBack)
+    ) -> Result<Pending<()>, SendError> {
+        self.start_send(now, producer, message, options, Delivery::Oneway, WithoutRoom::GiveBack).map(Pending::new)
     }
 
     /// As [`Client::send_oneway`], in its turn like [`Client::send_in_turn`].
@@ -69,8 +70,8 @@ impl Client {
         producer: ProducerId,
         message: Message,
         options: SendOptions,
-    ) -> Result<OperationId, SendError> {
-        self.start_send(now, producer, message, options, Delivery::Oneway, WithoutRoom::LineUp)
+    ) -> Result<Pending<()>, SendError> {
+        self.start_send(now, producer, message, options, Delivery::Oneway, WithoutRoom::LineUp).map(Pending::new)
     }
 
     /// What of a producer waits for answers.

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::ask::{Ask, Asked, Ticket};
+use super::ask::Ask;
+use super::asked::{self, Ticket};
 use super::committing::DOUBTED_AFTER;
 use super::queue::{Begin, Fetch, Leave, QueueId, Reset, Stage};
 use super::subscriptions::End;
@@ -18,8 +19,10 @@ use crate::time::{Instant, Now};
 enum Beginning {
     /// Here.
     At(u64),
-    /// Where this question says.
-    Ask(Ask),
+    /// With the first message that there is.
+    First,
+    /// With what was stored at this time or later, milliseconds since 1970 UTC.
+    Since(u64),
     /// Where it ended when its topic was subscribed to, which is being asked.
     AwaitEnd,
 }
@@ -39,7 +42,8 @@ impl PushConsumer {
             return;
         };
         if !self.config.is_broadcasting() {
-            return self.ask_about_beginning(id, Asked::GroupOffset, Ask::GroupOffset { queue });
+            let ask = |ticket| Ask::GroupOffset { asked: asked::GroupOffset(id, ticket), queue };
+            return self.ask_about_beginning(id, ask);
         }
         match self.places.get(&queue) {
             Some(offset) => self.begin_at(now, id, offset, true),
@@ -47,11 +51,11 @@ impl PushConsumer {
         }
     }
 
-    fn ask_about_beginning(&mut self, id: QueueId, asked: fn(QueueId, Ticket) -> Asked, ask: Ask) {
+    fn ask_about_beginning(&mut self, id: QueueId, ask: impl FnOnce(Ticket) -> Ask) {
         let ticket = self.next_ticket();
         if let Some(known) = self.queues.touch(id) {
             known.stage = Stage::Starting(Begin::Asked(ticket));
-            self.ask(asked(id, ticket), ask);
+            self.ask(ask(ticket));
         }
     }
 
@@ -86,7 +90,13 @@ impl PushConsumer {
         };
         match self.beginning(&queue) {
             Beginning::At(offset) => self.begin_at(now, id, offset, false),
-            Beginning::Ask(ask) => self.ask_about_beginning(id, Asked::FirstOffset, ask),
+            Beginning::First => {
+                self.ask_about_beginning(id, |ticket| Ask::MinOffset { asked: asked::FirstOffset(id, ticket), queue });
+            }
+            Beginning::Since(unix_ms) => {
+                let asked = |ticket| asked::FirstOffset(id, ticket);
+                self.ask_about_beginning(id, |ticket| Ask::OffsetAt { asked: asked(ticket), queue, unix_ms });
+            }
             Beginning::AwaitEnd => {
                 if let Some(known) = self.queues.touch(id) {
                     known.stage = Stage::Starting(Begin::AwaitsEnd);
@@ -101,23 +111,21 @@ impl PushConsumer {
     fn beginning(&self, queue: &MessageQueue) -> Beginning {
         let subscription = self.subscriptions.get(&queue.topic);
         let is_retry = subscription.is_some_and(|known| known.is_retry);
-        let first = Beginning::Ask(Ask::MinOffset { queue: queue.clone() });
         if let Some(offset) = self.places.get(queue) {
             return Beginning::At(offset);
         }
         match self.config.consume_from {
             // What failed before the group had an offset has to be consumed all the same.
-            _ if is_retry => first,
-            ConsumeFrom::FirstOffset => first,
-            ConsumeFrom::Timestamp(unix_ms) => Beginning::Ask(Ask::OffsetAt { queue: queue.clone(), unix_ms }),
+            _ if is_retry => Beginning::First,
+            ConsumeFrom::FirstOffset => Beginning::First,
+            ConsumeFrom::Timestamp(unix_ms) => Beginning::Since(unix_ms),
             ConsumeFrom::LastOffset => match subscription.and_then(|known| known.end_of(queue)) {
                 Some(End::Known(offset)) => Beginning::At(offset),
                 Some(End::Asked(_)) => Beginning::AwaitEnd,
                 Some(End::Unknown) => {
-                    let unix_ms = subscription.map_or(self.started_unix_ms, |known| known.since_unix_ms);
-                    Beginning::Ask(Ask::OffsetAt { queue: queue.clone(), unix_ms })
+                    Beginning::Since(subscription.map_or(self.started_unix_ms, |known| known.since_unix_ms))
                 }
-                None => first,
+                None => Beginning::First,
             },
         }
     }
@@ -150,7 +158,7 @@ impl PushConsumer {
         let ticket = self.next_ticket();
         if let Some(subscription) = self.subscriptions.get_mut(&queue.topic) {
             subscription.set_end(queue, End::Asked(ticket));
-            self.ask(Asked::End(queue.clone(), ticket), Ask::MaxOffset { queue: queue.clone() });
+            self.ask(Ask::MaxOffset { asked: asked::End(queue.clone(), ticket), queue: queue.clone() });
         }
     }
 

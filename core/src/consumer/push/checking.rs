@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use super::PushConsumer;
-use super::ask::{Ask, Asked, Ticket};
+use super::ask::Ask;
+use super::asked::{self, Ticket};
 use crate::consumer::MessageSelector;
 use crate::error::{Error, ErrorKind};
 use crate::notice::Notice;
@@ -40,7 +41,7 @@ impl PushConsumer {
         {
             subscription.check = Check::Asked(ticket);
             let selector = subscription.selector.clone();
-            self.ask(Asked::Check(topic.clone(), ticket), Ask::Check { queue, selector });
+            self.ask(Ask::Check { asked: asked::Check(topic.clone(), ticket), queue, selector });
         }
         self.note_check(topic);
     }

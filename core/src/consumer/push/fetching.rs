@@ -1,7 +1,8 @@
 //! Fetching: one pull of a queue after the other, as long as there is room for what comes
 //! (`DefaultMQPushConsumerImpl.pullMessage`).
 
-use super::ask::{Ask, Asked, Ticket};
+use super::ask::Ask;
+use super::asked::{self, Ticket};
 use super::queue::{AssignedQueue, Fetch, QueueId};
 use super::{AFTER_FAILURE, PushConsumer};
 use crate::consumer::{MessageSelector, PullStatus, Pulled};
@@ -34,11 +35,12 @@ impl PushConsumer {
         known.fetch = Fetch::UnderWay { ticket, since: now.mono };
         known.last_pull_unix_ms = now.unix_ms;
         let ask = Ask::Pull {
+            asked: asked::Pull(id, ticket),
             queue: known.queue.clone(),
             selector: subscription.selector.clone(),
             offset: known.messages.fetch_offset(),
         };
-        self.ask(Asked::Pull(id, ticket), ask);
+        self.ask(ask);
     }
 
     /// Whether more of a queue may be cached.
@@ -62,7 +64,7 @@ impl PushConsumer {
         if let Some(known) = self.queues.touch(id)
             && let Fetch::UnderWay { ticket, .. } = core::mem::replace(&mut known.fetch, Fetch::Idle)
         {
-            self.ask(Asked::Pull(id, ticket), Ask::CancelPull);
+            self.ask(Ask::CancelPull { asked: asked::Pull(id, ticket) });
         }
     }
 

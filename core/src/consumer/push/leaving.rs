@@ -1,7 +1,8 @@
 //! How a queue leaves: what is under way ends, what is finished is committed, its lock goes back, and only then is it
 //! forgotten. So whoever gets it back, we too, begins after all that.
 
-use super::ask::{Ask, Asked, Ticket};
+use super::ask::Ask;
+use super::asked::{self, Ticket};
 use super::locking::AGAIN_AFTER;
 use super::queue::{Leave, QueueId, Stage};
 use super::{PushConsumer, queue_timer};
@@ -44,7 +45,7 @@ impl PushConsumer {
             (known.lock.may_be_kept, known.lock.until) = (false, None);
             known.lock.giving_back = Some(ticket);
             let queues = vec![known.queue.clone()];
-            self.ask(Asked::Unlock(id, ticket), Ask::Unlock { queues });
+            self.ask(Ask::Unlock { asked: asked::Unlock(id, ticket), queues });
         }
     }
 

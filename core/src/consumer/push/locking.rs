@@ -7,7 +7,8 @@
 use std::collections::BTreeSet;
 
 use super::PushConsumer;
-use super::ask::{Ask, Asked, Ticket};
+use super::ask::Ask;
+use super::asked::{self, Ticket};
 use super::queue::{AssignedQueue, Leave, QueueId, Stage};
 use crate::consumer::process_queue::ProcessQueue;
 use crate::error::Error;
@@ -46,7 +47,7 @@ impl PushConsumer {
             }
         }
         self.owed.insert(ticket);
-        self.ask(Asked::Lock { ticket, queues: ids, at: now }, Ask::Lock { queues });
+        self.ask(Ask::Lock { asked: asked::Lock { ticket, queues: ids, at: now }, queues });
     }
 
     /// Takes which of the queues are locked.

@@ -5,6 +5,7 @@
 //! its own (`queue`).
 
 pub(crate) mod ask;
+pub(crate) mod asked;
 mod attending;
 mod beginning;
 mod checking;
@@ -45,7 +46,8 @@ use crate::notice::{Notice, Notices};
 use crate::queue::MessageQueue;
 use crate::time::{Deadline, Deadlines, Duration, Instant, Now, Reason};
 use crate::wire::dialect::Dialect;
-use ask::{Ask, Asked, Ticket};
+use ask::Ask;
+use asked::Ticket;
 use closing::{Abandoned, Closing};
 use places::Places;
 use queue::QueueId;
@@ -132,7 +134,7 @@ pub struct PushConsumer {
     directly: usize,
     closing: Closing,
     timers: Deadlines,
-    asks: VecDeque<(Asked, Ask)>,
+    asks: VecDeque<Ask>,
     events: VecDeque<PushEvent>,
     /// Each is about its group too, which whoever takes it adds.
     notices: Notices,
@@ -200,7 +202,7 @@ impl PushConsumer {
     }
 
     /// The next thing that is wanted of the cluster.
-    pub(crate) fn poll_ask(&mut self) -> Option<(Asked, Ask)> {
+    pub(crate) fn poll_ask(&mut self) -> Option<Ask> {
         self.asks.pop_front()
     }
 
@@ -260,8 +262,8 @@ impl PushConsumer {
         }
     }
 
-    fn ask(&mut self, asked: Asked, ask: Ask) {
-        self.asks.push_back((asked, ask));
+    fn ask(&mut self, ask: Ask) {
+        self.asks.push_back(ask);
     }
 
     const fn next_ticket(&mut self) -> Ticket {

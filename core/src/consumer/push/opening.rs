@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::ask::Ticket;
+use super::asked::Ticket;
 use super::fetching::{offset_after, take_wanted};
 use super::queue::{Fetch, QueueId};
 use super::{PushConsumer, PushEvent};

@@ -1,6 +1,6 @@
 //! A queue that a consumer owns: how far it is, from the rebalance that brings it to the one that takes it.
 
-use super::ask::Ticket;
+use super::asked::Ticket;
 use crate::consumer::process_queue::{DeliveryNumber, ProcessQueue};
 use crate::queue::MessageQueue;
 use crate::table::Id;

@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::ask::{Ask, Asked, Ticket};
+use super::ask::Ask;
+use super::asked::{self, Ticket};
 use super::checking::Check;
 use super::queue::{Begin, Reset, Stage};
 use super::subscriptions::End;
@@ -82,7 +83,7 @@ impl PushConsumer {
             let ticket = self.next_ticket();
             if let Some(subscription) = self.subscriptions.get_mut(&topic) {
                 (subscription.asking, subscription.asked_at, subscription.due) = (Some(ticket), Some(now), None);
-                self.ask(Asked::Queues(topic.clone(), ticket), Ask::Queues { topic });
+                self.ask(Ask::Queues { asked: asked::Queues(topic.clone(), ticket), topic });
             }
         }
         let next =
@@ -176,7 +177,10 @@ impl PushConsumer {
         };
         subscription.member_turn = subscription.member_turn.wrapping_add(1);
         match brokers.get(subscription.member_turn % brokers.len().max(1)) {
-            Some(&queue) => self.ask(Asked::Members(topic.clone(), ticket), Ask::Members { queue: queue.clone() }),
+            Some(&queue) => {
+                let asked = asked::Members(topic.clone(), ticket);
+                self.ask(Ask::Members { asked, queue: queue.clone() });
+            }
             None => {
                 self.share(now, topic, &[]);
                 self.end_asking(now.mono, topic, self.config.rebalance_interval);
@@ -227,7 +231,7 @@ impl PushConsumer {
             0 => {
                 let notice = Notice::warn("a broker does not list us among the members of our group");
                 self.notices.push(notice.about("client_id", &self.client_id).about("topic", topic));
-                self.ask(Asked::Nothing, Ask::Heartbeat);
+                self.ask(Ask::Heartbeat);
                 was_unlisted
             }
             1 => true,

@@ -1,7 +1,8 @@
 //! Settlement: what becomes of messages when the application is done with them (`ConsumeMessageConcurrentlyService`,
 //! `ConsumeMessageOrderlyService`).
 
-use super::ask::{Ask, Asked, SendingBack, Ticket};
+use super::ask::{Ask, SendingBack};
+use super::asked::{self, Ticket};
 use super::config::RetryDelay;
 use super::delivering::Settlement;
 use super::queue::{QueueId, Stage};
@@ -171,14 +172,14 @@ impl PushConsumer {
             self.sending_back += 1;
             // Smartgo's brokers cannot be told the maximum, but all know what this level means.
             let is_dead = message.fields.reconsume_times >= max_reconsume_times;
-            let sending_back = SendingBack {
+            let message = SendingBack {
                 queue: queue.clone(),
                 physical_offset: message.fields.physical_offset,
                 message_id: message.fields.offset_id().to_string(),
                 delay_level: if is_dead { RetryDelay::Never.level() } else { delay_level },
                 max_reconsume_times,
             };
-            self.ask(Asked::SendBack(id, begun, offset), Ask::SendBack(sending_back));
+            self.ask(Ask::SendBack { asked: asked::SendBack(id, begun, offset), message });
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::ask::Ticket;
+use super::asked::Ticket;
 use super::checking::Check;
 use super::places::KEPT_FOR;
 use super::queue::Fetch;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::client::base::event::{Outcome, Value};
 use crate::client::operations::exchange::{Answered, Exchange};
 use crate::client::operations::questions::Rule;
 use crate::client::session::Session;
+use crate::error::Error;
 use crate::queue::MessageQueue;
 use crate::time::Now;
 use crate::wire::body::CommittedOffsets;
@@ -18,21 +18,23 @@ pub(crate) struct AmongCommitted {
 }
 
 impl Rule for AmongCommitted {
+    type Gives = Option<u64>;
+
     const WORDS: &'static str = "committed offset of";
 
     fn write(&self, session: &mut Session, now: Now, _queue: &MessageQueue, exchange: &Exchange) -> bool {
         exchange.request(session, now, &GetCommittedOffsets {})
     }
 
-    fn judge(&self, session: &mut Session, answered: &Answered<'_>) -> Outcome {
+    fn judge(&self, session: &mut Session, answered: &Answered<'_>) -> Result<Option<u64>, Error> {
         if answered.code() != ResponseCode::SUCCESS {
             // Then it is what the broker has said first.
-            return Ok(Value::Offset(Some(0)));
+            return Ok(Some(0));
         }
         let offsets: CommittedOffsets = answered.body()?;
         let offset = offsets.get(&self.group, &answered.queue.topic, answered.queue.queue_id as i32);
         match offset.and_then(|offset| u64::try_from(offset).ok()) {
-            Some(offset) => Ok(Value::Offset(Some(offset))),
+            Some(offset) => Ok(Some(offset)),
             None => answered.no_offset(session),
         }
     }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::client::base::event::Outcome;
 use crate::client::operations::exchange::{Answered, Exchange, to_body};
 use crate::client::operations::questions::Rule;
 use crate::client::session::Session;
 use crate::consumer::MessageSelector;
+use crate::error::Error;
 use crate::queue::MessageQueue;
 use crate::time::Now;
 use crate::wire::body::CheckClientConfig;
@@ -19,6 +19,8 @@ pub(crate) struct CheckSubscription {
 }
 
 impl Rule for CheckSubscription {
+    type Gives = ();
+
     const WORDS: &'static str = "subscription at the broker of";
 
     fn write(&self, session: &mut Session, now: Now, queue: &MessageQueue, exchange: &Exchange) -> bool {
@@ -31,7 +33,7 @@ impl Rule for CheckSubscription {
         exchange.request_with(session, now, &request::CheckSubscription {}, &to_body(&body))
     }
 
-    fn judge(&self, _session: &mut Session, answered: &Answered<'_>) -> Outcome {
-        answered.done()
+    fn judge(&self, _session: &mut Session, answered: &Answered<'_>) -> Result<(), Error> {
+        answered.success()
     }
 }

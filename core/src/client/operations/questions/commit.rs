@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::address::Address;
-use crate::client::base::event::Outcome;
 use crate::client::operations::exchange::{Answered, Exchange, broker_name, on_the_wire, topic};
 use crate::client::operations::questions::Rule;
 use crate::client::presence::first_commits::OffsetTable;
 use crate::client::session::Session;
+use crate::error::Error;
 use crate::queue::MessageQueue;
 use crate::routes::route::MASTER_ID;
 use crate::time::Now;
@@ -23,6 +23,8 @@ pub(crate) struct Commit {
 }
 
 impl Rule for Commit {
+    type Gives = ();
+
     const WORDS: &'static str = "commit offset of";
 
     /// To the master: whoever else reads it there would get it again. Slaves keep offsets too, which their master takes over
@@ -44,10 +46,10 @@ impl Rule for Commit {
         exchange.request(session, now, &header)
     }
 
-    fn judge(&self, session: &mut Session, answered: &Answered<'_>) -> Outcome {
+    fn judge(&self, session: &mut Session, answered: &Answered<'_>) -> Result<(), Error> {
         answered.success()?;
         session.note_committed(OffsetTable::of(&self.group, answered.queue));
-        answered.done()
+        Ok(())
     }
 
     fn needs_lock(&self) -> bool {

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::client::base::event::Outcome;
 use crate::client::operations::exchange::{Answered, Exchange, broker_name, topic};
-use crate::client::operations::questions::{AmongCommitted, Question, Rule};
+use crate::client::operations::questions::{AmongCommitted, Rule};
 use crate::client::session::Session;
+use crate::error::Error;
 use crate::queue::MessageQueue;
 use crate::time::Now;
 use crate::wire::code::ResponseCode;
@@ -19,6 +19,8 @@ pub(crate) struct GroupOffset {
 }
 
 impl Rule for GroupOffset {
+    type Gives = Option<u64>;
+
     const WORDS: &'static str = "committed offset of";
 
     fn write(&self, session: &mut Session, now: Now, queue: &MessageQueue, exchange: &Exchange) -> bool {
@@ -32,7 +34,7 @@ impl Rule for GroupOffset {
         exchange.request(session, now, &header)
     }
 
-    fn judge(&self, session: &mut Session, answered: &Answered<'_>) -> Outcome {
+    fn judge(&self, session: &mut Session, answered: &Answered<'_>) -> Result<Option<u64>, Error> {
         match answered.code() {
             ResponseCode::QUERY_NOT_FOUND => answered.no_offset(session),
             _ => answered.offset(),
@@ -40,9 +42,9 @@ impl Rule for GroupOffset {
     }
 
     /// Some brokers say 0 where a group has committed nothing: then all that they keep is looked through.
-    fn doubtful(&self, session: &Session, answer: &Command) -> Option<Question> {
+    fn doubtful(&self, session: &Session, answer: &Command) -> Option<AmongCommitted> {
         let is_zero = || answer.header::<OffsetAnswer>().is_ok_and(|answer| answer.offset == 0);
         let is_doubtful = session.config.dialect().has_doubtful_zeros() && answer.code == ResponseCode::SUCCESS.0;
-        (is_doubtful && is_zero()).then(|| AmongCommitted { group: self.group.clone() }.into())
+        (is_doubtful && is_zero()).then(|| AmongCommitted { group: self.group.clone() })
     }
 }

@@ -1,14 +1,15 @@
 //! The locks on queues of a broker, for an orderly consumer.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::address::Address;
-use crate::client::base::event::{Outcome, Value};
 use crate::client::operations::exchange::{Answered, Exchange, to_body};
 use crate::client::operations::questions::Rule;
 use crate::client::session::Session;
+use crate::error::Error;
 use crate::queue::MessageQueue;
 use crate::time::Now;
 use crate::wire::body::{LockedQueues, QueueLockRequest};
@@ -21,6 +22,8 @@ pub(crate) struct Lock {
 }
 
 impl Rule for Lock {
+    type Gives = BTreeSet<MessageQueue>;
+
     const WORDS: &'static str = "locks at the broker of";
 
     /// Masters alone keep locks.
@@ -33,9 +36,9 @@ impl Rule for Lock {
         exchange.request_with(session, now, &LockQueues {}, &body)
     }
 
-    fn judge(&self, _session: &mut Session, answered: &Answered<'_>) -> Outcome {
+    fn judge(&self, _session: &mut Session, answered: &Answered<'_>) -> Result<BTreeSet<MessageQueue>, Error> {
         let locked: LockedQueues = answered.body()?;
-        Ok(Value::Locked(locked.lock_ok_mq_set.into_iter().filter_map(MessageQueue::of_key).collect()))
+        Ok(locked.lock_ok_mq_set.into_iter().filter_map(MessageQueue::of_key).collect())
     }
 }
 

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::client::base::event::{Outcome, Value};
 use crate::client::operations::exchange::{Answered, Exchange};
 use crate::client::operations::questions::Rule;
 use crate::client::session::Session;
+use crate::error::Error;
 use crate::queue::MessageQueue;
 use crate::time::Now;
 use crate::wire::body::ConsumerList;
@@ -18,14 +18,16 @@ pub(crate) struct Members {
 }
 
 impl Rule for Members {
+    type Gives = ConsumerList;
+
     const WORDS: &'static str = "members of the group at the broker of";
 
     fn write(&self, session: &mut Session, now: Now, _queue: &MessageQueue, exchange: &Exchange) -> bool {
         exchange.request(session, now, &GetConsumerList { consumer_group: Cow::Borrowed(&self.group) })
     }
 
-    fn judge(&self, _session: &mut Session, answered: &Answered<'_>) -> Outcome {
-        answered.body().map(|list: ConsumerList| Value::Members(list.consumer_id_list))
+    fn judge(&self, _session: &mut Session, answered: &Answered<'_>) -> Result<ConsumerList, Error> {
+        answered.body()
     }
 
     /// Who has not taken our heartbeat in would list the members without us.

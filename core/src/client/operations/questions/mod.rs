@@ -28,17 +28,21 @@ pub(crate) use send_back::SendBack;
 pub(crate) use unlock::Unlock;
 
 use crate::address::Address;
-use crate::client::base::event::Outcome;
+use crate::client::base::value::{Given, Outcome};
 use crate::client::operations::exchange::{Answered, Exchange};
 use crate::client::presence::first_commits::OffsetTable;
 use crate::client::session::Session;
+use crate::error::Error;
 use crate::queue::MessageQueue;
 use crate::routes::route::MASTER_ID;
 use crate::time::Now;
 use crate::wire::command::Command;
 
 /// The rule of a kind of question.
-pub(crate) trait Rule {
+pub(crate) trait Rule: Into<Question> {
+    /// What its answer says.
+    type Gives: Given;
+
     /// The question in words, for errors; the queue follows.
     const WORDS: &'static str;
 
@@ -46,15 +50,15 @@ pub(crate) trait Rule {
     fn write(&self, session: &mut Session, now: Now, queue: &MessageQueue, exchange: &Exchange) -> bool;
 
     /// What an answer means.
-    fn judge(&self, session: &mut Session, answered: &Answered<'_>) -> Outcome;
+    fn judge(&self, session: &mut Session, answered: &Answered<'_>) -> Result<Self::Gives, Error>;
 
     /// Where the member of the broker listens that is asked: the master, or whoever else may be read from.
     fn address<'s>(&self, session: &'s Session, queue: &MessageQueue) -> Option<&'s Address> {
         session.brokers.find(&queue.broker_name)?.readable(MASTER_ID)
     }
 
-    /// What has to be asked instead, because the answer may mean that there is none.
-    fn doubtful(&self, _session: &Session, _answer: &Command) -> Option<Question> {
+    /// Where a group's offset has to be looked for instead, because the answer may mean that there is none.
+    fn doubtful(&self, _session: &Session, _answer: &Command) -> Option<AmongCommitted> {
         None
     }
 
@@ -123,13 +127,13 @@ macro_rules! kinds {
 
             pub(crate) fn judge(&self, session: &mut Session, answered: &Answered<'_>) -> Outcome {
                 match self {
-                    $(Self::$kind(question) => question.judge(session, answered),)*
+                    $(Self::$kind(question) => question.judge(session, answered).map(Into::into),)*
                 }
             }
 
             pub(crate) fn doubtful(&self, session: &Session, answer: &Command) -> Option<Self> {
                 match self {
-                    $(Self::$kind(question) => question.doubtful(session, answer),)*
+                    $(Self::$kind(question) => question.doubtful(session, answer).map(Self::from),)*
                 }
             }
 

@@ -1,9 +1,9 @@
 //! The first offset of a queue that was stored at a time or later.
 
-use crate::client::base::event::Outcome;
 use crate::client::operations::exchange::{Answered, Exchange, broker_name, on_the_wire, topic};
 use crate::client::operations::questions::Rule;
 use crate::client::session::Session;
+use crate::error::Error;
 use crate::queue::MessageQueue;
 use crate::time::Now;
 use crate::wire::request::SearchOffset;
@@ -15,6 +15,8 @@ pub(crate) struct OffsetAt {
 }
 
 impl Rule for OffsetAt {
+    type Gives = Option<u64>;
+
     const WORDS: &'static str = "offset by timestamp of";
 
     fn write(&self, session: &mut Session, now: Now, queue: &MessageQueue, exchange: &Exchange) -> bool {
@@ -28,7 +30,7 @@ impl Rule for OffsetAt {
         exchange.request(session, now, &header)
     }
 
-    fn judge(&self, _session: &mut Session, answered: &Answered<'_>) -> Outcome {
+    fn judge(&self, _session: &mut Session, answered: &Answered<'_>) -> Result<Option<u64>, Error> {
         answered.offset()
     }
 }

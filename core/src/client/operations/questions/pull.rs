@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use crate::address::Address;
-use crate::client::base::event::{Outcome, Value};
 use crate::client::operations::exchange::{Answered, Exchange};
 use crate::client::operations::questions::Rule;
 use crate::client::presence::groups::Puller;
 use crate::client::session::Session;
 use crate::connection::Connection;
-use crate::consumer::{MessageSelector, PullOptions, pull};
+use crate::consumer::{MessageSelector, PullOptions, Pulled, pull};
+use crate::error::Error;
 use crate::queue::MessageQueue;
 use crate::routes::route::MASTER_ID;
 use crate::time::Now;
@@ -24,6 +24,8 @@ pub(crate) struct Pull {
 }
 
 impl Rule for Pull {
+    type Gives = Pulled;
+
     const WORDS: &'static str = "pull from";
 
     /// The member that the broker suggested, unless that is away.
@@ -39,10 +41,10 @@ impl Rule for Pull {
         exchange.request(session, now, &header)
     }
 
-    fn judge(&self, session: &mut Session, answered: &Answered<'_>) -> Outcome {
+    fn judge(&self, session: &mut Session, answered: &Answered<'_>) -> Result<Pulled, Error> {
         let pulled = pull::judge(answered.queue, &self.selector, answered.command)?;
         session.groups.note_suggestion(self.puller, answered.queue, pulled.suggested_broker_id);
-        Ok(Value::Pulled(pulled))
+        Ok(pulled)
     }
 
     /// A slave that was suggested may be too busy to say anything else: the master decides anew.

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::address::Address;
-use crate::client::base::event::Outcome;
 use crate::client::operations::exchange::{Answered, Exchange, broker_name, topic};
 use crate::client::operations::questions::Rule;
 use crate::client::session::Session;
 use crate::consumer::push::ask::SendingBack;
+use crate::error::Error;
 use crate::queue::MessageQueue;
 use crate::time::Now;
 use crate::wire::request;
@@ -20,6 +20,8 @@ pub(crate) struct SendBack {
 }
 
 impl Rule for SendBack {
+    type Gives = ();
+
     const WORDS: &'static str = "sending back a message of";
 
     /// Masters alone store messages.
@@ -42,8 +44,8 @@ impl Rule for SendBack {
         exchange.request(session, now, &header)
     }
 
-    fn judge(&self, _session: &mut Session, answered: &Answered<'_>) -> Outcome {
-        answered.done()
+    fn judge(&self, _session: &mut Session, answered: &Answered<'_>) -> Result<(), Error> {
+        answered.success()
     }
 
     fn young_group(&self) -> Option<&str> {

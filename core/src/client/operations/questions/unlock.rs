@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::address::Address;
-use crate::client::base::event::Outcome;
 use crate::client::operations::exchange::{Answered, Exchange};
 use crate::client::operations::questions::{Rule, lock};
 use crate::client::session::Session;
+use crate::error::Error;
 use crate::queue::MessageQueue;
 use crate::time::Now;
 use crate::wire::request::UnlockQueues;
@@ -18,6 +18,8 @@ pub(crate) struct Unlock {
 }
 
 impl Rule for Unlock {
+    type Gives = ();
+
     const WORDS: &'static str = "giving locks back to the broker of";
 
     /// Masters alone keep locks.
@@ -30,7 +32,7 @@ impl Rule for Unlock {
         exchange.request_with(session, now, &UnlockQueues {}, &body)
     }
 
-    fn judge(&self, _session: &mut Session, answered: &Answered<'_>) -> Outcome {
-        answered.done()
+    fn judge(&self, _session: &mut Session, answered: &Answered<'_>) -> Result<(), Error> {
+        answered.success()
     }
 }

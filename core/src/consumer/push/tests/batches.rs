@@ -1,13 +1,14 @@
 //! Inner batches of a pull: opened outside, and taken in only where they are still awaited.
 
-use super::super::ask::{Ask, Asked};
+use super::super::ask::Ask;
+use super::super::asked;
 use super::super::{Opened, Outcome, PushEvent};
 use super::scene::{ME, Scene, found, found_batch};
 use crate::consumer::Pulled;
 
 /// A consumer of one queue gets this pulled; gives what it wants opened.
 fn pulled(scene: &mut Scene, change: impl FnOnce(Pulled) -> Pulled) -> Opened {
-    let (Asked::Pull(id, ticket), Ask::Pull { queue, offset, .. }) = scene.ask() else { panic!() };
+    let Ask::Pull { asked: asked::Pull(id, ticket), queue, offset, .. } = scene.ask() else { panic!() };
     let pulled = change(found_batch(queue, offset..offset + 5, false));
     scene.consumer.take_pulled(scene.now, id, ticket, Ok(pulled));
     let mut unopened = None;
@@ -38,7 +39,7 @@ fn the_messages_of_a_batch_come_in_their_order_between_those_before_and_behind_i
     scene.consumer.check_reasons(scene.now.mono);
     scene.consumer.take_opened(scene.now, opened);
     assert_eq!(offsets(&mut scene), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
-    assert!(matches!(&*scene.asks(), [(_, Ask::Pull { offset: 9, .. })]));
+    assert!(matches!(&*scene.asks(), [Ask::Pull { offset: 9, .. }]));
 }
 
 #[test]

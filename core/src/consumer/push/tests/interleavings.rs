@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::super::ask::{Ask, Asked, Ticket};
+use super::super::ask::Ask;
+use super::super::asked::{self, Asked as _, Ticket};
 use super::super::closing::Closing;
 use super::super::queue::{Begin, Fetch, Stage};
 use super::super::{ConsumeFrom, Delivery, Outcome, PushConfig, PushEvent, RetryDelay, Unopened};
@@ -114,7 +115,6 @@ fn kind() -> impl Strategy<Value = Kind> {
 
 /// A question, and whether its broker has done already what it asks for: the granted locks, for one that asks for locks.
 struct Question {
-    asked: Asked,
     ask: Ask,
     done: Option<Vec<u32>>,
 }
@@ -189,17 +189,18 @@ impl Play {
             }
         }
         self.scene.allocate();
-        for (asked, ask) in self.scene.asks() {
-            match (&asked, &ask) {
-                (Asked::Pull(..), Ask::CancelPull) => {
-                    self.questions.retain(|known| known.asked != asked);
+        for ask in self.scene.asks() {
+            match &ask {
+                Ask::CancelPull { .. } => {
+                    let ticket = ticket_of(&ask);
+                    self.questions.retain(|known| ticket_of(&known.ask) != ticket);
                     continue;
                 }
-                (Asked::Pull(..), Ask::Pull { queue, .. }) => self.check_room(queue.queue_id),
-                (_, Ask::Commit { queue, .. }) if self.is_orderly => self.check_lock(queue.queue_id, "committed"),
+                Ask::Pull { queue, .. } => self.check_room(queue.queue_id),
+                Ask::Commit { queue, .. } if self.is_orderly => self.check_lock(queue.queue_id, "committed"),
                 _ => {}
             }
-            self.questions.push(Question { asked, ask, done: None });
+            self.questions.push(Question { ask, done: None });
         }
         self.is_closed |= self.scene.events().iter().any(|event| matches!(event, PushEvent::Closed(_)));
         self.scene.consumer.check_reasons(self.scene.now.mono);
@@ -209,7 +210,7 @@ impl Play {
     /// Each answer that a queue waits for is one that will come.
     fn check_tickets(&self) {
         let consumer = &self.scene.consumer;
-        let is_asked = |ticket: Ticket| self.questions.iter().any(|known| ticket_of(&known.asked) == Some(ticket));
+        let is_asked = |ticket: Ticket| self.questions.iter().any(|known| ticket_of(&known.ask) == Some(ticket));
         for (_, known) in consumer.queues.iter() {
             let stage = match known.stage {
                 Stage::Starting(Begin::Asked(ticket)) => Some(ticket),
@@ -261,7 +262,7 @@ impl Play {
                 assert_eq!(open, None, "{offset} is committed of queue {queue_id}");
                 self.at_broker(queue_id).committed = Some(offset);
             }
-            Ask::Lock { queues } => {
+            Ask::Lock { queues, .. } => {
                 for queue_id in queues.iter().map(|queue| queue.queue_id).collect::<Vec<_>>() {
                     let grants = self.grants;
                     let lock = &mut self.at_broker(queue_id).lock;
@@ -272,7 +273,7 @@ impl Play {
                     }
                 }
             }
-            Ask::Unlock { queues } => {
+            Ask::Unlock { queues, .. } => {
                 for queue_id in queues.iter().map(|queue| queue.queue_id).collect::<Vec<_>>() {
                     self.at_broker(queue_id).lock.take_if(|(owner, _)| *owner == ME);
                 }
@@ -285,34 +286,34 @@ impl Play {
     fn answer(&mut self, number: usize) {
         let Some(index) = number.checked_rem(self.questions.len()) else { return };
         self.act(index);
-        let Question { asked, ask, done } = self.questions.remove(index);
+        let Question { ask, done } = self.questions.remove(index);
         let (now, consumer) = (self.scene.now, &mut self.scene.consumer);
-        match (asked, ask) {
-            (Asked::Queues(topic, ticket), _) => {
+        match ask {
+            Ask::Queues { asked: asked::Queues(topic, ticket), .. } => {
                 let queues = if &*topic == TOPIC { (0..QUEUES).map(queue).collect() } else { Vec::new() };
                 consumer.take_queues(now, &topic, ticket, Ok(queues));
             }
-            (Asked::Members(topic, ticket), _) => {
+            Ask::Members { asked: asked::Members(topic, ticket), .. } => {
                 let others = self.has_other.then(|| "other".to_owned());
                 consumer.take_members(now, &topic, ticket, Ok(others.into_iter().chain([ME.to_owned()]).collect()));
             }
-            (Asked::GroupOffset(id, ticket), Ask::GroupOffset { queue }) => {
+            Ask::GroupOffset { asked: asked::GroupOffset(id, ticket), queue } => {
                 consumer.take_group_offset(now, id, ticket, Ok(self.broker[&queue.queue_id].committed));
             }
-            (Asked::End(known, ticket), _) => {
+            Ask::MaxOffset { asked: asked::End(known, ticket), .. } => {
                 // What came while it was asked may be passed over.
                 let end = self.broker[&known.queue_id].end;
                 self.settled.extend((0..end).map(|offset| (known.queue_id, offset)));
                 self.next.insert(known.queue_id, end);
                 consumer.take_end(now, &known, ticket, Ok(Some(end)));
             }
-            (Asked::FirstOffset(id, ticket), Ask::MinOffset { .. }) => {
+            Ask::MinOffset { asked: asked::FirstOffset(id, ticket), .. } => {
                 consumer.take_first_offset(now, id, ticket, Ok(Some(0)));
             }
-            (Asked::FirstOffset(id, ticket), Ask::OffsetAt { .. }) => {
+            Ask::OffsetAt { asked: asked::FirstOffset(id, ticket), .. } => {
                 consumer.take_first_offset(now, id, ticket, Ok(Some(MESSAGES)));
             }
-            (Asked::Pull(id, ticket), Ask::Pull { queue, offset, .. }) => {
+            Ask::Pull { asked: asked::Pull(id, ticket), queue, offset, .. } => {
                 let end = self.broker[&queue.queue_id].end.min(offset + BATCH);
                 let pulled = if offset < end && offset % 3 == 0 {
                     found_batch(queue, offset..end, false)
@@ -323,20 +324,19 @@ impl Play {
                 };
                 consumer.take_pulled(now, id, ticket, Ok(pulled));
             }
-            (Asked::Check(topic, ticket), _) => consumer.take_checked(now, &topic, ticket, Ok(())),
-            (Asked::Commit(id, ticket), _) => consumer.take_committed(now, id, ticket, Ok(())),
-            (Asked::Lock { ticket, queues, at }, _) => {
+            Ask::Check { asked: asked::Check(topic, ticket), .. } => consumer.take_checked(now, &topic, ticket, Ok(())),
+            Ask::Commit { asked: asked::Commit(id, ticket), .. } => consumer.take_committed(now, id, ticket, Ok(())),
+            Ask::Lock { asked: asked::Lock { ticket, queues, at }, .. } => {
                 let granted = done.unwrap_or_default().into_iter().map(queue).collect();
                 consumer.take_locked(now, ticket, (&queues, at), Ok(granted));
             }
-            (Asked::Unlock(id, ticket), _) => consumer.take_unlocked(now, id, ticket, Ok(())),
-            (Asked::SendBack(id, begun, offset), Ask::SendBack(message)) => {
+            Ask::Unlock { asked: asked::Unlock(id, ticket), .. } => consumer.take_unlocked(now, id, ticket, Ok(())),
+            Ask::SendBack { asked: asked::SendBack(id, begun, offset), message } => {
                 // The broker has it: it will come back by itself.
                 self.settled.insert((message.queue.queue_id, offset));
                 consumer.take_sent_back(now, id, begun, offset, Ok(()));
             }
-            (Asked::Nothing, _) => {}
-            (asked, ask) => panic!("{asked:?}: {ask:?}"),
+            Ask::Heartbeat | Ask::CancelPull { .. } => {}
         }
     }
 
@@ -346,21 +346,21 @@ impl Play {
         if is_done || (is_unlock && core::mem::replace(&mut self.has_lost_unlock, true)) {
             self.act(index);
         }
-        let Question { asked, .. } = self.questions.remove(index);
+        let Question { ask, .. } = self.questions.remove(index);
         let (now, consumer) = (self.scene.now, &mut self.scene.consumer);
-        match asked {
-            Asked::Queues(topic, ticket) => consumer.take_queues(now, &topic, ticket, Err(error)),
-            Asked::Members(topic, ticket) => consumer.take_members(now, &topic, ticket, Err(error)),
-            Asked::Check(topic, ticket) => consumer.take_checked(now, &topic, ticket, Err(error)),
-            Asked::End(queue, ticket) => consumer.take_end(now, &queue, ticket, Err(error)),
-            Asked::GroupOffset(id, ticket) => consumer.take_group_offset(now, id, ticket, Err(error)),
-            Asked::FirstOffset(id, ticket) => consumer.take_first_offset(now, id, ticket, Err(error)),
-            Asked::Pull(id, ticket) => consumer.take_pulled(now, id, ticket, Err(error)),
-            Asked::Commit(id, ticket) => consumer.take_committed(now, id, ticket, Err(error)),
-            Asked::Lock { ticket, queues, at } => consumer.take_locked(now, ticket, (&queues, at), Err(error)),
-            Asked::Unlock(id, ticket) => consumer.take_unlocked(now, id, ticket, Err(error)),
-            Asked::SendBack(id, begun, offset) => consumer.take_sent_back(now, id, begun, offset, Err(error)),
-            Asked::Nothing => {}
+        match ask {
+            Ask::Queues { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::Members { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::Check { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::MaxOffset { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::GroupOffset { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::MinOffset { asked, .. } | Ask::OffsetAt { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::Pull { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::Commit { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::Lock { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::Unlock { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::SendBack { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::Heartbeat | Ask::CancelPull { .. } => {}
         }
     }
 
@@ -526,19 +526,21 @@ impl Play {
     }
 }
 
-fn ticket_of(asked: &Asked) -> Option<Ticket> {
-    match asked {
-        Asked::Queues(_, ticket)
-        | Asked::Members(_, ticket)
-        | Asked::Check(_, ticket)
-        | Asked::End(_, ticket)
-        | Asked::GroupOffset(_, ticket)
-        | Asked::FirstOffset(_, ticket)
-        | Asked::Pull(_, ticket)
-        | Asked::Commit(_, ticket)
-        | Asked::Lock { ticket, .. }
-        | Asked::Unlock(_, ticket) => Some(*ticket),
-        Asked::SendBack(..) | Asked::Nothing => None,
+fn ticket_of(ask: &Ask) -> Option<Ticket> {
+    match ask {
+        Ask::Queues { asked: asked::Queues(_, ticket), .. }
+        | Ask::Members { asked: asked::Members(_, ticket), .. }
+        | Ask::Check { asked: asked::Check(_, ticket), .. }
+        | Ask::MaxOffset { asked: asked::End(_, ticket), .. }
+        | Ask::GroupOffset { asked: asked::GroupOffset(_, ticket), .. }
+        | Ask::MinOffset { asked: asked::FirstOffset(_, ticket), .. }
+        | Ask::OffsetAt { asked: asked::FirstOffset(_, ticket), .. }
+        | Ask::Pull { asked: asked::Pull(_, ticket), .. }
+        | Ask::CancelPull { asked: asked::Pull(_, ticket) }
+        | Ask::Commit { asked: asked::Commit(_, ticket), .. }
+        | Ask::Lock { asked: asked::Lock { ticket, .. }, .. }
+        | Ask::Unlock { asked: asked::Unlock(_, ticket), .. } => Some(*ticket),
+        Ask::SendBack { .. } | Ask::Heartbeat => None,
     }
 }
 

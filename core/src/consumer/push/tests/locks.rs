@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::super::Outcome;
-use super::super::ask::{Ask, Asked};
+use super::super::ask::Ask;
+use super::super::asked;
 use super::scene::{ME, SECOND, Scene, failed, queue};
 use crate::queue::MessageQueue;
 use crate::time::Duration;
@@ -11,8 +12,8 @@ use crate::time::Duration;
 /// Answers a question for locks.
 fn grant(scene: &mut Scene, wanted: impl Fn(&MessageQueue) -> bool) -> usize {
     let mut count = 0;
-    for (asked, ask) in scene.asks() {
-        if let (Asked::Lock { ticket, queues: ids, at }, Ask::Lock { queues }) = (asked, ask) {
+    for ask in scene.asks() {
+        if let Ask::Lock { asked: asked::Lock { ticket, queues: ids, at }, queues } = ask {
             let granted: BTreeSet<MessageQueue> = queues.into_iter().filter(&wanted).collect();
             scene.consumer.take_locked(scene.now, ticket, (&ids, at), Ok(granted));
             count += 1;
@@ -34,12 +35,12 @@ fn a_queue_is_not_even_asked_for_its_offset_before_it_is_locked_and_one_request_
     scene.rebalance(3, &[ME]);
     let asks = scene.asks();
     assert_eq!(asks.len(), 1);
-    let (Asked::Lock { ticket, queues: ids, at }, Ask::Lock { queues }) = &asks[0] else { panic!("{asks:?}") };
+    let Ask::Lock { asked: asked::Lock { ticket, queues: ids, at }, queues } = &asks[0] else { panic!("{asks:?}") };
     assert_eq!(queues.len(), 3);
     let granted = BTreeSet::from([queue(1)]);
     scene.consumer.take_locked(scene.now, *ticket, (ids, *at), Ok(granted));
     let asks = scene.asks();
-    assert!(matches!(&*asks, [(_, Ask::GroupOffset { queue })] if queue.queue_id == 1), "{asks:?}");
+    assert!(matches!(&*asks, [Ask::GroupOffset { queue, .. }] if queue.queue_id == 1), "{asks:?}");
 }
 
 #[test]
@@ -63,7 +64,7 @@ fn a_lock_counts_for_thirty_seconds_from_when_it_was_asked_for_and_is_renewed_ev
     scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success);
     scene.pass(20 * SECOND);
     // The renewal is not answered.
-    let renewals = scene.asks().iter().filter(|(asked, _)| matches!(asked, Asked::Lock { .. })).count();
+    let renewals = scene.asks().iter().filter(|ask| matches!(ask, Ask::Lock { .. })).count();
     assert_eq!(renewals, 1);
     scene.pass(9 * SECOND);
     let delivery = scene.deliver(1).expect("the lock still counts");
@@ -83,8 +84,8 @@ fn one_delivery_of_a_queue_at_a_time_also_when_its_lock_is_lost_and_granted_agai
     scene.pass(Duration::ZERO);
     grant(&mut scene, |_| true);
     let asks = scene.asks();
-    let mut asked = asks.into_iter().map(|(asked, _)| asked);
-    let Some(Asked::GroupOffset(id, ticket)) = asked.find(|asked| matches!(asked, Asked::GroupOffset(..))) else {
+    let asked = asks.into_iter().find(|ask| matches!(ask, Ask::GroupOffset { .. }));
+    let Some(Ask::GroupOffset { asked: asked::GroupOffset(id, ticket), .. }) = asked else {
         panic!("the offset is read again");
     };
     scene.consumer.take_group_offset(scene.now, id, ticket, Ok(Some(0)));
@@ -98,10 +99,10 @@ fn one_delivery_of_a_queue_at_a_time_also_when_its_lock_is_lost_and_granted_agai
 fn an_answer_to_what_was_asked_before_the_connection_ended_locks_nothing() {
     let mut scene = Scene::orderly(|_| {});
     scene.rebalance(1, &[ME]);
-    let (Asked::Lock { ticket, queues, at }, _) = scene.ask() else { panic!() };
+    let Ask::Lock { asked: asked::Lock { ticket, queues, at }, .. } = scene.ask() else { panic!() };
     scene.consumer.handle_disconnected(scene.now, "a");
     scene.consumer.take_locked(scene.now, ticket, (&queues, at), Ok(BTreeSet::from([queue(0)])));
-    assert!(scene.asks().iter().all(|(asked, _)| !matches!(asked, Asked::GroupOffset(..))));
+    assert!(scene.asks().iter().all(|ask| !matches!(ask, Ask::GroupOffset { .. })));
 }
 
 #[test]
@@ -113,11 +114,11 @@ fn a_lock_goes_back_after_the_last_commit_and_a_delivery_in_hand_holds_both_up()
     scene.asks();
     scene.share(&[]);
     let is_farewell = |ask: &Ask| matches!(ask, Ask::Unlock { .. } | Ask::Commit { .. });
-    assert!(!scene.asks().iter().any(|(_, ask)| is_farewell(ask)));
+    assert!(!scene.asks().iter().any(is_farewell));
     assert!(scene.deliver(1).is_none(), "nothing more of it");
     assert!(scene.consumer.settle(scene.now, in_hand.settlement, Outcome::Success), "it still counts");
     for again in 0..3 {
-        let (Asked::Commit(id, ticket), Ask::Commit { offset: 1, .. }) = scene.ask() else { panic!("{again}") };
+        let Ask::Commit { asked: asked::Commit(id, ticket), offset: 1, .. } = scene.ask() else { panic!("{again}") };
         assert!(scene.asks().is_empty());
         scene.consumer.take_committed(scene.now, id, ticket, Err(failed()));
         if again < 2 {
@@ -125,7 +126,7 @@ fn a_lock_goes_back_after_the_last_commit_and_a_delivery_in_hand_holds_both_up()
             scene.pass(SECOND / 2);
         }
     }
-    assert!(matches!(scene.ask(), (Asked::Unlock(..), Ask::Unlock { .. })), "then the lock, whatever came of it");
+    assert!(matches!(scene.ask(), Ask::Unlock { .. }), "then the lock, whatever came of it");
 }
 
 #[test]
@@ -137,7 +138,7 @@ fn a_delivery_that_does_not_end_holds_a_queue_that_leaves_up_for_twenty_seconds_
     scene.share(&[]);
     scene.asks();
     scene.pass(20 * SECOND);
-    assert!(scene.asks().iter().any(|(_, ask)| matches!(ask, Ask::Unlock { .. })));
+    assert!(scene.asks().iter().any(|ask| matches!(ask, Ask::Unlock { .. })));
     assert!(!scene.consumer.settle(scene.now, in_hand.settlement, Outcome::Success));
 }
 
@@ -145,9 +146,9 @@ fn a_delivery_that_does_not_end_holds_a_queue_that_leaves_up_for_twenty_seconds_
 fn a_queue_is_asked_for_in_one_request_at_a_time() {
     let mut scene = Scene::orderly(|_| {});
     scene.rebalance(2, &[ME]);
-    let (Asked::Lock { ticket, queues, at }, _) = scene.ask() else { panic!() };
+    let Ask::Lock { asked: asked::Lock { ticket, queues, at }, .. } = scene.ask() else { panic!() };
     scene.pass(20 * SECOND);
-    let locks = scene.asks().iter().filter(|(asked, _)| matches!(asked, Asked::Lock { .. })).count();
+    let locks = scene.asks().iter().filter(|ask| matches!(ask, Ask::Lock { .. })).count();
     assert_eq!(locks, 0, "the first is not answered yet");
     scene.consumer.take_locked(scene.now, ticket, (&queues, at), Err(failed()));
     scene.pass(SECOND);

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::ask::{Ask, Asked};
+use super::super::ask::Ask;
+use super::super::asked;
 use super::super::{ConsumeFrom, Outcome};
 use super::scene::{ME, SECOND, Scene, TOPIC, answer, failed, found, queue};
 use crate::consumer::PullStatus;
@@ -11,9 +12,9 @@ use crate::consumer::PullStatus;
 fn first_ask(from: ConsumeFrom) -> Ask {
     let mut scene = Scene::new(|config| config.consume_from = from);
     scene.rebalance(1, &[ME]);
-    let (Asked::GroupOffset(id, ticket), _) = scene.ask() else { panic!() };
+    let Ask::GroupOffset { asked: asked::GroupOffset(id, ticket), .. } = scene.ask() else { panic!() };
     scene.consumer.take_group_offset(scene.now, id, ticket, Ok(None));
-    scene.ask().1
+    scene.ask()
 }
 
 #[test]
@@ -28,7 +29,7 @@ fn an_unknown_answer_never_counts_as_no_offset() {
     scene.rebalance(1, &[ME]);
     for _ in 0..3 {
         let asks = scene.asks();
-        let [(Asked::GroupOffset(id, ticket), _)] = &*asks else { panic!("{asks:?}") };
+        let [Ask::GroupOffset { asked: asked::GroupOffset(id, ticket), .. }] = &*asks else { panic!("{asks:?}") };
         scene.consumer.take_group_offset(scene.now, *id, *ticket, Err(failed()));
         assert!(scene.asks().is_empty(), "it is asked again, and nothing else");
         scene.pass(SECOND);
@@ -59,8 +60,8 @@ fn an_offset_that_the_broker_does_not_have_moves_the_queue_and_what_is_in_work_c
     // What `fill` has left open is given back by nobody: the queue pulls anew.
     scene.consumer.pause(scene.now);
     scene.consumer.resume(scene.now);
-    let asked = scene.asks().into_iter().map(|(asked, _)| asked).last();
-    let Some(Asked::Pull(id, ticket)) = asked else { panic!("{asked:?}") };
+    let asks = scene.asks();
+    let Some(&Ask::Pull { asked: asked::Pull(id, ticket), .. }) = asks.last() else { panic!("{asks:?}") };
     let moved = answer(queue(0), PullStatus::OffsetIllegal, 50, bytes::Bytes::new());
     scene.consumer.take_pulled(scene.now, id, ticket, Ok(moved));
     assert_eq!(scene.commits(), [50]);
@@ -79,7 +80,7 @@ fn an_administrator_sets_the_offsets_of_the_queues_that_are_ours() {
     let pulls: Vec<u64> = scene
         .asks()
         .into_iter()
-        .filter_map(|(_, ask)| match ask {
+        .filter_map(|ask| match ask {
             Ask::Pull { offset, .. } | Ask::Commit { offset, .. } => Some(offset),
             _ => None,
         })
@@ -104,10 +105,10 @@ fn a_next_offset_counts_whatever_the_status_and_however_soon_the_answer() {
     for status in [PullStatus::NoNewMessage, PullStatus::NoMatchedMessage, PullStatus::Found] {
         let mut scene = Scene::new(|_| {});
         scene.begin(1);
-        let (Asked::Pull(id, ticket), Ask::Pull { queue, offset: 0, .. }) = scene.ask() else { panic!() };
+        let Ask::Pull { asked: asked::Pull(id, ticket), queue, offset: 0, .. } = scene.ask() else { panic!() };
         scene.consumer.take_pulled(scene.now, id, ticket, Ok(answer(queue, status, 7, bytes::Bytes::new())));
         let asks = scene.asks();
-        assert!(matches!(&*asks, [(_, Ask::Pull { offset: 7, .. })]), "{status:?}: {asks:?}");
+        assert!(matches!(&*asks, [Ask::Pull { offset: 7, .. }]), "{status:?}: {asks:?}");
     }
 }
 
@@ -117,14 +118,16 @@ fn a_broker_that_has_none_of_the_offsets_it_says_it_has_is_asked_once_a_second()
     scene.begin(1);
     let mut asked = 0;
     for _ in 0..100 {
-        for (known, ask) in scene.asks() {
-            match (known, ask) {
-                (Asked::Pull(id, ticket), Ask::Pull { queue, .. }) => {
+        for ask in scene.asks() {
+            match ask {
+                Ask::Pull { asked: asked::Pull(id, ticket), queue, .. } => {
                     asked += 1;
                     let moved = answer(queue, PullStatus::OffsetIllegal, 5, bytes::Bytes::new());
                     scene.consumer.take_pulled(scene.now, id, ticket, Ok(moved));
                 }
-                (Asked::Commit(id, ticket), _) => scene.consumer.take_committed(scene.now, id, ticket, Ok(())),
+                Ask::Commit { asked: asked::Commit(id, ticket), .. } => {
+                    scene.consumer.take_committed(scene.now, id, ticket, Ok(()))
+                }
                 _ => {}
             }
         }
@@ -142,28 +145,27 @@ fn an_older_commit_under_way_never_lands_after_an_administrator_s_reset() {
     scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success);
     scene.asks();
     scene.commit_all();
-    let (Asked::Commit(id, older), Ask::Commit { offset: 4, .. }) = scene.ask() else { panic!() };
+    let Ask::Commit { asked: asked::Commit(id, older), offset: 4, .. } = scene.ask() else { panic!() };
     scene.consumer.reset_offsets(scene.now, TOPIC, &BTreeMap::from([(queue(0), 1)]));
-    let commits =
-        |scene: &mut Scene| scene.asks().into_iter().filter(|(_, ask)| matches!(ask, Ask::Commit { .. })).count();
+    let commits = |scene: &mut Scene| scene.asks().into_iter().filter(|ask| matches!(ask, Ask::Commit { .. })).count();
     assert_eq!(commits(&mut scene), 0, "it might be overtaken by the older one");
     scene.consumer.take_committed(scene.now, id, older, Ok(()));
     let asks = scene.asks();
-    assert!(asks.iter().any(|(_, ask)| matches!(ask, Ask::Commit { offset: 1, .. })), "{asks:?}");
+    assert!(asks.iter().any(|ask| matches!(ask, Ask::Commit { offset: 1, .. })), "{asks:?}");
 }
 
 #[test]
 fn where_a_group_begins_is_committed_at_once_and_again_a_second_later_when_that_fails() {
     let mut scene = Scene::new(|_| {});
     scene.rebalance(1, &[ME]);
-    let (Asked::GroupOffset(id, ticket), _) = scene.ask() else { panic!() };
+    let Ask::GroupOffset { asked: asked::GroupOffset(id, ticket), .. } = scene.ask() else { panic!() };
     scene.consumer.take_group_offset(scene.now, id, ticket, Ok(None));
-    let (Asked::FirstOffset(id, ticket), _) = scene.ask() else { panic!() };
+    let Ask::MinOffset { asked: asked::FirstOffset(id, ticket), .. } = scene.ask() else { panic!() };
     scene.consumer.take_first_offset(scene.now, id, ticket, Ok(Some(9)));
     for _ in 0..3 {
         let asks = scene.asks();
-        let commit = asks.iter().find_map(|(asked, ask)| match (asked, ask) {
-            (Asked::Commit(id, ticket), Ask::Commit { offset: 9, .. }) => Some((*id, *ticket)),
+        let commit = asks.iter().find_map(|ask| match ask {
+            Ask::Commit { asked: asked::Commit(id, ticket), offset: 9, .. } => Some((*id, *ticket)),
             _ => None,
         });
         let (id, ticket) = commit.expect("a commit");
@@ -176,7 +178,7 @@ fn where_a_group_begins_is_committed_at_once_and_again_a_second_later_when_that_
 fn behind_a_record_without_a_length_the_others_are_fetched_and_what_is_passed_over_is_told() {
     let mut scene = Scene::new(|_| {});
     scene.begin(1);
-    let (Asked::Pull(id, ticket), Ask::Pull { queue: of, .. }) = scene.ask() else { panic!() };
+    let Ask::Pull { asked: asked::Pull(id, ticket), queue: of, .. } = scene.ask() else { panic!() };
     let mut pulled = found(of, 0..32);
     // The third of 32 records of the same length says to be four times as long as all of them.
     let (length, mut body) = (pulled.body.len() / 32, pulled.body.to_vec());
@@ -185,7 +187,7 @@ fn behind_a_record_without_a_length_the_others_are_fetched_and_what_is_passed_ov
     pulled.body = body.into();
     scene.consumer.take_pulled(scene.now, id, ticket, Ok(pulled));
     let asks = scene.asks();
-    let [(Asked::Pull(id, ticket), Ask::Pull { queue: of, offset: 3, .. })] = &*asks else { panic!("{asks:?}") };
+    let [Ask::Pull { asked: asked::Pull(id, ticket), queue: of, offset: 3, .. }] = &*asks else { panic!("{asks:?}") };
     scene.consumer.take_pulled(scene.now, *id, *ticket, Ok(found(of.clone(), 3..32)));
     let status = scene.consumer.status(scene.now);
     assert_eq!((status.refused, status.queues[0].passed_over, status.queues[0].last_passed_over), (1, 1, Some(2)));
@@ -204,8 +206,8 @@ fn the_last_commit_of_a_queue_is_tried_again_when_its_broker_is_busy_once() {
     scene.consumer.close(scene.now, 10 * SECOND);
     let mut offsets = Vec::new();
     for _ in 0..5 {
-        for (asked, ask) in scene.asks() {
-            if let (Asked::Commit(id, ticket), Ask::Commit { offset, .. }) = (asked, ask) {
+        for ask in scene.asks() {
+            if let Ask::Commit { asked: asked::Commit(id, ticket), offset, .. } = ask {
                 let busy = crate::error::Error::refused(crate::wire::code::ResponseCode::SYSTEM_BUSY, None);
                 let result = if offsets.is_empty() { Err(busy) } else { Ok(()) };
                 offsets.push(offset);
@@ -228,8 +230,8 @@ fn an_offset_that_is_committed_is_said_once_more_after_a_while_since_somebody_ma
     let mut commits = Vec::new();
     for _ in 0..80 {
         scene.pass(SECOND);
-        for (asked, ask) in scene.asks() {
-            if let (Asked::Commit(id, ticket), Ask::Commit { offset, .. }) = (asked, ask) {
+        for ask in scene.asks() {
+            if let Ask::Commit { asked: asked::Commit(id, ticket), offset, .. } = ask {
                 commits.push(offset);
                 scene.consumer.take_committed(scene.now, id, ticket, Ok(()));
             }

@@ -3,28 +3,31 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::Outcome;
-use super::super::ask::{Ask, Asked};
+use super::super::ask::Ask;
+use super::super::asked;
 use super::scene::{ME, SECOND, Scene, TOPIC, failed, queue};
 
 /// Answers all that is asked as a broker does that has `committed`; commits come through only if it `takes` them.
 fn answer_all(scene: &mut Scene, committed: &mut u64, takes: bool) {
     for _ in 0..6 {
-        for (asked, ask) in scene.asks() {
+        for ask in scene.asks() {
             let consumer = &mut scene.consumer;
-            match (asked, ask) {
-                (Asked::Lock { ticket, queues, at }, Ask::Lock { queues: wanted }) => {
+            match ask {
+                Ask::Lock { asked: asked::Lock { ticket, queues, at }, queues: wanted } => {
                     consumer.take_locked(scene.now, ticket, (&queues, at), Ok(wanted.into_iter().collect()));
                 }
-                (Asked::GroupOffset(id, ticket), _) => {
+                Ask::GroupOffset { asked: asked::GroupOffset(id, ticket), .. } => {
                     consumer.take_group_offset(scene.now, id, ticket, Ok(Some(*committed)));
                 }
-                (Asked::Commit(id, ticket), Ask::Commit { offset, .. }) => {
+                Ask::Commit { asked: asked::Commit(id, ticket), offset, .. } => {
                     if takes {
                         *committed = offset;
                     }
                     consumer.take_committed(scene.now, id, ticket, if takes { Ok(()) } else { Err(failed()) });
                 }
-                (Asked::Unlock(id, ticket), _) => consumer.take_unlocked(scene.now, id, ticket, Ok(())),
+                Ask::Unlock { asked: asked::Unlock(id, ticket), .. } => {
+                    consumer.take_unlocked(scene.now, id, ticket, Ok(()))
+                }
                 _ => {}
             }
         }
@@ -35,7 +38,9 @@ fn answer_all(scene: &mut Scene, committed: &mut u64, takes: bool) {
 fn locked() -> Scene {
     let mut scene = Scene::orderly(|_| {});
     scene.rebalance(1, &[ME]);
-    let (Asked::Lock { ticket, queues, at }, _) = scene.ask() else { panic!("the lock comes first") };
+    let Ask::Lock { asked: asked::Lock { ticket, queues, at }, .. } = scene.ask() else {
+        panic!("the lock comes first")
+    };
     scene.consumer.take_locked(scene.now, ticket, (&queues, at), Ok(BTreeSet::from([queue(0)])));
     scene
 }
@@ -47,8 +52,8 @@ fn an_administrators_reset_counts_though_the_connection_ends_before_it_is_commit
     scene.asks();
     scene.consumer.reset_offsets(scene.now, TOPIC, &BTreeMap::from([(queue(0), 2)]));
     let asks = scene.asks();
-    let commit = asks.iter().find(|(asked, _)| matches!(asked, Asked::Commit(..)));
-    let Some((Asked::Commit(id, ticket), Ask::Commit { offset: 2, .. })) = commit else { panic!("{asks:?}") };
+    let commit = asks.iter().find(|ask| matches!(ask, Ask::Commit { .. }));
+    let Some(Ask::Commit { asked: asked::Commit(id, ticket), offset: 2, .. }) = commit else { panic!("{asks:?}") };
     // The connection is reset while the commit is on its way, and nobody says once more what the administrator wants.
     scene.consumer.take_committed(scene.now, *id, *ticket, Err(failed()));
     scene.consumer.handle_disconnected(scene.now, "a");
@@ -90,13 +95,15 @@ fn an_administrators_reset_that_is_committed_counts_once() {
     // An administrator sets the offset while the queue leaves, and the broker takes that.
     scene.consumer.reset_offsets(scene.now, TOPIC, &BTreeMap::from([(queue(0), 2)]));
     for expected in [6, 2] {
-        let (Asked::Commit(id, ticket), Ask::Commit { offset, .. }) = scene.ask() else { panic!("{expected}") };
+        let Ask::Commit { asked: asked::Commit(id, ticket), offset, .. } = scene.ask() else { panic!("{expected}") };
         assert_eq!(offset, expected);
         scene.consumer.take_committed(scene.now, id, ticket, Ok(()));
     }
     // The broker takes the lock back, and its answers are lost; meanwhile the next owner consumes up to 50, and goes.
     for _ in 0..3 {
-        let (Asked::Unlock(id, ticket), _) = scene.ask() else { panic!("then the lock goes back") };
+        let Ask::Unlock { asked: asked::Unlock(id, ticket), .. } = scene.ask() else {
+            panic!("then the lock goes back")
+        };
         scene.share(&[queue(0)]);
         scene.pass(3 * SECOND);
         scene.asks();
@@ -117,7 +124,7 @@ fn leaving_with_a_commit_under_way() -> Scene {
     scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success);
     scene.asks();
     scene.share(&[]);
-    let (Asked::Pull(..), Ask::CancelPull) = scene.ask() else { panic!("nothing more is fetched") };
+    let Ask::CancelPull { .. } = scene.ask() else { panic!("nothing more is fetched") };
     scene
 }
 
@@ -132,20 +139,20 @@ fn an_administrators_reset_counts_for_a_queue_that_leaves_and_comes_back() {
     scene.asks();
     // Another member comes and goes.
     scene.share(&[]);
-    let commits: Vec<_> = scene.asks().into_iter().filter(|(asked, _)| matches!(asked, Asked::Commit(..))).collect();
-    let [(Asked::Commit(id, ticket), Ask::Commit { offset: 5, .. })] = &*commits else { panic!("{commits:?}") };
+    let commits: Vec<_> = scene.asks().into_iter().filter(|ask| matches!(ask, Ask::Commit { .. })).collect();
+    let [Ask::Commit { asked: asked::Commit(id, ticket), offset: 5, .. }] = &*commits else { panic!("{commits:?}") };
     scene.share(&[queue(0)]);
     // While the last commit is on its way, an administrator sets the group's offset; nobody else would hear of it.
     scene.consumer.reset_offsets(scene.now, TOPIC, &BTreeMap::from([(queue(0), 2)]));
     scene.consumer.take_committed(scene.now, *id, *ticket, Ok(()));
     let mut committed = 5;
     for _ in 0..4 {
-        for (asked, ask) in scene.asks() {
-            match (asked, ask) {
-                (Asked::GroupOffset(id, ticket), _) => {
+        for ask in scene.asks() {
+            match ask {
+                Ask::GroupOffset { asked: asked::GroupOffset(id, ticket), .. } => {
                     scene.consumer.take_group_offset(scene.now, id, ticket, Ok(Some(committed)));
                 }
-                (Asked::Commit(id, ticket), Ask::Commit { offset, .. }) => {
+                Ask::Commit { asked: asked::Commit(id, ticket), offset, .. } => {
                     committed = offset;
                     scene.consumer.take_committed(scene.now, id, ticket, Ok(()));
                 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
 
-use super::super::ask::{Ask, Asked};
+use super::super::ask::Ask;
+use super::super::asked;
 use super::super::{ConsumeFrom, ConsumeOrder, Delivery, PushConfig, PushConsumer, PushEvent};
 use crate::consumer::allocation::{Allocation, Average};
 use crate::consumer::{MessageSelector, PullStatus, Pulled};
@@ -59,11 +60,11 @@ impl Scene {
     }
 
     /// What is asked now.
-    pub(super) fn asks(&mut self) -> Vec<(Asked, Ask)> {
+    pub(super) fn asks(&mut self) -> Vec<Ask> {
         std::iter::from_fn(|| self.consumer.poll_ask()).collect()
     }
 
-    pub(super) fn ask(&mut self) -> (Asked, Ask) {
+    pub(super) fn ask(&mut self) -> Ask {
         self.consumer.poll_ask().expect("something is asked")
     }
 
@@ -82,13 +83,15 @@ impl Scene {
 
     /// Answers the question for the topic's queues, which comes next.
     pub(super) fn answer_queues(&mut self, queues: Result<Vec<MessageQueue>, Error>) {
-        let (Asked::Queues(topic, ticket), Ask::Queues { .. }) = self.ask() else { panic!("the queues come first") };
+        let Ask::Queues { asked: asked::Queues(topic, ticket), .. } = self.ask() else {
+            panic!("the queues come first")
+        };
         self.consumer.take_queues(self.now, &topic, ticket, queues);
     }
 
     /// Answers the question for the members, which comes next, and then how the queues are shared.
     pub(super) fn answer_members(&mut self, members: Result<Vec<String>, Error>) {
-        let (Asked::Members(topic, ticket), Ask::Members { .. }) = self.ask() else { panic!("then the members") };
+        let Ask::Members { asked: asked::Members(topic, ticket), .. } = self.ask() else { panic!("then the members") };
         self.consumer.take_members(self.now, &topic, ticket, members);
         self.allocate();
     }
@@ -115,16 +118,16 @@ impl Scene {
 
     /// Answers every question for the group's offset.
     pub(super) fn begin_at(&mut self, offset: u64) {
-        for (asked, ask) in self.asks() {
-            let (Asked::GroupOffset(id, ticket), Ask::GroupOffset { .. }) = (asked, &ask) else { panic!("{ask:?}") };
+        for ask in self.asks() {
+            let Ask::GroupOffset { asked: asked::GroupOffset(id, ticket), .. } = ask else { panic!("{ask:?}") };
             self.consumer.take_group_offset(self.now, id, ticket, Ok(Some(offset)));
         }
     }
 
     /// Answers every pull that is asked for with the messages at `offsets`.
     pub(super) fn fill(&mut self, offsets: std::ops::Range<u64>) {
-        for (asked, ask) in self.asks() {
-            if let (Asked::Pull(id, ticket), Ask::Pull { queue, offset, .. }) = (asked, ask)
+        for ask in self.asks() {
+            if let Ask::Pull { asked: asked::Pull(id, ticket), queue, offset, .. } = ask
                 && offset < offsets.end
             {
                 let pulled = found(queue, offset.max(offsets.start)..offsets.end);
@@ -152,10 +155,9 @@ impl Scene {
     /// The offsets of commits that are asked for, which succeed.
     pub(super) fn commits(&mut self) -> Vec<u64> {
         let mut offsets = Vec::new();
-        for (asked, ask) in self.asks() {
-            if let Ask::Commit { offset, .. } = ask {
+        for ask in self.asks() {
+            if let Ask::Commit { asked: asked::Commit(id, ticket), offset, .. } = ask {
                 offsets.push(offset);
-                let Asked::Commit(id, ticket) = asked else { panic!("{asked:?}") };
                 self.consumer.take_committed(self.now, id, ticket, Ok(()));
             }
         }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::ask::{Ask, Asked};
+use super::super::ask::Ask;
+use super::super::asked;
 use super::scene::{ME, SECOND, Scene, failed, queue};
 use crate::consumer::MessageSelector;
 use crate::error::{Error, ErrorKind};
@@ -16,8 +17,8 @@ fn a_member_takes_its_share_of_the_sorted_queues_and_members() {
     let asked: Vec<u32> = scene
         .asks()
         .into_iter()
-        .map(|(_, ask)| match ask {
-            Ask::GroupOffset { queue } => queue.queue_id,
+        .map(|ask| match ask {
+            Ask::GroupOffset { queue, .. } => queue.queue_id,
             other => panic!("{other:?}"),
         })
         .collect();
@@ -37,7 +38,7 @@ fn nothing_is_dropped_when_a_look_up_fails_and_it_is_tried_again_a_second_later(
     scene.answer_members(Err(failed()));
     assert_eq!(scene.consumer.queues.len(), 4);
     scene.pass(SECOND);
-    assert!(matches!(scene.ask(), (Asked::Queues(..), _)));
+    assert!(matches!(scene.ask(), Ask::Queues { .. }));
 }
 
 #[test]
@@ -47,7 +48,7 @@ fn a_list_without_us_is_believed_the_second_time_only_and_brokers_hear_of_us_aga
     scene.asks();
     scene.pass(20 * SECOND);
     scene.rebalance(2, &["other"]);
-    assert!(scene.asks().iter().any(|(_, ask)| matches!(ask, Ask::Heartbeat)));
+    assert!(scene.asks().iter().any(|ask| matches!(ask, Ask::Heartbeat)));
     assert_eq!(scene.consumer.queues.len(), 2);
     scene.pass(SECOND);
     scene.rebalance(2, &["other"]);
@@ -60,8 +61,7 @@ fn what_asks_for_a_rebalance_within_a_second_of_the_last_is_merged() {
     let mut scene = Scene::new(|_| {});
     scene.begin(1);
     scene.asks();
-    let rebalances =
-        |scene: &mut Scene| scene.asks().iter().filter(|(asked, _)| matches!(asked, Asked::Queues(..))).count();
+    let rebalances = |scene: &mut Scene| scene.asks().iter().filter(|ask| matches!(ask, Ask::Queues { .. })).count();
     for _ in 0..5 {
         scene.consumer.rebalance_soon(scene.now.mono);
         scene.pass(Duration::from_millis(150));
@@ -79,10 +79,10 @@ fn an_answer_that_comes_after_the_queue_has_left_is_nothing() {
     scene.pass(20 * SECOND);
     scene.asks();
     scene.share(&[]);
-    let cancelled = scene.asks().iter().filter(|(_, ask)| matches!(ask, Ask::CancelPull)).count();
+    let cancelled = scene.asks().iter().filter(|ask| matches!(ask, Ask::CancelPull { .. })).count();
     assert_eq!(cancelled, 2);
-    for (asked, ask) in pulls {
-        if let (Asked::Pull(id, ticket), Ask::Pull { queue, .. }) = (asked, ask) {
+    for ask in pulls {
+        if let Ask::Pull { asked: asked::Pull(id, ticket), queue, .. } = ask {
             scene.consumer.take_pulled(scene.now, id, ticket, Ok(super::scene::found(queue, 0..3)));
         }
     }
@@ -98,16 +98,16 @@ fn a_topic_that_does_not_exist_is_asked_about_every_second_and_no_other_with_it(
     let mut asked = BTreeMap::<String, u32>::new();
     for _ in 0..15 {
         scene.pass(SECOND);
-        for (known, _) in scene.asks() {
-            let Asked::Queues(topic, ticket) = known else { continue };
+        for ask in scene.asks() {
+            let Ask::Queues { asked: asked::Queues(topic, ticket), .. } = ask else { continue };
             *asked.entry(topic.to_string()).or_default() += 1;
             let absent = || Error::new(ErrorKind::TopicNotFound, "");
             let queues = if &*topic == "missing" { Err(absent()) } else { Ok(vec![queue(0)]) };
             scene.consumer.take_queues(scene.now, &topic, ticket, queues);
         }
         let members = Ok(vec![ME.to_owned()]);
-        for (known, _) in scene.asks() {
-            if let Asked::Members(topic, ticket) = known {
+        for ask in scene.asks() {
+            if let Ask::Members { asked: asked::Members(topic, ticket), .. } = ask {
                 scene.consumer.take_members(scene.now, &topic, ticket, members.clone());
                 scene.allocate();
             }
@@ -126,14 +126,14 @@ fn a_list_without_us_for_each_of_two_topics_takes_no_queue_away() {
     scene.pass(SECOND);
     for _ in 0..2 {
         let asks = scene.asks();
-        for (asked, _) in asks {
-            match asked {
-                Asked::Queues(topic, ticket) => {
+        for ask in asks {
+            match ask {
+                Ask::Queues { asked: asked::Queues(topic, ticket), .. } => {
                     let queues =
                         Ok(vec![MessageQueue::new(topic.clone(), "a", 0), MessageQueue::new(topic.clone(), "a", 1)]);
                     scene.consumer.take_queues(scene.now, &topic, ticket, queues);
                 }
-                Asked::Members(topic, ticket) => {
+                Ask::Members { asked: asked::Members(topic, ticket), .. } => {
                     scene.consumer.take_members(scene.now, &topic, ticket, Ok(vec!["other".to_owned()]));
                     scene.allocate();
                 }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
-use super::super::ask::{Ask, Asked};
+use super::super::ask::Ask;
+use super::super::asked;
 use super::super::{Delivery, MessageModel, Outcome, PushConfig, PushEvent, RetryDelay};
 use super::scene::{ME, SECOND, Scene, TOPIC, answer, failed, queue};
 use crate::consumer::PullStatus;
@@ -14,7 +15,9 @@ use crate::time::Duration;
 fn locked(change: impl FnOnce(&mut PushConfig)) -> Scene {
     let mut scene = Scene::orderly(change);
     scene.rebalance(1, &[ME]);
-    let (Asked::Lock { ticket, queues, at }, _) = scene.ask() else { panic!("the lock comes first") };
+    let Ask::Lock { asked: asked::Lock { ticket, queues, at }, .. } = scene.ask() else {
+        panic!("the lock comes first")
+    };
     scene.consumer.take_locked(scene.now, ticket, (&queues, at), Ok(BTreeSet::from([queue(0)])));
     scene.begin_at(0);
     scene.fill(0..5);
@@ -26,7 +29,7 @@ fn offsets(delivery: &Delivery) -> Vec<i64> {
 }
 
 fn pulls(scene: &mut Scene) -> usize {
-    scene.asks().iter().filter(|(asked, _)| matches!(asked, Asked::Pull(..))).count()
+    scene.asks().iter().filter(|ask| matches!(ask, Ask::Pull { .. })).count()
 }
 
 #[test]
@@ -81,7 +84,7 @@ fn a_message_that_failed_is_sent_back_and_stays_until_the_broker_has_it() {
     let delivery = scene.deliver(1).unwrap();
     scene.asks();
     scene.consumer.settle(scene.now, delivery.settlement, Outcome::ReconsumeLater(RetryDelay::Level(5)));
-    let (Asked::SendBack(id, begun, offset), Ask::SendBack(message)) = scene.ask() else { panic!() };
+    let Ask::SendBack { asked: asked::SendBack(id, begun, offset), message } = scene.ask() else { panic!() };
     assert_eq!((message.delay_level, message.max_reconsume_times, message.physical_offset), (5, 3, 0));
     scene.consumer.take_sent_back(scene.now, id, begun, offset, Err(failed()));
     scene.commit_all();
@@ -97,7 +100,8 @@ fn a_pause_delivers_nothing_and_fetches_no_more_but_hears_what_a_held_pull_tells
     scene.begin(1);
     scene.fill(0..5);
     let asks = scene.asks();
-    let Some((Asked::Pull(id, ticket), _)) = asks.into_iter().find(|(asked, _)| matches!(asked, Asked::Pull(..)))
+    let Some(Ask::Pull { asked: asked::Pull(id, ticket), .. }) =
+        asks.into_iter().find(|ask| matches!(ask, Ask::Pull { .. }))
     else {
         panic!("the next pull")
     };
@@ -105,7 +109,7 @@ fn a_pause_delivers_nothing_and_fetches_no_more_but_hears_what_a_held_pull_tells
     assert!(scene.asks().is_empty() && scene.deliver(1).is_none());
     // The broker tells of a reset of the offsets, which it does once.
     scene.consumer.take_pulled(scene.now, id, ticket, Ok(answer(queue(0), PullStatus::OffsetIllegal, 2, Bytes::new())));
-    assert!(!scene.asks().iter().any(|(asked, _)| matches!(asked, Asked::Pull(..))));
+    assert!(!scene.asks().iter().any(|ask| matches!(ask, Ask::Pull { .. })));
     assert_eq!(scene.consumer.offsets_of(TOPIC).get(&queue(0)), Some(&2));
     scene.consumer.resume(scene.now);
     scene.pass(SECOND);
@@ -123,7 +127,7 @@ fn closing_waits_for_work_and_for_what_is_being_sent_back_then_for_the_last_comm
     scene.events();
     scene.consumer.settle(scene.now, first.settlement, Outcome::Success);
     scene.consumer.settle(scene.now, second.settlement, Outcome::ReconsumeLater(RetryDelay::Broker));
-    let (Asked::SendBack(id, begun, offset), _) = scene.ask() else { panic!() };
+    let Ask::SendBack { asked: asked::SendBack(id, begun, offset), .. } = scene.ask() else { panic!() };
     assert!(scene.asks().is_empty());
     scene.consumer.take_sent_back(scene.now, id, begun, offset, Ok(()));
     assert_eq!(scene.commits(), [2]);
@@ -164,7 +168,7 @@ fn what_the_application_has_for_too_long_goes_back_and_frees_its_place_only_when
     scene.pass(60 * SECOND);
     scene.asks();
     scene.pass(60 * SECOND);
-    let backs: Vec<_> = scene.asks().into_iter().filter(|(asked, _)| matches!(asked, Asked::SendBack(..))).collect();
+    let backs: Vec<_> = scene.asks().into_iter().filter(|ask| matches!(ask, Ask::SendBack { .. })).collect();
     assert_eq!(backs.len(), 1);
     assert!(scene.deliver(1).is_none(), "the handler still runs");
     assert!(!scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success));
@@ -183,8 +187,8 @@ fn an_orderly_message_that_cannot_go_to_the_dead_letters_is_not_overtaken() {
                 if is_first && consumed.len() == 1 { Outcome::SuspendCurrentQueue(None) } else { Outcome::Success };
             scene.consumer.settle(scene.now, delivery.settlement, outcome);
             // The broker does not take it.
-            for (asked, _) in scene.asks() {
-                if let Asked::SendBack(id, begun, offset) = asked {
+            for ask in scene.asks() {
+                if let Ask::SendBack { asked: asked::SendBack(id, begun, offset), .. } = ask {
                     scene.consumer.take_sent_back(scene.now, id, begun, offset, Err(failed()));
                 }
             }
@@ -199,8 +203,8 @@ fn a_broadcasting_consumer_has_no_broker_bring_a_message_again_in_whatever_order
     let mut scene = Scene::orderly(|config| config.message_model = MessageModel::Broadcasting);
     scene.pass(SECOND);
     scene.answer_queues(Ok(vec![queue(0)]));
-    for (asked, ask) in scene.asks() {
-        if let (Asked::FirstOffset(id, ticket), Ask::MinOffset { .. }) = (asked, ask) {
+    for ask in scene.asks() {
+        if let Ask::MinOffset { asked: asked::FirstOffset(id, ticket), .. } = ask {
             scene.consumer.take_first_offset(scene.now, id, ticket, Ok(Some(0)));
         }
     }
@@ -210,7 +214,7 @@ fn a_broadcasting_consumer_has_no_broker_bring_a_message_again_in_whatever_order
     scene.consumer.settle(scene.now, delivery.settlement, Outcome::ReconsumeLater(RetryDelay::Broker));
     let asks = scene.asks();
     // It would lie in a retry topic that no broadcasting consumer reads.
-    assert!(!asks.iter().any(|(asked, _)| matches!(asked, Asked::SendBack(..))), "{asks:?}");
+    assert!(!asks.iter().any(|ask| matches!(ask, Ask::SendBack { .. })), "{asks:?}");
 }
 
 #[test]
