@@ -11,8 +11,7 @@ use stgclient_core::queue::MessageQueue;
 use stgclient_core::random::Random;
 use stgclient_core::time::Duration;
 use stgclient_runtime::{
-    BoxFuture, MemoryOffsets, OffsetStore, PushConsumer, PushConsumerBuilder, ReconsumeLater, RetryDelay,
-    SuspendCurrentQueue,
+    BoxFuture, OffsetStore, PushConsumer, PushConsumerBuilder, ReconsumeLater, RetryDelay, SuspendCurrentQueue,
 };
 use stgclient_simulator::world::{Client, Machine};
 
@@ -40,7 +39,7 @@ pub(super) struct Seat {
 impl Seat {
     pub(super) fn new(number: u32, machine: Arc<Machine>, seed: u64) -> Self {
         let random = Random::new(seed ^ (u64::from(number) + 1) << 32);
-        let store = Store { offsets: MemoryOffsets::default(), chance: Arc::new(Mutex::new(None)) };
+        let store = Store { stored: Arc::default(), chance: Arc::new(Mutex::new(None)) };
         Self { number, machine, random, store }
     }
 
@@ -57,7 +56,8 @@ impl Seat {
                     Ok(consumer) => {
                         let now = scene.now();
                         scene.ledger.starts(self.number, now);
-                        let member = Member { machine: Arc::clone(&self.machine), client, consumer };
+                        let stored = Arc::clone(&self.store.stored);
+                        let member = Member { machine: Arc::clone(&self.machine), client, consumer, stored };
                         scene.members().insert(self.number, member.clone());
                         if pauses {
                             trouble::pause_at_start(scene, &member, &mut self.random).await;
@@ -275,11 +275,14 @@ impl Hands {
     }
 }
 
+/// What a broadcasting member has stored.
+pub(super) type Stored = Arc<Mutex<BTreeMap<MessageQueue, u64>>>;
+
 /// Offsets in memory, which fails or panics now and then where the plan wants it, but never twice in a row: a consumer that
 /// closes tries once.
 #[derive(Clone)]
 struct Store {
-    offsets: MemoryOffsets,
+    stored: Stored,
     chance: Arc<Mutex<Option<Chance>>>,
 }
 
@@ -293,7 +296,8 @@ struct Chance {
 
 impl OffsetStore for Store {
     fn load(&self) -> BoxFuture<Result<BTreeMap<MessageQueue, u64>, Error>> {
-        self.offsets.load()
+        let offsets = self.stored.lock().unwrap().clone();
+        Box::pin(std::future::ready(Ok(offsets)))
     }
 
     fn store(&self, offsets: BTreeMap<MessageQueue, u64>) -> BoxFuture<Result<(), Error>> {
@@ -306,7 +310,10 @@ impl OffsetStore for Store {
         match drawn {
             0..5 => Box::pin(std::future::ready(Err(Error::new(ErrorKind::OffsetStore, "it was drawn")))),
             5 | 6 => std::panic::resume_unwind(Box::new(DRAWN)),
-            _ => self.offsets.store(offsets),
+            _ => {
+                *self.stored.lock().unwrap() = offsets;
+                Box::pin(std::future::ready(Ok(())))
+            }
         }
     }
 }

@@ -1,13 +1,14 @@
 //! What has to be so: some of it all the time, the rest once all is well again.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use stgclient_core::consumer::push::ConsumeFrom;
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::{Duration, Instant};
 
 use super::ledger::{Entries, Sent, Work};
-use super::member::CONSUME_TIMEOUT;
+use super::member::{CONSUME_TIMEOUT, Stored};
 use super::options::{Kind, Options, Pace};
 use super::scene::Scene;
 use super::{GROUP, SECOND, SECOND_TOPIC, TOPIC};
@@ -111,14 +112,20 @@ fn unowned(scene: &Scene) -> Option<String> {
 }
 
 fn uncommitted(scene: &Scene) -> Option<String> {
-    if scene.options.is_broadcasting() {
-        return None;
-    }
+    let members: Vec<(u32, Stored)> =
+        scene.members().iter().map(|(number, member)| (*number, Arc::clone(&member.stored))).collect();
     scene.queues(TOPIC).into_iter().find_map(|queue| {
         let stored = scene.cluster.broker(&queue.broker_name, |broker| broker.offsets(TOPIC, queue.queue_id));
         let stored = stored.map_or(0, |(_, max)| max as u64);
-        let committed = committed(scene, &queue);
-        (committed.unwrap_or(0) != stored).then(|| format!("{committed:?} of {queue}, which has {stored}"))
+        let wrong = |by: Option<u32>, committed: Option<u64>| {
+            let is_wrong = committed.unwrap_or(0) != stored;
+            is_wrong.then(|| format!("{committed:?} of {queue}, which has {stored}, member {by:?}"))
+        };
+        if !scene.options.is_broadcasting() {
+            return wrong(None, committed(scene, &queue));
+        }
+        let offset = |stored: &Stored| stored.lock().unwrap().get(&queue).copied();
+        members.iter().find_map(|(number, stored)| wrong(Some(*number), offset(stored)))
     })
 }
 

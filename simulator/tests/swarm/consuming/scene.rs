@@ -10,6 +10,7 @@ use stgclient_runtime::{Producer, PushConsumer};
 use stgclient_simulator::world::{Client, ClusterHandle, Machine, NetworkHandle};
 
 use super::ledger::Ledger;
+use super::member::Stored;
 use super::options::Options;
 
 /// See the module.
@@ -33,6 +34,8 @@ pub(super) struct Member {
     pub(super) machine: Arc<Machine>,
     pub(super) client: Client,
     pub(super) consumer: PushConsumer,
+    /// What it has stored, where each member gets everything.
+    pub(super) stored: Stored,
 }
 
 /// Whoever sends.
