@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use stgclient_core::wire::code::RequestCode;
 use stgclient_core::wire::command::{self, Command, Head, HeaderCodec};
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header};
+use stgclient_core::wire::fields::{FieldWriter, WriteHeader};
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -12,13 +12,9 @@ use tokio::net::TcpStream;
 /// Fields by name.
 struct Named<'a>(&'a [(&'a str, &'a str)]);
 
-impl<'h> Header<'h> for Named<'_> {
+impl WriteHeader for Named<'_> {
     fn write(&self, writer: &mut FieldWriter<'_>) {
         self.0.iter().for_each(|(name, value)| writer.text(name, value));
-    }
-
-    fn read(_: &'h Fields) -> Result<Self, FieldError> {
-        Ok(Self(&[]))
     }
 }
 

@@ -25,7 +25,7 @@ use crate::timed_table::Timed;
 use crate::wire::code::ResponseCode;
 use crate::wire::command::{self, Command, Head, HeaderCodec};
 use crate::wire::dialect::Dialect;
-use crate::wire::fields::Header;
+use crate::wire::fields::WriteHeader;
 use crate::wire::signature::Signer;
 
 /// The bounds and times of a connection.
@@ -394,15 +394,15 @@ impl<T> Connection<T> {
     }
 
     /// Writes a request of ours, signed if there is a signer.
-    fn write_request<'h>(&mut self, now: Instant, head: &Head<'_>, header: &impl Header<'h>, body: &Bytes) {
+    fn write_request(&mut self, now: Instant, head: &Head<'_>, header: &(impl WriteHeader + ?Sized), body: &Bytes) {
         let Some(signer) = self.signer.clone() else {
             return self.write(now, head, header, body);
         };
-        self.write(now, head, &signer.sign(self.config.dialect, head, header, body), body);
+        self.write(now, head, &signer.sign(self.config.dialect, head, &header, body), body);
     }
 
     /// Writes a request as it is, or an answer to a request of the peer.
-    fn write<'h>(&mut self, now: Instant, head: &Head<'_>, header: &impl Header<'h>, body: &Bytes) {
+    fn write(&mut self, now: Instant, head: &Head<'_>, header: &(impl WriteHeader + ?Sized), body: &Bytes) {
         let config = &self.config;
         command::encode_head(self.outbox.buffer(), config.codec, config.dialect, head, header, body.len());
         self.outbox.push_body(body);
@@ -664,11 +664,11 @@ pub(crate) struct Established<'c, T>(&'c mut Connection<T>);
 impl<T> Established<'_, T> {
     /// Writes a request that is answered to `owner`, until `deadline`. That may be a share of its time, in which silence does
     /// not mean that the connection is dead.
-    pub(crate) fn request<'h>(
+    pub(crate) fn request(
         &mut self,
         now: Instant,
         head: &Head<'_>,
-        header: &impl Header<'h>,
+        header: &(impl WriteHeader + ?Sized),
         body: &Bytes,
         (deadline, is_share): (Instant, bool),
         owner: T,
@@ -678,11 +678,11 @@ impl<T> Established<'_, T> {
     }
 
     /// Writes a request that nobody answers; `owner`, if any, is told when it has been written.
-    pub(crate) fn oneway<'h>(
+    pub(crate) fn oneway(
         &mut self,
         now: Instant,
         head: &Head<'_>,
-        header: &impl Header<'h>,
+        header: &(impl WriteHeader + ?Sized),
         body: &Bytes,
         owner: Option<T>,
     ) {

@@ -4,7 +4,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::code::{RequestCode, ResponseCode};
 use super::dialect::Dialect;
-use super::fields::{FieldWriter, Fields, Header};
+use super::fields::{FieldWriter, Fields, Header, WriteHeader};
 use super::header;
 
 /// How a header is written: one of the two types that `SerializeType` knows.
@@ -165,12 +165,12 @@ impl<'a> Head<'a> {
 ///
 /// Two steps, so that a large body is written from where it lies. The header is written in `codec`, unless the code
 /// fits JSON only.
-pub fn encode_head<'h>(
+pub fn encode_head(
     out: &mut BytesMut,
     codec: HeaderCodec,
     dialect: Dialect,
     head: &Head<'_>,
-    fields: &impl Header<'h>,
+    fields: &(impl WriteHeader + ?Sized),
     body_length: usize,
 ) {
     let codec = codec.for_code(head.code);
@@ -202,12 +202,12 @@ pub fn encode_head<'h>(
 const HEADER_ROOM: usize = 640;
 
 /// Appends a whole frame.
-pub fn encode<'h>(
+pub fn encode(
     out: &mut BytesMut,
     codec: HeaderCodec,
     dialect: Dialect,
     head: &Head<'_>,
-    fields: &impl Header<'h>,
+    fields: &(impl WriteHeader + ?Sized),
     body: &[u8],
 ) {
     encode_head(out, codec, dialect, head, fields, body.len());

@@ -35,11 +35,21 @@ pub enum FieldError {
     },
 }
 
-/// A struct that travels as extension fields.
-pub trait Header<'a>: Sized {
+/// What is written as extension fields. Requests are written as `&dyn WriteHeader`, or a program would have all that writes
+/// them once for each header; only sends, which are most of them, have it for themselves.
+pub trait WriteHeader {
     /// Writes every field that has a value.
     fn write(&self, writer: &mut FieldWriter<'_>);
+}
 
+impl<H: WriteHeader + ?Sized> WriteHeader for &H {
+    fn write(&self, writer: &mut FieldWriter<'_>) {
+        (**self).write(writer);
+    }
+}
+
+/// A struct that travels as extension fields.
+pub trait Header<'a>: WriteHeader + Sized {
     /// Reads the fields; unknown ones are passed over.
     ///
     /// # Errors
@@ -51,9 +61,11 @@ pub trait Header<'a>: Sized {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NoFields;
 
-impl Header<'_> for NoFields {
+impl WriteHeader for NoFields {
     fn write(&self, _: &mut FieldWriter<'_>) {}
+}
 
+impl Header<'_> for NoFields {
     fn read(_: &Fields) -> Result<Self, FieldError> {
         Ok(Self)
     }

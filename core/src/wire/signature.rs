@@ -16,7 +16,7 @@ use sha1::Sha1;
 
 use super::command::{self, Head, HeaderCodec};
 use super::dialect::Dialect;
-use super::fields::{FieldError, FieldWriter, Fields, Header};
+use super::fields::{FieldWriter, WriteHeader};
 use crate::credentials::Credentials;
 
 /// Signs requests with one set of credentials.
@@ -41,13 +41,13 @@ impl Signer {
 
     /// `fields` with everything that shows who asks: to be written in their place, in the request of this head with
     /// this body and no other.
-    pub fn sign<'s, 'h, H: Header<'h>>(
+    pub fn sign<'s>(
         &'s self,
         dialect: Dialect,
         head: &Head<'_>,
-        fields: &'s H,
+        fields: &'s dyn WriteHeader,
         body: &[u8],
-    ) -> Signed<'s, H> {
+    ) -> Signed<'s> {
         let mut signed = Signed { signer: self, fields, signature: None };
         // Written once more as a server reads it: that is what the signature is about.
         let mut frame = BytesMut::with_capacity(512);
@@ -74,15 +74,21 @@ impl fmt::Debug for Signer {
 }
 
 /// The fields of a signed request: those of its header, who asks, and the signature.
-#[derive(Clone, Copy, Debug)]
-pub struct Signed<'s, H> {
+#[derive(Clone, Copy)]
+pub struct Signed<'s> {
     signer: &'s Signer,
-    fields: &'s H,
+    fields: &'s dyn WriteHeader,
     /// Not while it is being made.
     signature: Option<[u8; LENGTH]>,
 }
 
-impl<'h, H: Header<'h>> Header<'h> for Signed<'_, H> {
+impl fmt::Debug for Signed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signed").field("signer", self.signer).finish_non_exhaustive()
+    }
+}
+
+impl WriteHeader for Signed<'_> {
     fn write(&self, writer: &mut FieldWriter<'_>) {
         self.fields.write(writer);
         writer.text("AccessKey", &self.signer.access_key);
@@ -92,10 +98,5 @@ impl<'h, H: Header<'h>> Header<'h> for Signed<'_, H> {
         if let Some(signature) = self.signature.as_ref().and_then(|signature| str::from_utf8(signature).ok()) {
             writer.text("Signature", signature);
         }
-    }
-
-    /// What has been read has no signer: only requests of ours are signed.
-    fn read(_: &'h Fields) -> Result<Self, FieldError> {
-        Err(FieldError::Missing { name: "Signature" })
     }
 }

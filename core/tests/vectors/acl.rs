@@ -14,7 +14,7 @@ use stgclient_core::credentials::Credentials;
 use stgclient_core::wire::code::RequestCode;
 use stgclient_core::wire::command::{self, Head, HeaderCodec};
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header, NoFields};
+use stgclient_core::wire::fields::{FieldWriter, NoFields, WriteHeader};
 use stgclient_core::wire::request::PullMessage;
 use stgclient_core::wire::signature::Signer;
 
@@ -75,10 +75,10 @@ fn credentials(line: &Line) -> Result<Credentials, String> {
 }
 
 /// The fields of a signed request: the same in both layouts, and the signature is the last one.
-fn signed<'h>(
+fn signed(
     credentials: &Credentials,
     code: RequestCode,
-    fields: &impl Header<'h>,
+    fields: &dyn WriteHeader,
     body: &[u8],
 ) -> Result<BTreeMap<String, String>, String> {
     let [json, binary] = [HeaderCodec::Json, HeaderCodec::Binary].map(|codec| {
@@ -108,12 +108,8 @@ fn texts(object: &Value) -> Result<BTreeMap<String, String>, String> {
 /// Fields by name.
 struct Named(BTreeMap<String, String>);
 
-impl<'h> Header<'h> for Named {
+impl WriteHeader for Named {
     fn write(&self, writer: &mut FieldWriter<'_>) {
         self.0.iter().for_each(|(name, value)| writer.text(name, value));
-    }
-
-    fn read(_: &'h Fields) -> Result<Self, FieldError> {
-        Ok(Self(BTreeMap::new()))
     }
 }

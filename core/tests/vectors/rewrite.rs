@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use serde_json::Value;
 use stgclient_core::wire::command::{Command, Head, HeaderCodec, Language, encode};
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header};
+use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header, WriteHeader};
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameError, FrameReader};
 
 /// Extension fields by name.
@@ -15,13 +15,15 @@ pub(crate) type ByName = BTreeMap<String, String>;
 /// Any extension fields.
 struct AllFields(ByName);
 
-impl Header<'_> for AllFields {
+impl WriteHeader for AllFields {
     fn write(&self, writer: &mut FieldWriter<'_>) {
         for (name, value) in &self.0 {
             writer.text(name, value);
         }
     }
+}
 
+impl Header<'_> for AllFields {
     fn read(fields: &Fields) -> Result<Self, FieldError> {
         Ok(Self(fields.iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect()))
     }
@@ -47,7 +49,7 @@ pub(crate) fn read_frame(frame: &[u8]) -> Result<Command, FrameError> {
     at_once.map(|command| command.expect("a whole frame"))
 }
 
-fn write_frame<'h>(command: &Command, fields: &impl Header<'h>) -> Vec<u8> {
+fn write_frame(command: &Command, fields: &dyn WriteHeader) -> Vec<u8> {
     let head = Head {
         code: command.code,
         language: command.language,

@@ -5,7 +5,7 @@ use stgclient_core::time::{Instant, Now};
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::{self, Command, FLAG_RESPONSE, Head, HeaderCodec, Language};
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header, NoFields};
+use stgclient_core::wire::fields::{FieldWriter, Fields, Header, NoFields, WriteHeader};
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
 use stgclient_core::wire::request::PullMessageAnswer;
 
@@ -116,14 +116,14 @@ impl<'o> Reply<'o> {
     }
 
     /// The answer that somebody else has given, as it is.
-    pub(super) fn hand_on<'h>(self, answer: &Command, fields: &impl Header<'h>) {
+    pub(super) fn hand_on(self, answer: &Command, fields: &dyn WriteHeader) {
         let body = &answer.body;
         let head = (ResponseCode(answer.code), answer.remark.as_deref());
         self.write((answer.language, answer.version), head, fields, body.len(), |pieces| pieces.put(body));
     }
 
     /// Any answer.
-    pub(super) fn send<'h>(self, code: ResponseCode, remark: Option<&str>, fields: &impl Header<'h>, body: &[u8]) {
+    pub(super) fn send(self, code: ResponseCode, remark: Option<&str>, fields: &dyn WriteHeader, body: &[u8]) {
         let sender = self.exchange.sender();
         self.write(sender, (code, remark), fields, body.len(), |pieces| pieces.tail().extend_from_slice(body));
     }
@@ -132,7 +132,7 @@ impl<'o> Reply<'o> {
     pub(super) fn messages<'h, 'm>(
         self,
         remark: Option<&str>,
-        fields: &impl Header<'h>,
+        fields: &dyn WriteHeader,
         length: usize,
         messages: impl Iterator<Item = &'m Bytes>,
     ) {
@@ -142,11 +142,11 @@ impl<'o> Reply<'o> {
         });
     }
 
-    fn write<'h>(
+    fn write(
         self,
         (language, version): (Language, i32),
         (code, remark): (ResponseCode, Option<&str>),
-        fields: &impl Header<'h>,
+        fields: &dyn WriteHeader,
         body_length: usize,
         put_body: impl FnOnce(&mut Pieces),
     ) {
@@ -210,14 +210,10 @@ struct BentFields<'a> {
     is_wrong: bool,
 }
 
-impl<'h> Header<'h> for BentFields<'_> {
+impl WriteHeader for BentFields<'_> {
     fn write(&self, writer: &mut FieldWriter<'_>) {
         let texts = self.fields.iter();
         texts.for_each(|(name, value)| writer.text(&name, if self.is_wrong { "wrong" } else { &value }));
-    }
-
-    fn read(_: &'h Fields) -> Result<Self, FieldError> {
-        Err(FieldError::Missing { name: "none" })
     }
 }
 

@@ -9,7 +9,7 @@ use stgclient_core::time::{Duration, Instant, Now};
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::{self, Command, Head, HeaderCodec};
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::fields::Header;
+use stgclient_core::wire::fields::WriteHeader;
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
 use stgclient_core::wire::message::{StoredMessage, StoredMessages};
 use stgclient_core::wire::request::{
@@ -79,12 +79,12 @@ impl Bench {
         self.request_as(peer, R::CODE, HeaderCodec::Json, request, body)
     }
 
-    pub(crate) fn request_as<'r>(
+    pub(crate) fn request_as(
         &mut self,
         peer: Peer,
         code: RequestCode,
         codec: HeaderCodec,
-        request: &impl Header<'r>,
+        request: &dyn WriteHeader,
         body: &[u8],
     ) -> i32 {
         self.opaque += 1;
@@ -213,7 +213,7 @@ pub(crate) fn remark(answer: &Command) -> &str {
 }
 
 /// A command as it looks after a journey over the wire.
-pub(crate) fn encoded<'r>(head: &Head<'_>, codec: HeaderCodec, header: &impl Header<'r>, body: &[u8]) -> Command {
+pub(crate) fn encoded(head: &Head<'_>, codec: HeaderCodec, header: &dyn WriteHeader, body: &[u8]) -> Command {
     let mut out = BytesMut::new();
     command::encode(&mut out, codec, DIALECT, head, header, body);
     let frame: Bytes = out.freeze().slice(4..);

@@ -10,7 +10,7 @@ use stgclient_core::wire::body;
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::{self, Command, Head, HeaderCodec, Language};
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::fields::{Header, NoFields};
+use stgclient_core::wire::fields::{NoFields, WriteHeader};
 use stgclient_core::wire::request::{
     GetConsumerList, GetMaxOffset, GetRouteInfo, NotifyConsumerIdsChanged, OffsetAnswer, PULL_FLAG_SUSPEND,
     PullMessage, PullMessageAnswer, Request as _,
@@ -167,7 +167,7 @@ fn head(code: ResponseCode, opaque: i32) -> Head<'static> {
     Head { language: Language::JAVA, ..Head::response(Dialect::Apache, code, opaque, None) }
 }
 
-fn reply<'h>(request: &Request<'_>, code: ResponseCode, fields: &impl Header<'h>, out: &mut BytesMut) {
+fn reply(request: &Request<'_>, code: ResponseCode, fields: &impl WriteHeader, out: &mut BytesMut) {
     command::encode(out, request.codec, Dialect::Apache, &head(code, request.opaque), fields, &[]);
 }
 

@@ -6,7 +6,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use stgclient_core::wire::code::RequestCode;
 use stgclient_core::wire::command::{self, Command, Head, HeaderCodec, Language};
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header};
+use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header, WriteHeader};
 use stgclient_core::wire::request::{
     CreateTopic, DeleteKvConfig, DeleteTopicInBroker, DeleteTopicInNameServer, EarliestStoreTimeAnswer,
     GetConsumerList, GetEarliestStoreTime, GetKvConfig, GetKvList, GetMaxOffset, GetMinOffset, GetRouteInfo,
@@ -52,7 +52,7 @@ pub fn check(command: &Command) {
     check_typed_headers(command);
 }
 
-fn write_and_read<'a>(command: &Command, language: Language, fields: &impl Header<'a>) -> Command {
+fn write_and_read(command: &Command, language: Language, fields: &dyn WriteHeader) -> Command {
     let head = Head {
         code: command.code,
         language,
@@ -91,13 +91,15 @@ check_typed_headers! {
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct AnyFields(pub(crate) BTreeMap<String, String>);
 
-impl Header<'_> for AnyFields {
+impl WriteHeader for AnyFields {
     fn write(&self, writer: &mut FieldWriter<'_>) {
         for (name, value) in &self.0 {
             writer.text(name, value);
         }
     }
+}
 
+impl Header<'_> for AnyFields {
     fn read(fields: &Fields) -> Result<Self, FieldError> {
         Ok(Self(fields.iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect()))
     }

@@ -32,8 +32,9 @@ use crate::routes::brokers::{BrokerId, Brokers};
 use crate::routes::name_servers::NameServers;
 use crate::routes::topics::Topics;
 use crate::time::{Deadline, Deadlines, Duration, Instant, Now, Reason};
-use crate::wire::code::ResponseCode;
+use crate::wire::code::{RequestCode, ResponseCode};
 use crate::wire::command::{Command, Head};
+use crate::wire::fields::WriteHeader;
 use crate::wire::request::Request;
 
 /// No body.
@@ -237,6 +238,7 @@ impl Session {
     }
 
     /// Writes a request, or has its owner told when the connection stands. Returns whether it is written.
+    #[inline]
     pub(crate) fn ask<'h, R: Request<'h>>(
         &mut self,
         now: Now,
@@ -245,7 +247,18 @@ impl Session {
         deadline: Instant,
         owner: Owner,
     ) -> bool {
-        let head = Head::request(self.config.dialect(), R::CODE, self.network.next_opaque());
+        self.ask_code(now, peer, (R::CODE, header, body), deadline, owner)
+    }
+
+    fn ask_code(
+        &mut self,
+        now: Now,
+        peer: PeerId,
+        (code, header, body): (RequestCode, &dyn WriteHeader, &Bytes),
+        deadline: Instant,
+        owner: Owner,
+    ) -> bool {
+        let head = Head::request(self.config.dialect(), code, self.network.next_opaque());
         let written = self.network.on_established(peer, |connection| {
             connection.request(now.mono, &head, header, body, (deadline, false), owner);
         });

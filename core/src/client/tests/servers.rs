@@ -11,7 +11,7 @@ use crate::wire::body::{self, BrokerData, ClusterInfo, Permission, QueueData, To
 use crate::wire::code::{RequestCode, ResponseCode};
 use crate::wire::command::{self, Command, Head};
 use crate::wire::dialect::Dialect;
-use crate::wire::fields::{FieldError, FieldWriter, Fields, Header};
+use crate::wire::fields::{FieldWriter, WriteHeader};
 
 /// A request that a server read.
 #[derive(Clone, Debug)]
@@ -96,15 +96,11 @@ impl Reply {
     }
 }
 
-impl Header<'_> for Reply {
+impl WriteHeader for Reply {
     fn write(&self, writer: &mut FieldWriter<'_>) {
         for (name, value) in &self.fields {
             writer.text(name, value);
         }
-    }
-
-    fn read(_: &Fields) -> Result<Self, FieldError> {
-        Ok(Self::ok())
     }
 }
 

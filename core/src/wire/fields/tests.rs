@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::BytesMut;
 use proptest::prelude::*;
 
-use super::{FieldError, Header, NoFields};
+use super::{FieldError, NoFields, WriteHeader};
 use crate::wire::command::{self, Command, Head, HeaderCodec, Language};
 use crate::wire::dialect::Dialect;
 use crate::wire::message::UniqueId;
@@ -13,7 +13,7 @@ use crate::wire::request::*;
 
 const CODECS: [HeaderCodec; 2] = [HeaderCodec::Json, HeaderCodec::Binary];
 
-fn command<'h>(codec: HeaderCodec, header: &impl Header<'h>) -> Command {
+fn command(codec: HeaderCodec, header: &dyn WriteHeader) -> Command {
     let mut out = BytesMut::new();
     let head = Head { code: 1, language: Language::RUST, version: 493, opaque: 1, flag: 0, remark: None };
     command::encode(&mut out, codec, Dialect::Apache, &head, header, b"");

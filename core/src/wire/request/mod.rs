@@ -60,23 +60,32 @@ macro_rules! headers {
         headers!($($rest)*);
     };
     (@header $name:ident { $($field:ident : $wire:literal $(in $only:ident)?,)* }) => {
+        impl $crate::wire::fields::WriteHeader for $name {
+            headers!(@write $($field : $wire $(in $only)?,)*);
+        }
+
         impl<'a> $crate::wire::fields::Header<'a> for $name {
-            headers!(@body $($field : $wire $(in $only)?,)*);
+            headers!(@read $($field : $wire,)*);
         }
     };
     (@header $name:ident <$life:lifetime> { $($field:ident : $wire:literal $(in $only:ident)?,)* }) => {
+        impl $crate::wire::fields::WriteHeader for $name<'_> {
+            headers!(@write $($field : $wire $(in $only)?,)*);
+        }
+
         impl<'a> $crate::wire::fields::Header<'a> for $name<'a> {
-            headers!(@body $($field : $wire $(in $only)?,)*);
+            headers!(@read $($field : $wire,)*);
         }
     };
-    (@body) => {
+    (@write) => {
         fn write(&self, _: &mut $crate::wire::fields::FieldWriter<'_>) {}
-
+    };
+    (@read) => {
         fn read(_: &$crate::wire::fields::Fields) -> Result<Self, $crate::wire::fields::FieldError> {
             Ok(Self {})
         }
     };
-    (@body $($field:ident : $wire:literal $(in $only:ident)?,)*) => {
+    (@write $($field:ident : $wire:literal $(in $only:ident)?,)*) => {
         fn write(&self, writer: &mut $crate::wire::fields::FieldWriter<'_>) {
             $(
                 if true $(&& writer.dialect() == $crate::wire::dialect::Dialect::$only)? {
@@ -84,7 +93,8 @@ macro_rules! headers {
                 }
             )*
         }
-
+    };
+    (@read $($field:ident : $wire:literal,)*) => {
         fn read(
             fields: &'a $crate::wire::fields::Fields,
         ) -> Result<Self, $crate::wire::fields::FieldError> {

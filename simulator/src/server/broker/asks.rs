@@ -6,7 +6,7 @@ use stgclient_core::time::Instant;
 use stgclient_core::wire::code::RequestCode;
 use stgclient_core::wire::command::{self, FLAG_ONEWAY, Head, HeaderCodec};
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::fields::Header;
+use stgclient_core::wire::fields::WriteHeader;
 use stgclient_core::wire::request::Request;
 
 use super::super::output::Outputs;
@@ -50,12 +50,12 @@ impl<P> Asks<P> {
     }
 
     /// Sends a request, whose answer is waited for until `due`.
-    pub(super) fn ask<'r>(
+    pub(super) fn ask(
         &mut self,
         out: &mut Outputs,
         (peer, due): (Peer, Instant),
         code: RequestCode,
-        fields: &impl Header<'r>,
+        fields: &dyn WriteHeader,
         body: &[u8],
         purpose: P,
     ) {
@@ -86,13 +86,13 @@ impl<P> Asks<P> {
         self.deadlines.first().map(|(due, _)| *due)
     }
 
-    fn write<'r>(
+    fn write(
         &mut self,
         out: &mut Outputs,
         peer: Peer,
         code: RequestCode,
         flag: i32,
-        fields: &impl Header<'r>,
+        fields: &dyn WriteHeader,
         body: &[u8],
     ) -> i32 {
         self.opaque = self.opaque.wrapping_add(1) & i32::MAX;

@@ -8,7 +8,7 @@ use stgclient_core::time::{Duration, Now};
 use stgclient_core::wire::body::{self, ConsumerOffsets, ConsumerStatus};
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::Command;
-use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header};
+use stgclient_core::wire::fields::{FieldWriter, Fields, WriteHeader};
 use stgclient_core::wire::message::OffsetMessageId;
 use stgclient_core::wire::request::{ConsumeDirectly, GetConsumerRunningInfo, GetConsumerStatus, InvokeConsumerStatus};
 
@@ -55,15 +55,11 @@ struct HandedOn<'a> {
     replaced: Vec<(&'static str, String)>,
 }
 
-impl<'h> Header<'h> for HandedOn<'_> {
+impl WriteHeader for HandedOn<'_> {
     fn write(&self, writer: &mut FieldWriter<'_>) {
         let is_replaced = |name: &str| self.replaced.iter().any(|(replaced, _)| *replaced == name);
         self.fields.iter().filter(|(name, _)| !is_replaced(name)).for_each(|(name, value)| writer.text(&name, &value));
         self.replaced.iter().for_each(|(name, value)| writer.text(name, value));
-    }
-
-    fn read(_: &'h Fields) -> Result<Self, FieldError> {
-        Err(FieldError::Missing { name: "consumerGroup" })
     }
 }
 

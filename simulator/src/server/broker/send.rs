@@ -8,7 +8,7 @@ use stgclient_core::time::Now;
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header};
+use stgclient_core::wire::fields::{FieldError, FieldWriter, WriteHeader};
 use stgclient_core::wire::message::{
     BatchRecord, BatchRecords, OffsetMessageId, Properties, PropertiesRef, property, sys_flag,
 };
@@ -49,7 +49,7 @@ struct Region<'a> {
     trace_on: bool,
 }
 
-impl<'h> Header<'h> for Region<'_> {
+impl WriteHeader for Region<'_> {
     fn write(&self, writer: &mut FieldWriter<'_>) {
         if writer.dialect() == Dialect::Smartgo {
             return;
@@ -57,23 +57,15 @@ impl<'h> Header<'h> for Region<'_> {
         writer.text("MSG_REGION", self.region);
         writer.text("TRACE_ON", if self.trace_on { "true" } else { "false" });
     }
-
-    fn read(_: &'h Fields) -> Result<Self, FieldError> {
-        Err(FieldError::Missing { name: "MSG_REGION" })
-    }
 }
 
 /// A send's answer with these fields.
 struct Answer<'a>(SendMessageAnswer<'a>, Region<'a>);
 
-impl<'h> Header<'h> for Answer<'_> {
+impl WriteHeader for Answer<'_> {
     fn write(&self, writer: &mut FieldWriter<'_>) {
         self.0.write(writer);
         self.1.write(writer);
-    }
-
-    fn read(_: &'h Fields) -> Result<Self, FieldError> {
-        Err(FieldError::Missing { name: "msgId" })
     }
 }
 

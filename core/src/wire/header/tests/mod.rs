@@ -8,19 +8,21 @@ use proptest::prelude::*;
 
 use crate::wire::command::{self, Command, Head, HeaderCodec, Language};
 use crate::wire::dialect::Dialect;
-use crate::wire::fields::{FieldError, FieldWriter, Fields, Header};
+use crate::wire::fields::{FieldError, FieldWriter, Fields, Header, WriteHeader};
 use crate::wire::frame::FrameError;
 
 /// Fields of any name and value.
 struct Pairs(Vec<(String, String)>);
 
-impl Header<'_> for Pairs {
+impl WriteHeader for Pairs {
     fn write(&self, writer: &mut FieldWriter<'_>) {
         for (name, value) in &self.0 {
             writer.text(name, value);
         }
     }
+}
 
+impl Header<'_> for Pairs {
     fn read(fields: &Fields) -> Result<Self, FieldError> {
         Ok(Self(pairs(fields)))
     }
