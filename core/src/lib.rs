@@ -11,6 +11,7 @@ pub mod connection;
 pub mod consumer;
 pub mod credentials;
 pub mod error;
+mod gather;
 pub mod notice;
 pub mod producer;
 pub mod queue;

@@ -6,6 +6,7 @@ use super::statistics::TopicStatistics;
 use super::topic::{Placement, TopicSettings};
 use crate::address::Address;
 use crate::error::{Error, ErrorKind};
+use crate::gather::Gather;
 use crate::producer::check_topic;
 use crate::routes::route::{MASTER_ID, RouteBroker, TopicRoute};
 use crate::wire::body::{self, BrokerData, ClusterInfo, TopicStatsTable};
@@ -115,7 +116,7 @@ impl Task {
         let members = brokers.into_iter().flat_map(|broker| RouteBroker::from_body(broker.clone()).addresses);
         let (masters, slaves): (Vec<_>, Vec<_>) = members.partition(|(id, _)| *id == MASTER_ID);
         let [masters, mut slaves] =
-            [masters, slaves].map(|members| members.into_iter().map(|(_, address)| address).collect::<BTreeSet<_>>());
+            [masters, slaves].map(|members| members.into_iter().map(|(_, address)| address).gather::<BTreeSet<_>>());
         if masters.is_empty() && (slaves.is_empty() || !deletes) {
             return Err(Error::new(ErrorKind::BrokerNotFound, "the name servers know no master there"));
         }

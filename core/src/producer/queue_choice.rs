@@ -65,6 +65,7 @@ pub(crate) enum Standing {
 
 /// The next of `places` in turn, the best that there is: available and another broker than `avoid`, then reachable
 /// and another, then any (`MQFaultStrategy.selectOneMessageQueue`). `None` when all are congested.
+#[inline]
 pub(crate) fn in_turn<B: PartialEq>(
     places: &[QueuePlace],
     cursor: &mut u32,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::brokers::{BrokerId, Brokers};
 use super::route::TopicRoute;
 use crate::address::Address;
+use crate::gather::Gather;
 use crate::queue::MessageQueue;
 use crate::table::{Id, Table};
 use crate::time::{Deadlines, Duration, Instant};
@@ -199,7 +200,7 @@ impl Topics {
             return new;
         };
         let ids: BTreeMap<&str, BrokerId> =
-            route.brokers.iter().map(|broker| (&*broker.name, brokers.learn(broker, &mut new))).collect();
+            route.brokers.iter().map(|broker| (&*broker.name, brokers.learn(broker, &mut new))).gather();
         let places = route
             .writable()
             .into_iter()
@@ -271,7 +272,7 @@ impl Topics {
     /// The brokers that some topic's route names.
     pub(crate) fn routed_brokers(&self, brokers: &Brokers) -> BTreeSet<BrokerId> {
         let routes = self.table.iter().filter_map(|(_, topic)| topic.route.as_ref());
-        routes.flat_map(|route| &route.brokers).filter_map(|broker| brokers.id_of(&broker.name)).collect()
+        routes.flat_map(|route| &route.brokers).filter_map(|broker| brokers.id_of(&broker.name)).gather()
     }
 }
 

@@ -11,6 +11,7 @@ use crate::client::routing::look_ups::{NameServerRequest, Seeker};
 use crate::client::routing::routes::read_route;
 use crate::client::session::{EMPTY, Session};
 use crate::error::{Error, ErrorKind};
+use crate::gather::Gather;
 use crate::notice::Notice;
 use crate::time::{Instant, Now};
 use crate::wire::body::{self, ClusterInfo};
@@ -167,7 +168,7 @@ impl Administration {
         let from = self.asked;
         let count = self.targets[from..].iter().take_while(|target| target.is_name_server() == kind).count();
         self.asked += count;
-        self.open = (from as u32..(from + count) as u32).collect();
+        self.open = (from as u32..(from + count) as u32).gather();
         for step in self.open.clone() {
             self.ask_target(session, now, id, step);
         }

@@ -128,6 +128,7 @@ impl Sending {
         self.waits_for = WaitsFor::Nothing;
     }
 
+    #[inline]
     pub(crate) fn resume(
         &mut self,
         session: &mut Session,

@@ -8,6 +8,7 @@ use crate::client::base::ids::{
 };
 use crate::consumer::push::PushConsumer;
 use crate::consumer::push::queue::QueueId;
+use crate::gather::Gather;
 use crate::producer::{Backlog, ProducerConfig};
 use crate::queue::MessageQueue;
 use crate::routes::route::MASTER_ID;
@@ -176,7 +177,7 @@ impl Groups {
         });
         let push = self.push_consumers.iter().map(|(_, entry)| entry.consumer.heartbeat_data());
         let by_group: BTreeMap<String, ConsumerData> =
-            pull.chain(push).map(|data| (data.group_name.clone(), data)).collect();
+            pull.chain(push).map(|data| (data.group_name.clone(), data)).gather();
         by_group.into_values().collect()
     }
 
@@ -211,13 +212,13 @@ impl Groups {
 
     /// The producer groups, each once, sorted.
     pub(crate) fn producer_groups(&self) -> BTreeSet<Arc<str>> {
-        self.producers.iter().filter(|(_, producer)| !producer.closed).map(|(_, p)| p.group.clone()).collect()
+        self.producers.iter().filter(|(_, producer)| !producer.closed).map(|(_, p)| p.group.clone()).gather()
     }
 
     /// The consumer groups, each once, sorted.
     pub(crate) fn consumer_groups(&self) -> BTreeSet<Arc<str>> {
         let pull = self.pull_consumers.iter().map(|(_, consumer)| consumer.group.clone());
-        pull.chain(self.push_consumers.iter().map(|(_, entry)| entry.consumer.group.clone())).collect()
+        pull.chain(self.push_consumers.iter().map(|(_, entry)| entry.consumer.group.clone())).gather()
     }
 
     pub(crate) const fn is_empty(&self) -> bool {

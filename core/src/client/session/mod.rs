@@ -25,6 +25,7 @@ use crate::client::routing::look_ups::NameServerCalls;
 use crate::client::routing::routes::{Oddities, RouteWaiters};
 use crate::connection::{Backoff, CloseReason, Connection, Ended, Outbox, Received};
 use crate::error::{Error, ErrorKind};
+use crate::gather::Gather;
 use crate::notice::{Notice, Notices};
 use crate::producer::{LatencyFaults, Spent, UniqueIds};
 use crate::random::Random;
@@ -347,7 +348,7 @@ impl Session {
         let brokers = &self.brokers;
         self.latency.retain(|broker| brokers.get(broker).is_some());
         let members = self.brokers.iter().flat_map(|broker| broker.addresses.values());
-        let known: BTreeSet<Address> = members.chain(self.name_servers.addresses()).cloned().collect();
+        let known: BTreeSet<Address> = members.chain(self.name_servers.addresses()).cloned().gather();
         self.network.retain(&known);
         let network = &self.network;
         self.greetings.retain_peers(|peer| network.get(peer).is_some());

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::gather::Gather;
 use crate::queue::MessageQueue;
 use crate::time::{Duration, Instant};
 
@@ -32,7 +33,7 @@ impl Places {
     /// What was stored last.
     pub(super) fn new(now: Instant, stored: BTreeMap<MessageQueue, u64>) -> Self {
         let place = |offset| Place { offset, noted_at: now };
-        let by_queue = stored.into_iter().map(|(queue, offset)| (queue, place(offset))).collect();
+        let by_queue = stored.into_iter().map(|(queue, offset)| (queue, place(offset))).gather();
         Self { by_queue, is_unstored: false, is_under_way: false, is_urgent: false }
     }
 
@@ -74,7 +75,7 @@ impl Places {
             return None;
         }
         (self.is_unstored, self.is_under_way, self.is_urgent) = (false, true, false);
-        Some(self.by_queue.iter().map(|(queue, place)| (queue.clone(), place.offset)).collect())
+        Some(self.by_queue.iter().map(|(queue, place)| (queue.clone(), place.offset)).gather())
     }
 
     /// What is on its way to being stored may not arrive, and nobody will say so: it is given once more.

@@ -14,6 +14,7 @@ use super::subscriptions::End;
 use super::{ConsumeFrom, PushConsumer, PushEvent, Timer};
 use crate::consumer::allocation::AllocationRequest;
 use crate::error::{Error, ErrorKind};
+use crate::gather::Gather;
 use crate::notice::Notice;
 use crate::queue::MessageQueue;
 use crate::time::{Duration, Instant, Now};
@@ -275,7 +276,7 @@ impl PushConsumer {
 
     /// Makes `ours` the queues of a topic that we own.
     pub(super) fn share(&mut self, now: Now, topic: &str, ours: &[MessageQueue]) {
-        let ours: BTreeSet<&MessageQueue> = ours.iter().collect();
+        let ours: BTreeSet<&MessageQueue> = ours.iter().gather();
         for id in self.queues.of_topic(topic) {
             if self.queues.get(id).is_some_and(|known| !ours.contains(&known.queue)) {
                 self.leave(now, id);

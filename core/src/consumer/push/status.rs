@@ -7,6 +7,7 @@ use super::count::Count;
 use super::queue::{AssignedQueue, QueueId};
 use super::settling::Outcome;
 use super::{PushConsumer, Unfinished};
+use crate::gather::Gather;
 use crate::notice::{Notice, Notices};
 use crate::queue::MessageQueue;
 use crate::time::{Instant, Now};
@@ -123,7 +124,7 @@ fn add(counts: &mut Counts, now: Instant, topic: &Arc<str>, count: usize) {
 }
 
 fn totals(counts: &Counts) -> BTreeMap<Arc<str>, u64> {
-    counts.iter().map(|(topic, count)| (topic.clone(), count.total())).collect()
+    counts.iter().map(|(topic, count)| (topic.clone(), count.total())).gather()
 }
 
 fn last_minute(counts: &Counts, now: Instant) -> u64 {
@@ -149,7 +150,7 @@ impl PushConsumer {
     pub(crate) fn offsets_of(&self, topic: &str) -> BTreeMap<MessageQueue, u64> {
         let of_topic = self.queues.iter().map(|(_, known)| known).filter(|known| &*known.queue.topic == topic);
         let consuming = of_topic.filter(|known| known.is_consuming());
-        consuming.map(|known| (known.queue.clone(), known.messages.committable())).collect()
+        consuming.map(|known| (known.queue.clone(), known.messages.committable())).gather()
     }
 
     /// As `mqadmin consumerStatus` shows it (`DefaultMQPushConsumerImpl.consumerRunningInfo`).
@@ -167,9 +168,9 @@ impl PushConsumer {
             ("pullBatchSize", config.pull_batch_size.to_string()),
         ];
         ConsumerRunningInfo {
-            mq_table: self.queues.iter().map(|(_, known)| (known.queue.key(), known.info(now))).collect(),
-            properties: properties.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-            status_table: self.topics().map(|topic| (topic.to_string(), self.consume_status(now, topic))).collect(),
+            mq_table: self.queues.iter().map(|(_, known)| (known.queue.key(), known.info(now))).gather(),
+            properties: properties.into_iter().map(|(name, value)| (name.to_owned(), value)).gather(),
+            status_table: self.topics().map(|topic| (topic.to_string(), self.consume_status(now, topic))).gather(),
             subscription_set: self.heartbeat_data().subscription_data_set,
             ..ConsumerRunningInfo::default()
         }

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::gather::Gather;
+
 /// A list, a set or a map without its entries that are none; empty for null. For `#[serde(deserialize_with)]`.
 pub(super) fn readable<'de, D: Deserializer<'de>, C: Readable<'de>>(from: D) -> Result<C, D::Error> {
     C::read(from)
@@ -88,7 +90,7 @@ impl<'de, T: Deserialize<'de>> Readable<'de> for Vec<T> {
 
 impl<'de, T: Deserialize<'de> + Ord> Readable<'de> for BTreeSet<T> {
     fn read<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Ok(from.deserialize_any(List(PhantomData))?.into_iter().collect())
+        Ok(from.deserialize_any(List(PhantomData))?.into_iter().gather())
     }
 }
 

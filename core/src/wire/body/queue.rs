@@ -44,6 +44,7 @@ pub(super) mod as_key {
 
     use super::super::lenient::readable;
     use super::QueueKey;
+    use crate::gather::Gather;
 
     pub(in super::super) fn serialize<V: Serialize, S: Serializer>(
         map: &BTreeMap<QueueKey, V>,
@@ -60,6 +61,6 @@ pub(super) mod as_key {
         from: D,
     ) -> Result<BTreeMap<QueueKey, V>, D::Error> {
         let map: BTreeMap<String, V> = readable(from)?;
-        Ok(map.into_iter().filter_map(|(key, value)| Some((serde_json::from_str(&key).ok()?, value))).collect())
+        Ok(map.into_iter().filter_map(|(key, value)| Some((serde_json::from_str(&key).ok()?, value))).gather())
     }
 }

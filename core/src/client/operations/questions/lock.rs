@@ -10,6 +10,7 @@ use crate::client::operations::exchange::{Answered, Exchange, to_body};
 use crate::client::operations::questions::Rule;
 use crate::client::session::Session;
 use crate::error::Error;
+use crate::gather::Gather;
 use crate::queue::MessageQueue;
 use crate::time::Now;
 use crate::wire::body::{LockedQueues, QueueLockRequest};
@@ -38,7 +39,7 @@ impl Rule for Lock {
 
     fn judge(&self, _session: &mut Session, answered: &Answered<'_>) -> Result<BTreeSet<MessageQueue>, Error> {
         let locked: LockedQueues = answered.body()?;
-        Ok(locked.lock_ok_mq_set.into_iter().filter_map(MessageQueue::of_key).collect())
+        Ok(locked.lock_ok_mq_set.into_iter().filter_map(MessageQueue::of_key).gather())
     }
 }
 
@@ -47,7 +48,7 @@ pub(super) fn request(session: &Session, group: &str, queues: &[MessageQueue]) -
     to_body(&QueueLockRequest {
         client_id: session.config.identity.client_id(),
         consumer_group: group.to_owned(),
-        mq_set: queues.iter().map(MessageQueue::key).collect(),
+        mq_set: queues.iter().map(MessageQueue::key).gather(),
         only_this_broker: false,
     })
 }
