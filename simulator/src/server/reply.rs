@@ -129,7 +129,7 @@ impl<'o> Reply<'o> {
     }
 
     /// An answer whose body is stored messages, `length` bytes in all.
-    pub(super) fn messages<'h, 'm>(
+    pub(super) fn messages<'m>(
         self,
         remark: Option<&str>,
         fields: &dyn WriteHeader,

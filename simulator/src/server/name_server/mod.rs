@@ -50,6 +50,8 @@ pub enum RouteOverride {
     At(String),
     /// The real route, and one more broker of this name at this address, with as many queues as the first one.
     With(String, String),
+    /// The real route, and each broker has one member more, with this id at this address.
+    WithMember(i64, String),
 }
 
 impl NameServer {
@@ -165,7 +167,7 @@ impl NameServer {
             }
             Some(RouteOverride::Missing) => return Err(missing()),
             Some(RouteOverride::Route(route)) => route.clone(),
-            Some(RouteOverride::At(_) | RouteOverride::With(..)) | None => {
+            Some(RouteOverride::At(_) | RouteOverride::With(..) | RouteOverride::WithMember(..)) | None => {
                 self.routes.route(topic).ok_or_else(missing)?
             }
         };
@@ -175,6 +177,10 @@ impl NameServer {
         }
         if let Some(RouteOverride::With(name, address)) = bent {
             routes::add_broker(&mut route, name, address);
+        }
+        if let Some(RouteOverride::WithMember(id, address)) = bent {
+            let brokers = route.broker_datas.iter_mut();
+            brokers.for_each(|broker| _ = broker.broker_addrs.insert(*id, address.clone()));
         }
         if self.is_ordered_by_config {
             route.order_topic_conf = self.configs.order_of(topic).map(str::to_owned);

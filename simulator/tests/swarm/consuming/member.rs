@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use stgclient_core::consumer::ReceivedMessage;
 use stgclient_core::consumer::allocation::{Allocation, AllocationRequest, Average};
+use stgclient_core::consumer::{MessageSelector, ReceivedMessage};
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::random::Random;
@@ -110,7 +110,9 @@ impl Seat {
         let tags = if options.has(Kind::Subscriptions) && scene.ledger.lock().widened.is_none() { "a" } else { "*" };
         let mut builder = client.push_consumer(GROUP).subscribe(TOPIC, tags).consume_from(options.from);
         if options.has_any(&[Kind::Appears, Kind::Vanishes]) {
-            builder = builder.subscribe(SECOND_TOPIC, "*");
+            let all = MessageSelector::by_sql("TAGS IS NOT NULL").expect("an expression");
+            let selector = if options.by_sql { all } else { MessageSelector::all() };
+            builder = builder.subscribe_with(SECOND_TOPIC, selector);
         }
         if options.has(Kind::Strategies) {
             builder = builder.allocation(Panicking { scene: Arc::clone(scene), random: Mutex::new(Random::new(seed)) });
@@ -146,7 +148,7 @@ impl Seat {
             if dies {
                 scene.members().remove(&self.number);
                 self.machine.lose_power();
-                return;
+                return outlive(&scene, self.number, &member).await;
             }
             scene.members().remove(&self.number);
             close(&scene, self.number, member).await;
@@ -194,6 +196,17 @@ impl Allocation for Panicking {
             std::panic::resume_unwind(Box::new(DRAWN));
         }
         Average.allocate(request)
+    }
+}
+
+/// Whoever has a client whose machine is gone hears that at once, whatever it asks.
+async fn outlive(scene: &Scene, number: u32, member: &Member) {
+    let begin = scene.now();
+    let asked = member.client.admin().topic_list().await;
+    let told = asked.as_ref().map(Vec::len).map_err(Error::kind);
+    let took = scene.now().since(begin);
+    if told != Err(ErrorKind::Closed) || took > Duration::ZERO {
+        scene.ledger.found("whoever-outlives-a-host-hears-that", format!("member {number}: {told:?} after {took:?}"));
     }
 }
 

@@ -58,6 +58,7 @@ impl History {
         world.catch_panics();
         let mut config = ClusterConfig::with_servers(1, options.brokers);
         config.dialect = options.dialect;
+        config.brokers.iter_mut().for_each(|broker| broker.property_filter = true);
         let cluster = world.cluster(config);
         let make = |broker: &mut Broker, topic: &str, queues| broker.create_topic(topic, queues).expect("it has room");
         cluster.with(|cluster| {

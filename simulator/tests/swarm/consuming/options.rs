@@ -44,11 +44,11 @@ pub(super) enum Kind {
     OffsetMoved,
     /// A name server forgets topics until brokers register again.
     Forgets,
-    /// A route names, beside the right brokers, one whose address is none.
+    /// A route names, beside the right brokers, one whose address is none, or a member without a role.
     OddRoutes,
     /// The topic grows.
     Grows,
-    /// A second topic appears after the consumers have started.
+    /// A second topic appears after the consumers have started, who may select from it by SQL.
     Appears,
     /// A second topic is deleted and made anew.
     Vanishes,
@@ -178,6 +178,8 @@ pub(super) struct Options {
     pub(super) send_timeout: Duration,
     /// For how long things go wrong.
     pub(super) trouble: Duration,
+    /// Whether the second topic is selected from by SQL.
+    pub(super) by_sql: bool,
     kinds: BTreeSet<Kind>,
 }
 
@@ -211,6 +213,7 @@ impl Options {
             work,
             send_timeout,
             trouble,
+            by_sql: false,
             kinds: BTreeSet::new(),
         };
         // Each kind has its turn, half the time alone.
@@ -272,6 +275,7 @@ impl Options {
         if self.has(K::AdminResets) || self.has(K::GoAway) {
             self.dialect = Dialect::Apache;
         }
+        self.by_sql = self.has(K::Appears) && self.dialect == Dialect::Apache && random.below(2) == 0;
         if self.has_any(&[K::AdminResets, K::EarlyEnd, K::LateLocks, K::RefusedLocks]) {
             self.model = MessageModel::Clustering;
         }

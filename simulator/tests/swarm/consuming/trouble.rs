@@ -260,7 +260,11 @@ async fn odd_routes(scene: Arc<Scene>, mut random: Random) {
     let mut number = 0;
     while scene.pause(&mut random, Duration::ZERO, 20 * SECOND).await {
         let address = ODD[random.below(ODD.len() as u64) as usize].to_owned();
-        let odd = RouteOverride::With("broker-odd".into(), address);
+        let odd = match random.below(2) {
+            0 => RouteOverride::With("broker-odd".into(), address),
+            // A member that has not joined yet has no role.
+            _ => RouteOverride::WithMember(-1, "10.0.0.9:10911".into()),
+        };
         scene.cluster.name_server(0, |server| server.override_route(Some(TOPIC), odd));
         // Who asks for the route just then has no older one.
         let sender = sender::start(&scene, &scene.clock).await;
