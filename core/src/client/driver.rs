@@ -11,7 +11,6 @@ use crate::client::base::signal::Signal;
 use crate::client::base::value::{Given, Outcome, Pending};
 use crate::client::operations::Operation;
 use crate::client::operations::asker::Asker;
-use crate::client::operations::lookup::Lookup;
 use crate::client::session::Session;
 use crate::connection::{CloseReason, ConnectionCounters, Outbox, Received};
 use crate::credentials::Credentials;
@@ -164,11 +163,6 @@ impl Client {
     }
 
     // What the user wants; the operations of producers, consumers and administration are beside their code.
-
-    /// Asks the name servers for a sign of life; done when one answers.
-    pub fn connect(&mut self, now: Now) -> Pending<()> {
-        Pending::new(self.begin(now, Operation::Lookup(Lookup::connect(&self.session, now))))
-    }
 
     /// Signs every request with these credentials from now on, or none with `None`: also the next tries of what is
     /// under way.

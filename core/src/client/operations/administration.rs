@@ -7,7 +7,7 @@ use crate::admin::{Needs, Target, Task};
 use crate::client::base::ids::{OperationId, Owner};
 use crate::client::base::signal::Signal;
 use crate::client::base::value::{Outcome, Value};
-use crate::client::routing::look_ups::{NameServerRequest, Seeker};
+use crate::client::routing::look_ups::{Clusters, Question, RouteOf, Seeker, topic_not_found};
 use crate::client::routing::routes::read_route;
 use crate::client::session::{EMPTY, Session};
 use crate::error::{Error, ErrorKind};
@@ -15,7 +15,6 @@ use crate::gather::Gather;
 use crate::notice::Notice;
 use crate::time::{Instant, Now};
 use crate::wire::body::{self, ClusterInfo};
-use crate::wire::code::ResponseCode;
 use crate::wire::command::Command;
 use crate::wire::request::{
     CreateTopic, DeleteTopicInBroker, DeleteTopicInNameServer, GetTopicStats, Request, TopicFilterType,
@@ -137,8 +136,8 @@ impl Administration {
                 self.targets = self.task.given_targets();
                 return self.ask_next_targets(session, now, id);
             }
-            Needs::ClusterInfo => NameServerRequest::ClusterInfo,
-            Needs::Route(topic) => NameServerRequest::Route { topic: topic.into() },
+            Needs::ClusterInfo => Question::from(Clusters),
+            Needs::Route(topic) => RouteOf { topic: topic.into() }.into(),
         };
         let deadline = now.mono + session.config.request_timeout;
         session.ask_name_servers(now, request, deadline, Seeker::Operation(Owner::Operation(id, LOOKING)));
@@ -238,13 +237,5 @@ impl Administration {
         // What is not needed leaves time for what is.
         let deadline = if self.is_slave(step) { now.mono + session.config.request_timeout } else { self.deadline };
         session.ask(now, peer, (header, &EMPTY), deadline.min(self.deadline), Owner::Operation(id, step));
-    }
-}
-
-/// What a name server's answer about a route means when it is an error.
-pub(crate) fn topic_not_found(error: Error) -> Error {
-    match error.code() {
-        Some(ResponseCode::TOPIC_NOT_EXIST) => Error::new(ErrorKind::TopicNotFound, ""),
-        _ => error,
     }
 }

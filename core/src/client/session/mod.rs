@@ -251,7 +251,8 @@ impl Session {
         self.ask_code(now, peer, (R::CODE, header, body), deadline, owner)
     }
 
-    fn ask_code(
+    /// The same, of any header.
+    pub(crate) fn ask_code(
         &mut self,
         now: Now,
         peer: PeerId,

@@ -1,26 +1,26 @@
 //! Look-ups at the name servers, which go on to the next one when one fails.
 
-use std::borrow::Cow;
-
 use crate::address::Address;
 use crate::client::base::ids::{CallId, Owner, PeerId};
 use crate::client::base::signal::Signal;
-use crate::client::routing::look_ups::{NameServerCall, NameServerRequest, Seeker};
+use crate::client::routing::look_ups::{NameServerCall, Question, Seeker};
 use crate::client::session::{EMPTY, Session};
 use crate::error::{Attempt, Error, ErrorKind};
 use crate::time::{Instant, Now};
 use crate::wire::code::ResponseCode;
 use crate::wire::command::Command;
-use crate::wire::request::{GetClusterInfo, GetKvConfig, GetRouteInfo, GetTopicList};
-
-/// Where name servers keep which project a host belongs to (`NamesrvUtil.NAMESPACE_PROJECT_CONFIG`).
-const PROJECT_CONFIG: &str = "PROJECT_CONFIG";
 
 impl Session {
     /// Asks the name servers, one after the other until one answers or the time is up.
-    pub(crate) fn ask_name_servers(&mut self, now: Now, request: NameServerRequest, deadline: Instant, seeker: Seeker) {
+    pub(crate) fn ask_name_servers(
+        &mut self,
+        now: Now,
+        question: impl Into<Question>,
+        deadline: Instant,
+        seeker: Seeker,
+    ) {
         let call = NameServerCall {
-            request,
+            question: question.into(),
             seeker,
             started: now.mono,
             deadline,
@@ -76,29 +76,10 @@ impl Session {
             return;
         };
         let (deadline, owner) = (call.try_deadline, Owner::NameServerCall(id, call.tried.len() as u32));
-        match call.request.clone() {
-            // Servers from 4.9.4 on send strict JSON to our version anyway; this says so to the others.
-            NameServerRequest::Route { topic } => {
-                let header = GetRouteInfo { topic: Cow::Borrowed(&topic), accept_standard_json_only: Some(true) };
-                self.ask(now, peer, (&header, &EMPTY), deadline, owner);
-            }
-            NameServerRequest::SignOfLife => {
-                let topic = Cow::Borrowed(self.config.dialect().default_topic());
-                let header = GetRouteInfo { topic, accept_standard_json_only: Some(true) };
-                self.ask(now, peer, (&header, &EMPTY), deadline, owner);
-            }
-            NameServerRequest::ClusterInfo => {
-                self.ask(now, peer, (&GetClusterInfo {}, &EMPTY), deadline, owner);
-            }
-            NameServerRequest::ProjectGroup => {
-                let key = Cow::Owned(self.config.identity.ip.to_string());
-                let header = GetKvConfig { namespace: Cow::Borrowed(PROJECT_CONFIG), key };
-                self.ask(now, peer, (&header, &EMPTY), deadline, owner);
-            }
-            NameServerRequest::TopicList => {
-                self.ask(now, peer, (&GetTopicList {}, &EMPTY), deadline, owner);
-            }
-        }
+        let question = call.question.clone();
+        question.write(&mut |header| {
+            self.ask_code(now, peer, (question.code(), header, &EMPTY), deadline, owner);
+        });
     }
 
     /// Goes on with a look-up whose connection stands, whose answer came or whose server failed.
@@ -126,7 +107,7 @@ impl Session {
                 self.name_servers.note_answer(&address);
                 if code == ResponseCode::TOPIC_NOT_EXIST
                     && let Some(call) = self.calls.table.get_mut(id)
-                    && matches!(call.request, NameServerRequest::Route { .. })
+                    && call.question.may_be_known_elsewhere()
                 {
                     call.absence = Some(Error::refused(code, command.remark.as_deref()).at(&address));
                     return self.ask_next(now, id);

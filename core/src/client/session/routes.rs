@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::client::base::ids::Owner;
 use crate::client::base::signal::Signal;
-use crate::client::routing::look_ups::{NameServerRequest, Seeker};
+use crate::client::routing::look_ups::{RouteOf, Seeker};
 use crate::client::routing::routes::read_route;
 use crate::client::session::Session;
 use crate::error::{Error, ErrorKind};
@@ -62,7 +62,7 @@ impl Session {
             return;
         }
         if let Some(known) = self.topics.get(topic) {
-            let request = NameServerRequest::Route { topic: known.name.clone() };
+            let request = RouteOf { topic: known.name.clone() };
             let deadline = now.mono + self.config.request_timeout;
             self.ask_name_servers(now, request, deadline, Seeker::Topic(topic));
         }
@@ -124,7 +124,7 @@ impl Session {
         let inherited = self.topics.get(topic).is_some_and(|topic| topic.inherited);
         self.tell_waiters(topic, Some(Purpose::Read), &Err(Error::new(ErrorKind::TopicNotFound, "")));
         if self.has_waiters(topic) || inherited {
-            let request = NameServerRequest::Route { topic: self.config.dialect().default_topic().into() };
+            let request = RouteOf { topic: self.config.dialect().default_topic().into() };
             let deadline = now.mono + self.config.request_timeout;
             self.ask_name_servers(now, request, deadline, Seeker::DefaultTopic(topic));
         } else {

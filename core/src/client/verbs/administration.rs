@@ -5,19 +5,14 @@ use crate::client::base::value::{Given, Pending};
 use crate::client::driver::Client;
 use crate::client::operations::Operation;
 use crate::client::operations::administration::Administration;
-use crate::client::operations::administration::topic_not_found;
-use crate::client::operations::lookup::{Look, Lookup};
+use crate::client::operations::lookup::Lookup;
 use crate::client::operations::queue_list::QueueList;
-use crate::client::routing::look_ups::NameServerRequest;
-use crate::client::routing::routes::read_route;
-use crate::error::{Error, ErrorKind};
-use crate::notice::Notices;
+use crate::client::routing::look_ups::{Clusters, LookUp, ProjectGroup, RouteOf, SignOfLife, TopicNames};
 use crate::producer::check_topic;
 use crate::queue::MessageQueue;
 use crate::routes::route::TopicRoute;
-use crate::time::Now;
-use crate::wire::body::{self, ClusterInfo, TopicList};
-use crate::wire::command::Command;
+use crate::time::{Duration, Now};
+use crate::wire::body::ClusterInfo;
 
 impl Client {
     /// Creates a topic, or changes it; done when all brokers have it.
@@ -50,18 +45,29 @@ impl Client {
         if let Err(error) = check_topic(topic) {
             return self.refuse(now, error);
         }
-        let what = format!("route of topic {topic}");
-        self.look_up::<Route>(now, NameServerRequest::Route { topic: topic.into() }, what)
+        self.look_up(now, RouteOf { topic: topic.into() }, self.session.config.request_timeout)
     }
 
     /// The names of all topics, sorted.
     pub fn topic_list(&mut self, now: Now) -> Pending<Vec<String>> {
-        self.look_up::<Topics>(now, NameServerRequest::TopicList, "topic list".to_owned())
+        self.look_up(now, TopicNames, self.session.config.request_timeout)
     }
 
     /// The clusters and their brokers.
     pub fn cluster_info(&mut self, now: Now) -> Pending<ClusterInfo> {
-        self.look_up::<Clusters>(now, NameServerRequest::ClusterInfo, "cluster info".to_owned())
+        self.look_up(now, Clusters, self.session.config.request_timeout)
+    }
+
+    /// Asks the name servers for something that costs little, or what servers expect of a client that starts; done when one
+    /// answers.
+    pub fn connect(&mut self, now: Now) -> Pending<()> {
+        let (config, dialect) = (&self.session.config, self.session.config.dialect());
+        let wait = config.wait_for_servers;
+        if dialect.has_projects() {
+            let host = config.identity.ip;
+            return self.look_up(now, ProjectGroup { host }, wait);
+        }
+        self.look_up(now, SignOfLife { topic: dialect.default_topic() }, wait)
     }
 
     /// The queues of a topic that can be pulled from.
@@ -73,9 +79,10 @@ impl Client {
         Pending::new(self.begin(now, Operation::Queues(QueueList::new(topic.into(), deadline))))
     }
 
-    fn look_up<L: Look>(&mut self, now: Now, request: NameServerRequest, what: String) -> Pending<L::Gives> {
-        let until = now.mono + self.session.config.request_timeout;
-        Pending::new(self.begin(now, Operation::Lookup(Lookup::new::<L>(request, what, until))))
+    /// Looks something up; while no name server answers, it is asked again for so long.
+    fn look_up<L: LookUp>(&mut self, now: Now, question: L, wait: Duration) -> Pending<L::Gives> {
+        let look_up = Lookup::new(question.into(), now.mono + wait);
+        Pending::new(self.begin(now, Operation::Lookup(look_up)))
     }
 
     fn administer<T: Given>(&mut self, now: Now, task: Task) -> Pending<T> {
@@ -88,40 +95,4 @@ impl Client {
         let administration = Administration::new(task, deadline);
         Pending::new(self.begin(now, Operation::Administration(administration)))
     }
-}
-
-struct Route;
-
-impl Look for Route {
-    type Gives = TopicRoute;
-
-    fn read(_: &mut Notices, answer: Result<Command, Error>) -> Result<TopicRoute, Error> {
-        answer.map_err(topic_not_found).and_then(|command| read_route(&command)).map(|(route, _)| route)
-    }
-}
-
-struct Topics;
-
-impl Look for Topics {
-    type Gives = Vec<String>;
-
-    fn read(_: &mut Notices, answer: Result<Command, Error>) -> Result<Vec<String>, Error> {
-        let list: TopicList = read_body(answer)?;
-        Ok(list.topic_list.into_iter().collect())
-    }
-}
-
-struct Clusters;
-
-impl Look for Clusters {
-    type Gives = ClusterInfo;
-
-    fn read(_: &mut Notices, answer: Result<Command, Error>) -> Result<ClusterInfo, Error> {
-        read_body(answer)
-    }
-}
-
-fn read_body<T: serde::de::DeserializeOwned>(answer: Result<Command, Error>) -> Result<T, Error> {
-    let malformed = |error: body::BodyError| Error::new(ErrorKind::MalformedAnswer, error.to_string());
-    answer.and_then(|command| body::from_slice(&command.body).map_err(malformed))
 }
