@@ -29,7 +29,7 @@ impl TopicStatistics {
         self.queues.values().map(|queue| queue.max_offset.saturating_sub(queue.min_offset)).sum()
     }
 
-    pub(super) fn add(&mut self, table: TopicStatsTable) {
+    pub(crate) fn add(&mut self, table: TopicStatsTable) {
         let number = |value: i64| u64::try_from(value).unwrap_or(0);
         for (key, offsets) in table.offset_table {
             let Ok(queue_id) = u32::try_from(key.queue_id) else {

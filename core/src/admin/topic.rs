@@ -28,7 +28,7 @@ impl Default for TopicSettings {
 }
 
 impl TopicSettings {
-    pub(super) fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         if (1..=MAX_QUEUES).contains(&self.queues) {
             return Ok(());
         }

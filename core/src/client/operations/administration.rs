@@ -1,12 +1,11 @@
-//! Administration under way: what `admin` decides, carried out on connections.
+//! Administration under way: what a task says, carried out on connections.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use crate::admin::{Needs, Target, Task};
 use crate::client::base::ids::{OperationId, Owner};
 use crate::client::base::signal::Signal;
 use crate::client::base::value::{Outcome, Value};
+use crate::client::operations::tasks::{Needs, Target, Task, masters_of};
 use crate::client::routing::look_ups::{Clusters, Question, RouteOf, Seeker, topic_not_found};
 use crate::client::routing::routes::read_route;
 use crate::client::session::{EMPTY, Session};
@@ -16,9 +15,6 @@ use crate::notice::Notice;
 use crate::time::{Instant, Now};
 use crate::wire::body::{self, ClusterInfo};
 use crate::wire::command::Command;
-use crate::wire::request::{
-    CreateTopic, DeleteTopicInBroker, DeleteTopicInNameServer, GetTopicStats, Request, TopicFilterType,
-};
 
 /// The step that is not a request to a target: what has to be known first.
 const LOOKING: u32 = u32::MAX;
@@ -93,7 +89,7 @@ impl Administration {
                 self.ask_next_targets(session, now, id)
             }
             Signal::Failed(error) => Err(self.at(error, step)),
-            Signal::Elapsed if self.is_told => Ok(Some(self.value())),
+            Signal::Elapsed if self.is_told => Ok(Some(self.task.give())),
             Signal::Elapsed => Err(self.time_is_up(session)),
             Signal::Written | Signal::Routed(_) => Ok(None),
         };
@@ -132,11 +128,11 @@ impl Administration {
     /// Asks for what has to be known first.
     fn look(&mut self, session: &mut Session, now: Now, id: OperationId) -> Result<Option<Value>, Error> {
         let request = match self.task.needs() {
-            Needs::Nothing => {
-                self.targets = self.task.given_targets();
+            Needs::Nothing(address) => {
+                self.targets = vec![Target::Broker(address.clone())];
                 return self.ask_next_targets(session, now, id);
             }
-            Needs::ClusterInfo => Question::from(Clusters),
+            Needs::Clusters => Question::from(Clusters),
             Needs::Route(topic) => RouteOf { topic: topic.into() }.into(),
         };
         let deadline = now.mono + session.config.request_timeout;
@@ -146,11 +142,12 @@ impl Administration {
 
     fn targets_of(&self, session: &Session, command: &Command) -> Result<Vec<Target>, Error> {
         if matches!(self.task.needs(), Needs::Route(_)) {
-            return self.task.route_targets(&read_route(command)?.0);
+            return masters_of(&read_route(command)?.0);
         }
         let clusters: ClusterInfo = body::from_slice(&command.body)
             .map_err(|error| Error::new(ErrorKind::MalformedAnswer, error.to_string()))?;
-        self.task.cluster_targets(&clusters, session.name_servers.addresses())
+        let name_servers: Vec<_> = session.name_servers.addresses().cloned().collect();
+        self.task.targets(&clusters, &name_servers)
     }
 
     /// Asks all brokers, then all name servers; the task is done when nobody is left to ask.
@@ -161,7 +158,7 @@ impl Administration {
         let Some(kind) = self.targets.get(self.asked).map(Target::is_name_server) else {
             return match self.untold.take().filter(|_| !self.is_told) {
                 Some(error) => Err(error),
-                None => Ok(Some(self.value())),
+                None => Ok(Some(self.task.give())),
             };
         };
         let from = self.asked;
@@ -191,51 +188,16 @@ impl Administration {
         }
     }
 
-    fn value(&mut self) -> Value {
-        match &mut self.task {
-            Task::TopicStatistics { found, .. } => core::mem::take(found).into(),
-            Task::CreateTopic { .. } | Task::DeleteTopic { .. } => ().into(),
-        }
-    }
-
     fn write(&self, session: &mut Session, now: Now, id: OperationId, step: u32) {
         let Some(target) = self.targets.get(step as usize) else {
             return;
         };
-        let topic = Cow::Borrowed(self.task.topic());
-        match (&self.task, target) {
-            (Task::CreateTopic { settings, .. }, _) => {
-                let template = settings.template.as_deref().unwrap_or(session.config.dialect().default_topic());
-                let header = CreateTopic {
-                    topic,
-                    default_topic: Cow::Borrowed(template),
-                    read_queue_nums: settings.queues as i32,
-                    write_queue_nums: settings.queues as i32,
-                    perm: settings.permission.0,
-                    topic_filter_type: TopicFilterType::SingleTag,
-                    topic_sys_flag: Some(0),
-                    order: settings.ordered,
-                    attributes: None,
-                };
-                self.request(session, now, id, step, &header);
-            }
-            (Task::DeleteTopic { .. }, Target::Broker(_) | Target::Slave(_)) => {
-                self.request(session, now, id, step, &DeleteTopicInBroker { topic });
-            }
-            (Task::DeleteTopic { .. }, Target::NameServer(_)) => {
-                self.request(session, now, id, step, &DeleteTopicInNameServer { topic, cluster_name: None });
-            }
-            (Task::TopicStatistics { .. }, _) => {
-                self.request(session, now, id, step, &GetTopicStats { topic });
-            }
-        }
-    }
-
-    fn request<'h, R: Request<'h>>(&self, session: &mut Session, now: Now, id: OperationId, step: u32, header: &R) {
-        let address = self.targets[step as usize].address();
-        let peer = session.network.peer(address);
+        let peer = session.network.peer(target.address());
         // What is not needed leaves time for what is.
-        let deadline = if self.is_slave(step) { now.mono + session.config.request_timeout } else { self.deadline };
-        session.ask(now, peer, (header, &EMPTY), deadline.min(self.deadline), Owner::Operation(id, step));
+        let deadline = if target.is_slave() { now.mono + session.config.request_timeout } else { self.deadline };
+        let (deadline, owner) = (deadline.min(self.deadline), Owner::Operation(id, step));
+        self.task.write(session.config.dialect(), target, &mut |code, header| {
+            session.ask_code(now, peer, (code, header, &EMPTY), deadline, owner);
+        });
     }
 }

@@ -8,6 +8,7 @@ pub(super) mod questions;
 pub(super) mod queue_list;
 pub(super) mod queue_request;
 pub(super) mod sending;
+pub(super) mod tasks;
 
 use crate::client::base::ids::OperationId;
 use crate::client::base::signal::Signal;

@@ -1,12 +1,13 @@
 //! Administration, and look-ups at the name servers.
 
-use crate::admin::{Placement, Task, TopicSettings, TopicStatistics};
-use crate::client::base::value::{Given, Pending};
+use crate::admin::{Placement, TopicSettings, TopicStatistics};
+use crate::client::base::value::Pending;
 use crate::client::driver::Client;
 use crate::client::operations::Operation;
 use crate::client::operations::administration::Administration;
 use crate::client::operations::lookup::Lookup;
 use crate::client::operations::queue_list::QueueList;
+use crate::client::operations::tasks::{CreateTopic, DeleteTopic, Rule, StatisticsOf};
 use crate::client::routing::look_ups::{Clusters, LookUp, ProjectGroup, RouteOf, SignOfLife, TopicNames};
 use crate::producer::check_topic;
 use crate::queue::MessageQueue;
@@ -23,7 +24,7 @@ impl Client {
         settings: TopicSettings,
         placement: Placement,
     ) -> Pending<()> {
-        self.administer(now, Task::CreateTopic { topic: topic.to_owned(), settings, placement })
+        self.administer(now, CreateTopic { topic: topic.to_owned(), settings, placement })
     }
 
     /// Deletes a topic at its brokers and, if everywhere, from the name servers' routes. One that does not
@@ -31,13 +32,13 @@ impl Client {
     pub fn delete_topic(&mut self, now: Now, topic: &str, placement: Placement) -> Pending<()> {
         self.session.topics.remove(topic);
         self.session.forget_topic(topic);
-        self.administer(now, Task::DeleteTopic { topic: topic.to_owned(), placement })
+        self.administer(now, DeleteTopic { topic: topic.to_owned(), placement })
     }
 
     /// A topic's offsets, queue by queue.
     pub fn topic_statistics(&mut self, now: Now, topic: &str) -> Pending<TopicStatistics> {
         let found = TopicStatistics::default();
-        self.administer(now, Task::TopicStatistics { topic: topic.to_owned(), found })
+        self.administer(now, StatisticsOf { topic: topic.to_owned(), found })
     }
 
     /// A topic's route.
@@ -85,14 +86,14 @@ impl Client {
         Pending::new(self.begin(now, Operation::Lookup(look_up)))
     }
 
-    fn administer<T: Given>(&mut self, now: Now, task: Task) -> Pending<T> {
+    fn administer<R: Rule>(&mut self, now: Now, task: R) -> Pending<R::Gives> {
         if let Err(error) = task.check() {
             let words = task.words();
             return self.refuse(now, error.context(words));
         }
         // Two legs: the name servers, then the brokers.
         let deadline = now.mono + self.session.config.request_timeout.saturating_mul(2);
-        let administration = Administration::new(task, deadline);
+        let administration = Administration::new(task.into(), deadline);
         Pending::new(self.begin(now, Operation::Administration(administration)))
     }
 }

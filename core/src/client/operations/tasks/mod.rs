@@ -1,0 +1,138 @@
+//! Tasks of several requests: what has to be known first, whom to ask what, and what the answers add up to. One file a kind,
+//! with its rule; a new kind has a file here and a name in `kinds!`.
+
+mod create_topic;
+mod delete_topic;
+mod targets;
+mod topic_statistics;
+
+pub(crate) use create_topic::CreateTopic;
+pub(crate) use delete_topic::DeleteTopic;
+pub(crate) use targets::{Target, masters_of};
+pub(crate) use topic_statistics::StatisticsOf;
+
+use crate::address::Address;
+use crate::admin::Placement;
+use crate::client::base::value::{Given, Value};
+use crate::error::Error;
+use crate::wire::body::ClusterInfo;
+use crate::wire::code::{RequestCode, ResponseCode};
+use crate::wire::command::Command;
+use crate::wire::dialect::Dialect;
+use crate::wire::fields::WriteHeader;
+
+/// What has to be known before anybody can be asked.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Needs<'a> {
+    /// Nothing: this broker is asked.
+    Nothing(&'a Address),
+    Clusters,
+    Route(&'a str),
+}
+
+impl<'a> Needs<'a> {
+    fn of(placement: &'a Placement) -> Self {
+        match placement {
+            Placement::Address(address) => Self::Nothing(address),
+            Placement::Everywhere | Placement::Cluster(_) | Placement::Broker(_) => Self::Clusters,
+        }
+    }
+}
+
+/// Writes a request with this code and header.
+pub(crate) type Write<'w> = dyn FnMut(RequestCode, &dyn WriteHeader) + 'w;
+
+/// The rule of a kind of task.
+pub(crate) trait Rule: Into<Task> {
+    /// What the answers add up to.
+    type Gives: Given;
+
+    /// What the task does, for errors.
+    fn words(&self) -> String;
+
+    /// Why it cannot be done at all.
+    fn check(&self) -> Result<(), Error>;
+
+    fn needs(&self) -> Needs<'_>;
+
+    /// Whom to ask in these clusters, if they had to be known.
+    fn targets(&self, _clusters: &ClusterInfo, _name_servers: &[Address]) -> Result<Vec<Target>, Error> {
+        Ok(Vec::new())
+    }
+
+    /// Has written what a target is asked.
+    fn write(&self, dialect: Dialect, target: &Target, write: &mut Write<'_>);
+
+    /// Takes one answer.
+    fn take(&mut self, answer: &Command) -> Result<(), Error> {
+        success(answer)
+    }
+
+    /// What all answers add up to.
+    fn give(&mut self) -> Self::Gives;
+}
+
+/// An error if it is a refusal.
+fn success(answer: &Command) -> Result<(), Error> {
+    match ResponseCode(answer.code) {
+        ResponseCode::SUCCESS => Ok(()),
+        code => Err(Error::refused(code, answer.remark.as_deref())),
+    }
+}
+
+/// Makes a task of the kinds that there are.
+macro_rules! kinds {
+    ($($kind:ident)*) => {
+        /// A task.
+        #[derive(Debug)]
+        pub(crate) enum Task {
+            $($kind($kind),)*
+        }
+
+        $(impl From<$kind> for Task {
+            fn from(task: $kind) -> Self {
+                Self::$kind(task)
+            }
+        })*
+
+        impl Task {
+            pub(crate) fn words(&self) -> String {
+                match self {
+                    $(Self::$kind(task) => task.words(),)*
+                }
+            }
+
+            pub(crate) fn needs(&self) -> Needs<'_> {
+                match self {
+                    $(Self::$kind(task) => task.needs(),)*
+                }
+            }
+
+            pub(crate) fn targets(&self, clusters: &ClusterInfo, name_servers: &[Address]) -> Result<Vec<Target>, Error> {
+                match self {
+                    $(Self::$kind(task) => task.targets(clusters, name_servers),)*
+                }
+            }
+
+            pub(crate) fn write(&self, dialect: Dialect, target: &Target, write: &mut Write<'_>) {
+                match self {
+                    $(Self::$kind(task) => task.write(dialect, target, write),)*
+                }
+            }
+
+            pub(crate) fn take(&mut self, answer: &Command) -> Result<(), Error> {
+                match self {
+                    $(Self::$kind(task) => task.take(answer),)*
+                }
+            }
+
+            pub(crate) fn give(&mut self) -> Value {
+                match self {
+                    $(Self::$kind(task) => task.give().into(),)*
+                }
+            }
+        }
+    };
+}
+
+kinds! { CreateTopic DeleteTopic StatisticsOf }

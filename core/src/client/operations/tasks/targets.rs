@@ -1,0 +1,88 @@
+//! Whom a task asks.
+
+use std::collections::BTreeSet;
+
+use crate::address::Address;
+use crate::admin::Placement;
+use crate::error::{Error, ErrorKind};
+use crate::gather::Gather;
+use crate::routes::route::{MASTER_ID, RouteBroker, TopicRoute};
+use crate::wire::body::{BrokerData, ClusterInfo};
+
+/// Whom to ask what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    Broker(Address),
+    /// It follows its master; what it says is not needed. One of 4.9 refuses to delete a topic.
+    Slave(Address),
+    /// After all brokers, so that no route leads to a topic that is gone.
+    NameServer(Address),
+}
+
+impl Target {
+    pub(crate) const fn address(&self) -> &Address {
+        match self {
+            Self::Broker(address) | Self::Slave(address) | Self::NameServer(address) => address,
+        }
+    }
+
+    pub(crate) const fn is_name_server(&self) -> bool {
+        matches!(self, Self::NameServer(_))
+    }
+
+    pub(crate) const fn is_slave(&self) -> bool {
+        matches!(self, Self::Slave(_))
+    }
+}
+
+/// The members of the brokers of a place: its masters, and its slaves that are no masters elsewhere.
+pub(super) struct Members {
+    pub(super) masters: BTreeSet<Address>,
+    pub(super) slaves: BTreeSet<Address>,
+}
+
+impl Members {
+    pub(super) fn of(placement: &Placement, clusters: &ClusterInfo) -> Result<Self, Error> {
+        let brokers = placed(placement, clusters)?;
+        let members = brokers.into_iter().flat_map(|broker| RouteBroker::from_body(broker.clone()).addresses);
+        let (masters, slaves): (Vec<_>, Vec<_>) = members.partition(|(id, _)| *id == MASTER_ID);
+        let [masters, mut slaves] =
+            [masters, slaves].map(|members| members.into_iter().map(|(_, address)| address).gather::<BTreeSet<_>>());
+        slaves.retain(|address| !masters.contains(address));
+        Ok(Self { masters, slaves })
+    }
+}
+
+/// The masters along a route.
+pub(crate) fn masters_of(route: &TopicRoute) -> Result<Vec<Target>, Error> {
+    let masters = route.brokers.iter().filter_map(|broker| broker.addresses.get(&MASTER_ID));
+    let targets: Vec<Target> = masters.cloned().map(Target::Broker).collect();
+    if targets.is_empty() {
+        return Err(Error::new(ErrorKind::BrokerNotFound, "no broker of the topic has a master"));
+    }
+    Ok(targets)
+}
+
+pub(super) fn no_master() -> Error {
+    Error::new(ErrorKind::BrokerNotFound, "the name servers know no master there")
+}
+
+fn placed<'c>(placement: &Placement, clusters: &'c ClusterInfo) -> Result<Vec<&'c BrokerData>, Error> {
+    let brokers = &clusters.broker_addr_table;
+    match placement {
+        Placement::Everywhere | Placement::Address(_) => Ok(brokers.values().collect()),
+        Placement::Cluster(name) => match clusters.cluster_addr_table.get(name) {
+            Some(members) => Ok(members.iter().filter_map(|member| brokers.get(member)).collect()),
+            None => {
+                let known: Vec<_> = clusters.cluster_addr_table.keys().map(String::as_str).collect();
+                let why = format!("there is no cluster {name}; the name servers know: {}", known.join(", "));
+                Err(Error::new(ErrorKind::InvalidArgument, why))
+            }
+        },
+        Placement::Broker(name) => {
+            let broker = brokers.get(name);
+            let unknown = || Error::new(ErrorKind::BrokerNotFound, format!("there is no broker {name}"));
+            broker.map(|broker| vec![broker]).ok_or_else(unknown)
+        }
+    }
+}
