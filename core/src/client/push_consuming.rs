@@ -318,7 +318,7 @@ impl Client {
     /// Asks about a queue what answers `asked`.
     fn ask_for<A, R>(&mut self, now: Now, id: PushConsumerId, asked: A, queue: MessageQueue, question: R)
     where
-        A: Asked + Into<asker::Question>,
+        A: Asked + Into<asker::Awaited>,
         R: Rule<Gives = A::Answer>,
     {
         let request = QueueRequest::new(queue, question, now.mono + self.session.config.request_timeout);
@@ -369,7 +369,7 @@ impl Client {
     pub(crate) fn answer_asker(&mut self, now: Now, asker: Asker, outcome: Outcome) {
         let Asker { consumer: id, asked } = asker;
         if let Some(entry) = self.session.groups.push_consumers.get_mut(id) {
-            if let asker::Question::Pull(asked::Pull(queue, _)) = &asked {
+            if let asker::Awaited::Pull(asked::Pull(queue, _)) = &asked {
                 entry.pull_of(queue.slot()).take_if(|(known, _)| known == queue);
             }
             asked.answer(&mut entry.consumer, now, outcome);

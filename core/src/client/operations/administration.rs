@@ -6,7 +6,7 @@ use crate::client::base::ids::{OperationId, Owner};
 use crate::client::base::signal::Signal;
 use crate::client::base::value::{Outcome, Value};
 use crate::client::operations::tasks::{Needs, Target, Task, masters_of};
-use crate::client::routing::look_ups::{Clusters, Question, RouteOf, Seeker, topic_not_found};
+use crate::client::routing::look_ups::{Clusters, NameServerQuestion, RouteOf, Seeker, topic_not_found};
 use crate::client::routing::routes::read_route;
 use crate::client::session::{EMPTY, Session};
 use crate::error::{Error, ErrorKind};
@@ -132,7 +132,7 @@ impl Administration {
                 self.targets = vec![Target::Broker(address.clone())];
                 return self.ask_next_targets(session, now, id);
             }
-            Needs::Clusters => Question::from(Clusters),
+            Needs::Clusters => NameServerQuestion::from(Clusters),
             Needs::Route(topic) => RouteOf { topic: topic.into() }.into(),
         };
         let deadline = now.mono + session.config.request_timeout;

@@ -10,25 +10,25 @@ use crate::time::Now;
 #[derive(Debug)]
 pub(crate) struct Asker {
     pub(crate) consumer: PushConsumerId,
-    pub(crate) asked: Question,
+    pub(crate) asked: Awaited,
 }
 
-/// Makes a question of the kinds that push consumers have.
+/// Makes what is awaited of the kinds of questions that push consumers have.
 macro_rules! kinds {
     ($($kind:ident)*) => {
-        /// What a push consumer has asked.
+        /// What a push consumer has asked, and awaits.
         #[derive(Debug)]
-        pub(crate) enum Question {
+        pub(crate) enum Awaited {
             $($kind(asked::$kind),)*
         }
 
-        $(impl From<asked::$kind> for Question {
+        $(impl From<asked::$kind> for Awaited {
             fn from(asked: asked::$kind) -> Self {
                 Self::$kind(asked)
             }
         })*
 
-        impl Question {
+        impl Awaited {
             /// Tells a consumer what came of it.
             pub(crate) fn answer(self, consumer: &mut PushConsumer, now: Now, outcome: Outcome) {
                 match self {

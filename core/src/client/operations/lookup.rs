@@ -3,7 +3,7 @@
 use crate::client::base::ids::{OperationId, Owner};
 use crate::client::base::signal::Signal;
 use crate::client::base::value::Outcome;
-use crate::client::routing::look_ups::{Question, Seeker};
+use crate::client::routing::look_ups::{NameServerQuestion, Seeker};
 use crate::client::session::{Session, look_pauses};
 use crate::connection::Backoff;
 use crate::error::{Error, ErrorKind};
@@ -12,7 +12,7 @@ use crate::time::{Instant, Now};
 /// One question to the name servers.
 #[derive(Debug)]
 pub(crate) struct Lookup {
-    question: Question,
+    question: NameServerQuestion,
     /// Until when it is asked again if no name server answers. The last time may take as long as any.
     until: Instant,
     looks: Backoff,
@@ -20,7 +20,7 @@ pub(crate) struct Lookup {
 }
 
 impl Lookup {
-    pub(crate) const fn new(question: Question, until: Instant) -> Self {
+    pub(crate) const fn new(question: NameServerQuestion, until: Instant) -> Self {
         Self { question, until, looks: look_pauses(), last_failure: None }
     }
 

@@ -3,7 +3,7 @@
 use crate::address::Address;
 use crate::client::base::ids::{CallId, Owner, PeerId};
 use crate::client::base::signal::Signal;
-use crate::client::routing::look_ups::{NameServerCall, Question, Seeker};
+use crate::client::routing::look_ups::{NameServerCall, NameServerQuestion, Seeker};
 use crate::client::session::{EMPTY, Session};
 use crate::error::{Attempt, Error, ErrorKind};
 use crate::time::{Instant, Now};
@@ -15,7 +15,7 @@ impl Session {
     pub(crate) fn ask_name_servers(
         &mut self,
         now: Now,
-        question: impl Into<Question>,
+        question: impl Into<NameServerQuestion>,
         deadline: Instant,
         seeker: Seeker,
     ) {

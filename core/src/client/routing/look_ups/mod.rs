@@ -27,7 +27,7 @@ use crate::wire::command::Command;
 use crate::wire::fields::WriteHeader;
 
 /// The rule of a kind of look-up.
-pub(crate) trait LookUp: Into<Question> {
+pub(crate) trait LookUp: Into<NameServerQuestion> {
     /// What it is asked by.
     const CODE: RequestCode;
 
@@ -52,17 +52,17 @@ macro_rules! kinds {
     ($($kind:ident)*) => {
         /// What a name server is asked.
         #[derive(Clone, Debug)]
-        pub(crate) enum Question {
+        pub(crate) enum NameServerQuestion {
             $($kind($kind),)*
         }
 
-        $(impl From<$kind> for Question {
+        $(impl From<$kind> for NameServerQuestion {
             fn from(question: $kind) -> Self {
                 Self::$kind(question)
             }
         })*
 
-        impl Question {
+        impl NameServerQuestion {
             pub(crate) const fn code(&self) -> RequestCode {
                 match self {
                     $(Self::$kind(_) => $kind::CODE,)*
@@ -111,7 +111,7 @@ pub(crate) enum Seeker {
 /// A look-up under way.
 #[derive(Debug)]
 pub(crate) struct NameServerCall {
-    pub(crate) question: Question,
+    pub(crate) question: NameServerQuestion,
     pub(crate) seeker: Seeker,
     pub(crate) started: Instant,
     pub(crate) deadline: Instant,
