@@ -129,7 +129,8 @@ impl FileOffsets {
 
     fn write(&self, offsets: &BTreeMap<MessageQueue, u64>) -> Result<(), Error> {
         match self.replace(offsets) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // Once it is closed the lock is nobody's here: there is nothing left to write for.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.held().is_some() => {
                 // Somebody has removed the folder, and the lock with it.
                 *self.held() = Some(Arc::new(self.lock_file()?));
                 self.replace(offsets)
@@ -246,12 +247,12 @@ struct Loaded {
 
 impl Loaded {
     fn take(mut self) -> BTreeMap<MessageQueue, u64> {
-        self.is_taken = true;
         let Found { offsets, instead } = std::mem::take(&mut self.found);
         if let Some(instead) = instead {
             let path = self.store.path();
             tracing::warn!(path = %path.display(), "stored offsets cannot be read; older ones beside them, {instead}, are used");
         }
+        self.is_taken = true;
         offsets
     }
 }

@@ -306,7 +306,7 @@ impl<H> ClientBuilder<H> {
             instance: self.instance,
             client_id: config.identity.client_id(),
         };
-        tracing::debug!(client_id = settings.client_id, name_servers = self.name_servers, "connecting");
+        guard::log(|| tracing::debug!(client_id = settings.client_id, name_servers = self.name_servers, "connecting"));
         let core = Core::new(config, seed, host.now());
         let shared = Shared::new(core, host, settings, connection::link);
         shared.spawn(timers::run(Arc::clone(&shared)));

@@ -7,6 +7,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
+use tracing::Span;
+use tracing::span::Entered;
+
 /// What the application's code panicked with.
 pub(crate) struct Panic(String);
 
@@ -42,6 +45,26 @@ pub(crate) fn call<R>(act: impl FnOnce() -> R) -> Result<R, Panic> {
 /// Writes to the application's log: its subscriber may panic, which is its own matter.
 pub(crate) fn log(write: impl FnOnce()) {
     drop(call(write));
+}
+
+/// Enters a span, which the subscriber hears of, until this is dropped.
+pub(crate) fn enter(span: &Span) -> Inside<'_> {
+    Inside(call(|| span.enter()).ok())
+}
+
+/// Inside of a span.
+pub(crate) struct Inside<'s>(Option<Entered<'s>>);
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        let entered = self.0.take();
+        log(|| drop(entered));
+    }
+}
+
+/// Makes a span, or none.
+pub(crate) fn span(make: impl FnOnce() -> Span) -> Span {
+    call(make).unwrap_or_else(|_| Span::none())
 }
 
 /// Drops what the application gave: its code may run then.

@@ -7,8 +7,10 @@ use stgclient_core::address::Address;
 use stgclient_core::connection::{CloseReason, Outbox};
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::frame::{FrameError, FrameReader};
+use tracing::Span;
 
 use crate::bounds::MaybeSend;
+use crate::guard;
 use crate::tasks::TaskGuard;
 
 /// What a host drives a connection with.
@@ -24,7 +26,7 @@ pub struct Link {
     reader: FrameReader,
     commands: Vec<Command>,
     is_closed: bool,
-    span: tracing::Span,
+    span: Span,
     /// Goes last: the client is gone when its links are.
     _task: TaskGuard,
 }
@@ -61,7 +63,7 @@ impl Link {
         task: TaskGuard,
     ) -> Self {
         let reader = FrameReader::new(max_frame_length);
-        let span = tracing::debug_span!("connection", %address);
+        let span = guard::span(|| tracing::debug_span!("connection", %address));
         Self { connection, address, reader, commands: Vec::new(), is_closed: false, span, _task: task }
     }
 
@@ -72,8 +74,8 @@ impl Link {
 
     /// The stream stands.
     pub fn connected(&mut self) {
-        let _guard = self.span.enter();
-        tracing::info!("connected");
+        let _inside = guard::enter(&self.span);
+        guard::log(|| tracing::info!("connected"));
         self.connection.connected();
     }
 
@@ -96,7 +98,7 @@ impl Link {
             }
         };
         if !self.commands.is_empty() {
-            let _guard = self.span.enter();
+            let _inside = guard::enter(&self.span);
             self.connection.take(&mut self.commands);
         }
         result
@@ -131,8 +133,8 @@ impl Link {
         if std::mem::replace(&mut self.is_closed, true) {
             return;
         }
-        let _guard = self.span.enter();
-        tracing::info!(reason = reason.words(), "closed");
+        let _inside = guard::enter(&self.span);
+        guard::log(|| tracing::info!(reason = reason.words(), "closed"));
         self.connection.closed(reason);
     }
 }

@@ -11,6 +11,7 @@ use stgclient_core::producer::{Backlog, Message, ProducerConfig, Receipt, SendOp
 use stgclient_core::time::Duration;
 use stgclient_core::wire::compression::{self, Compression};
 
+use crate::guard;
 use crate::handle::Handle;
 use crate::operation::Operation;
 use crate::waiting::{Delivery, Place, Request, Waiter};
@@ -184,7 +185,8 @@ impl Producer {
     }
 
     fn submit<T: Delivered>(&self, mut message: Message, options: SendOptions) -> Operation<T> {
-        let _span = tracing::trace_span!("send", topic = message.topic()).entered();
+        let span = guard::span(|| tracing::trace_span!("send", topic = message.topic()));
+        let _inside = guard::enter(&span);
         self.compress(&mut message);
         let request = self.request(message, options, T::DELIVERY);
         let place = self.inner.handle.shared.send(request);

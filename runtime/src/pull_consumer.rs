@@ -8,6 +8,7 @@ use stgclient_core::error::Error;
 use stgclient_core::queue::MessageQueue;
 
 use crate::admin::Admin;
+use crate::guard;
 use crate::handle::Handle;
 use crate::operation::Operation;
 
@@ -93,9 +94,11 @@ impl PullConsumer {
     ) -> Result<PullBatch, Error> {
         let expression: MessageSelector = expression.parse()?;
         let Inner { handle, id, .. } = &*self.inner;
-        let operation = tracing::trace_span!("pull", %queue, offset).in_scope(|| {
+        let operation = {
+            let span = guard::span(|| tracing::trace_span!("pull", %queue, offset));
+            let _inside = guard::enter(&span);
             Operation::begin(handle, |core, now| core.pull(now, *id, queue.clone(), expression, offset, options))
-        });
+        };
         let settings = &handle.shared.settings;
         Ok(operation.await?.into_batch(settings.dialect, settings.max_body_length))
     }

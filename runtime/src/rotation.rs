@@ -47,7 +47,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut provider: Box<dyn Provider>, mu
             }
         };
         if next != current {
-            tracing::info!(access_key = next.access_key(), "new credentials");
+            guard::log(|| tracing::info!(access_key = next.access_key(), "new credentials"));
             current = next.clone();
             task.0.with(|state, _| state.core.set_credentials(Some(next)));
         }

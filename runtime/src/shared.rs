@@ -3,6 +3,8 @@
 //! Under the lock there are only decisions. Frames are parsed, bodies compressed, sockets written, tasks woken and
 //! callbacks called outside of it.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -122,6 +124,20 @@ impl Shared {
                 self.due.store(state.core.poll_timeout().map_or(u64::MAX, |next| next.at.as_micros()), Relaxed);
             });
         }
+    }
+
+    /// Waits for a future that does not stand in for the timers by itself.
+    pub(crate) async fn standing_in<T>(self: &Arc<Self>, future: impl Future<Output = T>) -> T {
+        let (mut future, mut is_polled) = (pin!(future), false);
+        poll_fn(|context| {
+            let polled = future.as_mut().poll(context);
+            // One that is polled again in vain may have been let down by the timers.
+            if polled.is_pending() && std::mem::replace(&mut is_polled, true) {
+                self.stand_in_for_timers();
+            }
+            polled
+        })
+        .await
     }
 
     /// Nobody runs the client's tasks any more: what is under way fails, and all that is asked from now on.

@@ -40,7 +40,7 @@ impl Visit for Words {
 }
 
 /// A subscriber of the application's that does this with the words of a line.
-struct Hears<F>(F);
+pub(crate) struct Hears<F>(pub(crate) F);
 
 impl<F: Fn(String) + Send + Sync + 'static> tracing::Subscriber for Hears<F> {
     fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {

@@ -236,24 +236,28 @@ impl PushConsumerBuilder {
             return Err(error);
         }
         if !is_empty {
-            consumer.inner.place.started().await?;
+            consumer.shared().standing_in(consumer.inner.place.started()).await?;
         }
         Ok(consumer)
     }
 }
 
-/// Has a broker check an expression.
+/// Has a broker check an expression. Only one that says no keeps the consumer from starting, as nothing does of one by tags:
+/// nothing is fetched before a broker has taken it in any case.
 async fn check(handle: &Arc<Handle>, group: &str, topic: &str, selector: &MessageSelector) -> Result<(), Error> {
     let queues = match Operation::begin(handle, |core: &mut Core, now| core.queues(now, topic)).await {
-        // Nobody can say before it is there.
-        Err(error) if error.kind() == ErrorKind::TopicNotFound => return Ok(()),
+        // Nobody can say before it is there, or while servers are away.
+        Err(error) if error.kind() == ErrorKind::TopicNotFound || error.is_retryable() => return Ok(()),
         queues => queues?,
     };
     let Some(queue) = queues.into_iter().next() else {
         return Ok(());
     };
     let check = |core: &mut Core, now| core.check_subscription(now, group, queue, selector.clone());
-    Operation::begin(handle, check).await
+    match Operation::begin(handle, check).await {
+        Err(error) if error.is_retryable() => Ok(()),
+        checked => checked,
+    }
 }
 
 /// What begins with a consumer's messages needs.

@@ -1,5 +1,6 @@
 //! Push consumers on the cluster in memory, in virtual time.
 
+mod adversary;
 mod beginning;
 mod closing;
 mod concurrent;

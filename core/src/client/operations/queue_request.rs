@@ -208,7 +208,8 @@ impl QueueRequest {
             return self.not_found(session, now, id, error);
         }
         self.tries_left = self.tries_left.saturating_sub(1);
-        if self.tries_left == 0 || self.needs_lock() || error.kind() == ErrorKind::Timeout {
+        let is_last = self.tries_left == 0 || self.needs_lock() || (self.is_written && self.question.is_tried_once());
+        if is_last || error.kind() == ErrorKind::Timeout {
             return Some(Err(self.explain(error)));
         }
         self.last_failure = Some(error);

@@ -2,6 +2,7 @@
 
 mod access;
 mod administration;
+mod adversary;
 mod brokers;
 mod captured;
 mod choosing;

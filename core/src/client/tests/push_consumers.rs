@@ -22,7 +22,7 @@ const MAX_OFFSET: RequestCode = RequestCode::GET_MAX_OFFSET;
 const PULL: RequestCode = RequestCode::PULL_MESSAGE;
 
 /// Has a server be a broker of a group that we are the only member of.
-fn be_broker(scene: &mut Scene, at: &str) {
+pub(super) fn be_broker(scene: &mut Scene, at: &str) {
     scene.on(at, MEMBERS, |_| Some(Reply::ok().body(r#"{"consumerIdList":["127.0.0.1@DEFAULT"]}"#)));
     scene.on(at, GROUP_OFFSET, |_| Some(Reply::ok().field("offset", 5)));
     scene.on(at, MAX_OFFSET, |_| Some(Reply::ok().field("offset", 5)));
@@ -46,7 +46,7 @@ fn grant(asked: &servers::Asked, wanted: impl Fn(i32) -> bool) -> Reply {
     Reply::ok().body(body::to_vec(&LockedQueues { lock_ok_mq_set }))
 }
 
-fn consume_orderly(scene: &mut Scene) -> PushConsumerId {
+pub(super) fn consume_orderly(scene: &mut Scene) -> PushConsumerId {
     consume(scene, PushConfig { order: ConsumeOrder::Orderly, ..PushConfig::default() })
 }
 

@@ -163,6 +163,7 @@ impl PushConsumer {
         }
         waits.for_answer |= messages.sending_back() > 0;
         waits.for_application |= known.is_in_line || known.in_hand.is_some() || messages.with_application() > 0;
+        waits.for_application |= self.config.is_orderly() && self.abandoned.has_any_of(&known.queue);
         Ok(())
     }
 

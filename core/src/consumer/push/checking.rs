@@ -33,11 +33,11 @@ impl Check {
 }
 
 impl PushConsumer {
-    /// Has a broker of a topic check what is selected by, if that is due.
+    /// Has a broker of a topic check what is selected by, if that is due: another one each time, since one may be away.
     pub(super) fn check_selector(&mut self, topic: &Arc<str>) {
         let ticket = self.next_ticket();
         if let Some(subscription) = self.subscriptions.get_mut(topic).filter(|known| known.check == Check::Due)
-            && let Some(queue) = subscription.queues.first().cloned()
+            && let Some(queue) = subscription.next_to_check().cloned()
         {
             subscription.check = Check::Asked(ticket);
             let selector = subscription.selector.clone();
@@ -57,7 +57,7 @@ impl PushConsumer {
                 Err(error) if is_unknown(&error) => subscription.check = Check::Passed,
                 Err(error) => {
                     subscription.check = Check::Due;
-                    if error.kind() == ErrorKind::Refused {
+                    if error.kind() == ErrorKind::Refused && !error.is_retryable() {
                         let notice = Notice::error("a broker does not take an expression: nothing is fetched by it");
                         self.notices.push(notice.about("topic", topic).about("error", error));
                     } else {

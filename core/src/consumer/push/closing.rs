@@ -52,14 +52,16 @@ impl Abandoned {
         }
     }
 
-    /// A part of a delivery is settled.
-    pub(super) fn settled(&mut self, delivery: DeliveryNumber, first: u64, last: u64) {
-        if let Some(left) = self.0.get_mut(&delivery) {
-            left.offsets.retain(|offset| !(first..=last).contains(offset));
-            if left.offsets.is_empty() {
-                self.0.remove(&delivery);
-            }
-        }
+    /// A part of a delivery is settled. Gives its queue, if all of it is.
+    pub(super) fn settled(&mut self, delivery: DeliveryNumber, first: u64, last: u64) -> Option<MessageQueue> {
+        let left = self.0.get_mut(&delivery)?;
+        left.offsets.retain(|offset| !(first..=last).contains(offset));
+        if left.offsets.is_empty() { self.0.remove(&delivery).map(|ended| ended.queue) } else { None }
+    }
+
+    /// Whether the application has anything of a queue. They are few: no more than may be in work.
+    pub(super) fn has_any_of(&self, queue: &MessageQueue) -> bool {
+        self.0.values().any(|unfinished| unfinished.queue == *queue)
     }
 }
 

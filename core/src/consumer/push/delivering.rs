@@ -136,7 +136,10 @@ impl PushConsumer {
 
     /// Whether something of a queue may be delivered now.
     pub(super) fn is_deliverable(&self, now: Instant, known: &AssignedQueue) -> bool {
-        let is_at_rest = || known.in_hand.is_none() && known.messages.sending_back() == 0 && !known.is_suspended(now);
+        let is_at_rest = || {
+            let has_any = known.in_hand.is_some() || self.abandoned.has_any_of(&known.queue);
+            !has_any && known.messages.sending_back() == 0 && !known.is_suspended(now)
+        };
         let is_free = !self.config.is_orderly() || is_at_rest();
         let is_ours = known.is_consuming() && (!self.needs_locks() || known.lock.is_held(now));
         is_ours && is_free && !known.is_paused && known.messages.waiting() > 0

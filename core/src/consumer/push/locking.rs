@@ -80,6 +80,8 @@ impl PushConsumer {
                     known.lock.until = None;
                     known.lock.may_be_kept = false;
                     known.lock.ask_at = now.mono + AGAIN_AFTER;
+                    // Whoever has it has heard of that too, and does it.
+                    known.reset_to.take_if(|reset| reset.since < ticket && known.stage == Stage::Locking);
                 }
                 // It may have been granted all the same, and counts on as it did.
                 None => known.lock.ask_at = now.mono + AGAIN_AFTER,

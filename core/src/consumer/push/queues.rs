@@ -2,6 +2,7 @@
 //! (`attending`): so no change can be made that nobody follows up.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use super::queue::{AssignedQueue, QueueId, Stage};
 use crate::queue::MessageQueue;
@@ -11,7 +12,7 @@ use crate::table::Table;
 #[derive(Debug, Default)]
 pub(super) struct Queues {
     table: Table<AssignedQueue>,
-    by_queue: BTreeMap<MessageQueue, QueueId>,
+    by_topic: BTreeMap<Arc<str>, BTreeMap<MessageQueue, QueueId>>,
     /// What was touched and has not been looked after since, in order.
     touched: VecDeque<QueueId>,
 }
@@ -22,7 +23,7 @@ impl Queues {
     }
 
     pub(super) fn find(&self, queue: &MessageQueue) -> Option<QueueId> {
-        self.by_queue.get(queue).copied()
+        self.by_topic.get(&*queue.topic)?.get(queue).copied()
     }
 
     pub(super) fn get(&self, id: QueueId) -> Option<&AssignedQueue> {
@@ -34,31 +35,37 @@ impl Queues {
         self.table.id_of(slot)
     }
 
-    /// By broker, topic and number.
+    /// By topic, broker and number.
     pub(super) fn iter(&self) -> impl Iterator<Item = (QueueId, &AssignedQueue)> {
-        self.by_queue.values().filter_map(|id| Some((*id, self.table.get(*id)?)))
+        let ids = self.by_topic.values().flat_map(BTreeMap::values);
+        ids.filter_map(|id| Some((*id, self.table.get(*id)?)))
     }
 
     /// The queues of a topic.
     pub(super) fn of_topic(&self, topic: &str) -> Vec<QueueId> {
-        self.iter().filter(|(_, known)| &*known.queue.topic == topic).map(|(id, _)| id).collect()
+        self.by_topic.get(topic).into_iter().flat_map(BTreeMap::values).copied().collect()
     }
 
     /// All, for a loop that changes them.
     pub(super) fn ids(&self) -> Vec<QueueId> {
-        self.by_queue.values().copied().collect()
+        self.by_topic.values().flat_map(BTreeMap::values).copied().collect()
     }
 
     pub(super) fn insert(&mut self, queue: MessageQueue, stage: Stage) -> QueueId {
         let id = self.table.insert(AssignedQueue::new(queue.clone(), stage));
-        self.by_queue.insert(queue, id);
+        self.by_topic.entry(queue.topic.clone()).or_default().insert(queue, id);
         self.touch(id);
         id
     }
 
     pub(super) fn remove(&mut self, id: QueueId) -> Option<AssignedQueue> {
         let known = self.table.remove(id)?;
-        self.by_queue.remove(&known.queue);
+        if let Some(of_topic) = self.by_topic.get_mut(&known.queue.topic) {
+            of_topic.remove(&known.queue);
+            if of_topic.is_empty() {
+                self.by_topic.remove(&known.queue.topic);
+            }
+        }
         Some(known)
     }
 

@@ -142,6 +142,9 @@ impl PushConsumer {
                 false => {}
             }
         }
+        if let Some(subscription) = self.subscriptions.get_mut(topic) {
+            subscription.has_been_looked_at = true;
+        }
         self.check_selector(topic);
         if self.config.is_broadcasting() {
             self.share(now, topic, &queues);

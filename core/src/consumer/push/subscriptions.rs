@@ -79,6 +79,8 @@ pub(crate) struct Subscription {
     pub(super) asked_at: Option<Instant>,
     /// Which of its brokers was asked for the members last.
     pub(super) member_turn: usize,
+    /// Which of its brokers was asked last whether it takes what is selected by.
+    check_turn: usize,
     /// It has been said that the topic does not exist.
     pub(super) is_missing: bool,
     /// A broker did not list us last time.
@@ -103,6 +105,7 @@ impl Subscription {
             asking: None,
             asked_at: None,
             member_turn: 0,
+            check_turn: 0,
             is_missing: false,
             was_unlisted: false,
             has_been_looked_at: false,
@@ -112,6 +115,15 @@ impl Subscription {
 
     pub(crate) fn retry(now: Now) -> Self {
         Self::new(now, MessageSelector::all(), true)
+    }
+
+    /// A queue of the next of its brokers.
+    pub(super) fn next_to_check(&mut self) -> Option<&MessageQueue> {
+        let mut brokers: Vec<&MessageQueue> = self.queues.iter().collect();
+        brokers.dedup_by(|a, b| a.broker_name == b.broker_name);
+        let queue = brokers.get(self.check_turn % brokers.len().max(1)).copied();
+        self.check_turn = self.check_turn.wrapping_add(1);
+        queue
     }
 
     pub(super) fn is_due(&self, now: Instant) -> bool {

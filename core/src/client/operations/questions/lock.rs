@@ -39,7 +39,13 @@ impl Rule for Lock {
 
     fn judge(&self, _session: &mut Session, answered: &Answered<'_>) -> Result<BTreeSet<MessageQueue>, Error> {
         let locked: LockedQueues = answered.body()?;
-        Ok(locked.lock_ok_mq_set.into_iter().filter_map(MessageQueue::of_key).gather())
+        let locked = locked.lock_ok_mq_set.into_iter().filter_map(MessageQueue::of_key);
+        Ok(locked.filter(|queue| self.queues.contains(queue)).gather())
+    }
+
+    /// The consumer asks anew when the connection ends: a second try would be one that it does not know of.
+    fn is_tried_once(&self) -> bool {
+        true
     }
 }
 

@@ -75,6 +75,11 @@ pub(crate) trait Rule: Into<Question> {
         false
     }
 
+    /// It is not tried again when its connection ends.
+    fn is_tried_once(&self) -> bool {
+        false
+    }
+
     /// Where what it commits is kept.
     fn commits_to(&self, _queue: &MessageQueue) -> Option<OffsetTable> {
         None
@@ -152,6 +157,12 @@ macro_rules! kinds {
             pub(crate) fn needs_lock(&self) -> bool {
                 match self {
                     $(Self::$kind(question) => question.needs_lock(),)*
+                }
+            }
+
+            pub(crate) fn is_tried_once(&self) -> bool {
+                match self {
+                    $(Self::$kind(question) => question.is_tried_once(),)*
                 }
             }
 

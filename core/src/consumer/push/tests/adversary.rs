@@ -1,0 +1,225 @@
+//! What an adversary found.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::ask::Ask;
+use super::super::asked::{self, Asked};
+use super::super::{ConsumeFrom, MessageModel, Outcome, PushEvent};
+use super::scene::{ME, SECOND, Scene, TOPIC, failed, found, queue};
+use crate::consumer::MessageSelector;
+use crate::error::Error;
+use crate::queue::MessageQueue;
+use crate::wire::code::ResponseCode;
+
+fn sql() -> MessageSelector {
+    MessageSelector::by_sql("a > 1").unwrap()
+}
+
+/// Answers whatever is asked; `check` says what broker says of an expression. Gives the queues that were pulled from.
+fn play(
+    scene: &mut Scene,
+    topic_queues: &[MessageQueue],
+    check: impl Fn(&MessageQueue) -> Result<(), Error>,
+) -> Vec<MessageQueue> {
+    let mut pulled = Vec::new();
+    for _ in 0..8 {
+        for ask in scene.asks() {
+            let (now, consumer) = (scene.now, &mut scene.consumer);
+            match ask {
+                Ask::Queues { asked, .. } => asked.take(consumer, now, Ok(topic_queues.to_vec())),
+                Ask::Members { asked: asked::Members(topic, ticket), .. } => {
+                    consumer.take_members(now, &topic, ticket, Ok(vec![ME.to_owned()]));
+                }
+                Ask::Check { asked, queue, .. } => asked.take(consumer, now, check(&queue)),
+                Ask::GroupOffset { asked, .. } => asked.take(consumer, now, Ok(Some(0))),
+                Ask::Commit { asked, .. } => asked.take(consumer, now, Ok(())),
+                Ask::Lock { asked, queues } => asked.take(consumer, now, Ok(queues.into_iter().collect())),
+                Ask::Unlock { asked, .. } => asked.take(consumer, now, Ok(())),
+                Ask::Pull { queue, .. } => pulled.push(queue),
+                _ => {}
+            }
+            scene.allocate();
+        }
+    }
+    pulled
+}
+
+#[test]
+fn a_broker_that_is_away_does_not_keep_an_sql_consumer_from_the_queues_of_another() {
+    let mut scene = Scene::new(|_| {});
+    scene.consumer.subscribe(scene.now, TOPIC, sql()).unwrap();
+    let queues = [MessageQueue::new(TOPIC, "a", 0), MessageQueue::new(TOPIC, "b", 0)];
+    let mut pulled = Vec::new();
+    for _ in 0..120 {
+        scene.pass(SECOND);
+        pulled.extend(play(
+            &mut scene,
+            &queues,
+            |queue| if &*queue.broker_name == "a" { Err(failed()) } else { Ok(()) },
+        ));
+    }
+    assert!(pulled.iter().any(|queue| &*queue.broker_name == "b"), "two minutes, and nothing of the healthy broker");
+}
+
+#[test]
+fn a_broker_that_is_busy_for_a_moment_does_not_refuse_an_expression() {
+    let mut scene = Scene::new(|_| {});
+    scene.consumer.subscribe(scene.now, TOPIC, sql()).unwrap();
+    let queues = [MessageQueue::new(TOPIC, "a", 0)];
+    scene.pass(SECOND);
+    play(&mut scene, &queues, |_| Err(Error::refused(ResponseCode::SYSTEM_BUSY, Some("[TIMEOUT_CLEAN_QUEUE]"))));
+    let notices: Vec<String> =
+        std::iter::from_fn(|| scene.consumer.poll_notice()).map(|notice| format!("{notice:?}")).collect();
+    let untrue: Vec<_> = notices.iter().filter(|notice| notice.contains("does not take an expression")).collect();
+    let mut pulled = Vec::new();
+    let mut seconds = 0;
+    while pulled.is_empty() && seconds < 60 {
+        scene.pass(SECOND);
+        seconds += 1;
+        pulled = play(&mut scene, &queues, |_| Ok(()));
+    }
+    assert!(seconds < 5 && untrue.is_empty(), "fetched after {seconds} s; {untrue:?}");
+}
+
+#[test]
+fn a_consumer_whose_topic_was_unsubscribed_and_subscribed_again_before_it_started_starts() {
+    let mut scene = Scene::new(|config| config.consume_from = ConsumeFrom::LastOffset);
+    let queues = [queue(0)];
+    // Another topic, whose broker takes its time.
+    scene.consumer.subscribe(scene.now, "U", MessageSelector::all()).unwrap();
+    scene.pass(SECOND);
+    // The queues are known, their ends are being asked.
+    scene.answer_queues(Ok(queues.to_vec()));
+    scene.consumer.unsubscribe(scene.now, TOPIC);
+    scene.consumer.subscribe(scene.now, TOPIC, MessageSelector::all()).unwrap();
+    let mut is_started = false;
+    for _ in 0..120 {
+        scene.pass(SECOND);
+        for _ in 0..4 {
+            for ask in scene.asks() {
+                match ask {
+                    Ask::MaxOffset { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(Some(3))),
+                    Ask::OffsetAt { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(Some(3))),
+                    Ask::Queues { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(queues.to_vec())),
+                    Ask::Members { asked: asked::Members(topic, ticket), .. } => {
+                        scene.consumer.take_members(scene.now, &topic, ticket, Ok(vec![ME.to_owned()]));
+                    }
+                    Ask::GroupOffset { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(None)),
+                    Ask::Commit { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(())),
+                    _ => {}
+                }
+                is_started |= scene.consumer.events.iter().any(|event| matches!(event, PushEvent::Started));
+                scene.allocate();
+            }
+        }
+    }
+    assert!(is_started, "two minutes, everything answered, and it has not started");
+}
+
+#[test]
+fn a_broadcasting_orderly_queue_that_goes_and_comes_back_has_one_delivery_at_a_time() {
+    let mut scene = Scene::orderly(|config| config.message_model = MessageModel::Broadcasting);
+    let fill = |scene: &mut Scene| {
+        for _ in 0..4 {
+            for ask in scene.asks() {
+                let (now, consumer) = (scene.now, &mut scene.consumer);
+                match ask {
+                    Ask::Queues { asked, .. } => asked.take(consumer, now, Ok(vec![queue(0)])),
+                    Ask::MinOffset { asked, .. } => asked.take(consumer, now, Ok(Some(0))),
+                    Ask::Pull { asked, queue, offset, .. } if offset < 3 => {
+                        asked.take(consumer, now, Ok(found(queue, offset..3)));
+                    }
+                    _ => {}
+                }
+            }
+        }
+    };
+    scene.pass(SECOND);
+    fill(&mut scene);
+    let in_hand = scene.deliver(1).expect("the first");
+    assert_eq!(in_hand.messages[0].0.fields.queue_offset, 0);
+    // A route without the broker, and a second later one with it.
+    scene.share(&[]);
+    scene.share(&[queue(0)]);
+    fill(&mut scene);
+    let second = scene.deliver(1);
+    assert!(second.is_none(), "the application has two deliveries of an orderly queue: {second:?}");
+    scene.consumer.settle(scene.now, in_hand.settlement, Outcome::Success);
+    assert!(scene.deliver(1).is_some());
+}
+
+#[test]
+fn an_orderly_queue_whose_lock_is_lost_goes_and_comes_back_has_one_delivery_at_a_time() {
+    let mut scene = Scene::orderly(|_| {});
+    scene.rebalance(1, &[ME]);
+    let Ask::Lock { asked: asked::Lock { ticket, queues, at }, .. } = scene.ask() else { panic!() };
+    scene.consumer.take_locked(scene.now, ticket, (&queues, at), Ok(BTreeSet::from([queue(0)])));
+    scene.begin_at(0);
+    scene.fill(0..3);
+    let _in_hand = scene.deliver(1).expect("the first");
+    // The connection is reset; another member comes, and goes.
+    scene.consumer.handle_disconnected(scene.now, "a");
+    for ask in scene.asks() {
+        if let Ask::Lock { asked, .. } = ask {
+            asked.take(&mut scene.consumer, scene.now, Ok(BTreeSet::new()));
+        }
+    }
+    scene.share(&[]);
+    play(&mut scene, &[queue(0)], |_| Ok(()));
+    scene.share(&[queue(0)]);
+    let mut second = None;
+    for _ in 0..4 {
+        for ask in scene.asks() {
+            let (now, consumer) = (scene.now, &mut scene.consumer);
+            match ask {
+                Ask::Lock { asked, queues } => asked.take(consumer, now, Ok(queues.into_iter().collect())),
+                Ask::Unlock { asked, .. } => asked.take(consumer, now, Ok(())),
+                Ask::GroupOffset { asked, .. } => asked.take(consumer, now, Ok(Some(0))),
+                Ask::Pull { asked, queue, offset, .. } if offset < 3 => {
+                    asked.take(consumer, now, Ok(found(queue, offset..3)));
+                }
+                _ => {}
+            }
+        }
+        second = second.or(scene.deliver(1));
+    }
+    assert!(second.is_none(), "the application has two deliveries of an orderly queue: {second:?}");
+    let _ = BTreeMap::<u8, u8>::new();
+}
+
+#[test]
+fn an_administrators_reset_counts_no_more_once_another_member_has_it_and_went_on() {
+    let mut scene = Scene::orderly(|_| {});
+    scene.rebalance(1, &[ME]);
+    // The owner before us has the lock yet; both hear of the reset, and it is the owner who carries it out.
+    let answer = |scene: &mut Scene, grants: bool| {
+        let mut began = None;
+        for ask in scene.asks() {
+            let (now, consumer) = (scene.now, &mut scene.consumer);
+            match ask {
+                Ask::Lock { asked, queues } => {
+                    let granted = if grants { queues.into_iter().collect() } else { BTreeSet::new() };
+                    asked.take(consumer, now, Ok(granted));
+                }
+                Ask::GroupOffset { asked, .. } => asked.take(consumer, now, Ok(Some(100))),
+                Ask::Pull { offset, .. } => began = Some(offset),
+                _ => {}
+            }
+        }
+        began
+    };
+    answer(&mut scene, false);
+    scene.consumer.reset_offsets(scene.now, TOPIC, &BTreeMap::from([(queue(0), 2)]));
+    for _ in 0..40 {
+        scene.pass(SECOND / 2);
+        answer(&mut scene, false);
+    }
+    // It has consumed 2 to 100 in these 20 s, and goes.
+    let mut began = None;
+    for _ in 0..8 {
+        scene.pass(SECOND / 2);
+        began = began.or(answer(&mut scene, true));
+        began = began.or(answer(&mut scene, true));
+    }
+    assert_eq!(began, Some(100), "the group is at 100 since the reset was carried out");
+}
