@@ -3,7 +3,6 @@
 #![allow(clippy::disallowed_types)]
 
 mod addresses;
-mod adversary;
 mod back_pressure;
 mod blocking;
 mod callbacks;
@@ -19,6 +18,7 @@ mod old_messages;
 mod proxy;
 mod slow_disk;
 mod statuses;
+mod subscribers;
 mod writes;
 mod wrong;
 mod wrong_brokers;

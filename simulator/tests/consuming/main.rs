@@ -1,7 +1,7 @@
 //! Push consumers on the cluster in memory, in virtual time.
 
-mod adversary;
 mod beginning;
+mod by_sql;
 mod closing;
 mod concurrent;
 mod orderly;

@@ -2,7 +2,6 @@
 
 mod access;
 mod administration;
-mod adversary;
 mod brokers;
 mod captured;
 mod choosing;

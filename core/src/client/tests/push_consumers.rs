@@ -22,7 +22,7 @@ const MAX_OFFSET: RequestCode = RequestCode::GET_MAX_OFFSET;
 const PULL: RequestCode = RequestCode::PULL_MESSAGE;
 
 /// Has a server be a broker of a group that we are the only member of.
-pub(super) fn be_broker(scene: &mut Scene, at: &str) {
+fn be_broker(scene: &mut Scene, at: &str) {
     scene.on(at, MEMBERS, |_| Some(Reply::ok().body(r#"{"consumerIdList":["127.0.0.1@DEFAULT"]}"#)));
     scene.on(at, GROUP_OFFSET, |_| Some(Reply::ok().field("offset", 5)));
     scene.on(at, MAX_OFFSET, |_| Some(Reply::ok().field("offset", 5)));
@@ -46,7 +46,7 @@ fn grant(asked: &servers::Asked, wanted: impl Fn(i32) -> bool) -> Reply {
     Reply::ok().body(body::to_vec(&LockedQueues { lock_ok_mq_set }))
 }
 
-pub(super) fn consume_orderly(scene: &mut Scene) -> PushConsumerId {
+fn consume_orderly(scene: &mut Scene) -> PushConsumerId {
     consume(scene, PushConfig { order: ConsumeOrder::Orderly, ..PushConfig::default() })
 }
 
@@ -314,4 +314,35 @@ fn a_lock_goes_back_when_a_consumer_closes_though_the_last_commit_gets_no_answer
     assert!(!scene.asked_of("a:1", COMMIT).is_empty());
     let unlocks = scene.asked_of("a:1", UNLOCK).len();
     assert!(unlocks > 0, "whoever gets the queue next waits for its lock for a minute");
+}
+
+#[test]
+fn whatever_lock_was_asked_for_before_a_reset_goes_back_when_the_queue_has_left() {
+    let mut scene = scene_of(&["a"]);
+    scene.book.route("T", &["a"], 1);
+    be_broker(&mut scene, "a:1");
+    // The first request gets lost with its connection; its second try is taken in late, and its answer never comes; the
+    // other question, of after the reset, is answered at once.
+    let mut asked_for = 0;
+    scene.on("a:1", RequestCode::LOCK_BATCH_MQ, move |asked| {
+        asked_for += 1;
+        let wanted: QueueLockRequest = body::from_slice(&asked.command.body).unwrap();
+        let locked = LockedQueues { lock_ok_mq_set: wanted.mq_set };
+        (asked_for == 3).then(|| Reply::ok().body(body::to_vec(&locked)))
+    });
+    let consumer = consume_orderly(&mut scene);
+    while scene.asked_of("a:1", RequestCode::LOCK_BATCH_MQ).is_empty() {
+        scene.run_for(ms(10));
+    }
+    scene.cut("a:1", "reset");
+    while scene.asked_of("a:1", RequestCode::LOCK_BATCH_MQ).len() < 3 {
+        scene.run_for(ms(10));
+    }
+    scene.client.unsubscribe(scene.now, consumer, "T");
+    scene.run_for(ms(20_000));
+    let of = |code| scene.asked_of("a:1", code).iter().map(|asked| asked.at).collect::<Vec<_>>();
+    let (locks, unlocks) = (of(RequestCode::LOCK_BATCH_MQ), of(RequestCode::UNLOCK_BATCH_MQ));
+    // The second try's answer is given up 3 s after it was asked for; only then it is known what became of it.
+    let is_given_back_later = unlocks.iter().any(|at| at.since(locks[1]) >= ms(2900));
+    assert!(is_given_back_later, "locks asked for at {locks:?}, given back at {unlocks:?}");
 }

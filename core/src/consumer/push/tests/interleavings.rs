@@ -11,10 +11,10 @@ use super::super::ask::Ask;
 use super::super::asked::{self, Asked as _, Ticket};
 use super::super::closing::Closing;
 use super::super::queue::{Begin, Fetch, Stage};
-use super::super::{ConsumeFrom, Delivery, Outcome, PushConfig, PushEvent, RetryDelay, Unopened};
+use super::super::{ConsumeFrom, Delivery, MessageModel, Outcome, PushConfig, PushEvent, RetryDelay, Unopened};
 use super::scene::{ME, SECOND, Scene, TOPIC, answer, failed, found, found_batch, queue};
 use crate::consumer::{MessageSelector, PullStatus};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::time::{Duration, Instant};
 use crate::wire::code::ResponseCode;
 
@@ -62,6 +62,12 @@ enum Step {
     Pause(bool),
     PauseQueue(u32, bool),
     Subscribe(bool),
+    /// Nothing is wanted of the topic any more, until it is subscribed to again.
+    Unsubscribe,
+    /// The topic's route has so many queues from now on.
+    Route(u32),
+    /// The topic exists no more, or again.
+    Gone(bool),
     /// An administrator sets the group's offset.
     Reset(u32, u64),
     Send(u32),
@@ -88,7 +94,10 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any::<bool>().prop_map(Step::Grant),
         2 => any::<bool>().prop_map(Step::Pause),
         2 => (0..QUEUES, any::<bool>()).prop_map(|(queue, is_paused)| Step::PauseQueue(queue, is_paused)),
-        1 => any::<bool>().prop_map(Step::Subscribe),
+        2 => any::<bool>().prop_map(Step::Subscribe),
+        1 => Just(Step::Unsubscribe),
+        2 => (0..=QUEUES).prop_map(Step::Route),
+        1 => any::<bool>().prop_map(Step::Gone),
         1 => (0..QUEUES, 0..MESSAGES).prop_map(|(queue, offset)| Step::Reset(queue, offset)),
         3 => (0..QUEUES).prop_map(Step::Send),
     ]
@@ -102,10 +111,12 @@ struct Kind {
     /// What fails twice in order goes to the dead letters.
     gives_up: bool,
     from_last: bool,
+    broadcasts: bool,
 }
 
 fn kind() -> impl Strategy<Value = Kind> {
-    any::<[bool; 4]>().prop_map(|[is_orderly, auto_commit, gives_up, from_last]| Kind {
+    any::<[bool; 5]>().prop_map(|[is_orderly, auto_commit, gives_up, from_last, broadcasts]| Kind {
+        broadcasts,
         is_orderly,
         auto_commit: auto_commit || !is_orderly,
         gives_up,
@@ -132,7 +143,13 @@ struct AtBroker {
 struct Play {
     scene: Scene,
     is_orderly: bool,
+    broadcasts: bool,
+    /// How often offsets were to be stored; each third time they are not.
+    stores: u64,
     has_other: bool,
+    /// How many queues the topic's route has.
+    routed: u32,
+    is_gone: bool,
     grants: bool,
     questions: Vec<Question>,
     /// Batches that the application has yet to open.
@@ -149,10 +166,14 @@ struct Play {
 
 impl Play {
     fn new(kind: Kind) -> Self {
-        let Kind { is_orderly, auto_commit, gives_up, from_last } = kind;
+        let Kind { is_orderly, auto_commit, gives_up, from_last, broadcasts } = kind;
         let bound = |config: &mut PushConfig| {
             config.max_cached_messages = MOST_CACHED;
             config.batch_size = 4;
+            config.consume_timeout = Duration::from_secs(1_000_000);
+            if broadcasts {
+                config.message_model = MessageModel::Broadcasting;
+            }
             config.auto_commit = auto_commit;
             config.max_reconsume_times = (is_orderly && gives_up).then_some(1);
             config.consume_from = if from_last { ConsumeFrom::LastOffset } else { ConsumeFrom::FirstOffset };
@@ -163,7 +184,11 @@ impl Play {
         Self {
             scene,
             is_orderly,
+            broadcasts,
+            stores: 0,
             has_other: false,
+            routed: QUEUES,
+            is_gone: false,
             grants: true,
             questions: Vec::new(),
             unopened: Vec::new(),
@@ -185,6 +210,16 @@ impl Play {
         for event in std::mem::take(&mut self.scene.consumer.events) {
             match event {
                 PushEvent::Open(unopened) => self.unopened.push(*unopened),
+                PushEvent::StoreOffsets(offsets) => {
+                    self.stores += 1;
+                    for (queue, offset) in &offsets {
+                        let open = (0..*offset).find(|offset| !self.settled.contains(&(queue.queue_id, *offset)));
+                        assert_eq!(open, None, "{offset} is stored of {queue}");
+                        self.at_broker(queue.queue_id).committed = Some(*offset);
+                    }
+                    let now = self.scene.now;
+                    self.scene.consumer.offsets_stored(now, self.stores % 3 != 0);
+                }
                 event => self.scene.consumer.events.push_back(event),
             }
         }
@@ -244,6 +279,9 @@ impl Play {
     }
 
     fn check_lock(&self, queue_id: u32, what: &str) {
+        if self.broadcasts {
+            return;
+        }
         let lock = self.broker[&queue_id].lock;
         assert!(lock.is_some_and(|(owner, _)| owner == ME), "queue {queue_id} is {what} while {lock:?} has the lock");
     }
@@ -290,8 +328,9 @@ impl Play {
         let (now, consumer) = (self.scene.now, &mut self.scene.consumer);
         match ask {
             Ask::Queues { asked: asked::Queues(topic, ticket), .. } => {
-                let queues = if &*topic == TOPIC { (0..QUEUES).map(queue).collect() } else { Vec::new() };
-                consumer.take_queues(now, &topic, ticket, Ok(queues));
+                let queues = if &*topic == TOPIC { (0..self.routed).map(queue).collect() } else { Vec::new() };
+                let answer = if self.is_gone { Err(Error::new(ErrorKind::TopicNotFound, "")) } else { Ok(queues) };
+                consumer.take_queues(now, &topic, ticket, answer);
             }
             Ask::Members { asked: asked::Members(topic, ticket), .. } => {
                 let others = self.has_other.then(|| "other".to_owned());
@@ -378,9 +417,8 @@ impl Play {
             let queue_id = delivery.queue.queue_id;
             self.check_lock(queue_id, "delivered");
             let others = self.deliveries.iter().filter(|other| other.queue.queue_id == queue_id).count();
-            // A lost assignment's delivery may still be in hand; of one assignment there is one.
-            let is_twice = self.deliveries.iter().any(|other| other.settlement.queue == delivery.settlement.queue);
-            assert!(!is_twice, "{} deliveries of {} at once", others + 1, delivery.queue);
+            // Also when the queue has left meanwhile and come back.
+            assert_eq!(others, 0, "other deliveries of {} at once", delivery.queue);
             let next = self.next.entry(queue_id).or_default();
             for (message, _) in &delivery.messages {
                 let offset = message.fields.queue_offset as u64;
@@ -396,7 +434,8 @@ impl Play {
         let delivery = self.deliveries.remove(index);
         let offsets: Vec<_> = delivery.messages.iter().map(|(message, _)| message.fields.queue_offset as u64).collect();
         let counts = self.scene.consumer.settle(self.scene.now, delivery.settlement, outcome);
-        if counts && matches!(outcome, Outcome::Success | Outcome::Commit) {
+        let drops = self.broadcasts && (!self.is_orderly || matches!(outcome, Outcome::ReconsumeLater(_)));
+        if counts && (drops || matches!(outcome, Outcome::Success | Outcome::Commit)) {
             self.settled.extend(offsets.iter().map(|offset| (delivery.queue.queue_id, *offset)));
         }
     }
@@ -457,6 +496,9 @@ impl Play {
                 let selector = if is_all { MessageSelector::all() } else { MessageSelector::by_sql("1 = 1").unwrap() };
                 self.scene.consumer.subscribe(now, TOPIC, selector).unwrap();
             }
+            Step::Unsubscribe => self.scene.consumer.unsubscribe(now, TOPIC),
+            Step::Route(count) => self.routed = count,
+            Step::Gone(is_gone) => self.is_gone = is_gone,
             Step::Reset(queue_id, offset) => self.reset(queue_id, offset),
             Step::Send(queue_id) => self.at_broker(queue_id).end += 1,
             Step::Close => self.scene.consumer.close(now, 2 * SECOND),
@@ -484,7 +526,9 @@ impl Play {
     /// Everything is well again: what is asked is answered, what is delivered is consumed.
     fn finish(&mut self) {
         (self.has_other, self.grants) = (false, true);
+        (self.routed, self.is_gone) = (QUEUES, false);
         self.let_other_lock();
+        self.take(Step::Subscribe(true));
         self.take(Step::Pause(false));
         for queue_id in 0..QUEUES {
             self.take(Step::PauseQueue(queue_id, false));

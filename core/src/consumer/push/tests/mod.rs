@@ -1,7 +1,8 @@
 //! The machine alone: asked for and told by hand, on a clock of our own.
 
-mod adversary;
 mod batches;
+mod checking;
+mod coming_back;
 mod interleavings;
 mod locks;
 mod offsets;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use bytes::{Bytes, BytesMut};
 
 use super::super::ask::Ask;
-use super::super::asked;
+use super::super::asked::{self, Asked as _};
 use super::super::{ConsumeFrom, ConsumeOrder, Delivery, PushConfig, PushConsumer, PushEvent};
 use crate::consumer::allocation::{Allocation, Average};
 use crate::consumer::{MessageSelector, PullStatus, Pulled};
@@ -219,4 +219,33 @@ pub(super) fn answer(queue: MessageQueue, status: PullStatus, next_offset: u64, 
         expression: MessageSelector::all(),
         body,
     }
+}
+
+/// Answers whatever is asked; `check` says what broker says of an expression. Gives the queues that were pulled from.
+pub(super) fn play(
+    scene: &mut Scene,
+    topic_queues: &[MessageQueue],
+    check: impl Fn(&MessageQueue) -> Result<(), Error>,
+) -> Vec<MessageQueue> {
+    let mut pulled = Vec::new();
+    for _ in 0..8 {
+        for ask in scene.asks() {
+            let (now, consumer) = (scene.now, &mut scene.consumer);
+            match ask {
+                Ask::Queues { asked, .. } => asked.take(consumer, now, Ok(topic_queues.to_vec())),
+                Ask::Members { asked: asked::Members(topic, ticket), .. } => {
+                    consumer.take_members(now, &topic, ticket, Ok(vec![ME.to_owned()]));
+                }
+                Ask::Check { asked, queue, .. } => asked.take(consumer, now, check(&queue)),
+                Ask::GroupOffset { asked, .. } => asked.take(consumer, now, Ok(Some(0))),
+                Ask::Commit { asked, .. } => asked.take(consumer, now, Ok(())),
+                Ask::Lock { asked, queues } => asked.take(consumer, now, Ok(queues.into_iter().collect())),
+                Ask::Unlock { asked, .. } => asked.take(consumer, now, Ok(())),
+                Ask::Pull { queue, .. } => pulled.push(queue),
+                _ => {}
+            }
+            scene.allocate();
+        }
+    }
+    pulled
 }

@@ -1,4 +1,4 @@
-//! What an adversary found.
+//! Selecting by SQL, beside servers that are away; and order where each member gets everything.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! What an adversary found: the application's log.
+//! Subscribers of the application's that panic harm nothing but themselves; runtimes that stand still.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;

@@ -1,85 +1,12 @@
-//! What an adversary found.
+//! Queues and topics that go and come back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::ask::Ask;
 use super::super::asked::{self, Asked};
 use super::super::{ConsumeFrom, MessageModel, Outcome, PushEvent};
-use super::scene::{ME, SECOND, Scene, TOPIC, failed, found, queue};
+use super::scene::{ME, SECOND, Scene, TOPIC, found, play, queue};
 use crate::consumer::MessageSelector;
-use crate::error::Error;
-use crate::queue::MessageQueue;
-use crate::wire::code::ResponseCode;
-
-fn sql() -> MessageSelector {
-    MessageSelector::by_sql("a > 1").unwrap()
-}
-
-/// Answers whatever is asked; `check` says what broker says of an expression. Gives the queues that were pulled from.
-fn play(
-    scene: &mut Scene,
-    topic_queues: &[MessageQueue],
-    check: impl Fn(&MessageQueue) -> Result<(), Error>,
-) -> Vec<MessageQueue> {
-    let mut pulled = Vec::new();
-    for _ in 0..8 {
-        for ask in scene.asks() {
-            let (now, consumer) = (scene.now, &mut scene.consumer);
-            match ask {
-                Ask::Queues { asked, .. } => asked.take(consumer, now, Ok(topic_queues.to_vec())),
-                Ask::Members { asked: asked::Members(topic, ticket), .. } => {
-                    consumer.take_members(now, &topic, ticket, Ok(vec![ME.to_owned()]));
-                }
-                Ask::Check { asked, queue, .. } => asked.take(consumer, now, check(&queue)),
-                Ask::GroupOffset { asked, .. } => asked.take(consumer, now, Ok(Some(0))),
-                Ask::Commit { asked, .. } => asked.take(consumer, now, Ok(())),
-                Ask::Lock { asked, queues } => asked.take(consumer, now, Ok(queues.into_iter().collect())),
-                Ask::Unlock { asked, .. } => asked.take(consumer, now, Ok(())),
-                Ask::Pull { queue, .. } => pulled.push(queue),
-                _ => {}
-            }
-            scene.allocate();
-        }
-    }
-    pulled
-}
-
-#[test]
-fn a_broker_that_is_away_does_not_keep_an_sql_consumer_from_the_queues_of_another() {
-    let mut scene = Scene::new(|_| {});
-    scene.consumer.subscribe(scene.now, TOPIC, sql()).unwrap();
-    let queues = [MessageQueue::new(TOPIC, "a", 0), MessageQueue::new(TOPIC, "b", 0)];
-    let mut pulled = Vec::new();
-    for _ in 0..120 {
-        scene.pass(SECOND);
-        pulled.extend(play(
-            &mut scene,
-            &queues,
-            |queue| if &*queue.broker_name == "a" { Err(failed()) } else { Ok(()) },
-        ));
-    }
-    assert!(pulled.iter().any(|queue| &*queue.broker_name == "b"), "two minutes, and nothing of the healthy broker");
-}
-
-#[test]
-fn a_broker_that_is_busy_for_a_moment_does_not_refuse_an_expression() {
-    let mut scene = Scene::new(|_| {});
-    scene.consumer.subscribe(scene.now, TOPIC, sql()).unwrap();
-    let queues = [MessageQueue::new(TOPIC, "a", 0)];
-    scene.pass(SECOND);
-    play(&mut scene, &queues, |_| Err(Error::refused(ResponseCode::SYSTEM_BUSY, Some("[TIMEOUT_CLEAN_QUEUE]"))));
-    let notices: Vec<String> =
-        std::iter::from_fn(|| scene.consumer.poll_notice()).map(|notice| format!("{notice:?}")).collect();
-    let untrue: Vec<_> = notices.iter().filter(|notice| notice.contains("does not take an expression")).collect();
-    let mut pulled = Vec::new();
-    let mut seconds = 0;
-    while pulled.is_empty() && seconds < 60 {
-        scene.pass(SECOND);
-        seconds += 1;
-        pulled = play(&mut scene, &queues, |_| Ok(()));
-    }
-    assert!(seconds < 5 && untrue.is_empty(), "fetched after {seconds} s; {untrue:?}");
-}
 
 #[test]
 fn a_consumer_whose_topic_was_unsubscribed_and_subscribed_again_before_it_started_starts() {
@@ -184,7 +111,6 @@ fn an_orderly_queue_whose_lock_is_lost_goes_and_comes_back_has_one_delivery_at_a
         second = second.or(scene.deliver(1));
     }
     assert!(second.is_none(), "the application has two deliveries of an orderly queue: {second:?}");
-    let _ = BTreeMap::<u8, u8>::new();
 }
 
 #[test]
