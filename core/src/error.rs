@@ -98,6 +98,11 @@ fn access_advice(code: ResponseCode, remark: &str) -> Option<&'static str> {
     is_access.then_some(advice)
 }
 
+/// Whether a server says by this that it is too busy, or about to go.
+pub(crate) const fn says_busy(code: ResponseCode) -> bool {
+    matches!(code, ResponseCode::SYSTEM_BUSY | ResponseCode::SERVICE_NOT_AVAILABLE | ResponseCode::GO_AWAY)
+}
+
 /// Whether another try may overcome a refusal: `DefaultMQProducer.retryResponseCodes`, but never NO_PERMISSION.
 const fn may_pass(code: ResponseCode) -> bool {
     matches!(
@@ -223,6 +228,11 @@ impl Error {
             | ErrorKind::Cancelled
             | ErrorKind::OffsetStore => false,
         }
+    }
+
+    /// Whether a server refused because it is too busy or about to go, and so has said nothing of what was asked.
+    pub fn is_busy(&self) -> bool {
+        self.0.kind == ErrorKind::Refused && self.0.code.is_some_and(says_busy)
     }
 
     /// The server's response code, when it answered with one.

@@ -245,9 +245,10 @@ impl PushConsumerBuilder {
 /// Has a broker check an expression. Only one that says no keeps the consumer from starting, as nothing does of one by tags:
 /// nothing is fetched before a broker has taken it in any case.
 async fn check(handle: &Arc<Handle>, group: &str, topic: &str, selector: &MessageSelector) -> Result<(), Error> {
+    let says_nothing = |error: &Error| error.is_busy() || (error.is_retryable() && error.kind() != ErrorKind::Refused);
     let queues = match Operation::begin(handle, |core: &mut Core, now| core.queues(now, topic)).await {
         // Nobody can say before it is there, or while servers are away.
-        Err(error) if error.kind() == ErrorKind::TopicNotFound || error.is_retryable() => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::TopicNotFound || says_nothing(&error) => return Ok(()),
         queues => queues?,
     };
     let Some(queue) = queues.into_iter().next() else {
@@ -255,7 +256,7 @@ async fn check(handle: &Arc<Handle>, group: &str, topic: &str, selector: &Messag
     };
     let check = |core: &mut Core, now| core.check_subscription(now, group, queue, selector.clone());
     match Operation::begin(handle, check).await {
-        Err(error) if error.is_retryable() => Ok(()),
+        Err(error) if says_nothing(&error) => Ok(()),
         checked => checked,
     }
 }

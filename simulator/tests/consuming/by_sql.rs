@@ -7,7 +7,7 @@ use stgclient_core::consumer::MessageSelector;
 use stgclient_core::consumer::push::{ConsumeFrom, MessageModel};
 use stgclient_core::producer::{Message, SendOptions};
 use stgclient_core::queue::MessageQueue;
-use stgclient_core::wire::code::RequestCode;
+use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_runtime::MemoryOffsets;
 use stgclient_simulator::server::{Force, Forced};
 
@@ -128,4 +128,22 @@ fn a_consumer_by_sql_starts_as_one_by_tags_does_while_the_name_servers_are_away(
             started.unwrap_or_else(|error| panic!("by SQL: {by_sql}: {error}"));
         });
     }
+}
+
+#[test]
+fn a_broker_that_takes_no_sql_fails_a_start_by_it_at_once() {
+    let stage = Stage::new(1, 1);
+    stage.play(async {
+        let client = stage.client().await;
+        let words = "The broker does not support consumer to filter message by SQL92";
+        let refusal = Forced::Refuse(ResponseCode::SYSTEM_ERROR, words.into());
+        let refuses = Force::requests([RequestCode::CHECK_CLIENT_CONFIG], refusal);
+        stage.cluster.broker("broker-a", |broker| broker.force(refuses));
+        let consumer = client.push_consumer(GROUP);
+        let consumer = consumer.subscribe_with(TOPIC, MessageSelector::by_sql("n > 0").unwrap());
+        let begun = stage.machine.clock().mono;
+        let error = consumer.concurrently(|_| async { Ok(()) }).start().await.expect_err("no broker gives it anything");
+        assert!(error.to_string().contains(words), "{error}");
+        assert!(stage.machine.clock().mono.since(begun) < SECOND);
+    });
 }

@@ -8,7 +8,7 @@ use crate::client::operations::questions::Question;
 use crate::client::presence::first_commits::OffsetTable;
 use crate::client::session::{Session, look_pauses};
 use crate::connection::{Backoff, Connection};
-use crate::error::{Error, ErrorKind};
+use crate::error::{self, Error, ErrorKind};
 use crate::queue::MessageQueue;
 use crate::routes::topics::Purpose;
 use crate::time::{Duration, Instant, Now};
@@ -18,7 +18,8 @@ use crate::wire::command::Command;
 /// How often a request that only reads is tried when its connection fails.
 const TRIES: u32 = 3;
 
-/// How long a broker has to take a heartbeat in before an offset is committed once more for a group it does not know.
+/// How long a broker has to take a heartbeat in before an offset is committed once more for a group it does not know, or to
+/// be busy no more.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A request about a queue, under way.
@@ -117,6 +118,13 @@ impl QueueRequest {
             Signal::Answer { command, .. } if self.is_premature(session, command) => {
                 self.last_failure = self.judge(session, command).err().map(|error| self.at(session, error));
                 session.operation_timers.set(id.key(), self.deadline.min(now.mono + PAUSE));
+                None
+            }
+            // It is busy for a moment.
+            Signal::Answer { command, .. } if self.rides_out(command) => {
+                self.last_failure = self.judge(session, command).err().map(|error| self.at(session, error));
+                let pause = self.looks.as_mut().map_or(PAUSE, |looks| looks.next_pause(&mut session.random));
+                session.operation_timers.set(id.key(), self.deadline.min(now.mono + pause));
                 None
             }
             Signal::Elapsed if now.mono < self.deadline => {
@@ -254,6 +262,11 @@ impl QueueRequest {
         let is_ours = |group: &str| session.groups.has_consumer_of(group);
         ResponseCode(answer.code) == ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST
             && self.question.young_group().is_some_and(is_ours)
+    }
+
+    /// Whether the broker may give another answer in our time.
+    fn rides_out(&self, answer: &Command) -> bool {
+        (self.looks.is_some() || self.question.rides_out()) && error::says_busy(ResponseCode(answer.code))
     }
 
     fn judge(&self, session: &mut Session, answer: &Command) -> Outcome {

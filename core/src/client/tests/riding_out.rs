@@ -116,6 +116,25 @@ fn waiting_for_a_broker_is_no_try() {
 }
 
 #[test]
+fn a_question_rides_out_a_broker_that_is_busy_and_says_so_when_its_time_is_up() {
+    let (mut scene, _) = scene_in_use();
+    let mut busy = 4;
+    scene.on("a:1", RequestCode::GET_MAX_OFFSET, move |_| {
+        busy -= 1;
+        Some(if busy < 0 { Reply::ok().field("offset", 7) } else { Reply::code(ResponseCode::SYSTEM_BUSY) })
+    });
+    let operation = scene.client.max_offset(scene.now, MessageQueue::new("T", "a", 0));
+    assert_eq!(scene.wait(operation), Ok(Some(7)));
+    scene.on("a:1", RequestCode::GET_MAX_OFFSET, |_| Some(Reply::code(ResponseCode::SYSTEM_BUSY)));
+    let begun = millis(&scene);
+    let operation = scene.client.max_offset(scene.now, MessageQueue::new("T", "a", 0));
+    let error = error(scene.wait(operation));
+    assert_eq!((error.code(), millis(&scene) - begun), (Some(ResponseCode::SYSTEM_BUSY), 3000));
+    let asked = scene.asked_of("a:1", RequestCode::GET_MAX_OFFSET).len();
+    assert!(asked < 40, "{asked} questions: pauses grow");
+}
+
+#[test]
 fn a_oneway_message_waits_for_its_broker_too() {
     let (mut scene, producer) = scene_in_use();
     stop(&mut scene);

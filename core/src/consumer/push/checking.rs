@@ -57,7 +57,7 @@ impl PushConsumer {
                 Err(error) if is_unknown(&error) => subscription.check = Check::Passed,
                 Err(error) => {
                     subscription.check = Check::Due;
-                    if error.kind() == ErrorKind::Refused && !error.is_retryable() {
+                    if error.kind() == ErrorKind::Refused && !error.is_busy() {
                         let notice = Notice::error("a broker does not take an expression: nothing is fetched by it");
                         self.notices.push(notice.about("topic", topic).about("error", error));
                     } else {

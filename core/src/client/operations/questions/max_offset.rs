@@ -24,4 +24,9 @@ impl Rule for MaxOffset {
     fn judge(&self, _session: &mut Session, answered: &Answered<'_>) -> Result<Option<u64>, Error> {
         answered.offset()
     }
+
+    /// Where a group with `LastOffset` begins hangs on it (`beginning.rs`).
+    fn rides_out(&self) -> bool {
+        true
+    }
 }

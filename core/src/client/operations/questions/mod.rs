@@ -75,6 +75,11 @@ pub(crate) trait Rule: Into<Question> {
         false
     }
 
+    /// It is asked again while the broker is too busy to answer it, also for a consumer, who asks once only.
+    fn rides_out(&self) -> bool {
+        false
+    }
+
     /// It is not tried again when its connection ends.
     fn is_tried_once(&self) -> bool {
         false
@@ -157,6 +162,12 @@ macro_rules! kinds {
             pub(crate) fn needs_lock(&self) -> bool {
                 match self {
                     $(Self::$kind(question) => question.needs_lock(),)*
+                }
+            }
+
+            pub(crate) fn rides_out(&self) -> bool {
+                match self {
+                    $(Self::$kind(question) => question.rides_out(),)*
                 }
             }
 
