@@ -1,10 +1,11 @@
 //! What brokers know of our groups, and what they have yet to hear.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::client::base::ids::{Owner, PeerId};
 use crate::wire::command::Command;
-use crate::wire::request::{HeartbeatAnswer, UnregisterClient};
+use crate::wire::request::HeartbeatAnswer;
 
 /// What brokers know of our groups.
 #[derive(Debug, Default)]
@@ -16,12 +17,19 @@ pub(crate) struct Greetings {
     /// Brokers that keep our subscriptions by their fingerprint, each on this connection: as long as that stays the same they
     /// need not be told again (heartbeats of the second version).
     pub(crate) agreed: BTreeMap<PeerId, (u32, i32)>,
-    /// Who waits for a broker to take in the groups of now.
-    pub(crate) waiting: Vec<(PeerId, Owner)>,
+    /// Who waits for which broker to take in the groups of now.
+    pub(crate) waiting: BTreeMap<PeerId, Vec<Owner>>,
     /// The brokers that are being told something, and what comes after that.
     pub(crate) unsaid: BTreeMap<PeerId, Unsaid>,
     /// How many farewells brokers have not yet acknowledged.
     pub(crate) farewells: usize,
+}
+
+/// That groups of ours leave.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Farewell {
+    pub(crate) producer_group: Option<Arc<str>>,
+    pub(crate) consumer_group: Option<Arc<str>>,
 }
 
 /// What a broker has to hear once it has answered. Of two things at once it might take in the older one last: it handles
@@ -30,7 +38,7 @@ pub(crate) struct Greetings {
 pub(crate) struct Unsaid {
     /// The version of the groups that it is being told of, if that is what it is told.
     pub(crate) being_said: Option<u32>,
-    pub(crate) farewells: VecDeque<UnregisterClient<'static>>,
+    pub(crate) farewells: BTreeSet<Farewell>,
     /// The groups are others now.
     pub(crate) heartbeat: bool,
 }
@@ -55,6 +63,9 @@ impl Greetings {
     }
 
     pub(crate) fn retain(&mut self, keep: impl Fn(&Owner) -> bool) {
-        self.waiting.retain(|(_, owner)| keep(owner));
+        self.waiting.retain(|_, owners| {
+            owners.retain(|owner| keep(owner));
+            !owners.is_empty()
+        });
     }
 }

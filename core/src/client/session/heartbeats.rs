@@ -9,7 +9,7 @@ use crate::address::Address;
 use crate::client::base::ids::{Owner, PeerId};
 use crate::client::base::signal::Signal;
 use crate::client::presence::first_commits::OffsetTable;
-use crate::client::presence::greetings::Unsaid;
+use crate::client::presence::greetings::{Farewell, Unsaid};
 use crate::client::session::{EMPTY, Session};
 use crate::connection::Connection;
 use crate::notice::Notice;
@@ -139,19 +139,12 @@ impl Session {
 
     /// Tells the connected brokers that a group of ours leaves.
     pub(crate) fn leave(&mut self, now: Now, producer_group: Option<&Arc<str>>, consumer_group: Option<&Arc<str>>) {
-        let name = |group: Option<&Arc<str>>| group.map(|group| Cow::Owned(group.to_string()));
+        let farewell = Farewell { producer_group: producer_group.cloned(), consumer_group: consumer_group.cloned() };
         for peer in self.connected_brokers() {
-            let farewell = UnregisterClient {
-                client_id: Cow::Owned(self.config.identity.client_id()),
-                producer_group: name(producer_group),
-                consumer_group: name(consumer_group),
-            };
             match self.greetings.unsaid.get_mut(&peer) {
-                // It waits to be said already: once is enough, so that no more wait than there are groups.
-                Some(unsaid) if unsaid.farewells.contains(&farewell) => {}
+                // What waits to be said already is said once, so that no more wait than there are groups.
                 Some(unsaid) => {
-                    self.greetings.farewells += 1;
-                    unsaid.farewells.push_back(farewell);
+                    self.greetings.farewells += usize::from(unsaid.farewells.insert(farewell.clone()));
                 }
                 None => {
                     self.greetings.farewells += 1;
@@ -162,11 +155,17 @@ impl Session {
         }
     }
 
-    fn say_farewell(&mut self, now: Now, peer: PeerId, farewell: &UnregisterClient<'_>) {
+    fn say_farewell(&mut self, now: Now, peer: PeerId, farewell: &Farewell) {
+        let name = |group: &Option<Arc<str>>| group.as_ref().map(|group| Cow::Owned(group.to_string()));
+        let header = UnregisterClient {
+            client_id: Cow::Owned(self.config.identity.client_id()),
+            producer_group: name(&farewell.producer_group),
+            consumer_group: name(&farewell.consumer_group),
+        };
         let head = Head::request(self.config.dialect(), UnregisterClient::CODE, self.network.next_opaque());
         let deadline = now.mono + self.config.request_timeout;
         let written = self.network.on_established(peer, |connection| {
-            connection.request(now.mono, &head, farewell, &EMPTY, (deadline, false), Owner::Farewell(peer));
+            connection.request(now.mono, &head, &header, &EMPTY, (deadline, false), Owner::Farewell(peer));
         });
         if written.is_none() {
             self.resume_farewell(now, peer);
@@ -187,7 +186,7 @@ impl Session {
         if !self.network.get(peer).is_some_and(Connection::is_connected) {
             // It hears all there is to say when it is connected again.
             self.greetings.farewells -= unsaid.farewells.len();
-        } else if let Some(farewell) = unsaid.farewells.pop_front() {
+        } else if let Some(farewell) = unsaid.farewells.pop_first() {
             self.greetings.unsaid.insert(peer, Unsaid { being_said: None, ..unsaid });
             self.say_farewell(now, peer, &farewell);
         } else if unsaid.heartbeat {
@@ -205,9 +204,9 @@ impl Session {
 
     /// Has `owner` told once a connected broker has taken a heartbeat in.
     pub(crate) fn await_greeting(&mut self, now: Now, peer: PeerId, owner: Owner) {
-        let is_first = !self.greetings.waiting.iter().any(|(known, _)| *known == peer);
-        self.greetings.waiting.push((peer, owner));
-        if is_first {
+        let waiting = self.greetings.waiting.entry(peer).or_default();
+        waiting.push(owner);
+        if waiting.len() == 1 {
             self.greet(now, peer);
         }
     }
@@ -234,10 +233,8 @@ impl Session {
             _ => return,
         };
         self.say_next(now, peer);
-        let (told, left): (Vec<_>, Vec<_>) =
-            core::mem::take(&mut self.greetings.waiting).into_iter().partition(|(known, _)| *known == peer);
-        self.greetings.waiting = left;
-        self.signals.extend(told.into_iter().map(|(_, owner)| match &outcome {
+        let told = self.greetings.waiting.remove(&peer).unwrap_or_default();
+        self.signals.extend(told.into_iter().map(|owner| match &outcome {
             Ok(()) => (owner, Signal::Ready),
             Err(error) => (owner, Signal::Failed(error.clone())),
         }));
