@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::brokers::{BrokerId, Brokers};
-use super::route::TopicRoute;
+use super::route::{RouteBroker, TopicRoute};
 use crate::address::Address;
 use crate::gather::Gather;
 use crate::queue::MessageQueue;
@@ -51,6 +51,10 @@ pub(crate) enum Purpose {
     Read,
 }
 
+/// How long a broker that is there keeps its place in a route whose name servers do not name it: brokers register each 30 s, or
+/// each 60 s at the most (`BrokerConfig.registerNameServerPeriod`).
+const KEPT_UNNAMED: Duration = Duration::from_secs(60);
+
 /// A topic in use. `W` says who waits for its route.
 #[derive(Debug)]
 pub(crate) struct Topic {
@@ -63,6 +67,8 @@ pub(crate) struct Topic {
     is_created: bool,
     /// A broker of the topic's own route has said that there is no such topic.
     is_denied: bool,
+    /// When name servers named each broker of the topic's own route last.
+    named: BTreeMap<Arc<str>, Instant>,
     /// The queues to send to.
     pub(crate) writable: Vec<QueuePlace>,
     /// Whether those are at more than one broker, so that a retry can go to another.
@@ -134,6 +140,7 @@ impl Topics {
             inherited: false,
             is_created: false,
             is_denied: false,
+            named: BTreeMap::new(),
             writable: Vec::new(),
             has_several_brokers: false,
             cursor,
@@ -185,6 +192,35 @@ impl Topics {
         if let Some(topic) = self.table.get_mut(id) {
             topic.asking = false;
         }
+    }
+
+    /// Adds to a topic's new route the brokers that it lacks all of a sudden, though they are there: name servers that have
+    /// started know each broker only once it has registered again, and a message would go to another queue meanwhile. A broker
+    /// that says itself that it has no such topic is believed, and so are name servers that have not named it for long.
+    pub(crate) fn keep_brokers(
+        &mut self,
+        now: Instant,
+        id: TopicId,
+        route: &mut TopicRoute,
+        is_there: impl Fn(&RouteBroker) -> bool,
+    ) {
+        let Some(topic) = self.table.get_mut(id) else {
+            return;
+        };
+        topic.named.extend(route.brokers.iter().map(|broker| (broker.name.clone(), now)));
+        let known = topic.route.as_ref().filter(|_| !topic.inherited && !topic.is_denied);
+        for broker in known.into_iter().flat_map(|known| &known.brokers) {
+            let is_lacking = route.brokers.iter().all(|other| other.name != broker.name);
+            let is_new = topic.named.get(&broker.name).is_some_and(|at| now.since(*at) < KEPT_UNNAMED);
+            if is_lacking && is_new && is_there(broker) {
+                route.brokers.push(broker.clone());
+                let queues = known.into_iter().flat_map(|known| &known.queues);
+                route.queues.extend(queues.filter(|queues| queues.broker_name == broker.name).cloned());
+            }
+        }
+        route.brokers.sort_by(|a, b| a.name.cmp(&b.name));
+        route.queues.sort_by(|a, b| a.broker_name.cmp(&b.broker_name));
+        topic.named.retain(|name, _| route.brokers.iter().any(|broker| broker.name == *name));
     }
 
     /// Takes a new route. Returns the addresses in it that nobody has had before, by broker id.

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use crate::address::Address;
 use crate::client::base::ids::Owner;
 use crate::client::base::signal::Signal;
 use crate::client::routing::look_ups::{RouteOf, Seeker};
 use crate::client::routing::routes::read_route;
 use crate::client::session::Session;
+use crate::connection::Connection;
 use crate::error::{Error, ErrorKind};
-use crate::routes::route::{MAX_QUEUES, RouteError, TopicRoute};
+use crate::routes::route::{MAX_QUEUES, RouteBroker, RouteError, TopicRoute};
 use crate::routes::topics::{Purpose, Refresh, Topic, TopicId};
 use crate::time::{Duration, Now};
 use crate::wire::code::ResponseCode;
@@ -158,7 +160,13 @@ impl Session {
         }
     }
 
-    fn learn_route(&mut self, now: Now, topic: TopicId, route: TopicRoute, inherited: bool) {
+    fn learn_route(&mut self, now: Now, topic: TopicId, mut route: TopicRoute, inherited: bool) {
+        if !inherited {
+            let network = &self.network;
+            let is_connected = |address: &Address| network.find(address).is_some_and(Connection::is_connected);
+            let is_there = |broker: &RouteBroker| broker.addresses.values().any(is_connected);
+            self.topics.keep_brokers(now.mono, topic, &mut route, is_there);
+        }
         let queues = |session: &Self| {
             let has_consumers = session.groups.has_push_consumers();
             session.topics.get(topic).filter(|_| has_consumers).map(Topic::readable_queues)

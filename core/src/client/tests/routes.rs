@@ -4,6 +4,7 @@ use super::scene::ms;
 use super::servers::{self, Reach, Reply};
 use super::*;
 use crate::consumer::{MessageSelector, PullOptions, Pulled};
+use crate::producer::QueueChoice;
 use crate::queue::MessageQueue;
 use crate::wire::body::{self, Permission};
 use crate::wire::code::{RequestCode, ResponseCode};
@@ -361,4 +362,47 @@ fn each_queue_of_a_topic_is_listed_once_whatever_a_route_says_twice() {
     let Ok(queues) = scene.wait(queues) else { panic!("queues") };
     // Two members would share them as four, and own both the same two.
     assert_eq!(queues, [MessageQueue::new("T", "a", 0), MessageQueue::new("T", "a", 1)]);
+}
+
+#[test]
+fn a_key_keeps_its_queue_while_a_name_server_has_heard_of_one_of_two_brokers_again() {
+    let mut scene = scene_of(&["a", "b"]);
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    let keyed = |scene: &mut Scene, key: &str| {
+        let options = SendOptions::from(QueueChoice::Hash(key.to_owned()));
+        let operation = send(scene, producer, options);
+        scene.wait(operation).unwrap().queue
+    };
+    let key = (0..).map(|number| number.to_string()).find(|key| &*keyed(&mut scene, key).broker_name == "b").unwrap();
+    let before = keyed(&mut scene, &key);
+    // The name server restarts, and `a` registers first; `b` answers all the time.
+    scene.book.route("T", &["a"], 2);
+    scene.run_for(ms(1000));
+    let queues = scene.client.queues(scene.now, "T");
+    scene.wait(queues).unwrap();
+    let sends = scene.asked_of("b:1", RequestCode::SEND_MESSAGE_V2).len();
+    assert!(sends > 0 && !scene.links_to("b:1").is_empty(), "it is there, and connected");
+    assert_eq!(keyed(&mut scene, &key), before);
+}
+
+#[test]
+fn a_broker_that_says_itself_that_it_has_no_such_topic_loses_its_place_and_so_does_one_unnamed_for_long() {
+    for denies in [true, false] {
+        let mut scene = scene_of(&["a", "b"]);
+        let producer = start_producer(&mut scene, ProducerConfig::default());
+        (0..4).for_each(|_| _ = send_and_wait(&mut scene, producer).unwrap());
+        scene.book.route("T", &["a"], 2);
+        scene.run_for(ms(1000));
+        let queues = queues(&mut scene, "T").unwrap();
+        assert_eq!(queues.len(), 4, "it is there, and was named a moment ago");
+        if denies {
+            scene.on("b:1", RequestCode::SEND_MESSAGE_V2, |_| Some(Reply::code(ResponseCode::TOPIC_NOT_EXIST)));
+            (0..2).for_each(|_| _ = send_and_wait(&mut scene, producer).unwrap());
+            scene.run_for(ms(31_000));
+        } else {
+            scene.run_for(ms(91_000));
+        }
+        let queues = self::queues(&mut scene, "T").unwrap();
+        assert!(queues.iter().all(|queue| &*queue.broker_name == "a"), "{denies}: {queues:?}");
+    }
 }

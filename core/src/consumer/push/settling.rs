@@ -90,6 +90,8 @@ impl PushConsumer {
         };
         // Also when nobody has noticed yet that the time of the lock is over: another member may have it.
         if is_over || (needs_locks && !known.lock.is_held(now.mono)) {
+            // It does not count, but has ended: nothing of it is with the application any more.
+            known.messages.defer(delivery, first, last, None);
             return 0;
         }
         match outcome {
