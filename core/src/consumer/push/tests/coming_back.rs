@@ -149,3 +149,26 @@ fn an_administrators_reset_counts_no_more_once_another_member_has_it_and_went_on
     }
     assert_eq!(began, Some(100), "the group is at 100 since the reset was carried out");
 }
+
+#[test]
+fn a_delivery_that_ends_after_its_lock_and_before_anybody_notices_holds_nothing_up() {
+    let mut scene = Scene::orderly(|_| {});
+    scene.rebalance(1, &[ME]);
+    let lock = |scene: &mut Scene| {
+        let asks = scene.asks();
+        let lock = asks.into_iter().find_map(|ask| if let Ask::Lock { asked, .. } = ask { Some(asked) } else { None });
+        lock.expect("a lock is asked for").take(&mut scene.consumer, scene.now, Ok(BTreeSet::from([queue(0)])));
+    };
+    lock(&mut scene);
+    scene.begin_at(0);
+    scene.fill(0..3);
+    let in_hand = scene.deliver(1).expect("the first");
+    // The process stands still, and the application is the first to go on.
+    scene.now.mono = scene.now.mono + 40 * SECOND;
+    assert!(!scene.consumer.settle(scene.now, in_hand.settlement, Outcome::Success), "another may have it");
+    scene.pass(SECOND);
+    lock(&mut scene);
+    scene.begin_at(0);
+    scene.fill(0..3);
+    assert!(scene.deliver(1).is_some());
+}
