@@ -218,7 +218,7 @@ impl Play {
                         self.at_broker(queue.queue_id).committed = Some(*offset);
                     }
                     let now = self.scene.now;
-                    self.scene.consumer.offsets_stored(now, self.stores % 3 != 0);
+                    self.scene.consumer.offsets_stored(now, !self.stores.is_multiple_of(3));
                 }
                 event => self.scene.consumer.events.push_back(event),
             }
