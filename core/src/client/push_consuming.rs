@@ -14,7 +14,7 @@ use crate::client::operations::questions::{
 };
 use crate::client::operations::queue_list::QueueList;
 use crate::client::operations::queue_request::QueueRequest;
-use crate::client::presence::groups::{Puller, PushEntry, SuggestedMembers};
+use crate::client::presence::groups::Puller;
 use crate::consumer::push::ask::Ask;
 use crate::consumer::push::asked::{self, Asked};
 use crate::consumer::push::{
@@ -44,16 +44,14 @@ impl Client {
         stored_offsets: BTreeMap<MessageQueue, u64>,
     ) -> Result<PushConsumerId, Error> {
         self.check_group(group)?;
-        if self.session.groups.push_consumers.iter().any(|(_, entry)| &*entry.consumer.group == group) {
+        if self.session.groups.push_consumer_of(group).is_some() {
             let why = format!("the group {group} has a push consumer here already: a client is one member of a group");
             return Err(Error::new(ErrorKind::InvalidArgument, why));
         }
         let client_id = self.session.config.identity.client_id();
         let reading = (self.session.config.dialect(), self.session.config.max_body_length);
         let consumer = PushConsumer::new(now, group, client_id, reading, config, stored_offsets)?;
-        let since_version = self.session.groups.version.wrapping_add(1);
-        let entry = PushEntry { consumer, since_version, suggested: SuggestedMembers::default(), pulls: Vec::new() };
-        let id = self.session.groups.push_consumers.insert(entry);
+        let id = self.session.groups.add_push_consumer(consumer);
         self.session.groups_changed(now);
         Ok(id)
     }
@@ -169,11 +167,10 @@ impl Client {
     /// Consumers end as they are: nobody carries anything out any more.
     pub(crate) fn abort_push_consumers(&mut self, now: Now) {
         for id in self.session.groups.push_consumers.ids() {
-            if let Some(mut entry) = self.session.groups.push_consumers.remove(id) {
-                entry.consumer.abort(now);
-                core::iter::from_fn(|| entry.consumer.poll_notice())
-                    .for_each(|notice| self.session.notices.push(notice));
-                let events = core::iter::from_fn(|| entry.consumer.poll_event());
+            if let Some(mut consumer) = self.session.groups.remove_push_consumer(id) {
+                consumer.abort(now);
+                core::iter::from_fn(|| consumer.poll_notice()).for_each(|notice| self.session.notices.push(notice));
+                let events = core::iter::from_fn(|| consumer.poll_event());
                 self.session.events.extend(events.map(|event| Event::Consumer { consumer: id, event }));
             }
         }
@@ -206,14 +203,20 @@ impl Client {
 
     /// Lets consumers know what has happened to topics and brokers.
     pub(crate) fn tell_consumers(&mut self, now: Now) {
-        let changed = core::mem::take(&mut self.session.changed_topics);
+        for topic in core::mem::take(&mut self.session.changed_topics) {
+            for id in self.session.groups.take_watchers(&topic) {
+                if let Some(entry) = self.session.groups.push_consumers.get_mut(id) {
+                    entry.consumer.share_soon(now.mono, &topic);
+                }
+                self.run_consumer(now, id);
+            }
+        }
         let lost = core::mem::take(&mut self.session.lost_brokers);
-        for id in self.session.groups.push_consumers.ids() {
-            let Some(entry) = self.session.groups.push_consumers.get_mut(id) else {
-                continue;
-            };
-            changed.iter().for_each(|topic| entry.consumer.share_soon(now.mono, topic));
-            lost.iter().for_each(|broker| entry.consumer.handle_disconnected(now, broker));
+        let told = if lost.is_empty() { Vec::new() } else { self.session.groups.push_consumers.ids() };
+        for id in told {
+            if let Some(entry) = self.session.groups.push_consumers.get_mut(id) {
+                lost.iter().for_each(|broker| entry.consumer.handle_disconnected(now, broker));
+            }
             self.run_consumer(now, id);
         }
     }
@@ -240,9 +243,9 @@ impl Client {
     fn take_event(&mut self, now: Now, id: PushConsumerId, event: PushEvent) {
         let is_closed = matches!(event, PushEvent::Closed(_));
         self.session.events.push_back(Event::Consumer { consumer: id, event });
-        if is_closed && let Some(entry) = self.session.groups.push_consumers.remove(id) {
+        if is_closed && let Some(consumer) = self.session.groups.remove_push_consumer(id) {
             self.session.groups.version = self.session.groups.version.wrapping_add(1);
-            if !self.session.consumer_left(now, &entry.consumer.group) {
+            if !self.session.consumer_left(now, &consumer.group) {
                 // Those that are left consume in another way.
                 self.session.groups_changed(now);
             }
@@ -297,8 +300,10 @@ impl Client {
         }
     }
 
-    /// The queues of a topic: as its route has them if it is known, since it is refreshed anyway.
+    /// The queues of a topic: as its route has them if it is known, since it is refreshed anyway. Who asks hears when they
+    /// change.
     fn ask_queues(&mut self, now: Now, id: PushConsumerId, asked: asked::Queues, topic: Arc<str>) {
+        self.session.groups.watch(&topic, id);
         let known = self.session.topic(now, &topic);
         let known = self.session.topics.get(known).filter(|known| known.route.is_some() && !known.inherited);
         match known.map(|known| known.readable_queues()) {

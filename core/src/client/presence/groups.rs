@@ -1,6 +1,6 @@
 //! Producers and consumers of a client.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::client::base::ids::{
@@ -8,7 +8,6 @@ use crate::client::base::ids::{
 };
 use crate::consumer::push::PushConsumer;
 use crate::consumer::push::queue::QueueId;
-use crate::gather::Gather;
 use crate::producer::{Backlog, ProducerConfig};
 use crate::queue::MessageQueue;
 use crate::routes::route::MASTER_ID;
@@ -86,17 +85,111 @@ impl SuggestedMembers {
     }
 }
 
+/// Who of ours is in a group.
+#[derive(Debug, Default)]
+struct Ours {
+    /// Those that are open.
+    producers: usize,
+    pull_consumers: usize,
+    push_consumer: Option<PushConsumerId>,
+}
+
+impl Ours {
+    const fn has_consumers(&self) -> bool {
+        self.pull_consumers > 0 || self.push_consumer.is_some()
+    }
+}
+
 /// The producers and consumers of a client.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
-    pub(crate) producers: Table<Producer, ProducerKind>,
-    pub(crate) pull_consumers: Table<PullConsumer, PullConsumerKind>,
+    producers: Table<Producer, ProducerKind>,
+    pull_consumers: Table<PullConsumer, PullConsumerKind>,
     pub(crate) push_consumers: TimedTable<PushEntry, PushConsumerKind>,
+    /// The groups with anybody of ours in them.
+    by_name: BTreeMap<Arc<str>, Ours>,
+    /// Who is told when the queues of a topic change, by slot, so that no more are kept than there were consumers at once.
+    watchers: BTreeMap<Arc<str>, BTreeMap<usize, PushConsumerId>>,
     /// Changes with every group and subscription that comes, changes or goes.
     pub(crate) version: u32,
 }
 
 impl Groups {
+    pub(crate) fn add_producer(&mut self, group: &str, config: ProducerConfig) -> ProducerId {
+        self.ours(group).producers += 1;
+        self.producers.insert(Producer::new(group, config))
+    }
+
+    /// Closes a producer, which stays until nothing of it is left. Returns its group, unless it was closed already.
+    pub(crate) fn close_producer(&mut self, id: ProducerId) -> Option<Arc<str>> {
+        let producer = self.producer_mut(id)?;
+        producer.closed = true;
+        let group = producer.group.clone();
+        self.forget_if_over(id);
+        self.leave(&group, |ours| ours.producers -= 1);
+        Some(group)
+    }
+
+    pub(crate) fn add_pull_consumer(&mut self, group: &str) -> PullConsumerId {
+        self.ours(group).pull_consumers += 1;
+        self.pull_consumers.insert(PullConsumer { group: group.into(), suggested: SuggestedMembers::default() })
+    }
+
+    /// Removes a pull consumer. Returns its group, unless it was gone already.
+    pub(crate) fn remove_pull_consumer(&mut self, id: PullConsumerId) -> Option<Arc<str>> {
+        let group = self.pull_consumers.remove(id)?.group;
+        self.leave(&group, |ours| ours.pull_consumers -= 1);
+        Some(group)
+    }
+
+    /// Takes the push consumer of a group in, of which there is none yet.
+    pub(crate) fn add_push_consumer(&mut self, consumer: PushConsumer) -> PushConsumerId {
+        let group = consumer.group.clone();
+        let since_version = self.version.wrapping_add(1);
+        let suggested = SuggestedMembers::default();
+        let id = self.push_consumers.insert(PushEntry { consumer, since_version, suggested, pulls: Vec::new() });
+        self.ours(&group).push_consumer = Some(id);
+        id
+    }
+
+    pub(crate) fn remove_push_consumer(&mut self, id: PushConsumerId) -> Option<PushConsumer> {
+        let consumer = self.push_consumers.remove(id)?.consumer;
+        self.leave(&consumer.group, |ours| ours.push_consumer = None);
+        Some(consumer)
+    }
+
+    /// The push consumer of a group: a client is one member of it.
+    pub(crate) fn push_consumer_of(&self, group: &str) -> Option<PushConsumerId> {
+        self.by_name.get(group)?.push_consumer
+    }
+
+    fn ours(&mut self, group: &str) -> &mut Ours {
+        self.by_name.entry(group.into()).or_default()
+    }
+
+    fn leave(&mut self, group: &str, leave: impl FnOnce(&mut Ours)) {
+        if let Some(ours) = self.by_name.get_mut(group) {
+            leave(ours);
+            if ours.producers == 0 && !ours.has_consumers() {
+                self.by_name.remove(group);
+            }
+        }
+    }
+
+    /// Has a push consumer told when the queues of a topic change, once.
+    pub(crate) fn watch(&mut self, topic: &Arc<str>, id: PushConsumerId) {
+        self.watchers.entry(topic.clone()).or_default().insert(id.slot(), id);
+    }
+
+    pub(crate) fn is_watched(&self, topic: &str) -> bool {
+        self.watchers.contains_key(topic)
+    }
+
+    /// Who is to be told that the queues of a topic have changed: each asks again then, and is told of the next change.
+    pub(crate) fn take_watchers(&mut self, topic: &str) -> impl Iterator<Item = PushConsumerId> + use<> {
+        self.watchers.remove(topic).unwrap_or_default().into_values()
+    }
+
     pub(crate) fn producer(&self, id: ProducerId) -> Option<&Producer> {
         self.producers.get(id).filter(|producer| !producer.closed || !producer.is_idle())
     }
@@ -120,6 +213,7 @@ impl Groups {
 
     /// A topic that nobody uses any more: which members its queues are pulled from is nothing to keep.
     pub(crate) fn forget_topic(&mut self, topic: &str) {
+        self.watchers.remove(topic);
         for id in self.pull_consumers.ids() {
             if let Some(consumer) = self.pull_consumers.get_mut(id) {
                 consumer.suggested.slaves.retain(|queue, _| &*queue.topic != topic);
@@ -153,8 +247,8 @@ impl Groups {
 
     /// Whether the push consumer of a group is among the groups of this version.
     pub(crate) fn lists(&self, group: &str, version: u32) -> bool {
-        let mut entries = self.push_consumers.iter().map(|(_, entry)| entry);
-        let since = entries.find(|entry| &*entry.consumer.group == group).map(|entry| entry.since_version);
+        let entry = self.push_consumer_of(group).and_then(|id| self.push_consumers.get(id));
+        let since = entry.map(|entry| entry.since_version);
         // Versions go round.
         since.is_none_or(|since| version.wrapping_sub(since) <= u32::MAX / 2)
     }
@@ -170,15 +264,16 @@ impl Groups {
 
     /// What heartbeats tell of consumers, group by group.
     pub(crate) fn consumer_data(&self) -> Vec<ConsumerData> {
-        let pull = self.pull_consumers.iter().map(|(_, consumer)| ConsumerData {
-            group_name: consumer.group.to_string(),
-            consume_type: ConsumeType::Actively,
-            ..ConsumerData::default()
+        let groups = self.by_name.iter().filter(|(_, ours)| ours.has_consumers());
+        let data = groups.map(|(group, ours)| {
+            let push = ours.push_consumer.and_then(|id| self.push_consumers.get(id));
+            push.map(|entry| entry.consumer.heartbeat_data()).unwrap_or_else(|| ConsumerData {
+                group_name: group.to_string(),
+                consume_type: ConsumeType::Actively,
+                ..ConsumerData::default()
+            })
         });
-        let push = self.push_consumers.iter().map(|(_, entry)| entry.consumer.heartbeat_data());
-        let by_group: BTreeMap<String, ConsumerData> =
-            pull.chain(push).map(|data| (data.group_name.clone(), data)).gather();
-        by_group.into_values().collect()
+        data.collect()
     }
 
     /// A send of so many bytes that was under way is over. Returns whether its producer has others in line.
@@ -202,23 +297,21 @@ impl Groups {
     }
 
     pub(crate) fn has_producer_of(&self, group: &str) -> bool {
-        self.producers.iter().any(|(_, producer)| !producer.closed && &*producer.group == group)
+        self.by_name.get(group).is_some_and(|ours| ours.producers > 0)
     }
 
     pub(crate) fn has_consumer_of(&self, group: &str) -> bool {
-        self.pull_consumers.iter().any(|(_, consumer)| &*consumer.group == group)
-            || self.push_consumers.iter().any(|(_, entry)| &*entry.consumer.group == group)
+        self.by_name.get(group).is_some_and(Ours::has_consumers)
     }
 
-    /// The producer groups, each once, sorted.
-    pub(crate) fn producer_groups(&self) -> BTreeSet<Arc<str>> {
-        self.producers.iter().filter(|(_, producer)| !producer.closed).map(|(_, p)| p.group.clone()).gather()
+    /// The groups with a producer, sorted.
+    pub(crate) fn producer_groups(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.by_name.iter().filter(|(_, ours)| ours.producers > 0).map(|(group, _)| group)
     }
 
-    /// The consumer groups, each once, sorted.
-    pub(crate) fn consumer_groups(&self) -> BTreeSet<Arc<str>> {
-        let pull = self.pull_consumers.iter().map(|(_, consumer)| consumer.group.clone());
-        pull.chain(self.push_consumers.iter().map(|(_, entry)| entry.consumer.group.clone())).gather()
+    /// The groups with a consumer, sorted.
+    pub(crate) fn consumer_groups(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.by_name.iter().filter(|(_, ours)| ours.has_consumers()).map(|(group, _)| group)
     }
 
     pub(crate) const fn is_empty(&self) -> bool {

@@ -256,7 +256,7 @@ impl Session {
     }
 
     fn heartbeat_data(&self) -> HeartbeatData {
-        let producers = self.groups.producer_groups().into_iter();
+        let producers = self.groups.producer_groups();
         HeartbeatData {
             client_id: self.config.identity.client_id(),
             producer_data_set: producers.map(|group| ProducerData { group_name: group.to_string() }).collect(),

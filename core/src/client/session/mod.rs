@@ -404,10 +404,12 @@ impl Session {
     }
 
     pub(crate) fn leave_all(&mut self, now: Now) {
-        for group in self.groups.producer_groups() {
+        let producers: Vec<Arc<str>> = self.groups.producer_groups().cloned().collect();
+        for group in producers {
             self.leave(now, Some(&group), None);
         }
-        for group in self.groups.consumer_groups() {
+        let consumers: Vec<Arc<str>> = self.groups.consumer_groups().cloned().collect();
+        for group in consumers {
             self.leave(now, None, Some(&group));
         }
     }

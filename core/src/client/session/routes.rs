@@ -168,8 +168,8 @@ impl Session {
             self.topics.keep_brokers(now.mono, topic, &mut route, is_there);
         }
         let queues = |session: &Self| {
-            let has_consumers = session.groups.has_push_consumers();
-            session.topics.get(topic).filter(|_| has_consumers).map(Topic::readable_queues)
+            let watched = session.topics.get(topic).filter(|topic| session.groups.is_watched(&topic.name));
+            watched.map(Topic::readable_queues)
         };
         let before = queues(self);
         let new = self.topics.learn(topic, route, inherited, &mut self.brokers);

@@ -2,7 +2,6 @@
 
 use crate::client::base::ids::{ProducerId, PullConsumerId};
 use crate::client::driver::Client;
-use crate::client::presence::groups::{Producer, PullConsumer, SuggestedMembers};
 use crate::error::{Error, ErrorKind};
 use crate::producer::{ProducerConfig, check_group};
 use crate::time::Now;
@@ -14,7 +13,7 @@ impl Client {
     /// The group's name is none, or the client is closed.
     pub fn start_producer(&mut self, now: Now, group: &str, config: ProducerConfig) -> Result<ProducerId, Error> {
         self.check_group(group)?;
-        let id = self.session.groups.producers.insert(Producer::new(group, config));
+        let id = self.session.groups.add_producer(group, config);
         self.session.groups_changed(now);
         Ok(id)
     }
@@ -22,15 +21,10 @@ impl Client {
     /// Closes a producer: what it has under way goes on, nothing new is taken, and brokers hear that the group left
     /// when this was its last producer here.
     pub fn close_producer(&mut self, now: Now, id: ProducerId) {
-        let groups = &mut self.session.groups;
-        let Some(producer) = groups.producer_mut(id) else {
-            return;
-        };
-        producer.closed = true;
-        let group = producer.group.clone();
-        groups.forget_if_over(id);
-        self.session.producer_left(now, &group);
-        self.run(now);
+        if let Some(group) = self.session.groups.close_producer(id) {
+            self.session.producer_left(now, &group);
+            self.run(now);
+        }
     }
 
     /// Starts a pull consumer of `group`.
@@ -39,20 +33,17 @@ impl Client {
     /// The group's name is none, or the client is closed.
     pub fn start_pull_consumer(&mut self, now: Now, group: &str) -> Result<PullConsumerId, Error> {
         self.check_group(group)?;
-        let consumer = PullConsumer { group: group.into(), suggested: SuggestedMembers::default() };
-        let id = self.session.groups.pull_consumers.insert(consumer);
+        let id = self.session.groups.add_pull_consumer(group);
         self.session.groups_changed(now);
         Ok(id)
     }
 
     /// Closes a pull consumer; its pulls under way go on.
     pub fn close_pull_consumer(&mut self, now: Now, id: PullConsumerId) {
-        let groups = &mut self.session.groups;
-        let Some(consumer) = groups.pull_consumers.remove(id) else {
-            return;
-        };
-        self.session.consumer_left(now, &consumer.group);
-        self.run(now);
+        if let Some(group) = self.session.groups.remove_pull_consumer(id) {
+            self.session.consumer_left(now, &group);
+            self.run(now);
+        }
     }
 
     pub(crate) fn check_group(&self, group: &str) -> Result<(), Error> {

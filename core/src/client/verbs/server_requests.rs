@@ -81,8 +81,7 @@ impl Client {
     }
 
     fn consumer_of(&self, group: &str) -> Option<PushConsumerId> {
-        let mut consumers = self.session.groups.push_consumers.iter();
-        consumers.find(|(_, entry)| &*entry.consumer.group == group).map(|(id, _)| id)
+        self.session.groups.push_consumer_of(group)
     }
 
     fn members_changed(&mut self, now: Now, request: &Command) {

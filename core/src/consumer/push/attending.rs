@@ -4,7 +4,7 @@
 //! that was changed is looked after here, until all that is left is to wait.
 
 use super::queue::{AssignedQueue, Begin, Fetch, Leave, QueueId, Stage};
-use super::{PushConsumer, queue_timer};
+use super::{PushConsumer, Timer, queue_timer};
 use crate::time::{Instant, Now};
 
 /// What is done for a queue now.
@@ -64,8 +64,10 @@ impl PushConsumer {
             while let Some(id) = self.queues.next_touched() {
                 self.attend_queue(now, id);
             }
-            if self.places.is_due() {
-                self.store_offsets(now.mono);
+            match self.places.due() {
+                Some(at) if at <= now.mono => self.store_offsets(now.mono),
+                Some(at) => self.set_not_later(Timer::Commit, at),
+                None => {}
             }
             self.go_on_closing(now);
             if !self.queues.has_touched() {

@@ -85,7 +85,7 @@ impl PushConsumer {
         for id in self.queues.ids() {
             self.note_place(now, id);
         }
-        if let Some(offsets) = self.places.take_unstored() {
+        if let Some(offsets) = self.places.take_unstored(now) {
             for id in self.queues.ids() {
                 if let Some(known) = self.queues.touch(id).filter(|known| known.begun > 0) {
                     known.commit.persisted = offsets.get(&known.queue).copied();

@@ -11,6 +11,10 @@ use crate::time::{Duration, Instant};
 /// (`MessageStoreConfig.fileReservedTime`).
 pub(super) const KEPT_FOR: Duration = Duration::from_secs(72 * 60 * 60);
 
+/// All are stored when one has changed: so much time lies between two stores for each, that queues which begin one by one cost
+/// no more than if they began together.
+const PAUSE_PER_OFFSET: Duration = Duration::from_micros(20);
+
 #[derive(Clone, Copy, Debug)]
 struct Place {
     offset: u64,
@@ -27,6 +31,8 @@ pub(super) struct Places {
     is_under_way: bool,
     /// It must not wait for the interval.
     is_urgent: bool,
+    /// What is urgent is not stored before.
+    rests_until: Instant,
 }
 
 impl Places {
@@ -34,7 +40,7 @@ impl Places {
     pub(super) fn new(now: Instant, stored: BTreeMap<MessageQueue, u64>) -> Self {
         let place = |offset| Place { offset, noted_at: now };
         let by_queue = stored.into_iter().map(|(queue, offset)| (queue, place(offset))).gather();
-        Self { by_queue, is_unstored: false, is_under_way: false, is_urgent: false }
+        Self { by_queue, is_unstored: false, is_under_way: false, is_urgent: false, rests_until: now }
     }
 
     pub(super) fn get(&self, queue: &MessageQueue) -> Option<u64> {
@@ -59,9 +65,9 @@ impl Places {
         self.is_urgent = true;
     }
 
-    /// Whether something is to be stored at once.
-    pub(super) const fn is_due(&self) -> bool {
-        self.is_urgent && self.is_unstored && !self.is_under_way
+    /// From when on something is to be stored without waiting for the interval, if anything is.
+    pub(super) fn due(&self) -> Option<Instant> {
+        (self.is_urgent && self.is_unstored && !self.is_under_way).then_some(self.rests_until)
     }
 
     /// Forgets what points at nothing any more.
@@ -70,11 +76,13 @@ impl Places {
     }
 
     /// What is to be stored, if anything is that is not. One store is under way at a time.
-    pub(super) fn take_unstored(&mut self) -> Option<BTreeMap<MessageQueue, u64>> {
+    pub(super) fn take_unstored(&mut self, now: Instant) -> Option<BTreeMap<MessageQueue, u64>> {
         if !self.is_unstored || self.is_under_way {
             return None;
         }
         (self.is_unstored, self.is_under_way, self.is_urgent) = (false, true, false);
+        let count = u32::try_from(self.by_queue.len()).unwrap_or(u32::MAX);
+        self.rests_until = now + PAUSE_PER_OFFSET * count;
         Some(self.by_queue.iter().map(|(queue, place)| (queue.clone(), place.offset)).gather())
     }
 
@@ -98,16 +106,35 @@ mod tests {
     fn what_could_not_be_stored_is_stored_with_what_comes_next() {
         let (now, queue) = (Instant::default(), MessageQueue::new("T", "a", 0));
         let mut places = Places::new(now, BTreeMap::new());
-        assert_eq!(places.take_unstored(), None);
+        assert_eq!(places.take_unstored(now), None);
         places.note(now, &queue, 3);
-        assert!(places.take_unstored().is_some());
-        assert_eq!(places.take_unstored(), None, "it is on its way");
+        assert!(places.take_unstored(now).is_some());
+        assert_eq!(places.take_unstored(now), None, "it is on its way");
         places.note_stored(false);
-        assert_eq!(places.take_unstored(), Some(BTreeMap::from([(queue.clone(), 3)])));
+        assert_eq!(places.take_unstored(now), Some(BTreeMap::from([(queue.clone(), 3)])));
         places.note(now, &queue, 4);
-        assert_eq!(places.take_unstored(), None, "one at a time");
+        assert_eq!(places.take_unstored(now), None, "one at a time");
         places.note_stored(true);
-        assert_eq!(places.take_unstored(), Some(BTreeMap::from([(queue, 4)])), "that was the one before");
+        assert_eq!(places.take_unstored(now), Some(BTreeMap::from([(queue, 4)])), "that was the one before");
+    }
+
+    #[test]
+    fn however_many_queues_begin_one_by_one_no_more_offsets_are_stored_than_time_passes() {
+        let (start, mut stored) = (Instant::default(), 0);
+        let mut places = Places::new(start, BTreeMap::new());
+        let mut now = start;
+        for id in 0..1_000 {
+            places.note(now, &MessageQueue::new("T", "a", id), 3);
+            places.hurry();
+            if places.due().is_some_and(|at| at <= now) {
+                stored += places.take_unstored(now).unwrap().len();
+                places.note_stored(true);
+            }
+            now = now + PAUSE_PER_OFFSET;
+        }
+        assert!((1..=1_000 + 512).contains(&stored), "{stored}");
+        now = places.due().expect("the last is still to be stored");
+        assert_eq!(places.take_unstored(now).unwrap().len(), 1_000);
     }
 
     #[test]
