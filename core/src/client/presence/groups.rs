@@ -345,3 +345,54 @@ impl PushEntry {
         &mut self.pulls[slot]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::consumer::push::PushConfig;
+    use crate::time::Now;
+    use crate::wire::dialect::Dialect;
+
+    fn consumer(group: &str) -> PushConsumer {
+        let (reading, config) = ((Dialect::Apache, 1 << 20), PushConfig::default());
+        PushConsumer::new(Now::default(), group, "client".to_owned(), reading, config, BTreeMap::new()).unwrap()
+    }
+
+    #[test]
+    fn a_change_of_a_topic_is_told_to_who_asked_about_it_since_the_last_one() {
+        let (mut groups, topic) = (Groups::default(), Arc::from("T"));
+        let (one, other) = (groups.add_push_consumer(consumer("A")), groups.add_push_consumer(consumer("B")));
+        groups.watch(&topic, one);
+        groups.watch(&Arc::from("U"), other);
+        assert_eq!(groups.take_watchers("T").collect::<Vec<_>>(), [one]);
+        assert_eq!(groups.take_watchers("T").count(), 0, "it has not asked again");
+    }
+
+    #[test]
+    fn however_many_consumers_come_and_go_no_more_watch_than_there_were_at_once() {
+        let (mut groups, topic) = (Groups::default(), Arc::from("T"));
+        for _ in 0..100 {
+            let id = groups.add_push_consumer(consumer("A"));
+            groups.watch(&topic, id);
+            groups.remove_push_consumer(id);
+        }
+        assert_eq!(groups.take_watchers("T").count(), 1);
+        assert!(groups.by_name.is_empty());
+    }
+
+    #[test]
+    fn a_group_is_ours_until_the_last_of_it_has_left() {
+        let mut groups = Groups::default();
+        let producers = [(); 2].map(|()| groups.add_producer("A", ProducerConfig::default()));
+        let (pull, push) = (groups.add_pull_consumer("A"), groups.add_push_consumer(consumer("A")));
+        assert_eq!(groups.push_consumer_of("A"), Some(push));
+        assert_eq!(groups.close_producer(producers[0]).as_deref(), Some("A"));
+        assert_eq!(groups.close_producer(producers[0]), None, "it is closed already");
+        assert!(groups.has_producer_of("A"));
+        groups.close_producer(producers[1]);
+        groups.remove_push_consumer(push);
+        assert!(!groups.has_producer_of("A") && groups.has_consumer_of("A"));
+        groups.remove_pull_consumer(pull);
+        assert!(!groups.has_consumer_of("A") && groups.is_empty());
+    }
+}
