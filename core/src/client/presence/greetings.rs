@@ -10,19 +10,25 @@ use crate::wire::request::HeartbeatAnswer;
 /// What brokers know of our groups.
 #[derive(Debug, Default)]
 pub(crate) struct Greetings {
-    /// The connection and the version of the groups that a broker has taken a heartbeat in of.
-    pub(crate) taken: BTreeMap<PeerId, (u32, u32)>,
-    /// The fingerprint of the groups in the last heartbeat to each broker.
-    pub(crate) sent: BTreeMap<PeerId, i32>,
-    /// Brokers that keep our subscriptions by their fingerprint, each on this connection: as long as that stays the same they
-    /// need not be told again (heartbeats of the second version).
-    pub(crate) agreed: BTreeMap<PeerId, (u32, i32)>,
-    /// Who waits for which broker to take in the groups of now.
-    pub(crate) waiting: BTreeMap<PeerId, Vec<Owner>>,
-    /// The brokers that are being told something, and what comes after that.
-    pub(crate) unsaid: BTreeMap<PeerId, Unsaid>,
+    by_peer: BTreeMap<PeerId, Greeting>,
     /// How many farewells brokers have not yet acknowledged.
     pub(crate) farewells: usize,
+}
+
+/// What one broker knows of our groups.
+#[derive(Debug, Default)]
+pub(crate) struct Greeting {
+    /// The connection and the version of the groups that it has taken a heartbeat in of.
+    pub(crate) taken: Option<(u32, u32)>,
+    /// The fingerprint of the groups in the last heartbeat.
+    pub(crate) sent: Option<i32>,
+    /// It keeps our subscriptions by their fingerprint, on this connection: as long as that stays the same it need not be told
+    /// again (heartbeats of the second version).
+    pub(crate) agreed: Option<(u32, i32)>,
+    /// Who waits for it to take in the groups of now.
+    pub(crate) waiting: Vec<Owner>,
+    /// It is being told something, and this comes after that.
+    pub(crate) unsaid: Option<Unsaid>,
 }
 
 /// That groups of ours leave.
@@ -44,28 +50,30 @@ pub(crate) struct Unsaid {
 }
 
 impl Greetings {
-    /// Forgets the peers that are gone.
-    pub(crate) fn retain_peers(&mut self, is_known: impl Fn(PeerId) -> bool) {
-        self.taken.retain(|peer, _| is_known(*peer));
-        self.sent.retain(|peer, _| is_known(*peer));
-        self.agreed.retain(|peer, _| is_known(*peer));
+    pub(crate) fn get(&self, peer: PeerId) -> Option<&Greeting> {
+        self.by_peer.get(&peer)
     }
 
-    /// A broker that knows heartbeats of the second version says whether it needs the subscriptions again.
-    pub(crate) fn note_agreement(&mut self, peer: PeerId, attempt: u32, answer: &Command) {
-        let said = answer.header::<HeartbeatAnswer>().ok().filter(|_| answer.code == 0);
-        let is_agreed =
-            said.is_some_and(|said| said.is_support_heart_beat_v2 == Some(true) && said.is_sub_change == Some(false));
-        match self.sent.get(&peer).filter(|_| is_agreed) {
-            Some(&fingerprint) => self.agreed.insert(peer, (attempt, fingerprint)),
-            None => self.agreed.remove(&peer),
-        };
+    pub(crate) fn of(&mut self, peer: PeerId) -> &mut Greeting {
+        self.by_peer.entry(peer).or_default()
+    }
+
+    /// Forgets the peers that are gone, unless somebody is still to hear of that.
+    pub(crate) fn retain_peers(&mut self, is_known: impl Fn(PeerId) -> bool) {
+        self.by_peer.retain(|peer, known| is_known(*peer) || known.unsaid.is_some() || !known.waiting.is_empty());
     }
 
     pub(crate) fn retain(&mut self, keep: impl Fn(&Owner) -> bool) {
-        self.waiting.retain(|_, owners| {
-            owners.retain(|owner| keep(owner));
-            !owners.is_empty()
-        });
+        self.by_peer.values_mut().for_each(|known| known.waiting.retain(|owner| keep(owner)));
+    }
+}
+
+impl Greeting {
+    /// A broker that knows heartbeats of the second version says whether it needs the subscriptions again.
+    pub(crate) fn note_agreement(&mut self, attempt: u32, answer: &Command) {
+        let said = answer.header::<HeartbeatAnswer>().ok().filter(|_| answer.code == 0);
+        let is_agreed =
+            said.is_some_and(|said| said.is_support_heart_beat_v2 == Some(true) && said.is_sub_change == Some(false));
+        self.agreed = self.sent.filter(|_| is_agreed).map(|fingerprint| (attempt, fingerprint));
     }
 }

@@ -101,12 +101,12 @@ impl Session {
         if !is_broker || self.groups.is_empty() || self.is_closing() {
             return;
         }
-        if let Some(unsaid) = self.greetings.unsaid.get_mut(&peer) {
+        let known = self.greetings.of(peer);
+        if let Some(unsaid) = &mut known.unsaid {
             unsaid.heartbeat |= unsaid.being_said != Some(self.groups.version);
             return;
         }
-        let unsaid = Unsaid { being_said: Some(self.groups.version), ..Unsaid::default() };
-        self.greetings.unsaid.insert(peer, unsaid);
+        known.unsaid = Some(Unsaid { being_said: Some(self.groups.version), ..Unsaid::default() });
         let body = Bytes::from(self.heartbeat_for(peer).encode(self.config.dialect()));
         let head = Head::request(self.config.dialect(), Heartbeat::CODE, self.network.next_opaque());
         let deadline = now.mono + self.config.request_timeout;
@@ -116,7 +116,7 @@ impl Session {
         });
         if written.is_none() {
             // It hears all there is to say when it is connected again.
-            self.greetings.unsaid.remove(&peer);
+            self.greetings.of(peer).unsaid = None;
         }
     }
 
@@ -141,16 +141,15 @@ impl Session {
     pub(crate) fn leave(&mut self, now: Now, producer_group: Option<&Arc<str>>, consumer_group: Option<&Arc<str>>) {
         let farewell = Farewell { producer_group: producer_group.cloned(), consumer_group: consumer_group.cloned() };
         for peer in self.connected_brokers() {
-            match self.greetings.unsaid.get_mut(&peer) {
+            let unsaid = &mut self.greetings.of(peer).unsaid;
+            if let Some(unsaid) = unsaid {
                 // What waits to be said already is said once, so that no more wait than there are groups.
-                Some(unsaid) => {
-                    self.greetings.farewells += usize::from(unsaid.farewells.insert(farewell.clone()));
-                }
-                None => {
-                    self.greetings.farewells += 1;
-                    self.greetings.unsaid.insert(peer, Unsaid::default());
-                    self.say_farewell(now, peer, &farewell);
-                }
+                let is_new = unsaid.farewells.insert(farewell.clone());
+                self.greetings.farewells += usize::from(is_new);
+            } else {
+                *unsaid = Some(Unsaid::default());
+                self.greetings.farewells += 1;
+                self.say_farewell(now, peer, &farewell);
             }
         }
     }
@@ -180,14 +179,14 @@ impl Session {
 
     /// Tells a broker what came up while it had not answered yet.
     fn say_next(&mut self, now: Now, peer: PeerId) {
-        let Some(mut unsaid) = self.greetings.unsaid.remove(&peer) else {
+        let Some(mut unsaid) = self.greetings.of(peer).unsaid.take() else {
             return;
         };
         if !self.network.get(peer).is_some_and(Connection::is_connected) {
             // It hears all there is to say when it is connected again.
             self.greetings.farewells -= unsaid.farewells.len();
         } else if let Some(farewell) = unsaid.farewells.pop_first() {
-            self.greetings.unsaid.insert(peer, Unsaid { being_said: None, ..unsaid });
+            self.greetings.of(peer).unsaid = Some(Unsaid { being_said: None, ..unsaid });
             self.say_farewell(now, peer, &farewell);
         } else if unsaid.heartbeat {
             self.greet(now, peer);
@@ -198,13 +197,13 @@ impl Session {
     /// it would wait as long as they do.
     pub(crate) fn has_heard_of(&self, peer: PeerId, group: &str) -> bool {
         let connection = self.network.get(peer).map(Connection::attempt);
-        let greeted = self.greetings.taken.get(&peer).filter(|(attempt, _)| connection == Some(*attempt));
-        greeted.is_some_and(|(_, version)| self.groups.lists(group, *version))
+        let taken = self.greetings.get(peer).and_then(|known| known.taken);
+        taken.is_some_and(|(attempt, version)| connection == Some(attempt) && self.groups.lists(group, version))
     }
 
     /// Has `owner` told once a connected broker has taken a heartbeat in.
     pub(crate) fn await_greeting(&mut self, now: Now, peer: PeerId, owner: Owner) {
-        let waiting = self.greetings.waiting.entry(peer).or_default();
+        let waiting = &mut self.greetings.of(peer).waiting;
         waiting.push(owner);
         if waiting.len() == 1 {
             self.greet(now, peer);
@@ -217,8 +216,9 @@ impl Session {
         let outcome = match signal {
             Signal::Answer { command, .. } => {
                 let attempt = connection.map_or(0, Connection::attempt);
-                self.greetings.taken.insert(peer, (attempt, version));
-                self.greetings.note_agreement(peer, attempt, command);
+                let known = self.greetings.of(peer);
+                known.taken = Some((attempt, version));
+                known.note_agreement(attempt, command);
                 if command.code != 0 {
                     let notice = Notice::warn("heartbeat refused").about("code", command.code);
                     let address = connection.map(Connection::address);
@@ -233,7 +233,7 @@ impl Session {
             _ => return,
         };
         self.say_next(now, peer);
-        let told = self.greetings.waiting.remove(&peer).unwrap_or_default();
+        let told = core::mem::take(&mut self.greetings.of(peer).waiting);
         self.signals.extend(told.into_iter().map(|owner| match &outcome {
             Ok(()) => (owner, Signal::Ready),
             Err(error) => (owner, Signal::Failed(error.clone())),
@@ -247,11 +247,12 @@ impl Session {
         let fingerprint = data.fingerprint();
         data.heartbeat_fingerprint = fingerprint;
         let attempt = self.network.get(peer).map_or(0, Connection::attempt);
-        if self.greetings.agreed.get(&peer) == Some(&(attempt, fingerprint)) {
+        let known = self.greetings.of(peer);
+        known.sent = Some(fingerprint);
+        if known.agreed == Some((attempt, fingerprint)) {
             data.without_sub = true;
             data.consumer_data_set.iter_mut().for_each(|group| group.subscription_data_set.clear());
         }
-        self.greetings.sent.insert(peer, fingerprint);
         data
     }
 
