@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::delivering::Settlement;
 use super::queue::{AssignedQueue, Stage};
 use super::{PushConsumer, PushEvent, Timer};
 use crate::consumer::process_queue::DeliveryNumber;
@@ -41,27 +42,48 @@ pub struct Unfinished {
 /// What the application has of queues that know nothing of it any more: their lock was lost, they go on elsewhere, or they
 /// have left.
 #[derive(Debug, Default)]
-pub(super) struct Abandoned(BTreeMap<DeliveryNumber, Unfinished>);
+pub(super) struct Abandoned(BTreeMap<DeliveryNumber, Rest>);
+
+/// The rest of a delivery.
+#[derive(Debug)]
+struct Rest {
+    queue: MessageQueue,
+    /// Of those that were in work; others waited to be delivered once more already.
+    offsets: Vec<u64>,
+    /// How many messages the application has.
+    left: usize,
+}
 
 impl Abandoned {
     /// A queue is about to forget its messages.
     pub(super) fn take_from(&mut self, known: &AssignedQueue) {
         for (delivery, offset) in known.messages.all_in_work() {
-            let empty = || Unfinished { queue: known.queue.clone(), offsets: Vec::new() };
-            self.0.entry(delivery).or_insert_with(empty).offsets.push(offset);
+            let rest = self.rest_of(delivery, &known.queue);
+            rest.offsets.push(offset);
+            rest.left += 1;
+        }
+        if let Some(in_hand) = known.in_hand {
+            self.rest_of(in_hand.delivery, &known.queue).left = in_hand.left;
         }
     }
 
+    fn rest_of(&mut self, delivery: DeliveryNumber, queue: &MessageQueue) -> &mut Rest {
+        self.0.entry(delivery).or_insert_with(|| Rest { queue: queue.clone(), offsets: Vec::new(), left: 0 })
+    }
+
     /// A part of a delivery is settled. Gives its queue, if all of it is.
-    pub(super) fn settled(&mut self, delivery: DeliveryNumber, first: u64, last: u64) -> Option<MessageQueue> {
-        let left = self.0.get_mut(&delivery)?;
-        left.offsets.retain(|offset| !(first..=last).contains(offset));
-        if left.offsets.is_empty() { self.0.remove(&delivery).map(|ended| ended.queue) } else { None }
+    pub(super) fn settled(&mut self, settlement: &Settlement) -> Option<MessageQueue> {
+        let Settlement { delivery, first, last, count, .. } = *settlement;
+        let rest = self.0.get_mut(&delivery)?;
+        rest.offsets.retain(|offset| !(first..=last).contains(offset));
+        rest.left = rest.left.saturating_sub(count);
+        let is_over = rest.left == 0 && rest.offsets.is_empty();
+        if is_over { self.0.remove(&delivery).map(|ended| ended.queue) } else { None }
     }
 
     /// Whether the application has anything of a queue. They are few: no more than may be in work.
     pub(super) fn has_any_of(&self, queue: &MessageQueue) -> bool {
-        self.0.values().any(|unfinished| unfinished.queue == *queue)
+        self.0.values().any(|rest| rest.queue == *queue)
     }
 }
 

@@ -40,7 +40,7 @@ impl PushConsumer {
     /// to another member or goes on at another offset, nor for messages that it had for too long.
     pub(crate) fn settle(&mut self, now: Now, settlement: Settlement, outcome: Outcome) -> bool {
         self.in_work = self.in_work.saturating_sub(settlement.count);
-        let ended = self.abandoned.settled(settlement.delivery, settlement.first, settlement.last);
+        let ended = self.abandoned.settled(&settlement);
         // The queue may have come back, and wait for that.
         if let Some(id) = ended.and_then(|queue| self.queues.find(&queue)) {
             self.queues.touch(id);

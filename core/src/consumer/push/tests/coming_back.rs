@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::ask::Ask;
 use super::super::asked::{self, Asked};
-use super::super::{ConsumeFrom, MessageModel, Outcome, PushEvent};
+use super::super::{ConsumeFrom, MessageModel, Outcome, PushConfig, PushEvent};
 use super::scene::{ME, SECOND, Scene, TOPIC, found, play, queue};
 use crate::consumer::MessageSelector;
 
@@ -111,6 +111,45 @@ fn an_orderly_queue_whose_lock_is_lost_goes_and_comes_back_has_one_delivery_at_a
         second = second.or(scene.deliver(1));
     }
     assert!(second.is_none(), "the application has two deliveries of an orderly queue: {second:?}");
+}
+
+#[test]
+fn an_orderly_queue_that_goes_and_comes_back_waits_for_the_rest_of_a_delivery_behind_one_that_failed() {
+    let broadcasting = |config: &mut PushConfig| {
+        (config.message_model, config.batch_size) = (MessageModel::Broadcasting, 4);
+    };
+    let mut scene = Scene::orderly(broadcasting);
+    let fill = |scene: &mut Scene| {
+        for _ in 0..4 {
+            for ask in scene.asks() {
+                let (now, consumer) = (scene.now, &mut scene.consumer);
+                match ask {
+                    Ask::Queues { asked, .. } => asked.take(consumer, now, Ok(vec![queue(0)])),
+                    Ask::MinOffset { asked, .. } => asked.take(consumer, now, Ok(Some(0))),
+                    Ask::Pull { asked, queue, offset, .. } if offset < 3 => {
+                        asked.take(consumer, now, Ok(found(queue, offset..3)));
+                    }
+                    _ => {}
+                }
+            }
+        }
+    };
+    scene.pass(SECOND);
+    fill(&mut scene);
+    let in_hand = scene.deliver(4).expect("all three").settlement;
+    assert_eq!(in_hand.count(), 3);
+    scene.consumer.settle(scene.now, in_hand.part(0, 0, 1), Outcome::SuspendCurrentQueue(None));
+    // The application has the other two yet.
+    scene.share(&[]);
+    scene.share(&[queue(0)]);
+    scene.pass(5 * SECOND);
+    fill(&mut scene);
+    let second = scene.deliver(4);
+    assert!(second.is_none(), "the application has two deliveries of an orderly queue: {second:?}");
+    for offset in 1..3 {
+        scene.consumer.settle(scene.now, in_hand.part(offset, offset, 1), Outcome::Success);
+    }
+    assert_eq!(scene.deliver(4).map(|delivery| delivery.messages.len()), Some(3));
 }
 
 #[test]
