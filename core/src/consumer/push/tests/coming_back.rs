@@ -43,24 +43,26 @@ fn a_consumer_whose_topic_was_unsubscribed_and_subscribed_again_before_it_starte
     assert!(is_started, "two minutes, everything answered, and it has not started");
 }
 
+/// Answers what a broadcasting consumer asks about a queue of three messages.
+fn fill(scene: &mut Scene) {
+    for _ in 0..4 {
+        for ask in scene.asks() {
+            let (now, consumer) = (scene.now, &mut scene.consumer);
+            match ask {
+                Ask::Queues { asked, .. } => asked.take(consumer, now, Ok(vec![queue(0)])),
+                Ask::MinOffset { asked, .. } => asked.take(consumer, now, Ok(Some(0))),
+                Ask::Pull { asked, queue, offset, .. } if offset < 3 => {
+                    asked.take(consumer, now, Ok(found(queue, offset..3)));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
 #[test]
 fn a_broadcasting_orderly_queue_that_goes_and_comes_back_has_one_delivery_at_a_time() {
     let mut scene = Scene::orderly(|config| config.message_model = MessageModel::Broadcasting);
-    let fill = |scene: &mut Scene| {
-        for _ in 0..4 {
-            for ask in scene.asks() {
-                let (now, consumer) = (scene.now, &mut scene.consumer);
-                match ask {
-                    Ask::Queues { asked, .. } => asked.take(consumer, now, Ok(vec![queue(0)])),
-                    Ask::MinOffset { asked, .. } => asked.take(consumer, now, Ok(Some(0))),
-                    Ask::Pull { asked, queue, offset, .. } if offset < 3 => {
-                        asked.take(consumer, now, Ok(found(queue, offset..3)));
-                    }
-                    _ => {}
-                }
-            }
-        }
-    };
     scene.pass(SECOND);
     fill(&mut scene);
     let in_hand = scene.deliver(1).expect("the first");
@@ -119,21 +121,6 @@ fn an_orderly_queue_that_goes_and_comes_back_waits_for_the_rest_of_a_delivery_be
         (config.message_model, config.batch_size) = (MessageModel::Broadcasting, 4);
     };
     let mut scene = Scene::orderly(broadcasting);
-    let fill = |scene: &mut Scene| {
-        for _ in 0..4 {
-            for ask in scene.asks() {
-                let (now, consumer) = (scene.now, &mut scene.consumer);
-                match ask {
-                    Ask::Queues { asked, .. } => asked.take(consumer, now, Ok(vec![queue(0)])),
-                    Ask::MinOffset { asked, .. } => asked.take(consumer, now, Ok(Some(0))),
-                    Ask::Pull { asked, queue, offset, .. } if offset < 3 => {
-                        asked.take(consumer, now, Ok(found(queue, offset..3)));
-                    }
-                    _ => {}
-                }
-            }
-        }
-    };
     scene.pass(SECOND);
     fill(&mut scene);
     let in_hand = scene.deliver(4).expect("all three").settlement;
