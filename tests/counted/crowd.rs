@@ -58,13 +58,13 @@ impl Crowd {
         config.consume_from = ConsumeFrom::FirstOffset;
         for number in 1..many.of(Many::Consumers) {
             let group = format!("consumers-{number}");
-            let consumer = driver.client.start_push_consumer(NOW, &group, config.clone(), BTreeMap::new());
+            let consumer = driver.client.start_push_consumer(NOW, &group, config.clone(), Vec::new(), BTreeMap::new());
             let consumer = consumer.expect("a group's name");
             driver.client.subscribe(NOW, consumer, "everywhere", MessageSelector::all()).expect("a topic");
         }
         // Its route names every broker there is.
         driver.send_one("everywhere");
-        let consumer = driver.client.start_push_consumer(NOW, "consumers", config, BTreeMap::new());
+        let consumer = driver.client.start_push_consumer(NOW, "consumers", config, Vec::new(), BTreeMap::new());
         let consumer = consumer.expect("a group's name");
         driver.client.subscribe(NOW, consumer, TOPIC, MessageSelector::all()).expect("a topic");
         driver.calm();

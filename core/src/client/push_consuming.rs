@@ -30,17 +30,18 @@ use crate::time::{Deadline, Duration, Now};
 const PULL_TIMEOUT: Duration = Duration::from_secs(15);
 
 impl Client {
-    /// Starts a push consumer of `group`, which subscribes to nothing yet. `stored_offsets` is where a broadcasting one
-    /// goes on.
+    /// Starts a push consumer of `group`, which subscribes to these topics. `stored_offsets` is where a broadcasting one goes
+    /// on. [`PushEvent::Started`] follows, once what is sent from then on is consumed.
     ///
     /// # Errors
-    /// The group's name is none, it has a push consumer here already, a number is out of its range, or the client is
-    /// closed.
+    /// The group's name is none, it has a push consumer here already, a number is out of its range, a topic has no name, the
+    /// servers do not know such expressions, or the client is closed.
     pub fn start_push_consumer(
         &mut self,
         now: Now,
         group: &str,
         config: PushConfig,
+        subscriptions: Vec<(String, MessageSelector)>,
         stored_offsets: BTreeMap<MessageQueue, u64>,
     ) -> Result<PushConsumerId, Error> {
         self.check_group(group)?;
@@ -50,9 +51,15 @@ impl Client {
         }
         let client_id = self.session.config.identity.client_id();
         let reading = (self.session.config.dialect(), self.session.config.max_body_length);
-        let consumer = PushConsumer::new(now, group, client_id, reading, config, stored_offsets)?;
+        let mut consumer = PushConsumer::new(now, group, client_id, reading, config, stored_offsets)?;
+        // With the consumer, so that it cannot count as started before it knows what it waits for.
+        for (topic, selector) in subscriptions {
+            self.session.config.check_selector(&selector)?;
+            consumer.subscribe(now, &topic, selector)?;
+        }
         let id = self.session.groups.add_push_consumer(consumer);
         self.session.groups_changed(now);
+        self.with_consumer(now, id, |_| ());
         Ok(id)
     }
 

@@ -62,6 +62,9 @@ pub(crate) struct ProcessQueue {
     end: u64,
     /// When deferred messages wait again.
     deferred: BTreeSet<(Instant, u64)>,
+    /// The delivery of which one message failed, so that the rest is to come after it once more. The application has that rest,
+    /// and what becomes of it there does not count.
+    overtaken: Option<DeliveryNumber>,
 }
 
 impl ProcessQueue {
@@ -77,6 +80,7 @@ impl ProcessQueue {
             bytes: 0,
             end: start,
             deferred: BTreeSet::new(),
+            overtaken: None,
         }
     }
 
@@ -185,6 +189,9 @@ impl ProcessQueue {
     /// The messages of a delivery from `first` to `last` are consumed; an application that commits itself has yet to
     /// do so. Returns how many of them were still in its hands.
     pub(crate) fn consumed(&mut self, delivery: DeliveryNumber, first: u64, last: u64, is_committed: bool) -> usize {
+        if self.is_overtaken(delivery, first, last) {
+            return 0;
+        }
         let to = if is_committed { State::Finished } else { State::Uncommitted };
         let count = self.settle(delivery, first, last, |slot, _| slot.state = to);
         self.pass();
@@ -193,6 +200,9 @@ impl ProcessQueue {
 
     /// The messages of a delivery failed and are delivered here again at `at`, at once without. Returns how many.
     pub(crate) fn defer(&mut self, delivery: DeliveryNumber, first: u64, last: u64, at: Option<Instant>) -> usize {
+        if self.is_overtaken(delivery, first, last) {
+            return 0;
+        }
         let mut waiting = 0;
         let count = self.settle(delivery, first, last, |slot, deferred| {
             slot.failures = slot.failures.saturating_add(1);
@@ -211,21 +221,33 @@ impl ProcessQueue {
         count
     }
 
-    /// The messages of a delivery behind `last` wait again: the application has them, but not in their turn any more.
-    pub(crate) fn put_back(&mut self, delivery: DeliveryNumber, last: u64) {
-        let mut count = 0;
-        self.settle(delivery, last.saturating_add(1), u64::MAX, |slot, _| {
-            slot.state = State::Waiting;
-            count += 1;
-        });
+    /// The messages of a delivery have ended, but that does not count: they wait as they did before it.
+    pub(crate) fn release(&mut self, delivery: DeliveryNumber, first: u64, last: u64) {
+        let count = self.settle(delivery, first, last, |slot, _| slot.state = State::Waiting);
         self.waiting += count;
-        self.cursor = self.cursor.min(self.index_of(last.saturating_add(1)));
+        self.cursor = self.cursor.min(self.index_of(first));
+    }
+
+    /// What the application has left of a delivery does not come in its turn any more: it waits again once that has ended.
+    pub(crate) const fn overtake(&mut self, delivery: DeliveryNumber) {
+        self.overtaken = Some(delivery);
+    }
+
+    /// Whether messages of a delivery that have ended are no more than released.
+    fn is_overtaken(&mut self, delivery: DeliveryNumber, first: u64, last: u64) -> bool {
+        let is_overtaken = self.overtaken == Some(delivery);
+        if is_overtaken {
+            self.release(delivery, first, last);
+        }
+        is_overtaken
     }
 
     /// The messages from `first` to `last` that are still in the hands of a delivery.
     pub(crate) fn in_hand(&self, delivery: DeliveryNumber, first: u64, last: u64) -> Vec<(StoredMessage, u32)> {
-        let is_in_hand =
-            |slot: &&Slot| matches!(slot.state, State::InWork { delivery: known, .. } if known == delivery);
+        let is_in_hand = |slot: &&Slot| match slot.state {
+            State::InWork { delivery: known, .. } => known == delivery && self.overtaken != Some(delivery),
+            _ => false,
+        };
         let slots = self.slots.range(self.index_of(first)..).take_while(|slot| slot.offset <= last);
         slots.filter(is_in_hand).filter_map(|slot| Some((slot.message.clone()?, slot.failures))).collect()
     }
@@ -233,6 +255,9 @@ impl ProcessQueue {
     /// The messages of a delivery failed, and the broker is to bring them again. Returns them.
     pub(crate) fn send_back(&mut self, delivery: DeliveryNumber, first: u64, last: u64) -> Vec<(StoredMessage, u32)> {
         let mut messages = Vec::new();
+        if self.is_overtaken(delivery, first, last) {
+            return messages;
+        }
         self.settle(delivery, first, last, |slot, _| {
             slot.state = State::SendingBack;
             messages.extend(slot.message.clone().map(|message| (message, slot.failures)));

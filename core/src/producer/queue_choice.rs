@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crate::producer::Message;
 use crate::queue::MessageQueue;
-use crate::random::Random;
 use crate::routes::topics::QueuePlace;
 use crate::wire::java;
 
@@ -30,7 +29,7 @@ pub enum QueueChoice {
     RoundRobin,
     /// The queue that the hash of a key falls on, as Java's `SelectMessageQueueByHash` chooses.
     Hash(String),
-    /// Any queue.
+    /// Any queue, brokers that were slow or failed passed over.
     Random,
     /// The one that a selector chooses among all writable queues, sorted by broker name and number.
     Selector(Arc<dyn QueueSelector>),
@@ -103,11 +102,6 @@ pub(crate) fn in_turn<B: PartialEq>(
 /// The index that `key` falls on (`SelectMessageQueueByHash`).
 pub(crate) fn by_hash(key: &str, count: usize) -> Option<usize> {
     java::select_by_hash(java::string_hash(key), count)
-}
-
-/// Any index.
-pub(crate) fn at_random(random: &mut Random, count: usize) -> Option<usize> {
-    (count > 0).then(|| random.below(count as u64) as usize)
 }
 
 #[cfg(test)]

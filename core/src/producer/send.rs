@@ -259,7 +259,10 @@ impl Send {
         let of = |place: QueuePlace| place.broker;
         let (mut cursor, places) = (topic.cursor, self.places(topic));
         let place = match &self.choice {
-            QueueChoice::RoundRobin => {
+            QueueChoice::RoundRobin | QueueChoice::Random => {
+                if matches!(self.choice, QueueChoice::Random) {
+                    cursor = random.next_u64() as u32;
+                }
                 let place = queue_choice::in_turn(&places, &mut cursor, avoid, of, |p| standing(p.broker));
                 if place.is_none() && !places.is_empty() {
                     return Ok(None);
@@ -267,7 +270,6 @@ impl Send {
                 place
             }
             QueueChoice::Hash(key) => queue_choice::by_hash(key, places.len()).map(|index| places[index]),
-            QueueChoice::Random => queue_choice::at_random(random, places.len()).map(|index| places[index]),
             // It is asked outside, before.
             QueueChoice::Selector(_) => None,
             QueueChoice::Queue(queue) => Some(given(queue, topic, &places, brokers)?),

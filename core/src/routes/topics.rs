@@ -65,8 +65,8 @@ pub(crate) struct Topic {
     pub(crate) inherited: bool,
     /// A message has been stored in the topic since its route was inherited.
     is_created: bool,
-    /// A broker of the topic's own route has said that there is no such topic.
-    is_denied: bool,
+    /// The brokers that have said themselves that they have no such topic, since the route came.
+    denied_by: BTreeSet<Arc<str>>,
     /// When name servers named each broker of the topic's own route last.
     named: BTreeMap<Arc<str>, Instant>,
     /// The queues to send to.
@@ -139,7 +139,7 @@ impl Topics {
             route: None,
             inherited: false,
             is_created: false,
-            is_denied: false,
+            denied_by: BTreeSet::new(),
             named: BTreeMap::new(),
             writable: Vec::new(),
             has_several_brokers: false,
@@ -208,19 +208,21 @@ impl Topics {
             return;
         };
         topic.named.extend(route.brokers.iter().map(|broker| (broker.name.clone(), now)));
-        let known = topic.route.as_ref().filter(|_| !topic.inherited && !topic.is_denied);
-        for broker in known.into_iter().flat_map(|known| &known.brokers) {
-            let is_lacking = route.brokers.iter().all(|other| other.name != broker.name);
-            let is_new = topic.named.get(&broker.name).is_some_and(|at| now.since(*at) < KEPT_UNNAMED);
-            if is_lacking && is_new && is_there(broker) {
-                route.brokers.push(broker.clone());
-                let queues = known.into_iter().flat_map(|known| &known.queues);
-                route.queues.extend(queues.filter(|queues| queues.broker_name == broker.name).cloned());
+        let named: BTreeSet<Arc<str>> = route.brokers.iter().map(|broker| broker.name.clone()).gather();
+        let mut kept = BTreeSet::new();
+        if let Some(known) = topic.route.as_ref().filter(|_| !topic.inherited) {
+            for broker in known.brokers.iter().filter(|broker| !named.contains(&broker.name)) {
+                let is_new = topic.named.get(&broker.name).is_some_and(|at| now.since(*at) < KEPT_UNNAMED);
+                if is_new && !topic.denied_by.contains(&broker.name) && is_there(broker) {
+                    kept.insert(broker.name.clone());
+                    route.brokers.push(broker.clone());
+                }
             }
+            route.queues.extend(known.queues.iter().filter(|queues| kept.contains(&queues.broker_name)).cloned());
         }
         route.brokers.sort_by(|a, b| a.name.cmp(&b.name));
         route.queues.sort_by(|a, b| a.broker_name.cmp(&b.broker_name));
-        topic.named.retain(|name, _| route.brokers.iter().any(|broker| broker.name == *name));
+        topic.named.retain(|name, _| named.contains(name) || kept.contains(name));
     }
 
     /// Takes a new route. Returns the addresses in it that nobody has had before, by broker id.
@@ -248,31 +250,32 @@ impl Topics {
         topic.learnt_at = topic.asked_at;
         topic.inherited = inherited;
         topic.is_created &= inherited;
-        topic.is_denied = false;
+        topic.denied_by.clear();
         topic.route = Some(route);
         new
     }
 
-    /// A broker has answered that it has no such topic: if the name servers agree, there is none.
-    pub(crate) fn note_denied(&mut self, id: TopicId) {
+    /// A broker has answered that it has no such topic: if the name servers agree, it has none.
+    pub(crate) fn note_denied(&mut self, id: TopicId, broker: &Arc<str>) {
         if let Some(topic) = self.table.get_mut(id) {
-            topic.is_denied = true;
+            topic.denied_by.insert(broker.clone());
         }
     }
 
     /// The name servers know no such topic. They forget topics while brokers are away, and when they start: a route of the
-    /// topic's own holds until a broker says so too. Returns whether it does.
-    pub(crate) fn outlives_absence(&mut self, id: TopicId) -> bool {
-        let Some(topic) = self.table.get_mut(id) else {
-            return false;
-        };
-        let outlives = topic.route.is_some() && !topic.inherited && !topic.is_denied;
-        if !outlives && !topic.inherited {
+    /// topic's own holds for each broker until that says so too. Gives what is left of it, if anything is.
+    pub(crate) fn left_in_absence(&mut self, id: TopicId) -> Option<TopicRoute> {
+        let topic = self.table.get_mut(id).filter(|topic| !topic.inherited)?;
+        let denied_by = core::mem::take(&mut topic.denied_by);
+        let mut left = topic.route.clone()?;
+        left.brokers.retain(|broker| !denied_by.contains(&broker.name));
+        left.queues.retain(|queues| !denied_by.contains(&queues.broker_name));
+        if left.brokers.is_empty() {
             topic.route = None;
-            topic.is_denied = false;
             topic.writable.clear();
+            return None;
         }
-        outlives
+        Some(left)
     }
 
     /// Forgets a topic at once; a route still being asked for will be ignored.

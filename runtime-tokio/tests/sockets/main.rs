@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_types)]
 
 mod addresses;
+mod adversary;
 mod back_pressure;
 mod blocking;
 mod callbacks;

@@ -10,7 +10,6 @@ use stgclient_core::consumer::push::{ConsumeFrom, ConsumeOrder, MessageModel, Pu
 use stgclient_core::consumer::{MessageSelector, ReceivedMessage};
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::producer::check_group;
-use stgclient_core::time::Duration;
 use stgclient_core::wire::body::ExpressionType;
 
 use super::consumer::{Inner, PushConsumer};
@@ -198,7 +197,7 @@ impl PushConsumerBuilder {
         // Made here, and dropped here if the consumer does not start: the strategy may do anything as it is dropped.
         let place = Arc::new(ConsumerPlace::new(allocation));
         let id = shared.with(|state, now| {
-            let id = state.core.start_push_consumer(now, &group, config, stored)?;
+            let id = state.core.start_push_consumer(now, &group, config, subscriptions, stored)?;
             state.consumers.add(id, &place);
             Ok::<_, Error>(id)
         })?;
@@ -227,14 +226,6 @@ impl PushConsumerBuilder {
             keeper.run().await;
             drop(task);
         }));
-        let subscribed = shared.with(|state, now| {
-            let mut subscriptions = subscriptions.into_iter();
-            subscriptions.try_for_each(|(topic, selector)| state.core.subscribe(now, id, &topic, selector))
-        });
-        if let Err(error) = subscribed {
-            consumer.close_within(Duration::ZERO).await;
-            return Err(error);
-        }
         if !is_empty {
             consumer.shared().standing_in(consumer.inner.place.started()).await?;
         }

@@ -338,3 +338,179 @@ fn what_is_sent_once_start_has_returned_is_consumed_although_no_name_server_gave
         });
     }
 }
+
+#[test]
+fn what_is_sent_once_a_start_has_returned_is_consumed_though_a_second_member_starts_right_after_it() {
+    let mut wrong = Vec::new();
+    for is_orderly in [false, true] {
+        // One answer that a broker is too busy for.
+        for busy in [0, 4] {
+            let stage = Stage::new(1, 4);
+            let lost = stage.play(async {
+                stage.send(0..8).await;
+                // The first member is told once, of each queue, that the broker is too busy to say where the group is.
+                let mute =
+                    Force::requests([RequestCode::QUERY_CONSUMER_OFFSET], Forced::busy()).on_topic(TOPIC).times(busy);
+                stage.cluster.broker("broker-a", |broker| broker.force(mute));
+                let (first, second) = (stage.client().await, stage.client().await);
+                let book = Book::default();
+                let start = async |client| {
+                    if is_orderly {
+                        book.consume_in_order(newcomer(client)).await
+                    } else {
+                        book.consume(newcomer(client)).await
+                    }
+                };
+                let _one = start(&first).await;
+                stage.send(8..28).await;
+                let _other = start(&second).await;
+                stage.send(28..40).await;
+                stage.sleep(120 * SECOND).await;
+                let times = book.times();
+                (8..40_u32).filter(|number| !times.contains_key(&number.to_string())).collect::<Vec<_>>()
+            });
+            if !lost.is_empty() {
+                wrong.push(format!("orderly: {is_orderly}, busy: {busy}; lost: {lost:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn what_is_sent_once_a_start_has_returned_is_consumed_though_a_second_member_starts_beside_it_and_brokers_are_far_away()
+{
+    for late in [0_u64, 50, 200, 400] {
+        for after in [0_u64, 100, 300, 600, 1000] {
+            let stage = Stage::new(1, 4);
+            stage.play(async {
+                stage.send(0..8).await;
+                let delay = Duration::from_millis(late);
+                let (first, second) = (stage.client().await, stage.client().await);
+                let sender = stage.client().await;
+                let producer = sender.producer("shop").start().await.unwrap();
+                producer.send(Message::new(TOPIC, "0")).await.unwrap();
+                stage.cluster.brokers().iter().for_each(|address| stage.world.network().delay(address, delay));
+                let book = Book::default();
+                let noted = book.clone();
+                let machine = Arc::clone(&stage.machine);
+                let keep = Arc::new(Mutex::new(None));
+                let kept = Arc::clone(&keep);
+                stage.world.spawn(async move {
+                    machine.sleep(Duration::from_millis(after)).await;
+                    let other = noted.consume(newcomer(&second)).await;
+                    *kept.lock().unwrap() = Some((other, second));
+                });
+                let _one = book.consume(newcomer(&first)).await;
+                let mut sends = Vec::new();
+                for number in 8..40 {
+                    sends.push(producer.send(Message::new(TOPIC, number.to_string())));
+                    stage.sleep(Duration::from_millis(20)).await;
+                }
+                for send in sends {
+                    send.await.expect("it is stored");
+                }
+                stage.sleep(120 * SECOND).await;
+                let times = book.times();
+                let lost: Vec<u32> = (8..40).filter(|number| !times.contains_key(&number.to_string())).collect();
+                assert!(lost.is_empty(), "late: {late}, after: {after}; lost: {lost:?}");
+                drop(keep);
+            });
+        }
+    }
+}
+
+#[test]
+fn what_is_sent_once_a_start_has_returned_is_consumed_though_the_member_closes_at_once_and_another_follows() {
+    let stage = Stage::new(1, 4);
+    stage.play(async {
+        stage.send(0..8).await;
+        let client = stage.client().await;
+        let book = Book::default();
+        let one = book.consume(newcomer(&client)).await;
+        one.close().await;
+        stage.send(8..28).await;
+        let client = stage.client().await;
+        let _other = book.consume(newcomer(&client)).await;
+        stage.sleep(60 * SECOND).await;
+        let times = book.times();
+        let lost: Vec<u32> = (8..28).filter(|number| !times.contains_key(&number.to_string())).collect();
+        assert!(lost.is_empty(), "lost: {lost:?}");
+    });
+}
+
+#[test]
+fn a_queue_that_is_newer_than_the_group_begins_with_its_first_message_also_at_a_member_that_starts_later() {
+    let stage = Stage::new(1, 2);
+    stage.play(async {
+        stage.send(0..4).await;
+        let (first, second) = (stage.client().await, stage.client().await);
+        let book = Book::default();
+        let _one = book.consume(newcomer(&first)).await;
+        stage.send(4..8).await;
+        stage.sleep(20 * SECOND).await;
+        assert_eq!(book.len(), 4, "the group goes on for a while");
+        // The topic gets more queues, and the group another member.
+        stage.cluster.with(|cluster| cluster.brokers().for_each(|broker| broker.create_topic(TOPIC, 4).unwrap()));
+        stage.send(8..28).await;
+        let _other = book.consume(newcomer(&second)).await;
+        stage.sleep(120 * SECOND).await;
+        let times = book.times();
+        let lost: Vec<u32> = (8..28).filter(|number| !times.contains_key(&number.to_string())).collect();
+        assert!(lost.is_empty(), "lost: {lost:?}");
+    });
+}
+
+#[test]
+fn a_new_group_that_starts_while_a_name_server_has_just_started_gets_none_of_the_old_messages() {
+    let stage = Stage::new(1, 2);
+    stage.play(async {
+        stage.send(0..100).await;
+        stage.sleep(SECOND).await;
+        // It knows each topic only once its brokers have registered again.
+        stage.cluster.forget_routes(0, None);
+        let client = stage.client().await;
+        let book = Book::default();
+        let _consumer = book.consume(newcomer(&client)).await;
+        stage.sleep(120 * SECOND).await;
+        stage.send(100..110).await;
+        stage.sleep(20 * SECOND).await;
+        let old = book.times().keys().filter(|body| body.parse::<u32>().unwrap() < 100).count();
+        assert_eq!((old, book.len()), (0, 10), "a new group begins after the last message");
+    });
+}
+
+#[test]
+fn queues_that_a_topic_gets_while_its_only_consumer_is_started_anew_begin_with_their_first_message() {
+    use stgclient_runtime::MemoryOffsets;
+    let mut wrong = Vec::new();
+    for model in [MessageModel::Clustering, MessageModel::Broadcasting] {
+        let stage = Stage::new(1, 2);
+        let lost = stage.play(async {
+            stage.send(0..4).await;
+            let book = Book::default();
+            let store = MemoryOffsets::default();
+            let client = stage.client().await;
+            let consumer = newcomer(&client).message_model(model).offset_store(store.clone());
+            let consumer = book.consume(consumer).await;
+            stage.send(4..8).await;
+            stage.sleep(20 * SECOND).await;
+            assert_eq!(book.len(), 4, "the group goes on for a while");
+            consumer.close().await;
+            client.close().await;
+            // The topic gets more queues, and messages on them, before the new version of the application starts.
+            stage.cluster.with(|cluster| cluster.brokers().for_each(|broker| broker.create_topic(TOPIC, 4).unwrap()));
+            stage.send(8..28).await;
+            let client = stage.client().await;
+            let consumer = newcomer(&client).message_model(model).offset_store(store.clone());
+            let _consumer = book.consume(consumer).await;
+            stage.sleep(60 * SECOND).await;
+            let times = book.times();
+            (8..28_u32).filter(|number| !times.contains_key(&number.to_string())).collect::<Vec<_>>()
+        });
+        if !lost.is_empty() {
+            wrong.push(format!("{model:?}: {} of 20 lost: {lost:?}", lost.len()));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

@@ -196,3 +196,37 @@ fn when_the_close_returns_no_task_of_a_message_that_was_consumed_directly_is_lef
         assert_eq!(machine.tasks(), 0, "it is within the time that what is in work may take");
     });
 }
+
+#[test]
+fn what_ended_while_its_queue_was_on_its_way_to_another_member_is_not_told_as_unfinished() {
+    let stage = Stage::new(1, 4);
+    // Brokers are far away.
+    stage.cluster.brokers().iter().for_each(|address| stage.world.network().delay(address, SECOND / 5));
+    stage.play(async {
+        let book = Book::default();
+        let client = stage.client().await;
+        let (notes, machine) = (book.clone(), Arc::clone(&stage.machine));
+        let consumer = member(&client).concurrently(move |message| {
+            let (notes, machine) = (notes.clone(), Arc::clone(&machine));
+            async move {
+                machine.sleep(SECOND / 2).await;
+                notes.note(1, &message);
+                Ok(())
+            }
+        });
+        let consumer = consumer.start().await.unwrap();
+        for round in 0..5 {
+            stage.send(40 * round..40 * round + 40).await;
+            let other = stage.client().await;
+            let second = book.consume(member(&other)).await;
+            stage.send(40 * round + 20..40 * round + 40).await;
+            stage.sleep(5 * SECOND).await;
+            second.close().await;
+            other.close().await;
+        }
+        stage.sleep(60 * SECOND).await;
+        let status = consumer.status();
+        assert_eq!((status.in_work, status.lag()), (0, 0), "all has ended");
+        assert_eq!(consumer.close().await, [], "nothing was in work when it closed");
+    });
+}

@@ -225,3 +225,178 @@ fn what_is_not_committed_by_the_application_is_delivered_again() {
         assert_eq!(stage.committed(&MessageQueue::new(TOPIC, "broker-a", 0)), Some(3));
     });
 }
+
+#[test]
+fn an_administrators_reset_counts_while_the_lock_is_yet_that_of_a_member_that_has_died() {
+    use stgclient_core::wire::request::InvokeResetOffset;
+    use stgclient_simulator::server::ClusterConfig;
+    use stgclient_simulator::world::World;
+
+    let world = World::new(11);
+    let mut config = ClusterConfig::with_servers(1, 1);
+    // As brokers before 5 do it: they tell members.
+    config.brokers.iter_mut().for_each(|broker| broker.server_side_reset_offset = false);
+    let cluster = world.cluster(config);
+    cluster.with(|cluster| cluster.brokers().for_each(|broker| broker.create_topic(TOPIC, 1).unwrap()));
+    let machine = world.machine();
+    let stage = Stage { world, cluster, machine };
+    stage.play(async {
+        stage.send(0..10).await;
+        let dying = stage.world.machine();
+        let client = dying.client(&stage.cluster.name_servers().join(";")).connect().await.unwrap();
+        let first = Book::default();
+        let consumer = first.consume_in_order(member(&client)).await;
+        stage.until(10 * SECOND, "all is consumed", || first.len() == 10).await;
+        // It is committed.
+        stage.sleep(10 * SECOND).await;
+        // The process dies, and its connections with it.
+        stage.cluster.brokers().iter().for_each(|address| stage.world.network().reset(address));
+        stage.sleep(SECOND / 50).await;
+        dying.lose_power();
+        std::mem::forget((client, consumer));
+        stage.sleep(SECOND).await;
+        // It is started anew, and its administrator has it consume all once more.
+        let client = stage.client().await;
+        let again = Book::default();
+        let _consumer = again.consume_in_order(member(&client)).await;
+        stage.sleep(5 * SECOND).await;
+        let reset = InvokeResetOffset {
+            topic: TOPIC.into(),
+            group: super::stage::GROUP.into(),
+            queue_id: Some(-1),
+            offset: None,
+            timestamp: 0,
+            is_force: true,
+        };
+        let told = stage.cluster.with(|cluster| cluster.reset_offset("broker-a", &reset));
+        assert!(
+            told.is_ok_and(|offsets| offsets.values().all(|offset| *offset == 0)),
+            "the broker says that it is done"
+        );
+        // The broker keeps the lock of the dead one for a minute.
+        stage.sleep(90 * SECOND).await;
+        assert_eq!(again.len(), 10, "what was to be consumed again");
+    });
+}
+
+#[test]
+fn an_administrators_reset_counts_whatever_members_come_and_go() {
+    use stgclient_core::wire::request::InvokeResetOffset;
+    use stgclient_simulator::server::ClusterConfig;
+    use stgclient_simulator::world::World;
+
+    let mut wrong = Vec::new();
+    for is_server_side in [false, true] {
+        for is_orderly in [false, true] {
+            for is_join in [true, false] {
+                for at in (0..2600_u64).step_by(100) {
+                    let world = World::new(11 + at);
+                    let mut config = ClusterConfig::with_servers(1, 1);
+                    config.brokers.iter_mut().for_each(|broker| broker.server_side_reset_offset = is_server_side);
+                    let cluster = world.cluster(config);
+                    cluster.with(|cluster| cluster.brokers().for_each(|broker| broker.create_topic(TOPIC, 4).unwrap()));
+                    let machine = world.machine();
+                    let stage = Stage { world, cluster, machine };
+                    let missing = stage.play(async {
+                        stage.send(0..24).await;
+                        let (first, second) = (stage.client().await, stage.client().await);
+                        stage
+                            .cluster
+                            .brokers()
+                            .iter()
+                            .for_each(|address| stage.world.network().delay(address, Duration::from_millis(50)));
+                        let book = Book::default();
+                        let begin = async |client| {
+                            if is_orderly {
+                                book.consume_in_order(member(client)).await
+                            } else {
+                                book.consume(member(client)).await
+                            }
+                        };
+                        let _one = begin(&first).await;
+                        let other = if is_join { None } else { Some(begin(&second).await) };
+                        stage.sleep(40 * SECOND).await;
+                        assert_eq!(book.times().len(), 24);
+                        // A member comes or goes, and meanwhile the administrator resets the group.
+                        let (machine, noted) = (std::sync::Arc::clone(&stage.machine), book.clone());
+                        let kept = std::sync::Arc::new(std::sync::Mutex::new(None));
+                        let keep = std::sync::Arc::clone(&kept);
+                        stage.world.spawn(async move {
+                            _ = &machine;
+                            match other {
+                                Some(other) => _ = other.close().await,
+                                None => {
+                                    let other = if is_orderly {
+                                        noted.consume_in_order(member(&second)).await
+                                    } else {
+                                        noted.consume(member(&second)).await
+                                    };
+                                    *keep.lock().unwrap() = Some((other, second));
+                                }
+                            }
+                        });
+                        stage.sleep(Duration::from_millis(at)).await;
+                        let reset = InvokeResetOffset {
+                            topic: TOPIC.into(),
+                            group: super::stage::GROUP.into(),
+                            queue_id: Some(-1),
+                            offset: None,
+                            timestamp: 0,
+                            is_force: true,
+                        };
+                        let before = book.len();
+                        let told = stage.cluster.with(|cluster| cluster.reset_offset("broker-a", &reset));
+                        assert!(told.is_ok(), "{told:?}");
+                        stage.sleep(150 * SECOND).await;
+                        let after: std::collections::BTreeSet<String> =
+                            book.entries().into_iter().skip(before).map(|entry| entry.body).collect();
+                        24 - after.len()
+                    });
+                    if missing > 0 {
+                        wrong.push(format!("server side {is_server_side}, orderly {is_orderly}, joins {is_join}, {at} ms: {missing} of 24 not again"));
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn an_administrators_reset_counts_though_a_broker_holds_a_pull_by_what_was_wanted_before() {
+    use stgclient_core::wire::request::InvokeResetOffset;
+
+    let mut wrong = Vec::new();
+    for is_changed in [false, true] {
+        // Brokers of 5.x keep the reset, and tell of it once: with the next answer to a pull.
+        let stage = Stage::new(1, 1);
+        let again = stage.play(async {
+            stage.send(0..10).await;
+            let client = stage.client().await;
+            let book = Book::default();
+            let consumer = book.consume(member(&client)).await;
+            stage.sleep(40 * SECOND).await;
+            assert_eq!(book.len(), 10);
+            if is_changed {
+                consumer.subscribe(TOPIC, "paid || refunded").unwrap();
+            }
+            stage.sleep(SECOND).await;
+            let reset = InvokeResetOffset {
+                topic: TOPIC.into(),
+                group: super::stage::GROUP.into(),
+                queue_id: Some(-1),
+                offset: None,
+                timestamp: 0,
+                is_force: true,
+            };
+            let told = stage.cluster.with(|cluster| cluster.reset_offset("broker-a", &reset));
+            assert!(told.is_ok(), "the broker says that it is done: {told:?}");
+            stage.sleep(120 * SECOND).await;
+            book.len() - 10
+        });
+        if again != 10 {
+            wrong.push(format!("changed: {is_changed}: {again} of 10 are consumed again"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

@@ -104,7 +104,7 @@ impl Scene {
             push.order = ConsumeOrder::Orderly;
             push.max_reconsume_times = Some(1);
         }
-        let push = client.start_push_consumer(now, "G", push, BTreeMap::new()).expect("a push consumer");
+        let push = client.start_push_consumer(now, "G", push, Vec::new(), BTreeMap::new()).expect("a push consumer");
         client.subscribe(now, push, "T", "*".parse().expect("tags")).expect("it is open");
         Ok(Self {
             push,

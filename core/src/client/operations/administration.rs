@@ -8,12 +8,14 @@ use crate::client::base::value::{Outcome, Value};
 use crate::client::operations::tasks::{Needs, Target, Task, masters_of};
 use crate::client::routing::look_ups::{Clusters, NameServerQuestion, RouteOf, Seeker, topic_not_found};
 use crate::client::routing::routes::read_route;
-use crate::client::session::{EMPTY, Session};
-use crate::error::{Error, ErrorKind};
+use crate::client::session::{EMPTY, Session, look_pauses};
+use crate::connection::Backoff;
+use crate::error::{self, Error, ErrorKind};
 use crate::gather::Gather;
 use crate::notice::Notice;
 use crate::time::{Instant, Now};
 use crate::wire::body::{self, ClusterInfo};
+use crate::wire::code::ResponseCode;
 use crate::wire::command::Command;
 
 /// The step that is not a request to a target: what has to be known first.
@@ -34,11 +36,26 @@ pub(crate) struct Administration {
     /// Why a name server could not be told. One that was is enough: brokers tell the others their topics when these
     /// come back.
     untold: Option<Error>,
+    /// The targets that were busy, and are asked again after a pause, and what the last of them said.
+    busy: BTreeSet<u32>,
+    last_busy: Option<Error>,
+    pauses: Backoff,
 }
 
 impl Administration {
     pub(crate) const fn new(task: Task, deadline: Instant) -> Self {
-        Self { task, deadline, targets: Vec::new(), open: BTreeSet::new(), asked: 0, is_told: false, untold: None }
+        Self {
+            task,
+            deadline,
+            targets: Vec::new(),
+            open: BTreeSet::new(),
+            asked: 0,
+            is_told: false,
+            untold: None,
+            busy: BTreeSet::new(),
+            last_busy: None,
+            pauses: look_pauses(),
+        }
     }
 
     pub(crate) const fn deadline(&self) -> Instant {
@@ -65,6 +82,21 @@ impl Administration {
             Signal::Ready => {
                 self.write(session, now, id, step);
                 Ok(None)
+            }
+            Signal::Answer { command, .. } if error::says_busy(ResponseCode(command.code)) && self.waits_for(step) => {
+                let error = self.task.take(command).err();
+                self.ask_later(session, now, id, step, error);
+                Ok(None)
+            }
+            Signal::Failed(error) if error.is_busy() && self.waits_for(step) => {
+                self.ask_later(session, now, id, step, Some(error));
+                Ok(None)
+            }
+            Signal::Elapsed if now.mono < self.deadline => {
+                session.operation_timers.set(id.key(), self.deadline);
+                let busy = core::mem::take(&mut self.busy);
+                busy.into_iter().for_each(|step| self.ask_target(session, now, id, step));
+                self.ask_next_targets(session, now, id)
             }
             Signal::Answer { command, .. } => {
                 let answered = match self.task.take(command).map_err(|error| self.at(error, step)) {
@@ -107,12 +139,28 @@ impl Administration {
         self.targets.get(step as usize).is_some_and(Target::is_slave)
     }
 
+    /// Whether it cannot be done without the target of a step.
+    fn waits_for(&self, step: u32) -> bool {
+        !self.is_name_server(step) && !self.is_slave(step)
+    }
+
+    /// Asks a target that is busy once more, after a pause.
+    fn ask_later(&mut self, session: &mut Session, now: Now, id: OperationId, step: u32, error: Option<Error>) {
+        self.last_busy = error.map(|error| self.at(error, step));
+        self.busy.insert(step);
+        let pause = self.pauses.next_pause(&mut session.random);
+        session.operation_timers.set(id.key(), self.deadline.min(now.mono + pause));
+    }
+
     fn at(&self, error: Error, step: u32) -> Error {
         self.targets.get(step as usize).into_iter().fold(error, |error, target| error.at(target.address()))
     }
 
     /// Why there was no answer in time, at the first of those that gave none.
-    fn time_is_up(&self, session: &Session) -> Error {
+    fn time_is_up(&mut self, session: &Session) -> Error {
+        if let Some(error) = self.last_busy.take().filter(|_| !self.busy.is_empty()) {
+            return error;
+        }
         let error = Error::new(ErrorKind::Timeout, format!("{} servers did not answer", self.open.len()));
         let Some(&step) = self.open.first() else {
             return error;

@@ -18,8 +18,7 @@ use crate::wire::command::Command;
 /// How often a request that only reads is tried when its connection fails.
 const TRIES: u32 = 3;
 
-/// How long a broker has to take a heartbeat in before an offset is committed once more for a group it does not know, or to
-/// be busy no more.
+/// How long a broker has to take a heartbeat in before an offset is committed once more for a group it does not know.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A request about a queue, under way.
@@ -29,9 +28,11 @@ pub(crate) struct QueueRequest {
     question: Question,
     deadline: Instant,
     tries_left: u32,
-    /// The pauses between looks for a connection or a route, which are no tries; without them there are so many looks as
-    /// tries, for somebody who has something else to do meanwhile.
-    looks: Option<Backoff>,
+    /// Whether looks for a connection or a route are no tries; otherwise there are so many looks as tries, for somebody who has
+    /// something else to do meanwhile.
+    is_patient: bool,
+    /// The pauses between looks, and while the broker is busy.
+    pauses: Backoff,
     /// The how manyth try is under way: what concerns an earlier one comes too late.
     turn: u32,
     /// Whether that has been written.
@@ -49,7 +50,8 @@ impl QueueRequest {
             question: question.into(),
             deadline,
             tries_left: TRIES,
-            looks: None,
+            is_patient: false,
+            pauses: look_pauses(),
             turn: 0,
             is_written: false,
             peer: None,
@@ -60,7 +62,7 @@ impl QueueRequest {
 
     /// The same, which waits for a connection and a route until its time is up.
     pub(crate) fn patient(mut self) -> Self {
-        self.looks = Some(look_pauses());
+        self.is_patient = true;
         self
     }
 
@@ -121,11 +123,13 @@ impl QueueRequest {
                 None
             }
             // It is busy for a moment.
-            Signal::Answer { command, .. } if self.rides_out(command) => {
+            Signal::Answer { command, .. } if self.rides_out() && error::says_busy(ResponseCode(command.code)) => {
                 self.last_failure = self.judge(session, command).err().map(|error| self.at(session, error));
-                let pause = self.looks.as_mut().map_or(PAUSE, |looks| looks.next_pause(&mut session.random));
-                session.operation_timers.set(id.key(), self.deadline.min(now.mono + pause));
-                None
+                self.look_later(session, now, id)
+            }
+            Signal::Failed(error) if self.rides_out() && error.is_busy() => {
+                self.last_failure = Some(self.explain(error));
+                self.look_later(session, now, id)
             }
             Signal::Elapsed if now.mono < self.deadline => {
                 session.operation_timers.set(id.key(), self.deadline);
@@ -133,7 +137,8 @@ impl QueueRequest {
             }
             Signal::Answer { command, .. } => match self.question.doubtful(session, command) {
                 None if self.is_pull() => {
-                    session.note_topic_answer(now, &self.queue.topic, ResponseCode(command.code));
+                    let MessageQueue { topic, broker_name, .. } = &self.queue;
+                    session.note_topic_answer(now, topic, broker_name, ResponseCode(command.code));
                     Some(self.judge(session, command).map_err(|error| self.at(session, error)))
                 }
                 Some(question) => {
@@ -191,28 +196,29 @@ impl QueueRequest {
             connection.hurry(now.mono);
             connection.wait(now.mono, owner);
         });
-        if is_away && let Some(looks) = &mut self.looks {
-            let pause = looks.next_pause(&mut session.random);
-            session.operation_timers.set(id.key(), self.deadline.min(now.mono + pause));
-        }
+        if is_away && self.is_patient { self.look_later(session, now, id) } else { None }
+    }
+
+    /// Tries again after a pause, at the latest when the time is up.
+    fn look_later(&mut self, session: &mut Session, now: Now, id: OperationId) -> Option<Outcome> {
+        let pause = self.pauses.next_pause(&mut session.random);
+        session.operation_timers.set(id.key(), self.deadline.min(now.mono + pause));
         None
     }
 
     /// There is no route or no connection: some wait for it until their time is up.
     fn not_found(&mut self, session: &mut Session, now: Now, id: OperationId, error: Error) -> Option<Outcome> {
-        let Some(looks) = self.looks.as_mut().filter(|_| error.is_retryable()) else {
+        if !self.is_patient || !error.is_retryable() {
             return Some(Err(self.explain(error)));
-        };
-        let pause = looks.next_pause(&mut session.random);
+        }
         self.last_failure = Some(error);
-        session.operation_timers.set(id.key(), self.deadline.min(now.mono + pause));
-        None
+        self.look_later(session, now, id)
     }
 
     fn try_failed(&mut self, session: &mut Session, now: Now, id: OperationId, error: Error) -> Option<Outcome> {
         let topic = session.topic(now, &self.queue.topic);
         session.ask_route(now, topic);
-        if !self.is_written && self.looks.is_some() {
+        if !self.is_written && self.is_patient {
             return self.not_found(session, now, id, error);
         }
         self.tries_left = self.tries_left.saturating_sub(1);
@@ -264,9 +270,9 @@ impl QueueRequest {
             && self.question.young_group().is_some_and(is_ours)
     }
 
-    /// Whether the broker may give another answer in our time.
-    fn rides_out(&self, answer: &Command) -> bool {
-        (self.looks.is_some() || self.question.rides_out()) && error::says_busy(ResponseCode(answer.code))
+    /// Whether a broker that is busy, or about to go, may give another answer in our time.
+    fn rides_out(&self) -> bool {
+        self.is_patient || self.question.rides_out()
     }
 
     fn judge(&self, session: &mut Session, answer: &Command) -> Outcome {

@@ -167,7 +167,11 @@ impl Sending {
                         Some(Ok(receipt.into()))
                     }
                     Err(error) => {
-                        session.note_topic_answer(now, self.send.message().topic_name(), ResponseCode(command.code));
+                        let broker = self.send.broker().and_then(|broker| session.brokers.get(broker));
+                        if let Some(broker) = broker.map(|broker| broker.name.clone()) {
+                            let topic = self.send.message().topic_name();
+                            session.note_topic_answer(now, topic, &broker, ResponseCode(command.code));
+                        }
                         self.follow(session, now, id, error)
                     }
                 }

@@ -70,12 +70,12 @@ impl Session {
         }
     }
 
-    /// A broker answered about a topic: that there is none, perhaps.
-    pub(crate) fn note_topic_answer(&mut self, now: Now, topic: &Arc<str>, code: ResponseCode) {
+    /// A broker answered about a topic: that it has none, perhaps.
+    pub(crate) fn note_topic_answer(&mut self, now: Now, topic: &Arc<str>, broker: &Arc<str>, code: ResponseCode) {
         if code == ResponseCode::TOPIC_NOT_EXIST
             && let Some(topic) = self.topics.find(topic)
         {
-            self.topics.note_denied(topic);
+            self.topics.note_denied(topic, broker);
             self.ask_route(now, topic);
         }
     }
@@ -119,8 +119,8 @@ impl Session {
     /// that; senders go by the default topic's route, and the broker will create the topic
     /// (`MQClientInstance.updateTopicRouteInfoFromNameServer`).
     fn topic_is_absent(&mut self, now: Now, topic: TopicId) {
-        if self.topics.outlives_absence(topic) {
-            self.topics.end_asking(topic);
+        if let Some(left) = self.topics.left_in_absence(topic) {
+            self.follow_route(now, topic, left, false);
             return self.tell_waiters(topic, None, &Ok(()));
         }
         let inherited = self.topics.get(topic).is_some_and(|topic| topic.inherited);
@@ -167,6 +167,11 @@ impl Session {
             let is_there = |broker: &RouteBroker| broker.addresses.values().any(is_connected);
             self.topics.keep_brokers(now.mono, topic, &mut route, is_there);
         }
+        self.follow_route(now, topic, route, inherited);
+    }
+
+    /// From now on a topic's messages go by this route.
+    fn follow_route(&mut self, now: Now, topic: TopicId, route: TopicRoute, inherited: bool) {
         let queues = |session: &Self| {
             let watched = session.topics.get(topic).filter(|topic| session.groups.is_watched(&topic.name));
             watched.map(Topic::readable_queues)

@@ -347,3 +347,18 @@ fn odd_members_of_clusters_are_passed_over() {
     assert!(delete(&mut scene, Placement::Everywhere).is_ok());
     assert_eq!(asked(&scene, DELETE), ["a:1", "b:1", "c:1", "a:2"]);
 }
+
+#[test]
+fn statistics_ride_out_a_broker_that_is_busy_or_about_to_go() {
+    for code in [ResponseCode::SYSTEM_BUSY, ResponseCode::GO_AWAY] {
+        let mut scene = scene_of(&["a"]);
+        let mut busy = 2;
+        scene.on("a:1", RequestCode::GET_TOPIC_STATS_INFO, move |_| {
+            busy -= 1;
+            Some(if busy < 0 { Reply::ok().body(statistics("a", &[(0, 1, 5)])) } else { Reply::code(code) })
+        });
+        let begun = millis(&scene);
+        let outcome = ask_statistics(&mut scene);
+        assert!(outcome.is_ok(), "after {} ms of 6000: {outcome:?}", millis(&scene) - begun);
+    }
+}

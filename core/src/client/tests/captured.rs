@@ -124,7 +124,8 @@ fn consuming_is_asked_for_as_captured() {
         scene.book.route(topic, &["a"], queues);
     }
     let start = |scene: &mut Scene, group: &str, topic: &str| {
-        let consumer = scene.client.start_push_consumer(scene.now, group, PushConfig::default(), BTreeMap::new());
+        let consumer =
+            scene.client.start_push_consumer(scene.now, group, PushConfig::default(), Vec::new(), BTreeMap::new());
         let consumer = consumer.expect("a consumer");
         scene.client.subscribe(scene.now, consumer, topic, MessageSelector::all()).expect("subscribed");
         scene.run_for(ms(500));

@@ -90,7 +90,8 @@ fn what_smartgos_servers_do_not_know_is_refused_before_anything_is_sent() {
     let queue = MessageQueue::new("T", "a", 0);
     let pull = scene.client.pull(scene.now, consumer, queue, dear.clone(), 0, PullOptions::default());
     errors.push(error(scene.wait(pull)));
-    let consumer = scene.client.start_push_consumer(scene.now, "P", PushConfig::default(), BTreeMap::new()).unwrap();
+    let consumer =
+        scene.client.start_push_consumer(scene.now, "P", PushConfig::default(), Vec::new(), BTreeMap::new()).unwrap();
     errors.push(scene.client.subscribe(scene.now, consumer, "T", dear).unwrap_err());
     let producer = start_producer(&mut scene, ProducerConfig::default());
     let later = Message::new("T", "body").delay_level(1);

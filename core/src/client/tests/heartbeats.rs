@@ -114,7 +114,8 @@ fn said(scene: &Scene) -> Vec<(u64, RequestCode)> {
 #[test]
 fn a_broker_is_never_told_two_things_at_once_because_it_might_take_the_older_in_last() {
     let mut scene = slow_scene();
-    let consumer = scene.client.start_push_consumer(scene.now, "C", PushConfig::default(), BTreeMap::new()).unwrap();
+    let consumer =
+        scene.client.start_push_consumer(scene.now, "C", PushConfig::default(), Vec::new(), BTreeMap::new()).unwrap();
     for topic in ["T", "U", "V"] {
         scene.client.subscribe(scene.now, consumer, topic, MessageSelector::all()).unwrap();
     }
@@ -132,7 +133,8 @@ fn a_broker_is_never_told_two_things_at_once_because_it_might_take_the_older_in_
 #[test]
 fn all_brokers_hear_of_a_push_consumer_at_once_since_its_members_may_ask_any_of_them_who_else_there_is() {
     let mut scene = scene_of(&["a", "b"]);
-    let consumer = scene.client.start_push_consumer(scene.now, "C", PushConfig::default(), BTreeMap::new()).unwrap();
+    let consumer =
+        scene.client.start_push_consumer(scene.now, "C", PushConfig::default(), Vec::new(), BTreeMap::new()).unwrap();
     scene.client.subscribe(scene.now, consumer, "T", MessageSelector::all()).unwrap();
     scene.run_for(ms(100));
     for at in ["a:1", "b:1"] {
@@ -141,7 +143,7 @@ fn all_brokers_hear_of_a_push_consumer_at_once_since_its_members_may_ask_any_of_
     }
     // Also of another one, and of what it subscribes to.
     scene.asked.clear();
-    scene.client.start_push_consumer(scene.now, "D", PushConfig::default(), BTreeMap::new()).unwrap();
+    scene.client.start_push_consumer(scene.now, "D", PushConfig::default(), Vec::new(), BTreeMap::new()).unwrap();
     scene.client.subscribe(scene.now, consumer, "U", MessageSelector::all()).unwrap();
     scene.run_for(ms(100));
     for at in ["a:1", "b:1"] {
@@ -271,7 +273,10 @@ fn a_group_that_consumes_in_two_ways_leaves_with_the_last_of_them() {
         let producer = start_producer(&mut scene, ProducerConfig::default());
         send_and_wait(&mut scene, producer).unwrap();
         let pull = scene.client.start_pull_consumer(scene.now, "P").unwrap();
-        let push = scene.client.start_push_consumer(scene.now, "P", PushConfig::default(), BTreeMap::new()).unwrap();
+        let push = scene
+            .client
+            .start_push_consumer(scene.now, "P", PushConfig::default(), Vec::new(), BTreeMap::new())
+            .unwrap();
         scene.run_for(ms(100));
         let close_pull = |scene: &mut Scene| scene.client.close_pull_consumer(scene.now, pull);
         let close_push = |scene: &mut Scene| scene.client.close_push_consumer(scene.now, push, ms(0));

@@ -171,3 +171,50 @@ fn forty_thousand_leave_a_line_in_about_no_time_each() {
     let refused = scene.client.send(scene.now, producer, message(), SendOptions::default());
     refused.expect("nobody is left in line");
 }
+
+#[test]
+fn a_send_to_any_queue_goes_to_one_that_has_room() {
+    let mut config = ClientConfig::new(parse_list("ns:1").unwrap());
+    config.connection.max_in_flight = 4;
+    let mut scene = Scene::new(config, 1);
+    ["ns:1", "a:1", "b:1"].iter().for_each(|at| _ = scene.server(at));
+    scene.book.route("T", &["a", "b"], 1);
+    let producer = producer_of(&mut scene, 1000);
+    for to in ["a", "b"] {
+        let sent = send_in_turn(&mut scene, producer, 0, to);
+        scene.wait(sent).unwrap();
+    }
+    // `b` hangs, and has as much to answer as it may; `a` answers everything at once.
+    scene.on("b:1", SEND, |_| None);
+    for number in 0..4 {
+        _ = send_in_turn(&mut scene, producer, number, "b");
+    }
+    let begun = millis(&scene);
+    let sends: Vec<_> = (0..50_u8)
+        .map(|number| {
+            let message = Message::new("T", vec![number]);
+            let sent = scene.client.send_in_turn(scene.now, producer, message, QueueChoice::Random.into()).unwrap();
+            scene.settle();
+            sent
+        })
+        .collect();
+    let failed = sends.into_iter().filter(|sent| scene.wait(*sent).is_err()).count();
+    assert_eq!((failed, millis(&scene) - begun), (0, 0), "`a` has room for all of them");
+}
+
+#[test]
+fn a_send_to_any_queue_goes_to_a_broker_that_is_there() {
+    let mut scene = scene_of(&["a", "b"]);
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    (0..8).for_each(|_| _ = send_and_wait(&mut scene, producer).unwrap());
+    scene.server("b:1").reach = super::servers::Reach::Refuses;
+    scene.cut("b:1", "reset");
+    let (mut failed, mut longest) = (0, 0);
+    for _ in 0..200 {
+        let begun = millis(&scene);
+        let sent = send(&mut scene, producer, QueueChoice::Random.into());
+        failed += usize::from(scene.wait(sent).is_err());
+        longest = longest.max(millis(&scene) - begun);
+    }
+    assert!(failed == 0 && longest <= 200, "{failed} of 200 failed, the longest took {longest} ms; `a` is well");
+}

@@ -29,7 +29,7 @@ fn scene_with_locks() -> Scene {
         scene.on(at, RequestCode::PULL_MESSAGE, |asked| Some(servers::nothing_new(asked).after(ms(10_000))));
     }
     let config = PushConfig { order: ConsumeOrder::Orderly, ..PushConfig::default() };
-    let consumer = scene.client.start_push_consumer(scene.now, "C", config, BTreeMap::new()).unwrap();
+    let consumer = scene.client.start_push_consumer(scene.now, "C", config, Vec::new(), BTreeMap::new()).unwrap();
     scene.client.subscribe(scene.now, consumer, "T", MessageSelector::all()).unwrap();
     scene.run_for(ms(5000));
     assert!(!scene.asked_of("a:1", LOCK).is_empty());

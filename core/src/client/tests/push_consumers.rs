@@ -34,7 +34,7 @@ fn be_broker(scene: &mut Scene, at: &str) {
 }
 
 fn consume(scene: &mut Scene, config: PushConfig) -> PushConsumerId {
-    let consumer = scene.client.start_push_consumer(scene.now, "C", config, BTreeMap::new()).unwrap();
+    let consumer = scene.client.start_push_consumer(scene.now, "C", config, Vec::new(), BTreeMap::new()).unwrap();
     scene.client.subscribe(scene.now, consumer, "T", MessageSelector::all()).unwrap();
     consumer
 }
@@ -301,7 +301,8 @@ fn a_lock_goes_back_when_a_consumer_closes_though_the_last_commit_gets_no_answer
     bring_three(&mut scene, "a:1", |asked| Some(servers::nothing_new(asked).after(ms(1000))));
     let consumer = consume_orderly(&mut scene);
     // Another group's consumer, whose pulls are answered all the time.
-    let other = scene.client.start_push_consumer(scene.now, "D", PushConfig::default(), BTreeMap::new()).unwrap();
+    let other =
+        scene.client.start_push_consumer(scene.now, "D", PushConfig::default(), Vec::new(), BTreeMap::new()).unwrap();
     scene.client.subscribe(scene.now, other, "T", MessageSelector::all()).unwrap();
     scene.run_for(ms(1000));
     let delivery = scene.client.next_delivery(scene.now, consumer, 1).expect("a message");
@@ -345,4 +346,16 @@ fn whatever_lock_was_asked_for_before_a_reset_goes_back_when_the_queue_has_left(
     // The second try's answer is given up 3 s after it was asked for; only then it is known what became of it.
     let is_given_back_later = unlocks.iter().any(|at| at.since(locks[1]) >= ms(2900));
     assert!(is_given_back_later, "locks asked for at {locks:?}, given back at {unlocks:?}");
+}
+
+#[test]
+fn a_busy_broker_is_asked_where_its_queues_end_with_pauses_that_grow() {
+    let mut scene = scene_of(&["a"]);
+    scene.book.route("T", &["a"], 1);
+    be_broker(&mut scene, "a:1");
+    scene.on("a:1", RequestCode::GET_MAX_OFFSET, |_| Some(Reply::code(ResponseCode::SYSTEM_BUSY)));
+    consume(&mut scene, PushConfig::default());
+    scene.run_for(ms(3000));
+    let asked = scene.asked_of("a:1", RequestCode::GET_MAX_OFFSET).len();
+    assert!(asked < 40, "{asked} questions about one queue in three seconds: pauses grow");
 }

@@ -389,3 +389,17 @@ fn a_pull_of_a_topic_that_is_gone_gives_it_up_too() {
     let queues = scene.client.queues(scene.now, "T");
     assert_eq!(kind(scene.wait(queues)), ErrorKind::TopicNotFound);
 }
+
+#[test]
+fn a_question_rides_out_a_broker_that_is_about_to_go() {
+    let (mut scene, _) = scene_in_use();
+    let back = scene.now.mono + ms(1500);
+    scene.on("a:1", RequestCode::GET_MAX_OFFSET, move |asked| {
+        let is_back = asked.at >= back;
+        Some(if is_back { Reply::ok().field("offset", 7) } else { Reply::code(ResponseCode::GO_AWAY) })
+    });
+    let begun = millis(&scene);
+    let operation = scene.client.max_offset(scene.now, MessageQueue::new("T", "a", 0));
+    let outcome = scene.wait(operation);
+    assert_eq!(outcome, Ok(Some(7)), "after {} ms of 3000", millis(&scene) - begun);
+}

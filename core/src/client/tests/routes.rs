@@ -406,3 +406,25 @@ fn a_broker_that_says_itself_that_it_has_no_such_topic_loses_its_place_and_so_do
         assert!(queues.iter().all(|queue| &*queue.broker_name == "a"), "{denies}: {queues:?}");
     }
 }
+
+#[test]
+fn a_broker_that_has_no_such_topic_speaks_for_itself_and_for_no_other() {
+    for is_known in [true, false] {
+        let mut scene = scene_of(&["a", "b", "c"]);
+        let producer = start_producer(&mut scene, ProducerConfig::default());
+        (0..6).for_each(|_| _ = send_and_wait(&mut scene, producer).unwrap());
+        // The name server restarts; `a` registers first, or nobody yet. From `c` alone an administrator has deleted the topic.
+        if is_known {
+            scene.book.route("T", &["a"], 2);
+        } else {
+            scene.book.routes.remove("T");
+        }
+        scene.on("c:1", SEND, |_| Some(Reply::code(ResponseCode::TOPIC_NOT_EXIST)));
+        scene.run_for(ms(1000));
+        (0..6).for_each(|_| _ = send_and_wait(&mut scene, producer));
+        scene.run_for(ms(1000));
+        let queues = queues(&mut scene, "T");
+        let has_b = queues.as_ref().is_ok_and(|queues| queues.iter().any(|queue| &*queue.broker_name == "b"));
+        assert!(has_b, "`b` is there, has the topic, and was named two seconds ago: {queues:?}");
+    }
+}

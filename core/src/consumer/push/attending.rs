@@ -138,7 +138,7 @@ impl PushConsumer {
         }
         // One that leaves keeps the lock for its delivery in hand only.
         if let Stage::Leaving(leave) = known.stage
-            && !(is_held && known.in_hand.is_some() && now < leave.until)
+            && !(is_held && known.messages.in_work() > 0 && now < leave.until)
         {
             return Ok(());
         }
@@ -164,7 +164,7 @@ impl PushConsumer {
             waits.until(until);
         }
         waits.for_answer |= messages.sending_back() > 0;
-        waits.for_application |= known.is_in_line || known.in_hand.is_some() || messages.with_application() > 0;
+        waits.for_application |= known.is_in_line || messages.with_application() > 0;
         waits.for_application |= self.config.is_orderly() && self.abandoned.has_any_of(&known.queue);
         Ok(())
     }
@@ -200,7 +200,7 @@ impl PushConsumer {
 
     fn look_at_leaving(&self, now: Instant, known: &AssignedQueue, leave: Leave, waits: &mut Waits) -> Look {
         let may_commit = !self.needs_locks() || known.lock.is_held(now);
-        if known.in_hand.is_some() && self.needs_locks() && may_commit && now < leave.until {
+        if known.messages.in_work() > 0 && self.needs_locks() && may_commit && now < leave.until {
             waits.until(leave.until);
             waits.for_application = true;
             return Ok(());
@@ -218,6 +218,11 @@ impl PushConsumer {
                 Ok(())
             }
             (Some(_), _) if has_more => Err(Act::Commit),
+            // The broker brings it again: the next owner is not to get it as well.
+            _ if may_commit && known.messages.sending_back() > 0 && now < leave.until => {
+                waits.until(leave.until);
+                Ok(())
+            }
             _ if !known.lock.may_be_kept => Err(Act::Remove),
             // It was not taken back a moment ago.
             _ if leave.unlocks_left < Leave::TRIES && now < known.lock.ask_at => {

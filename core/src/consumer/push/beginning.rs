@@ -75,7 +75,11 @@ impl PushConsumer {
     ) {
         if self.awaits(id, ticket) {
             match offset {
-                Ok(Some(offset)) => self.begin_at(now, id, offset, true),
+                Ok(Some(offset)) => {
+                    let kept = self.queues.touch(id).and_then(|known| known.kept.take());
+                    let place = kept.map_or(offset, |kept| kept.place_for(offset));
+                    self.begin_at(now, id, place, place == offset);
+                }
                 Ok(None) => self.begin_without_offset(now, id),
                 Err(error) => self.begin_later(now.mono, id, &error),
             }

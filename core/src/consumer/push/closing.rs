@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::delivering::Settlement;
 use super::queue::{AssignedQueue, Stage};
 use super::{PushConsumer, PushEvent, Timer};
 use crate::consumer::process_queue::DeliveryNumber;
@@ -42,48 +41,51 @@ pub struct Unfinished {
 /// What the application has of queues that know nothing of it any more: their lock was lost, they go on elsewhere, or they
 /// have left.
 #[derive(Debug, Default)]
-pub(super) struct Abandoned(BTreeMap<DeliveryNumber, Rest>);
-
-/// The rest of a delivery.
-#[derive(Debug)]
-struct Rest {
-    queue: MessageQueue,
-    /// Of those that were in work; others waited to be delivered once more already.
-    offsets: Vec<u64>,
-    /// How many messages the application has.
-    left: usize,
+pub(super) struct Abandoned {
+    by_delivery: BTreeMap<DeliveryNumber, Unfinished>,
+    /// How many of these deliveries are of each queue.
+    by_queue: BTreeMap<MessageQueue, u64>,
 }
 
 impl Abandoned {
     /// A queue is about to forget its messages.
     pub(super) fn take_from(&mut self, known: &AssignedQueue) {
         for (delivery, offset) in known.messages.all_in_work() {
-            let rest = self.rest_of(delivery, &known.queue);
+            let rest = self.by_delivery.entry(delivery).or_insert_with(|| {
+                *self.by_queue.entry(known.queue.clone()).or_default() += 1;
+                Unfinished { queue: known.queue.clone(), offsets: Vec::new() }
+            });
             rest.offsets.push(offset);
-            rest.left += 1;
         }
-        if let Some(in_hand) = known.in_hand {
-            self.rest_of(in_hand.delivery, &known.queue).left = in_hand.left;
-        }
-    }
-
-    fn rest_of(&mut self, delivery: DeliveryNumber, queue: &MessageQueue) -> &mut Rest {
-        self.0.entry(delivery).or_insert_with(|| Rest { queue: queue.clone(), offsets: Vec::new(), left: 0 })
     }
 
     /// A part of a delivery is settled. Gives its queue, if all of it is.
-    pub(super) fn settled(&mut self, settlement: &Settlement) -> Option<MessageQueue> {
-        let Settlement { delivery, first, last, count, .. } = *settlement;
-        let rest = self.0.get_mut(&delivery)?;
+    pub(super) fn settled(&mut self, delivery: DeliveryNumber, first: u64, last: u64) -> Option<MessageQueue> {
+        let rest = self.by_delivery.get_mut(&delivery)?;
         rest.offsets.retain(|offset| !(first..=last).contains(offset));
-        rest.left = rest.left.saturating_sub(count);
-        let is_over = rest.left == 0 && rest.offsets.is_empty();
-        if is_over { self.0.remove(&delivery).map(|ended| ended.queue) } else { None }
+        if !rest.offsets.is_empty() {
+            return None;
+        }
+        let queue = self.by_delivery.remove(&delivery)?.queue;
+        if let Some(count) = self.by_queue.get_mut(&queue) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_queue.remove(&queue);
+            }
+        }
+        Some(queue)
     }
 
-    /// Whether the application has anything of a queue. They are few: no more than may be in work.
+    /// All of it: the number of its queue, and its offset.
+    #[cfg(test)]
+    pub(super) fn all(&self) -> impl Iterator<Item = (u32, u64)> {
+        let all = self.by_delivery.values();
+        all.flat_map(|rest| rest.offsets.iter().map(|offset| (rest.queue.queue_id, *offset)))
+    }
+
+    /// Whether the application has anything of a queue.
     pub(super) fn has_any_of(&self, queue: &MessageQueue) -> bool {
-        self.0.values().any(|rest| rest.queue == *queue)
+        self.by_queue.contains_key(queue)
     }
 }
 
@@ -153,7 +155,7 @@ impl PushConsumer {
             let offsets = known.messages.all_in_work().map(|(_, offset)| offset);
             by_queue.entry(&known.queue).or_default().extend(offsets);
         }
-        for left in self.abandoned.0.values() {
+        for left in self.abandoned.by_delivery.values() {
             by_queue.entry(&left.queue).or_default().extend(&left.offsets);
         }
         let unfinished = by_queue.into_iter().filter(|(_, offsets)| !offsets.is_empty());

@@ -1,7 +1,7 @@
 //! Deliveries: what the application gets, and in which turn (`ConsumeMessageConcurrentlyService`,
 //! `ConsumeMessageOrderlyService`).
 
-use super::queue::{AssignedQueue, InHand, QueueId};
+use super::queue::{AssignedQueue, QueueId};
 use super::{PushConsumer, PushEvent, Timer};
 use crate::consumer::process_queue::DeliveryNumber;
 use crate::queue::MessageQueue;
@@ -119,9 +119,6 @@ impl PushConsumer {
             let Some(taken) = known.messages.take(now, number, most) else {
                 continue;
             };
-            if is_orderly {
-                known.in_hand = Some(InHand { delivery: number, left: taken.messages.len() });
-            }
             let settlement = Settlement {
                 queue: id,
                 delivery: number,
@@ -137,7 +134,8 @@ impl PushConsumer {
     /// Whether something of a queue may be delivered now.
     pub(super) fn is_deliverable(&self, now: Instant, known: &AssignedQueue) -> bool {
         let is_at_rest = || {
-            let has_any = known.in_hand.is_some() || self.abandoned.has_any_of(&known.queue);
+            // A delivery cannot be recalled: no other is made before all of it has ended, whatever became of the lock meanwhile.
+            let has_any = known.messages.in_work() > 0 || self.abandoned.has_any_of(&known.queue);
             !has_any && known.messages.sending_back() == 0 && !known.is_suspended(now)
         };
         let is_free = !self.config.is_orderly() || is_at_rest();

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::PushConsumer;
 use super::ask::Ask;
 use super::asked::{self, Ticket};
-use super::queue::{AssignedQueue, Leave, QueueId, Stage};
+use super::queue::{AssignedQueue, Kept, Leave, QueueId, Stage};
 use crate::consumer::process_queue::ProcessQueue;
 use crate::error::Error;
 use crate::notice::Notice;
@@ -33,10 +33,10 @@ impl PushConsumer {
         };
         let wants = |known: &AssignedQueue| {
             let is_due = known.lock.ask_at <= now + if known.lock.is_held(now) { ALONG } else { Duration::ZERO };
-            known.queue.broker_name == broker && known.lock.asked.is_none() && is_due && !known.is_leaving()
+            known.lock.asked.is_none() && is_due && !known.is_leaving()
         };
-        let wanting = self.queues.iter().filter(|(other, known)| *other == id || wants(known)).map(|(other, _)| other);
-        let ids: Vec<QueueId> = wanting.collect();
+        let mut ids = self.queues.of_broker(&broker);
+        ids.retain(|other| *other == id || self.queues.get(*other).is_some_and(wants));
         let ticket = self.next_ticket();
         let mut queues = Vec::with_capacity(ids.len());
         for &id in &ids {
@@ -64,7 +64,7 @@ impl PushConsumer {
         if let Err(error) = &granted {
             self.notices.push(Notice::debug("no locks").about("error", error));
         }
-        let granted = granted.ok();
+        let (granted, has_others) = (granted.ok(), self.has_others);
         for &id in asked {
             let Some(known) = self.queues.touch(id).filter(|known| known.lock.asked == Some(ticket)) else {
                 continue;
@@ -80,8 +80,9 @@ impl PushConsumer {
                     known.lock.until = None;
                     known.lock.may_be_kept = false;
                     known.lock.ask_at = now.mono + AGAIN_AFTER;
-                    // Whoever has it has heard of that too, and does it.
-                    known.reset_to.take_if(|reset| reset.since < ticket && known.stage == Stage::Locking);
+                    // Whoever has it has heard of that too, and does it: unless it is gone, and its broker does not know that yet.
+                    let is_locking = known.stage == Stage::Locking && has_others;
+                    known.reset_to.take_if(|reset| reset.since < ticket && is_locking);
                 }
                 // It may have been granted all the same, and counts on as it did.
                 None => known.lock.ask_at = now.mono + AGAIN_AFTER,
@@ -104,7 +105,7 @@ impl PushConsumer {
     }
 
     /// The lock on a queue is not ours any more: nothing of it is delivered or committed until it is granted again, and
-    /// then it begins where the group is by then, or if that is nowhere, where we are now.
+    /// then it begins where the group is by then, or if nobody else has gone on there, where we are now.
     pub(super) fn lose_lock(&mut self, now: Instant, id: QueueId) {
         self.cancel_pull(id);
         self.note_place(now, id);
@@ -118,6 +119,10 @@ impl PushConsumer {
             self.notices.push(Notice::info("lock lost").about("queue", &known.queue));
             known.stage = Stage::Locking;
         }
+        if known.begun > 0 {
+            let place = known.messages.committable();
+            known.kept = known.commit.persisted.map(|persisted| Kept { persisted, place });
+        }
         known.begun = 0;
         self.abandoned.take_from(known);
         known.messages = ProcessQueue::new(0);
@@ -129,9 +134,7 @@ impl PushConsumer {
     /// The connection to a broker has ended, and with it the locks that it granted.
     pub(crate) fn handle_disconnected(&mut self, now: Now, broker: &str) {
         if self.needs_locks() {
-            let of_broker = self.queues.iter().filter(|(_, known)| &*known.queue.broker_name == broker);
-            let ids: Vec<QueueId> = of_broker.map(|(id, _)| id).collect();
-            for id in ids {
+            for id in self.queues.of_broker(broker) {
                 if let Some(known) = self.queues.touch(id) {
                     // An answer on its way would be one of the connection that has ended.
                     known.lock.asked = None;

@@ -110,6 +110,8 @@ pub struct PushConsumer {
     config: PushConfig,
     subscriptions: BTreeMap<Arc<str>, Subscription>,
     former: Former,
+    /// When the queues of topics are to be shared anew; a topic may be in it more than once, and then the first counts.
+    due_topics: BTreeSet<(Instant, Arc<str>)>,
     queues: Queues,
     /// How far the consumer is on queues: where it goes on when nobody else knows.
     places: Places,
@@ -127,6 +129,10 @@ pub struct PushConsumer {
     is_paused: bool,
     /// The application has been told that it has started.
     is_started: bool,
+    /// A topic that this waits for.
+    starting: Option<Arc<str>>,
+    /// There are other members, as far as a broker said last.
+    has_others: bool,
     rate: Option<Rate>,
     /// How many messages are being sent back.
     sending_back: usize,
@@ -165,6 +171,7 @@ impl PushConsumer {
             config,
             subscriptions: BTreeMap::new(),
             former: Former::default(),
+            due_topics: BTreeSet::new(),
             queues: Queues::default(),
             places: Places::new(now.mono, stored_offsets),
             last_ticket: 0,
@@ -176,6 +183,8 @@ impl PushConsumer {
             is_told: false,
             is_paused: false,
             is_started: false,
+            starting: None,
+            has_others: false,
             sending_back: 0,
             directly: 0,
             closing: Closing::No,

@@ -1,7 +1,7 @@
 //! A queue that a consumer owns: how far it is, from the rebalance that brings it to the one that takes it.
 
 use super::asked::Ticket;
-use crate::consumer::process_queue::{DeliveryNumber, ProcessQueue};
+use crate::consumer::process_queue::ProcessQueue;
 use crate::queue::MessageQueue;
 use crate::table::Id;
 use crate::time::{Instant, Now};
@@ -122,13 +122,21 @@ pub(crate) struct Commit {
     pub(crate) is_urgent: bool,
 }
 
-/// The delivery of an orderly queue that the application has. It cannot be recalled, so no other is made before all of it
-/// has ended, whatever became of the lock meanwhile.
+/// How far a queue was when its lock was lost. If the group's offset is one that we may have committed, nobody else has gone on
+/// from there: we do, where we were, instead of repeating what was finished since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct InHand {
-    pub(crate) delivery: DeliveryNumber,
-    /// How many of its messages have not ended.
-    pub(crate) left: usize,
+pub(crate) struct Kept {
+    /// The offset that was taken last.
+    pub(crate) persisted: u64,
+    /// The first that was not finished.
+    pub(crate) place: u64,
+}
+
+impl Kept {
+    /// Where to go on, if the group is at `offset`.
+    pub(crate) fn place_for(self, offset: u64) -> u64 {
+        if (self.persisted..=self.place).contains(&offset) { self.place } else { offset }
+    }
 }
 
 /// A queue that a consumer owns.
@@ -142,7 +150,8 @@ pub(crate) struct AssignedQueue {
     pub(crate) fetch: Fetch,
     pub(crate) lock: Lock,
     pub(crate) commit: Commit,
-    pub(crate) in_hand: Option<InHand>,
+    /// Where it was when its lock was lost.
+    pub(crate) kept: Option<Kept>,
     /// An orderly queue rests until then after a failure.
     pub(crate) suspended_until: Option<Instant>,
     /// Where an administrator wants the group to go on, until the broker has that.
@@ -173,7 +182,7 @@ impl AssignedQueue {
             fetch: Fetch::Idle,
             lock: Lock::default(),
             commit: Commit::default(),
-            in_hand: None,
+            kept: None,
             suspended_until: None,
             reset_to: None,
             is_paused: false,
@@ -208,7 +217,7 @@ impl AssignedQueue {
     }
 
     /// As `mqadmin consumerStatus` shows it.
-    pub(crate) fn info(&self, now: Now) -> ProcessQueueInfo {
+    pub(crate) fn info(&self, now: Now, is_orderly: bool) -> ProcessQueueInfo {
         let (first, last) = self.messages.bounds().unwrap_or_default();
         ProcessQueueInfo {
             cached_msg_count: self.messages.len() as i32,
@@ -221,7 +230,7 @@ impl AssignedQueue {
             last_lock_timestamp: self.lock.granted_unix_ms as i64,
             last_pull_timestamp: self.last_pull_unix_ms as i64,
             locked: self.lock.is_held(now.mono),
-            transaction_msg_count: self.in_hand.map_or(0, |_| self.messages.in_work() as i32),
+            transaction_msg_count: if is_orderly { self.messages.in_work() as i32 } else { 0 },
             ..ProcessQueueInfo::default()
         }
     }

@@ -13,6 +13,7 @@ use crate::table::Table;
 pub(super) struct Queues {
     table: Table<AssignedQueue>,
     by_topic: BTreeMap<Arc<str>, BTreeMap<MessageQueue, QueueId>>,
+    by_broker: BTreeMap<Arc<str>, BTreeMap<MessageQueue, QueueId>>,
     /// What was touched and has not been looked after since, in order.
     touched: VecDeque<QueueId>,
 }
@@ -46,6 +47,11 @@ impl Queues {
         self.by_topic.get(topic).into_iter().flat_map(BTreeMap::values).copied().collect()
     }
 
+    /// The queues at a broker.
+    pub(super) fn of_broker(&self, broker: &str) -> Vec<QueueId> {
+        self.by_broker.get(broker).into_iter().flat_map(BTreeMap::values).copied().collect()
+    }
+
     /// All, for a loop that changes them.
     pub(super) fn ids(&self) -> Vec<QueueId> {
         self.by_topic.values().flat_map(BTreeMap::values).copied().collect()
@@ -53,6 +59,7 @@ impl Queues {
 
     pub(super) fn insert(&mut self, queue: MessageQueue, stage: Stage) -> QueueId {
         let id = self.table.insert(AssignedQueue::new(queue.clone(), stage));
+        self.by_broker.entry(queue.broker_name.clone()).or_default().insert(queue.clone(), id);
         self.by_topic.entry(queue.topic.clone()).or_default().insert(queue, id);
         self.touch(id);
         id
@@ -60,12 +67,8 @@ impl Queues {
 
     pub(super) fn remove(&mut self, id: QueueId) -> Option<AssignedQueue> {
         let known = self.table.remove(id)?;
-        if let Some(of_topic) = self.by_topic.get_mut(&known.queue.topic) {
-            of_topic.remove(&known.queue);
-            if of_topic.is_empty() {
-                self.by_topic.remove(&known.queue.topic);
-            }
-        }
+        forget(&mut self.by_topic, &known.queue.topic, &known.queue);
+        forget(&mut self.by_broker, &known.queue.broker_name, &known.queue);
         Some(known)
     }
 
@@ -97,5 +100,14 @@ impl Queues {
 
     pub(super) fn has_touched(&self) -> bool {
         !self.touched.is_empty()
+    }
+}
+
+fn forget(queues: &mut BTreeMap<Arc<str>, BTreeMap<MessageQueue, QueueId>>, of: &str, queue: &MessageQueue) {
+    if let Some(those) = queues.get_mut(of) {
+        those.remove(queue);
+        if those.is_empty() {
+            queues.remove(of);
+        }
     }
 }

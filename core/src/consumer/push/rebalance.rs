@@ -69,6 +69,7 @@ impl PushConsumer {
         subscription.due = Some(due);
         // While it is being asked about, whatever comes of that arms the timer.
         if subscription.asking.is_none() {
+            self.due_topics.insert((due, topic.into()));
             self.set_not_later(Timer::Rebalance, due);
         }
     }
@@ -78,20 +79,22 @@ impl PushConsumer {
         if self.is_closing() {
             return;
         }
-        let due: Vec<Arc<str>> =
-            self.subscriptions.iter().filter(|(_, s)| s.is_due(now)).map(|(t, _)| t.clone()).collect();
-        for topic in due {
+        while let Some(topic) = self.next_due_topic(now) {
             let ticket = self.next_ticket();
-            if let Some(subscription) = self.subscriptions.get_mut(&topic) {
+            // Another entry may have been earlier.
+            if let Some(subscription) = self.subscriptions.get_mut(&topic).filter(|known| known.is_due(now)) {
                 (subscription.asking, subscription.asked_at, subscription.due) = (Some(ticket), Some(now), None);
                 self.ask(Ask::Queues { asked: asked::Queues(topic.clone(), ticket), topic });
             }
         }
-        let next =
-            self.subscriptions.values().filter(|known| known.asking.is_none()).filter_map(|known| known.due).min();
-        if let Some(at) = next {
+        if let Some(&(at, _)) = self.due_topics.first() {
             self.set_not_later(Timer::Rebalance, at);
         }
+    }
+
+    fn next_due_topic(&mut self, now: Instant) -> Option<Arc<str>> {
+        self.due_topics.first().filter(|(due, _)| *due <= now)?;
+        self.due_topics.pop_first().map(|(_, topic)| topic)
     }
 
     /// Whether this is the answer that a topic waits for. A consumer that closes takes nothing on.
@@ -218,6 +221,7 @@ impl PushConsumer {
             return self.end_asking(now, topic, LEAST_PAUSE);
         }
         members.sort_unstable();
+        self.has_others = members.iter().any(|member| *member != self.client_id);
         let queues = self.subscriptions.get(topic).map(|known| known.queues.clone()).unwrap_or_default();
         let (group, client_id) = (self.group.clone(), self.client_id.clone());
         let question = AllocationQuestion { topic: topic.clone(), ticket, group, client_id, queues, members };
@@ -258,7 +262,7 @@ impl PushConsumer {
         if self.is_asking(topic, *ticket) {
             match ours {
                 Ok(mut ours) => {
-                    let given = ours.len();
+                    let (given, queues) = (ours.len(), queues.iter().gather::<BTreeSet<&MessageQueue>>());
                     ours.retain(|queue| queues.contains(queue));
                     if ours.len() < given {
                         self.notices.push(Notice::warn("a strategy gives queues that are none").about("topic", topic));

@@ -40,7 +40,7 @@ impl PushConsumer {
     /// to another member or goes on at another offset, nor for messages that it had for too long.
     pub(crate) fn settle(&mut self, now: Now, settlement: Settlement, outcome: Outcome) -> bool {
         self.in_work = self.in_work.saturating_sub(settlement.count);
-        let ended = self.abandoned.settled(&settlement);
+        let ended = self.abandoned.settled(settlement.delivery, settlement.first, settlement.last);
         // The queue may have come back, and wait for that.
         if let Some(id) = ended.and_then(|queue| self.queues.find(&queue)) {
             self.queues.touch(id);
@@ -57,9 +57,14 @@ impl PushConsumer {
 
     fn settle_concurrent(&mut self, settlement: Settlement, outcome: Outcome) -> usize {
         let Settlement { queue: id, delivery, first, last, .. } = settlement;
-        let Some(known) = self.queues.touch(id).filter(|known| known.is_consuming()) else {
+        let Some(known) = self.queues.touch(id) else {
             return 0;
         };
+        if !known.is_consuming() {
+            // It does not count, but has ended: nothing of it is with the application any more.
+            known.messages.release(delivery, first, last);
+            return 0;
+        }
         let level = match outcome {
             Outcome::Success | Outcome::Commit => return known.messages.consumed(delivery, first, last, true),
             Outcome::ReconsumeLater(delay) => delay.level(),
@@ -72,16 +77,12 @@ impl PushConsumer {
     }
 
     fn settle_orderly(&mut self, now: Now, settlement: Settlement, outcome: Outcome) -> usize {
-        let Settlement { queue: id, delivery, first, last, count } = settlement;
+        let Settlement { queue: id, delivery, first, last, .. } = settlement;
         let auto_commit = self.config.auto_commit;
         let needs_locks = self.needs_locks();
         let Some(known) = self.queues.touch(id) else {
             return 0;
         };
-        if let Some(in_hand) = known.in_hand.as_mut().filter(|in_hand| in_hand.delivery == delivery) {
-            in_hand.left = in_hand.left.saturating_sub(count);
-            known.in_hand.take_if(|in_hand| in_hand.left == 0);
-        }
         let is_over = match known.stage {
             Stage::Consuming => false,
             // The last commit is on its way, or was to be.
@@ -90,8 +91,7 @@ impl PushConsumer {
         };
         // Also when nobody has noticed yet that the time of the lock is over: another member may have it.
         if is_over || (needs_locks && !known.lock.is_held(now.mono)) {
-            // It does not count, but has ended: nothing of it is with the application any more.
-            known.messages.defer(delivery, first, last, None);
+            known.messages.release(delivery, first, last);
             return 0;
         }
         match outcome {
@@ -107,7 +107,7 @@ impl PushConsumer {
                 let count = known.messages.consumed(delivery, first, last, false);
                 if count > 0 {
                     known.messages.roll_back();
-                    known.messages.put_back(delivery, last);
+                    known.messages.overtake(delivery);
                     self.suspend(now.mono, id, None);
                 }
                 count
@@ -142,7 +142,7 @@ impl PushConsumer {
             failed.extend(known.messages.send_back(delivery, *offset, *offset));
         }
         known.messages.defer(delivery, first, last, None);
-        known.messages.put_back(delivery, last);
+        known.messages.overtake(delivery);
         if given_up.len() < in_hand.len() {
             self.suspend(now.mono, id, pause);
         }

@@ -167,8 +167,9 @@ impl PushConsumer {
             ("consumeMessageBatchMaxSize", config.batch_size.to_string()),
             ("pullBatchSize", config.pull_batch_size.to_string()),
         ];
+        let is_orderly = config.is_orderly();
         ConsumerRunningInfo {
-            mq_table: self.queues.iter().map(|(_, known)| (known.queue.key(), known.info(now))).gather(),
+            mq_table: self.queues.iter().map(|(_, known)| (known.queue.key(), known.info(now, is_orderly))).gather(),
             properties: properties.into_iter().map(|(name, value)| (name.to_owned(), value)).gather(),
             status_table: self.topics().map(|topic| (topic.to_string(), self.consume_status(now, topic))).gather(),
             subscription_set: self.heartbeat_data().subscription_data_set,

@@ -1,5 +1,6 @@
 //! What a consumer subscribes to, and as what it shows up in heartbeats.
 
+use core::ops::Bound;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -24,7 +25,26 @@ pub(super) enum End {
 }
 
 /// Where the queues of a topic ended that there were when it was first subscribed to.
-type Ends = BTreeMap<MessageQueue, End>;
+#[derive(Debug, Default)]
+struct Ends {
+    by_queue: BTreeMap<MessageQueue, End>,
+    /// How many of them are being asked for.
+    asked: usize,
+}
+
+impl Ends {
+    fn set(&mut self, queue: &MessageQueue, end: End) {
+        self.asked += usize::from(matches!(end, End::Asked(_)));
+        let before = self.by_queue.insert(queue.clone(), end);
+        self.asked -= usize::from(matches!(before, Some(End::Asked(_))));
+    }
+
+    /// The answers find no subscription any more.
+    fn give_up(&mut self) {
+        self.by_queue.values_mut().filter(|end| matches!(end, End::Asked(_))).for_each(|end| *end = End::Unknown);
+        self.asked = 0;
+    }
+}
 
 /// What is kept of topics that are not subscribed to any more: who comes back goes on as the same subscriber, to whom a
 /// queue that came meanwhile is new.
@@ -43,8 +63,7 @@ struct Left {
 impl Former {
     fn keep(&mut self, now: Instant, topic: Arc<str>, subscription: Subscription) {
         if let Some(mut ends) = subscription.ends {
-            // The answers find no subscription any more.
-            ends.values_mut().filter(|end| matches!(end, End::Asked(_))).for_each(|end| *end = End::Unknown);
+            ends.give_up();
             let since_unix_ms = subscription.since_unix_ms;
             self.by_topic.insert(topic, Left { at: now, since_unix_ms, ends });
         }
@@ -143,17 +162,16 @@ impl Subscription {
 
     /// Where a queue ended; `None` of one that was not there.
     pub(super) fn end_of(&self, queue: &MessageQueue) -> Option<End> {
-        self.ends.as_ref()?.get(queue).copied()
+        self.ends.as_ref()?.by_queue.get(queue).copied()
     }
 
     pub(super) fn set_end(&mut self, queue: &MessageQueue, end: End) {
-        self.ends.get_or_insert_default().insert(queue.clone(), end);
+        self.ends.get_or_insert_default().set(queue, end);
     }
 
     /// Whether a group that begins here now misses nothing that is sent from now on, or cannot know better.
     fn is_started(&self, from: ConsumeFrom) -> bool {
-        let is_asking = |end: &End| matches!(end, End::Asked(_));
-        let knows_ends = self.ends.as_ref().is_none_or(|ends| !ends.values().any(is_asking));
+        let knows_ends = self.ends.as_ref().is_none_or(|ends| ends.asked == 0);
         self.is_retry || from != ConsumeFrom::LastOffset || (self.has_been_looked_at && knows_ends)
     }
 }
@@ -222,9 +240,17 @@ impl PushConsumer {
             return;
         }
         let from = self.config.consume_from;
-        if self.subscriptions.values().all(|known| known.is_started(from)) {
-            self.is_started = true;
-            self.events.push_back(PushEvent::Started);
+        let is_waited_for = |(_, known): &(&Arc<str>, &Subscription)| !known.is_started(from);
+        let first = self.starting.take().unwrap_or_else(|| "".into());
+        // Mostly it is the same as before that is waited for.
+        let later =
+            self.subscriptions.range::<str, _>((Bound::Included(&*first), Bound::Unbounded)).find(is_waited_for);
+        match later.or_else(|| self.subscriptions.iter().find(is_waited_for)) {
+            Some((topic, _)) => self.starting = Some(topic.clone()),
+            None => {
+                self.is_started = true;
+                self.events.push_back(PushEvent::Started);
+            }
         }
     }
 

@@ -95,8 +95,8 @@ fn a_route_that_is_not_known_is_asked_for_without_a_pause() {
     assert!(known.topics.begin_asking(at(0), known.id));
     known.learn(&["a"]);
     known.topics.end_asking(known.id);
-    known.topics.note_denied(known.id);
-    known.topics.outlives_absence(known.id);
+    known.topics.note_denied(known.id, &"a".into());
+    assert!(known.topics.left_in_absence(known.id).is_none());
     assert!(known.topics.begin_asking(at(0), known.id));
 }
 
@@ -104,8 +104,8 @@ fn a_route_that_is_not_known_is_asked_for_without_a_pause() {
 fn what_is_known_of_a_topic_that_is_no_more_is_over() {
     let mut known = known();
     known.learn(&["a"]);
-    known.topics.note_denied(known.id);
-    known.topics.outlives_absence(known.id);
+    known.topics.note_denied(known.id, &"a".into());
+    assert!(known.topics.left_in_absence(known.id).is_none());
     assert!(known.topic().route.is_none() && known.topic().writable.is_empty());
     assert!(known.topic().readable_queues().is_empty());
 }
@@ -187,7 +187,33 @@ fn brokers_are_routed_to_as_long_as_a_known_route_names_them() {
     assert_eq!(routed(&known), ["b", "c"].map(str::to_owned).into());
     known.topics.remove("U");
     assert_eq!(routed(&known), ["b"].map(str::to_owned).into());
-    known.topics.note_denied(known.id);
-    known.topics.outlives_absence(known.id);
+    known.topics.note_denied(known.id, &"b".into());
+    assert!(known.topics.left_in_absence(known.id).is_none());
     assert!(routed(&known).is_empty());
+}
+
+#[allow(clippy::disallowed_methods)]
+#[test]
+fn a_route_answer_costs_no_more_for_each_broker_when_there_are_many() {
+    let took = |brokers: u32| {
+        let names: Vec<String> = (0..brokers).map(|broker| format!("broker-{broker:05}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut known = known();
+        known.learn(&names);
+        (0..3)
+            .map(|_| {
+                let mut route = route(&names);
+                let begun = std::time::Instant::now();
+                known.topics.keep_brokers(at(1000), known.id, &mut route, |_| true);
+                begun.elapsed()
+            })
+            .min()
+            .unwrap()
+    };
+    let (few, many) = (took(250), took(2000));
+    assert!(
+        many < few * 24,
+        "eight times the brokers take {} times as long: {few:?}, {many:?}",
+        many.as_micros() / few.as_micros()
+    );
 }

@@ -140,9 +140,45 @@ fn an_orderly_queue_that_goes_and_comes_back_waits_for_the_rest_of_a_delivery_be
 }
 
 #[test]
+fn an_orderly_queue_whose_lock_was_lost_goes_on_where_it_was_unless_somebody_else_has_gone_on() {
+    // What the broker has of the group by then, and where the queue goes on: at 0 it began, 2 are consumed.
+    for (committed, expected) in [(0, 2), (1, 2), (2, 2), (3, 3)] {
+        let mut scene = Scene::orderly(|_| {});
+        scene.rebalance(1, &[ME]);
+        let go_on = |scene: &mut Scene, group_offset: u64| {
+            let mut began = None;
+            for _ in 0..4 {
+                for ask in scene.asks() {
+                    let (now, consumer) = (scene.now, &mut scene.consumer);
+                    match ask {
+                        Ask::Lock { asked, queues } => asked.take(consumer, now, Ok(queues.into_iter().collect())),
+                        Ask::GroupOffset { asked, .. } => asked.take(consumer, now, Ok(Some(group_offset))),
+                        Ask::Pull { asked, queue, offset, .. } => {
+                            began = began.or(Some(offset));
+                            if offset < 5 {
+                                asked.take(consumer, now, Ok(found(queue, offset..5)));
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            began
+        };
+        assert_eq!(go_on(&mut scene, 0), Some(0));
+        for _ in 0..2 {
+            let delivery = scene.deliver(1).expect("the next");
+            assert!(scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success));
+        }
+        scene.consumer.handle_disconnected(scene.now, "a");
+        assert_eq!(go_on(&mut scene, committed), Some(expected), "the group is at {committed}");
+    }
+}
+
+#[test]
 fn an_administrators_reset_counts_no_more_once_another_member_has_it_and_went_on() {
     let mut scene = Scene::orderly(|_| {});
-    scene.rebalance(1, &[ME]);
+    scene.rebalance(1, &[ME, "the owner before"]);
     // The owner before us has the lock yet; both hear of the reset, and it is the owner who carries it out.
     let answer = |scene: &mut Scene, grants: bool| {
         let mut began = None;

@@ -72,6 +72,7 @@ enum Step {
     Reset(u32, u64),
     Send(u32),
     Close,
+    Part(usize, usize, bool),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -100,6 +101,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<bool>().prop_map(Step::Gone),
         1 => (0..QUEUES, 0..MESSAGES).prop_map(|(queue, offset)| Step::Reset(queue, offset)),
         3 => (0..QUEUES).prop_map(Step::Send),
+        6 => (any::<usize>(), any::<usize>(), any::<bool>()).prop_map(|(a, b, c)| Step::Part(a, b, c)),
     ]
 }
 
@@ -162,6 +164,9 @@ struct Play {
     is_closed: bool,
     /// A broker was asked in vain to take a lock back; often enough, and nobody would ask again.
     has_lost_unlock: bool,
+    was_leaving: bool,
+    check_abandoned: bool,
+    parts: bool,
 }
 
 impl Play {
@@ -198,6 +203,9 @@ impl Play {
             next: (0..QUEUES).map(|id| (id, passed_over)).collect(),
             is_closed: false,
             has_lost_unlock: false,
+            was_leaving: false,
+            check_abandoned: is_orderly || std::env::var("ADV_ALL").is_ok(),
+            parts: false,
         }
     }
 
@@ -237,9 +245,49 @@ impl Play {
             }
             self.questions.push(Question { ask, done: None });
         }
+        self.check_books();
         self.is_closed |= self.scene.events().iter().any(|event| matches!(event, PushEvent::Closed(_)));
         self.scene.consumer.check_reasons(self.scene.now.mono);
         self.check_tickets();
+    }
+
+    fn hand(&self) -> BTreeSet<(u32, u64)> {
+        let of = |delivery: &Delivery| {
+            let id = delivery.queue.queue_id;
+            delivery
+                .messages
+                .iter()
+                .map(move |(message, _)| (id, message.fields.queue_offset as u64))
+                .collect::<Vec<_>>()
+        };
+        self.deliveries.iter().flat_map(of).collect()
+    }
+
+    fn check_books(&mut self) {
+        let consumer = &self.scene.consumer;
+        let in_hand: usize = self.deliveries.iter().map(|delivery| delivery.messages.len()).sum();
+        assert_eq!(consumer.in_work, in_hand, "in work");
+        let hand = self.hand();
+        let abandoned: BTreeSet<_> = consumer.abandoned.all().collect();
+        if self.check_abandoned {
+            assert!(abandoned.is_subset(&hand), "abandoned {abandoned:?} but in hand {hand:?}");
+        }
+        let is_leaving = consumer.is_leaving();
+        if is_leaving && !self.was_leaving && self.check_abandoned {
+            self.was_leaving = true;
+            let closed = consumer.events.iter().find_map(|event| match event {
+                PushEvent::Closed(unfinished) => Some(unfinished.clone()),
+                _ => None,
+            });
+            let told = closed.unwrap_or_else(|| consumer.totals.unfinished.clone());
+            let told: BTreeSet<_> =
+                told.iter().flat_map(|u| u.offsets.iter().map(|o| (u.queue.queue_id, *o))).collect();
+            if self.parts {
+                assert!(told.is_subset(&hand), "told {told:?}, in hand {hand:?}");
+            } else {
+                assert_eq!(told, hand, "what is told as unfinished, and what is in hand");
+            }
+        }
     }
 
     /// Each answer that a queue waits for is one that will come.
@@ -440,6 +488,27 @@ impl Play {
         }
     }
 
+    fn settle_part(&mut self, number: usize, at: usize, outcome: Outcome) {
+        let Some(index) = number.checked_rem(self.deliveries.len()) else { return };
+        let count = self.deliveries[index].messages.len();
+        if count < 2 {
+            return;
+        }
+        self.parts = true;
+        let delivery = self.deliveries.remove(index);
+        let at = 1 + at % (count - 1);
+        let mut messages = delivery.messages;
+        let rest = messages.split_off(at);
+        let offset = |message: &(crate::wire::message::StoredMessage, u32)| message.0.fields.queue_offset as u64;
+        let part = |messages: &[(crate::wire::message::StoredMessage, u32)]| {
+            delivery.settlement.part(offset(&messages[0]), offset(messages.last().unwrap()), messages.len())
+        };
+        let (first, second) = (part(&messages), part(&rest));
+        self.deliveries.insert(index, Delivery::new(second, delivery.queue.clone(), rest));
+        self.deliveries.push(Delivery::new(first, delivery.queue, messages));
+        self.settle(self.deliveries.len() - 1, outcome);
+    }
+
     /// What is there already is done with, whatever became of it.
     fn reset(&mut self, queue_id: u32, offset: u64) {
         self.settled.extend((0..offset).map(|offset| (queue_id, offset)));
@@ -502,6 +571,9 @@ impl Play {
             Step::Reset(queue_id, offset) => self.reset(queue_id, offset),
             Step::Send(queue_id) => self.at_broker(queue_id).end += 1,
             Step::Close => self.scene.consumer.close(now, 2 * SECOND),
+            Step::Part(number, at, succeeds) => {
+                self.settle_part(number, at, if succeeds { done } else { Outcome::SuspendCurrentQueue(None) })
+            }
         }
         self.look();
     }

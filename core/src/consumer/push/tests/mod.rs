@@ -1,5 +1,6 @@
 //! The machine alone: asked for and told by hand, on a clock of our own.
 
+mod adversary;
 mod batches;
 mod checking;
 mod coming_back;

@@ -1,0 +1,372 @@
+//! What an adversary found.
+
+use std::collections::BTreeSet;
+
+use super::super::ask::Ask;
+use super::super::asked::{self, Asked};
+use super::super::{Outcome, PushEvent};
+use super::scene::{ME, SECOND, Scene, found, play, queue};
+use crate::time::Duration;
+
+#[test]
+fn what_was_settled_while_its_queue_left_is_not_told_as_unfinished() {
+    let mut scene = Scene::new(|_| {});
+    scene.begin(1);
+    scene.fill(0..3);
+    let first = scene.deliver(1).expect("the first");
+    let second = scene.deliver(1).expect("the second");
+    scene.consumer.settle(scene.now, first.settlement, Outcome::Success);
+    // Another member comes; the last commit is on its way.
+    scene.share(&[]);
+    let asks = scene.asks();
+    assert!(asks.iter().any(|ask| matches!(ask, Ask::Commit { .. })), "{asks:?}");
+    // Meanwhile the handler ends.
+    scene.consumer.settle(scene.now, second.settlement, Outcome::Success);
+    for ask in asks {
+        if let Ask::Commit { asked, .. } = ask {
+            asked.take(&mut scene.consumer, scene.now, Ok(()));
+        }
+    }
+    assert_eq!(scene.consumer.queues.len(), 0, "it has left");
+    scene.consumer.close(scene.now, SECOND);
+    scene.pass(10 * SECOND);
+    let closed = scene.events().into_iter().find_map(|event| match event {
+        PushEvent::Closed(unfinished) => Some(unfinished),
+        _ => None,
+    });
+    assert_eq!(closed.expect("it is closed"), [], "the application has nothing any more");
+}
+
+#[test]
+fn books_of_deliveries_that_ended_do_not_grow_with_each_rebalance() {
+    let mut scene = Scene::new(|_| {});
+    for _ in 0..100 {
+        scene.share(&[queue(0)]);
+        for ask in scene.asks() {
+            if let Ask::GroupOffset { asked, .. } = ask {
+                asked.take(&mut scene.consumer, scene.now, Ok(Some(0)));
+            }
+        }
+        scene.fill(0..3);
+        let first = scene.deliver(1).expect("the first");
+        let second = scene.deliver(1).expect("the second");
+        scene.consumer.settle(scene.now, first.settlement, Outcome::Success);
+        scene.share(&[]);
+        let asks = scene.asks();
+        scene.consumer.settle(scene.now, second.settlement, Outcome::Success);
+        for ask in asks {
+            if let Ask::Commit { asked, .. } = ask {
+                asked.take(&mut scene.consumer, scene.now, Ok(()));
+            }
+        }
+    }
+    let book = format!("{:?}", scene.consumer.abandoned);
+    assert!(book.len() < 200, "{} bytes of deliveries that have ended: {}…", book.len(), &book[..300]);
+}
+
+/// Locks are granted, the group is at 0, and there are three messages.
+fn go_on(scene: &mut Scene) {
+    for _ in 0..4 {
+        for ask in scene.asks() {
+            let (now, consumer) = (scene.now, &mut scene.consumer);
+            match ask {
+                Ask::Lock { asked, queues } => asked.take(consumer, now, Ok(queues.into_iter().collect())),
+                Ask::Unlock { asked, .. } => asked.take(consumer, now, Ok(())),
+                Ask::Commit { asked, .. } => asked.take(consumer, now, Ok(())),
+                Ask::GroupOffset { asked, .. } => asked.take(consumer, now, Ok(Some(0))),
+                Ask::Pull { asked, queue, offset, .. } if offset < 3 => {
+                    asked.take(consumer, now, Ok(found(queue, offset..3)));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn an_orderly_queue_that_comes_back_waits_for_the_rest_of_a_batch_whose_first_message_failed() {
+    let mut scene = Scene::orderly(|config| config.batch_size = 3);
+    scene.rebalance(1, &[ME]);
+    go_on(&mut scene);
+    let batch = scene.deliver(3).expect("a batch");
+    assert_eq!(batch.messages.len(), 3);
+    // The first one fails; the application still has the other two.
+    let first = batch.settlement.part(0, 0, 1);
+    assert!(scene.consumer.settle(scene.now, first, Outcome::SuspendCurrentQueue(None)));
+    // The connection is reset; another member comes, and goes.
+    scene.consumer.handle_disconnected(scene.now, "a");
+    for ask in scene.asks() {
+        if let Ask::Lock { asked, .. } = ask {
+            asked.take(&mut scene.consumer, scene.now, Ok(BTreeSet::new()));
+        }
+    }
+    scene.share(&[]);
+    play(&mut scene, &[queue(0)], |_| Ok(()));
+    scene.share(&[queue(0)]);
+    go_on(&mut scene);
+    scene.pass(2 * SECOND);
+    go_on(&mut scene);
+    let second = scene.deliver(3);
+    assert!(second.is_none(), "the application has two deliveries of an orderly queue: {second:?}");
+}
+
+#[test]
+fn what_the_application_has_of_a_batch_whose_first_message_failed_is_told_as_unfinished() {
+    let mut scene = Scene::orderly(|config| config.batch_size = 3);
+    scene.rebalance(1, &[ME]);
+    go_on(&mut scene);
+    let batch = scene.deliver(3).expect("a batch");
+    let first = batch.settlement.part(0, 0, 1);
+    assert!(scene.consumer.settle(scene.now, first, Outcome::SuspendCurrentQueue(None)));
+    scene.consumer.close(scene.now, SECOND);
+    for _ in 0..8 {
+        scene.pass(Duration::from_secs(1));
+        go_on(&mut scene);
+    }
+    let closed = scene.events().into_iter().find_map(|event| match event {
+        PushEvent::Closed(unfinished) => Some(unfinished),
+        _ => None,
+    });
+    let closed = closed.expect("it is closed");
+    assert_eq!(closed.len(), 1, "{closed:?}");
+    assert_eq!(closed[0].offsets, [1, 2]);
+    let _ = asked::Lock { ticket: 0, queues: vec![], at: scene.now.mono };
+}
+
+#[test]
+fn an_administrators_reset_counts_while_only_a_member_that_is_gone_has_the_lock() {
+    let mut scene = Scene::orderly(|_| {});
+    // The process was started anew after a crash: it is the only member, but its broker keeps the lock of the former one.
+    scene.rebalance(1, &[ME]);
+    let answer = |scene: &mut Scene, grants: bool| {
+        let mut began = None;
+        for _ in 0..4 {
+            for ask in scene.asks() {
+                let (now, consumer) = (scene.now, &mut scene.consumer);
+                match ask {
+                    Ask::Queues { asked, .. } => asked.take(consumer, now, Ok(vec![queue(0)])),
+                    Ask::Members { asked: asked::Members(topic, ticket), .. } => {
+                        consumer.take_members(now, &topic, ticket, Ok(vec![ME.to_owned()]));
+                    }
+                    Ask::Lock { asked, queues } => {
+                        let granted = if grants { queues.into_iter().collect() } else { BTreeSet::new() };
+                        asked.take(consumer, now, Ok(granted));
+                    }
+                    Ask::GroupOffset { asked, .. } => asked.take(consumer, now, Ok(Some(100))),
+                    Ask::Commit { asked, .. } => asked.take(consumer, now, Ok(())),
+                    Ask::Pull { offset, .. } => began = Some(offset),
+                    _ => {}
+                }
+                scene.allocate();
+            }
+        }
+        began
+    };
+    for _ in 0..10 {
+        scene.pass(SECOND / 2);
+        answer(&mut scene, false);
+    }
+    // `mqadmin resetOffsetByTime`: the broker tells all members that there are, which is this one.
+    scene.consumer.reset_offsets(scene.now, super::scene::TOPIC, &[(queue(0), 2)].into());
+    for _ in 0..100 {
+        scene.pass(SECOND / 2);
+        answer(&mut scene, false);
+    }
+    // The broker lets go of the lock after a minute.
+    let mut began = None;
+    for _ in 0..8 {
+        scene.pass(SECOND / 2);
+        began = began.or(answer(&mut scene, true));
+    }
+    assert_eq!(began, Some(2), "nobody else could have carried the reset out");
+}
+
+/// How long something takes with `size` of something, the shortest of a few.
+fn time(mut act: impl FnMut() -> core::time::Duration) -> core::time::Duration {
+    (0..3).map(|_| act()).min().unwrap()
+}
+
+#[allow(clippy::disallowed_methods)]
+#[test]
+fn a_rebalance_costs_no_more_for_each_queue_when_there_are_many() {
+    let took = |queues: u32| {
+        time(|| {
+            let mut scene = Scene::new(|_| {});
+            scene.pass(Duration::ZERO);
+            scene.answer_queues(Ok((0..queues).map(queue).collect()));
+            let Ask::Members { asked: asked::Members(topic, ticket), .. } = scene.ask() else { panic!() };
+            scene.consumer.take_members(scene.now, &topic, ticket, Ok(vec![ME.to_owned()]));
+            let question = scene.consumer.events.iter().find_map(|event| match event {
+                PushEvent::Allocate(question) => Some(question.clone()),
+                _ => None,
+            });
+            let question = question.expect("a question");
+            let ours = question.request().queues.to_vec();
+            let begun = std::time::Instant::now();
+            scene.consumer.take_allocated(scene.now, &question, Ok(ours));
+            begun.elapsed()
+        })
+    };
+    let (few, many) = (took(1000), took(8000));
+    assert!(
+        many < few * 24,
+        "eight times the queues take {} times as long: {few:?}, {many:?}",
+        many.as_micros() / few.as_micros()
+    );
+}
+
+#[allow(clippy::disallowed_methods)]
+#[test]
+fn a_start_costs_no_more_for_each_queue_when_there_are_many() {
+    let took = |queues: u32| {
+        time(|| {
+            let mut scene = Scene::new(|config| config.consume_from = super::super::ConsumeFrom::LastOffset);
+            scene.pass(Duration::ZERO);
+            scene.answer_queues(Ok((0..queues).map(queue).collect()));
+            let asks = scene.asks();
+            let begun = std::time::Instant::now();
+            for ask in asks {
+                if let Ask::MaxOffset { asked, .. } = ask {
+                    asked.take(&mut scene.consumer, scene.now, Ok(Some(7)));
+                }
+            }
+            begun.elapsed()
+        })
+    };
+    let (few, many) = (took(1000), took(8000));
+    assert!(
+        many < few * 24,
+        "eight times the queues take {} times as long: {few:?}, {many:?}",
+        many.as_micros() / few.as_micros()
+    );
+}
+
+#[allow(clippy::disallowed_methods)]
+#[test]
+fn locks_cost_no_more_for_each_queue_when_there_are_many_brokers() {
+    let took = |brokers: u32| {
+        time(|| {
+            let mut scene = Scene::orderly(|_| {});
+            let queues: Vec<_> = (0..brokers)
+                .map(|broker| {
+                    crate::queue::MessageQueue::new(super::scene::TOPIC, format!("broker-{broker:05}").as_str(), 0)
+                })
+                .collect();
+            let begun = std::time::Instant::now();
+            scene.share(&queues);
+            begun.elapsed()
+        })
+    };
+    let (few, many) = (took(250), took(2000));
+    assert!(
+        many < few * 24,
+        "eight times the brokers take {} times as long: {few:?}, {many:?}",
+        many.as_micros() / few.as_micros()
+    );
+}
+
+#[test]
+fn a_queue_that_leaves_waits_for_what_is_being_sent_back_or_the_next_owner_gets_it_too() {
+    for outcome in [Outcome::SuspendCurrentQueue(None), Outcome::ReconsumeLater(Default::default())] {
+        let mut scene = Scene::orderly(|config| config.max_reconsume_times = Some(0));
+        scene.rebalance(1, &[ME]);
+        go_on(&mut scene);
+        let in_hand = scene.deliver(1).expect("the first");
+        // Another member comes, and the handler fails for the last time: the message goes to the dead letters.
+        scene.share(&[]);
+        assert!(scene.consumer.settle(scene.now, in_hand.settlement, outcome), "it counts");
+        let (mut sent_back, mut committed, mut unlocked) = (Vec::new(), Vec::new(), false);
+        for _ in 0..8 {
+            for ask in std::mem::take(&mut sent_back).into_iter().chain(scene.asks()).collect::<Vec<_>>() {
+                let (now, consumer) = (scene.now, &mut scene.consumer);
+                match ask {
+                    // The broker's answer takes its time.
+                    Ask::SendBack { .. } if now.mono < crate::time::Instant::from_micros(3_000_000) => {
+                        sent_back.push(ask)
+                    }
+                    Ask::SendBack { asked, .. } => asked.take(consumer, now, Ok(())),
+                    Ask::Commit { asked, offset, .. } => {
+                        committed.push(offset);
+                        asked.take(consumer, now, Ok(()));
+                    }
+                    Ask::Unlock { asked, .. } => {
+                        unlocked = true;
+                        asked.take(consumer, now, Ok(()));
+                    }
+                    _ => {}
+                }
+            }
+            scene.pass(SECOND);
+        }
+        assert!(unlocked);
+        assert_eq!(
+            committed.last(),
+            Some(&1),
+            "{outcome:?}: the next owner gets a message that is among the dead letters"
+        );
+    }
+}
+
+#[test]
+fn a_concurrent_queue_that_leaves_waits_for_what_is_being_sent_back_or_the_next_owner_gets_it_too() {
+    let mut scene = Scene::new(|_| {});
+    scene.begin(1);
+    scene.fill(0..1);
+    let in_hand = scene.deliver(1).expect("the first");
+    assert!(scene.consumer.settle(scene.now, in_hand.settlement, Outcome::ReconsumeLater(Default::default())));
+    // The broker has been asked to bring it again; a moment later another member comes.
+    scene.share(&[]);
+    let mut committed = None;
+    for _ in 0..4 {
+        for ask in scene.asks() {
+            let (now, consumer) = (scene.now, &mut scene.consumer);
+            match ask {
+                Ask::SendBack { asked, .. } => asked.take(consumer, now, Ok(())),
+                Ask::Commit { asked, offset, .. } => {
+                    committed = Some(offset);
+                    asked.take(consumer, now, Ok(()));
+                }
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(committed, Some(1), "the next owner gets it, and once more when the broker brings it again");
+}
+
+#[allow(clippy::disallowed_methods)]
+#[test]
+fn rebalances_cost_no_more_for_each_topic_when_there_are_many() {
+    let took = |topics: u32| {
+        time(|| {
+            let mut scene = Scene::new(|_| {});
+            for topic in 0..topics {
+                let selector = crate::consumer::MessageSelector::all();
+                scene.consumer.subscribe(scene.now, &format!("topic-{topic:05}"), selector).unwrap();
+            }
+            let mut took = core::time::Duration::ZERO;
+            for _ in 0..2 {
+                let mut asks: std::collections::VecDeque<Ask> = Default::default();
+                // Answers come one after the other.
+                for _ in 0..2 * topics {
+                    let begun = std::time::Instant::now();
+                    scene.pass(Duration::from_micros(10_000_000 / u64::from(topics)));
+                    took += begun.elapsed();
+                    asks.extend(scene.asks());
+                    if let Some(ask) = asks.pop_front() {
+                        match ask {
+                            Ask::Queues { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(Vec::new())),
+                            ask => panic!("{ask:?}"),
+                        }
+                    }
+                }
+            }
+            took
+        })
+    };
+    let (few, many) = (took(250), took(2000));
+    assert!(
+        many < few * 24,
+        "eight times the topics take {} times as long: {few:?}, {many:?}",
+        many.as_micros() / few.as_micros()
+    );
+}

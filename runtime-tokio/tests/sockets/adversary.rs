@@ -1,0 +1,158 @@
+//! What an adversary found.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
+use std::task::{Context, Wake, Waker};
+use std::time::Duration;
+
+use stgclient::Message;
+use tokio::runtime::Builder;
+use tracing::span;
+
+use crate::cluster;
+
+/// A subscriber of the application's that panics when a span is over.
+struct Closes(Arc<AtomicUsize>);
+
+impl tracing::Subscriber for Closes {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.is_span()
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, _: &tracing::Event<'_>) {}
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+
+    fn try_close(&self, _: span::Id) -> bool {
+        self.0.fetch_add(1, SeqCst);
+        panic!("the log's disk is full");
+    }
+}
+
+#[test]
+fn a_subscriber_that_panics_when_a_span_is_over_keeps_no_message_from_being_sent() {
+    let closed = Arc::<AtomicUsize>::default();
+    let sent = tracing::subscriber::with_default(Closes(Arc::clone(&closed)), || {
+        Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let (_cluster, client) = cluster("T", 1).await;
+            let producer = client.producer("P").start().await.unwrap();
+            let send =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| producer.send(Message::new("T", "one"))));
+            let sent = match send {
+                Ok(sending) => Some(sending.await.is_ok()),
+                Err(_) => None,
+            };
+            std::mem::forget((producer, client));
+            sent
+        })
+    });
+    assert!(closed.load(SeqCst) > 0);
+    assert_eq!(sent, Some(true), "`send` itself panics");
+}
+
+/// A waker of the application's executor that panics.
+struct Panics(Arc<AtomicUsize>);
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, SeqCst);
+        panic!("the executor is gone");
+    }
+}
+
+#[tokio::test]
+async fn a_waker_that_panics_is_the_matter_of_its_executor_and_of_no_other_send() {
+    let (cluster, client) = cluster("T", 1).await;
+    let producer = client.producer("P").send_timeout(Duration::from_secs(5)).max_tries(1).start().await.unwrap();
+    producer.send(Message::new("T", "warm")).await.unwrap();
+    let woken = Arc::<AtomicUsize>::default();
+    let waker = Waker::from(Arc::new(Panics(Arc::clone(&woken))));
+    let mut bad = producer.send(Message::new("T", "bad"));
+    assert!(Pin::new(&mut bad).poll(&mut Context::from_waker(&waker)).is_pending());
+    let others: Vec<_> = (0..10).map(|number| producer.send(Message::new("T", number.to_string()))).collect();
+    let others: Vec<_> = others.into_iter().map(tokio::spawn).collect();
+    let mut failed = Vec::new();
+    for other in others {
+        match tokio::time::timeout(Duration::from_secs(10), other).await {
+            Ok(Ok(Ok(_))) => {}
+            other => failed.push(format!("{other:?}")),
+        }
+    }
+    assert!(woken.load(SeqCst) > 0);
+    assert!(failed.is_empty(), "{} of 10 others: {failed:#?}", failed.len());
+    client.close().await;
+    cluster.close().await;
+}
+
+/// A body of the application's that panics as it is dropped.
+struct Body(Arc<AtomicUsize>);
+
+impl AsRef<[u8]> for Body {
+    fn as_ref(&self) -> &[u8] {
+        &[7; 10_000]
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, SeqCst);
+        panic!("the pool is gone");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_panics_as_it_is_dropped_once_it_is_written_fails_no_other_send() {
+    let (cluster, client) = cluster("T", 1).await;
+    let producer = client.producer("P").compression(None).send_timeout(Duration::from_secs(5)).max_tries(1);
+    let producer = producer.start().await.unwrap();
+    producer.send(Message::new("T", "warm")).await.unwrap();
+    let dropped = Arc::<AtomicUsize>::default();
+    let body = bytes::Bytes::from_owner(Body(Arc::clone(&dropped)));
+    let others: Vec<_> = (0..5).map(|number| producer.send(Message::new("T", number.to_string()))).collect();
+    // Its receipt does not matter: what is left of it lies where it waits to be written.
+    drop(producer.send(Message::new("T", body)));
+    let mut failed = Vec::new();
+    for other in others {
+        match tokio::time::timeout(Duration::from_secs(10), other).await {
+            Ok(Ok(_)) => {}
+            other => failed.push(format!("{other:?}")),
+        }
+    }
+    assert_eq!(dropped.load(SeqCst), 1);
+    assert!(failed.is_empty(), "{} of 5 others: {failed:#?}", failed.len());
+    client.close().await;
+    cluster.close().await;
+}
+
+#[tokio::test]
+async fn a_waker_that_panics_when_a_send_has_no_answer_in_time_does_not_close_the_client() {
+    use stgclient::embedded::{Force, Forced};
+
+    let (cluster, client) = cluster("T", 1).await;
+    let producer = client.producer("P").send_timeout(Duration::from_millis(300)).max_tries(1).start().await.unwrap();
+    producer.send(Message::new("T", "warm")).await.unwrap();
+    cluster.with(|cluster| cluster.broker("broker-a").unwrap().force(Force::sends(Forced::Lost).times(1)));
+    let woken = Arc::<AtomicUsize>::default();
+    let waker = Waker::from(Arc::new(Panics(Arc::clone(&woken))));
+    let mut bad = producer.send(Message::new("T", "bad"));
+    assert!(Pin::new(&mut bad).poll(&mut Context::from_waker(&waker)).is_pending());
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(woken.load(SeqCst) > 0);
+    let options = stgclient::SendOptions { timeout: Some(Duration::from_secs(5)), ..Default::default() };
+    let sent =
+        tokio::time::timeout(Duration::from_secs(10), producer.send_to(Message::new("T", "after"), options)).await;
+    assert!(matches!(sent, Ok(Ok(_))), "{sent:?}");
+    cluster.close().await;
+}
