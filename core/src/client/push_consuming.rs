@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::client::base::event::Event;
-use crate::client::base::ids::PushConsumerId;
+use crate::client::base::ids::{OperationId, PushConsumerId};
 use crate::client::base::value::Outcome;
 use crate::client::driver::Client;
 use crate::client::operations::Operation;
@@ -279,6 +279,7 @@ impl Client {
             Ask::Queues { asked, topic } => self.ask_queues(now, id, asked, topic),
             Ask::Heartbeat => self.session.greet_connected(now),
             Ask::CancelPull { asked } => self.cancel_pull(id, asked),
+            Ask::OvertakePull { asked } => self.overtake_pull(id, asked),
             Ask::Pull { asked, queue, selector, offset } => self.ask_pull(now, id, asked, queue, (selector, offset)),
             Ask::Members { asked, queue } => self.ask_for(now, id, asked, queue, Members { group }),
             Ask::GroupOffset { asked, queue } => self.ask_for(now, id, asked, queue, GroupOffset { group }),
@@ -287,6 +288,10 @@ impl Client {
             }
             Ask::MinOffset { asked, queue } => self.ask_for(now, id, asked, queue, MinOffset),
             Ask::MaxOffset { asked, queue } => self.ask_for(now, id, asked, queue, MaxOffset),
+            Ask::EndOffset { asked, queue } => self.ask_for(now, id, asked, queue, GroupOffset { group }),
+            Ask::CommitEnd { asked, queue, offset } => {
+                self.ask_for(now, id, asked, queue, Commit { group, offset, needs_lock: false });
+            }
             Ask::OffsetAt { asked, queue, unix_ms } => self.ask_for(now, id, asked, queue, OffsetAt { unix_ms }),
             Ask::Commit { asked, queue, offset, needs_lock } => {
                 self.ask_for(now, id, asked, queue, Commit { group, offset, needs_lock });
@@ -363,15 +368,36 @@ impl Client {
         if let Some(operation) = operation
             && let Some(entry) = self.session.groups.push_consumers.get_mut(id)
         {
-            *entry.pull_of(asked.0.slot()) = Some((asked.0, operation));
+            entry.pulls_of(asked.0.slot()).wanted = Some((asked, operation));
         }
     }
 
-    fn cancel_pull(&mut self, id: PushConsumerId, asked::Pull(queue, _): asked::Pull) {
+    fn cancel_pull(&mut self, id: PushConsumerId, asked: asked::Pull) {
         if let Some(entry) = self.session.groups.push_consumers.get_mut(id)
-            && let Some((_, operation)) = entry.pull_of(queue.slot()).take_if(|(known, _)| *known == queue)
-            && self.remove(operation)
+            && let Some((_, operation)) = entry.pulls_of(asked.0.slot()).wanted.take_if(|(known, _)| *known == asked)
         {
+            self.give_up_pull(operation);
+        }
+    }
+
+    /// Another pull goes out beside this one. The one that it has overtaken is as good as over, if there was one yet.
+    fn overtake_pull(&mut self, id: PushConsumerId, asked: asked::Pull) {
+        let Some(entry) = self.session.groups.push_consumers.get_mut(id) else {
+            return;
+        };
+        let pulls = entry.pulls_of(asked.0.slot());
+        let Some((_, operation)) = pulls.wanted.take_if(|(known, _)| *known == asked) else {
+            return;
+        };
+        let before = pulls.overtaken.replace(operation);
+        if let Some(asker) = self.askers.get_mut(operation.slot()) {
+            *asker = Some(Asker { consumer: id, asked: asked::OvertakenPull(asked.0).into() });
+        }
+        before.into_iter().for_each(|operation| self.give_up_pull(operation));
+    }
+
+    fn give_up_pull(&mut self, operation: OperationId) {
+        if self.remove(operation) {
             // What follows from that is the matter of `run`, which has called this.
             self.session.note_room();
         }
@@ -381,8 +407,8 @@ impl Client {
     pub(crate) fn answer_asker(&mut self, now: Now, asker: Asker, outcome: Outcome) {
         let Asker { consumer: id, asked } = asker;
         if let Some(entry) = self.session.groups.push_consumers.get_mut(id) {
-            if let asker::Awaited::Pull(asked::Pull(queue, _)) = &asked {
-                entry.pull_of(queue.slot()).take_if(|(known, _)| known == queue);
+            if let asker::Awaited::Pull(asked) = &asked {
+                entry.pulls_of(asked.0.slot()).wanted.take_if(|(known, _)| known == asked);
             }
             asked.answer(&mut entry.consumer, now, outcome);
         }

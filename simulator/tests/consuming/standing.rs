@@ -6,7 +6,7 @@ use std::sync::Arc;
 use stgclient_core::consumer::push::MessageModel;
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Duration;
-use stgclient_core::wire::code::RequestCode;
+use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_runtime::ReconsumeLater;
 use stgclient_simulator::server::{Force, Forced};
 
@@ -100,8 +100,9 @@ fn a_queue_starts_although_it_was_paused_while_the_question_where_to_begin_waite
         let queue = MessageQueue::new(TOPIC, "broker-a", 0);
         stage.play(async {
             stage.send(0..3).await;
-            let busy = Force::requests([RequestCode::QUERY_CONSUMER_OFFSET], Forced::busy()).on_topic(TOPIC).times(1);
-            stage.cluster.broker("broker-a", |broker| broker.force(busy));
+            let failing = Forced::Refuse(ResponseCode::SYSTEM_ERROR, "it fails".to_owned());
+            let once = Force::requests([RequestCode::QUERY_CONSUMER_OFFSET], failing).on_topic(TOPIC).times(1);
+            stage.cluster.broker("broker-a", |broker| broker.force(once));
             let client = stage.client().await;
             let book = Book::default();
             let consumer = if is_orderly {

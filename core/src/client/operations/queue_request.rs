@@ -171,8 +171,7 @@ impl QueueRequest {
     }
 
     fn next_try(&mut self, session: &mut Session, now: Now, id: OperationId) -> Option<Outcome> {
-        // A host may be late: then the time is up, which the operation hears next, and nobody would wait for an answer.
-        if now.mono >= self.deadline {
+        if self.is_late(now) {
             return None;
         }
         let topic = session.topic(now, &self.queue.topic);
@@ -197,6 +196,12 @@ impl QueueRequest {
             connection.wait(now.mono, owner);
         });
         if is_away && self.is_patient { self.look_later(session, now, id) } else { None }
+    }
+
+    /// A host may be late, or another commit that goes first: then the time is up, which the operation hears next, and nobody would
+    /// wait for an answer.
+    fn is_late(&self, now: Now) -> bool {
+        now.mono >= self.deadline
     }
 
     /// Tries again after a pause, at the latest when the time is up.
@@ -231,7 +236,7 @@ impl QueueRequest {
     }
 
     fn write(&mut self, session: &mut Session, now: Now, id: OperationId) -> Option<Outcome> {
-        let peer = self.peer?;
+        let peer = self.peer.filter(|_| !self.is_late(now))?;
         if let Some(error) = self.lost_lock(session, peer) {
             return Some(Err(self.explain(error)));
         }

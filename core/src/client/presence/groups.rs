@@ -7,7 +7,7 @@ use crate::client::base::ids::{
     OperationId, ProducerId, ProducerKind, PullConsumerId, PullConsumerKind, PushConsumerId, PushConsumerKind,
 };
 use crate::consumer::push::PushConsumer;
-use crate::consumer::push::queue::QueueId;
+use crate::consumer::push::asked;
 use crate::producer::{Backlog, ProducerConfig};
 use crate::queue::MessageQueue;
 use crate::routes::route::MASTER_ID;
@@ -328,7 +328,15 @@ pub(crate) struct PushEntry {
     pub(crate) since_version: u32,
     pub(crate) suggested: SuggestedMembers,
     /// By the queue's slot.
-    pub(crate) pulls: Vec<Option<(QueueId, OperationId)>>,
+    pulls: Vec<Pulls>,
+}
+
+/// The pulls of a queue that are under way.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pulls {
+    pub(crate) wanted: Option<(asked::Pull, OperationId)>,
+    /// One that asks by what was wanted before. The broker may hold it, and tell with its answer of a reset.
+    pub(crate) overtaken: Option<OperationId>,
 }
 
 impl Timed for PushEntry {
@@ -338,9 +346,9 @@ impl Timed for PushEntry {
 }
 
 impl PushEntry {
-    pub(crate) fn pull_of(&mut self, slot: usize) -> &mut Option<(QueueId, OperationId)> {
+    pub(crate) fn pulls_of(&mut self, slot: usize) -> &mut Pulls {
         if self.pulls.len() <= slot {
-            self.pulls.resize(slot + 1, None);
+            self.pulls.resize(slot + 1, Pulls::default());
         }
         &mut self.pulls[slot]
     }

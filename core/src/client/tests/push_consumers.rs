@@ -9,7 +9,7 @@ use super::servers::{self, Reply, broker_data};
 use super::*;
 use crate::client::PushConsumerId;
 use crate::consumer::MessageSelector;
-use crate::consumer::push::{ConsumeOrder, Outcome as ConsumeOutcome, PushConfig};
+use crate::consumer::push::{ConsumeFrom, ConsumeOrder, Outcome as ConsumeOutcome, PushConfig};
 use crate::wire::body::{self, LockedQueues, Permission, QueueLockRequest};
 use crate::wire::code::{RequestCode, ResponseCode};
 
@@ -104,12 +104,16 @@ fn queues_are_shared_although_producers_start_all_the_time() {
 fn nothing_is_committed_on_another_connection_than_the_one_that_granted_the_lock() {
     let mut scene = scene_of(&["a"]);
     be_broker(&mut scene, "a:1");
-    // A new group: where it begins is committed at once, first of one queue, then of the other.
+    // A group without an offset: where it begins is committed at once, first of one queue, then of the other.
     scene.on("a:1", GROUP_OFFSET, |_| Some(Reply::code(ResponseCode::QUERY_NOT_FOUND)));
+    scene.on("a:1", RequestCode::GET_MIN_OFFSET, |_| Some(Reply::ok().field("offset", 0)));
     scene.on("a:1", COMMIT, |_| None);
-    consume(&mut scene, PushConfig { order: ConsumeOrder::Orderly, ..PushConfig::default() });
-    while scene.asked_of("a:1", COMMIT).is_empty() {
-        scene.run_for(ms(10));
+    let (order, consume_from) = (ConsumeOrder::Orderly, ConsumeFrom::FirstOffset);
+    consume(&mut scene, PushConfig { order, consume_from, ..PushConfig::default() });
+    for _ in 0..500 {
+        if scene.asked_of("a:1", COMMIT).is_empty() {
+            scene.run_for(ms(10));
+        }
     }
     scene.run_for(ms(100));
     assert_eq!(scene.asked_of("a:1", COMMIT).len(), 1);

@@ -25,10 +25,17 @@ pub(crate) enum Ask {
     OffsetAt { asked: asked::FirstOffset, queue: MessageQueue, unix_ms: u64 },
     /// The offset after the last one.
     MaxOffset { asked: asked::End, queue: MessageQueue },
+    /// What the group has committed of a queue, which may be somebody else's.
+    EndOffset { asked: asked::EndOffset, queue: MessageQueue },
+    /// The group, which is new, begins here.
+    CommitEnd { asked: asked::EndCommitted, queue: MessageQueue, offset: u64 },
     /// Messages from an offset on.
     Pull { asked: asked::Pull, queue: MessageQueue, selector: MessageSelector, offset: u64 },
     /// This pull is not wanted any more.
     CancelPull { asked: asked::Pull },
+    /// Another pull takes the place of this one, of which only a reset of the offsets counts any more: a broker tells of it once,
+    /// and may do so with this one's answer.
+    OvertakePull { asked: asked::Pull },
     /// The group's offset of a queue is this. A commit that counts on a lock is not tried again on another connection,
     /// with which the lock has ended.
     Commit { asked: asked::Commit, queue: MessageQueue, offset: u64, needs_lock: bool },

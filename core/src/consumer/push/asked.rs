@@ -74,6 +74,30 @@ impl Asked for End {
     }
 }
 
+/// The group's offset of a queue, which may be somebody else's.
+#[derive(Clone, Debug)]
+pub(crate) struct EndOffset(pub(crate) MessageQueue, pub(crate) Ticket);
+
+impl Asked for EndOffset {
+    type Answer = Option<u64>;
+
+    fn take(self, consumer: &mut PushConsumer, now: Now, answer: Result<Self::Answer, Error>) {
+        consumer.take_end_offset(now, &self.0, self.1, &answer);
+    }
+}
+
+/// That a new group begins where a queue ended.
+#[derive(Clone, Debug)]
+pub(crate) struct EndCommitted(pub(crate) MessageQueue, pub(crate) Ticket);
+
+impl Asked for EndCommitted {
+    type Answer = ();
+
+    fn take(self, consumer: &mut PushConsumer, now: Now, answer: Result<(), Error>) {
+        consumer.take_end_committed(now, &self.0, self.1, answer);
+    }
+}
+
 /// The group's offset of a queue.
 #[derive(Clone, Debug)]
 pub(crate) struct GroupOffset(pub(crate) QueueId, pub(crate) Ticket);
@@ -99,7 +123,7 @@ impl Asked for FirstOffset {
 }
 
 /// Messages of a queue.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pull(pub(crate) QueueId, pub(crate) Ticket);
 
 impl Asked for Pull {
@@ -107,6 +131,18 @@ impl Asked for Pull {
 
     fn take(self, consumer: &mut PushConsumer, now: Now, answer: Result<Self::Answer, Error>) {
         consumer.take_pulled(now, self.0, self.1, answer);
+    }
+}
+
+/// Whether the offsets of a queue are reset: other pulls are under way for its messages.
+#[derive(Clone, Debug)]
+pub(crate) struct OvertakenPull(pub(crate) QueueId);
+
+impl Asked for OvertakenPull {
+    type Answer = Pulled;
+
+    fn take(self, consumer: &mut PushConsumer, now: Now, answer: Result<Self::Answer, Error>) {
+        consumer.take_overtaken(now, self.0, answer);
     }
 }
 

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use super::ask::Ask;
 use super::asked::{self, Ticket};
 use super::committing::DOUBTED_AFTER;
+use super::ends::End;
 use super::queue::{Begin, Fetch, Leave, QueueId, Reset, Stage};
-use super::subscriptions::End;
+
 use super::{AFTER_FAILURE, ConsumeFrom, PushConsumer};
 use crate::consumer::process_queue::ProcessQueue;
 use crate::error::Error;
@@ -123,9 +124,9 @@ impl PushConsumer {
             _ if is_retry => Beginning::First,
             ConsumeFrom::FirstOffset => Beginning::First,
             ConsumeFrom::Timestamp(unix_ms) => Beginning::Since(unix_ms),
-            ConsumeFrom::LastOffset => match subscription.and_then(|known| known.end_of(queue)) {
+            ConsumeFrom::LastOffset => match subscription.and_then(|known| known.ends.as_ref()?.get(queue)) {
                 Some(End::Known(offset)) => Beginning::At(offset),
-                Some(End::Asked(_)) => Beginning::AwaitEnd,
+                Some(End::Asked(_) | End::Compared(..) | End::Free(_) | End::Committed(..)) => Beginning::AwaitEnd,
                 Some(End::Unknown) => {
                     Beginning::Since(subscription.map_or(self.started_unix_ms, |known| known.since_unix_ms))
                 }
@@ -147,42 +148,6 @@ impl PushConsumer {
                 Ok(offset) => self.begin_at(now, id, offset.unwrap_or(0), false),
                 Err(error) => self.begin_later(now.mono, id, &error),
             }
-        }
-        self.attend(now);
-    }
-
-    /// Asks where the queues of a topic end that are there when it is subscribed to.
-    pub(super) fn ask_ends(&mut self, queues: &[MessageQueue]) {
-        for queue in queues {
-            self.ask_end(queue);
-        }
-    }
-
-    fn ask_end(&mut self, queue: &MessageQueue) {
-        let ticket = self.next_ticket();
-        if let Some(subscription) = self.subscriptions.get_mut(&queue.topic) {
-            subscription.set_end(queue, End::Asked(ticket));
-            self.ask(Ask::MaxOffset { asked: asked::End(queue.clone(), ticket), queue: queue.clone() });
-        }
-    }
-
-    /// Takes where a queue ended when its topic was subscribed to.
-    pub(crate) fn take_end(
-        &mut self,
-        now: Now,
-        queue: &MessageQueue,
-        ticket: Ticket,
-        offset: Result<Option<u64>, Error>,
-    ) {
-        let subscription = self.subscriptions.get_mut(&queue.topic);
-        if let Some(subscription) = subscription.filter(|known| known.end_of(queue) == Some(End::Asked(ticket))) {
-            let end = offset.as_ref().map_or(End::Unknown, |offset| End::Known(offset.unwrap_or(0)));
-            subscription.set_end(queue, end);
-        }
-        if let Some(id) = self.queues.find(queue)
-            && self.queues.get(id).is_some_and(|known| known.stage == Stage::Starting(Begin::AwaitsEnd))
-        {
-            self.begin_without_offset(now, id);
         }
         self.attend(now);
     }

@@ -68,6 +68,26 @@ impl PushConsumer {
         }
     }
 
+    /// What is pulled is not what is wanted by now.
+    pub(super) fn overtake_pull(&mut self, id: QueueId) {
+        if let Some(known) = self.queues.touch(id)
+            && let Fetch::UnderWay { ticket, .. } = core::mem::replace(&mut known.fetch, Fetch::Idle)
+        {
+            self.ask(Ask::OvertakePull { asked: asked::Pull(id, ticket) });
+        }
+    }
+
+    /// Takes what came of a pull that another one has taken the place of. Its messages are those that are not wanted any more.
+    pub(crate) fn take_overtaken(&mut self, now: Now, id: QueueId, pulled: Result<Pulled, Error>) {
+        if let Ok(pulled) = pulled
+            && pulled.status == PullStatus::OffsetIllegal
+            && self.queues.get(id).is_some_and(AssignedQueue::is_consuming)
+        {
+            self.move_to(now, id, pulled.next_offset);
+        }
+        self.attend(now);
+    }
+
     /// Takes what came of a pull.
     pub(crate) fn take_pulled(&mut self, now: Now, id: QueueId, ticket: Ticket, pulled: Result<Pulled, Error>) {
         let under_way = self.queues.get(id).map(|known| known.fetch);

@@ -14,6 +14,7 @@ mod committing;
 mod config;
 mod count;
 mod delivering;
+mod ends;
 mod fetching;
 mod leaving;
 mod locking;

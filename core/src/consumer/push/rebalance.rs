@@ -10,8 +10,7 @@ use super::ask::Ask;
 use super::asked::{self, Ticket};
 use super::checking::Check;
 use super::queue::{Begin, Reset, Stage};
-use super::subscriptions::End;
-use super::{ConsumeFrom, PushConsumer, PushEvent, Timer};
+use super::{PushConsumer, PushEvent, Timer};
 use crate::consumer::allocation::AllocationRequest;
 use crate::error::{Error, ErrorKind};
 use crate::gather::Gather;
@@ -128,7 +127,7 @@ impl PushConsumer {
     }
 
     fn queues_are_known(&mut self, now: Now, topic: &Arc<str>, ticket: Ticket, queues: Vec<MessageQueue>) {
-        let is_from_last = self.config.consume_from == ConsumeFrom::LastOffset;
+        let is_from_last = self.is_from_last();
         let Some(subscription) = self.subscriptions.get_mut(topic) else {
             return;
         };
@@ -140,7 +139,7 @@ impl PushConsumer {
             subscription.note_first_look();
             match is_asked {
                 // We count as started, and more may have come since then.
-                true if is_late => queues.iter().for_each(|queue| subscription.set_end(queue, End::Unknown)),
+                true if is_late => subscription.miss_ends(&queues),
                 true => self.ask_ends(&queues),
                 false => {}
             }

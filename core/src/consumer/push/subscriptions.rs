@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::asked::Ticket;
 use super::checking::Check;
+use super::ends::{End, Ends};
 use super::places::KEPT_FOR;
 use super::queue::Fetch;
 use super::{ConsumeFrom, PushConsumer, PushEvent};
@@ -14,37 +15,6 @@ use crate::error::{Error, ErrorKind};
 use crate::queue::MessageQueue;
 use crate::time::{Instant, Now};
 use crate::wire::body::{ConsumeType, ConsumerData};
-
-/// Where a queue ended when its topic was subscribed to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    Asked(Ticket),
-    Known(u64),
-    /// It could not be had: what was stored since then is found by its time.
-    Unknown,
-}
-
-/// Where the queues of a topic ended that there were when it was first subscribed to.
-#[derive(Debug, Default)]
-struct Ends {
-    by_queue: BTreeMap<MessageQueue, End>,
-    /// How many of them are being asked for.
-    asked: usize,
-}
-
-impl Ends {
-    fn set(&mut self, queue: &MessageQueue, end: End) {
-        self.asked += usize::from(matches!(end, End::Asked(_)));
-        let before = self.by_queue.insert(queue.clone(), end);
-        self.asked -= usize::from(matches!(before, Some(End::Asked(_))));
-    }
-
-    /// The answers find no subscription any more.
-    fn give_up(&mut self) {
-        self.by_queue.values_mut().filter(|end| matches!(end, End::Asked(_))).for_each(|end| *end = End::Unknown);
-        self.asked = 0;
-    }
-}
 
 /// What is kept of topics that are not subscribed to any more: who comes back goes on as the same subscriber, to whom a
 /// queue that came meanwhile is new.
@@ -107,7 +77,7 @@ pub(crate) struct Subscription {
     /// Its queues have been asked for once, whatever came of it.
     pub(super) has_been_looked_at: bool,
     /// Which queues there were when it was subscribed to, and where they ended if that matters; `None` until it is known.
-    ends: Option<Ends>,
+    pub(super) ends: Option<Ends>,
 }
 
 impl Subscription {
@@ -160,18 +130,15 @@ impl Subscription {
         self.ends.get_or_insert_default();
     }
 
-    /// Where a queue ended; `None` of one that was not there.
-    pub(super) fn end_of(&self, queue: &MessageQueue) -> Option<End> {
-        self.ends.as_ref()?.by_queue.get(queue).copied()
-    }
-
-    pub(super) fn set_end(&mut self, queue: &MessageQueue, end: End) {
-        self.ends.get_or_insert_default().set(queue, end);
+    /// The ends of these queues could not be had.
+    pub(super) fn miss_ends(&mut self, queues: &[MessageQueue]) {
+        let ends = self.ends.get_or_insert_default();
+        queues.iter().for_each(|queue| ends.set(queue, End::Unknown));
     }
 
     /// Whether a group that begins here now misses nothing that is sent from now on, or cannot know better.
     fn is_started(&self, from: ConsumeFrom) -> bool {
-        let knows_ends = self.ends.as_ref().is_none_or(|ends| ends.asked == 0);
+        let knows_ends = self.ends.as_ref().is_none_or(|ends| !ends.is_open());
         self.is_retry || from != ConsumeFrom::LastOffset || (self.has_been_looked_at && knows_ends)
     }
 }
@@ -217,7 +184,7 @@ impl PushConsumer {
     fn pull_anew(&mut self, topic: &str) {
         for id in self.queues.of_topic(topic) {
             if self.queues.get(id).is_some_and(|known| matches!(known.fetch, Fetch::UnderWay { .. })) {
-                self.cancel_pull(id);
+                self.overtake_pull(id);
             }
         }
     }

@@ -56,6 +56,11 @@ impl Rule for Commit {
         self.needs_lock
     }
 
+    /// Later it might have no lock any more.
+    fn rides_out(&self) -> bool {
+        !self.needs_lock
+    }
+
     fn commits_to(&self, queue: &MessageQueue) -> Option<OffsetTable> {
         Some(OffsetTable::of(&self.group, queue))
     }

@@ -41,6 +41,11 @@ impl Rule for GroupOffset {
         }
     }
 
+    /// Nothing is consumed before it is known.
+    fn rides_out(&self) -> bool {
+        true
+    }
+
     /// Some brokers say 0 where a group has committed nothing: then all that they keep is looked through.
     fn doubtful(&self, session: &Session, answer: &Command) -> Option<AmongCommitted> {
         let is_zero = || answer.header::<OffsetAnswer>().is_ok_and(|answer| answer.offset == 0);

@@ -27,6 +27,8 @@ fn a_consumer_whose_topic_was_unsubscribed_and_subscribed_again_before_it_starte
                 match ask {
                     Ask::MaxOffset { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(Some(3))),
                     Ask::OffsetAt { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(Some(3))),
+                    Ask::EndOffset { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(None)),
+                    Ask::CommitEnd { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(())),
                     Ask::Queues { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(queues.to_vec())),
                     Ask::Members { asked: asked::Members(topic, ticket), .. } => {
                         scene.consumer.take_members(scene.now, &topic, ticket, Ok(vec![ME.to_owned()]));

@@ -394,6 +394,13 @@ impl Play {
                 self.next.insert(known.queue_id, end);
                 consumer.take_end(now, &known, ticket, Ok(Some(end)));
             }
+            Ask::EndOffset { asked, queue } => {
+                asked.take(consumer, now, Ok(self.broker[&queue.queue_id].committed));
+            }
+            Ask::CommitEnd { asked, queue, offset } => {
+                self.broker.entry(queue.queue_id).or_default().committed = Some(offset);
+                asked.take(consumer, now, Ok(()));
+            }
             Ask::MinOffset { asked: asked::FirstOffset(id, ticket), .. } => {
                 consumer.take_first_offset(now, id, ticket, Ok(Some(0)));
             }
@@ -423,7 +430,7 @@ impl Play {
                 self.settled.insert((message.queue.queue_id, offset));
                 consumer.take_sent_back(now, id, begun, offset, Ok(()));
             }
-            Ask::Heartbeat | Ask::CancelPull { .. } => {}
+            Ask::Heartbeat | Ask::CancelPull { .. } | Ask::OvertakePull { .. } => {}
         }
     }
 
@@ -440,6 +447,8 @@ impl Play {
             Ask::Members { asked, .. } => asked.take(consumer, now, Err(error)),
             Ask::Check { asked, .. } => asked.take(consumer, now, Err(error)),
             Ask::MaxOffset { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::EndOffset { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::CommitEnd { asked, .. } => asked.take(consumer, now, Err(error)),
             Ask::GroupOffset { asked, .. } => asked.take(consumer, now, Err(error)),
             Ask::MinOffset { asked, .. } | Ask::OffsetAt { asked, .. } => asked.take(consumer, now, Err(error)),
             Ask::Pull { asked, .. } => asked.take(consumer, now, Err(error)),
@@ -447,7 +456,7 @@ impl Play {
             Ask::Lock { asked, .. } => asked.take(consumer, now, Err(error)),
             Ask::Unlock { asked, .. } => asked.take(consumer, now, Err(error)),
             Ask::SendBack { asked, .. } => asked.take(consumer, now, Err(error)),
-            Ask::Heartbeat | Ask::CancelPull { .. } => {}
+            Ask::Heartbeat | Ask::CancelPull { .. } | Ask::OvertakePull { .. } => {}
         }
     }
 
@@ -648,11 +657,14 @@ fn ticket_of(ask: &Ask) -> Option<Ticket> {
         | Ask::Members { asked: asked::Members(_, ticket), .. }
         | Ask::Check { asked: asked::Check(_, ticket), .. }
         | Ask::MaxOffset { asked: asked::End(_, ticket), .. }
+        | Ask::EndOffset { asked: asked::EndOffset(_, ticket), .. }
+        | Ask::CommitEnd { asked: asked::EndCommitted(_, ticket), .. }
         | Ask::GroupOffset { asked: asked::GroupOffset(_, ticket), .. }
         | Ask::MinOffset { asked: asked::FirstOffset(_, ticket), .. }
         | Ask::OffsetAt { asked: asked::FirstOffset(_, ticket), .. }
         | Ask::Pull { asked: asked::Pull(_, ticket), .. }
         | Ask::CancelPull { asked: asked::Pull(_, ticket) }
+        | Ask::OvertakePull { asked: asked::Pull(_, ticket) }
         | Ask::Commit { asked: asked::Commit(_, ticket), .. }
         | Ask::Lock { asked: asked::Lock { ticket, .. }, .. }
         | Ask::Unlock { asked: asked::Unlock(_, ticket), .. } => Some(*ticket),
