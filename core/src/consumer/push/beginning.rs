@@ -126,11 +126,13 @@ impl PushConsumer {
             ConsumeFrom::Timestamp(unix_ms) => Beginning::Since(unix_ms),
             ConsumeFrom::LastOffset => match subscription.and_then(|known| known.ends.as_ref()?.get(queue)) {
                 Some(End::Known(offset)) => Beginning::At(offset),
-                Some(End::Asked(_) | End::Compared(..) | End::Free(_) | End::Committed(..)) => Beginning::AwaitEnd,
+                Some(End::Asked(_) | End::Compared { .. } | End::Free(_) | End::Doubted(_) | End::Committed(..)) => {
+                    Beginning::AwaitEnd
+                }
                 Some(End::Unknown) => {
                     Beginning::Since(subscription.map_or(self.started_unix_ms, |known| known.since_unix_ms))
                 }
-                None => Beginning::First,
+                Some(End::Newer) | None => Beginning::First,
             },
         }
     }

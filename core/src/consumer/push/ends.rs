@@ -4,44 +4,55 @@
 //! brokers know where a new group begins, of every queue and not only of its own. It may say so before it has a queue's lock:
 //! first it asks where the queue ends, and then whether the group has an offset. If not, nobody of the group has started who
 //! may have promised less; and what others say at the same time is no more than what was there when they asked.
+//!
+//! A group that has offsets of other queues of the topic is not new, and a queue of which it has none is newer than the group:
+//! it begins with its first message. Members of a new group that start at the same time are not taken for that: it is asked once
+//! more a moment later.
 
 use std::collections::BTreeMap;
 
 use super::ask::Ask;
 use super::asked::{self, Ticket};
 use super::queue::{Begin, Stage};
-use super::{ConsumeFrom, PushConsumer};
+use super::{ConsumeFrom, PushConsumer, Timer};
 use crate::error::Error;
 use crate::notice::Notice;
 use crate::queue::MessageQueue;
-use crate::time::Now;
+use crate::time::{Duration, Now};
 
 /// Where a queue ended when its topic was subscribed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     /// It is being asked.
     Asked(Ticket),
-    /// Here. Whether the group has an offset of the queue is being asked.
-    Compared(Ticket, u64),
+    /// Here. Whether the group has an offset of the queue is being asked, perhaps once more.
+    Compared { ticket: Ticket, end: u64, is_again: bool },
     /// Here, and the group has none. It has to be asked about other queues yet.
     Free(u64),
+    /// Here, and the group has none, though it has some of other queues. It is asked again a moment later.
+    Doubted(u64),
     /// Here, where the group is to begin, which is being committed.
     Committed(Ticket, u64),
     /// Here.
     Known(u64),
+    /// It does not matter: the group is older than the queue.
+    Newer,
     /// It could not be had: what was stored since then is found by its time.
     Unknown,
 }
 
+/// Members that start at the same time have told brokers by then where the group begins.
+const DOUBTED_FOR: Duration = Duration::from_secs(1);
+
 impl End {
     /// Whether the group may begin elsewhere than where it is known to by now.
     const fn is_open(self) -> bool {
-        !matches!(self, Self::Known(_) | Self::Unknown)
+        !matches!(self, Self::Known(_) | Self::Newer | Self::Unknown)
     }
 
     /// Whether it is not known yet if the group is new.
     const fn is_asked(self) -> bool {
-        matches!(self, Self::Asked(_) | Self::Compared(..))
+        matches!(self, Self::Asked(_) | Self::Compared { .. })
     }
 }
 
@@ -83,11 +94,22 @@ impl Ends {
         for end in self.by_queue.values_mut() {
             *end = match *end {
                 End::Asked(_) => End::Unknown,
-                End::Compared(_, offset) | End::Free(offset) | End::Committed(_, offset) => End::Known(offset),
+                End::Compared { end, .. } | End::Free(end) | End::Doubted(end) | End::Committed(_, end) => {
+                    End::Known(end)
+                }
                 known => known,
             };
         }
         (self.open, self.asked, self.free) = (0, 0, 0);
+    }
+
+    /// Those that are to be asked about again.
+    fn doubted(&self) -> Vec<(MessageQueue, u64)> {
+        let doubted = self.by_queue.iter().filter_map(|(queue, end)| match end {
+            End::Doubted(end) => Some((queue.clone(), *end)),
+            _ => None,
+        });
+        doubted.collect()
     }
 
     /// The queues where a new group is to begin, once it is known to be new, or not to be.
@@ -135,22 +157,39 @@ impl PushConsumer {
             match offset.map(Option::unwrap_or_default) {
                 Err(_) => self.set_end(queue, End::Unknown),
                 Ok(end) if self.is_closing() => self.set_end(queue, End::Known(end)),
-                Ok(end) if self.config.is_broadcasting() => {
-                    self.set_end(queue, End::Known(end));
-                    if self.places.get(queue).is_none() {
-                        self.places.note(now.mono, queue, end);
-                        self.places.hurry();
-                    }
-                }
-                Ok(end) => {
-                    let ticket = self.next_ticket();
-                    self.set_end(queue, End::Compared(ticket, end));
-                    self.ask(Ask::EndOffset { asked: asked::EndOffset(queue.clone(), ticket), queue: queue.clone() });
-                }
+                Ok(end) if self.config.is_broadcasting() => self.take_own_end(now, queue, end),
+                Ok(end) => self.compare_end(queue, end, false),
             }
             self.go_on_with_ends(now, queue);
         }
         self.attend(now);
+    }
+
+    /// A broadcasting consumer is a group of its own.
+    fn take_own_end(&mut self, now: Now, queue: &MessageQueue, end: u64) {
+        if self.places.get(queue).is_some() {
+            return self.set_end(queue, End::Known(end));
+        }
+        let is_new = self.subscriptions.get(&queue.topic).is_none_or(|known| !known.had_places);
+        self.set_end(queue, if is_new { End::Known(end) } else { End::Newer });
+        if is_new {
+            self.places.note(now.mono, queue, end);
+            self.places.hurry();
+        }
+    }
+
+    fn compare_end(&mut self, queue: &MessageQueue, end: u64, is_again: bool) {
+        let ticket = self.next_ticket();
+        self.set_end(queue, End::Compared { ticket, end, is_again });
+        self.ask(Ask::EndOffset { asked: asked::EndOffset(queue.clone(), ticket), queue: queue.clone() });
+    }
+
+    /// Asks once more about queues of which a group has no offset that has others.
+    pub(super) fn compare_again(&mut self) {
+        let ends = self.subscriptions.values().filter_map(|known| known.ends.as_ref());
+        for (queue, end) in ends.flat_map(Ends::doubted).collect::<Vec<_>>() {
+            self.compare_end(&queue, end, true);
+        }
     }
 
     /// Takes whether the group has an offset of a queue.
@@ -161,10 +200,17 @@ impl PushConsumer {
         ticket: Ticket,
         offset: &Result<Option<u64>, Error>,
     ) {
-        if let Some(End::Compared(known, end)) = self.end_of(queue)
+        if let Some(End::Compared { ticket: known, end, is_again }) = self.end_of(queue)
             && known == ticket
         {
-            self.set_end(queue, if matches!(offset, Ok(None)) { End::Free(end) } else { End::Known(end) });
+            self.set_end(
+                queue,
+                match offset {
+                    Ok(None) if is_again => End::Newer,
+                    Ok(None) => End::Free(end),
+                    _ => End::Known(end),
+                },
+            );
             if let (Ok(Some(_)), Some(subscription)) = (offset, self.subscriptions.get_mut(&queue.topic)) {
                 subscription.ends.get_or_insert_default().has_offsets = true;
             }
@@ -205,8 +251,8 @@ impl PushConsumer {
                 let asked = asked::EndCommitted(queue.clone(), ticket);
                 self.ask(Ask::CommitEnd { asked, queue, offset: end });
             } else {
-                self.set_end(&queue, End::Known(end));
-                self.begin_after_end(now, &queue);
+                self.set_end(&queue, End::Doubted(end));
+                self.set_not_later(Timer::Ends, now.mono + DOUBTED_FOR);
             }
         }
         self.begin_after_end(now, queue);
@@ -236,7 +282,7 @@ mod tests {
         let queues = [0, 1].map(|id| MessageQueue::new("T", "a", id));
         let mut ends = Ends::default();
         ends.set(&queues[0], End::Free(3));
-        ends.set(&queues[1], End::Compared(1, 4));
+        ends.set(&queues[1], End::Compared { ticket: 1, end: 4, is_again: false });
         assert_eq!((ends.take_free(), ends.is_open()), (Vec::new(), true));
         ends.set(&queues[1], End::Known(4));
         assert_eq!(ends.take_free(), [(queues[0].clone(), 3)]);

@@ -89,10 +89,11 @@ enum Timer {
     Commit,
     Expire,
     Rate,
+    Ends,
     Close,
 }
 
-const TIMERS: [Timer; 5] = [Timer::Rebalance, Timer::Commit, Timer::Expire, Timer::Rate, Timer::Close];
+const TIMERS: [Timer; 6] = [Timer::Rebalance, Timer::Commit, Timer::Expire, Timer::Rate, Timer::Ends, Timer::Close];
 
 /// The key of a queue's timer, which says when to look after it again.
 const fn queue_timer(queue: QueueId) -> u32 {
@@ -245,6 +246,7 @@ impl PushConsumer {
                 Some(Timer::Expire) => self.expire(now),
                 // Whether there is room for a delivery now is looked at in any case.
                 Some(Timer::Rate) => {}
+                Some(Timer::Ends) => self.compare_again(),
                 Some(Timer::Close) => self.close_in_time(now),
                 None => self.queue_is_due(key - TIMERS.len() as u32),
             }

@@ -47,6 +47,12 @@ impl Places {
         self.by_queue.get(queue).map(|place| place.offset)
     }
 
+    /// Whether there is one on a queue of a topic.
+    pub(super) fn has_any_of(&self, topic: &str) -> bool {
+        let first = MessageQueue::new(topic, "", 0);
+        self.by_queue.range(first..).next().is_some_and(|(queue, _)| &*queue.topic == topic)
+    }
+
     /// The consumer has come to `offset`.
     pub(super) fn note(&mut self, now: Instant, queue: &MessageQueue, offset: u64) {
         if let Some(known) = self.by_queue.get_mut(queue) {

@@ -74,6 +74,8 @@ pub(crate) struct Subscription {
     pub(super) is_missing: bool,
     /// A broker did not list us last time.
     pub(super) was_unlisted: bool,
+    /// A broadcasting consumer had stored offsets of the topic when it was subscribed to.
+    pub(super) had_places: bool,
     /// Its queues have been asked for once, whatever came of it.
     pub(super) has_been_looked_at: bool,
     /// Which queues there were when it was subscribed to, and where they ended if that matters; `None` until it is known.
@@ -97,6 +99,7 @@ impl Subscription {
             check_turn: 0,
             is_missing: false,
             was_unlisted: false,
+            had_places: false,
             has_been_looked_at: false,
             ends: None,
         }
@@ -169,6 +172,7 @@ impl PushConsumer {
             }
             None => {
                 let mut subscription = Subscription::new(now, selector, false);
+                subscription.had_places = self.places.has_any_of(topic);
                 if let Some(Left { since_unix_ms, ends, .. }) = self.former.by_topic.remove(topic) {
                     (subscription.since_unix_ms, subscription.ends) = (since_unix_ms, Some(ends));
                 }
