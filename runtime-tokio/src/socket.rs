@@ -122,7 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Poll::Ready(match written {
             Ok(0) => Err(End::Failed("the socket takes no more bytes".to_owned().into())),
             Ok(count) => {
-                self.outbox.advance(count);
+                link.written(&mut self.outbox, count);
                 Ok(())
             }
             Err(error) => Err(End::Failed(Failure::from(&error))),

@@ -117,7 +117,7 @@ impl Effects {
         if let Some(rare) = &mut self.rare {
             rare.connects.drain(..).for_each(|(connection, address)| connect(connection, address));
         }
-        self.first.take().into_iter().chain(self.more.drain(..)).for_each(Waker::wake);
+        self.first.take().into_iter().chain(self.more.drain(..)).for_each(guard::wake);
     }
 
     /// Calls and drops what is the application's.

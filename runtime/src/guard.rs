@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 
 use tracing::Span;
 use tracing::span::Entered;
@@ -48,8 +48,8 @@ pub(crate) fn log(write: impl FnOnce()) {
 }
 
 /// Enters a span, which the subscriber hears of, until this is dropped.
-pub(crate) fn enter(span: &Span) -> Inside<'_> {
-    Inside(call(|| span.enter()).ok())
+pub(crate) fn enter(span: &LogSpan) -> Inside<'_> {
+    Inside(call(|| span.0.enter()).ok())
 }
 
 /// Inside of a span.
@@ -62,9 +62,28 @@ impl Drop for Inside<'_> {
     }
 }
 
+/// Wakes a task, which its executor hears of: that may be the application's.
+pub(crate) fn wake(waker: Waker) {
+    if let Err(panic) = call(|| waker.wake()) {
+        log(|| tracing::error!(%panic, "a waker panicked"));
+    }
+}
+
 /// Makes a span, or none.
-pub(crate) fn span(make: impl FnOnce() -> Span) -> Span {
-    call(make).unwrap_or_else(|_| Span::none())
+pub(crate) fn span(make: impl FnOnce() -> Span) -> LogSpan {
+    LogSpan(call(make).unwrap_or_else(|_| Span::none()))
+}
+
+/// A span of the application's log, whose subscriber hears of its end too.
+pub(crate) struct LogSpan(Span);
+
+impl Drop for LogSpan {
+    fn drop(&mut self) {
+        if !self.0.is_none() {
+            let span = std::mem::replace(&mut self.0, Span::none());
+            log(|| drop(span));
+        }
+    }
 }
 
 /// Drops what the application gave: its code may run then.

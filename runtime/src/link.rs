@@ -2,15 +2,14 @@
 
 use std::task::{Context, Poll};
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use stgclient_core::address::Address;
 use stgclient_core::connection::{CloseReason, Outbox};
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::frame::{FrameError, FrameReader};
-use tracing::Span;
 
 use crate::bounds::MaybeSend;
-use crate::guard;
+use crate::guard::{self, LogSpan};
 use crate::tasks::TaskGuard;
 
 /// What a host drives a connection with.
@@ -26,7 +25,7 @@ pub struct Link {
     reader: FrameReader,
     commands: Vec<Command>,
     is_closed: bool,
-    span: Span,
+    span: LogSpan,
     /// Goes last: the client is gone when its links are.
     _task: TaskGuard,
 }
@@ -116,6 +115,13 @@ impl Link {
     /// broker.
     pub fn poll_output(&mut self, context: &Context<'_>, outbox: &mut Outbox) -> Poll<Output> {
         self.connection.poll_output(context, outbox)
+    }
+
+    /// So many bytes of the outbox are written. Bodies among them are dropped, which may run code of the application.
+    pub fn written(&self, outbox: &mut Outbox, count: usize) {
+        if let Err(panic) = guard::call(|| outbox.advance(count)) {
+            guard::log(|| tracing::error!(%panic, "a body panicked as it was dropped"));
+        }
     }
 
     /// Ready when the stream has to close, whatever it is doing: opening, or writing to a peer that does not read.

@@ -79,7 +79,7 @@ impl Drop for TaskGuard {
     fn drop(&mut self) {
         if self.0.alive.fetch_sub(1, SeqCst) == 1 {
             let waiting: Vec<Waker> = lock(&self.0.waiting).0.take().collect();
-            waiting.into_iter().for_each(Waker::wake);
+            waiting.into_iter().for_each(guard::wake);
         }
     }
 }

@@ -104,7 +104,10 @@ impl Buf for Outbox {
         used
     }
 
+    /// Bodies that are written are dropped at the end: that may run their owner's code, and what that does is nothing to what is
+    /// left.
     fn advance(&mut self, mut count: usize) {
+        let mut written = Vec::new();
         while count > 0 {
             match self.large.front_mut() {
                 Some((0, body)) => {
@@ -113,7 +116,7 @@ impl Buf for Outbox {
                     self.large_bytes -= step;
                     count -= step;
                     if body.is_empty() {
-                        self.large.pop_front();
+                        written.extend(self.large.pop_front());
                     }
                 }
                 Some((before, _)) => {
