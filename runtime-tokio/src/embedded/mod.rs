@@ -32,6 +32,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::Dialect;
+use crate::host::{Needs, Tokio};
 use served::Served;
 
 /// How many connections may wait to be accepted.
@@ -96,8 +97,9 @@ impl EmbeddedClusterBuilder {
     /// Starts to serve.
     ///
     /// # Errors
-    /// A port is taken, or the address is not one of this machine.
+    /// A port is taken, the address is not one of this machine, or there is no tokio runtime with timers and I/O.
     pub async fn start(self) -> io::Result<EmbeddedCluster> {
+        Tokio::default().check_for(Needs::TimersAndSockets).map_err(io::Error::other)?;
         let name_server = listen(self.bind, self.name_server_port)?;
         let brokers: Vec<TcpListener> =
             self.broker_ports.iter().map(|&port| listen(self.bind, port)).collect::<Result<_, _>>()?;

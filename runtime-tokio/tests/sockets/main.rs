@@ -3,7 +3,6 @@
 #![allow(clippy::disallowed_types)]
 
 mod addresses;
-mod adversary;
 mod back_pressure;
 mod blocking;
 mod callbacks;
@@ -18,8 +17,10 @@ mod logs;
 mod old_messages;
 mod proxy;
 mod slow_disk;
+mod starting;
 mod statuses;
 mod subscribers;
+mod wakers;
 mod writes;
 mod wrong;
 mod wrong_brokers;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use stgclient::Message;
 use stgclient::embedded::{Memory, ServerId};
 use tokio::runtime::Builder;
+use tracing::span;
 
 use crate::logs::Hears;
 use crate::{cluster, eventually};
@@ -155,4 +156,53 @@ async fn a_write_that_outlives_its_store_takes_no_lock_that_nobody_gives_back() 
     let again = store.load().await.map(|_| ());
     std::fs::remove_dir_all(&folder).unwrap();
     assert_eq!(again.map_err(|error| error.to_string()), Ok(()));
+}
+
+/// A subscriber of the application's that panics when a span is over.
+struct Closes(Arc<AtomicUsize>);
+
+impl tracing::Subscriber for Closes {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.is_span()
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, _: &tracing::Event<'_>) {}
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+
+    fn try_close(&self, _: span::Id) -> bool {
+        self.0.fetch_add(1, SeqCst);
+        panic!("the log's disk is full");
+    }
+}
+
+#[test]
+fn a_subscriber_that_panics_when_a_span_is_over_keeps_no_message_from_being_sent() {
+    let closed = Arc::<AtomicUsize>::default();
+    let sent = tracing::subscriber::with_default(Closes(Arc::clone(&closed)), || {
+        Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let (_cluster, client) = cluster("T", 1).await;
+            let producer = client.producer("P").start().await.unwrap();
+            let send =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| producer.send(Message::new("T", "one"))));
+            let sent = match send {
+                Ok(sending) => Some(sending.await.is_ok()),
+                Err(_) => None,
+            };
+            std::mem::forget((producer, client));
+            sent
+        })
+    });
+    assert!(closed.load(SeqCst) > 0);
+    assert_eq!(sent, Some(true), "`send` itself panics");
 }

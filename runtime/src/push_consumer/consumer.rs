@@ -44,6 +44,9 @@ impl PushConsumer {
 
     /// Subscribes to another topic, or changes what is wanted of one: tags, `a || b`, or `*`.
     ///
+    /// Brokers are asked in the background where a new topic's queues end: with `LastOffset`, what is sent right after this call
+    /// may come before that. What is subscribed to before the start is waited for there.
+    ///
     /// # Errors
     /// The expression is none, or the consumer is closed.
     pub fn subscribe(&self, topic: &str, tags: &str) -> Result<(), Error> {
@@ -92,6 +95,8 @@ impl PushConsumer {
     /// are committed, locks go back, brokers hear that it leaves, which may take 3 s more when they do not answer. Returns
     /// what was in work and did not end: its handlers run on, and it is delivered again, to whoever consumes next. A last
     /// commit that fails is logged. Who closes once more may make the time shorter for all who close.
+    ///
+    /// It is the runtime on which the consumer was started that does all that: while nobody drives that one, this does not end.
     pub async fn close(&self) -> Vec<Unfinished> {
         self.close_within(self.shared().settings.close_timeout).await
     }

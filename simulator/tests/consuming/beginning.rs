@@ -462,25 +462,6 @@ fn a_queue_that_is_newer_than_the_group_begins_with_its_first_message_also_at_a_
 }
 
 #[test]
-fn a_new_group_that_starts_while_a_name_server_has_just_started_gets_none_of_the_old_messages() {
-    let stage = Stage::new(1, 2);
-    stage.play(async {
-        stage.send(0..100).await;
-        stage.sleep(SECOND).await;
-        // It knows each topic only once its brokers have registered again.
-        stage.cluster.forget_routes(0, None);
-        let client = stage.client().await;
-        let book = Book::default();
-        let _consumer = book.consume(newcomer(&client)).await;
-        stage.sleep(120 * SECOND).await;
-        stage.send(100..110).await;
-        stage.sleep(20 * SECOND).await;
-        let old = book.times().keys().filter(|body| body.parse::<u32>().unwrap() < 100).count();
-        assert_eq!((old, book.len()), (0, 10), "a new group begins after the last message");
-    });
-}
-
-#[test]
 fn queues_that_a_topic_gets_while_its_only_consumer_is_started_anew_begin_with_their_first_message() {
     use stgclient_runtime::MemoryOffsets;
     let mut wrong = Vec::new();

@@ -1,7 +1,7 @@
 //! Producers' lines: in the order of the calls, each for itself, with the time running from the call.
 
 use super::scene::ms;
-use super::servers::stored;
+use super::servers::{Reach, stored};
 use super::*;
 use crate::producer::QueueChoice;
 use crate::queue::MessageQueue;
@@ -207,7 +207,7 @@ fn a_send_to_any_queue_goes_to_a_broker_that_is_there() {
     let mut scene = scene_of(&["a", "b"]);
     let producer = start_producer(&mut scene, ProducerConfig::default());
     (0..8).for_each(|_| _ = send_and_wait(&mut scene, producer).unwrap());
-    scene.server("b:1").reach = super::servers::Reach::Refuses;
+    scene.server("b:1").reach = Reach::Refuses;
     scene.cut("b:1", "reset");
     let (mut failed, mut longest) = (0, 0);
     for _ in 0..200 {

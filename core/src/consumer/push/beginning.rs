@@ -197,8 +197,8 @@ impl PushConsumer {
         self.cancel_pull(id);
         if let Some(known) = self.queues.touch(id) {
             known.reset_to = reset_to;
-            let notice = Notice::warn("the queue goes on at another offset");
-            self.notices.push(notice.about("queue", &known.queue).about("offset", offset));
+            let notice = Notice::warn("the queue goes on at another offset").about("queue", &known.queue);
+            self.notices.push(notice.about("from", known.messages.fetch_offset()).about("offset", offset));
         }
         self.begin_at(now, id, offset, false);
     }

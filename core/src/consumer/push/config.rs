@@ -8,8 +8,9 @@ pub use crate::wire::body::MessageModel;
 /// Where a group begins on a queue of which it has no offset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ConsumeFrom {
-    /// After the last message that there was when the consumer subscribed. A queue that appears later is newer than the
-    /// group, and begins with its first message. (A broker older than 5.x whose queue is young, so that its first message
+    /// After the last message that there was when the consumer subscribed: where that is, brokers are told at once, of every
+    /// queue. A queue that appears later is newer than the group, and begins with its first message; so is one of which the group
+    /// has no offset although it has some of the topic's others. (A broker older than 5.x whose queue is young, so that its first message
     /// is still there in memory, lets a new group begin with that one, as it does for every client.)
     #[default]
     LastOffset,
@@ -99,7 +100,8 @@ pub struct PushConfig {
     /// How often a message is consumed again before it goes to the dead letters; `None`: 16 times, and for an orderly
     /// consumer without end.
     pub max_reconsume_times: Option<u32>,
-    /// A concurrent consumer that has a message for longer is taken to have failed; its end is ignored then.
+    /// A concurrent consumer that has a message for longer is taken to have failed; its end is ignored then. Its handler keeps
+    /// its place among `max_in_work` until it returns: where all hang, nothing more is consumed, which is logged.
     pub consume_timeout: Duration,
     /// After a failure an orderly consumer's queue rests for so long.
     pub suspend_time: Duration,

@@ -113,7 +113,7 @@ impl Ends {
     }
 
     /// The queues where a new group is to begin, once it is known to be new, or not to be.
-    fn take_free(&mut self) -> Vec<(MessageQueue, u64)> {
+    fn free(&self) -> Vec<(MessageQueue, u64)> {
         if self.asked > 0 || self.free == 0 {
             return Vec::new();
         }
@@ -243,7 +243,7 @@ impl PushConsumer {
     /// Commits where a new group begins once it is known to be new, and lets the queue go on that has waited for that.
     fn go_on_with_ends(&mut self, now: Now, queue: &MessageQueue) {
         let ends = self.subscriptions.get_mut(&queue.topic).and_then(|known| known.ends.as_mut());
-        let (free, is_new) = ends.map_or((Vec::new(), false), |ends| (ends.take_free(), !ends.has_offsets));
+        let (free, is_new) = ends.map_or((Vec::new(), false), |ends| (ends.free(), !ends.has_offsets));
         for (queue, end) in free {
             if is_new && !self.is_closing() {
                 let ticket = self.next_ticket();
@@ -283,11 +283,11 @@ mod tests {
         let mut ends = Ends::default();
         ends.set(&queues[0], End::Free(3));
         ends.set(&queues[1], End::Compared { ticket: 1, end: 4, is_again: false });
-        assert_eq!((ends.take_free(), ends.is_open()), (Vec::new(), true));
+        assert_eq!((ends.free(), ends.is_open()), (Vec::new(), true));
         ends.set(&queues[1], End::Known(4));
-        assert_eq!(ends.take_free(), [(queues[0].clone(), 3)]);
+        assert_eq!(ends.free(), [(queues[0].clone(), 3)]);
         ends.set(&queues[0], End::Committed(2, 3));
-        assert!(ends.take_free().is_empty() && ends.is_open());
+        assert!(ends.free().is_empty() && ends.is_open());
         ends.set(&queues[0], End::Known(3));
         assert!(!ends.is_open());
     }

@@ -236,7 +236,12 @@ impl PushConsumer {
             }
             let notice = Notice::warn("messages are in work for longer than they may");
             self.notices.push(notice.about("queue", &known.queue).about("count", late.len()));
+            self.note_consumed(now, id, late.len(), Outcome::ReconsumeLater(RetryDelay::Broker));
             self.send_back(id, late, EXPIRED_LEVEL);
+            if self.in_work >= self.config.max_in_work {
+                let notice = Notice::error("nothing more is consumed: handlers that do not return have all places");
+                self.notices.push(notice.about("max_in_work", self.config.max_in_work));
+            }
         }
     }
 }

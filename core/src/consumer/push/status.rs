@@ -48,7 +48,8 @@ impl ConsumerStatus {
 pub struct QueueStatus {
     /// The queue.
     pub queue: MessageQueue,
-    /// Whether it is being consumed; otherwise it waits for its lock or for where to begin, or is about to leave.
+    /// Whether it is being consumed; otherwise it waits for its lock, for where to begin, or for a broker that takes the SQL
+    /// expression, or is about to leave.
     pub is_consuming: bool,
     /// The offset of the first message that is not finished.
     pub offset: u64,
@@ -194,7 +195,7 @@ impl PushConsumer {
     pub(crate) fn status(&self, now: Now) -> ConsumerStatus {
         let queues = self.queues.iter().map(|(_, known)| QueueStatus {
             queue: known.queue.clone(),
-            is_consuming: known.is_consuming(),
+            is_consuming: known.is_consuming() && !known.is_unchecked,
             offset: known.messages.committable(),
             committed: known.commit.persisted,
             fetch_offset: known.messages.fetch_offset(),

@@ -191,29 +191,3 @@ fn brokers_are_routed_to_as_long_as_a_known_route_names_them() {
     assert!(known.topics.left_in_absence(known.id).is_none());
     assert!(routed(&known).is_empty());
 }
-
-#[allow(clippy::disallowed_methods)]
-#[test]
-fn a_route_answer_costs_no_more_for_each_broker_when_there_are_many() {
-    let took = |brokers: u32| {
-        let names: Vec<String> = (0..brokers).map(|broker| format!("broker-{broker:05}")).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let mut known = known();
-        known.learn(&names);
-        (0..3)
-            .map(|_| {
-                let mut route = route(&names);
-                let begun = std::time::Instant::now();
-                known.topics.keep_brokers(at(1000), known.id, &mut route, |_| true);
-                begun.elapsed()
-            })
-            .min()
-            .unwrap()
-    };
-    let (few, many) = (took(250), took(2000));
-    assert!(
-        many < few * 24,
-        "eight times the brokers take {} times as long: {few:?}, {many:?}",
-        many.as_micros() / few.as_micros()
-    );
-}

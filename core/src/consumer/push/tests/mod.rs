@@ -1,9 +1,9 @@
 //! The machine alone: asked for and told by hand, on a clock of our own.
 
-mod adversary;
 mod batches;
 mod checking;
 mod coming_back;
+mod in_hand;
 mod interleavings;
 mod locks;
 mod offsets;

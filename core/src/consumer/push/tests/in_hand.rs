@@ -1,4 +1,4 @@
-//! What an adversary found.
+//! What the application has in hand while queues leave, come back and close; what is being sent back meanwhile.
 
 use std::collections::BTreeSet;
 
@@ -130,7 +130,6 @@ fn what_the_application_has_of_a_batch_whose_first_message_failed_is_told_as_unf
     let closed = closed.expect("it is closed");
     assert_eq!(closed.len(), 1, "{closed:?}");
     assert_eq!(closed[0].offsets, [1, 2]);
-    let _ = asked::Lock { ticket: 0, queues: vec![], at: scene.now.mono };
 }
 
 #[test]
@@ -179,90 +178,6 @@ fn an_administrators_reset_counts_while_only_a_member_that_is_gone_has_the_lock(
         began = began.or(answer(&mut scene, true));
     }
     assert_eq!(began, Some(2), "nobody else could have carried the reset out");
-}
-
-/// How long something takes with `size` of something, the shortest of a few.
-fn time(mut act: impl FnMut() -> core::time::Duration) -> core::time::Duration {
-    (0..3).map(|_| act()).min().unwrap()
-}
-
-#[allow(clippy::disallowed_methods)]
-#[test]
-fn a_rebalance_costs_no_more_for_each_queue_when_there_are_many() {
-    let took = |queues: u32| {
-        time(|| {
-            let mut scene = Scene::new(|_| {});
-            scene.pass(Duration::ZERO);
-            scene.answer_queues(Ok((0..queues).map(queue).collect()));
-            let Ask::Members { asked: asked::Members(topic, ticket), .. } = scene.ask() else { panic!() };
-            scene.consumer.take_members(scene.now, &topic, ticket, Ok(vec![ME.to_owned()]));
-            let question = scene.consumer.events.iter().find_map(|event| match event {
-                PushEvent::Allocate(question) => Some(question.clone()),
-                _ => None,
-            });
-            let question = question.expect("a question");
-            let ours = question.request().queues.to_vec();
-            let begun = std::time::Instant::now();
-            scene.consumer.take_allocated(scene.now, &question, Ok(ours));
-            begun.elapsed()
-        })
-    };
-    let (few, many) = (took(1000), took(8000));
-    assert!(
-        many < few * 24,
-        "eight times the queues take {} times as long: {few:?}, {many:?}",
-        many.as_micros() / few.as_micros()
-    );
-}
-
-#[allow(clippy::disallowed_methods)]
-#[test]
-fn a_start_costs_no_more_for_each_queue_when_there_are_many() {
-    let took = |queues: u32| {
-        time(|| {
-            let mut scene = Scene::new(|config| config.consume_from = super::super::ConsumeFrom::LastOffset);
-            scene.pass(Duration::ZERO);
-            scene.answer_queues(Ok((0..queues).map(queue).collect()));
-            let asks = scene.asks();
-            let begun = std::time::Instant::now();
-            for ask in asks {
-                if let Ask::MaxOffset { asked, .. } = ask {
-                    asked.take(&mut scene.consumer, scene.now, Ok(Some(7)));
-                }
-            }
-            begun.elapsed()
-        })
-    };
-    let (few, many) = (took(1000), took(8000));
-    assert!(
-        many < few * 24,
-        "eight times the queues take {} times as long: {few:?}, {many:?}",
-        many.as_micros() / few.as_micros()
-    );
-}
-
-#[allow(clippy::disallowed_methods)]
-#[test]
-fn locks_cost_no_more_for_each_queue_when_there_are_many_brokers() {
-    let took = |brokers: u32| {
-        time(|| {
-            let mut scene = Scene::orderly(|_| {});
-            let queues: Vec<_> = (0..brokers)
-                .map(|broker| {
-                    crate::queue::MessageQueue::new(super::scene::TOPIC, format!("broker-{broker:05}").as_str(), 0)
-                })
-                .collect();
-            let begun = std::time::Instant::now();
-            scene.share(&queues);
-            begun.elapsed()
-        })
-    };
-    let (few, many) = (took(250), took(2000));
-    assert!(
-        many < few * 24,
-        "eight times the brokers take {} times as long: {few:?}, {many:?}",
-        many.as_micros() / few.as_micros()
-    );
 }
 
 #[test]
@@ -331,42 +246,4 @@ fn a_concurrent_queue_that_leaves_waits_for_what_is_being_sent_back_or_the_next_
         }
     }
     assert_eq!(committed, Some(1), "the next owner gets it, and once more when the broker brings it again");
-}
-
-#[allow(clippy::disallowed_methods)]
-#[test]
-fn rebalances_cost_no_more_for_each_topic_when_there_are_many() {
-    let took = |topics: u32| {
-        time(|| {
-            let mut scene = Scene::new(|_| {});
-            for topic in 0..topics {
-                let selector = crate::consumer::MessageSelector::all();
-                scene.consumer.subscribe(scene.now, &format!("topic-{topic:05}"), selector).unwrap();
-            }
-            let mut took = core::time::Duration::ZERO;
-            for _ in 0..2 {
-                let mut asks: std::collections::VecDeque<Ask> = Default::default();
-                // Answers come one after the other.
-                for _ in 0..2 * topics {
-                    let begun = std::time::Instant::now();
-                    scene.pass(Duration::from_micros(10_000_000 / u64::from(topics)));
-                    took += begun.elapsed();
-                    asks.extend(scene.asks());
-                    if let Some(ask) = asks.pop_front() {
-                        match ask {
-                            Ask::Queues { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(Vec::new())),
-                            ask => panic!("{ask:?}"),
-                        }
-                    }
-                }
-            }
-            took
-        })
-    };
-    let (few, many) = (took(250), took(2000));
-    assert!(
-        many < few * 24,
-        "eight times the topics take {} times as long: {few:?}, {many:?}",
-        many.as_micros() / few.as_micros()
-    );
 }
