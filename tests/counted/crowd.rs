@@ -107,7 +107,7 @@ impl Driver {
             self.exchange(&mut Meter::default());
             let events: Vec<Event> = std::iter::from_fn(|| self.client.poll_event()).collect();
             let is_over = events.is_empty();
-            events.iter().for_each(|event| self.allocate(event));
+            events.iter().for_each(|event| self.allocate(&mut Meter::default(), event));
             if is_over {
                 return;
             }

@@ -7,6 +7,7 @@
 
 mod codec;
 mod crowd;
+mod growing;
 mod meter;
 mod pulls;
 mod runtime_sends;
@@ -21,7 +22,7 @@ use meter::Meter;
 type Scenario = (&'static str, fn(&mut Meter));
 
 /// Each scenario, and what one operation of it is.
-const SCENARIOS: [Scenario; 30] = [
+const SCENARIOS: [Scenario; 34] = [
     ("encode-send-json", codec::encode_send_json),
     ("encode-send-binary", codec::encode_send_binary),
     ("decode-answer-json", codec::decode_answer_json),
@@ -52,6 +53,10 @@ const SCENARIOS: [Scenario; 30] = [
     ("crowd-unlock-consumers", |meter| crowd::unlock(meter, Many::Consumers)),
     ("crowd-unlock-groups", |meter| crowd::unlock(meter, Many::Groups)),
     ("crowd-unlock-topics", |meter| crowd::unlock(meter, Many::Topics)),
+    ("growing-queues-few", |meter| growing::queues(meter, 250)),
+    ("growing-queues-many", |meter| growing::queues(meter, 2_000)),
+    ("growing-brokers-few", |meter| growing::brokers(meter, 60)),
+    ("growing-brokers-many", |meter| growing::brokers(meter, 960)),
 ];
 
 fn main() -> ExitCode {

@@ -107,6 +107,8 @@ impl Driver {
     ) -> Self {
         let mut config = ClientConfig::new(vec![name_server]);
         config.connection.codec = codec;
+        // Nothing is refused, since no time passes in which it could be tried again.
+        (config.max_operations, config.connection.max_in_flight) = (1 << 16, 1 << 16);
         let mut client = Client::new(config, 42, NOW);
         let producer = client.start_producer(NOW, "producers", ProducerConfig::default()).expect("a group's name");
         let topics = (0..topics).map(|number| Arc::from(format!("topic-{number}"))).collect();
@@ -142,7 +144,7 @@ impl Driver {
         loop {
             self.exchange(meter);
             while let Some(event) = self.client.poll_event() {
-                self.allocate(&event);
+                self.allocate(&mut Meter::default(), &event);
                 if let Event::Completed { operation: over, outcome } = event
                     && over == operation.id()
                 {
@@ -153,10 +155,10 @@ impl Driver {
     }
 
     /// Shares a consumer's queues, if that is asked.
-    pub(crate) fn allocate(&mut self, event: &Event) {
+    pub(crate) fn allocate(&mut self, meter: &mut Meter, event: &Event) {
         if let Event::Consumer { consumer, event: PushEvent::Allocate(question) } = event {
             let ours = Average.allocate(&question.request());
-            self.client.allocated(NOW, *consumer, question, Ok(ours));
+            meter.measure(0, || self.client.allocated(NOW, *consumer, question, Ok(ours)));
         }
     }
 
