@@ -29,7 +29,8 @@ pub(super) enum End {
     Compared { ticket: Ticket, end: u64, is_again: bool },
     /// Here, and the group has none. It has to be asked about other queues yet.
     Free(u64),
-    /// Here, and the group has none, though it has some of other queues. It is asked again a moment later.
+    /// Here. Whether the group has an offset is asked again a moment later: the broker did not say, or there is none though there
+    /// are some of other queues.
     Doubted(u64),
     /// Here, where the group is to begin, which is being committed.
     Committed(Ticket, u64),
@@ -178,6 +179,11 @@ impl PushConsumer {
         }
     }
 
+    fn doubt_end(&mut self, now: Now, queue: &MessageQueue, end: u64) {
+        self.set_end(queue, End::Doubted(end));
+        self.set_not_later(Timer::Ends, now.mono + DOUBTED_FOR);
+    }
+
     fn compare_end(&mut self, queue: &MessageQueue, end: u64, is_again: bool) {
         let ticket = self.next_ticket();
         self.set_end(queue, End::Compared { ticket, end, is_again });
@@ -203,16 +209,16 @@ impl PushConsumer {
         if let Some(End::Compared { ticket: known, end, is_again }) = self.end_of(queue)
             && known == ticket
         {
-            self.set_end(
-                queue,
-                match offset {
-                    Ok(None) if is_again => End::Newer,
-                    Ok(None) => End::Free(end),
-                    _ => End::Known(end),
-                },
-            );
-            if let (Ok(Some(_)), Some(subscription)) = (offset, self.subscriptions.get_mut(&queue.topic)) {
-                subscription.ends.get_or_insert_default().has_offsets = true;
+            let ends = self.subscriptions.get_mut(&queue.topic).and_then(|known| known.ends.as_mut());
+            let has_offsets = ends.is_some_and(|ends| {
+                ends.has_offsets |= matches!(offset, Ok(Some(_)));
+                ends.has_offsets
+            });
+            match offset {
+                Ok(None) if is_again && has_offsets => self.set_end(queue, End::Newer),
+                Ok(None) => self.set_end(queue, End::Free(end)),
+                Err(_) if !is_again => self.doubt_end(now, queue, end),
+                _ => self.set_end(queue, End::Known(end)),
             }
             self.go_on_with_ends(now, queue);
         }
@@ -251,8 +257,7 @@ impl PushConsumer {
                 let asked = asked::EndCommitted(queue.clone(), ticket);
                 self.ask(Ask::CommitEnd { asked, queue, offset: end });
             } else {
-                self.set_end(&queue, End::Doubted(end));
-                self.set_not_later(Timer::Ends, now.mono + DOUBTED_FOR);
+                self.doubt_end(now, &queue, end);
             }
         }
         self.begin_after_end(now, queue);

@@ -50,7 +50,7 @@ impl Seat {
             if let Ok(client) = connected {
                 let pauses = scene.options.has(Kind::Pauses) && scene.ledger.lock().healed.is_none();
                 if pauses {
-                    trouble::refuse_beginnings(scene);
+                    trouble::refuse_beginnings(scene, self.number);
                 }
                 match self.start(scene, &client).await {
                     Ok(consumer) => {

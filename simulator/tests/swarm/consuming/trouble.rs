@@ -382,10 +382,16 @@ pub(super) async fn pause_at_start(scene: &Scene, member: &Member, random: &mut 
     }
 }
 
-/// Where a group begins is not told the first time it is asked.
-pub(super) fn refuse_beginnings(scene: &Scene) {
+/// Where a group begins is not told the first time it is asked: the one is told that brokers are busy, which is ridden out, and
+/// the other that they fail.
+pub(super) fn refuse_beginnings(scene: &Scene, number: u32) {
     let codes = [RequestCode::QUERY_CONSUMER_OFFSET, RequestCode::GET_MAX_OFFSET, RequestCode::GET_MIN_OFFSET];
-    let force = Force::requests(codes, Forced::busy()).times(scene.options.queues);
+    let forced = if number % 2 == 1 {
+        Forced::busy()
+    } else {
+        Forced::Refuse(ResponseCode::SYSTEM_ERROR, "it was drawn".into())
+    };
+    let force = Force::requests(codes, forced).times(scene.options.queues);
     scene.cluster.with(|cluster| cluster.brokers().for_each(|broker| broker.force(force.clone())));
 }
 
