@@ -132,10 +132,12 @@ impl Effects {
             rare.messages.drain(..).for_each(guard::discard);
             rare.strategies.drain(..).for_each(guard::discard);
         }
-        if !self.spent.is_empty()
-            && let Err(panic) = guard::call(|| self.spent.clear())
-        {
-            guard::log(|| tracing::error!(%panic, "a body panicked as it was dropped"));
+        if !self.spent.is_empty() {
+            self.spent.drain(|drop_it| {
+                if let Err(panic) = guard::call(drop_it) {
+                    guard::log(|| tracing::error!(%panic, "a body panicked as it was dropped"));
+                }
+            });
         }
     }
 

@@ -22,7 +22,7 @@ use meter::Meter;
 type Scenario = (&'static str, fn(&mut Meter));
 
 /// Each scenario, and what one operation of it is.
-const SCENARIOS: [Scenario; 34] = [
+const SCENARIOS: [Scenario; 36] = [
     ("encode-send-json", codec::encode_send_json),
     ("encode-send-binary", codec::encode_send_binary),
     ("decode-answer-json", codec::decode_answer_json),
@@ -55,6 +55,8 @@ const SCENARIOS: [Scenario; 34] = [
     ("crowd-unlock-topics", |meter| crowd::unlock(meter, Many::Topics)),
     ("growing-queues-few", |meter| growing::queues(meter, 250)),
     ("growing-queues-many", |meter| growing::queues(meter, 2_000)),
+    ("growing-topics-few", |meter| growing::topics(meter, 100)),
+    ("growing-topics-many", |meter| growing::topics(meter, 1_000)),
     ("growing-brokers-few", |meter| growing::brokers(meter, 60)),
     ("growing-brokers-many", |meter| growing::brokers(meter, 960)),
 ];

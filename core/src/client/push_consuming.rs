@@ -279,7 +279,7 @@ impl Client {
             Ask::Queues { asked, topic } => self.ask_queues(now, id, asked, topic),
             Ask::Heartbeat => self.session.greet_connected(now),
             Ask::CancelPull { asked } => self.cancel_pull(id, asked),
-            Ask::OvertakePull { asked } => self.overtake_pull(id, asked),
+            Ask::OvertakePull { asked, from_now_on } => self.overtake_pull(id, asked, from_now_on),
             Ask::Pull { asked, queue, selector, offset } => self.ask_pull(now, id, asked, queue, (selector, offset)),
             Ask::Members { asked, queue } => self.ask_for(now, id, asked, queue, Members { group }),
             Ask::GroupOffset { asked, queue } => self.ask_for(now, id, asked, queue, GroupOffset { group }),
@@ -381,7 +381,7 @@ impl Client {
     }
 
     /// Another pull goes out beside this one. The one that it has overtaken is as good as over, if there was one yet.
-    fn overtake_pull(&mut self, id: PushConsumerId, asked: asked::Pull) {
+    fn overtake_pull(&mut self, id: PushConsumerId, asked: asked::Pull, from_now_on: asked::OvertakenPull) {
         let Some(entry) = self.session.groups.push_consumers.get_mut(id) else {
             return;
         };
@@ -391,7 +391,7 @@ impl Client {
         };
         let before = pulls.overtaken.replace(operation);
         if let Some(asker) = self.askers.get_mut(operation.slot()) {
-            *asker = Some(Asker { consumer: id, asked: asked::OvertakenPull(asked.0).into() });
+            *asker = Some(Asker { consumer: id, asked: from_now_on.into() });
         }
         before.into_iter().for_each(|operation| self.give_up_pull(operation));
     }

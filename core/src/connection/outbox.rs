@@ -21,6 +21,8 @@ pub struct Outbox {
     /// How many joined bytes go before some large body.
     placed: usize,
     large_bytes: usize,
+    /// Large bodies that are written, and not dropped yet.
+    written: Vec<Bytes>,
 }
 
 impl Outbox {
@@ -55,9 +57,22 @@ impl Outbox {
         !self.large.is_empty()
     }
 
+    /// The bodies that are written by now, one by one: dropping them may run their owner's code.
+    pub fn take_written(&mut self) -> Option<Bytes> {
+        self.written.pop()
+    }
+
+    /// Nothing of it is written any more: [`take_written`](Self::take_written) gives all bodies.
+    pub fn give_up(&mut self) {
+        self.written.extend(self.large.drain(..).map(|(_, body)| body));
+        (self.placed, self.large_bytes) = (0, 0);
+        self.joined.clear();
+    }
+
     /// Forgets everything, keeping the allocation for the next frames.
     pub fn clear(&mut self) {
         self.joined.clear();
+        self.written.clear();
         self.large.clear();
         self.placed = 0;
         self.large_bytes = 0;
@@ -104,10 +119,7 @@ impl Buf for Outbox {
         used
     }
 
-    /// Bodies that are written are dropped at the end: that may run their owner's code, and what that does is nothing to what is
-    /// left.
     fn advance(&mut self, mut count: usize) {
-        let mut written = Vec::new();
         while count > 0 {
             match self.large.front_mut() {
                 Some((0, body)) => {
@@ -116,7 +128,7 @@ impl Buf for Outbox {
                     self.large_bytes -= step;
                     count -= step;
                     if body.is_empty() {
-                        written.extend(self.large.pop_front());
+                        self.written.extend(self.large.pop_front().map(|(_, body)| body));
                     }
                 }
                 Some((before, _)) => {

@@ -79,9 +79,27 @@ impl Spent {
         self.bodies.is_empty() && self.others.is_none()
     }
 
-    /// Drops all. What panics then stops nothing of the rest from being dropped.
-    pub fn clear(&mut self) {
-        self.others = None;
-        self.bodies.clear();
+    /// Gives all, one by one, to `discard`: of two that panic as they are dropped together the second would end the process.
+    pub fn drain(&mut self, mut discard: impl FnMut(&mut dyn FnMut())) {
+        for body in self.bodies.drain(..) {
+            one(body, &mut discard);
+        }
+        for other in self.others.take().into_iter().flat_map(|others| *others) {
+            match other {
+                SpentOther::Unwritten(mut outbox) => {
+                    outbox.give_up();
+                    while let Some(body) = outbox.take_written() {
+                        one(body, &mut discard);
+                    }
+                }
+                SpentOther::Selector(choice) => one(choice, &mut discard),
+            }
+        }
     }
+}
+
+/// Has `discard` drop something.
+fn one<T>(thing: T, discard: &mut impl FnMut(&mut dyn FnMut())) {
+    let mut thing = Some(thing);
+    discard(&mut || drop(thing.take()));
 }

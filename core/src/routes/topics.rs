@@ -67,8 +67,8 @@ pub(crate) struct Topic {
     is_created: bool,
     /// The brokers that have said themselves that they have no such topic, since the route came.
     denied_by: BTreeSet<Arc<str>>,
-    /// When name servers named each broker of the topic's own route last.
-    named: BTreeMap<Arc<str>, Instant>,
+    /// Since when name servers do not name brokers that keep their places in the topic's own route.
+    unnamed: BTreeMap<Arc<str>, Instant>,
     /// The queues to send to.
     pub(crate) writable: Vec<QueuePlace>,
     /// Whether those are at more than one broker, so that a retry can go to another.
@@ -140,7 +140,7 @@ impl Topics {
             inherited: false,
             is_created: false,
             denied_by: BTreeSet::new(),
-            named: BTreeMap::new(),
+            unnamed: BTreeMap::new(),
             writable: Vec::new(),
             has_several_brokers: false,
             cursor,
@@ -207,13 +207,12 @@ impl Topics {
         let Some(topic) = self.table.get_mut(id) else {
             return;
         };
-        topic.named.extend(route.brokers.iter().map(|broker| (broker.name.clone(), now)));
         let named: BTreeSet<Arc<str>> = route.brokers.iter().map(|broker| broker.name.clone()).gather();
         let mut kept = BTreeSet::new();
         if let Some(known) = topic.route.as_ref().filter(|_| !topic.inherited) {
             for broker in known.brokers.iter().filter(|broker| !named.contains(&broker.name)) {
-                let is_new = topic.named.get(&broker.name).is_some_and(|at| now.since(*at) < KEPT_UNNAMED);
-                if is_new && !topic.denied_by.contains(&broker.name) && is_there(broker) {
+                let since = *topic.unnamed.entry(broker.name.clone()).or_insert(now);
+                if now.since(since) < KEPT_UNNAMED && !topic.denied_by.contains(&broker.name) && is_there(broker) {
                     kept.insert(broker.name.clone());
                     route.brokers.push(broker.clone());
                 }
@@ -222,7 +221,7 @@ impl Topics {
         }
         route.brokers.sort_by(|a, b| a.name.cmp(&b.name));
         route.queues.sort_by(|a, b| a.broker_name.cmp(&b.broker_name));
-        topic.named.retain(|name, _| named.contains(name) || kept.contains(name));
+        topic.unnamed.retain(|name, _| kept.contains(name));
     }
 
     /// Takes a new route. Returns the addresses in it that nobody has had before, by broker id.

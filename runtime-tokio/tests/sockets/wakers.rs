@@ -105,3 +105,47 @@ async fn a_waker_that_panics_when_a_send_has_no_answer_in_time_does_not_close_th
     assert!(matches!(sent, Ok(Ok(_))), "{sent:?}");
     cluster.close().await;
 }
+
+#[tokio::test]
+async fn two_bodies_that_panic_as_they_are_dropped_and_are_written_at_once_fail_no_other_send() {
+    let (cluster, client) = cluster("T", 1).await;
+    let producer = client.producer("P").compression(None).send_timeout(Duration::from_secs(5)).max_tries(1);
+    let producer = producer.start().await.unwrap();
+    producer.send(Message::new("T", "warm")).await.unwrap();
+    let dropped = Arc::<AtomicUsize>::default();
+    let others: Vec<_> = (0..5).map(|number| producer.send(Message::new("T", number.to_string()))).collect();
+    for _ in 0..2 {
+        let body = bytes::Bytes::from_owner(Body(Arc::clone(&dropped)));
+        drop(producer.send(Message::new("T", body)));
+    }
+    let mut failed = Vec::new();
+    for other in others {
+        match tokio::time::timeout(Duration::from_secs(10), other).await {
+            Ok(Ok(_)) => {}
+            other => failed.push(format!("{other:?}")),
+        }
+    }
+    assert_eq!(dropped.load(SeqCst), 2);
+    assert!(failed.is_empty(), "{} of 5 others: {failed:#?}", failed.len());
+    client.close().await;
+    cluster.close().await;
+}
+
+#[tokio::test]
+async fn bodies_that_panic_as_they_are_dropped_once_they_are_sent_fail_no_other_send() {
+    let (cluster, client) = cluster("T", 1).await;
+    let producer = client.producer("P").compression(None).send_timeout(Duration::from_secs(5)).max_tries(1);
+    let producer = producer.start().await.unwrap();
+    producer.send(Message::new("T", "warm")).await.unwrap();
+    let dropped = Arc::<AtomicUsize>::default();
+    let body = || bytes::Bytes::from_owner(Body(Arc::clone(&dropped)));
+    let sends: Vec<_> = (0..8).map(|_| producer.send(Message::new("T", body()))).collect();
+    let sends: Vec<_> = sends.into_iter().map(tokio::spawn).collect();
+    for sent in sends {
+        let sent = tokio::time::timeout(Duration::from_secs(10), sent).await;
+        assert!(matches!(sent, Ok(Ok(Ok(_)))), "{sent:?}");
+    }
+    assert_eq!(dropped.load(SeqCst), 8);
+    client.close().await;
+    cluster.close().await;
+}

@@ -495,3 +495,264 @@ fn queues_that_a_topic_gets_while_its_only_consumer_is_started_anew_begin_with_t
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
+
+/// Messages to one queue.
+async fn send_to(stage: &Stage, broker: &str, queue: u32, numbers: std::ops::Range<u32>) {
+    let client = stage.client().await;
+    let producer = client.producer("shop").start().await.unwrap();
+    for number in numbers {
+        let queue = MessageQueue::new(TOPIC, broker, queue);
+        producer.send_to(Message::new(TOPIC, number.to_string()), queue).await.unwrap();
+    }
+    client.close().await;
+}
+
+#[test]
+fn a_queue_that_came_while_nobody_of_its_group_was_there_begins_with_its_first_message_also_when_a_broker_is_busy_at_the_start()
+ {
+    let mut wrong = Vec::new();
+    for code in [None, Some(RequestCode::GET_MAX_OFFSET), Some(RequestCode::QUERY_CONSUMER_OFFSET)] {
+        let stage = Stage::new(1, 1);
+        let lost = stage.play(async {
+            let client = stage.client().await;
+            let book = Book::default();
+            let consumer = book.consume(newcomer(&client)).await;
+            stage.send(0..5).await;
+            stage.until(3 * SECOND, "five messages", || book.len() == 5).await;
+            consumer.close().await;
+            client.close().await;
+            stage.cluster.with(|cluster| cluster.brokers().for_each(|broker| broker.create_topic(TOPIC, 2).unwrap()));
+            send_to(&stage, "broker-a", 1, 5..10).await;
+            stage.sleep(SECOND).await;
+            if let Some(code) = code {
+                let mute = Force::requests([code], Forced::Lost).on_topic(TOPIC);
+                stage.cluster.broker("broker-a", |broker| broker.force(mute));
+            }
+            let client = stage.client().await;
+            let _consumer = book.consume(newcomer(&client)).await;
+            stage.cluster.broker("broker-a", |broker| broker.clear_forces());
+            stage.sleep(60 * SECOND).await;
+            let times = book.times();
+            (0..10_u32).filter(|number| !times.contains_key(&number.to_string())).collect::<Vec<_>>()
+        });
+        if !lost.is_empty() {
+            wrong.push(format!("{code:?}; lost: {lost:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_consumer_of_a_new_group_that_is_started_anew_after_a_broker_was_away_consumes_nothing_that_is_old() {
+    let mut wrong = Vec::new();
+    for model in [MessageModel::Clustering, MessageModel::Broadcasting] {
+        for again in [false, true] {
+            let stage = Stage::new(2, 1);
+            let old = stage.play(async {
+                send_to(&stage, "broker-b", 0, 0..20).await;
+                stage.sleep(SECOND).await;
+                // It is named, and answers nothing of this.
+                let mute =
+                    Force::requests([RequestCode::GET_MAX_OFFSET, RequestCode::QUERY_CONSUMER_OFFSET], Forced::Lost);
+                stage.cluster.broker("broker-b", |broker| broker.force(mute));
+                let store = Failing::default();
+                let (client, book) = (stage.client().await, Book::default());
+                let start = |client: &Client| newcomer(client).message_model(model).offset_store(store.clone());
+                let mut consumer = book.consume(start(&client)).await;
+                stage.sleep(10 * SECOND).await;
+                if again {
+                    consumer.close().await;
+                    stage.cluster.broker("broker-b", |broker| broker.clear_forces());
+                    consumer = book.consume(start(&client)).await;
+                }
+                stage.sleep(SECOND).await;
+                stage.cluster.broker("broker-b", |broker| broker.clear_forces());
+                stage.sleep(90 * SECOND).await;
+                drop(consumer);
+                book.times()
+            });
+            if !old.is_empty() {
+                wrong.push(format!("{model:?}, started again: {again}; old: {}", old.len()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn two_members_of_a_new_group_that_start_beside_each_other_consume_nothing_old_though_a_broker_takes_no_commit_for_a_moment()
+ {
+    let mut wrong = Vec::new();
+    for busy_for in [0_u64, 500, 1_500, 2_500] {
+        for swapped in [false, true] {
+            let stage = Stage::new(2, 1);
+            let old = stage.play(async {
+                send_to(&stage, "broker-a", 0, 0..20).await;
+                send_to(&stage, "broker-b", 0, 20..40).await;
+                let (one, other) = (stage.client().await, stage.client().await);
+                let (first, second) = if swapped { (other, one) } else { (one, other) };
+                stage.sleep(SECOND).await;
+                let mute = Force::requests([RequestCode::UPDATE_CONSUMER_OFFSET], Forced::busy());
+                stage.cluster.broker("broker-b", |broker| broker.force(mute));
+                let book = Book::default();
+                let (noted, machine, keep) = (book.clone(), Arc::clone(&stage.machine), Arc::new(Mutex::new(None)));
+                let kept = Arc::clone(&keep);
+                stage.world.spawn(async move {
+                    machine.sleep(Duration::from_millis(100)).await;
+                    let other = noted.consume(newcomer(&second)).await;
+                    *kept.lock().unwrap() = Some((other, second));
+                });
+                let (noted, kept_first) = (book.clone(), Arc::new(Mutex::new(None)));
+                let kept = Arc::clone(&kept_first);
+                stage.world.spawn(async move {
+                    let one = noted.consume(newcomer(&first)).await;
+                    *kept.lock().unwrap() = Some((one, first));
+                });
+                stage.sleep(Duration::from_millis(busy_for)).await;
+                stage.cluster.broker("broker-b", |broker| broker.clear_forces());
+                stage.sleep(60 * SECOND).await;
+                drop((keep, kept_first));
+                book.times().len()
+            });
+            if old > 0 {
+                wrong.push(format!("busy for {busy_for} ms, swapped: {swapped}; {old} old messages"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn what_is_sent_once_a_start_has_returned_is_consumed_though_answers_were_lost_and_a_second_member_starts_right_after_it()
+ {
+    let mut wrong = Vec::new();
+    for code in [RequestCode::QUERY_CONSUMER_OFFSET, RequestCode::UPDATE_CONSUMER_OFFSET, RequestCode::GET_MAX_OFFSET] {
+        for forced in [Forced::Lost, Forced::busy()] {
+            for (times, is_orderly) in [1, 4, 8, 12].into_iter().flat_map(|times| [(times, false), (times, true)]) {
+                let stage = Stage::new(1, 4);
+                let lost = stage.play(async {
+                    stage.send(0..8).await;
+                    let mute = Force::requests([code], forced.clone()).on_topic(TOPIC).times(times);
+                    stage.cluster.broker("broker-a", |broker| broker.force(mute));
+                    let (first, second) = (stage.client().await, stage.client().await);
+                    let book = Book::default();
+                    let start = async |client| {
+                        if is_orderly {
+                            book.consume_in_order(newcomer(client)).await
+                        } else {
+                            book.consume(newcomer(client)).await
+                        }
+                    };
+                    let _one = start(&first).await;
+                    stage.cluster.broker("broker-a", |broker| broker.clear_forces());
+                    stage.send(8..28).await;
+                    let _other = start(&second).await;
+                    stage.send(28..40).await;
+                    stage.sleep(120 * SECOND).await;
+                    let times = book.times();
+                    (8..40_u32).filter(|number| !times.contains_key(&number.to_string())).collect::<Vec<_>>()
+                });
+                if !lost.is_empty() {
+                    wrong.push(format!("{code:?} {forced:?} {times} times, orderly: {is_orderly}; lost: {lost:?}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// A store on a disk that takes a moment.
+#[derive(Clone)]
+struct Slow(Failing, Arc<stgclient_simulator::world::Machine>);
+
+impl OffsetStore for Slow {
+    fn load(&self) -> BoxFuture<Result<BTreeMap<MessageQueue, u64>, Error>> {
+        self.0.load()
+    }
+
+    fn store(&self, offsets: BTreeMap<MessageQueue, u64>) -> BoxFuture<Result<(), Error>> {
+        let Self(store, machine) = self.clone();
+        Box::pin(async move {
+            machine.sleep(Duration::from_millis(20)).await;
+            store.store(offsets).await
+        })
+    }
+}
+
+#[test]
+fn a_broadcasting_consumer_of_a_new_group_that_dies_as_soon_as_it_has_started_consumes_nothing_old_and_loses_nothing() {
+    let mut wrong = Vec::new();
+    for after in [0_u64, 10, 30, 60, 200] {
+        let stage = Stage::new(2, 2);
+        let times = stage.play(async {
+            stage.send(0..40).await;
+            let slow = Force::requests([RequestCode::GET_MAX_OFFSET], Forced::Delay(Duration::from_millis(5)));
+            stage.cluster.broker("broker-b", |broker| broker.force(slow));
+            let (dying, servers) = (stage.world.machine(), stage.cluster.name_servers().join(";"));
+            let store = Failing::default();
+            let client = dying.client(&servers).connect().await.unwrap();
+            let slow = Slow(store.clone(), Arc::clone(&dying));
+            let start = newcomer(&client).message_model(MessageModel::Broadcasting).offset_store(slow);
+            let _first = Book::default().consume(start).await;
+            stage.sleep(Duration::from_millis(after)).await;
+            dying.lose_power();
+            stage.send(40..60).await;
+            let client = stage.client().await;
+            let book = Book::default();
+            let start = newcomer(&client).message_model(MessageModel::Broadcasting).offset_store(store.clone());
+            let _second = book.consume(start).await;
+            stage.sleep(30 * SECOND).await;
+            book.times()
+        });
+        let old = (0..40).filter(|number: &u32| times.contains_key(&number.to_string())).count();
+        let lost = (40..60).filter(|number: &u32| !times.contains_key(&number.to_string())).count();
+        if old + lost > 0 {
+            wrong.push(format!("after {after} ms: {old} old, {lost} of 20 lost"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn where_a_new_group_begins_is_never_committed_over_what_another_member_has_consumed_since() {
+    let mut wrong = Vec::new();
+    for (late, swapped) in [(2_500_u64, false), (2_500, true), (2_900, false), (2_900, true)] {
+        let stage = Stage::new(2, 2);
+        let twice = stage.play(async {
+            send_to(&stage, "broker-a", 0, 0..10).await;
+            send_to(&stage, "broker-a", 1, 10..20).await;
+            let (one, other) = (stage.client().await, stage.client().await);
+            let (first, second) = if swapped { (other, one) } else { (one, other) };
+            let mute = Force::requests([RequestCode::GET_MAX_OFFSET], Forced::Lost);
+            stage.cluster.broker("broker-b", |broker| broker.force(mute));
+            let book = Book::default();
+            let (noted, machine, keep) = (book.clone(), Arc::clone(&stage.machine), Arc::new(Mutex::new(None)));
+            let kept = Arc::clone(&keep);
+            stage.world.spawn(async move {
+                machine.sleep(Duration::from_millis(late)).await;
+                let other = noted.consume(newcomer(&second)).await;
+                *kept.lock().unwrap() = Some((other, second));
+            });
+            let one = book.consume(newcomer(&first).configure(|config| config.commit_interval = SECOND / 2)).await;
+            send_to(&stage, "broker-a", 0, 20..40).await;
+            send_to(&stage, "broker-a", 1, 40..60).await;
+            stage.sleep(6 * SECOND).await;
+            // All is consumed and committed by now; nothing is in work.
+            let before = book.times();
+            one.close().await;
+            stage.sleep(30 * SECOND).await;
+            let (after, queues) = (book.times(), [0, 1].map(|queue| MessageQueue::new(TOPIC, "broker-a", queue)));
+            let committed = queues.map(|queue| stage.committed(&queue));
+            drop(keep);
+            let twice = after.iter().filter(|(_, times)| **times > 1).count();
+            let old = (0..20).filter(|number: &u32| after.contains_key(&number.to_string())).count();
+            (before.len(), twice, old, after.len(), committed)
+        });
+        if twice.1 > 0 || twice.2 > 0 || twice.3 != 40 {
+            wrong.push(format!(
+                "late {late}, swapped {swapped}: (consumed before the close, twice, old, all, committed) {twice:?}"
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

@@ -133,7 +133,7 @@ fn what_a_send_had_of_the_application_is_given_back_when_it_is_over_if_that_is_w
     for operation in [in_line, first] {
         scene.client.cancel(scene.now, operation);
     }
-    spent.clear();
+    spent.drain(|drop_it| drop_it());
     scene.client.take_spent(&mut spent);
     assert_eq!(spent.bodies, [vec![2], vec![1]]);
     assert!(matches!(spent.others.as_deref().map(Vec::as_slice), Some([SpentOther::Selector(_)])), "{spent:?}");
@@ -143,7 +143,7 @@ fn what_a_send_had_of_the_application_is_given_back_when_it_is_over_if_that_is_w
     let operation = scene.client.send_in_turn(scene.now, producer, long, SendOptions::default()).unwrap();
     scene.client.cancel(scene.now, operation);
     scene.cut("a:1", "gone");
-    spent.clear();
+    spent.drain(|drop_it| drop_it());
     scene.client.take_spent(&mut spent);
     let mut others = spent.others.iter().flat_map(|others| others.iter());
     let is_long = |other: &SpentOther| matches!(other, SpentOther::Unwritten(outbox) if outbox.len() >= 1 << 16);

@@ -428,3 +428,35 @@ fn a_broker_that_has_no_such_topic_speaks_for_itself_and_for_no_other() {
         assert!(has_b, "`b` is there, has the topic, and was named two seconds ago: {queues:?}");
     }
 }
+
+#[test]
+fn a_key_keeps_its_queue_also_when_the_name_server_that_restarts_was_away_for_minutes() {
+    for away in [30, 90, 300] {
+        let mut scene = scene_of(&["a", "b"]);
+        let producer = start_producer(&mut scene, ProducerConfig::default());
+        let keyed = |scene: &mut Scene, key: &str| {
+            let options = SendOptions::from(QueueChoice::Hash(key.to_owned()));
+            let operation = send(scene, producer, options);
+            scene.wait(operation).unwrap().queue
+        };
+        let key =
+            (0..).map(|number| number.to_string()).find(|key| &*keyed(&mut scene, key).broker_name == "b").unwrap();
+        let before = keyed(&mut scene, &key);
+        scene.server("ns:1").is_mute = true;
+        for _ in 0..away {
+            scene.run_for(ms(1000));
+            assert_eq!(keyed(&mut scene, &key), before, "all goes on");
+        }
+        // It is back, and `a` registers first; `b` answers all the time.
+        scene.server("ns:1").is_mute = false;
+        scene.book.route("T", &["a"], 2);
+        // Until the client has asked it.
+        for _ in 0..35 {
+            scene.run_for(ms(1000));
+            assert_eq!(keyed(&mut scene, &key), before, "away for {away} s");
+            if scene.elapsed() > ms(1000 * (away + 32)) {
+                scene.book.route("T", &["a", "b"], 2);
+            }
+        }
+    }
+}

@@ -35,7 +35,7 @@ pub(crate) enum Ask {
     CancelPull { asked: asked::Pull },
     /// Another pull takes the place of this one, of which only a reset of the offsets counts any more: a broker tells of it once,
     /// and may do so with this one's answer.
-    OvertakePull { asked: asked::Pull },
+    OvertakePull { asked: asked::Pull, from_now_on: asked::OvertakenPull },
     /// The group's offset of a queue is this. A commit that counts on a lock is not tried again on another connection,
     /// with which the lock has ended.
     Commit { asked: asked::Commit, queue: MessageQueue, offset: u64, needs_lock: bool },

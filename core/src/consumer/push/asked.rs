@@ -134,15 +134,15 @@ impl Asked for Pull {
     }
 }
 
-/// Whether the offsets of a queue are reset: other pulls are under way for its messages.
+/// Whether the offsets of a queue are reset that began with this ticket: other pulls are under way for its messages.
 #[derive(Clone, Debug)]
-pub(crate) struct OvertakenPull(pub(crate) QueueId);
+pub(crate) struct OvertakenPull(pub(crate) QueueId, pub(crate) Ticket);
 
 impl Asked for OvertakenPull {
     type Answer = Pulled;
 
     fn take(self, consumer: &mut PushConsumer, now: Now, answer: Result<Self::Answer, Error>) {
-        consumer.take_overtaken(now, self.0, answer);
+        consumer.take_overtaken(now, self.0, self.1, answer);
     }
 }
 

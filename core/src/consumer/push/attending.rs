@@ -74,7 +74,7 @@ impl PushConsumer {
                 break;
             }
         }
-        self.say_started();
+        self.say_started(now.mono);
         self.tell(now.mono);
     }
 
@@ -210,7 +210,10 @@ impl PushConsumer {
             waits.for_answer = true;
             return Ok(());
         }
-        let has_more = may_commit && leave.commits_left > 0 && !self.config.is_broadcasting();
+        let is_sent_back = may_commit && known.messages.sending_back() > 0 && now < leave.until;
+        // Each answer of those would be worth a commit of its own: there are two, one at once and one when all have come.
+        let waits_first = is_sent_back && leave.has_committed();
+        let has_more = may_commit && leave.commits_left > 0 && !self.config.is_broadcasting() && !waits_first;
         match (known.uncommitted(), known.commit.due) {
             // It was not taken a moment ago.
             (Some(_), Some(due)) if has_more && now < due => {
@@ -219,17 +222,19 @@ impl PushConsumer {
             }
             (Some(_), _) if has_more => Err(Act::Commit),
             // The broker brings it again: the next owner is not to get it as well.
-            _ if may_commit && known.messages.sending_back() > 0 && now < leave.until => {
+            _ if is_sent_back => {
                 waits.until(leave.until);
                 Ok(())
             }
             _ if !known.lock.may_be_kept => Err(Act::Remove),
             // It was not taken back a moment ago.
-            _ if leave.unlocks_left < Leave::TRIES && now < known.lock.ask_at => {
-                waits.until(known.lock.ask_at);
-                Ok(())
-            }
-            _ => Err(Act::Unlock),
+            _ => match known.lock.back_at.filter(|at| now < *at) {
+                Some(at) => {
+                    waits.until(at);
+                    Ok(())
+                }
+                None => Err(Act::Unlock),
+            },
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::ask::Ask;
 use super::asked::{self, Ticket};
 use super::committing::DOUBTED_AFTER;
-use super::ends::End;
+use super::ends::{End, NEWER};
 use super::queue::{Begin, Fetch, Leave, QueueId, Reset, Stage};
 
 use super::{AFTER_FAILURE, ConsumeFrom, PushConsumer};
@@ -77,6 +77,9 @@ impl PushConsumer {
         if self.awaits(id, ticket) {
             match offset {
                 Ok(Some(offset)) => {
+                    if let Some(topic) = self.queues.get(id).map(|known| known.queue.topic.clone()) {
+                        self.note_group_offset(&topic, offset);
+                    }
                     let kept = self.queues.touch(id).and_then(|known| known.kept.take());
                     let place = kept.map_or(offset, |kept| kept.place_for(offset));
                     self.begin_at(now, id, place, place == offset);
@@ -124,16 +127,21 @@ impl PushConsumer {
             _ if is_retry => Beginning::First,
             ConsumeFrom::FirstOffset => Beginning::First,
             ConsumeFrom::Timestamp(unix_ms) => Beginning::Since(unix_ms),
-            ConsumeFrom::LastOffset => match subscription.and_then(|known| known.ends.as_ref()?.get(queue)) {
-                Some(End::Known(offset)) => Beginning::At(offset),
-                Some(End::Asked(_) | End::Compared { .. } | End::Free(_) | End::Doubted(_) | End::Committed(..)) => {
-                    Beginning::AwaitEnd
+            ConsumeFrom::LastOffset => {
+                let ends = subscription.and_then(|known| known.ends.as_ref());
+                let has_offsets = ends.is_some_and(|ends| ends.has_offsets);
+                let since = subscription.map_or(self.started_unix_ms, |known| known.since_unix_ms);
+                match ends.and_then(|ends| ends.get(queue)) {
+                    None => Beginning::First,
+                    Some(End::Known(offset)) => Beginning::At(offset),
+                    Some(End::Unsure(offset)) if !has_offsets => Beginning::At(offset),
+                    Some(End::Unknown) if !has_offsets => Beginning::Since(since),
+                    Some(End::Unsure(_) | End::Unknown | End::Newer) => {
+                        Beginning::Since(since.saturating_sub(NEWER.as_millis() as u64))
+                    }
+                    Some(_) => Beginning::AwaitEnd,
                 }
-                Some(End::Unknown) => {
-                    Beginning::Since(subscription.map_or(self.started_unix_ms, |known| known.since_unix_ms))
-                }
-                Some(End::Newer) | None => Beginning::First,
-            },
+            }
         }
     }
 

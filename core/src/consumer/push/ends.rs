@@ -5,9 +5,10 @@
 //! first it asks where the queue ends, and then whether the group has an offset. If not, nobody of the group has started who
 //! may have promised less; and what others say at the same time is no more than what was there when they asked.
 //!
-//! A group that has offsets of other queues of the topic is not new, and a queue of which it has none is newer than the group:
-//! it begins with its first message. Members of a new group that start at the same time are not taken for that: it is asked once
-//! more a moment later.
+//! A group that has offsets of other queues of the topic is not new, and a queue of which it has none is probably newer than the
+//! group: it begins with its first message, but with none that is older than [`NEWER`], since a broker may also have been away
+//! when the group began. Members of a new group that start at the same time are not taken for that: it is asked once more a
+//! moment later. And an offset of 0 says nothing: brokers before 5 say so of a young queue, too, where there is none.
 
 use std::collections::BTreeMap;
 
@@ -18,37 +19,51 @@ use super::{ConsumeFrom, PushConsumer, Timer};
 use crate::error::Error;
 use crate::notice::Notice;
 use crate::queue::MessageQueue;
-use crate::time::{Duration, Now};
+use crate::time::{Duration, Instant, Now};
 
 /// Where a queue ended when its topic was subscribed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     /// It is being asked.
     Asked(Ticket),
-    /// Here. Whether the group has an offset of the queue is being asked, perhaps once more.
-    Compared { ticket: Ticket, end: u64, is_again: bool },
-    /// Here, and the group has none. It has to be asked about other queues yet.
-    Free(u64),
+    /// Here. Whether the group has an offset of the queue is being asked, the how manyth time.
+    Compared { ticket: Ticket, end: u64, tries: u8 },
+    /// Here, and the group had none at this moment. It has to be asked about other queues yet.
+    Free { end: u64, at: Instant, tries: u8 },
     /// Here. Whether the group has an offset is asked again a moment later: the broker did not say, or there is none though there
     /// are some of other queues.
-    Doubted(u64),
+    Doubted { end: u64, until: Instant, tries: u8 },
     /// Here, where the group is to begin, which is being committed.
-    Committed(Ticket, u64),
+    Committed { ticket: Ticket, end: u64, tries: u8 },
     /// Here.
     Known(u64),
+    /// Here, if the group is new, which brokers did not say.
+    Unsure(u64),
     /// It does not matter: the group is older than the queue.
     Newer,
     /// It could not be had: what was stored since then is found by its time.
     Unknown,
 }
 
-/// Members that start at the same time have told brokers by then where the group begins.
-const DOUBTED_FOR: Duration = Duration::from_secs(1);
+/// It is asked so often, with pauses that grow, as long as a broker does not say, or others may be about to commit.
+const TRIES: u8 = 3;
+
+/// A group that had no offset longer ago than this may have one by now.
+const STALE_AFTER: Duration = Duration::from_millis(100);
+
+/// A store that takes longer is not waited for.
+const STORE_TIME: Duration = Duration::from_secs(3);
+
+/// The first of these pauses. In all they are as long as a commit may take that a busy broker does not take at once.
+const DOUBTED_FOR: Duration = Duration::from_millis(1500);
+
+/// How long before the subscription a queue may have come that is taken for newer than its group.
+pub(super) const NEWER: Duration = Duration::from_secs(30 * 60);
 
 impl End {
     /// Whether the group may begin elsewhere than where it is known to by now.
     const fn is_open(self) -> bool {
-        !matches!(self, Self::Known(_) | Self::Newer | Self::Unknown)
+        !matches!(self, Self::Known(_) | Self::Unsure(_) | Self::Newer | Self::Unknown)
     }
 
     /// Whether it is not known yet if the group is new.
@@ -65,8 +80,10 @@ pub(super) struct Ends {
     open: usize,
     asked: usize,
     free: usize,
-    /// The group has offsets of the topic: what others do with them is theirs.
-    has_offsets: bool,
+    /// The group has offsets of the topic that are not ours.
+    pub(super) has_offsets: bool,
+    /// We have found it new: what it has from then on may be what we said.
+    is_new: bool,
 }
 
 impl Ends {
@@ -78,11 +95,11 @@ impl Ends {
     pub(super) fn set(&mut self, queue: &MessageQueue, end: End) {
         self.open += usize::from(end.is_open());
         self.asked += usize::from(end.is_asked());
-        self.free += usize::from(matches!(end, End::Free(_)));
+        self.free += usize::from(matches!(end, End::Free { .. }));
         if let Some(before) = self.by_queue.insert(queue.clone(), end) {
             self.open -= usize::from(before.is_open());
             self.asked -= usize::from(before.is_asked());
-            self.free -= usize::from(matches!(before, End::Free(_)));
+            self.free -= usize::from(matches!(before, End::Free { .. }));
         }
     }
 
@@ -95,34 +112,29 @@ impl Ends {
         for end in self.by_queue.values_mut() {
             *end = match *end {
                 End::Asked(_) => End::Unknown,
-                End::Compared { end, .. } | End::Free(end) | End::Doubted(end) | End::Committed(_, end) => {
-                    End::Known(end)
-                }
+                End::Compared { end, .. } | End::Free { end, .. } | End::Doubted { end, .. } => End::Unsure(end),
+                End::Committed { end, .. } => End::Known(end),
                 known => known,
             };
         }
         (self.open, self.asked, self.free) = (0, 0, 0);
     }
 
-    /// Those that are to be asked about again.
-    fn doubted(&self) -> Vec<(MessageQueue, u64)> {
-        let doubted = self.by_queue.iter().filter_map(|(queue, end)| match end {
-            End::Doubted(end) => Some((queue.clone(), *end)),
+    /// Those that are to be asked about again, and when.
+    fn doubted(&self) -> impl Iterator<Item = (&MessageQueue, u64, Instant, u8)> {
+        self.by_queue.iter().filter_map(|(queue, end)| match *end {
+            End::Doubted { end, until, tries } => Some((queue, end, until, tries)),
             _ => None,
-        });
-        doubted.collect()
+        })
     }
 
     /// The queues where a new group is to begin, once it is known to be new, or not to be.
-    fn free(&self) -> Vec<(MessageQueue, u64)> {
+    fn free(&self) -> Vec<(MessageQueue, End)> {
         if self.asked > 0 || self.free == 0 {
             return Vec::new();
         }
-        let free = self.by_queue.iter().filter_map(|(queue, end)| match end {
-            End::Free(offset) => Some((queue.clone(), *offset)),
-            _ => None,
-        });
-        free.collect()
+        let free = self.by_queue.iter().filter(|(_, end)| matches!(end, End::Free { .. }));
+        free.map(|(queue, end)| (queue.clone(), *end)).collect()
     }
 }
 
@@ -159,7 +171,7 @@ impl PushConsumer {
                 Err(_) => self.set_end(queue, End::Unknown),
                 Ok(end) if self.is_closing() => self.set_end(queue, End::Known(end)),
                 Ok(end) if self.config.is_broadcasting() => self.take_own_end(now, queue, end),
-                Ok(end) => self.compare_end(queue, end, false),
+                Ok(end) => self.compare_end(queue, end, 1),
             }
             self.go_on_with_ends(now, queue);
         }
@@ -171,7 +183,8 @@ impl PushConsumer {
         if self.places.get(queue).is_some() {
             return self.set_end(queue, End::Known(end));
         }
-        let is_new = self.subscriptions.get(&queue.topic).is_none_or(|known| !known.had_places);
+        let ends = self.subscriptions.get(&queue.topic).and_then(|known| known.ends.as_ref());
+        let is_new = ends.is_none_or(|ends| !ends.has_offsets);
         self.set_end(queue, if is_new { End::Known(end) } else { End::Newer });
         if is_new {
             self.places.note(now.mono, queue, end);
@@ -179,22 +192,47 @@ impl PushConsumer {
         }
     }
 
-    fn doubt_end(&mut self, now: Now, queue: &MessageQueue, end: u64) {
-        self.set_end(queue, End::Doubted(end));
-        self.set_not_later(Timer::Ends, now.mono + DOUBTED_FOR);
+    fn doubt_end(&mut self, now: Now, queue: &MessageQueue, end: u64, tries: u8) {
+        let until = now.mono + DOUBTED_FOR * u32::from(tries);
+        self.set_end(queue, End::Doubted { end, until, tries });
+        self.set_not_later(Timer::Ends, until);
     }
 
-    fn compare_end(&mut self, queue: &MessageQueue, end: u64, is_again: bool) {
+    fn compare_end(&mut self, queue: &MessageQueue, end: u64, tries: u8) {
         let ticket = self.next_ticket();
-        self.set_end(queue, End::Compared { ticket, end, is_again });
+        self.set_end(queue, End::Compared { ticket, end, tries });
         self.ask(Ask::EndOffset { asked: asked::EndOffset(queue.clone(), ticket), queue: queue.clone() });
     }
 
-    /// Asks once more about queues of which a group has no offset that has others.
-    pub(super) fn compare_again(&mut self) {
+    /// Asks once more about queues of which it could not be said whether the group has an offset.
+    pub(super) fn compare_again(&mut self, now: Instant) {
         let ends = self.subscriptions.values().filter_map(|known| known.ends.as_ref());
-        for (queue, end) in ends.flat_map(Ends::doubted).collect::<Vec<_>>() {
-            self.compare_end(&queue, end, true);
+        let doubted = ends.flat_map(Ends::doubted);
+        let doubted = doubted.map(|(queue, end, until, tries)| (queue.clone(), end, until, tries));
+        for (queue, end, until, tries) in doubted.collect::<Vec<_>>() {
+            if until <= now {
+                self.compare_end(&queue, end, tries + 1);
+            } else {
+                self.set_not_later(Timer::Ends, until);
+            }
+        }
+    }
+
+    /// Whether what a broadcasting consumer is to begin with is still on its way to its store.
+    pub(super) fn awaits_store(&mut self, now: Instant) -> bool {
+        if !self.config.is_broadcasting() || !self.places.is_busy() {
+            return false;
+        }
+        let until = *self.stored_until.get_or_insert(now + STORE_TIME);
+        self.set_not_later(Timer::Ends, until);
+        now < until
+    }
+
+    /// The group has an offset of a queue, so that it is not new. 0 may also mean that it has none.
+    pub(super) fn note_group_offset(&mut self, topic: &str, offset: u64) {
+        let ends = self.subscriptions.get_mut(topic).and_then(|known| known.ends.as_mut());
+        if let Some(ends) = ends.filter(|ends| offset > 0 && !ends.is_new) {
+            ends.has_offsets = true;
         }
     }
 
@@ -206,19 +244,25 @@ impl PushConsumer {
         ticket: Ticket,
         offset: &Result<Option<u64>, Error>,
     ) {
-        if let Some(End::Compared { ticket: known, end, is_again }) = self.end_of(queue)
+        if let Some(End::Compared { ticket: known, end, tries }) = self.end_of(queue)
             && known == ticket
         {
-            let ends = self.subscriptions.get_mut(&queue.topic).and_then(|known| known.ends.as_mut());
-            let has_offsets = ends.is_some_and(|ends| {
-                ends.has_offsets |= matches!(offset, Ok(Some(_)));
-                ends.has_offsets
-            });
+            if let Ok(Some(offset)) = offset {
+                self.note_group_offset(&queue.topic, *offset);
+            }
+            let ends = self.subscriptions.get(&queue.topic).and_then(|known| known.ends.as_ref());
+            let has_offsets = ends.is_some_and(|ends| ends.has_offsets);
             match offset {
-                Ok(None) if is_again && has_offsets => self.set_end(queue, End::Newer),
-                Ok(None) => self.set_end(queue, End::Free(end)),
-                Err(_) if !is_again => self.doubt_end(now, queue, end),
-                _ => self.set_end(queue, End::Known(end)),
+                Ok(None) if tries >= TRIES && has_offsets => self.set_end(queue, End::Newer),
+                Ok(None) => self.set_end(queue, End::Free { end, at: now.mono, tries }),
+                Err(_) if tries < TRIES => self.doubt_end(now, queue, end, tries),
+                Err(error) => {
+                    let notice =
+                        Notice::warn("brokers do not know where the group begins; what is sent may be passed over");
+                    self.notices.push(notice.about("queue", queue).about("error", error));
+                    self.set_end(queue, End::Unsure(end));
+                }
+                Ok(Some(_)) => self.set_end(queue, End::Known(end)),
             }
             self.go_on_with_ends(now, queue);
         }
@@ -233,14 +277,17 @@ impl PushConsumer {
         ticket: Ticket,
         result: Result<(), Error>,
     ) {
-        if let Some(End::Committed(known, end)) = self.end_of(queue)
+        if let Some(End::Committed { ticket: known, end, tries }) = self.end_of(queue)
             && known == ticket
         {
-            if let Err(error) = result {
+            if let Err(error) = &result {
                 let notice = Notice::warn("where the group begins was not committed").about("queue", queue);
                 self.notices.push(notice.about("error", error));
             }
-            self.set_end(queue, End::Known(end));
+            match result {
+                Err(_) if tries < TRIES => self.compare_end(queue, end, tries + 1),
+                _ => self.set_end(queue, End::Known(end)),
+            }
             self.go_on_with_ends(now, queue);
         }
         self.attend(now);
@@ -249,15 +296,23 @@ impl PushConsumer {
     /// Commits where a new group begins once it is known to be new, and lets the queue go on that has waited for that.
     fn go_on_with_ends(&mut self, now: Now, queue: &MessageQueue) {
         let ends = self.subscriptions.get_mut(&queue.topic).and_then(|known| known.ends.as_mut());
-        let (free, is_new) = ends.map_or((Vec::new(), false), |ends| (ends.free(), !ends.has_offsets));
-        for (queue, end) in free {
-            if is_new && !self.is_closing() {
+        let (free, is_new) = ends.map_or((Vec::new(), false), |ends| {
+            let free = ends.free();
+            ends.is_new |= !free.is_empty() && !ends.has_offsets;
+            (free, ends.is_new)
+        });
+        for (queue, free) in free {
+            let End::Free { end, at, tries } = free else { continue };
+            if !is_new {
+                self.doubt_end(now, &queue, end, tries);
+            } else if at + STALE_AFTER < now.mono && tries < TRIES {
+                // It has waited for a slow broker, and another member may have begun there.
+                self.compare_end(&queue, end, tries + 1);
+            } else if !self.is_closing() {
                 let ticket = self.next_ticket();
-                self.set_end(&queue, End::Committed(ticket, end));
+                self.set_end(&queue, End::Committed { ticket, end, tries });
                 let asked = asked::EndCommitted(queue.clone(), ticket);
                 self.ask(Ask::CommitEnd { asked, queue, offset: end });
-            } else {
-                self.doubt_end(now, &queue, end);
             }
         }
         self.begin_after_end(now, queue);
@@ -286,12 +341,13 @@ mod tests {
     fn a_group_is_new_only_when_all_queues_say_so() {
         let queues = [0, 1].map(|id| MessageQueue::new("T", "a", id));
         let mut ends = Ends::default();
-        ends.set(&queues[0], End::Free(3));
-        ends.set(&queues[1], End::Compared { ticket: 1, end: 4, is_again: false });
+        let free = End::Free { end: 3, at: Instant::default(), tries: 1 };
+        ends.set(&queues[0], free);
+        ends.set(&queues[1], End::Compared { ticket: 1, end: 4, tries: 1 });
         assert_eq!((ends.free(), ends.is_open()), (Vec::new(), true));
         ends.set(&queues[1], End::Known(4));
-        assert_eq!(ends.free(), [(queues[0].clone(), 3)]);
-        ends.set(&queues[0], End::Committed(2, 3));
+        assert_eq!(ends.free(), [(queues[0].clone(), free)]);
+        ends.set(&queues[0], End::Committed { ticket: 2, end: 3, tries: 1 });
         assert!(ends.free().is_empty() && ends.is_open());
         ends.set(&queues[0], End::Known(3));
         assert!(!ends.is_open());
@@ -302,7 +358,7 @@ mod tests {
         let queues = [0, 1].map(|id| MessageQueue::new("T", "a", id));
         let mut ends = Ends::default();
         ends.set(&queues[0], End::Asked(1));
-        ends.set(&queues[1], End::Committed(2, 4));
+        ends.set(&queues[1], End::Committed { ticket: 2, end: 4, tries: 1 });
         ends.give_up();
         assert_eq!(queues.map(|queue| ends.get(&queue)), [Some(End::Unknown), Some(End::Known(4))]);
         assert!(!ends.is_open());

@@ -73,15 +73,16 @@ impl PushConsumer {
         if let Some(known) = self.queues.touch(id)
             && let Fetch::UnderWay { ticket, .. } = core::mem::replace(&mut known.fetch, Fetch::Idle)
         {
-            self.ask(Ask::OvertakePull { asked: asked::Pull(id, ticket) });
+            let from_now_on = asked::OvertakenPull(id, known.begun);
+            self.ask(Ask::OvertakePull { asked: asked::Pull(id, ticket), from_now_on });
         }
     }
 
     /// Takes what came of a pull that another one has taken the place of. Its messages are those that are not wanted any more.
-    pub(crate) fn take_overtaken(&mut self, now: Now, id: QueueId, pulled: Result<Pulled, Error>) {
+    pub(crate) fn take_overtaken(&mut self, now: Now, id: QueueId, begun: Ticket, pulled: Result<Pulled, Error>) {
         if let Ok(pulled) = pulled
             && pulled.status == PullStatus::OffsetIllegal
-            && self.queues.get(id).is_some_and(AssignedQueue::is_consuming)
+            && self.queues.get(id).is_some_and(|known| known.is_consuming() && known.begun == begun)
         {
             self.move_to(now, id, pulled.next_offset);
         }

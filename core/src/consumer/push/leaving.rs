@@ -42,7 +42,7 @@ impl PushConsumer {
             if let Stage::Leaving(leave) = &mut known.stage {
                 leave.unlocks_left = leave.unlocks_left.saturating_sub(1);
             }
-            (known.lock.may_be_kept, known.lock.until) = (false, None);
+            (known.lock.may_be_kept, known.lock.until, known.lock.back_at) = (false, None, None);
             known.lock.giving_back = Some(ticket);
             let queues = vec![known.queue.clone()];
             self.ask(Ask::Unlock { asked: asked::Unlock(id, ticket), queues });
@@ -59,7 +59,7 @@ impl PushConsumer {
             let notice = Notice::warn("a lock was not given back");
             self.notices.push(notice.about("queue", &known.queue).about("error", error));
             known.lock.may_be_kept = leave.unlocks_left > 0;
-            known.lock.ask_at = now.mono + AGAIN_AFTER;
+            known.lock.back_at = Some(now.mono + AGAIN_AFTER);
         }
         self.attend(now);
     }

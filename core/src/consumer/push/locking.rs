@@ -121,7 +121,8 @@ impl PushConsumer {
         }
         if known.begun > 0 {
             let place = known.messages.committable();
-            known.kept = known.commit.persisted.map(|persisted| Kept { persisted, place });
+            let under_way = known.commit.under_way.map(|(_, offset)| offset);
+            known.kept = known.commit.persisted.map(|persisted| Kept { persisted, under_way, place });
         }
         known.begun = 0;
         self.abandoned.take_from(known);

@@ -133,6 +133,8 @@ pub struct PushConsumer {
     is_started: bool,
     /// A topic that this waits for.
     starting: Option<Arc<str>>,
+    /// How long this waits for the store of a broadcasting consumer.
+    stored_until: Option<Instant>,
     /// There are other members, as far as a broker said last.
     has_others: bool,
     rate: Option<Rate>,
@@ -186,6 +188,7 @@ impl PushConsumer {
             is_paused: false,
             is_started: false,
             starting: None,
+            stored_until: None,
             has_others: false,
             sending_back: 0,
             directly: 0,
@@ -246,7 +249,7 @@ impl PushConsumer {
                 Some(Timer::Expire) => self.expire(now),
                 // Whether there is room for a delivery now is looked at in any case.
                 Some(Timer::Rate) => {}
-                Some(Timer::Ends) => self.compare_again(),
+                Some(Timer::Ends) => self.compare_again(now.mono),
                 Some(Timer::Close) => self.close_in_time(now),
                 None => self.queue_is_due(key - TIMERS.len() as u32),
             }

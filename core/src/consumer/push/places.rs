@@ -76,6 +76,11 @@ impl Places {
         (self.is_urgent && self.is_unstored && !self.is_under_way).then_some(self.rests_until)
     }
 
+    /// Whether something that must not wait is not stored yet.
+    pub(super) const fn is_busy(&self) -> bool {
+        self.is_under_way || (self.is_urgent && self.is_unstored)
+    }
+
     /// Forgets what points at nothing any more.
     pub(super) fn prune(&mut self, now: Instant) {
         self.by_queue.retain(|_, place| now.since(place.noted_at) < KEPT_FOR);

@@ -78,6 +78,8 @@ pub(crate) enum Fetch {
 /// The broker's lock on an orderly consumer's queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lock {
+    /// It was not taken back: it is given back again at this moment.
+    pub(crate) back_at: Option<Instant>,
     /// Until when it is ours; `None` without one.
     pub(crate) until: Option<Instant>,
     /// It is asked for, renewed or given back at this moment or later.
@@ -128,6 +130,8 @@ pub(crate) struct Commit {
 pub(crate) struct Kept {
     /// The offset that was taken last.
     pub(crate) persisted: u64,
+    /// The one that was on its way.
+    pub(crate) under_way: Option<u64>,
     /// The first that was not finished.
     pub(crate) place: u64,
 }
@@ -135,7 +139,7 @@ pub(crate) struct Kept {
 impl Kept {
     /// Where to go on, if the group is at `offset`.
     pub(crate) fn place_for(self, offset: u64) -> u64 {
-        if (self.persisted..=self.place).contains(&offset) { self.place } else { offset }
+        if offset == self.persisted || Some(offset) == self.under_way { self.place } else { offset }
     }
 }
 

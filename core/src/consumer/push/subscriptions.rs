@@ -9,7 +9,7 @@ use super::checking::Check;
 use super::ends::{End, Ends};
 use super::places::KEPT_FOR;
 use super::queue::Fetch;
-use super::{ConsumeFrom, PushConsumer, PushEvent};
+use super::{ConsumeFrom, PushConsumer, PushEvent, RETRY_PREFIX};
 use crate::consumer::MessageSelector;
 use crate::error::{Error, ErrorKind};
 use crate::queue::MessageQueue;
@@ -75,7 +75,7 @@ pub(crate) struct Subscription {
     /// A broker did not list us last time.
     pub(super) was_unlisted: bool,
     /// A broadcasting consumer had stored offsets of the topic when it was subscribed to.
-    pub(super) had_places: bool,
+    had_offsets: bool,
     /// Its queues have been asked for once, whatever came of it.
     pub(super) has_been_looked_at: bool,
     /// Which queues there were when it was subscribed to, and where they ended if that matters; `None` until it is known.
@@ -99,7 +99,7 @@ impl Subscription {
             check_turn: 0,
             is_missing: false,
             was_unlisted: false,
-            had_places: false,
+            had_offsets: false,
             has_been_looked_at: false,
             ends: None,
         }
@@ -130,7 +130,7 @@ impl Subscription {
     /// From now on a queue whose end is not asked for counts as newer than the subscription.
     pub(super) fn note_first_look(&mut self) {
         self.has_been_looked_at = true;
-        self.ends.get_or_insert_default();
+        self.ends.get_or_insert_default().has_offsets |= self.had_offsets;
     }
 
     /// The ends of these queues could not be had.
@@ -172,16 +172,25 @@ impl PushConsumer {
             }
             None => {
                 let mut subscription = Subscription::new(now, selector, false);
-                subscription.had_places = self.places.has_any_of(topic);
+                if self.config.is_broadcasting() && self.places.has_any_of(topic) {
+                    subscription.had_offsets = true;
+                }
                 if let Some(Left { since_unix_ms, ends, .. }) = self.former.by_topic.remove(topic) {
                     (subscription.since_unix_ms, subscription.ends) = (since_unix_ms, Some(ends));
                 }
                 self.subscriptions.insert(topic.into(), subscription);
             }
         }
-        self.rebalance_soon(now.mono);
+        self.share_soon(now.mono, topic);
+        self.share_retries_soon(now.mono);
         self.attend(now);
         Ok(())
+    }
+
+    /// What of the group failed comes by a topic that is there with the group.
+    fn share_retries_soon(&mut self, now: Instant) {
+        let topic = format!("{RETRY_PREFIX}{}", self.group);
+        self.share_soon(now, &topic);
     }
 
     /// A broker that holds a pull would go by what was wanted before.
@@ -206,7 +215,7 @@ impl PushConsumer {
     }
 
     /// Says once that a message which is sent from now on is consumed.
-    pub(super) fn say_started(&mut self) {
+    pub(super) fn say_started(&mut self, now: Instant) {
         if self.is_started {
             return;
         }
@@ -216,8 +225,10 @@ impl PushConsumer {
         // Mostly it is the same as before that is waited for.
         let later =
             self.subscriptions.range::<str, _>((Bound::Included(&*first), Bound::Unbounded)).find(is_waited_for);
-        match later.or_else(|| self.subscriptions.iter().find(is_waited_for)) {
-            Some((topic, _)) => self.starting = Some(topic.clone()),
+        let waited_for = later.or_else(|| self.subscriptions.iter().find(is_waited_for));
+        match waited_for.map(|(topic, _)| topic.clone()) {
+            Some(topic) => self.starting = Some(topic),
+            None if self.awaits_store(now) => {}
             None => {
                 self.is_started = true;
                 self.events.push_back(PushEvent::Started);

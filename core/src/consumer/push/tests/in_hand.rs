@@ -247,3 +247,35 @@ fn a_concurrent_queue_that_leaves_waits_for_what_is_being_sent_back_or_the_next_
     }
     assert_eq!(committed, Some(1), "the next owner gets it, and once more when the broker brings it again");
 }
+
+#[test]
+fn a_queue_that_leaves_commits_all_that_is_sent_back_however_many_answers_come_one_by_one() {
+    let mut scene = Scene::new(|_| {});
+    scene.begin(1);
+    scene.fill(0..6);
+    for _ in 0..6 {
+        let one = scene.deliver(1).expect("one");
+        assert!(scene.consumer.settle(scene.now, one.settlement, Outcome::ReconsumeLater(Default::default())));
+    }
+    // The broker has been asked to bring them again; a moment later another member comes.
+    scene.share(&[]);
+    let (mut committed, mut sent_back) = (None, std::collections::VecDeque::new());
+    for _ in 0..20 {
+        for ask in scene.asks() {
+            match ask {
+                Ask::SendBack { asked, .. } => sent_back.push_back(asked),
+                Ask::Commit { asked, offset, .. } => {
+                    committed = Some(offset);
+                    asked.take(&mut scene.consumer, scene.now, Ok(()));
+                }
+                _ => {}
+            }
+        }
+        if let Some(asked) = sent_back.pop_front() {
+            asked.take(&mut scene.consumer, scene.now, Ok(()));
+        }
+        scene.pass(Duration::from_millis(10));
+    }
+    assert!(sent_back.is_empty());
+    assert_eq!(committed, Some(6), "the next owner gets the rest, and once more when the broker brings it again");
+}

@@ -3,6 +3,7 @@
 mod batches;
 mod checking;
 mod coming_back;
+mod ends;
 mod in_hand;
 mod interleavings;
 mod locks;
