@@ -151,8 +151,12 @@ impl Client {
     }
 
     /// Swaps the bytes to be written to a connection for the empty `outbox`. The host asks after each
-    /// [`Action::Flush`], and again once it has written everything it got; it then knows that those bytes left.
+    /// [`Action::Flush`], and again once it has written everything it got; it then knows that those bytes left. Bodies that it has
+    /// written and not taken out ([`Outbox::take_written`]) are spent.
     pub fn take_outbox(&mut self, now: Now, connection: ConnectionId, outbox: &mut Outbox) {
+        if let Some(spent) = &mut self.session.spent {
+            spent.bodies.extend(core::iter::from_fn(|| outbox.take_written()));
+        }
         self.session.take_outbox(connection, outbox);
         self.run(now);
     }

@@ -246,7 +246,7 @@ fn a_broadcasting_consumer_that_is_started_anew_after_a_broker_was_away_does_not
     let (one, other) = (queue(TOPIC, "a", 0), queue(TOPIC, "b", 1));
     let mut world = World {
         queues: vec![one.clone(), other.clone()],
-        ends: BTreeMap::from([(one.clone(), 7), (other.clone(), 1_000_000)]),
+        ends: BTreeMap::from([(one, 7), (other.clone(), 1_000_000)]),
         away: vec!["b"],
         ..World::default()
     };
