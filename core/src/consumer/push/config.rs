@@ -9,8 +9,9 @@ pub use crate::wire::body::MessageModel;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ConsumeFrom {
     /// After the last message that there was when the consumer subscribed: where that is, brokers are told at once, of every
-    /// queue. A queue that appears later is newer than the group, and begins with its first message; so is one of which the group
-    /// has no offset although it has some of the topic's others. (A broker older than 5.x whose queue is young, so that its first message
+    /// queue. A queue that appears later is newer than the group, and begins with its first message. One of which the group has no
+    /// offset although it has some of the topic's others is taken for newer, too, and begins with what was stored in the half
+    /// hour before. (A broker older than 5.x whose queue is young, so that its first message
     /// is still there in memory, lets a new group begin with that one, as it does for every client.)
     #[default]
     LastOffset,

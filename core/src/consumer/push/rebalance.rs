@@ -220,6 +220,8 @@ impl PushConsumer {
             return self.end_asking(now, topic, LEAST_PAUSE);
         }
         members.sort_unstable();
+        // One that is listed twice would own a share that nobody consumes.
+        members.dedup();
         self.has_others = members.iter().any(|member| *member != self.client_id);
         let queues = self.subscriptions.get(topic).map(|known| known.queues.clone()).unwrap_or_default();
         let (group, client_id) = (self.group.clone(), self.client_id.clone());
@@ -243,7 +245,8 @@ impl PushConsumer {
             }
             1 => true,
             _ => {
-                let notice = Notice::warn("our client id is listed twice: another client has the same");
+                let what = "our client id is listed twice: another client has the same, or a connection of ours has ended unnoticed";
+                let notice = Notice::warn(what);
                 self.notices.push(notice.about("client_id", &self.client_id));
                 true
             }

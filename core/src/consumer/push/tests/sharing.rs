@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::ask::Ask;
 use super::super::asked;
-use super::scene::{ME, SECOND, Scene, failed, queue};
+use super::scene::{ME, SECOND, Scene, TOPIC, failed, queue};
 use crate::consumer::MessageSelector;
 use crate::error::{Error, ErrorKind};
 use crate::queue::MessageQueue;
@@ -142,4 +142,12 @@ fn a_list_without_us_for_each_of_two_topics_takes_no_queue_away() {
     }
     assert_eq!(scene.consumer.queues.of_topic("T").len(), 2);
     assert!(scene.consumer.queues.iter().all(|(_, known)| known.is_consuming()));
+}
+
+#[test]
+fn a_member_that_is_listed_twice_owns_all_queues_that_it_would_own_alone() {
+    // Apache's brokers list one by each of its connections, and notice within two minutes that one has ended.
+    let mut scene = Scene::new(|_| {});
+    scene.rebalance(4, &[ME, ME]);
+    assert_eq!(scene.consumer.queues.of_topic(TOPIC).len(), 4);
 }
