@@ -4,6 +4,8 @@ mod beginning;
 mod by_sql;
 mod closing;
 mod concurrent;
+mod new_groups;
+mod newer_queues;
 mod orderly;
 mod sharing;
 mod stage;

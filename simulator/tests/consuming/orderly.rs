@@ -228,7 +228,6 @@ fn what_is_not_committed_by_the_application_is_delivered_again() {
 
 #[test]
 fn an_administrators_reset_counts_while_the_lock_is_yet_that_of_a_member_that_has_died() {
-    use stgclient_core::wire::request::InvokeResetOffset;
     use stgclient_simulator::server::ClusterConfig;
     use stgclient_simulator::world::World;
 
@@ -260,19 +259,7 @@ fn an_administrators_reset_counts_while_the_lock_is_yet_that_of_a_member_that_ha
         let again = Book::default();
         let _consumer = again.consume_in_order(member(&client)).await;
         stage.sleep(5 * SECOND).await;
-        let reset = InvokeResetOffset {
-            topic: TOPIC.into(),
-            group: super::stage::GROUP.into(),
-            queue_id: Some(-1),
-            offset: None,
-            timestamp: 0,
-            is_force: true,
-        };
-        let told = stage.cluster.with(|cluster| cluster.reset_offset("broker-a", &reset));
-        assert!(
-            told.is_ok_and(|offsets| offsets.values().all(|offset| *offset == 0)),
-            "the broker says that it is done"
-        );
+        stage.reset_all("broker-a");
         // The broker keeps the lock of the dead one for a minute.
         stage.sleep(90 * SECOND).await;
         assert_eq!(again.len(), 10, "what was to be consumed again");
@@ -281,8 +268,6 @@ fn an_administrators_reset_counts_while_the_lock_is_yet_that_of_a_member_that_ha
 
 #[test]
 fn an_administrators_reset_counts_though_a_broker_holds_a_pull_by_what_was_wanted_before() {
-    use stgclient_core::wire::request::InvokeResetOffset;
-
     let mut wrong = Vec::new();
     for is_changed in [false, true] {
         // Brokers of 5.x keep the reset, and tell of it once: with the next answer to a pull.
@@ -298,16 +283,7 @@ fn an_administrators_reset_counts_though_a_broker_holds_a_pull_by_what_was_wante
                 consumer.subscribe(TOPIC, "paid || refunded").unwrap();
             }
             stage.sleep(SECOND).await;
-            let reset = InvokeResetOffset {
-                topic: TOPIC.into(),
-                group: super::stage::GROUP.into(),
-                queue_id: Some(-1),
-                offset: None,
-                timestamp: 0,
-                is_force: true,
-            };
-            let told = stage.cluster.with(|cluster| cluster.reset_offset("broker-a", &reset));
-            assert!(told.is_ok(), "the broker says that it is done: {told:?}");
+            stage.reset_all("broker-a");
             stage.sleep(120 * SECOND).await;
             book.len() - 10
         });

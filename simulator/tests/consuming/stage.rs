@@ -5,10 +5,11 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use stgclient_core::consumer::ReceivedMessage;
-use stgclient_core::consumer::push::QueueStatus;
+use stgclient_core::consumer::push::{ConsumeFrom, QueueStatus};
 use stgclient_core::producer::Message;
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Duration;
+use stgclient_core::wire::request::InvokeResetOffset;
 use stgclient_runtime::{PushConsumer, PushConsumerBuilder};
 use stgclient_simulator::server::ClusterConfig;
 use stgclient_simulator::world::{Client, ClusterHandle, Machine, World};
@@ -53,6 +54,31 @@ impl Stage {
             producer.send(Message::new(TOPIC, number.to_string()).tag("paid")).await.unwrap();
         }
         client.close().await;
+    }
+
+    /// Sends them to one queue.
+    pub(crate) async fn send_to(&self, broker: &str, queue: u32, numbers: std::ops::Range<u32>) {
+        let client = self.client().await;
+        let producer = client.producer("shop").start().await.unwrap();
+        for number in numbers {
+            let queue = MessageQueue::new(TOPIC, broker, queue);
+            producer.send_to(Message::new(TOPIC, number.to_string()), queue).await.unwrap();
+        }
+        client.close().await;
+    }
+
+    /// An administrator has a broker set all offsets of the group back to the first.
+    pub(crate) fn reset_all(&self, broker: &str) {
+        let reset = InvokeResetOffset {
+            topic: TOPIC.into(),
+            group: GROUP.into(),
+            queue_id: Some(-1),
+            offset: None,
+            timestamp: 0,
+            is_force: true,
+        };
+        let told = self.cluster.with(|cluster| cluster.reset_offset(broker, &reset));
+        assert!(told.is_ok_and(|offsets| offsets.values().all(|offset| *offset == 0)), "it says that it is done");
     }
 
     /// Waits until `is_so`, for so long at the most.
@@ -132,6 +158,12 @@ impl Book {
         self.lock().len()
     }
 
+    /// Which of these numbers were not consumed.
+    pub(crate) fn missing(&self, numbers: std::ops::Range<u32>) -> Vec<u32> {
+        let times = self.times();
+        numbers.filter(|number| !times.contains_key(&number.to_string())).collect()
+    }
+
     /// How often each body was consumed.
     pub(crate) fn times(&self) -> BTreeMap<String, usize> {
         let mut times = BTreeMap::new();
@@ -161,4 +193,9 @@ pub(crate) fn shares(members: &[&PushConsumer]) -> Vec<usize> {
 pub(crate) fn of_topic(member: &PushConsumer) -> QueueStatus {
     let mut queues = member.status().queues.into_iter();
     queues.find(|queue| &*queue.queue.topic == TOPIC).expect("it owns one")
+}
+
+/// A consumer of a new group that wants nothing of what is old.
+pub(super) fn newcomer(client: &Client) -> PushConsumerBuilder {
+    client.push_consumer(GROUP).subscribe(TOPIC, "*").consume_from(ConsumeFrom::LastOffset)
 }

@@ -134,19 +134,19 @@ fn with_newer_queue() -> World {
     }
 }
 
-fn check_newer(world: &World) {
+/// All is well for ten seconds: then the newer queue has begun with its first message.
+fn check_newer(mut world: World, mut scene: Scene) {
+    for _ in 0..10 {
+        scene.pass(SECOND);
+        world.go(&mut scene);
+    }
     let begun = world.begun.get(&queue(TOPIC, "b", 1));
     assert_eq!(begun, Some(&0), "the queue is newer than its group, and begins with its first message");
 }
 
 #[test]
 fn a_queue_that_is_newer_than_its_group_begins_with_its_first_message() {
-    let (mut world, mut scene) = (with_newer_queue(), scene(&[TOPIC], BTreeMap::new(), |_| {}));
-    for _ in 0..10 {
-        world.go(&mut scene);
-        scene.pass(SECOND);
-    }
-    check_newer(&world);
+    check_newer(with_newer_queue(), scene(&[TOPIC], BTreeMap::new(), |_| {}));
 }
 
 #[test]
@@ -155,11 +155,7 @@ fn a_queue_that_is_newer_than_its_group_begins_with_its_first_message_though_its
     world.away = vec!["b"];
     world.go(&mut scene);
     world.away.clear();
-    for _ in 0..10 {
-        scene.pass(SECOND);
-        world.go(&mut scene);
-    }
-    check_newer(&world);
+    check_newer(world, scene);
 }
 
 #[test]
@@ -168,11 +164,7 @@ fn a_queue_that_is_newer_than_its_group_begins_with_its_first_message_though_off
     world.no_offsets = true;
     world.go(&mut scene);
     world.no_offsets = false;
-    for _ in 0..10 {
-        scene.pass(SECOND);
-        world.go(&mut scene);
-    }
-    check_newer(&world);
+    check_newer(world, scene);
 }
 
 #[test]
@@ -181,11 +173,7 @@ fn a_queue_that_is_newer_than_its_group_begins_with_its_first_message_though_nam
     world.no_routes = true;
     world.go(&mut scene);
     world.no_routes = false;
-    for _ in 0..10 {
-        scene.pass(SECOND);
-        world.go(&mut scene);
-    }
-    check_newer(&world);
+    check_newer(world, scene);
 }
 
 #[test]
@@ -196,11 +184,7 @@ fn a_queue_that_is_newer_than_its_group_begins_with_its_first_message_though_its
     scene.consumer.unsubscribe(scene.now, TOPIC);
     world.go(&mut scene);
     scene.consumer.subscribe(scene.now, TOPIC, MessageSelector::all()).unwrap();
-    for _ in 0..10 {
-        scene.pass(SECOND);
-        world.go(&mut scene);
-    }
-    check_newer(&world);
+    check_newer(world, scene);
 }
 
 #[test]
@@ -212,11 +196,7 @@ fn a_queue_that_is_newer_than_what_a_broadcasting_consumer_stored_begins_with_it
     world.away = vec!["b"];
     world.go(&mut scene);
     world.away.clear();
-    for _ in 0..10 {
-        scene.pass(SECOND);
-        world.go(&mut scene);
-    }
-    check_newer(&world);
+    check_newer(world, scene);
 }
 
 #[test]
