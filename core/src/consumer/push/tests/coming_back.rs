@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::ask::Ask;
 use super::super::asked::{self, Asked};
 use super::super::{ConsumeFrom, MessageModel, Outcome, PushConfig, PushEvent};
-use super::scene::{ME, SECOND, Scene, TOPIC, found, play, queue};
+use super::scene::{ME, SECOND, Scene, TOPIC, found, lose_and_regain, queue};
 use crate::consumer::MessageSelector;
 
 #[test]
@@ -89,15 +89,7 @@ fn an_orderly_queue_whose_lock_is_lost_goes_and_comes_back_has_one_delivery_at_a
     scene.fill(0..3);
     let _in_hand = scene.deliver(1).expect("the first");
     // The connection is reset; another member comes, and goes.
-    scene.consumer.handle_disconnected(scene.now, "a");
-    for ask in scene.asks() {
-        if let Ask::Lock { asked, .. } = ask {
-            asked.take(&mut scene.consumer, scene.now, Ok(BTreeSet::new()));
-        }
-    }
-    scene.share(&[]);
-    play(&mut scene, &[queue(0)], |_| Ok(()));
-    scene.share(&[queue(0)]);
+    lose_and_regain(&mut scene);
     let mut second = None;
     for _ in 0..4 {
         for ask in scene.asks() {

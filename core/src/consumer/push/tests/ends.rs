@@ -134,6 +134,12 @@ fn with_newer_queue() -> World {
     }
 }
 
+/// The same after a start in trouble.
+fn check_newer_after(mut trouble: World, mut scene: Scene) {
+    trouble.go(&mut scene);
+    check_newer(World { away: Vec::new(), no_offsets: false, no_routes: false, ..trouble }, scene);
+}
+
 /// All is well for ten seconds: then the newer queue has begun with its first message.
 fn check_newer(mut world: World, mut scene: Scene) {
     for _ in 0..10 {
@@ -151,29 +157,20 @@ fn a_queue_that_is_newer_than_its_group_begins_with_its_first_message() {
 
 #[test]
 fn a_queue_that_is_newer_than_its_group_begins_with_its_first_message_though_its_broker_was_away_at_the_start() {
-    let (mut world, mut scene) = (with_newer_queue(), scene(&[TOPIC], BTreeMap::new(), |_| {}));
-    world.away = vec!["b"];
-    world.go(&mut scene);
-    world.away.clear();
-    check_newer(world, scene);
+    let trouble = World { away: vec!["b"], ..with_newer_queue() };
+    check_newer_after(trouble, scene(&[TOPIC], BTreeMap::new(), |_| {}));
 }
 
 #[test]
 fn a_queue_that_is_newer_than_its_group_begins_with_its_first_message_though_offsets_could_not_be_had_at_the_start() {
-    let (mut world, mut scene) = (with_newer_queue(), scene(&[TOPIC], BTreeMap::new(), |_| {}));
-    world.no_offsets = true;
-    world.go(&mut scene);
-    world.no_offsets = false;
-    check_newer(world, scene);
+    let trouble = World { no_offsets: true, ..with_newer_queue() };
+    check_newer_after(trouble, scene(&[TOPIC], BTreeMap::new(), |_| {}));
 }
 
 #[test]
 fn a_queue_that_is_newer_than_its_group_begins_with_its_first_message_though_name_servers_were_away_at_the_start() {
-    let (mut world, mut scene) = (with_newer_queue(), scene(&[TOPIC], BTreeMap::new(), |_| {}));
-    world.no_routes = true;
-    world.go(&mut scene);
-    world.no_routes = false;
-    check_newer(world, scene);
+    let trouble = World { no_routes: true, ..with_newer_queue() };
+    check_newer_after(trouble, scene(&[TOPIC], BTreeMap::new(), |_| {}));
 }
 
 #[test]
@@ -191,12 +188,8 @@ fn a_queue_that_is_newer_than_its_group_begins_with_its_first_message_though_its
 fn a_queue_that_is_newer_than_what_a_broadcasting_consumer_stored_begins_with_its_first_message_though_its_broker_was_away()
  {
     let stored = BTreeMap::from([(queue(TOPIC, "a", 0), 7)]);
-    let mut scene = scene(&[TOPIC], stored, |config| config.message_model = MessageModel::Broadcasting);
-    let mut world = with_newer_queue();
-    world.away = vec!["b"];
-    world.go(&mut scene);
-    world.away.clear();
-    check_newer(world, scene);
+    let trouble = World { away: vec!["b"], ..with_newer_queue() };
+    check_newer_after(trouble, scene(&[TOPIC], stored, |config| config.message_model = MessageModel::Broadcasting));
 }
 
 #[test]

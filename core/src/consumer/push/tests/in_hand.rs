@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::ask::Ask;
 use super::super::asked::{self, Asked};
 use super::super::{Outcome, PushEvent, Unfinished};
-use super::scene::{ME, SECOND, Scene, found, play, queue};
+use super::scene::{ME, SECOND, Scene, found, lose_and_regain, queue};
 use crate::time::Duration;
 
 /// A queue of three messages leaves; the application has two of them, and is done with the second while the last commit is on
@@ -92,15 +92,7 @@ fn an_orderly_queue_that_comes_back_waits_for_the_rest_of_a_batch_whose_first_me
     let first = batch.settlement.part(0, 0, 1);
     assert!(scene.consumer.settle(scene.now, first, Outcome::SuspendCurrentQueue(None)));
     // The connection is reset; another member comes, and goes.
-    scene.consumer.handle_disconnected(scene.now, "a");
-    for ask in scene.asks() {
-        if let Ask::Lock { asked, .. } = ask {
-            asked.take(&mut scene.consumer, scene.now, Ok(BTreeSet::new()));
-        }
-    }
-    scene.share(&[]);
-    play(&mut scene, &[queue(0)], |_| Ok(()));
-    scene.share(&[queue(0)]);
+    lose_and_regain(&mut scene);
     go_on(&mut scene);
     scene.pass(2 * SECOND);
     go_on(&mut scene);

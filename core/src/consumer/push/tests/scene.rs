@@ -1,7 +1,7 @@
 //! A consumer, and whoever answers what it asks.
 
 use core::net::SocketAddr;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Bytes, BytesMut};
 
@@ -248,4 +248,17 @@ pub(super) fn play(
         }
     }
     pulled
+}
+
+/// The connection to the broker of an orderly queue is reset; another member gets the queue, and we get it back.
+pub(super) fn lose_and_regain(scene: &mut Scene) {
+    scene.consumer.handle_disconnected(scene.now, "a");
+    for ask in scene.asks() {
+        if let Ask::Lock { asked, .. } = ask {
+            asked.take(&mut scene.consumer, scene.now, Ok(BTreeSet::new()));
+        }
+    }
+    scene.share(&[]);
+    play(scene, &[queue(0)], |_| Ok(()));
+    scene.share(&[queue(0)]);
 }
