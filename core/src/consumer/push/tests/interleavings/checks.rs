@@ -1,0 +1,115 @@
+//! What has to hold after each step.
+
+use std::collections::BTreeSet;
+
+use super::super::super::ask::Ask;
+use super::super::super::asked::{self, Ticket};
+use super::super::super::closing::Closing;
+use super::super::super::queue::{Begin, Fetch, Stage};
+use super::super::super::{Delivery, PushEvent};
+use super::super::scene::ME;
+
+use super::play::{MOST_CACHED, Play};
+
+impl Play {
+    /// What the application has, by queue and offset.
+    pub(super) fn hand(&self) -> BTreeSet<(u32, u64)> {
+        let of = |delivery: &Delivery| {
+            let id = delivery.queue.queue_id;
+            delivery
+                .messages
+                .iter()
+                .map(move |(message, _)| (id, message.fields.queue_offset as u64))
+                .collect::<Vec<_>>()
+        };
+        self.deliveries.iter().flat_map(of).collect()
+    }
+
+    /// What is in the application's hands is in work, and nothing else is in the books.
+    pub(super) fn check_books(&mut self) {
+        let consumer = &self.scene.consumer;
+        let in_hand: usize = self.deliveries.iter().map(|delivery| delivery.messages.len()).sum();
+        assert_eq!(consumer.in_work, in_hand, "in work");
+        let hand = self.hand();
+        let abandoned: BTreeSet<_> = consumer.abandoned.all().collect();
+        assert!(abandoned.is_subset(&hand), "abandoned {abandoned:?} but in hand {hand:?}");
+        if consumer.is_leaving() && !self.was_leaving {
+            self.was_leaving = true;
+            let closed = consumer.events.iter().find_map(|event| match event {
+                PushEvent::Closed(unfinished) => Some(unfinished.clone()),
+                _ => None,
+            });
+            let told = closed.unwrap_or_else(|| consumer.totals.unfinished.clone());
+            let told: BTreeSet<_> =
+                told.iter().flat_map(|u| u.offsets.iter().map(|o| (u.queue.queue_id, *o))).collect();
+            // What a concurrent consumer has had for too long is not in work any more.
+            let is_right = if self.is_orderly { told == hand } else { told.is_subset(&hand) };
+            assert!(is_right, "told as unfinished: {told:?}, in hand: {hand:?}");
+        }
+    }
+
+    /// Each answer that a queue waits for is one that will come.
+    pub(super) fn check_tickets(&self) {
+        let consumer = &self.scene.consumer;
+        let is_asked = |ticket: Ticket| self.questions.iter().any(|known| ticket_of(&known.ask) == Some(ticket));
+        for (_, known) in consumer.queues.iter() {
+            let stage = match known.stage {
+                Stage::Starting(Begin::Asked(ticket)) => Some(ticket),
+                _ => None,
+            };
+            let fetch = match known.fetch {
+                Fetch::UnderWay { ticket, .. } => Some(ticket),
+                Fetch::Opening { ticket } => {
+                    let is_open = self.unopened.iter().any(|unopened| unopened.ticket == ticket);
+                    assert!(is_open, "nobody opens what is awaited by {known:?}");
+                    None
+                }
+                Fetch::Idle | Fetch::Delayed { .. } => None,
+            };
+            let commit = known.commit.under_way.map(|(ticket, _)| ticket);
+            let tickets = [stage, fetch, commit, known.lock.asked, known.lock.giving_back];
+            assert!(tickets.into_iter().flatten().all(is_asked), "nobody will answer {known:?}");
+        }
+        if consumer.closing == Closing::No {
+            assert!(consumer.subscriptions.values().filter_map(|known| known.asking).all(is_asked));
+        }
+        if consumer.closing != Closing::Closed {
+            assert!(consumer.owed.iter().copied().all(is_asked));
+        }
+    }
+
+    pub(super) fn check_room(&self, queue_id: u32) {
+        let status = self.scene.consumer.status(self.scene.now);
+        let queue = status.queues.iter().find(|known| known.queue.queue_id == queue_id).expect("it is ours");
+        assert!(queue.cached_messages < MOST_CACHED, "{queue:?}");
+    }
+
+    pub(super) fn check_lock(&self, queue_id: u32, what: &str) {
+        if self.broadcasts {
+            return;
+        }
+        let lock = self.broker[&queue_id].lock;
+        assert!(lock.is_some_and(|(owner, _)| owner == ME), "queue {queue_id} is {what} while {lock:?} has the lock");
+    }
+}
+
+pub(super) fn ticket_of(ask: &Ask) -> Option<Ticket> {
+    match ask {
+        Ask::Queues { asked: asked::Queues(_, ticket), .. }
+        | Ask::Members { asked: asked::Members(_, ticket), .. }
+        | Ask::Check { asked: asked::Check(_, ticket), .. }
+        | Ask::MaxOffset { asked: asked::End(_, ticket), .. }
+        | Ask::EndOffset { asked: asked::EndOffset(_, ticket), .. }
+        | Ask::CommitEnd { asked: asked::EndCommitted(_, ticket), .. }
+        | Ask::GroupOffset { asked: asked::GroupOffset(_, ticket), .. }
+        | Ask::MinOffset { asked: asked::FirstOffset(_, ticket), .. }
+        | Ask::OffsetAt { asked: asked::FirstOffset(_, ticket), .. }
+        | Ask::Pull { asked: asked::Pull(_, ticket), .. }
+        | Ask::CancelPull { asked: asked::Pull(_, ticket) }
+        | Ask::OvertakePull { asked: asked::Pull(_, ticket), .. }
+        | Ask::Commit { asked: asked::Commit(_, ticket), .. }
+        | Ask::Lock { asked: asked::Lock { ticket, .. }, .. }
+        | Ask::Unlock { asked: asked::Unlock(_, ticket), .. } => Some(*ticket),
+        Ask::SendBack { .. } | Ask::Heartbeat => None,
+    }
+}

@@ -1,0 +1,170 @@
+//! What brokers do, what they answer, and what other members and administrators do there.
+
+use std::collections::BTreeMap;
+
+use super::super::super::ask::Ask;
+use super::super::super::asked::{self, Asked as _};
+use super::super::scene::{ME, TOPIC, answer, found, found_batch, queue};
+use crate::consumer::PullStatus;
+use crate::error::{Error, ErrorKind};
+
+use super::play::{AtBroker, BATCH, BROKERS_LOCK, MESSAGES, Play, Question};
+
+impl Play {
+    pub(super) fn at_broker(&mut self, queue_id: u32) -> &mut AtBroker {
+        self.broker.get_mut(&queue_id).expect("it has this queue")
+    }
+
+    /// The broker does what a question asks for.
+    pub(super) fn act(&mut self, index: usize) {
+        if self.questions[index].done.is_some() {
+            return;
+        }
+        let now = self.scene.now.mono;
+        let mut granted = Vec::new();
+        match &self.questions[index].ask {
+            Ask::Commit { queue, offset, .. } => {
+                let (queue_id, offset) = (queue.queue_id, *offset);
+                let open = (0..offset).find(|offset| !self.settled.contains(&(queue_id, *offset)));
+                assert_eq!(open, None, "{offset} is committed of queue {queue_id}");
+                self.at_broker(queue_id).committed = Some(offset);
+            }
+            Ask::Lock { queues, .. } => {
+                for queue_id in queues.iter().map(|queue| queue.queue_id).collect::<Vec<_>>() {
+                    let grants = self.grants;
+                    let lock = &mut self.at_broker(queue_id).lock;
+                    let is_ours = lock.is_some_and(|(owner, _)| owner == ME);
+                    if is_ours || (grants && lock.is_none_or(|(_, until)| until <= now)) {
+                        *lock = Some((ME, now + BROKERS_LOCK));
+                        granted.push(queue_id);
+                    }
+                }
+            }
+            Ask::Unlock { queues, .. } => {
+                for queue_id in queues.iter().map(|queue| queue.queue_id).collect::<Vec<_>>() {
+                    self.at_broker(queue_id).lock.take_if(|(owner, _)| *owner == ME);
+                }
+            }
+            _ => {}
+        }
+        self.questions[index].done = Some(granted);
+    }
+
+    pub(super) fn answer(&mut self, number: usize) {
+        let Some(index) = number.checked_rem(self.questions.len()) else { return };
+        self.act(index);
+        let Question { ask, done } = self.questions.remove(index);
+        let (now, consumer) = (self.scene.now, &mut self.scene.consumer);
+        match ask {
+            Ask::Queues { asked: asked::Queues(topic, ticket), .. } => {
+                let queues = if &*topic == TOPIC { (0..self.routed).map(queue).collect() } else { Vec::new() };
+                let answer = if self.is_gone { Err(Error::new(ErrorKind::TopicNotFound, "")) } else { Ok(queues) };
+                consumer.take_queues(now, &topic, ticket, answer);
+            }
+            Ask::Members { asked: asked::Members(topic, ticket), .. } => {
+                let others = self.has_other.then(|| "other".to_owned());
+                consumer.take_members(now, &topic, ticket, Ok(others.into_iter().chain([ME.to_owned()]).collect()));
+            }
+            Ask::GroupOffset { asked: asked::GroupOffset(id, ticket), queue } => {
+                consumer.take_group_offset(now, id, ticket, Ok(self.broker[&queue.queue_id].committed));
+            }
+            Ask::MaxOffset { asked: asked::End(known, ticket), .. } => {
+                // What came while it was asked may be passed over.
+                let end = self.broker[&known.queue_id].end;
+                self.settled.extend((0..end).map(|offset| (known.queue_id, offset)));
+                self.next.insert(known.queue_id, end);
+                consumer.take_end(now, &known, ticket, Ok(Some(end)));
+            }
+            Ask::EndOffset { asked, queue } => {
+                asked.take(consumer, now, Ok(self.broker[&queue.queue_id].committed));
+            }
+            Ask::CommitEnd { asked, queue, offset } => {
+                self.broker.entry(queue.queue_id).or_default().committed = Some(offset);
+                asked.take(consumer, now, Ok(()));
+            }
+            Ask::MinOffset { asked: asked::FirstOffset(id, ticket), .. } => {
+                consumer.take_first_offset(now, id, ticket, Ok(Some(0)));
+            }
+            Ask::OffsetAt { asked: asked::FirstOffset(id, ticket), .. } => {
+                consumer.take_first_offset(now, id, ticket, Ok(Some(MESSAGES)));
+            }
+            Ask::Pull { asked: asked::Pull(id, ticket), queue, offset, .. } => {
+                let end = self.broker[&queue.queue_id].end.min(offset + BATCH);
+                let pulled = if offset < end && offset % 3 == 0 {
+                    found_batch(queue, offset..end, false)
+                } else if offset < end {
+                    found(queue, offset..end)
+                } else {
+                    answer(queue, PullStatus::NoNewMessage, offset, Default::default())
+                };
+                consumer.take_pulled(now, id, ticket, Ok(pulled));
+            }
+            Ask::Check { asked: asked::Check(topic, ticket), .. } => consumer.take_checked(now, &topic, ticket, Ok(())),
+            Ask::Commit { asked: asked::Commit(id, ticket), .. } => consumer.take_committed(now, id, ticket, Ok(())),
+            Ask::Lock { asked: asked::Lock { ticket, queues, at }, .. } => {
+                let granted = done.unwrap_or_default().into_iter().map(queue).collect();
+                consumer.take_locked(now, ticket, (&queues, at), Ok(granted));
+            }
+            Ask::Unlock { asked: asked::Unlock(id, ticket), .. } => consumer.take_unlocked(now, id, ticket, Ok(())),
+            Ask::SendBack { asked: asked::SendBack(id, begun, offset), message } => {
+                // The broker has it: it will come back by itself.
+                self.settled.insert((message.queue.queue_id, offset));
+                consumer.take_sent_back(now, id, begun, offset, Ok(()));
+            }
+            Ask::Heartbeat | Ask::CancelPull { .. } | Ask::OvertakePull { .. } => {}
+        }
+    }
+
+    pub(super) fn fail(&mut self, number: usize, is_done: bool, error: Error) {
+        let Some(index) = number.checked_rem(self.questions.len()) else { return };
+        let is_unlock = matches!(self.questions[index].ask, Ask::Unlock { .. });
+        if is_done || (is_unlock && core::mem::replace(&mut self.has_lost_unlock, true)) {
+            self.act(index);
+        }
+        let Question { ask, .. } = self.questions.remove(index);
+        let (now, consumer) = (self.scene.now, &mut self.scene.consumer);
+        match ask {
+            Ask::Queues { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::Members { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::Check { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::MaxOffset { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::EndOffset { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::CommitEnd { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::GroupOffset { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::MinOffset { asked, .. } | Ask::OffsetAt { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::Pull { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::Commit { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::Lock { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::Unlock { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::SendBack { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::Heartbeat | Ask::CancelPull { .. } | Ask::OvertakePull { .. } => {}
+        }
+    }
+
+    pub(super) fn open(&mut self, number: usize) {
+        if let Some(index) = number.checked_rem(self.unopened.len()) {
+            let opened = self.unopened.remove(index).open();
+            self.scene.consumer.take_opened(self.scene.now, opened);
+        }
+    }
+
+    /// What is there already is done with, whatever became of it.
+    pub(super) fn reset(&mut self, queue_id: u32, offset: u64) {
+        self.settled.extend((0..offset).map(|offset| (queue_id, offset)));
+        let next = self.next.entry(queue_id).or_default();
+        *next = offset.max(*next);
+        self.at_broker(queue_id).committed = Some(offset);
+        self.scene.consumer.reset_offsets(self.scene.now, TOPIC, &BTreeMap::from([(queue(queue_id), offset)]));
+    }
+
+    /// The other member takes the locks that are free.
+    pub(super) fn let_other_lock(&mut self) {
+        let (now, has_other) = (self.scene.now.mono, self.has_other);
+        for at_broker in self.broker.values_mut() {
+            match at_broker.lock {
+                Some((ME, until)) if now < until => {}
+                _ => at_broker.lock = has_other.then(|| ("other", now + BROKERS_LOCK)),
+            }
+        }
+    }
+}
