@@ -75,6 +75,9 @@ pub struct BrokerConfig {
     /// Whether offsets that administrators set are set at the broker, and not by asking the members that are there
     /// (`useServerSideResetOffset`).
     pub server_side_reset_offset: bool,
+    /// Whether a pull that waits at a broker of smartgo's finds what has come: mostly it is woken before that is in its queue,
+    /// and finds nothing.
+    pub wakes_in_time: bool,
     /// The region that answers and messages name (`regionId`).
     pub region: String,
     /// Whether clients are told to trace (`traceOn`).
@@ -102,6 +105,7 @@ impl BrokerConfig {
             auto_create_groups: true,
             property_filter: false,
             server_side_reset_offset: true,
+            wakes_in_time: false,
             region: "DefaultRegion".into(),
             trace_on: true,
             max_body_length: 4 * 1024 * 1024,

@@ -1,5 +1,7 @@
 //! The answer to one request: in the codec of the request, as a Java server writes it, and as a test may have bent it.
 
+use std::borrow::Cow;
+
 use bytes::{Bytes, BytesMut};
 use stgclient_core::time::{Instant, Now};
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
@@ -14,7 +16,7 @@ use super::forces::Forces;
 use super::output::{Outputs, Pieces};
 use super::peer::Peer;
 use super::refusal::Refusal;
-use super::smartgo;
+use super::smartgo::{self, Admission};
 
 /// What commands say of their sender: a language and a version (`MQVersion.CURRENT_VERSION` of 5.4.0).
 pub(super) const fn sender(dialect: Dialect) -> (Language, i32) {
@@ -25,13 +27,18 @@ pub(super) const fn sender(dialect: Dialect) -> (Language, i32) {
 }
 
 /// Whether an answer to this request says nothing of its sender, and has no fields, because smartgo's
-/// `ClientManageProcessor` makes it without them.
+/// brokers make it from nothing (`&protocol.RemotingCommand{}`).
 const fn is_bare(dialect: Dialect, code: RequestCode) -> bool {
-    let is_of_clients = matches!(
+    let is_bare = matches!(
         code,
-        RequestCode::HEART_BEAT | RequestCode::UNREGISTER_CLIENT | RequestCode::GET_CONSUMER_LIST_BY_GROUP
+        RequestCode::HEART_BEAT
+            | RequestCode::UNREGISTER_CLIENT
+            | RequestCode::GET_CONSUMER_LIST_BY_GROUP
+            | RequestCode::UPDATE_CONSUMER_OFFSET
+            | RequestCode::CONSUMER_SEND_MSG_BACK
+            | RequestCode::DELETE_TOPIC_IN_BROKER
     );
-    is_of_clients && matches!(dialect, Dialect::Smartgo)
+    is_bare && matches!(dialect, Dialect::Smartgo)
 }
 
 /// Whom to answer and how. Kept with a request that is answered later.
@@ -107,6 +114,14 @@ impl<'o> Reply<'o> {
         match result {
             Ok(body) => self.send(ResponseCode::SUCCESS, None, &NoFields, body.as_ref()),
             Err(refusal) => self.refuse(&refusal),
+        }
+    }
+
+    /// The server does not know requests of this code. Smartgo's say nothing.
+    pub(super) fn unknown(self, code: i32) {
+        if self.exchange.dialect == Dialect::Apache {
+            let remark = format!(" request type {code} not supported");
+            self.refuse(&Refusal::new(ResponseCode::REQUEST_CODE_NOT_SUPPORTED, remark));
         }
     }
 
@@ -217,17 +232,17 @@ impl WriteHeader for BentFields<'_> {
     }
 }
 
-/// Begins the exchange of `request`. `None` when it is not carried out, because a test has asked for that or because the
-/// servers do not know it; then it is already answered, if it is answered at all.
-pub(super) fn begin<'o>(
+/// Begins the exchange of `request`, and says how the server reads it. `None` when it is not carried out, because a test has
+/// asked for that or because the servers do not know it; then it is already answered, if it is answered at all.
+pub(super) fn begin<'o, 'r>(
     now: Now,
     dialect: Dialect,
     peer: Peer,
-    request: &Command,
+    request: &'r Command,
     forces: &mut Forces,
     out: &'o mut Outputs,
     delayed_answers: usize,
-) -> Option<Reply<'o>> {
+) -> Option<(Reply<'o>, Cow<'r, Command>)> {
     let mut exchange = Exchange {
         peer,
         opaque: request.opaque,
@@ -271,11 +286,16 @@ pub(super) fn begin<'o>(
         }
     }
     let reply = Reply::new(exchange, out, delayed_answers);
-    match if dialect == Dialect::Smartgo { smartgo::check(request) } else { Ok(()) } {
-        Ok(()) => Some(reply),
-        Err(refusal) => {
+    let admission = match dialect {
+        Dialect::Apache => Admission::Read(Cow::Borrowed(request)),
+        Dialect::Smartgo => smartgo::admit(request),
+    };
+    match admission {
+        Admission::Read(request) => Some((reply, request)),
+        Admission::Refused(refusal) => {
             reply.refuse(&refusal);
             None
         }
+        Admission::Ignored => None,
     }
 }

@@ -1,28 +1,86 @@
-//! Which requests smartgo's servers know, and which fields of them (`processor` folders of stgbroker and stgregistry).
+//! Which requests smartgo's servers know, which fields of them, and what becomes of the others (`ProcessRequest` and
+//! `DecodeCommandCustomHeader` in stgbroker, stgregistry and stgnet).
 
+use std::borrow::Cow;
+
+use bytes::BytesMut;
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
-use stgclient_core::wire::command::Command;
+use stgclient_core::wire::command::{self, Command, Head};
 use stgclient_core::wire::dialect::Dialect;
+use stgclient_core::wire::fields::{FieldWriter, Fields, WriteHeader};
 use stgclient_core::wire::request::*;
 
 use super::refusal::Refusal;
 
 type Knows = fn(Dialect, &str) -> bool;
 
-/// Says no to what a server of smartgo's does not know. Their field names begin with a capital letter; of the others
-/// those pass, unread, that begin with a, b or c.
-pub(super) fn check(request: &Command) -> Result<(), Refusal> {
-    let code = request.code;
-    let unsupported = || {
-        let remark = format!(" request type {code} not supported");
-        Refusal::new(ResponseCode::REQUEST_CODE_NOT_SUPPORTED, remark)
+/// What a server of smartgo's makes of a request before it does anything.
+pub(super) enum Admission<'a> {
+    /// It reads this.
+    Read(Cow<'a, Command>),
+    /// It does not read it, and says so.
+    Refused(Refusal),
+    /// It has never heard of such requests, and says nothing at all.
+    Ignored,
+}
+
+/// What becomes of a request. Field names begin with a capital letter; of the others those pass, unread, that begin with a,
+/// b or c. Where there is one that is not known, name servers and some handlers of brokers refuse; others go on without
+/// what they have not read yet: here, without any of it.
+pub(super) fn admit(request: &Command) -> Admission<'_> {
+    let code = RequestCode(request.code);
+    let Some(knows) = fields_of(code) else {
+        return Admission::Ignored;
     };
-    let knows = fields_of(RequestCode(code)).ok_or_else(unsupported)?;
     let passes = |name: &str| knows(Dialect::Smartgo, name) || name.starts_with(['a', 'b', 'c']);
     match request.fields.iter().find(|(name, _)| !passes(name)) {
-        Some((name, _)) => Err(Refusal::new(ResponseCode::SYSTEM_ERROR, format!("No such field: {name} in obj"))),
-        None => Ok(()),
+        None => Admission::Read(Cow::Borrowed(request)),
+        Some((name, _)) if refuses_fields(code) => {
+            let remark = format!("No such field: {name} in obj");
+            Admission::Refused(Refusal::new(ResponseCode::SYSTEM_ERROR, remark))
+        }
+        Some(_) => Admission::Read(Cow::Owned(unread(request))),
     }
+}
+
+/// The request as one that has Go's zero in each of its fields.
+fn unread(request: &Command) -> Command {
+    let Command { code, language, version, opaque, flag, codec, .. } = *request;
+    let head = Head { code, language, version, opaque, flag, remark: None };
+    let mut frame = BytesMut::new();
+    let fields = Zeros(&request.fields);
+    command::encode(&mut frame, codec, Dialect::Smartgo, &head, &fields, &request.body);
+    command::decode(frame.freeze().slice(4..)).unwrap_or_else(|_| request.clone())
+}
+
+struct Zeros<'a>(&'a Fields);
+
+impl WriteHeader for Zeros<'_> {
+    fn write(&self, writer: &mut FieldWriter<'_>) {
+        for (name, value) in self.0.iter() {
+            match &*value {
+                "true" | "false" => writer.text(&name, "false"),
+                number if number.parse::<i64>().is_ok() => writer.integer(&name, 0),
+                _ => writer.text(&name, ""),
+            }
+        }
+    }
+}
+
+/// Whether a request with a field that is not known is refused: by name servers, and by two handlers of brokers.
+const fn refuses_fields(code: RequestCode) -> bool {
+    use RequestCode as Code;
+    matches!(
+        code,
+        Code::UPDATE_AND_CREATE_TOPIC
+            | Code::GET_CONSUMER_LIST_BY_GROUP
+            | Code::GET_ROUTEINFO_BY_TOPIC
+            | Code::DELETE_TOPIC_IN_NAMESRV
+            | Code::PUT_KV_CONFIG
+            | Code::GET_KV_CONFIG
+            | Code::DELETE_KV_CONFIG
+            | Code::GET_KVLIST_BY_NAMESPACE
+    )
 }
 
 fn none(_: Dialect, _: &str) -> bool {

@@ -73,14 +73,15 @@ pub(crate) struct Told {
 }
 
 /// Gives every captured request to a cluster of ours at the time it was captured, and collects what it says until every
-/// pull has been answered.
-pub(crate) fn replay(captured: &[Captured], dialect: Dialect) -> Told {
+/// pull has been answered. `change` may change the broker.
+pub(crate) fn replay(captured: &[Captured], dialect: Dialect, change: impl FnOnce(&mut BrokerConfig)) -> Told {
     let links: Vec<&str> = captured.iter().map(|frame| frame.text("link")).collect();
     let address = |port: &str| (*links.iter().find(|link| link.ends_with(port)).expect("a server")).to_owned();
     let mut config = ClusterConfig::default();
     config.dialect = dialect;
     config.name_servers = vec![address("76")];
     config.brokers = vec![BrokerConfig::new("broker-a", address("911"))];
+    change(&mut config.brokers[0]);
     let mut replay = Replay {
         cluster: Cluster::new(at(0), config),
         peers: BTreeMap::new(),

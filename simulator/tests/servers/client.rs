@@ -18,13 +18,16 @@ use stgclient_core::wire::request::{
 use stgclient_simulator::server::{Broker, Cluster, ClusterConfig, NameServer, Peer, ServerId};
 
 pub(crate) const DIALECT: Dialect = Dialect::Apache;
-/// When every test begins, in milliseconds since 1970.
+/// When tests begin, in milliseconds since 1970.
 pub(crate) const BEGINNING: u64 = 1_700_000_000_000;
 
 /// A cluster, a clock and some connections.
 pub(crate) struct Bench {
     pub(crate) cluster: Cluster,
     pub(crate) now: Now,
+    /// When the test began, in milliseconds since 1970.
+    pub(crate) beginning: u64,
+    dialect: Dialect,
     readers: BTreeMap<Peer, FrameReader>,
     answers: BTreeMap<Peer, Vec<Command>>,
     opaque: i32,
@@ -33,8 +36,17 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) fn new(config: ClusterConfig) -> Self {
         let now = Now { mono: Instant::from_micros(1), unix_ms: BEGINNING };
+        let dialect = config.dialect;
         let cluster = Cluster::new(now, config);
-        Self { cluster, now, readers: BTreeMap::new(), answers: BTreeMap::new(), opaque: 0 }
+        Self {
+            cluster,
+            now,
+            beginning: BEGINNING,
+            dialect,
+            readers: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            opaque: 0,
+        }
     }
 
     /// A cluster of one name server and one broker, whose settings `change` may change, and a connection to the broker.
@@ -88,8 +100,8 @@ impl Bench {
         body: &[u8],
     ) -> i32 {
         self.opaque += 1;
-        let head = Head::request(DIALECT, code, self.opaque);
-        let command = encoded(&head, codec, request, body);
+        let head = Head::request(self.dialect, code, self.opaque);
+        let command = encoded_in(self.dialect, &head, codec, request, body);
         self.give(peer, &command);
         self.opaque
     }
@@ -136,7 +148,7 @@ impl Bench {
     }
 
     fn advance_to(&mut self, mono: Instant) {
-        self.now = Now { mono, unix_ms: BEGINNING + mono.as_micros() / 1000 };
+        self.now = Now { mono, unix_ms: self.beginning + mono.as_micros() / 1000 };
     }
 
     fn drain(&mut self) {
@@ -214,8 +226,18 @@ pub(crate) fn remark(answer: &Command) -> &str {
 
 /// A command as it looks after a journey over the wire.
 pub(crate) fn encoded(head: &Head<'_>, codec: HeaderCodec, header: &dyn WriteHeader, body: &[u8]) -> Command {
+    encoded_in(DIALECT, head, codec, header, body)
+}
+
+pub(crate) fn encoded_in(
+    dialect: Dialect,
+    head: &Head<'_>,
+    codec: HeaderCodec,
+    header: &dyn WriteHeader,
+    body: &[u8],
+) -> Command {
     let mut out = BytesMut::new();
-    command::encode(&mut out, codec, DIALECT, head, header, body);
+    command::encode(&mut out, codec, dialect, head, header, body);
     let frame: Bytes = out.freeze().slice(4..);
     command::decode(frame).expect("our own frame")
 }

@@ -75,7 +75,7 @@ fn fields(answer: &Command) -> BTreeSet<String> {
 fn answers_have_the_codes_and_fields_of_apaches() {
     for folder in ["json", "rocketmq"] {
         let captured = read(folder);
-        let Told { answers: ours, .. } = replay(&captured, Dialect::Apache);
+        let Told { answers: ours, .. } = replay(&captured, Dialect::Apache, |_| {});
         let is_request = |frame: &&Captured| frame.is_request();
         let requests: BTreeMap<Exchange, &Captured> =
             captured.iter().filter(is_request).map(|frame| (frame.exchange(), frame)).collect();

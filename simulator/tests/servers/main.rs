@@ -18,4 +18,5 @@ mod queries;
 mod send_back;
 mod sends;
 mod smartgo;
+mod smartgo_probes;
 mod topics;

@@ -30,8 +30,15 @@ impl Broker {
     fn create_topic_from(&mut self, request: &Command) -> Result<(), Refusal> {
         let header: CreateTopic<'_> = request.header()?;
         let name = &*header.topic;
-        topic_names::validate_topic(name).map_err(invalid)?;
-        self.refuse_system_topic(name)?;
+        match self.dialect {
+            Dialect::Apache => {
+                topic_names::validate_topic(name).map_err(invalid)?;
+                self.refuse_system_topic(name)?;
+            }
+            // Whatever else is asked for is done, also to the topics that are the broker's own.
+            Dialect::Smartgo if name.eq_ignore_ascii_case(&self.cluster) => return Err(topic_names::reserved(name)),
+            Dialect::Smartgo => {}
+        }
         let nums = |nums: i32, what: &str| {
             u32::try_from(nums).map_err(|_| invalid(format!("{what}[{nums}] of topic[{name}] is negative")))
         };
@@ -61,6 +68,10 @@ impl Broker {
     }
 
     pub(super) fn forget_topic(&mut self, name: &str) -> Result<(), Refusal> {
+        if self.dialect == Dialect::Smartgo {
+            self.topics.remove(name);
+            return Ok(());
+        }
         if name.trim().is_empty() {
             return Err(invalid("The specified topic is blank."));
         }
@@ -99,10 +110,17 @@ impl Broker {
             queue_id: queue_id as i32,
             topic: topic.name.to_string(),
         };
-        let queues = 0..topic.config.queue_nums();
-        let offset_table =
-            queues.map(|queue_id| (key(queue_id), queue_offsets(queue_id).unwrap_or_default())).collect();
-        Ok(body::to_vec(&TopicStatsTable { offset_table }))
+        let offsets = |queue_id| (key(queue_id), queue_offsets(queue_id).unwrap_or_default());
+        Ok(match self.dialect {
+            Dialect::Apache => {
+                let offset_table = (0..topic.config.queue_nums()).map(offsets).collect();
+                body::to_vec(&TopicStatsTable { offset_table })
+            }
+            Dialect::Smartgo => {
+                let offsets = (0..topic.config.write_queue_nums).map(offsets);
+                text_keys(json!({}), offsets.map(|(queue, offsets)| (queue, json!(offsets))))
+            }
+        })
     }
 
     pub(super) fn topic_config(&self, request: &Command) -> Result<Vec<u8>, Refusal> {
@@ -123,8 +141,21 @@ impl Broker {
 
 impl Topic {
     /// As `TopicConfig.toString` has it, for remarks.
-    pub(super) fn describe(&self) -> String {
+    pub(super) fn describe(&self, dialect: Dialect) -> String {
         let config = &self.config;
+        if dialect == Dialect::Smartgo {
+            return format!(
+                "TopicConfig [topicName={}, readQueueNums={}, writeQueueNums={}, perm={}({}), topicFilterType=0, \
+                 topicSysFlag={}, order={}]",
+                self.name,
+                config.read_queue_nums,
+                config.write_queue_nums,
+                config.permission.0,
+                config.permission,
+                config.sys_flag,
+                config.is_ordered,
+            );
+        }
         format!(
             "TopicConfig [topicName={}, readQueueNums={}, writeQueueNums={}, perm={}, topicFilterType={}, \
              topicSysFlag={}, order={}, attributes={:?}]",
@@ -152,6 +183,13 @@ impl Topic {
             "writeQueueNums": config.write_queue_nums,
         })
     }
+}
+
+/// A table by queue, as smartgo's brokers write it: a queue is the text `TOPIC@BROKER@ID`, and rates are none.
+pub(super) fn text_keys(mut head: Value, table: impl Iterator<Item = (QueueKey, Value)>) -> Vec<u8> {
+    let key = |QueueKey { topic, broker_name, queue_id }| format!("{topic}@{broker_name}@{queue_id}");
+    head["offsetTable"] = Value::Object(table.map(|(queue, value)| (key(queue), value)).collect());
+    head.to_string().into_bytes()
 }
 
 fn invalid(remark: impl Into<String>) -> Refusal {

@@ -3,14 +3,17 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
 use stgclient_core::wire::body::{self, ConsumeStats, ConsumedOffsets, QueueKey, ResetOffsets};
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
+use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::{GetConsumeStats, InvokeResetOffset, ResetConsumerOffset};
 
 use super::super::output::Outputs;
 use super::super::refusal::Refusal;
 use super::Broker;
+use super::admin::text_keys;
 use super::queue::Queue;
 
 impl Broker {
@@ -37,7 +40,20 @@ impl Broker {
                 offset_table.insert(self.queue_key(name, queue_id), offsets);
             }
         }
-        Ok(body::to_vec(&ConsumeStats { consume_tps: 0.0, offset_table }))
+        Ok(match self.dialect {
+            Dialect::Apache => body::to_vec(&ConsumeStats { consume_tps: 0.0, offset_table }),
+            Dialect::Smartgo => {
+                let offsets = |offsets: ConsumedOffsets| {
+                    json!({
+                        "brokerOffset": offsets.broker_offset,
+                        "consumerOffset": offsets.consumer_offset,
+                        "lastTimestamp": offsets.last_timestamp,
+                    })
+                };
+                let table = offset_table.into_iter().map(|(queue, consumed)| (queue, offsets(consumed)));
+                text_keys(json!({ "consumeTps": 0 }), table)
+            }
+        })
     }
 
     /// The topics that are asked for by name, or those that the group has consumed. A group that has members is told of
@@ -69,7 +85,7 @@ impl Broker {
         header: &InvokeResetOffset<'_>,
         out: &mut Outputs,
     ) -> Result<BTreeMap<QueueKey, i64>, Refusal> {
-        if self.config.server_side_reset_offset {
+        if self.config.server_side_reset_offset && self.dialect == Dialect::Apache {
             self.reset_offset_here(header)
         } else {
             self.reset_offset_at_members(header, out)
@@ -122,7 +138,11 @@ impl Broker {
         let (group, topic) = (&*header.group, &*header.topic);
         let Some(config) = self.topic(topic) else {
             let remark = format!("[reset-offset] reset offset failed, no topic in this broker. topic={topic}");
-            return Err(Refusal::new(ResponseCode::TOPIC_NOT_EXIST, remark));
+            let code = match self.dialect {
+                Dialect::Apache => ResponseCode::TOPIC_NOT_EXIST,
+                Dialect::Smartgo => ResponseCode::SYSTEM_ERROR,
+            };
+            return Err(Refusal::new(code, remark));
         };
         let mut offset_table = BTreeMap::new();
         for queue_id in 0..config.write_queue_nums {
@@ -159,8 +179,8 @@ impl Broker {
     fn offset_to_reset_to(&self, topic: &str, queue_id: i32, timestamp: i64) -> i64 {
         match self.queue(topic, queue_id) {
             None => 0,
-            Some(queue) if timestamp < 0 => queue.max_offset(),
-            Some(queue) => self.first_offset_since(queue, timestamp),
+            Some(queue) if timestamp < 0 && self.dialect == Dialect::Apache => queue.max_offset(),
+            Some(queue) => self.offset_at(queue, timestamp),
         }
     }
 

@@ -13,6 +13,10 @@ const MAX_FILTERED: i64 = 16_000;
 /// What an entry of that queue takes, in bytes (`ConsumeQueue.CQ_STORE_UNIT_SIZE`).
 const ENTRY: i64 = 20;
 
+/// What one pull brings at most from a broker of smartgo's, in bytes of stored messages
+/// (`MaxTransferBytesOnMessageInMemory`).
+const SMARTGO_BYTES: usize = 25 * 1024;
+
 /// How a look at a queue ends (`GetMessageStatus`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Status {
@@ -64,33 +68,47 @@ pub(super) struct Findings<'l> {
 }
 
 impl Findings<'_> {
-    fn nothing(queue: Option<&Queue>, status: Status, next_begin_offset: i64) -> Self {
-        let (min_offset, max_offset) = match queue {
-            Some(queue) => (queue.min_offset(), queue.max_offset()),
-            None => (0, 0),
-        };
+    fn nothing((min_offset, max_offset): (i64, i64), status: Status, next_begin_offset: i64) -> Self {
         Self { status, next_begin_offset, min_offset, max_offset, records: Vec::new(), bytes: 0 }
     }
 
     /// Somebody has set the group's offset, and the consumer has to go on from there.
     pub(super) fn reset(queue: Option<&Queue>, offset: i64) -> Self {
-        Self::nothing(queue, Status::OffsetReset, offset)
+        Self::nothing(bounds(queue, None), Status::OffsetReset, offset)
     }
 }
 
-/// Looks at a queue from the pull's offset on.
+/// Where a queue begins and ends, or ended before its last messages were in it.
+fn bounds(queue: Option<&Queue>, end: Option<i64>) -> (i64, i64) {
+    queue.map_or((0, 0), |queue| (queue.min_offset(), end.unwrap_or_else(|| queue.max_offset())))
+}
+
+/// How much one pull brings at most, in messages and bytes.
+fn most(pull: &Pull, config: &BrokerConfig, dialect: Dialect) -> (usize, usize) {
+    let asked = u32::try_from(pull.max_messages).unwrap_or_default();
+    match dialect {
+        Dialect::Apache => (asked.min(config.max_pull_messages) as usize, config.max_pull_bytes),
+        // `isTheBatchFull` counts the next message too, once there is one.
+        Dialect::Smartgo => {
+            let messages = asked.saturating_sub(1).clamp(1, config.max_pull_messages);
+            (messages as usize, config.max_pull_bytes.min(SMARTGO_BYTES))
+        }
+    }
+}
+
+/// Looks at a queue from the pull's offset on, up to `end` if there is one.
 pub(super) fn find<'l>(
-    queue: Option<&Queue>,
+    (queue, end): (Option<&Queue>, Option<i64>),
     log: &'l Log,
     pull: &Pull,
     config: &BrokerConfig,
     dialect: Dialect,
 ) -> Findings<'l> {
-    let nothing = |status, next_begin_offset| Findings::nothing(queue, status, next_begin_offset);
-    let Some(queue) = queue.filter(|queue| queue.max_offset() > 0) else {
+    let (min_offset, max_offset) = bounds(queue, end);
+    let nothing = |status, next_begin_offset| Findings::nothing((min_offset, max_offset), status, next_begin_offset);
+    let Some(queue) = queue.filter(|_| max_offset > 0) else {
         return nothing(Status::NoMessageInQueue, 0);
     };
-    let (min_offset, max_offset) = (queue.min_offset(), queue.max_offset());
     match pull.offset {
         offset if offset < min_offset => return nothing(Status::OffsetTooSmall, min_offset),
         offset if offset == max_offset => return nothing(Status::OffsetOverflowOne, offset),
@@ -103,13 +121,13 @@ pub(super) fn find<'l>(
     }
     let mut findings = nothing(Status::NoMatchedMessage, pull.offset);
     let most_filtered = MAX_FILTERED.max(i64::from(pull.max_messages) * ENTRY);
-    let most_messages = u32::try_from(pull.max_messages).unwrap_or_default().min(config.max_pull_messages) as usize;
+    let (most_messages, most_bytes) = most(pull, config, dialect);
     for (offset, entry) in queue.from(pull.offset) {
         let Some(record) = log.get(entry.record) else {
             break;
         };
         let is_full = !findings.records.is_empty()
-            && (findings.records.len() >= most_messages || findings.bytes + record.bytes.len() > config.max_pull_bytes);
+            && (findings.records.len() >= most_messages || findings.bytes + record.bytes.len() > most_bytes);
         if is_full || (offset - pull.offset) * ENTRY >= most_filtered {
             break;
         }

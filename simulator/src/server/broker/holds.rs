@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use stgclient_core::time::{Duration, Instant, Now};
 use stgclient_core::wire::command::Command;
+use stgclient_core::wire::dialect::Dialect;
 
 use super::super::peer::Peer;
 use super::super::reply::Exchange;
@@ -14,7 +15,12 @@ use crate::table::Key;
 
 /// How often every waiting pull is looked at: one whose queue has grown by messages that it does not want is then
 /// answered too, so that its consumer can move on.
-const CHECK_PERIOD: Duration = Duration::from_secs(5);
+const fn check_period(dialect: Dialect) -> Duration {
+    match dialect {
+        Dialect::Apache => Duration::from_secs(5),
+        Dialect::Smartgo => Duration::from_secs(1),
+    }
+}
 
 /// A pull that waits.
 #[derive(Debug)]
@@ -25,8 +31,16 @@ pub(super) struct Held {
     /// To be looked at again when it waits no longer.
     pub(super) request: Command,
     pub(super) exchange: Exchange,
-    /// When its time is up.
+    /// When its time is up. Smartgo's broker notices when it next looks at all that wait.
     pub(super) due: Instant,
+}
+
+/// A pull that waits no longer.
+#[derive(Debug)]
+pub(super) struct Woken {
+    pub(super) held: Held,
+    /// Where its queue ends for it, when it looks before what has woken it is in the queue.
+    pub(super) end: Option<i64>,
 }
 
 /// The queue a pull waits at, and which of those that wait there.
@@ -48,14 +62,15 @@ pub(super) struct Holds {
     held: BTreeMap<Place, Held>,
     /// The same, by the moment their time is up.
     deadlines: BTreeMap<(Instant, u64), Place>,
-    woken: VecDeque<Held>,
+    woken: VecDeque<Woken>,
     next_check: Option<Instant>,
     number: u64,
     limit: usize,
+    dialect: Dialect,
 }
 
 impl Holds {
-    pub(super) const fn new(limit: usize) -> Self {
+    pub(super) const fn new(dialect: Dialect, limit: usize) -> Self {
         Self {
             held: BTreeMap::new(),
             deadlines: BTreeMap::new(),
@@ -63,6 +78,7 @@ impl Holds {
             next_check: None,
             number: 0,
             limit,
+            dialect,
         }
     }
 
@@ -84,28 +100,38 @@ impl Holds {
         self.number += 1;
         let place = Place { topic: held.pull.topic, queue_id: held.pull.queue_id, number: self.number };
         self.deadlines.insert((held.due, place.number), place);
-        self.next_check.get_or_insert(held.since.mono + CHECK_PERIOD);
+        self.next_check.get_or_insert(held.since.mono + check_period(self.dialect));
         self.held.insert(place, held);
     }
 
-    /// Wakes the pulls that wait at a queue and are `wanted`.
-    pub(super) fn wake_queue(&mut self, topic: Key, queue_id: u32, wanted: impl FnMut(&Pull) -> bool) {
-        self.wake(queue_range(topic, queue_id, queue_id), wanted);
+    /// Wakes the pulls that wait at a queue and are `wanted`; what has woken them, lies at `end`.
+    pub(super) fn wake_queue(
+        &mut self,
+        topic: Key,
+        queue_id: u32,
+        end: Option<i64>,
+        wanted: impl FnMut(&Held) -> bool,
+    ) {
+        self.wake(queue_range(topic, queue_id, queue_id), end, wanted);
     }
 
     /// Wakes the pulls that wait at any queue of a topic.
     pub(super) fn wake_topic(&mut self, topic: Key) {
-        self.wake(queue_range(topic, 0, u32::MAX), |_| true);
+        self.wake(queue_range(topic, 0, u32::MAX), None, |_| true);
     }
 
     /// Wakes the pulls whose time is up, and at each check those that are `stale`.
-    pub(super) fn handle_timeout(&mut self, now: Instant, stale: impl FnMut(&Pull) -> bool) {
-        while let Some(entry) = self.deadlines.first_entry().filter(|entry| entry.key().0 <= now) {
-            self.woken.extend(self.held.remove(&entry.remove()));
+    pub(super) fn handle_timeout(&mut self, now: Instant, mut stale: impl FnMut(&Pull) -> bool) {
+        let is_check = self.next_check.is_some_and(|at| at <= now);
+        if is_check || self.dialect == Dialect::Apache {
+            while let Some(entry) = self.deadlines.first_entry().filter(|entry| entry.key().0 <= now) {
+                let held = self.held.remove(&entry.remove());
+                self.woken.extend(held.map(|held| Woken { held, end: None }));
+            }
         }
-        if self.next_check.is_some_and(|at| at <= now) {
-            self.wake(Place::FIRST..=Place::LAST, stale);
-            self.next_check = (!self.held.is_empty()).then(|| now + CHECK_PERIOD);
+        if is_check {
+            self.wake(Place::FIRST..=Place::LAST, None, |held| stale(&held.pull));
+            self.next_check = (!self.held.is_empty()).then(|| now + check_period(self.dialect));
         }
     }
 
@@ -119,25 +145,26 @@ impl Holds {
             }
             stays
         });
-        self.woken.retain(|held| held.exchange.peer != peer);
+        self.woken.retain(|woken| woken.held.exchange.peer != peer);
     }
 
     /// The next pull that waits no longer.
-    pub(super) fn pop_woken(&mut self) -> Option<Held> {
+    pub(super) fn pop_woken(&mut self) -> Option<Woken> {
         self.woken.pop_front()
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let due = self.deadlines.first_key_value().map(|((due, _), _)| *due);
+        let due = due.filter(|_| self.dialect == Dialect::Apache);
         due.into_iter().chain(self.next_check).min()
     }
 
-    fn wake(&mut self, places: RangeInclusive<Place>, mut wanted: impl FnMut(&Pull) -> bool) {
-        let wanted = self.held.range(places).filter(|(_, held)| wanted(&held.pull)).map(|(place, _)| *place);
+    fn wake(&mut self, places: RangeInclusive<Place>, end: Option<i64>, mut wanted: impl FnMut(&Held) -> bool) {
+        let wanted = self.held.range(places).filter(|(_, held)| wanted(held)).map(|(place, _)| *place);
         for place in wanted.collect::<Vec<_>>() {
             if let Some(held) = self.held.remove(&place) {
                 self.deadlines.remove(&(held.due, place.number));
-                self.woken.push_back(held);
+                self.woken.push_back(Woken { held, end });
             }
         }
     }

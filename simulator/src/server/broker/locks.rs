@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use stgclient_core::time::{Duration, Instant, Now};
 use stgclient_core::wire::body::{self, LockedQueues, QueueKey, QueueLockRequest};
 use stgclient_core::wire::command::Command;
+use stgclient_core::wire::dialect::Dialect;
 
 use super::super::refusal::Refusal;
 use super::Broker;
@@ -109,7 +110,11 @@ impl Locks {
 impl Broker {
     pub(super) fn lock_queues(&mut self, now: Now, request: &Command) -> Result<Vec<u8>, Refusal> {
         let request = body::from_slice(&request.body).map_err(Refusal::malformed_body)?;
-        let lock_ok_mq_set = self.locks.lock(now.mono, request);
+        let lock_ok_mq_set = match self.dialect {
+            Dialect::Apache => self.locks.lock(now.mono, request),
+            // `TryLockBatch` takes the queues out of a set that is empty once it has been looked at.
+            Dialect::Smartgo => BTreeSet::new(),
+        };
         Ok(body::to_vec(&LockedQueues { lock_ok_mq_set }))
     }
 

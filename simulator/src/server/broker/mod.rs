@@ -15,6 +15,7 @@ mod index;
 mod locks;
 mod log;
 mod member_queries;
+mod moved_offsets;
 mod offsets;
 mod positions;
 mod properties;
@@ -32,7 +33,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use stgclient_core::time::{Instant, Now};
-use stgclient_core::wire::code::{RequestCode, ResponseCode};
+use stgclient_core::wire::code::RequestCode;
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::HeartbeatAnswer;
@@ -42,7 +43,6 @@ use super::force::Force;
 use super::forces::Forces;
 use super::output::Outputs;
 use super::peer::Peer;
-use super::refusal::Refusal;
 use super::reply;
 use super::request_faults::RequestFaults;
 use asks::Asks;
@@ -94,7 +94,16 @@ pub struct Broker {
     locks: Locks,
     holds: Holds,
     counters: Counters,
+    /// A message was longer than smartgo's brokers store, and whatever is to be stored has to wait for ever, since
+    /// `CommitLog.putMessage` has kept its mutex. Ends with the process.
+    is_jammed: bool,
     forces: Forces,
+}
+
+/// Whether a request stores a message.
+const fn stores(code: RequestCode) -> bool {
+    use RequestCode as Code;
+    matches!(code, Code::SEND_MESSAGE | Code::SEND_MESSAGE_V2 | Code::SEND_BATCH_MESSAGE | Code::CONSUMER_SEND_MSG_BACK)
 }
 
 /// How many of what a broker holds at the moment.
@@ -131,8 +140,9 @@ impl Broker {
             fingerprints: BTreeMap::new(),
             asks: Asks::new(dialect, limits.asks),
             locks: Locks::new(limits.locks),
-            holds: Holds::new(limits.held_pulls),
+            holds: Holds::new(dialect, limits.held_pulls),
             counters: Counters::default(),
+            is_jammed: false,
             forces: Forces::default(),
             config,
         }
@@ -223,6 +233,7 @@ impl Broker {
 
     /// The process ends, and with it what is not on the disk of an Apache broker either.
     pub(super) fn stop(&mut self) {
+        self.is_jammed = false;
         self.locks = Locks::new(self.config.limits.locks);
         self.groups = Groups::new(self.config.limits.groups);
         self.fingerprints.clear();
@@ -254,11 +265,14 @@ impl Broker {
     pub(super) fn receive(&mut self, now: Now, session: Session, request: &Command, out: &mut Outputs) {
         use RequestCode as Code;
         let delayed_answers = self.config.limits.delayed_answers;
-        let Some(mut reply) =
-            reply::begin(now, self.dialect, session.peer, request, &mut self.forces, out, delayed_answers)
-        else {
+        let begun = reply::begin(now, self.dialect, session.peer, request, &mut self.forces, out, delayed_answers);
+        let Some((mut reply, request)) = begun else {
             return;
         };
+        let request = &*request;
+        if self.is_jammed && stores(RequestCode(request.code)) {
+            return;
+        }
         match RequestCode(request.code) {
             Code::SEND_MESSAGE | Code::SEND_MESSAGE_V2 | Code::SEND_BATCH_MESSAGE => {
                 self.send(now, session, request, reply);
@@ -309,10 +323,7 @@ impl Broker {
             Code::GET_TOPIC_CONFIG => reply.body(self.topic_config(request)),
             Code::GET_ALL_TOPIC_CONFIG => reply.body(Ok(self.all_topic_configs())),
             Code::GET_BROKER_RUNTIME_INFO => reply.body(Ok(self.runtime_info(now))),
-            Code(unknown) => reply.refuse(&Refusal::new(
-                ResponseCode::REQUEST_CODE_NOT_SUPPORTED,
-                format!(" request type {unknown} not supported"),
-            )),
+            Code(unknown) => reply.unknown(unknown),
         }
     }
 

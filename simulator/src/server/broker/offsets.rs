@@ -128,6 +128,10 @@ impl Broker {
     fn update_offset(&mut self, request: &Command) -> Result<Option<&'static str>, Refusal> {
         let header: UpdateConsumerOffset<'_> = request.header()?;
         let (group, topic) = (&*header.consumer_group, &*header.topic);
+        if self.dialect == Dialect::Smartgo {
+            self.offsets.commit(group, topic, header.queue_id, header.commit_offset)?;
+            return Ok(None);
+        }
         if self.group_settings.get(group).is_none() {
             let remark = format!("Group {group} not exist!");
             return Err(Refusal::new(ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST, remark));

@@ -1,7 +1,10 @@
 //! Where a queue begins and ends, and what was stored when (`AdminBrokerProcessor`).
 
+use std::cmp::Ordering;
+
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
+use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::{
     EarliestStoreTimeAnswer, GetEarliestStoreTime, GetMaxOffset, GetMinOffset, OffsetAnswer, SearchOffset,
 };
@@ -44,7 +47,7 @@ impl Broker {
         // `BoundaryType.getType`: whatever is not the upper one is the lower one.
         let is_upper = header.boundary_type.is_some_and(|boundary| boundary.eq_ignore_ascii_case("upper"));
         if !is_upper {
-            return Ok(OffsetAnswer { offset: self.first_offset_since(queue, header.timestamp) });
+            return Ok(OffsetAnswer { offset: self.offset_at(queue, header.timestamp) });
         }
         let after = queue.partition_point(|entry| self.store_time(entry) <= header.timestamp);
         Ok(OffsetAnswer { offset: (after - 1).max(queue.min_offset()) })
@@ -53,6 +56,35 @@ impl Broker {
     /// The first message stored at this time or later, or where the next one will be.
     pub(super) fn first_offset_since(&self, queue: &Queue, timestamp: i64) -> i64 {
         queue.partition_point(|entry| self.store_time(entry) < timestamp).max(queue.min_offset())
+    }
+
+    /// Where a queue is at a time. Apache's names the first message stored at the time or later, or where the next one will
+    /// be; smartgo's the message that was stored nearest to it, the earlier of two, or any of those stored just then.
+    pub(super) fn offset_at(&self, queue: &Queue, timestamp: i64) -> i64 {
+        match self.dialect {
+            Dialect::Apache => self.first_offset_since(queue, timestamp),
+            Dialect::Smartgo => self.nearest_offset(queue, timestamp),
+        }
+    }
+
+    /// `consume_queue.go`, `getOffsetInQueueByTime`.
+    fn nearest_offset(&self, queue: &Queue, timestamp: i64) -> i64 {
+        let (mut low, mut high) = (queue.min_offset(), queue.max_offset() - 1);
+        let (mut before, mut after) = (None, None);
+        while low <= high {
+            let middle = low.midpoint(high);
+            let time = queue.get(middle).map_or(0, |entry| self.store_time(entry));
+            match time.cmp(&timestamp) {
+                Ordering::Equal => return middle,
+                Ordering::Greater => (high, after) = (middle - 1, Some((middle, time - timestamp))),
+                Ordering::Less => (low, before) = (middle + 1, Some((middle, timestamp - time))),
+            }
+        }
+        match (before, after) {
+            (Some((_, before)), Some((offset, after))) if before > after => offset,
+            (Some((offset, _)), _) | (None, Some((offset, _))) => offset,
+            (None, None) => 0,
+        }
     }
 
     fn store_time(&self, entry: Entry) -> i64 {

@@ -13,9 +13,12 @@ use super::Broker;
 const POP_CK: &str = "POP_CK";
 
 impl Broker {
-    /// What this broker would do wrong in silence it refuses, in Apache's words where Apache's can be configured to. Returns
+    /// Smartgo's reads none of them. What Apache's would do wrong in silence it refuses, in Apache's words where Apache's can be configured to. Returns
     /// the delay level, 0 or less when there is none, which makes exact times void (`HookUtils.checkIfTimerMessage`).
     pub(super) fn check_properties(&self, header: &SendMessage<'_>, sent: PropertiesRef<'_>) -> Result<i32, Refusal> {
+        if self.dialect == Dialect::Smartgo {
+            return Ok(0);
+        }
         let (mut delay_level, mut is_half, mut is_timed) = (0, false, false);
         for (name, value) in sent {
             match name {

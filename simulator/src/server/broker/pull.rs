@@ -12,7 +12,7 @@ use super::super::refusal::{FAQ, Refusal};
 use super::super::reply::Reply;
 use super::filter::Filter;
 use super::find::{Findings, Status, find};
-use super::holds::Held;
+use super::holds::{Held, Woken};
 use super::{Broker, Session};
 use crate::table::Key;
 
@@ -24,6 +24,25 @@ pub(super) struct Pull {
     pub(super) offset: i64,
     pub(super) max_messages: i32,
     pub(super) filter: Filter,
+}
+
+/// How often a pull has been looked at.
+#[derive(Clone, Copy, Debug)]
+enum Look {
+    First,
+    /// It has waited; its queue ends for it at `end`, if it is looked at too soon.
+    Again {
+        end: Option<i64>,
+    },
+}
+
+impl Look {
+    const fn end(self) -> Option<i64> {
+        match self {
+            Self::First => None,
+            Self::Again { end } => end,
+        }
+    }
 }
 
 /// The header of a pull's answer, with the two fields that clients do not read but every answer has.
@@ -52,28 +71,35 @@ impl<'h> Header<'h> for Answer {
 
 impl Broker {
     pub(super) fn pull(&mut self, now: Now, session: Session, request: &Command, reply: Reply<'_>) {
-        self.run_pull(now, session, request, true, reply);
+        self.run_pull(now, session, request, Look::First, reply);
     }
 
     /// Answers one of the pulls that wait no longer. Says whether there was one.
     pub(in super::super) fn answer_woken(&mut self, out: &mut Outputs) -> bool {
-        let Some(Held { since, session, request, exchange, .. }) = self.holds.pop_woken() else {
+        let Some(Woken { held: Held { since, session, request, exchange, .. }, end }) = self.holds.pop_woken() else {
             return false;
         };
         let reply = Reply::new(exchange, out, self.config.limits.delayed_answers);
-        self.run_pull(since, session, &request, false, reply);
+        self.run_pull(since, session, &request, Look::Again { end }, reply);
         true
     }
 
     /// A message has come to the end of a queue, and the last one before it was at `max_offset - 1`.
+    ///
+    /// Smartgo's broker wakes all that wait there, whatever they want, and before its `DispatchMessageService` has put the
+    /// message in the queue: they find nothing.
     pub(super) fn wake_pulls(&mut self, topic: Key, queue_id: u32, max_offset: i64) {
         if self.holds.is_empty() {
             return;
         }
+        if self.dialect == Dialect::Smartgo {
+            let end = (!self.config.wakes_in_time).then_some(max_offset);
+            return self.holds.wake_queue(topic, queue_id, end, |held| max_offset + 1 > held.pull.offset);
+        }
         let log = &self.log;
         if let Some(queue) = self.topics.get(topic).and_then(|topic| topic.queue(queue_id)) {
-            self.holds.wake_queue(topic, queue_id, |pull| {
-                queue.from(max_offset).any(|(_, entry)| pull.filter.matches(entry, log))
+            self.holds.wake_queue(topic, queue_id, None, |held| {
+                queue.from(max_offset).any(|(_, entry)| held.pull.filter.matches(entry, log))
             });
         }
     }
@@ -89,14 +115,15 @@ impl Broker {
 
     /// Answers with what the queue has or, the first time, lets the pull wait. A pull that has waited is looked at as if it
     /// had just come: its group may have changed meanwhile. Only its offset was committed already.
-    fn run_pull(&mut self, now: Now, session: Session, request: &Command, is_first: bool, reply: Reply<'_>) {
+    fn run_pull(&mut self, now: Now, session: Session, request: &Command, look: Look, reply: Reply<'_>) {
         let header: PullMessage<'_> = match request.header() {
             Ok(header) => header,
             Err(error) => return reply.refuse(&error.into()),
         };
+        let is_first = matches!(look, Look::First);
         let (pull, group_sys_flag) = match self.prepare_pull(now, session, &header) {
             Ok(prepared) => prepared,
-            Err(refusal) => return reply.refuse(&refusal),
+            Err(refusal) => return self.refuse_pull(&refusal, reply),
         };
         let (group, topic_name, queue_id) = (&*header.consumer_group, &*header.topic, header.queue_id);
         let reset = self.reset_offsets.remove(group, topic_name, queue_id);
@@ -104,7 +131,7 @@ impl Broker {
         let queue = topic.and_then(|topic| topic.queue(pull.queue_id));
         let findings = match reset.filter(|_| self.config.server_side_reset_offset) {
             Some(offset) => Findings::reset(queue, offset),
-            None => find(queue, &self.log, &pull, &self.config, self.dialect),
+            None => find((queue, look.end()), &self.log, &pull, &self.config, self.dialect),
         };
         // How far a group has pulled is told to administrators only: that there is no room for it hurts nobody.
         let _ = self.pull_offsets.commit(group, topic_name, queue_id, findings.next_begin_offset);
@@ -134,11 +161,34 @@ impl Broker {
         };
         let remark = Some(findings.status.name());
         if findings.status != Status::Found {
+            if code == ResponseCode::PULL_OFFSET_MOVED && self.dialect == Dialect::Smartgo {
+                if self.is_jammed {
+                    return;
+                }
+                self.note_moved_offset(now, &header, answer.answer.next_begin_offset);
+            }
             return reply.send(code, remark, &answer, &[]);
         }
         self.counters.count_get(findings.records.len(), findings.bytes);
         let messages = findings.records.iter().map(|record| &record.bytes);
         reply.messages(remark, &answer, findings.bytes, messages);
+    }
+
+    fn refuse_pull(&self, refusal: &Refusal, reply: Reply<'_>) {
+        match self.dialect {
+            Dialect::Apache => reply.refuse(refusal),
+            // The header of the answer goes out as it was made.
+            Dialect::Smartgo => {
+                let answer = PullMessageAnswer {
+                    suggest_which_broker_id: Some(0),
+                    next_begin_offset: 0,
+                    min_offset: 0,
+                    max_offset: 0,
+                    offset_delta: None,
+                };
+                reply.send(refusal.code, Some(&refusal.remark), &answer, &[]);
+            }
+        }
     }
 
     /// The checks, what the request is after, and the system flag of its group.
@@ -159,7 +209,9 @@ impl Broker {
         let (may_broadcast, group_sys_flag) = (settings.consume_broadcast_enable, settings.group_sys_flag);
         let found = self.topics.find(topic_name).and_then(|key| Some((key, self.topics.get(key)?)));
         let (key, topic) = found.ok_or_else(|| {
-            let remark = format!("topic[{topic_name}] not exist, apply first please! {FAQ}");
+            let faq = if self.dialect == Dialect::Apache { FAQ } else { "" };
+            let blank = if self.dialect == Dialect::Apache { " " } else { "" };
+            let remark = format!("topic[{topic_name}] not exist, apply first please!{blank}{faq}");
             Refusal::new(Code::TOPIC_NOT_EXIST, remark)
         })?;
         if !topic.config.permission.is_readable() {
@@ -168,13 +220,22 @@ impl Broker {
         }
         let read_queue_nums = topic.config.read_queue_nums;
         let queue_id = u32::try_from(header.queue_id).ok().filter(|queue_id| *queue_id < read_queue_nums);
-        let queue_id = queue_id.ok_or_else(|| {
-            let remark = format!(
-                "queueId[{}] is illegal, topic:[{topic_name}] topicConfig.readQueueNums:[{read_queue_nums}] \
-                 consumer:[{}]",
-                header.queue_id, session.address
-            );
-            Refusal::new(Code::INVALID_PARAMETER, remark)
+        let queue_id = queue_id.ok_or_else(|| match self.dialect {
+            Dialect::Apache => {
+                let remark = format!(
+                    "queueId[{}] is illegal, topic:[{topic_name}] topicConfig.readQueueNums:[{read_queue_nums}] \
+                     consumer:[{}]",
+                    header.queue_id, session.address
+                );
+                Refusal::new(Code::INVALID_PARAMETER, remark)
+            }
+            Dialect::Smartgo => {
+                let remark = format!(
+                    "queueId[{}] is illagal,Topic :{topic_name} topicConfig.readQueueNums: {read_queue_nums}",
+                    header.queue_id
+                );
+                Refusal::new(Code::SYSTEM_ERROR, remark)
+            }
         })?;
         let filter = self.filter(header, may_broadcast)?;
         let (offset, max_messages) = (header.queue_offset, header.max_msg_nums);

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
+use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::NoFields;
 use stgclient_core::wire::request::{QueryMessage, QueryMessageAnswer, ViewMessage};
 
@@ -28,8 +29,16 @@ impl Broker {
                 reply.messages(None, &NoFields, record.bytes.len(), messages);
             }
             None => {
-                let remark = format!("can not find message by the offset, {offset}");
-                reply.refuse(&Refusal::new(ResponseCode::SYSTEM_ERROR, remark));
+                reply.refuse(&match self.dialect {
+                    Dialect::Apache => {
+                        let remark = format!("can not find message by the offset, {offset}");
+                        Refusal::new(ResponseCode::SYSTEM_ERROR, remark)
+                    }
+                    Dialect::Smartgo => {
+                        let remark = format!("can not find message by the offset:{offset}");
+                        Refusal::new(ResponseCode::QUERY_NOT_FOUND, remark)
+                    }
+                });
             }
         }
     }
@@ -57,6 +66,8 @@ impl Broker {
                     .decode(record)
                     .is_ok_and(|message| message.topic() == header.topic && term.is_in(message.properties()))
         });
+        // Smartgo's looks for what it reads of its own answer, which is nothing.
+        let most = if self.dialect == Dialect::Smartgo { 0 } else { most };
         let mut messages: Vec<&Bytes> = matching.take(most).map(|record| &record.bytes).collect();
         messages.reverse();
         if messages.is_empty() {

@@ -16,7 +16,7 @@ use stgclient_core::wire::request::{SendMessage, SendMessageAnswer, SendMessageV
 
 use super::super::refusal::Refusal;
 use super::super::reply::Reply;
-use super::store::NewMessage;
+use super::store::{NewMessage, smartgo_illegal};
 use super::topics::FilterType;
 use super::{Broker, Session, properties, topic_names};
 use crate::table::Key;
@@ -97,7 +97,20 @@ impl Broker {
                 };
                 reply.send(ResponseCode::SUCCESS, None, &Answer(answer, region), &[]);
             }
-            Err(Refusal { code, remark }) => reply.send(code, Some(&remark), &region, &[]),
+            Err(Refusal { code, remark }) => match self.dialect {
+                Dialect::Apache => reply.send(code, Some(&remark), &region, &[]),
+                // The header of the answer goes out as it was made.
+                Dialect::Smartgo => {
+                    let answer = SendMessageAnswer {
+                        transaction_id: None,
+                        msg_id: "".into(),
+                        queue_id: 0,
+                        queue_offset: 0,
+                        batch_uniq_id: None,
+                    };
+                    reply.send(code, Some(&remark), &Answer(answer, region), &[]);
+                }
+            },
         }
     }
 
@@ -116,28 +129,62 @@ impl Broker {
             let remark = format!("the broker[{}] sending message is forbidden", self.config.host());
             return Err(Refusal::new(Code::NO_PERMISSION, remark));
         }
-        topic_names::validate_topic(name).map_err(|remark| Refusal::new(Code::INVALID_PARAMETER, remark))?;
-        if !topic_names::is_sent_to(name) {
-            let remark = format!("Sending message to topic[{name}] is forbidden.");
-            return Err(Refusal::new(Code::NO_PERMISSION, remark));
-        }
+        self.check_name(name)?;
         let created = match self.topics.find(name) {
             Some(key) => Some(key),
             None => self.topics.create_for_send(name, &header.default_topic, header.default_topic_queue_nums)?,
         };
         let Some((key, topic)) = created.and_then(|key| Some((key, self.topics.get_mut(key)?))) else {
-            return Err(Refusal::topic_missing(name));
+            return Err(self.topic_missing(name));
         };
         let queue_id = match u32::try_from(header.queue_id) {
             Ok(queue_id) => queue_id,
             Err(_) => topic.any_queue(),
         };
         if queue_id >= topic.config.queue_nums() {
-            let remark =
-                format!("request queueId[{queue_id}] is illegal, {} Producer: {}", topic.describe(), session.address);
-            return Err(Refusal::new(Code::INVALID_PARAMETER, remark));
+            let (topic, producer) = (topic.describe(self.dialect), session.address);
+            return Err(match self.dialect {
+                Dialect::Apache => {
+                    let remark = format!("request queueId[{queue_id}] is illegal, {topic} Producer: {producer}");
+                    Refusal::new(Code::INVALID_PARAMETER, remark)
+                }
+                Dialect::Smartgo => {
+                    let remark = format!("request queueId[{queue_id}] is illagal, {topic} producer: {producer}");
+                    Refusal::new(Code::SYSTEM_ERROR, remark)
+                }
+            });
         }
         Ok(Accepted { topic: key, queue_id, header, born_host: session.address, version })
+    }
+
+    /// Whether clients may send to a topic of this name.
+    fn check_name(&self, name: &str) -> Result<(), Refusal> {
+        match self.dialect {
+            Dialect::Apache => {
+                topic_names::validate_topic(name)
+                    .map_err(|remark| Refusal::new(ResponseCode::INVALID_PARAMETER, remark))?;
+                if !topic_names::is_sent_to(name) {
+                    let remark = format!("Sending message to topic[{name}] is forbidden.");
+                    return Err(Refusal::new(ResponseCode::NO_PERMISSION, remark));
+                }
+                Ok(())
+            }
+            // `isTopicCanSendMessage`.
+            Dialect::Smartgo if name == self.dialect.default_topic() || name == self.cluster => {
+                Err(topic_names::reserved(name))
+            }
+            Dialect::Smartgo => Ok(()),
+        }
+    }
+
+    fn topic_missing(&self, name: &str) -> Refusal {
+        match self.dialect {
+            Dialect::Apache => Refusal::topic_missing(name),
+            Dialect::Smartgo => {
+                let remark = format!("topic[{name}] not exist, apply first please!");
+                Refusal::new(ResponseCode::TOPIC_NOT_EXIST, remark)
+            }
+        }
     }
 
     /// The answer names the queue that was asked for, wherever the message lies.
@@ -195,6 +242,11 @@ impl Broker {
 
     /// Names may be longer than what a topic's messages can carry (`HookUtils.checkBeforePutMessage`).
     fn check_size(&self, topic: &str, body: usize, properties: usize) -> Result<(), Refusal> {
+        if self.dialect == Dialect::Smartgo {
+            // The rest is found out when the message is stored.
+            let is_long = topic.len() > LONGEST_TOPIC || properties > LONGEST_PROPERTIES;
+            return if is_long { Err(smartgo_illegal()) } else { Ok(()) };
+        }
         let is_long = topic.len() > LONGEST_TOPIC && !topic.starts_with(topic_names::RETRY_PREFIX);
         if !is_long && body <= self.config.max_body_length && body > 0 && properties <= LONGEST_PROPERTIES {
             return Ok(());

@@ -61,7 +61,7 @@ impl Broker {
             (retry, self.topics.get_mut(retry).map_or(0, |topic| topic.any_queue()))
         };
         let properties = returned(&message, delay_level)?;
-        self.store(
+        let stored = self.store(
             now,
             &NewMessage {
                 topic,
@@ -75,8 +75,11 @@ impl Broker {
                 properties: properties.encoded(),
                 body: message.body(),
             },
-        )?;
-        Ok(())
+        );
+        match (stored, self.dialect) {
+            (Err(_), Dialect::Smartgo) => Err(Refusal::new(ResponseCode::SYSTEM_ERROR, "MESSAGE_ILLEGAL")),
+            (stored, _) => stored.map(|_| ()),
+        }
     }
 
     fn look(&self, offset: i64) -> Result<StoredMessage, Refusal> {

@@ -15,6 +15,9 @@ use super::index::Index;
 use super::queue::Entry;
 use crate::table::Key;
 
+/// The longest message that smartgo's brokers store, in bytes of its stored layout (`MaxMessageSize`).
+const SMARTGO_LONGEST: usize = 512 * 1024;
+
 /// A message that is to be stored.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NewMessage<'a> {
@@ -38,6 +41,11 @@ pub(super) struct NewMessage<'a> {
 pub(super) struct Stored {
     pub(super) queue_offset: i64,
     pub(super) id: OffsetMessageId,
+}
+
+/// What smartgo's brokers say of a message that they do not store.
+pub(super) fn smartgo_illegal() -> Refusal {
+    Refusal::new(ResponseCode::MESSAGE_ILLEGAL, "the message is illegal, maybe length not matched.")
 }
 
 impl Broker {
@@ -73,7 +81,13 @@ impl Broker {
             reconsume_times: message.reconsume_times,
             prepared_transaction_offset: 0,
         };
-        let length = SMALLEST + 25 + topic.name.len() + properties.len() + body.len();
+        let length = SMALLEST + topic.name.len() + properties.len() + body.len();
+        if self.dialect == Dialect::Smartgo && length > SMARTGO_LONGEST {
+            self.is_jammed = true;
+            return Err(smartgo_illegal());
+        }
+        // Addresses may be longer than those of IPv4.
+        let length = length + 25;
         fields
             .encode(self.log.writer(length), self.dialect, &topic.name, properties, body)
             .map_err(|error| Refusal::new(ResponseCode::MESSAGE_ILLEGAL, error.to_string()))?;

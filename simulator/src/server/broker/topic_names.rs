@@ -1,11 +1,16 @@
 //! Which names a topic and a group may have (`TopicValidator`), and the topics a broker has from the start.
 
+use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::dialect::Dialect;
+
+use super::super::refusal::Refusal;
 
 /// What the retry topic of a group is called: this and the group's name.
 pub(super) const RETRY_PREFIX: &str = "%RETRY%";
 /// What the topic of a group's dead letters is called: this and the group's name.
 const DLQ_PREFIX: &str = "%DLQ%";
+/// Where smartgo's brokers say that a pull was refused for its offset.
+pub(super) const OFFSET_MOVED_EVENT: &str = "OFFSET_MOVED_EVENT";
 /// Where messages lie that are held back.
 pub(super) const SCHEDULE_TOPIC: &str = "SCHEDULE_TOPIC_XXXX";
 
@@ -20,7 +25,7 @@ const NOT_SENT_TO: [&str; 6] = [
     "RMQ_SYS_TRANS_OP_HALF_TOPIC",
     "TRANS_CHECK_MAX_TIME_TOPIC",
     "SELF_TEST_TOPIC",
-    "OFFSET_MOVED_EVENT",
+    OFFSET_MOVED_EVENT,
 ];
 
 /// Topics that nobody may create, change or delete, besides the ones of the cluster and the broker.
@@ -34,7 +39,7 @@ const SYSTEM: [&str; 11] = [
     "RMQ_SYS_TRANS_OP_HALF_TOPIC",
     "TRANS_CHECK_MAX_TIME_TOPIC",
     "SELF_TEST_TOPIC",
-    "OFFSET_MOVED_EVENT",
+    OFFSET_MOVED_EVENT,
     "CHECKPOINT_TOPIC",
 ];
 
@@ -46,6 +51,12 @@ pub(super) fn is_sent_to(topic: &str) -> bool {
 /// Whether `topic` belongs to every broker.
 pub(super) fn is_system(topic: &str) -> bool {
     SYSTEM.contains(&topic) || topic.starts_with("rmq_sys_")
+}
+
+/// What smartgo's brokers say where a name is theirs.
+pub(super) fn reserved(topic: &str) -> Refusal {
+    let remark = format!("the topic[{topic}] is conflict with system reserved words.");
+    Refusal::new(ResponseCode::SYSTEM_ERROR, remark)
 }
 
 /// The retry topic of `group`.

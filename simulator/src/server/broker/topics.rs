@@ -9,7 +9,7 @@ use super::super::config::BrokerConfig;
 use super::super::refusal::Refusal;
 use super::delays::LEVEL_COUNT;
 use super::queue::Queue;
-use super::topic_names::{self, SCHEDULE_TOPIC};
+use super::topic_names::{self, OFFSET_MOVED_EVENT, SCHEDULE_TOPIC};
 use crate::table::{Key, Table};
 
 /// What can be set of a topic (`TopicConfig`).
@@ -110,6 +110,9 @@ impl Topic {
 pub(super) struct Topics {
     table: Table<Topic>,
     by_name: BTreeMap<Box<str>, Key>,
+    /// Those that were deleted where their queues stay (smartgo's), by name, until they are created anew.
+    deleted: BTreeMap<Box<str>, Key>,
+    dialect: Dialect,
     limit: usize,
     queues_per_topic: u32,
     /// Those that name servers have to hear of.
@@ -123,6 +126,8 @@ impl Topics {
         let mut topics = Self {
             table: Table::default(),
             by_name: BTreeMap::new(),
+            deleted: BTreeMap::new(),
+            dialect,
             limit: config.limits.topics,
             queues_per_topic: config.limits.queues_per_topic,
             changed: Vec::new(),
@@ -138,8 +143,10 @@ impl Topics {
         add("BenchmarkTest", TopicConfig::new(1024));
         add(cluster, TopicConfig::new(16).with_permission(inherited));
         add(&config.name, TopicConfig::new(1).with_permission(inherited));
-        add("OFFSET_MOVED_EVENT", TopicConfig::new(1));
-        add(SCHEDULE_TOPIC, TopicConfig::new(LEVEL_COUNT as u32));
+        add(OFFSET_MOVED_EVENT, TopicConfig::new(1));
+        if dialect == Dialect::Apache {
+            add(SCHEDULE_TOPIC, TopicConfig::new(LEVEL_COUNT as u32));
+        }
         topics
     }
 
@@ -204,7 +211,11 @@ impl Topics {
         let inherited = self.by_name(default_topic).map(|topic| &topic.config);
         if let Some(config) = inherited.filter(|config| config.permission.is_inherited()) {
             let queues = u32::try_from(queue_nums).unwrap_or_default().min(config.write_queue_nums);
-            let permission = Permission(config.permission.0 & !Permission::INHERIT.0);
+            let permission = match self.dialect {
+                Dialect::Apache => Permission(config.permission.0 & !Permission::INHERIT.0),
+                // It is worked out, and forgotten.
+                Dialect::Smartgo => Permission::default(),
+            };
             let filter_type = config.filter_type;
             let config = TopicConfig { filter_type, ..TopicConfig::new(queues).with_permission(permission) };
             return self.update(name, config).map(Some);
@@ -231,10 +242,15 @@ impl Topics {
         Ok(key)
     }
 
-    /// Removes a topic with its queues, and returns the key it had.
+    /// Removes a topic with its queues, and returns the key it had. Of smartgo's the queues stay for who creates the topic
+    /// anew (`DeleteTopicConfig`), as many topics as the broker keeps.
     pub(super) fn remove(&mut self, name: &str) -> Option<Key> {
         let key = self.by_name.remove(name)?;
-        self.table.remove(key);
+        if self.dialect == Dialect::Smartgo && self.deleted.len() < self.limit {
+            self.deleted.insert(name.into(), key);
+        } else {
+            self.table.remove(key);
+        }
         Some(key)
     }
 
@@ -244,6 +260,13 @@ impl Topics {
     }
 
     fn insert(&mut self, name: &str, config: TopicConfig) -> Key {
+        if let Some(key) = self.deleted.remove(name)
+            && let Some(topic) = self.table.get_mut(key)
+        {
+            topic.config = config;
+            self.by_name.insert(name.into(), key);
+            return key;
+        }
         let key = self.table.insert(Topic { name: name.into(), config, queues: Vec::new(), next_queue: 0 });
         self.by_name.insert(name.into(), key);
         key

@@ -126,9 +126,11 @@ impl NameServer {
 
     pub(super) fn receive(&mut self, now: Now, peer: Peer, request: &Command, out: &mut Outputs) {
         use RequestCode as Code;
-        let Some(reply) = reply::begin(now, self.dialect, peer, request, &mut self.forces, out, DELAYED_ANSWERS) else {
+        let begun = reply::begin(now, self.dialect, peer, request, &mut self.forces, out, DELAYED_ANSWERS);
+        let Some((reply, request)) = begun else {
             return;
         };
+        let request = &*request;
         match RequestCode(request.code) {
             Code::GET_ROUTEINFO_BY_TOPIC => reply.body(self.route(request)),
             Code::GET_BROKER_CLUSTER_INFO => reply.body(Ok(self.routes.cluster_info())),
@@ -138,10 +140,7 @@ impl NameServer {
             Code::GET_KV_CONFIG => self.configs.answer(self.dialect, request, reply),
             Code::DELETE_KV_CONFIG => reply.nothing(self.configs.delete(request)),
             Code::GET_KVLIST_BY_NAMESPACE => reply.body(self.configs.list(request)),
-            Code(unknown) => reply.refuse(&Refusal::new(
-                ResponseCode::REQUEST_CODE_NOT_SUPPORTED,
-                format!(" request type {unknown} not supported"),
-            )),
+            Code(unknown) => reply.unknown(unknown),
         }
     }
 
