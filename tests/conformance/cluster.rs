@@ -82,6 +82,24 @@ impl Cluster {
         Self::embedded_in(Dialect::Smartgo, HeaderCodec::Json).await
     }
 
+    /// smartgo's own servers that somebody has, where `STGCLIENT_SMARTGO_NAME_SERVER` and `STGCLIENT_SMARTGO_BROKER` say;
+    /// without, servers like them in memory.
+    pub async fn smartgo() -> Self {
+        let variable = |name| std::env::var(name).ok();
+        match (variable("STGCLIENT_SMARTGO_NAME_SERVER"), variable("STGCLIENT_SMARTGO_BROKER")) {
+            (Some(name_server), Some(broker)) => Self {
+                codec: HeaderCodec::Json,
+                dialect: Dialect::Smartgo,
+                name_server,
+                dead_name_server: DEAD.to_owned(),
+                broker,
+                servers: Servers::Shared,
+            },
+            (None, None) => Self::embedded_smartgo().await,
+            _ => panic!("STGCLIENT_SMARTGO_NAME_SERVER and STGCLIENT_SMARTGO_BROKER go together"),
+        }
+    }
+
     async fn embedded_in(dialect: Dialect, codec: HeaderCodec) -> Self {
         let cluster = EmbeddedCluster::builder().dialect(dialect).start().await.expect("ports are free");
         Self {
@@ -92,6 +110,24 @@ impl Cluster {
             broker: cluster.broker_addresses()[0].clone(),
             servers: Servers::Embedded(cluster),
         }
+    }
+
+    /// The longest body that a producer sends unless it is told otherwise, in bytes.
+    pub const fn longest_body(&self) -> usize {
+        match self.dialect {
+            Dialect::Apache => 4 * 1024 * 1024,
+            Dialect::Smartgo => 128 * 1024,
+        }
+    }
+
+    /// Whether rules may be tried that would harm servers of somebody's, were they not kept: with `STGCLIENT_SMARTGO_MAY_BE_HARMED`.
+    pub fn may_be_harmed(&self) -> bool {
+        let is_somebodys = self.dialect == Dialect::Smartgo && matches!(self.servers, Servers::Shared);
+        let may = !is_somebodys || std::env::var_os("STGCLIENT_SMARTGO_MAY_BE_HARMED").is_some();
+        if !may {
+            eprintln!("left out: it would harm these servers; STGCLIENT_SMARTGO_MAY_BE_HARMED allows it");
+        }
+        may
     }
 
     /// The name server, `host:port`.

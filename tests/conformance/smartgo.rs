@@ -3,7 +3,7 @@
 use stgclient_tests::Cluster;
 
 async fn cluster() -> Cluster {
-    Cluster::embedded_smartgo().await
+    Cluster::smartgo().await
 }
 
 async fn cluster_of_its_own() -> Cluster {

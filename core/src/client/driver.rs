@@ -273,6 +273,7 @@ impl Client {
             Owner::NameServerCall(call, turn) => self.session.resume_name_server_call(now, call, turn, signal),
             Owner::Heartbeat(peer, version) => self.session.resume_heartbeat(now, peer, version, &signal),
             Owner::Farewell(peer) => self.session.resume_farewell(now, peer),
+            Owner::Creation(topic, step) => self.session.resume_creation(now, topic, step, signal),
         }
     }
 

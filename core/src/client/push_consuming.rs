@@ -288,6 +288,7 @@ impl Client {
             }
             Ask::MinOffset { asked, queue } => self.ask_for(now, id, asked, queue, MinOffset),
             Ask::MaxOffset { asked, queue } => self.ask_for(now, id, asked, queue, MaxOffset),
+            Ask::FormerOffset { asked, queue } => self.ask_for(now, id, asked, queue, GroupOffset { group }),
             Ask::EndOffset { asked, queue } => self.ask_for(now, id, asked, queue, GroupOffset { group }),
             Ask::CommitEnd { asked, queue, offset } => {
                 self.ask_for(now, id, asked, queue, Commit { group, offset, needs_lock: false });
@@ -360,9 +361,9 @@ impl Client {
             wait: config.pull_wait,
             timeout: PULL_TIMEOUT,
         };
-        let deadline = now.mono + options.wait + options.timeout;
-        let group = entry.consumer.group.clone();
-        let pull = Pull { puller: Puller::Push(id), group, selector, offset, options };
+        let puller = (Puller::Push(id), entry.consumer.group.clone());
+        let pull = Pull::new(now.mono, puller, selector, offset, options);
+        let deadline = pull.deadline();
         let request = Operation::Queue(QueueRequest::new(queue, pull, deadline));
         let operation = self.begin_asked(now, request, Asker { consumer: id, asked: asked.into() });
         if let Some(operation) = operation

@@ -10,6 +10,7 @@ use crate::queue::MessageQueue;
 use crate::time::Duration;
 use crate::wire::code::ResponseCode;
 use crate::wire::command::Command;
+use crate::wire::dialect::Dialect;
 use crate::wire::request::{PULL_FLAG_SUBSCRIPTION, PULL_FLAG_SUSPEND, PullMessage, PullMessageAnswer};
 
 /// How much is pulled at once, and how long a broker may wait for messages.
@@ -84,6 +85,7 @@ pub(crate) fn request<'a>(
     expression: &'a MessageSelector,
     offset: u64,
     options: &PullOptions,
+    dialect: Dialect,
 ) -> PullMessage<'a> {
     let waits = options.wait > Duration::ZERO;
     PullMessage {
@@ -91,7 +93,7 @@ pub(crate) fn request<'a>(
         topic: Cow::Borrowed(&queue.topic),
         queue_id: queue.queue_id as i32,
         queue_offset: i64::try_from(offset).unwrap_or(i64::MAX),
-        max_msg_nums: options.max_messages as i32,
+        max_msg_nums: dialect.messages_to_ask_for(options.max_messages) as i32,
         sys_flag: PULL_FLAG_SUBSCRIPTION | if waits { PULL_FLAG_SUSPEND } else { 0 },
         commit_offset: 0,
         suspend_timeout_millis: i64::try_from(options.wait.as_millis()).unwrap_or(i64::MAX),

@@ -40,8 +40,10 @@ pub struct ProducerConfig {
     /// The time for one try while another is possible; the last one has all that is left. Half of what is left by default, so
     /// that neither a hung broker nor a lost answer uses up the whole.
     pub try_timeout: Option<Duration>,
-    /// The largest body, in bytes, before compression. 4 MiB, as brokers accept by default.
-    pub max_body_size: usize,
+    /// The largest body, in bytes, before compression. By default what brokers accept: 4 MiB; towards smartgo's 128 KiB as in
+    /// its own client. These must never get a message of more than 512 KiB, its topic and properties included, so that more
+    /// is refused whatever is said here.
+    pub max_body_size: Option<usize>,
     /// How many queues a topic gets that the first send creates.
     pub default_topic_queues: u32,
     /// The template of such a topic; the dialect's default topic when `None`.
@@ -60,7 +62,7 @@ impl Default for ProducerConfig {
             send_timeout: Duration::from_secs(3),
             max_tries: 3,
             try_timeout: None,
-            max_body_size: 4 * 1024 * 1024,
+            max_body_size: None,
             default_topic_queues: 4,
             template_topic: None,
             max_waiting_messages: 2_048,

@@ -341,6 +341,11 @@ impl Send {
         }
     }
 
+    /// How many queues a topic gets that it is the first message of.
+    pub(crate) const fn default_queues(&self) -> u32 {
+        self.default_queues
+    }
+
     /// The header of the try under way.
     pub(crate) fn header<'a>(&'a self, dialect: Dialect, group: &'a str, template: &'a str) -> SendMessage<'a> {
         let queue_id = self.current.as_ref().map_or(0, |current| current.queue_id);

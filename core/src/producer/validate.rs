@@ -2,7 +2,9 @@
 
 use super::{Message, ProducerConfig};
 use crate::error::{Error, ErrorKind};
+use crate::wire::dialect::Dialect;
 use crate::wire::message::properties;
+use crate::wire::message::stored::SMALLEST;
 
 /// How long a topic's name may be, in bytes.
 const MAX_TOPIC_LENGTH: usize = 127;
@@ -68,8 +70,18 @@ fn wrong_name(kind: &str, name: &str, longest: usize) -> Error {
     Error::new(ErrorKind::InvalidArgument, format!("the {kind} {shown:?} {why}"))
 }
 
+/// Why a dialect allows so much.
+const fn of_dialect(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Apache => "",
+        Dialect::Smartgo => {
+            " by smartgo's servers (Dialect::Smartgo): a message that is too long stops all sends until their broker is started anew"
+        }
+    }
+}
+
 /// Checks a message before it is sent.
-pub(crate) fn check_message(message: &Message, config: &ProducerConfig) -> Result<(), Error> {
+pub(crate) fn check_message(message: &Message, config: &ProducerConfig, dialect: Dialect) -> Result<(), Error> {
     let wrong = |why: String| Err(Error::new(ErrorKind::InvalidArgument, why));
     check_topic(message.topic())?;
     if SERVERS_OWN.contains(&message.topic()) {
@@ -81,11 +93,19 @@ pub(crate) fn check_message(message: &Message, config: &ProducerConfig) -> Resul
     if message.body().is_empty() {
         return wrong("the body is empty, which brokers refuse".into());
     }
-    if message.body().len() > config.max_body_size {
-        let (length, most) = (message.body().len(), config.max_body_size);
-        return wrong(format!("the body is {length} bytes long, {most} are allowed"));
+    let most = config.max_body_size.unwrap_or(dialect.max_body_size());
+    if message.body().len() > most {
+        let whose = if config.max_body_size.is_none() { of_dialect(dialect) } else { "" };
+        return wrong(format!("the body is {} bytes long, {most} are allowed{whose}", message.body().len()));
     }
     let length = message.properties().encoded().len() + OWN_PROPERTIES;
+    let stored = SMALLEST + message.topic().len() + length + message.body().len();
+    if let Some(most) = dialect.longest_stored().filter(|most| stored > *most) {
+        let whose = of_dialect(dialect);
+        return wrong(format!(
+            "the message takes {stored} bytes with its topic and properties, {most} are allowed{whose}"
+        ));
+    }
     if length > properties::MAX_LENGTH {
         return wrong(format!("the properties take {length} bytes, {} are allowed", properties::MAX_LENGTH));
     }
@@ -111,8 +131,8 @@ mod tests {
 
     #[test]
     fn a_message_that_brokers_would_refuse_is_refused_here() {
-        let config = ProducerConfig { max_body_size: 10, ..ProducerConfig::default() };
-        assert_eq!(check_message(&Message::new("T", "0123456789"), &config), Ok(()));
+        let config = ProducerConfig { max_body_size: Some(10), ..ProducerConfig::default() };
+        assert_eq!(check_message(&Message::new("T", "0123456789"), &config, Dialect::Apache), Ok(()));
         for (message, word) in [
             (Message::new("T", ""), "empty"),
             (Message::new("T", "0123456789a"), "11 bytes"),
@@ -120,7 +140,7 @@ mod tests {
             (Message::new("T", "b").property("k", &"v".repeat(32_700)), "properties"),
             (Message::new("T", "b").property("WAIT", "false"), "WAIT"),
         ] {
-            let error = check_message(&message, &config).unwrap_err().to_string();
+            let error = check_message(&message, &config, Dialect::Apache).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");
         }
     }

@@ -158,6 +158,18 @@ impl TopicRoute {
         self
     }
 
+    /// What of this route leads to brokers that have the topic, with so many queues of it each at the most.
+    pub(crate) fn at_brokers(mut self, has: &BTreeMap<Arc<str>, u32>) -> Self {
+        self.brokers.retain(|broker| has.contains_key(&broker.name));
+        self.queues.retain_mut(|data| {
+            let count = has.get(&data.broker_name).map(|count| data.read.min(*count));
+            let count_or_none = count.unwrap_or_default();
+            (data.read, data.write, data.permission) = (count_or_none, count_or_none, Permission::READ_WRITE);
+            count.is_some()
+        });
+        self
+    }
+
     fn ordered_places(&self, text: &str) -> Vec<Place<'_>> {
         let mut named = BTreeSet::new();
         let parts = order_parts(text).filter_map(Result::ok).filter(move |(name, _)| named.insert(*name));

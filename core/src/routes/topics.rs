@@ -45,8 +45,8 @@ impl QueuePlace {
 /// What a topic's route is wanted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// An unknown topic will be created by the first send: the default topic's route serves until then.
-    Send,
+    /// An unknown topic will be created by the first send, with so many queues: the default topic's route serves until then.
+    Send { queues: u32 },
     /// The topic has to exist.
     Read,
 }

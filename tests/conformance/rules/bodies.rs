@@ -1,6 +1,6 @@
 //! Bodies of every size, and what compression makes of them.
 
-use stgclient::{Compression, Dialect, Message, ReceivedMessage};
+use stgclient::{Compression, Dialect, ErrorKind, Message, ReceivedMessage};
 use stgclient_core::wire::message::sys_flag;
 use stgclient_tests::noise;
 
@@ -15,7 +15,9 @@ const FORMATS: [(Compression, i32); 3] = [
 #[tokio::test]
 async fn bodies_of_every_size_come_back_byte_for_byte() {
     let bench = bench(1).await;
-    for length in [1, 2, 255, 256, 4095, 4096, 65_535, 65_536, 1024 * 1024, 4 * 1024 * 1024 - 1] {
+    let longest = bench.cluster.longest_body();
+    let lengths = [1, 2, 255, 256, 4095, 4096, 65_535, 65_536, 1024 * 1024, longest - 1];
+    for length in lengths.into_iter().filter(|length| *length < longest) {
         for body in [noise(length), vec![b'x'; length]] {
             let message = bench.send_and_pull(bench.message(body.clone())).await;
             assert!(message.body() == &body, "a body of {length} bytes comes back changed");
@@ -24,9 +26,15 @@ async fn bodies_of_every_size_come_back_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn the_largest_body_is_4_mib_and_comes_back() {
+async fn the_longest_body_comes_back_and_a_longer_one_is_refused_before_anybody_is_asked() {
     let bench = bench(1).await;
-    let body = noise(4 * 1024 * 1024);
+    let longest = bench.cluster.longest_body();
+    let error = bench.producer.send(bench.message(noise(longest + 1))).await.unwrap_err();
+    assert_eq!((error.kind(), error.address()), (ErrorKind::InvalidArgument, None), "{error}");
+    assert!(error.to_string().contains(&longest.to_string()), "{error}");
+    let is_named = error.to_string().contains("Dialect::Smartgo");
+    assert_eq!(is_named, bench.cluster.dialect() == Dialect::Smartgo, "{error}");
+    let body = noise(longest);
     let message = bench.send_and_pull(bench.message(body.clone()).tag("large")).await;
     assert!(message.body() == &body, "the body comes back changed");
     assert_eq!(message.tag(), Some("large"));
@@ -58,7 +66,7 @@ async fn a_long_body_is_stored_compressed_and_comes_back_as_it_was() {
 async fn large_bodies_survive_every_compression() {
     let bench = bench(1).await;
     // Half of it can be compressed, and no two blocks are alike.
-    let body: Vec<u8> = noise(1024 * 1024).into_iter().flat_map(|byte| [byte, byte]).collect();
+    let body: Vec<u8> = noise(bench.cluster.longest_body() / 4).into_iter().flat_map(|byte| [byte, byte]).collect();
     for (compression, _) in FORMATS {
         let producer = bench.producer_builder().compression(Some(compression)).start().await.unwrap();
         let receipt = producer.send(bench.message(body.clone())).await.unwrap();

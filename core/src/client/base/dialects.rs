@@ -5,7 +5,7 @@ use crate::consumer::MessageSelector;
 use crate::error::{Error, ErrorKind};
 use crate::producer::Message;
 use crate::wire::body::ExpressionType;
-use crate::wire::code::ResponseCode;
+use crate::wire::code::{RequestCode, ResponseCode};
 use crate::wire::command::{Command, HeaderCodec, Language};
 use crate::wire::dialect::Dialect;
 use crate::wire::message::property;
@@ -34,8 +34,28 @@ impl ClientConfig {
     pub(crate) fn check_message(&self, message: &Message) -> Result<(), Error> {
         match self.dialect() {
             Dialect::Smartgo if message.properties().get(property::DELAY).is_some() => Err(unknown("delay levels")),
+            Dialect::Smartgo if message.topic() == self.dialect().default_topic() => Err(owned(message.topic())),
             Dialect::Apache | Dialect::Smartgo => Ok(()),
         }
+    }
+
+    /// Whether a topic may be created, changed or deleted.
+    ///
+    /// # Errors
+    /// It is the servers' own, and they would do it.
+    /// `is_server` says whether a broker or a cluster is called so: each has a topic of its own name.
+    pub(crate) fn check_topic_to_change(&self, topic: &str, is_server: impl Fn(&str) -> bool) -> Result<(), Error> {
+        let dialect = self.dialect();
+        let is_owned = dialect.owns_topic(topic) || (!dialect.guards_topics() && is_server(topic));
+        if is_owned { Err(owned(topic)) } else { Ok(()) }
+    }
+
+    /// Whether servers answer requests of this code; `what` is what they would be asked.
+    ///
+    /// # Errors
+    /// They do not.
+    pub(crate) fn check_request(&self, code: RequestCode, what: &str) -> Result<(), Error> {
+        if self.dialect().knows(code) { Ok(()) } else { Err(unknown(what)) }
     }
 
     /// Whether the dialect knows such expressions.
@@ -48,6 +68,14 @@ impl ClientConfig {
             _ => Ok(()),
         }
     }
+}
+
+/// A topic that nobody may touch.
+fn owned(topic: &str) -> Error {
+    let why = format!(
+        "the topic {topic} is the own one of smartgo's servers (Dialect::Smartgo), which would change it all the same, for everybody"
+    );
+    Error::new(ErrorKind::InvalidArgument, why)
 }
 
 fn unknown(what: &str) -> Error {

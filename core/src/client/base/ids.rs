@@ -1,5 +1,6 @@
 //! What things are called: operations, groups, peers, connections, and who asked for something.
 
+use crate::routes::topics::TopicId;
 use crate::table::Id;
 use crate::wire::command::{Command, HeaderCodec};
 
@@ -47,6 +48,8 @@ pub(crate) enum Owner {
     Heartbeat(PeerId, u32),
     /// This peer, which has been told that a group leaves.
     Farewell(PeerId),
+    /// An unknown topic that is created for its first message, and which of its brokers.
+    Creation(TopicId, u32),
 }
 
 /// A connection: a peer, and which try to connect to it.

@@ -194,6 +194,12 @@ impl Administration {
         }
         let clusters: ClusterInfo = body::from_slice(&command.body)
             .map_err(|error| Error::new(ErrorKind::MalformedAnswer, error.to_string()))?;
+        let is_server = |name: &str| {
+            clusters.cluster_addr_table.contains_key(name) || clusters.broker_addr_table.contains_key(name)
+        };
+        if let Some(topic) = self.task.changes() {
+            session.config.check_topic_to_change(topic, is_server)?;
+        }
         let name_servers: Vec<_> = session.name_servers.addresses().cloned().collect();
         self.task.targets(&clusters, &name_servers)
     }

@@ -39,4 +39,4 @@ macro_rules! kinds {
     };
 }
 
-kinds! { Queues Members Check End EndOffset EndCommitted GroupOffset FirstOffset Pull OvertakenPull Commit Lock Unlock SendBack }
+kinds! { Queues Members Check End EndOffset EndCommitted GroupOffset FormerOffset FirstOffset Pull OvertakenPull Commit Lock Unlock SendBack }

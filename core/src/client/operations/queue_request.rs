@@ -4,7 +4,7 @@ use crate::client::base::ids::{OperationId, Owner, PeerId};
 use crate::client::base::signal::Signal;
 use crate::client::base::value::Outcome;
 use crate::client::operations::exchange::{Answered, Exchange};
-use crate::client::operations::questions::Question;
+use crate::client::operations::questions::{Pace, Question};
 use crate::client::presence::first_commits::OffsetTable;
 use crate::client::session::{Session, look_pauses};
 use crate::connection::{Backoff, Connection};
@@ -135,15 +135,18 @@ impl QueueRequest {
                 session.operation_timers.set(id.key(), self.deadline);
                 self.next_try(session, now, id)
             }
-            Signal::Answer { command, .. } => match self.question.doubtful(session, command) {
+            Signal::Answer { command, .. } => match self.question.again(session, now, command) {
                 None if self.is_pull() => {
                     let MessageQueue { topic, broker_name, .. } = &self.queue;
                     session.note_topic_answer(now, topic, broker_name, ResponseCode(command.code));
                     Some(self.judge(session, command).map_err(|error| self.at(session, error)))
                 }
-                Some(question) => {
+                Some((question, pace)) => {
                     self.question = question;
-                    self.next_try(session, now, id)
+                    match pace {
+                        Pace::AtOnce => self.next_try(session, now, id),
+                        Pace::Later => self.look_later(session, now, id),
+                    }
                 }
                 None => Some(self.judge(session, command).map_err(|error| self.at(session, error))),
             },

@@ -264,7 +264,8 @@ impl Sending {
     }
 
     fn await_route(&mut self, session: &mut Session, now: Now, id: OperationId, topic: TopicId) -> Option<Outcome> {
-        if !session.seek_route(now, topic, Purpose::Send, Owner::Operation(id, self.turn)) {
+        let purpose = Purpose::Send { queues: self.send.default_queues() };
+        if !session.seek_route(now, topic, purpose, Owner::Operation(id, self.turn)) {
             return self.look_later(session, now, id, WaitsFor::Route);
         }
         self.waits_for = WaitsFor::Route;

@@ -1,11 +1,12 @@
 //! What all operations of a client share: connections, routes, look-ups under way, groups, timers.
 
+mod creating;
 mod heartbeats;
 mod lines;
 mod name_servers;
 mod routes;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -21,6 +22,7 @@ use crate::client::presence::first_commits::{FirstCommits, OffsetTable};
 use crate::client::presence::greetings::Greetings;
 use crate::client::presence::groups::Groups;
 use crate::client::presence::lines::{Call, Held, Lines};
+use crate::client::routing::creations::Creation;
 use crate::client::routing::look_ups::NameServerCalls;
 use crate::client::routing::routes::{Oddities, RouteWaiters};
 use crate::connection::{Backoff, CloseReason, Connection, Ended, Outbox, Received};
@@ -31,7 +33,7 @@ use crate::producer::{LatencyFaults, Spent, UniqueIds};
 use crate::random::Random;
 use crate::routes::brokers::{BrokerId, Brokers};
 use crate::routes::name_servers::NameServers;
-use crate::routes::topics::Topics;
+use crate::routes::topics::{TopicId, Topics};
 use crate::time::{Deadline, Deadlines, Duration, Instant, Now, Reason};
 use crate::wire::code::{RequestCode, ResponseCode};
 use crate::wire::command::{Command, Head};
@@ -68,6 +70,8 @@ pub(crate) struct Session {
     pub(crate) calls: NameServerCalls,
     pub(crate) topics: Topics,
     pub(crate) route_waiters: RouteWaiters,
+    /// Unknown topics that are being created.
+    pub(crate) creations: BTreeMap<TopicId, Creation>,
     pub(crate) oddities: Oddities,
     pub(crate) brokers: Brokers,
     pub(crate) latency: LatencyFaults<BrokerId>,
@@ -104,6 +108,7 @@ impl Session {
             calls: NameServerCalls::default(),
             topics: Topics::default(),
             route_waiters: RouteWaiters::default(),
+            creations: BTreeMap::new(),
             oddities: Oddities::default(),
             brokers: Brokers::default(),
             latency: LatencyFaults::default(),
@@ -260,6 +265,7 @@ impl Session {
         deadline: Instant,
         owner: Owner,
     ) -> bool {
+        debug_assert!(self.config.dialect().knows(code), "such servers never answer {code:?}");
         let head = Head::request(self.config.dialect(), code, self.network.next_opaque());
         let written = self.network.on_established(peer, |connection| {
             connection.request(now.mono, &head, header, body, (deadline, false), owner);
@@ -359,7 +365,7 @@ impl Session {
     pub(crate) fn retain_waiting(&mut self, under_way: impl Fn(OperationId) -> bool) {
         let keep = |owner: &Owner| match owner {
             Owner::Operation(id, _) => under_way(*id),
-            Owner::NameServerCall(..) | Owner::Heartbeat(..) | Owner::Farewell(_) => true,
+            Owner::NameServerCall(..) | Owner::Heartbeat(..) | Owner::Farewell(_) | Owner::Creation(..) => true,
         };
         for peer in self.network.ids() {
             self.network.with(peer, |connection| connection.retain_waiting(keep));

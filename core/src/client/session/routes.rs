@@ -140,6 +140,9 @@ impl Session {
         let outcome = match result {
             Ok((route, odd)) => {
                 self.note_oddities(topic, odd);
+                if !self.config.dialect().creates_topics() {
+                    return self.create_for_senders(now, topic, route);
+                }
                 self.learn_route(now, topic, route.inherited(INHERITED_QUEUES), true);
                 Ok(())
             }
@@ -160,7 +163,7 @@ impl Session {
         }
     }
 
-    fn learn_route(&mut self, now: Now, topic: TopicId, mut route: TopicRoute, inherited: bool) {
+    pub(super) fn learn_route(&mut self, now: Now, topic: TopicId, mut route: TopicRoute, inherited: bool) {
         if !inherited {
             let network = &self.network;
             let is_connected = |address: &Address| network.find(address).is_some_and(Connection::is_connected);
@@ -191,7 +194,7 @@ impl Session {
     }
 
     /// Tells those who wait, all or those of one purpose. What senders inherit is nothing to readers.
-    fn tell_waiters(&mut self, topic: TopicId, purpose: Option<Purpose>, outcome: &Result<(), Error>) {
+    pub(super) fn tell_waiters(&mut self, topic: TopicId, purpose: Option<Purpose>, outcome: &Result<(), Error>) {
         let Some(waiting) = self.route_waiters.waiting.remove(&topic) else {
             return;
         };

@@ -87,7 +87,10 @@ impl Client {
     }
 
     fn administer<R: Rule>(&mut self, now: Now, task: R) -> Pending<R::Gives> {
-        if let Err(error) = task.check() {
+        let (config, brokers) = (&self.session.config, &self.session.brokers);
+        let is_server = |name: &str| brokers.find(name).is_some();
+        let changes = task.changes().map_or(Ok(()), |topic| config.check_topic_to_change(topic, is_server));
+        if let Err(error) = task.check().and(changes) {
             let words = task.words();
             return self.refuse(now, error.context(words));
         }

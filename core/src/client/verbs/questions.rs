@@ -14,6 +14,10 @@ use crate::error::{Error, ErrorKind};
 use crate::producer::check_group;
 use crate::queue::MessageQueue;
 use crate::time::{Instant, Now};
+use crate::wire::code::RequestCode;
+use crate::wire::request::{self, Request};
+
+const CHECK_SUBSCRIPTION: RequestCode = request::CheckSubscription::CODE;
 
 impl Client {
     /// Pulls from a queue.
@@ -26,13 +30,13 @@ impl Client {
         offset: u64,
         options: PullOptions,
     ) -> Pending<Pulled> {
-        let deadline = now.mono + options.wait + options.timeout;
         let checked = options.check().and_then(|()| self.session.config.check_selector(&expression));
         let group = self.session.groups.pull_consumer(consumer).map(|consumer| consumer.group.clone());
         match (group, checked) {
             (Some(group), Ok(())) => {
-                let puller = Puller::Pull(consumer);
-                let pull = Pull { puller, group, selector: expression, offset, options };
+                let puller = (Puller::Pull(consumer), group);
+                let pull = Pull::new(now.mono, puller, expression, offset, options);
+                let deadline = pull.deadline();
                 self.ask_about(now, queue, pull, deadline)
             }
             (_, Err(error)) => self.refuse(now, error),
@@ -78,7 +82,9 @@ impl Client {
         queue: MessageQueue,
         selector: MessageSelector,
     ) -> Pending<()> {
-        if let Err(error) = self.session.config.check_selector(&selector) {
+        let config = &self.session.config;
+        let checked = config.check_selector(&selector);
+        if let Err(error) = checked.and_then(|()| config.check_request(CHECK_SUBSCRIPTION, "checks of expressions")) {
             return self.refuse(now, error);
         }
         let question = CheckSubscription { group: group.into(), selector };

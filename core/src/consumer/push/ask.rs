@@ -17,6 +17,8 @@ pub(crate) enum Ask {
     Heartbeat,
     /// What the group has committed.
     GroupOffset { asked: asked::GroupOffset, queue: MessageQueue },
+    /// What the group has committed of a queue that is not consumed yet.
+    FormerOffset { asked: asked::FormerOffset, queue: MessageQueue },
     /// Whether the broker of a queue takes an expression.
     Check { asked: asked::Check, queue: MessageQueue, selector: MessageSelector },
     /// The first offset that there is.

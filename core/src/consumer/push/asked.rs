@@ -110,6 +110,18 @@ impl Asked for GroupOffset {
     }
 }
 
+/// The group's offset of a queue that is to be claimed.
+#[derive(Clone, Debug)]
+pub(crate) struct FormerOffset(pub(crate) QueueId, pub(crate) Ticket);
+
+impl Asked for FormerOffset {
+    type Answer = Option<u64>;
+
+    fn take(self, consumer: &mut PushConsumer, now: Now, answer: Result<Self::Answer, Error>) {
+        consumer.take_former_offset(now, self.0, self.1, answer);
+    }
+}
+
 /// Where a group without an offset begins.
 #[derive(Clone, Debug)]
 pub(crate) struct FirstOffset(pub(crate) QueueId, pub(crate) Ticket);

@@ -240,6 +240,7 @@ impl PushConsumer {
 
     fn act(&mut self, now: Now, id: QueueId, act: Act) {
         match act {
+            Act::AskLock if self.claims_queues() => self.claim(now, id),
             Act::AskLock => self.ask_lock(now.mono, id),
             Act::LoseLock => self.lose_lock(now.mono, id),
             Act::Start => self.start(now.mono, id),

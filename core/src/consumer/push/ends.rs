@@ -84,6 +84,8 @@ pub(super) struct Ends {
     pub(super) has_offsets: bool,
     /// We have found it new: what it has from then on may be what we said.
     is_new: bool,
+    /// When we have found that it had none of a queue, and said where it begins.
+    found_new: BTreeMap<MessageQueue, Instant>,
 }
 
 impl Ends {
@@ -311,11 +313,31 @@ impl PushConsumer {
             } else if !self.is_closing() {
                 let ticket = self.next_ticket();
                 self.set_end(&queue, End::Committed { ticket, end, tries });
+                self.note_found_new(&queue, at);
                 let asked = asked::EndCommitted(queue.clone(), ticket);
                 self.ask(Ask::CommitEnd { asked, queue, offset: end });
             }
         }
         self.begin_after_end(now, queue);
+    }
+
+    fn note_found_new(&mut self, queue: &MessageQueue, at: Instant) {
+        if let Some(ends) = self.subscriptions.get_mut(&queue.topic).and_then(|known| known.ends.as_mut()) {
+            ends.found_new.insert(queue.clone(), at);
+        }
+    }
+
+    /// Whether the group was found to have no offset of a queue since this moment, when its topic was subscribed to, so that what
+    /// it has is what we have said; `None` when that was not looked at, or is not known yet.
+    pub(super) fn has_found_new(&self, queue: &MessageQueue, since: Instant) -> Option<bool> {
+        let ends = self.subscriptions.get(&queue.topic).and_then(|known| known.ends.as_ref());
+        let known = ends.filter(|ends| ends.get(queue).is_some_and(|end| !end.is_open()));
+        known.map(|ends| ends.found_new.get(queue).is_some_and(|at| *at >= since))
+    }
+
+    /// Whether that is yet to come.
+    pub(super) fn awaits_end(&self, queue: &MessageQueue) -> bool {
+        self.end_of(queue).is_some_and(End::is_open)
     }
 
     fn begin_after_end(&mut self, now: Now, queue: &MessageQueue) {

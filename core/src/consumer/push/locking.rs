@@ -17,9 +17,9 @@ use crate::queue::MessageQueue;
 use crate::time::{Duration, Instant, Now};
 
 /// For how long a granted lock counts on our side (`ProcessQueue.REBALANCE_LOCK_MAX_LIVE_TIME`); a broker keeps it for 60 s.
-const LIFE: Duration = Duration::from_secs(30);
+pub(super) const LIFE: Duration = Duration::from_secs(30);
 /// How often locks are renewed (`ProcessQueue.REBALANCE_LOCK_INTERVAL`).
-const RENEWAL: Duration = Duration::from_secs(20);
+pub(super) const RENEWAL: Duration = Duration::from_secs(20);
 /// A lock that another member has, or that was not renewed or not taken back, is asked about again after this time.
 pub(super) const AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// What is to be renewed within this time is renewed along with others of its broker.
@@ -115,6 +115,7 @@ impl PushConsumer {
         if known.lock.until.take().is_some() {
             known.lock.ask_at = known.lock.ask_at.min(now);
         }
+        known.claim.since = None;
         if matches!(known.stage, Stage::Starting(_) | Stage::Consuming) {
             self.notices.push(Notice::info("lock lost").about("queue", &known.queue));
             known.stage = Stage::Locking;
@@ -140,6 +141,7 @@ impl PushConsumer {
                     // An answer on its way would be one of the connection that has ended.
                     known.lock.asked = None;
                     known.lock.ask_at = now.mono;
+                    known.claim.lose(now.mono);
                 }
                 self.lose_lock(now.mono, id);
             }

@@ -9,6 +9,7 @@ pub(crate) mod asked;
 mod attending;
 mod beginning;
 mod checking;
+mod claiming;
 mod closing;
 mod committing;
 mod config;
@@ -49,6 +50,7 @@ use crate::time::{Deadline, Deadlines, Duration, Instant, Now, Reason};
 use crate::wire::dialect::Dialect;
 use ask::Ask;
 use asked::Ticket;
+use claiming::Claims;
 use closing::{Abandoned, Closing};
 use places::Places;
 use queue::QueueId;
@@ -107,6 +109,8 @@ pub struct PushConsumer {
     pub(crate) group: Arc<str>,
     client_id: String,
     dialect: Dialect,
+    /// Brokers lock the queues of orderly consumers.
+    grants_locks: bool,
     /// An inner batch that would be longer than this when decompressed is refused, in bytes.
     max_body_length: usize,
     config: PushConfig,
@@ -118,6 +122,8 @@ pub struct PushConsumer {
     /// How far the consumer is on queues: where it goes on when nobody else knows.
     places: Places,
     last_ticket: Ticket,
+    /// Orderly queues that are ours although nobody has locked them.
+    claims: Claims,
     /// Questions for locks: closing waits for their answers, since what they grant has to go back.
     owed: BTreeSet<Ticket>,
     /// Queues with something to deliver, in turn.
@@ -170,6 +176,7 @@ impl PushConsumer {
             group: group.into(),
             client_id,
             dialect,
+            grants_locks: dialect.grants_locks(),
             max_body_length,
             rate: config.max_rate.map(|most| Rate::new(now.mono, most)),
             config,
@@ -179,6 +186,7 @@ impl PushConsumer {
             queues: Queues::default(),
             places: Places::new(now.mono, stored_offsets),
             last_ticket: 0,
+            claims: Claims::default(),
             owed: BTreeSet::new(),
             line: VecDeque::new(),
             in_work: 0,
@@ -203,6 +211,10 @@ impl PushConsumer {
         consumer.set(Timer::Commit, now.mono + consumer.config.commit_interval);
         if !consumer.config.is_orderly() {
             consumer.set(Timer::Expire, now.mono + consumer.config.consume_timeout);
+        }
+        if consumer.claims_queues() {
+            let what = "these brokers grant no locks: queues are consumed in order as they are allocated";
+            consumer.notices.push(Notice::info(what));
         }
         if !consumer.config.is_broadcasting() {
             let retry_topic: Arc<str> = format!("{RETRY_PREFIX}{group}").into();
@@ -244,6 +256,7 @@ impl PushConsumer {
                     self.set(Timer::Commit, now.mono + self.config.commit_interval);
                     self.places.prune(now.mono);
                     self.former.prune(now.mono);
+                    self.claims.prune(now.mono);
                     self.commit_all(now.mono);
                 }
                 Some(Timer::Expire) => self.expire(now),

@@ -1,6 +1,7 @@
 //! A queue that a consumer owns: how far it is, from the rebalance that brings it to the one that takes it.
 
 use super::asked::Ticket;
+use super::claiming::Claim;
 use crate::consumer::process_queue::ProcessQueue;
 use crate::queue::MessageQueue;
 use crate::table::Id;
@@ -153,6 +154,8 @@ pub(crate) struct AssignedQueue {
     pub(crate) messages: ProcessQueue,
     pub(crate) fetch: Fetch,
     pub(crate) lock: Lock,
+    /// Where brokers grant no locks.
+    pub(crate) claim: Claim,
     pub(crate) commit: Commit,
     /// Where it was when its lock was lost.
     pub(crate) kept: Option<Kept>,
@@ -185,6 +188,7 @@ impl AssignedQueue {
             messages: ProcessQueue::new(0),
             fetch: Fetch::Idle,
             lock: Lock::default(),
+            claim: Claim::default(),
             commit: Commit::default(),
             kept: None,
             suspended_until: None,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::ask::Ask;
 use super::asked::{self, Ticket};
 use super::checking::Check;
+use super::locking::RENEWAL;
 use super::queue::{Begin, Reset, Stage};
 use super::{PushConsumer, PushEvent, Timer};
 use crate::consumer::allocation::AllocationRequest;
@@ -150,7 +151,7 @@ impl PushConsumer {
         self.check_selector(topic);
         if self.config.is_broadcasting() {
             self.share(now, topic, &queues);
-            self.end_asking(now.mono, topic, self.config.rebalance_interval);
+            self.end_asking(now.mono, topic, self.rebalance_interval());
         } else {
             self.ask_members(now, topic, ticket, &queues);
         }
@@ -189,7 +190,7 @@ impl PushConsumer {
             }
             None => {
                 self.share(now, topic, &[]);
-                self.end_asking(now.mono, topic, self.config.rebalance_interval);
+                self.end_asking(now.mono, topic, self.rebalance_interval());
             }
         }
     }
@@ -277,10 +278,16 @@ impl PushConsumer {
                 }
             }
             let was_unlisted = self.subscriptions.get(topic).is_some_and(|known| known.was_unlisted);
-            let pause = if was_unlisted { LEAST_PAUSE } else { self.config.rebalance_interval };
+            let pause = if was_unlisted { LEAST_PAUSE } else { self.rebalance_interval() };
             self.end_asking(now.mono, topic, pause);
         }
         self.attend(now);
+    }
+
+    /// How often members are asked for. Where that is what makes queues ours, as often as locks are renewed.
+    fn rebalance_interval(&self) -> Duration {
+        let interval = self.config.rebalance_interval;
+        if self.claims_queues() { interval.min(RENEWAL) } else { interval }
     }
 
     /// Makes `ours` the queues of a topic that we own.
@@ -304,6 +311,7 @@ impl PushConsumer {
                 None => self.join(now, queue.clone(), None),
             }
         }
+        self.confirm_claims(now.mono, topic);
     }
 
     /// A queue is ours from now on. An administrator may have said where it is to begin.

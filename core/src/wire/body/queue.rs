@@ -17,6 +17,19 @@ pub struct QueueKey {
 }
 
 impl QueueKey {
+    /// A queue as smartgo's brokers name it in the keys of tables: `TOPIC@BROKER@ID`.
+    fn from_text(text: &str) -> Option<Self> {
+        let mut parts = text.rsplitn(3, '@');
+        let queue_id = parts.next()?.parse().ok()?;
+        let (broker_name, topic) = (parts.next()?.to_owned(), parts.next()?.to_owned());
+        Some(Self { broker_name, queue_id, topic })
+    }
+
+    /// A queue as the key of a table names it: its JSON, or in smartgo's words.
+    fn from_key(key: &str) -> Option<Self> {
+        serde_json::from_str(key).ok().or_else(|| Self::from_text(key))
+    }
+
     fn order(&self) -> (&str, &str, i32) {
         (&self.topic, &self.broker_name, self.queue_id)
     }
@@ -34,7 +47,7 @@ impl PartialOrd for QueueKey {
     }
 }
 
-/// Maps whose keys are queues: in strict JSON, strings that hold the queue's JSON. Entries that are none are passed over.
+/// Maps whose keys are queues: in strict JSON, strings that hold the queue's JSON, and texts of smartgo's. Entries that are none are passed over.
 /// For `#[serde(with)]`.
 pub(super) mod as_key {
     use std::collections::BTreeMap;
@@ -61,6 +74,6 @@ pub(super) mod as_key {
         from: D,
     ) -> Result<BTreeMap<QueueKey, V>, D::Error> {
         let map: BTreeMap<String, V> = readable(from)?;
-        Ok(map.into_iter().filter_map(|(key, value)| Some((serde_json::from_str(&key).ok()?, value))).gather())
+        Ok(map.into_iter().filter_map(|(key, value)| Some((QueueKey::from_key(&key)?, value))).gather())
     }
 }

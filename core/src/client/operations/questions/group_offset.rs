@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::client::operations::exchange::{Answered, Exchange, broker_name, topic};
-use crate::client::operations::questions::{AmongCommitted, Rule};
+use crate::client::operations::questions::{AmongCommitted, Pace, Question, Rule};
 use crate::client::session::Session;
 use crate::error::Error;
 use crate::queue::MessageQueue;
@@ -47,9 +47,10 @@ impl Rule for GroupOffset {
     }
 
     /// Some brokers say 0 where a group has committed nothing: then all that they keep is looked through.
-    fn doubtful(&self, session: &Session, answer: &Command) -> Option<AmongCommitted> {
+    fn again(&self, session: &Session, _now: Now, answer: &Command) -> Option<(Question, Pace)> {
         let is_zero = || answer.header::<OffsetAnswer>().is_ok_and(|answer| answer.offset == 0);
         let is_doubtful = session.config.dialect().has_doubtful_zeros() && answer.code == ResponseCode::SUCCESS.0;
-        (is_doubtful && is_zero()).then(|| AmongCommitted { group: self.group.clone() })
+        let among_all = || (AmongCommitted { group: self.group.clone() }.into(), Pace::AtOnce);
+        (is_doubtful && is_zero()).then(among_all)
     }
 }

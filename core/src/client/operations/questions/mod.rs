@@ -38,6 +38,14 @@ use crate::routes::route::MASTER_ID;
 use crate::time::Now;
 use crate::wire::command::Command;
 
+/// When something else is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    AtOnce,
+    /// After a pause.
+    Later,
+}
+
 /// The rule of a kind of question.
 pub(crate) trait Rule: Into<Question> {
     /// What its answer says.
@@ -57,8 +65,8 @@ pub(crate) trait Rule: Into<Question> {
         session.brokers.find(&queue.broker_name)?.readable(MASTER_ID)
     }
 
-    /// Where a group's offset has to be looked for instead, because the answer may mean that there is none.
-    fn doubtful(&self, _session: &Session, _answer: &Command) -> Option<AmongCommitted> {
+    /// What is asked instead, because the answer does not say it yet.
+    fn again(&self, _session: &Session, _now: Now, _answer: &Command) -> Option<(Question, Pace)> {
         None
     }
 
@@ -141,9 +149,9 @@ macro_rules! kinds {
                 }
             }
 
-            pub(crate) fn doubtful(&self, session: &Session, answer: &Command) -> Option<Self> {
+            pub(crate) fn again(&self, session: &Session, now: Now, answer: &Command) -> Option<(Self, Pace)> {
                 match self {
-                    $(Self::$kind(question) => question.doubtful(session, answer).map(Self::from),)*
+                    $(Self::$kind(question) => question.again(session, now, answer),)*
                 }
             }
 

@@ -23,7 +23,7 @@ impl Rule for OffsetAt {
         let header = SearchOffset {
             topic: topic(queue),
             queue_id: queue.queue_id as i32,
-            timestamp: on_the_wire(self.unix_ms),
+            timestamp: on_the_wire(session.config.dialect().time_to_ask_for(self.unix_ms)),
             boundary_type: None,
             broker_name: broker_name(queue),
         };

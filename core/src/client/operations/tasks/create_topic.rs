@@ -35,6 +35,10 @@ impl Rule for CreateTopic {
         Needs::of(&self.placement)
     }
 
+    fn changes(&self) -> Option<&str> {
+        Some(&self.topic)
+    }
+
     fn targets(&self, clusters: &ClusterInfo, _name_servers: &[Address]) -> Result<Vec<Target>, Error> {
         let masters = Members::of(&self.placement, clusters)?.masters;
         if masters.is_empty() {

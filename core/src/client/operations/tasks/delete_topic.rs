@@ -35,6 +35,10 @@ impl Rule for DeleteTopic {
         Needs::of(&self.placement)
     }
 
+    fn changes(&self) -> Option<&str> {
+        Some(&self.topic)
+    }
+
     fn targets(&self, clusters: &ClusterInfo, name_servers: &[Address]) -> Result<Vec<Target>, Error> {
         let Members { masters, slaves } = Members::of(&self.placement, clusters)?;
         if masters.is_empty() && slaves.is_empty() {

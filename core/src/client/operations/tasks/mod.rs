@@ -55,6 +55,11 @@ pub(crate) trait Rule: Into<Task> {
 
     fn needs(&self) -> Needs<'_>;
 
+    /// The topic that is not the same afterwards.
+    fn changes(&self) -> Option<&str> {
+        None
+    }
+
     /// Whom to ask in these clusters, if they had to be known.
     fn targets(&self, _clusters: &ClusterInfo, _name_servers: &[Address]) -> Result<Vec<Target>, Error> {
         Ok(Vec::new())
@@ -105,6 +110,12 @@ macro_rules! kinds {
             pub(crate) fn needs(&self) -> Needs<'_> {
                 match self {
                     $(Self::$kind(task) => task.needs(),)*
+                }
+            }
+
+            pub(crate) fn changes(&self) -> Option<&str> {
+                match self {
+                    $(Self::$kind(task) => task.changes(),)*
                 }
             }
 

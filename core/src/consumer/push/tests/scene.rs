@@ -53,6 +53,13 @@ impl Scene {
         })
     }
 
+    /// An orderly one whose brokers grant no locks.
+    pub(super) fn claiming(change: impl FnOnce(&mut PushConfig)) -> Self {
+        let mut scene = Self::orderly(change);
+        scene.consumer.grants_locks = false;
+        scene
+    }
+
     pub(super) fn pass(&mut self, time: Duration) {
         self.now.mono = self.now.mono + time;
         self.now.unix_ms += time.as_millis() as u64;

@@ -88,6 +88,12 @@ impl Play {
         if self.broadcasts {
             return;
         }
+        if self.claims {
+            return assert!(
+                !self.other_may_have(queue_id),
+                "queue {queue_id} is {what} while another member may have it"
+            );
+        }
         let lock = self.broker[&queue_id].lock;
         assert!(lock.is_some_and(|(owner, _)| owner == ME), "queue {queue_id} is {what} while {lock:?} has the lock");
     }
@@ -102,6 +108,7 @@ pub(super) fn ticket_of(ask: &Ask) -> Option<Ticket> {
         | Ask::EndOffset { asked: asked::EndOffset(_, ticket), .. }
         | Ask::CommitEnd { asked: asked::EndCommitted(_, ticket), .. }
         | Ask::GroupOffset { asked: asked::GroupOffset(_, ticket), .. }
+        | Ask::FormerOffset { asked: asked::FormerOffset(_, ticket), .. }
         | Ask::MinOffset { asked: asked::FirstOffset(_, ticket), .. }
         | Ask::OffsetAt { asked: asked::FirstOffset(_, ticket), .. }
         | Ask::Pull { asked: asked::Pull(_, ticket), .. }

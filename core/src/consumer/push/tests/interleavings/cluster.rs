@@ -6,9 +6,10 @@ use super::super::super::ask::Ask;
 use super::super::super::asked::{self, Asked as _};
 use super::super::scene::{ME, TOPIC, answer, found, found_batch, queue};
 use crate::consumer::PullStatus;
+use crate::consumer::allocation::{Allocation as _, AllocationRequest, Average};
 use crate::error::{Error, ErrorKind};
 
-use super::play::{AtBroker, BATCH, BROKERS_LOCK, MESSAGES, Play, Question};
+use super::play::{AtBroker, BATCH, BROKERS_LOCK, CLAIM, MESSAGES, Play, Question};
 
 impl Play {
     pub(super) fn at_broker(&mut self, queue_id: u32) -> &mut AtBroker {
@@ -21,6 +22,7 @@ impl Play {
             return;
         }
         let now = self.scene.now.mono;
+        self.let_other_begin();
         let mut granted = Vec::new();
         match &self.questions[index].ask {
             Ask::Commit { queue, offset, .. } => {
@@ -67,6 +69,9 @@ impl Play {
             }
             Ask::GroupOffset { asked: asked::GroupOffset(id, ticket), queue } => {
                 consumer.take_group_offset(now, id, ticket, Ok(self.broker[&queue.queue_id].committed));
+            }
+            Ask::FormerOffset { asked, queue } => {
+                asked.take(consumer, now, Ok(self.broker[&queue.queue_id].committed));
             }
             Ask::MaxOffset { asked: asked::End(known, ticket), .. } => {
                 // What came while it was asked may be passed over.
@@ -131,6 +136,7 @@ impl Play {
             Ask::EndOffset { asked, .. } => asked.take(consumer, now, Err(error)),
             Ask::CommitEnd { asked, .. } => asked.take(consumer, now, Err(error)),
             Ask::GroupOffset { asked, .. } => asked.take(consumer, now, Err(error)),
+            Ask::FormerOffset { asked, .. } => asked.take(consumer, now, Err(error)),
             Ask::MinOffset { asked, .. } | Ask::OffsetAt { asked, .. } => asked.take(consumer, now, Err(error)),
             Ask::Pull { asked, .. } => asked.take(consumer, now, Err(error)),
             Ask::Commit { asked, .. } => asked.take(consumer, now, Err(error)),
@@ -155,6 +161,40 @@ impl Play {
         *next = offset.max(*next);
         self.at_broker(queue_id).committed = Some(offset);
         self.scene.consumer.reset_offsets(self.scene.now, TOPIC, &BTreeMap::from([(queue(queue_id), offset)]));
+    }
+
+    /// Where nobody locks anything, the other member begins with what it is given as late as it has to; what it has to give up, or
+    /// is cut off from, it goes on with for as long as it may.
+    pub(super) fn share_with_other(&mut self) {
+        let (now, queues): (_, Vec<_>) = (self.scene.now.mono, (0..self.routed).map(queue).collect());
+        let members = [ME.to_owned(), "other".to_owned()];
+        let request = AllocationRequest { group: "G", client_id: "other", queues: &queues, members: &members };
+        let others = if self.has_other { Average.allocate(&request) } else { Vec::new() };
+        for (queue_id, at_broker) in &mut self.broker {
+            if others.contains(&queue(*queue_id)) {
+                at_broker.other_since.get_or_insert(now);
+            } else if at_broker.other_since.take().is_some_and(|since| now >= since + CLAIM) {
+                at_broker.committed.get_or_insert(0);
+                at_broker.other_until = Some(now + CLAIM);
+            }
+        }
+    }
+
+    /// The other member commits at once where it begins.
+    fn let_other_begin(&mut self) {
+        let now = self.scene.now.mono;
+        for at_broker in self.broker.values_mut() {
+            if at_broker.other_since.is_some_and(|since| now >= since + CLAIM) {
+                at_broker.committed.get_or_insert(0);
+            }
+        }
+    }
+
+    /// Whether the other member may deliver messages of a queue at this moment.
+    pub(super) fn other_may_have(&self, queue_id: u32) -> bool {
+        let (now, at_broker) = (self.scene.now.mono, &self.broker[&queue_id]);
+        let is_giving_up = at_broker.other_until.is_some_and(|until| now < until);
+        is_giving_up || at_broker.other_since.is_some_and(|since| now >= since + CLAIM)
     }
 
     /// The other member takes the locks that are free.

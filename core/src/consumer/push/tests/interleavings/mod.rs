@@ -43,8 +43,14 @@ proptest! {
 /// As the second of the above has found it.
 #[test]
 fn a_lock_that_is_granted_once_more_while_it_is_being_given_back_goes_back_at_once() {
-    let mut play =
-        Play::new(Kind { is_orderly: true, auto_commit: false, gives_up: false, from_last: true, broadcasts: false });
+    let mut play = Play::new(Kind {
+        is_orderly: true,
+        auto_commit: false,
+        gives_up: false,
+        from_last: true,
+        broadcasts: false,
+        claims: false,
+    });
     play.take(Step::Route(1));
     play.take(Step::Pass(1));
     // The queues, and the members: then the lock is asked for.

@@ -22,6 +22,9 @@ pub(super) const MOST_CACHED: usize = 8;
 /// How long a broker keeps a lock that is not renewed (`RebalanceLockManager`).
 pub(super) const BROKERS_LOCK: Duration = Duration::from_secs(60);
 
+/// How long an allocation counts where nobody grants locks.
+pub(super) const CLAIM: Duration = Duration::from_secs(30);
+
 /// A question, and whether its broker has done already what it asks for: the granted locks, for one that asks for locks.
 pub(super) struct Question {
     pub(super) ask: Ask,
@@ -35,6 +38,10 @@ pub(super) struct AtBroker {
     pub(super) committed: Option<u64>,
     /// Who has the lock, and until when.
     pub(super) lock: Option<(&'static str, Instant)>,
+    /// Since when the other member is given it, where nobody grants locks.
+    pub(super) other_since: Option<Instant>,
+    /// It had it then, and may go on until then.
+    pub(super) other_until: Option<Instant>,
 }
 
 /// The broker, the application, and what has been seen of both.
@@ -45,6 +52,8 @@ pub(super) struct Play {
     /// How often offsets were to be stored; each third time they are not.
     pub(super) stores: u64,
     pub(super) has_other: bool,
+    /// Brokers grant no locks.
+    pub(super) claims: bool,
     /// How many queues the topic's route has.
     pub(super) routed: u32,
     pub(super) is_gone: bool,
@@ -65,7 +74,7 @@ pub(super) struct Play {
 
 impl Play {
     pub(super) fn new(kind: Kind) -> Self {
-        let Kind { is_orderly, auto_commit, gives_up, from_last, broadcasts } = kind;
+        let Kind { is_orderly, auto_commit, gives_up, from_last, broadcasts, claims } = kind;
         let bound = |config: &mut PushConfig| {
             config.max_cached_messages = MOST_CACHED;
             config.batch_size = 4;
@@ -77,7 +86,11 @@ impl Play {
             config.max_reconsume_times = (is_orderly && gives_up).then_some(1);
             config.consume_from = if from_last { ConsumeFrom::LastOffset } else { ConsumeFrom::FirstOffset };
         };
-        let scene = if is_orderly { Scene::orderly(bound) } else { Scene::new(bound) };
+        let scene = match (is_orderly, claims) {
+            (true, true) => Scene::claiming(bound),
+            (true, false) => Scene::orderly(bound),
+            (false, _) => Scene::new(bound),
+        };
         let broker = (0..QUEUES).map(|id| (id, AtBroker { end: MESSAGES, ..AtBroker::default() })).collect();
         let passed_over = if from_last { MESSAGES } else { 0 };
         Self {
@@ -86,6 +99,7 @@ impl Play {
             broadcasts,
             stores: 0,
             has_other: false,
+            claims,
             routed: QUEUES,
             is_gone: false,
             grants: true,
@@ -213,6 +227,7 @@ impl Play {
             Step::Other(is_there) => {
                 self.has_other = is_there;
                 self.let_other_lock();
+                self.share_with_other();
             }
             Step::Disconnect => self.scene.consumer.handle_disconnected(now, "a"),
             Step::Grant(grants) => self.grants = grants,
@@ -226,7 +241,10 @@ impl Play {
                 self.scene.consumer.subscribe(now, TOPIC, selector).unwrap();
             }
             Step::Unsubscribe => self.scene.consumer.unsubscribe(now, TOPIC),
-            Step::Route(count) => self.routed = count,
+            Step::Route(count) => {
+                self.routed = count;
+                self.share_with_other();
+            }
             Step::Gone(is_gone) => self.is_gone = is_gone,
             Step::Reset(queue_id, offset) => self.reset(queue_id, offset),
             Step::Send(queue_id) => self.at_broker(queue_id).end += 1,
@@ -260,6 +278,7 @@ impl Play {
         (self.has_other, self.grants) = (false, true);
         (self.routed, self.is_gone) = (QUEUES, false);
         self.let_other_lock();
+        self.share_with_other();
         self.take(Step::Subscribe(true));
         self.take(Step::Pause(false));
         for queue_id in 0..QUEUES {

@@ -92,10 +92,13 @@ pub(super) struct Kind {
     pub(super) gives_up: bool,
     pub(super) from_last: bool,
     pub(super) broadcasts: bool,
+    /// In order by allocation alone.
+    pub(super) claims: bool,
 }
 
 pub(super) fn kind() -> impl Strategy<Value = Kind> {
-    any::<[bool; 5]>().prop_map(|[is_orderly, auto_commit, gives_up, from_last, broadcasts]| Kind {
+    any::<[bool; 6]>().prop_map(|[is_orderly, auto_commit, gives_up, from_last, broadcasts, claims]| Kind {
+        claims: claims && is_orderly && !broadcasts,
         broadcasts,
         is_orderly,
         auto_commit: auto_commit || !is_orderly,

@@ -1,0 +1,187 @@
+//! Orderly queues whose brokers grant no locks (smartgo's: `TryLockBatch` gives nothing to anybody). A queue is ours by
+//! allocation alone.
+//!
+//! What the allocation says counts for 30 s from when the members were asked for by whom it goes, as a lock does from when
+//! it was asked for, and ends with the connection to the queue's broker. So whoever else had the queue has stopped 30 s after a list of
+//! members gave it to us, whether it hears of us or is cut off: then we begin, once a newer list says the same. (A delivery
+//! that it has in hand goes on, and is not committed.) We need not wait
+//! - where the queue was ours a moment ago, for the same reason: nobody can have begun there since;
+//! - where the group has never been, as long as nobody else is in it.
+
+use std::collections::BTreeMap;
+
+use super::PushConsumer;
+use super::ask::Ask;
+use super::asked::{self, Ticket};
+use super::locking::{AGAIN_AFTER, LIFE};
+use super::queue::QueueId;
+use crate::error::Error;
+use crate::queue::MessageQueue;
+use crate::time::{Instant, Now};
+
+/// What the allocation says of a queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Claim {
+    /// When a list of members first gave it to us since it was not ours: the broker made the list at this moment at the latest.
+    pub(crate) since: Option<Instant>,
+    /// When the last such list was asked for: the broker made it at this moment at the earliest.
+    confirmed: Option<Instant>,
+    /// What was asked before the last connection to its broker ended says nothing.
+    lost_at: Instant,
+    /// Whether the group has ever been there is known, and that it has, or that others are in it.
+    is_touched: bool,
+}
+
+impl Claim {
+    /// A list that was asked for at `asked_at`, and has come now, gives the queue to us. Between this list and the last one another
+    /// member may have come, begun and gone, unless there was no time for that.
+    fn confirm(&mut self, asked_at: Instant, now: Instant) {
+        if asked_at < self.lost_at {
+            return;
+        }
+        if self.since.is_none() || self.confirmed.is_none_or(|last| now >= last + LIFE) {
+            self.since = Some(now);
+        }
+        self.confirmed = Some(asked_at);
+    }
+
+    /// The connection to the queue's broker has ended.
+    pub(crate) fn lose(&mut self, now: Instant) {
+        (self.since, self.confirmed, self.lost_at) = (None, None, now);
+    }
+
+    /// Whether another owner has had its time since the queue was first ours, by a list that was asked for after that.
+    fn has_waited(&self) -> bool {
+        self.since.zip(self.confirmed).is_some_and(|(since, confirmed)| confirmed >= since + LIFE)
+    }
+}
+
+/// When queues were last ours for sure.
+#[derive(Debug, Default)]
+pub(super) struct Claims(BTreeMap<MessageQueue, Instant>);
+
+impl Claims {
+    /// Whether nobody else can have begun since.
+    fn may_go_on(&self, queue: &MessageQueue, now: Instant) -> bool {
+        self.0.get(queue).is_some_and(|last| now < *last + LIFE)
+    }
+
+    pub(super) fn prune(&mut self, now: Instant) {
+        self.0.retain(|_, last| now < *last + LIFE);
+    }
+}
+
+impl PushConsumer {
+    /// Whether queues are ours by allocation alone.
+    pub(super) fn claims_queues(&self) -> bool {
+        self.needs_locks() && !self.grants_locks
+    }
+
+    /// Says of queues of a topic that the last list of members gives them to us.
+    pub(super) fn confirm_claims(&mut self, now: Instant, topic: &str) {
+        let asked_at = self.subscriptions.get(topic).and_then(|known| known.asked_at);
+        let Some(asked_at) = asked_at.filter(|_| self.claims_queues()) else {
+            return;
+        };
+        for id in self.queues.of_topic(topic) {
+            if let Some(known) = self.queues.touch(id).filter(|known| !known.is_leaving()) {
+                known.claim.confirm(asked_at, now);
+                known.lock.ask_at = now;
+            }
+        }
+    }
+
+    /// Takes a queue as ours, if it is by now.
+    pub(super) fn claim(&mut self, now: Now, id: QueueId) {
+        let Some(known) = self.queues.get(id) else {
+            return;
+        };
+        let (claim, lock, is_leaving) = (known.claim, known.lock, known.is_leaving());
+        let may_begin = lock.is_held(now.mono) || claim.has_waited() || self.claims.may_go_on(&known.queue, now.mono);
+        match claim.confirmed.map(|confirmed| (confirmed, confirmed + LIFE)) {
+            _ if is_leaving => self.look_at_claim_at(id, lock.until.unwrap_or(now.mono + AGAIN_AFTER)),
+            Some((confirmed, until)) if may_begin && now.mono < until => self.take_claim(now, id, confirmed, until),
+            Some(_) if !claim.is_touched && !self.has_others => self.ask_if_untouched(now, id),
+            _ => self.await_claim(now.mono, id, claim),
+        }
+    }
+
+    fn take_claim(&mut self, now: Now, id: QueueId, confirmed: Instant, until: Instant) {
+        if let Some(known) = self.queues.touch(id) {
+            (known.lock.until, known.lock.ask_at) = (Some(until), until);
+            known.lock.granted_unix_ms = now.unix_ms;
+            self.claims.0.insert(known.queue.clone(), confirmed);
+        }
+    }
+
+    /// Another owner may not have stopped yet, or no list of now has said that the queue is ours.
+    fn await_claim(&mut self, now: Instant, id: QueueId, claim: Claim) {
+        let due = claim.since.map(|since| since + LIFE);
+        if due.is_some_and(|due| due <= now)
+            && let Some(topic) = self.queues.get(id).map(|known| known.queue.topic.clone())
+        {
+            self.share_soon(now, &topic);
+        }
+        self.look_at_claim_at(id, due.filter(|due| *due > now).unwrap_or(now + AGAIN_AFTER));
+    }
+
+    fn look_at_claim_at(&mut self, id: QueueId, at: Instant) {
+        if let Some(known) = self.queues.touch(id) {
+            known.lock.ask_at = at;
+        }
+    }
+
+    /// Asks whether the group has ever been on a queue. Where a new group begins at the end, this may have said so itself.
+    fn ask_if_untouched(&mut self, now: Now, id: QueueId) {
+        let Some(queue) = self.queues.get(id).map(|known| known.queue.clone()) else {
+            return;
+        };
+        // Whoever came since has to wait as long.
+        let since = now.mono - LIFE;
+        match self.has_found_new(&queue, since) {
+            Some(is_new) => self.take_if_untouched(now, id, is_new),
+            None if self.awaits_end(&queue) => self.look_at_claim_at(id, now.mono + AGAIN_AFTER),
+            None => {
+                let ticket = self.next_ticket();
+                if let Some(known) = self.queues.touch(id) {
+                    known.lock.asked = Some(ticket);
+                }
+                self.ask(Ask::FormerOffset { asked: asked::FormerOffset(id, ticket), queue });
+            }
+        }
+    }
+
+    /// Where the group has never been, and nobody else is, we need not wait.
+    fn take_if_untouched(&mut self, now: Now, id: QueueId, is_untouched: bool) {
+        let has_others = self.has_others;
+        let Some(known) = self.queues.touch(id).filter(|known| !known.is_leaving()) else {
+            return;
+        };
+        known.claim.is_touched = true;
+        known.lock.ask_at = now.mono;
+        if let Some(confirmed) = known.claim.confirmed.filter(|at| is_untouched && !has_others && now.mono < *at + LIFE)
+        {
+            self.take_claim(now, id, confirmed, confirmed + LIFE);
+        }
+    }
+
+    /// Takes the offset that the group has of a queue that is to be claimed. Nobody saying is as good as some offset, until
+    /// it is asked again.
+    pub(crate) fn take_former_offset(
+        &mut self,
+        now: Now,
+        id: QueueId,
+        ticket: Ticket,
+        offset: Result<Option<u64>, Error>,
+    ) {
+        let known = self.queues.touch(id).filter(|known| known.lock.asked == Some(ticket));
+        if let Some(known) = known {
+            known.lock.asked = None;
+            match offset {
+                Ok(offset) => self.take_if_untouched(now, id, offset.is_none()),
+                Err(_) => known.lock.ask_at = now.mono + AGAIN_AFTER,
+            }
+        }
+        self.attend(now);
+    }
+}
