@@ -1,6 +1,7 @@
 //! Push consumers on the cluster in memory, in virtual time.
 
 mod beginning;
+mod by_allocation;
 mod by_sql;
 mod closing;
 mod concurrent;

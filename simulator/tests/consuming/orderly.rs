@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Duration;
+use stgclient_core::wire::dialect::Dialect;
 use stgclient_runtime::{Committing, SuspendCurrentQueue};
 use stgclient_simulator::server::{Memory, ServerId};
 
@@ -238,7 +239,7 @@ fn an_administrators_reset_counts_while_the_lock_is_yet_that_of_a_member_that_ha
     let cluster = world.cluster(config);
     cluster.with(|cluster| cluster.brokers().for_each(|broker| broker.create_topic(TOPIC, 1).unwrap()));
     let machine = world.machine();
-    let stage = Stage { world, cluster, machine };
+    let stage = Stage { world, cluster, machine, dialect: Dialect::Apache };
     stage.play(async {
         stage.send(0..10).await;
         let dying = stage.world.machine();

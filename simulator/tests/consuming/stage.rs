@@ -9,6 +9,7 @@ use stgclient_core::consumer::push::{ConsumeFrom, QueueStatus};
 use stgclient_core::producer::Message;
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Duration;
+use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::InvokeResetOffset;
 use stgclient_runtime::{PushConsumer, PushConsumerBuilder};
 use stgclient_simulator::server::ClusterConfig;
@@ -22,24 +23,39 @@ pub(crate) struct Stage {
     pub(crate) world: World,
     pub(crate) cluster: ClusterHandle,
     pub(crate) machine: Arc<Machine>,
+    pub(crate) dialect: Dialect,
 }
 
 impl Stage {
     /// A cluster of so many brokers, with a topic of so many queues at each.
     pub(crate) fn new(brokers: u8, queues: u32) -> Self {
+        Self::of(Dialect::Apache, brokers, queues)
+    }
+
+    /// The same of servers like smartgo's.
+    pub(crate) fn of_smartgo(brokers: u8, queues: u32) -> Self {
+        Self::of(Dialect::Smartgo, brokers, queues)
+    }
+
+    fn of(dialect: Dialect, brokers: u8, queues: u32) -> Self {
         let world = World::new(11);
         let mut config = ClusterConfig::with_servers(1, brokers);
+        config.dialect = dialect;
         config.brokers.iter_mut().for_each(|broker| broker.property_filter = true);
         let cluster = world.cluster(config);
         cluster.with(|cluster| cluster.brokers().for_each(|broker| broker.create_topic(TOPIC, queues).unwrap()));
         let machine = world.machine();
-        Self { world, cluster, machine }
+        Self { world, cluster, machine, dialect }
     }
 
     /// A client on a machine of its own.
     pub(crate) async fn client(&self) -> Client {
-        let machine = self.world.machine();
-        machine.client(&self.cluster.name_servers().join(";")).connect().await.expect("a name server answers")
+        self.client_on(&self.world.machine()).await
+    }
+
+    pub(crate) async fn client_on(&self, machine: &Arc<Machine>) -> Client {
+        let builder = machine.client(&self.cluster.name_servers().join(";")).dialect(self.dialect);
+        builder.connect().await.expect("a name server answers")
     }
 
     pub(crate) async fn sleep(&self, duration: Duration) {

@@ -331,7 +331,7 @@ impl PushConsumer {
     /// it has is what we have said; `None` when that was not looked at, or is not known yet.
     pub(super) fn has_found_new(&self, queue: &MessageQueue, since: Instant) -> Option<bool> {
         let ends = self.subscriptions.get(&queue.topic).and_then(|known| known.ends.as_ref());
-        let known = ends.filter(|ends| ends.get(queue).is_some_and(|end| !end.is_open()));
+        let known = ends.filter(|ends| matches!(ends.get(queue), Some(End::Known(_))));
         known.map(|ends| ends.found_new.get(queue).is_some_and(|at| *at >= since))
     }
 

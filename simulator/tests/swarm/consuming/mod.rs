@@ -36,8 +36,6 @@ const TICK: Duration = Duration::from_millis(500);
 const STEPS: u64 = 15_000;
 /// How soon a message is delivered when all is well.
 const SOON: Duration = Duration::from_secs(3);
-/// The same when its queue has just lost its owner.
-const HAND_OVER: Duration = Duration::from_secs(10);
 
 /// One history.
 struct History {
@@ -248,9 +246,9 @@ impl History {
             scene.members().remove(&number);
             self.within(30 * SECOND, "a member closes", member::close(&scene, number, member))?;
         }
-        self.probe(HAND_OVER)?;
+        self.probe(scene.options.hand_over())?;
         self.watch(25 * SECOND)?;
-        self.probe(HAND_OVER)
+        self.probe(scene.options.hand_over())
     }
 
     /// Everybody goes, and nothing is left.

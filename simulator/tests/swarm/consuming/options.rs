@@ -272,7 +272,7 @@ impl Options {
             self.order = ConsumeOrder::Orderly;
             self.members = self.members.max(2);
         }
-        if self.has(K::AdminResets) || self.has(K::GoAway) {
+        if self.has_any(&[K::AdminResets, K::GoAway, K::RefusedLocks, K::LateLocks]) {
             self.dialect = Dialect::Apache;
         }
         self.by_sql = self.has(K::Appears) && self.dialect == Dialect::Apache && random.below(2) == 0;
@@ -337,6 +337,17 @@ impl Options {
         use Kind as K;
         let retries = if self.has_any(&[K::Failures, K::Panics, K::Hangs]) { 60 } else { 0 };
         let deaths = if self.has_any(&[K::Deaths, K::EarlyEnd]) { 100 } else { 0 };
-        SECOND * (75 + retries.max(deaths))
+        SECOND * (75 + retries.max(deaths)) + self.claim()
+    }
+
+    /// For how long a new owner of an orderly queue waits where brokers grant no locks.
+    fn claim(&self) -> Duration {
+        let claims = self.is_orderly() && !self.is_broadcasting() && self.dialect == Dialect::Smartgo;
+        if claims { 30 * SECOND } else { Duration::ZERO }
+    }
+
+    /// How soon a message is delivered when its queue has just lost its owner.
+    pub(super) fn hand_over(&self) -> Duration {
+        10 * SECOND + self.claim()
     }
 }
