@@ -135,3 +135,18 @@ fn fields_of(code: RequestCode) -> Option<Knows> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{RequestCode, fields_of};
+    use stgclient_core::wire::dialect::Dialect;
+
+    #[test]
+    fn clients_of_this_dialect_ask_for_nothing_that_these_servers_do_not_answer() {
+        for code in (0..1000).map(RequestCode) {
+            if Dialect::Smartgo.knows(code) {
+                assert!(fields_of(code).is_some(), "{code:?}");
+            }
+        }
+    }
+}

@@ -16,6 +16,7 @@ mod pulls;
 mod routes;
 mod sends;
 mod silent_servers;
+mod smartgo;
 mod stage;
 mod statuses;
 mod users_code;

@@ -96,6 +96,9 @@ fn what_smartgos_servers_do_not_know_is_refused_before_anything_is_sent() {
     let producer = start_producer(&mut scene, ProducerConfig::default());
     let later = Message::new("T", "body").delay_level(1);
     errors.push(scene.client.send(scene.now, producer, later, SendOptions::default()).unwrap_err().error);
+    let queue = MessageQueue::new("T", "a", 0);
+    let check = scene.client.check_subscription(scene.now, "C", queue, MessageSelector::all());
+    errors.push(error(scene.wait(check)));
     for error in errors {
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);
         assert!(error.to_string().contains("(Dialect::Smartgo) do not know"), "{error}");

@@ -152,6 +152,28 @@ prop_compose! {
     }
 }
 
+#[test]
+fn smartgos_tables_have_texts_as_keys() {
+    let queue = |topic: &str, broker_name: &str, queue_id| QueueKey {
+        broker_name: broker_name.to_owned(),
+        queue_id,
+        topic: topic.to_owned(),
+    };
+    let offsets = r#"{"minOffset":1,"maxOffset":10,"lastUpdateTimestamp":5}"#;
+    let text = format!(
+        r#"{{"offsetTable":{{"T@broker-a@0":{offsets},"%RETRY%a@b@broker-a@12":{offsets},"T@x":{offsets},"T@a@b":{offsets}}}}}"#
+    );
+    let table: TopicStatsTable = from_slice(text.as_bytes()).expect("statistics");
+    let expected = QueueOffsets { last_update_timestamp: 5, max_offset: 10, min_offset: 1 };
+    let queues = [queue("%RETRY%a@b", "broker-a", 12), queue("T", "broker-a", 0)];
+    assert_eq!(table.offset_table, queues.map(|queue| (queue, expected)).into());
+    let consumed =
+        r#"{"consumeTps":0,"offsetTable":{"T@broker-a@0":{"brokerOffset":2,"consumerOffset":1,"lastTimestamp":7}}}"#;
+    let stats: ConsumeStats = from_slice(consumed.as_bytes()).expect("statistics");
+    let offsets = stats.offset_table[&queue("T", "broker-a", 0)];
+    assert_eq!((offsets.broker_offset, offsets.consumer_offset, offsets.last_timestamp), (2, 1, 7));
+}
+
 proptest! {
     #[test]
     fn heartbeats_come_back(heartbeat in heartbeat()) {

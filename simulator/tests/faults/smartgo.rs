@@ -1,0 +1,217 @@
+//! Servers like smartgo's, which do some things worse than Apache's: what a client makes of that.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use stgclient_core::consumer::PullStatus;
+use stgclient_core::consumer::push::ConsumeFrom;
+use stgclient_core::error::ErrorKind;
+use stgclient_core::producer::Message;
+use stgclient_core::time::Duration;
+use stgclient_core::wire::code::RequestCode;
+use stgclient_core::wire::dialect::Dialect;
+use stgclient_runtime::{Producer, ReconsumeLater};
+use stgclient_simulator::server::{ClusterConfig, Force, Forced};
+use stgclient_simulator::world::{Client, Patience};
+
+use super::stage::{SECOND, Stage, begun, consumer, message, queue, waiting};
+
+fn stage(brokers: u8, change: impl FnOnce(&mut ClusterConfig)) -> Stage {
+    let mut config = ClusterConfig::with_servers(1, brokers);
+    config.dialect = Dialect::Smartgo;
+    change(&mut config);
+    Stage::of(config)
+}
+
+async fn client(stage: &Stage) -> Client {
+    let builder = stage.machine.client(&stage.cluster.name_servers().join(";")).dialect(Dialect::Smartgo);
+    builder.connect().await.expect("a name server answers")
+}
+
+async fn producer(client: &Client, queues: u32) -> Producer {
+    let builder = client.producer("producers").configure(|config| config.default_topic_queues = queues);
+    builder.start().await.expect("a producer")
+}
+
+fn queue_counts(stage: &Stage, topic: &str) -> Vec<Option<u32>> {
+    stage.cluster.with(|cluster| cluster.brokers().map(|broker| broker.queue_count(topic)).collect())
+}
+
+#[test]
+fn a_first_message_creates_a_topic_that_can_be_sent_to_and_pulled_from_whoever_sends_it() {
+    let stage = stage(2, |_| {});
+    stage.world.block_on(async {
+        let clients = [client(&stage).await, client(&stage).await, client(&stage).await];
+        let mut sends = Vec::new();
+        for client in &clients {
+            let producer = producer(client, 3).await;
+            for number in 0..50 {
+                sends.push(producer.send(Message::new("new", number.to_string())));
+            }
+            sends.push(producer.send(message("another")));
+        }
+        for send in sends {
+            send.await.expect("whoever was first");
+        }
+        assert_eq!(queue_counts(&stage, "new"), [Some(3), Some(3)]);
+        stage.sleep(SECOND).await;
+        let consumer = consumer(&clients[0]).await;
+        assert_eq!(consumer.queues("new").await.expect("it is readable").len(), 6);
+        assert_eq!(stage.stored("broker-a", "new") + stage.stored("broker-b", "new"), 150);
+        producer(&clients[1], 3).await.send(message("new")).await.expect("the second time");
+    });
+}
+
+#[test]
+fn a_first_message_without_an_answer_arrives_too() {
+    let stage = stage(1, |_| {});
+    stage.world.block_on(async {
+        let producer = producer(&client(&stage).await, 4).await;
+        producer.send_oneway(message("new")).await.expect("it is written");
+        stage.sleep(SECOND).await;
+        assert_eq!(stage.stored("broker-a", "new"), 1);
+    });
+}
+
+#[test]
+fn a_topic_that_name_servers_have_forgotten_is_not_changed_by_who_sends_to_it() {
+    let stage = stage(1, |_| {}).with_topic("t", 7);
+    stage.world.block_on(async {
+        stage.cluster.forget_routes(0, Some("t"));
+        let producer = producer(&client(&stage).await, 4).await;
+        for _ in 0..20 {
+            producer.send(message("t")).await.expect("its broker has it");
+        }
+        assert_eq!(queue_counts(&stage, "t"), [Some(7)]);
+    });
+}
+
+#[test]
+fn a_topic_is_created_at_the_brokers_that_are_there_and_not_where_brokers_create_none() {
+    let one_away = stage(2, |_| {});
+    one_away.world.block_on(async {
+        let client = client(&one_away).await;
+        one_away.cluster.broker("broker-b", |broker| {
+            broker.force(Force::requests([RequestCode::GET_TOPIC_STATS_INFO], Forced::Lost).times(u32::MAX));
+        });
+        let producer = client.producer("producers").send_timeout(10 * SECOND).start().await.expect("a producer");
+        let receipt = producer.send(message("new")).await.expect("one is there");
+        assert_eq!(&*receipt.queue.broker_name, "broker-a");
+        assert_eq!(queue_counts(&one_away, "new"), [Some(4), None]);
+    });
+
+    let none = stage(1, |config| config.brokers[0].auto_create_topics = false);
+    none.world.block_on(async {
+        let error = producer(&client(&none).await, 4).await.send(message("new")).await.expect_err("nobody creates it");
+        assert_eq!(error.kind(), ErrorKind::TopicNotFound, "{error}");
+        assert_eq!(queue_counts(&none, "new"), [None]);
+    });
+}
+
+#[test]
+fn a_creation_that_is_refused_is_tried_again_for_as_long_as_its_message_has_time() {
+    let stage = stage(1, |_| {});
+    stage.world.block_on(async {
+        let client = client(&stage).await;
+        let refuse = Force::requests([RequestCode::UPDATE_AND_CREATE_TOPIC], Forced::busy()).times(2);
+        stage.on_broker_a(|broker| broker.force(refuse));
+        producer(&client, 4).await.send(message("new")).await.expect("the third time");
+        assert_eq!(queue_counts(&stage, "new"), [Some(4)]);
+
+        let refuse = Force::requests([RequestCode::UPDATE_AND_CREATE_TOPIC], Forced::busy()).times(u32::MAX);
+        stage.on_broker_a(|broker| broker.force(refuse));
+        let (sent, took) = stage.timed(producer(&client, 4).await.send(message("newer"))).await;
+        let error = sent.expect_err("it is never created");
+        assert!(error.to_string().contains("create topic newer"), "{error}");
+        assert!(took <= 3 * SECOND, "{took:?}");
+    });
+}
+
+#[test]
+fn a_pull_that_waits_gets_its_message_although_it_is_woken_before_that_is_there() {
+    let stage = stage(1, |_| {}).with_topic("t", 1);
+    stage.world.block_on(async {
+        let client = client(&stage).await;
+        let (producer, consumer, queue) = (producer(&client, 1).await, consumer(&client).await, queue("broker-a", 0));
+        for count in 0..5 {
+            let held = begun(consumer.pull_with(&queue, "*", count, waiting(20 * SECOND))).await;
+            stage.sleep(3 * SECOND).await;
+            producer.send(message("t")).await.expect("all is well");
+            let (found, took) = stage.timed(held).await;
+            assert_eq!(found.expect("an answer").messages.len(), 1);
+            assert!(took < SECOND / 10, "{took:?}");
+        }
+        // What others want wakes it as well, and it waits on.
+        let held = begun(consumer.pull_with(&queue, "wanted", 5, waiting(20 * SECOND))).await;
+        for _ in 0..3 {
+            stage.sleep(SECOND).await;
+            producer.send(message("t")).await.expect("all is well");
+        }
+        let (passed_over, took) = stage.timed(held).await;
+        let passed_over = passed_over.expect("an answer");
+        assert!(matches!(passed_over.status, PullStatus::NoMatchedMessage), "{passed_over:?}");
+        assert!(passed_over.next_offset > 5 && took < SECOND, "{passed_over:?} {took:?}");
+    });
+}
+
+#[test]
+fn a_pull_waits_as_long_as_it_was_told_and_asks_a_broker_that_holds_nothing_only_now_and_then() {
+    let stage = stage(1, |config| config.brokers[0].limits.held_pulls = 0).with_topic("t", 1);
+    // What would go round in circles takes thousands of steps a second.
+    let patience = Patience { time: 25 * SECOND, steps: 3000 };
+    let pulling = stage.world.try_block_on(patience, async {
+        let consumer = consumer(&client(&stage).await).await;
+        let (nothing, took) =
+            stage.timed(consumer.pull_with(&queue("broker-a", 0), "*", 0, waiting(20 * SECOND))).await;
+        assert_eq!(nothing.expect("an answer").status, PullStatus::NoNewMessage);
+        assert!(took >= 19 * SECOND && took <= 21 * SECOND, "{took:?}");
+    });
+    assert!(pulling.is_ok(), "{:?}", pulling.map_err(|stuck| stuck.reason));
+}
+
+#[test]
+fn the_time_of_the_last_second_counts_a_broker_that_looks_once_a_second() {
+    let stage = stage(1, |_| {}).with_topic("t", 1);
+    stage.world.block_on(async {
+        let consumer = consumer(&client(&stage).await).await;
+        for wait in [1, 300, 1000, 2500].map(Duration::from_millis) {
+            let (nothing, took) = stage.timed(consumer.pull_with(&queue("broker-a", 0), "*", 0, waiting(wait))).await;
+            assert_eq!(nothing.expect("an answer").status, PullStatus::NoNewMessage);
+            assert!(took <= wait + SECOND + SECOND / 10, "{took:?} for {wait:?}");
+        }
+    });
+}
+
+#[test]
+fn a_message_that_is_too_long_is_refused_before_it_stops_all_sends() {
+    let stage = stage(1, |_| {}).with_topic("t", 1);
+    stage.world.block_on(async {
+        let client = client(&stage).await;
+        let builder = client.producer("producers").configure(|config| config.max_body_size = Some(usize::MAX));
+        let producer = builder.start().await.expect("a producer");
+        let mut longest = 0;
+        for length in [131_072, 262_144, 520_000, 522_000, 523_000, 524_000, 600_000, 5_000_000] {
+            match producer.send(Message::new("t", vec![b'x'; length])).await {
+                Ok(_) => longest = length,
+                Err(error) => {
+                    assert_eq!((error.kind(), error.address()), (ErrorKind::InvalidArgument, None), "{error}");
+                    assert!(error.to_string().contains("Dialect::Smartgo"), "{error}");
+                }
+            }
+        }
+        assert_eq!(longest, 523_000);
+        // Also one that comes again, with what its broker adds to it.
+        let times = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&times);
+        let consumer = client.push_consumer("group").subscribe("t", "*").consume_from(ConsumeFrom::FirstOffset);
+        let consumer = consumer.concurrently(move |received| {
+            let is_longest = received.body().len() == 523_000;
+            let is_first = is_longest && counted.fetch_add(1, Ordering::Relaxed) == 0;
+            async move { if is_first { Err(ReconsumeLater::new()) } else { Ok(()) } }
+        });
+        let _consumer = consumer.start().await.expect("a consumer");
+        stage.sleep(30 * SECOND).await;
+        assert_eq!(times.load(Ordering::Relaxed), 2, "it comes again");
+        producer.send(message("t")).await.expect("the broker takes messages");
+    });
+}
