@@ -32,7 +32,8 @@ impl Admin {
         CreateTopic { handle: Arc::clone(&self.handle), topic: topic.to_owned(), settings, placement }
     }
 
-    /// Deletes a topic: `admin.delete_topic("orders").await?`. One that does not exist is deleted already.
+    /// Deletes a topic: `admin.delete_topic("orders").await?`. One that does not exist is deleted already. Created anew at smartgo's
+    /// servers, it has its old messages.
     pub fn delete_topic(&self, topic: &str) -> DeleteTopic {
         DeleteTopic { handle: Arc::clone(&self.handle), topic: topic.to_owned(), placement: Placement::default() }
     }
@@ -85,7 +86,8 @@ impl Admin {
         self.offset(|core, now| core.max_offset(now, queue.clone())).await
     }
 
-    /// The offset of the first message stored at this moment or later, in milliseconds since 1970 UTC.
+    /// The offset of the first message stored at this moment or later, in milliseconds since 1970 UTC. From smartgo's servers it may be
+    /// that of the message before.
     ///
     /// # Errors
     /// The broker refuses or does not answer.

@@ -119,7 +119,8 @@ impl PullConsumer {
         self.inner.admin.max_offset(queue).await
     }
 
-    /// The offset of the first message stored at this moment or later, in milliseconds since 1970 UTC.
+    /// The offset of the first message stored at this moment or later, in milliseconds since 1970 UTC. From smartgo's servers it may be
+    /// that of the message before.
     ///
     /// # Errors
     /// The broker refuses or does not answer.

@@ -17,7 +17,8 @@ pub enum ConsumeFrom {
     LastOffset,
     /// With the first message there is.
     FirstOffset,
-    /// With the first message stored at this time or later, milliseconds since 1970 UTC.
+    /// With the first message stored at this time or later, milliseconds since 1970 UTC; at smartgo's brokers perhaps with the one
+    /// before.
     Timestamp(u64),
 }
 
