@@ -137,7 +137,7 @@ impl PushConsumerBuilder {
     /// When one fails or panics its queue rests for a while, and the message is delivered again before all that follow
     /// it. A delivery cannot be recalled: when the queue's lock is lost while the handler works, because the broker
     /// restarts or the connection to it breaks, another member may begin with the same message. Smartgo's brokers lock nothing: a
-    /// queue that gets a new owner rests for 30 s, in which the old one must have stopped.
+    /// queue that gets a new owner rests for 35 s, in which the old one must have stopped.
     pub fn orderly<F, R>(mut self, handler: F) -> StartPushConsumer
     where
         F: Fn(ReceivedMessage) -> R + MaybeSend + MaybeSync + 'static,

@@ -3,7 +3,8 @@
 //!
 //! What the allocation says counts for 30 s from when the members were asked for by whom it goes, as a lock does from when
 //! it was asked for, and ends with the connection to the queue's broker. So whoever else had the queue has stopped 30 s after a list of
-//! members gave it to us, whether it hears of us or is cut off: then we begin, once a newer list says the same. (A delivery
+//! members gave it to us, whether it hears of us or is cut off; and a little later at the latest where it goes by an older
+//! route, since these are asked for every 30 s, too. Then we begin, once a newer list says the same. (A delivery
 //! that it has in hand goes on, and is not committed.) We need not wait
 //! - where the queue was ours a moment ago, for the same reason: nobody can have begun there since;
 //! - where the group has never been, as long as nobody else is in it.
@@ -17,7 +18,10 @@ use super::locking::{AGAIN_AFTER, LIFE};
 use super::queue::QueueId;
 use crate::error::Error;
 use crate::queue::MessageQueue;
-use crate::time::{Instant, Now};
+use crate::time::{Duration, Instant, Now};
+
+/// How long a new owner waits: as long as the allocation of another counts, or the route does by which it goes.
+const WAIT: Duration = Duration::from_secs(35);
 
 /// What the allocation says of a queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,7 +56,7 @@ impl Claim {
 
     /// Whether another owner has had its time since the queue was first ours, by a list that was asked for after that.
     fn has_waited(&self) -> bool {
-        self.since.zip(self.confirmed).is_some_and(|(since, confirmed)| confirmed >= since + LIFE)
+        self.since.zip(self.confirmed).is_some_and(|(since, confirmed)| confirmed >= since + WAIT)
     }
 }
 
@@ -116,7 +120,7 @@ impl PushConsumer {
 
     /// Another owner may not have stopped yet, or no list of now has said that the queue is ours.
     fn await_claim(&mut self, now: Instant, id: QueueId, claim: Claim) {
-        let due = claim.since.map(|since| since + LIFE);
+        let due = claim.since.map(|since| since + WAIT);
         if due.is_some_and(|due| due <= now)
             && let Some(topic) = self.queues.get(id).map(|known| known.queue.topic.clone())
         {

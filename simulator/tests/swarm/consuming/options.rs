@@ -343,7 +343,7 @@ impl Options {
     /// For how long a new owner of an orderly queue waits where brokers grant no locks.
     fn claim(&self) -> Duration {
         let claims = self.is_orderly() && !self.is_broadcasting() && self.dialect == Dialect::Smartgo;
-        if claims { 30 * SECOND } else { Duration::ZERO }
+        if claims { 35 * SECOND } else { Duration::ZERO }
     }
 
     /// How soon a message is delivered when its queue has just lost its owner.

@@ -9,7 +9,7 @@ use crate::consumer::PullStatus;
 use crate::consumer::allocation::{Allocation as _, AllocationRequest, Average};
 use crate::error::{Error, ErrorKind};
 
-use super::play::{AtBroker, BATCH, BROKERS_LOCK, CLAIM, MESSAGES, Play, Question};
+use super::play::{AtBroker, BATCH, BROKERS_LOCK, CLAIM, CLAIMED_AFTER, MESSAGES, Play, Question};
 
 impl Play {
     pub(super) fn at_broker(&mut self, queue_id: u32) -> &mut AtBroker {
@@ -173,7 +173,7 @@ impl Play {
         for (queue_id, at_broker) in &mut self.broker {
             if others.contains(&queue(*queue_id)) {
                 at_broker.other_since.get_or_insert(now);
-            } else if at_broker.other_since.take().is_some_and(|since| now >= since + CLAIM) {
+            } else if at_broker.other_since.take().is_some_and(|since| now >= since + CLAIMED_AFTER) {
                 at_broker.committed.get_or_insert(0);
                 at_broker.other_until = Some(now + CLAIM);
             }
@@ -184,7 +184,7 @@ impl Play {
     fn let_other_begin(&mut self) {
         let now = self.scene.now.mono;
         for at_broker in self.broker.values_mut() {
-            if at_broker.other_since.is_some_and(|since| now >= since + CLAIM) {
+            if at_broker.other_since.is_some_and(|since| now >= since + CLAIMED_AFTER) {
                 at_broker.committed.get_or_insert(0);
             }
         }
@@ -194,7 +194,7 @@ impl Play {
     pub(super) fn other_may_have(&self, queue_id: u32) -> bool {
         let (now, at_broker) = (self.scene.now.mono, &self.broker[&queue_id]);
         let is_giving_up = at_broker.other_until.is_some_and(|until| now < until);
-        is_giving_up || at_broker.other_since.is_some_and(|since| now >= since + CLAIM)
+        is_giving_up || at_broker.other_since.is_some_and(|since| now >= since + CLAIMED_AFTER)
     }
 
     /// The other member takes the locks that are free.

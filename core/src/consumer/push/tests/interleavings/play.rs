@@ -22,8 +22,9 @@ pub(super) const MOST_CACHED: usize = 8;
 /// How long a broker keeps a lock that is not renewed (`RebalanceLockManager`).
 pub(super) const BROKERS_LOCK: Duration = Duration::from_secs(60);
 
-/// How long an allocation counts where nobody grants locks.
+/// How long an allocation counts where nobody grants locks, and when a new owner begins.
 pub(super) const CLAIM: Duration = Duration::from_secs(30);
+pub(super) const CLAIMED_AFTER: Duration = Duration::from_secs(35);
 
 /// A question, and whether its broker has done already what it asks for: the granted locks, for one that asks for locks.
 pub(super) struct Question {
