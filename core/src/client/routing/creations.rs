@@ -33,14 +33,17 @@ pub(crate) enum State {
     /// It is being asked whether it has the topic.
     Asked,
     Creating,
-    /// It has so many queues of it.
-    Has(u32),
+    /// It has so many queues of it, from now on or already.
+    Has {
+        queues: u32,
+        is_new: bool,
+    },
     Failed(Error),
 }
 
 impl Step {
     pub(crate) const fn is_over(&self) -> bool {
-        matches!(self.state, State::Has(_) | State::Failed(_))
+        matches!(self.state, State::Has { .. } | State::Failed(_))
     }
 }
 
@@ -50,10 +53,10 @@ impl State {
         match (self, ResponseCode(answer.code)) {
             (Self::Asked, ResponseCode::TOPIC_NOT_EXIST) => Self::Creating,
             (Self::Asked, ResponseCode::SUCCESS) => match body::from_slice::<TopicStatsTable>(&answer.body) {
-                Ok(table) => Self::Has(table.offset_table.len() as u32),
+                Ok(table) => Self::Has { queues: table.offset_table.len() as u32, is_new: false },
                 Err(error) => Self::Failed(Error::new(ErrorKind::MalformedAnswer, error.to_string())),
             },
-            (_, ResponseCode::SUCCESS) => Self::Has(queues),
+            (_, ResponseCode::SUCCESS) => Self::Has { queues, is_new: true },
             (_, code) => Self::Failed(Error::refused(code, answer.remark.as_deref())),
         }
     }

@@ -77,7 +77,7 @@ impl Session {
                 };
                 self.ask_code(now, peer, (CreateTopic::CODE, &header, &EMPTY), deadline, owner);
             }
-            State::Has(_) | State::Failed(_) => {}
+            State::Has { .. } | State::Failed(_) => {}
         }
     }
 
@@ -113,10 +113,13 @@ impl Session {
             return;
         };
         let mut error = Error::new(ErrorKind::BrokerNotFound, "no broker of the default topic has a master");
-        let mut has = BTreeMap::new();
+        let (mut has, mut is_created) = (BTreeMap::new(), false);
         for Step { broker_name, state, .. } in steps {
             match state {
-                State::Has(queues) => _ = has.insert(broker_name, queues),
+                State::Has { queues, is_new } => {
+                    is_created |= is_new;
+                    has.insert(broker_name, queues);
+                }
                 State::Failed(why) => error = why.at_broker(&broker_name),
                 State::Asked | State::Creating => {}
             }
@@ -127,7 +130,9 @@ impl Session {
             return self.tell_waiters(topic, None, &Err(error));
         }
         let route = route.at_brokers(&has);
-        self.notices.push(Notice::info("a topic is created for its first message").about("topic", &name));
+        if is_created {
+            self.notices.push(Notice::info("a topic is created for its first message").about("topic", &name));
+        }
         self.learn_route(now, topic, route, true);
         self.tell_waiters(topic, None, &Ok(()));
     }

@@ -133,7 +133,7 @@ impl NameServer {
         let request = &*request;
         match RequestCode(request.code) {
             Code::GET_ROUTEINFO_BY_TOPIC => reply.body(self.route(request)),
-            Code::GET_BROKER_CLUSTER_INFO => reply.body(Ok(self.routes.cluster_info())),
+            Code::GET_BROKER_CLUSTER_INFO => reply.body(Ok(self.routes.cluster_info(self.dialect))),
             Code::GET_ALL_TOPIC_LIST_FROM_NAMESERVER => reply.body(Ok(self.routes.topic_list())),
             Code::DELETE_TOPIC_IN_NAMESRV => reply.nothing(self.routes.delete_topic(request)),
             Code::PUT_KV_CONFIG => reply.nothing(self.configs.put(request)),

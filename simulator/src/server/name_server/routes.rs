@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use stgclient_core::wire::body::{self, BrokerData, ClusterInfo, QueueData, TopicList, TopicRouteData};
 use stgclient_core::wire::command::Command;
+use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::{DeleteTopicInNameServer, GetRouteInfo};
 
 use super::super::broker::TopicConfig;
@@ -92,13 +93,22 @@ impl Routes {
     }
 
     /// Never standard JSON, whatever the client understands (`DefaultRequestProcessor.getBrokerClusterInfo`).
-    pub(super) fn cluster_info(&self) -> Vec<u8> {
+    pub(super) fn cluster_info(&self, dialect: Dialect) -> Vec<u8> {
         let mut info = ClusterInfo::default();
         for (name, broker) in &self.brokers {
             info.cluster_addr_table.entry(broker.cluster.clone()).or_default().insert(name.to_string());
             info.broker_addr_table.insert(name.to_string(), broker.clone());
         }
-        bare_broker_ids(body::to_vec(&info))
+        match dialect {
+            Dialect::Apache => bare_broker_ids(body::to_vec(&info)),
+            Dialect::Smartgo => {
+                let brokers = info.broker_addr_table.iter();
+                let brokers: serde_json::Map<_, _> =
+                    brokers.map(|(name, broker)| (name.clone(), broker_as_smartgo(broker))).collect();
+                let info = json!({ "brokerAddrTable": brokers, "clusterAddrTable": info.cluster_addr_table });
+                info.to_string().into_bytes()
+            }
+        }
     }
 }
 
@@ -139,8 +149,7 @@ pub(super) fn encode_as_smartgo(route: &TopicRouteData) -> Vec<u8> {
             "topicSynFlag": queues.topic_sys_flag,
         })
     });
-    let brokers = route.broker_datas.iter();
-    let brokers = brokers.map(|broker| json!({ "brokerName": broker.broker_name, "brokerAddrs": broker.broker_addrs }));
+    let brokers = route.broker_datas.iter().map(broker_as_smartgo);
     let route = json!({
         "orderTopicConf": route.order_topic_conf.as_deref().unwrap_or_default(),
         "queueDatas": queues.collect::<Vec<_>>(),
@@ -148,6 +157,10 @@ pub(super) fn encode_as_smartgo(route: &TopicRouteData) -> Vec<u8> {
         "filterServerTable": route.filter_server_table,
     });
     route.to_string().into_bytes()
+}
+
+fn broker_as_smartgo(broker: &BrokerData) -> Value {
+    json!({ "brokerName": broker.broker_name, "brokerAddrs": broker.broker_addrs })
 }
 
 /// Takes the quotes off the ids of brokers, as fastjson leaves them off numeric keys.
