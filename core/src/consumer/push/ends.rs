@@ -322,6 +322,9 @@ impl PushConsumer {
     }
 
     fn note_found_new(&mut self, queue: &MessageQueue, at: Instant) {
+        if !self.claims_queues() {
+            return;
+        }
         if let Some(ends) = self.subscriptions.get_mut(&queue.topic).and_then(|known| known.ends.as_mut()) {
             ends.found_new.insert(queue.clone(), at);
         }
