@@ -298,6 +298,7 @@ impl Client {
             operation.take_spent(spent);
         }
         self.session.release(id, reserved);
+        self.session.end_topic_changes_of(id);
         self.operations.discard(id);
         if let Some(asker) = self.askers.get_mut(id.slot()) {
             *asker = None;

@@ -46,7 +46,8 @@ pub struct ProducerConfig {
     pub max_body_size: Option<usize>,
     /// How many queues a topic gets that the first send creates.
     pub default_topic_queues: u32,
-    /// The template of such a topic; the dialect's default topic when `None`.
+    /// The template of such a topic; the dialect's default topic when `None`. Smartgo's servers take none: the client creates
+    /// the topic.
     pub template_topic: Option<String>,
     /// How many messages may wait for their answer.
     pub max_waiting_messages: usize,

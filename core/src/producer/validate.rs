@@ -70,16 +70,6 @@ fn wrong_name(kind: &str, name: &str, longest: usize) -> Error {
     Error::new(ErrorKind::InvalidArgument, format!("the {kind} {shown:?} {why}"))
 }
 
-/// Why a dialect allows so much.
-const fn of_dialect(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Apache => "",
-        Dialect::Smartgo => {
-            " by smartgo's servers (Dialect::Smartgo): a message that is too long stops all sends until their broker is started anew"
-        }
-    }
-}
-
 /// Checks a message before it is sent.
 pub(crate) fn check_message(message: &Message, config: &ProducerConfig, dialect: Dialect) -> Result<(), Error> {
     let wrong = |why: String| Err(Error::new(ErrorKind::InvalidArgument, why));
@@ -95,15 +85,20 @@ pub(crate) fn check_message(message: &Message, config: &ProducerConfig, dialect:
     }
     let most = config.max_body_size.unwrap_or(dialect.max_body_size());
     if message.body().len() > most {
-        let whose = if config.max_body_size.is_none() { of_dialect(dialect) } else { "" };
+        let whose = match (dialect, config.max_body_size) {
+            (Dialect::Smartgo, None) => {
+                " towards smartgo's servers (Dialect::Smartgo), as by their own client; ProducerConfig::max_body_size allows more"
+            }
+            _ => "",
+        };
         return wrong(format!("the body is {} bytes long, {most} are allowed{whose}", message.body().len()));
     }
     let length = message.properties().encoded().len() + OWN_PROPERTIES;
     let stored = SMALLEST + message.topic().len() + length + message.body().len();
     if let Some(most) = dialect.longest_stored().filter(|most| stored > *most) {
-        let whose = of_dialect(dialect);
         return wrong(format!(
-            "the message takes {stored} bytes with its topic and properties, {most} are allowed{whose}"
+            "the message takes {stored} bytes with its topic and properties, {most} are allowed by smartgo's servers \
+             (Dialect::Smartgo): one that is too long stops all sends until their broker is started anew"
         ));
     }
     if length > properties::MAX_LENGTH {

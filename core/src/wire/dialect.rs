@@ -141,6 +141,11 @@ impl Dialect {
         }
     }
 
+    /// Whether brokers survive that several topics are created or deleted at the same time.
+    pub const fn takes_topic_changes_at_once(self) -> bool {
+        matches!(self, Self::Apache)
+    }
+
     /// Whether brokers lock the queues of orderly consumers. Those of smartgo's answer, and lock nothing for anybody.
     pub const fn grants_locks(self) -> bool {
         matches!(self, Self::Apache)

@@ -34,7 +34,7 @@ impl ClientConfig {
     pub(crate) fn check_message(&self, message: &Message) -> Result<(), Error> {
         match self.dialect() {
             Dialect::Smartgo if message.properties().get(property::DELAY).is_some() => Err(unknown("delay levels")),
-            Dialect::Smartgo if message.topic() == self.dialect().default_topic() => Err(owned(message.topic())),
+            Dialect::Smartgo if self.dialect().owns_topic(message.topic()) => Err(owned(message.topic())),
             Dialect::Apache | Dialect::Smartgo => Ok(()),
         }
     }
@@ -73,7 +73,7 @@ impl ClientConfig {
 /// A topic that nobody may touch.
 fn owned(topic: &str) -> Error {
     let why = format!(
-        "the topic {topic} is the own one of smartgo's servers (Dialect::Smartgo), which would change it all the same, for everybody"
+        "the topic {topic} belongs to smartgo's servers (Dialect::Smartgo): they would let anybody change it, which harms all others, so it is neither sent to nor created, changed or deleted"
     );
     Error::new(ErrorKind::InvalidArgument, why)
 }

@@ -70,6 +70,9 @@ impl Administration {
         step: u32,
         signal: Signal<'_>,
     ) -> Option<Outcome> {
+        if matches!(signal, Signal::Answer { .. } | Signal::Failed(_)) && self.task.changes().is_some() {
+            session.end_topic_change(Owner::Operation(id, step));
+        }
         let result = match signal {
             Signal::Start => self.look(session, now, id),
             Signal::Looked(answer) => {
@@ -250,6 +253,9 @@ impl Administration {
         // What is not needed leaves time for what is.
         let deadline = if target.is_slave() { now.mono + session.config.request_timeout } else { self.deadline };
         let (deadline, owner) = (deadline.min(self.deadline), Owner::Operation(id, step));
+        if self.task.changes().is_some() && !target.is_name_server() && !session.may_change_topics(peer, owner) {
+            return;
+        }
         self.task.write(session.config.dialect(), target, &mut |code, header| {
             session.ask_code(now, peer, (code, header, &EMPTY), deadline, owner);
         });

@@ -172,6 +172,11 @@ impl Sending {
                             let topic = self.send.message().topic_name();
                             session.note_topic_answer(now, topic, &broker, ResponseCode(command.code));
                         }
+                        if error.code() == Some(ResponseCode::TOPIC_NOT_EXIST)
+                            && !session.config.dialect().creates_topics()
+                        {
+                            return self.await_creation(session, now, id, error);
+                        }
                         self.follow(session, now, id, error)
                     }
                 }
@@ -273,6 +278,20 @@ impl Sending {
         None
     }
 
+    /// A broker has lost its topic, whatever name servers say: it is created once more.
+    fn await_creation(&mut self, session: &mut Session, now: Now, id: OperationId, error: Error) -> Option<Outcome> {
+        self.send.note_obstacle(error);
+        let topic = session.topic(now, self.send.message().topic_name());
+        let owner = Owner::Operation(id, self.turn);
+        let purpose = Purpose::Send { queues: self.send.default_queues() };
+        if !session.create_anew(now, topic, purpose, owner) {
+            return self.look_later(session, now, id, WaitsFor::Route);
+        }
+        self.waits_for = WaitsFor::Route;
+        session.operation_timers.set(id.key(), self.send.deadline());
+        None
+    }
+
     /// Waits a little longer each time, and then begins anew.
     fn look_later(&mut self, session: &mut Session, now: Now, id: OperationId, waits_for: WaitsFor) -> Option<Outcome> {
         self.waits_for = waits_for;
@@ -331,7 +350,11 @@ impl Sending {
             return false;
         };
         let dialect = session.config.dialect();
-        let template = producer.config.template_topic.as_deref().unwrap_or(dialect.default_topic());
+        let template = match dialect.creates_topics() {
+            true => producer.config.template_topic.as_deref().unwrap_or(dialect.default_topic()),
+            // One that is not there is no template: the broker refuses, instead of making a topic that nobody can use.
+            false => self.send.message().topic(),
+        };
         let header = self.send.header(dialect, &producer.group, template);
         let (body, _) = self.send.message().written();
         let owner = Owner::Operation(id, self.turn);

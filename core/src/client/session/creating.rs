@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::client::base::ids::Owner;
+use crate::client::base::ids::{OperationId, Owner, PeerId};
 use crate::client::base::signal::Signal;
 use crate::client::routing::creations::{Creation, State, Step};
 use crate::client::session::{EMPTY, Session};
@@ -20,16 +20,53 @@ use crate::wire::body::Permission;
 use crate::wire::request::{CreateTopic, GetTopicStats, Request, TopicFilterType};
 
 impl Session {
-    /// Creates a topic at the brokers of the default topic's `route` for those who wait to send to it. As long as that takes,
-    /// the topic's route counts as being asked for.
-    pub(crate) fn create_for_senders(&mut self, now: Now, topic: TopicId, route: TopicRoute) {
+    /// Whether a request that changes topics may go to a broker now. If not, its owner hears when it may.
+    pub(crate) fn may_change_topics(&mut self, peer: PeerId, owner: Owner) -> bool {
+        self.config.dialect().takes_topic_changes_at_once() || self.topic_changes.may_go(peer, owner)
+    }
+
+    /// A change of topics is over, however it ended.
+    pub(crate) fn end_topic_change(&mut self, owner: Owner) {
+        let next = self.topic_changes.end(owner);
+        self.signals.extend(next.into_iter().map(|owner| (owner, Signal::Ready)));
+    }
+
+    /// An operation is over, and with it all changes of topics that it wanted.
+    pub(crate) fn end_topic_changes_of(&mut self, operation: OperationId) {
+        let next = self.topic_changes.end_of(operation);
+        self.signals.extend(next.into_iter().map(|owner| (owner, Signal::Ready)));
+    }
+
+    /// Creates a topic at those brokers of its own route that have lost it. Returns whether `owner` will be told: not when
+    /// that has been tried a moment ago.
+    pub(crate) fn create_anew(&mut self, now: Now, topic: TopicId, purpose: Purpose, owner: Owner) -> bool {
+        let known = self.topics.get(topic).map(|known| (known.is_asking(), known.route.clone()));
+        let (is_asking, Some(route)) = known.unwrap_or_default() else {
+            return self.seek_route(now, topic, purpose, owner);
+        };
+        if !is_asking && !self.topics.begin_asking(now.mono, topic) {
+            return false;
+        }
+        self.route_waiters.waiting.entry(topic).or_default().push((owner, purpose));
+        if !is_asking {
+            let queues = route.queues.iter().map(|queues| queues.write).max().unwrap_or_default();
+            self.create_for_senders(now, topic, route, queues);
+        }
+        true
+    }
+
+    /// Creates a topic at the brokers of a `route` for those who wait to send to it, with as many queues as they want, and
+    /// with so many `at_least`. As long as that takes, the topic's route counts as being asked for.
+    pub(crate) fn create_for_senders(&mut self, now: Now, topic: TopicId, route: TopicRoute, at_least: u32) {
         let wanted = self.route_waiters.waiting.get(&topic).into_iter().flatten();
         let queues = wanted.filter_map(|(_, purpose)| match purpose {
             Purpose::Send { queues } => Some(*queues),
             Purpose::Read => None,
         });
-        let (queues, name) =
-            (queues.max().map(|queues| queues.max(1)), self.topics.get(topic).map(|topic| topic.name.clone()));
+        let (queues, name) = (
+            queues.max().map(|queues| queues.max(at_least).max(1)),
+            self.topics.get(topic).map(|topic| topic.name.clone()),
+        );
         let (Some(queues), Some(name)) = (queues, name) else {
             // Nobody sends to it any more.
             return self.topics.end_asking(topic);
@@ -56,32 +93,36 @@ impl Session {
         let Some(Step { peer, state, .. }) = creation.steps.get(step as usize) else {
             return;
         };
+        let creates = match state {
+            State::Asked => false,
+            State::Creating => true,
+            State::Has { .. } | State::Failed(_) => return,
+        };
         let (peer, owner) = (*peer, Owner::Creation(topic, step));
         let deadline = now.mono + self.config.request_timeout;
-        match state {
-            State::Asked => {
-                let header = GetTopicStats { topic: Cow::Borrowed(&name) };
-                self.ask_code(now, peer, (GetTopicStats::CODE, &header, &EMPTY), deadline, owner);
-            }
-            State::Creating => {
-                let header = CreateTopic {
-                    topic: Cow::Borrowed(&name),
-                    default_topic: Cow::Borrowed(self.config.dialect().default_topic()),
-                    read_queue_nums: queues as i32,
-                    write_queue_nums: queues as i32,
-                    perm: Permission::READ_WRITE.0,
-                    topic_filter_type: TopicFilterType::SingleTag,
-                    topic_sys_flag: Some(0),
-                    order: false,
-                    attributes: None,
-                };
-                self.ask_code(now, peer, (CreateTopic::CODE, &header, &EMPTY), deadline, owner);
-            }
-            State::Has { .. } | State::Failed(_) => {}
+        if !creates {
+            let header = GetTopicStats { topic: Cow::Borrowed(&name) };
+            self.ask_code(now, peer, (GetTopicStats::CODE, &header, &EMPTY), deadline, owner);
+        } else if self.may_change_topics(peer, owner) {
+            let header = CreateTopic {
+                topic: Cow::Borrowed(&name),
+                default_topic: Cow::Borrowed(self.config.dialect().default_topic()),
+                read_queue_nums: queues as i32,
+                write_queue_nums: queues as i32,
+                perm: Permission::READ_WRITE.0,
+                topic_filter_type: TopicFilterType::SingleTag,
+                topic_sys_flag: Some(0),
+                order: false,
+                attributes: None,
+            };
+            self.ask_code(now, peer, (CreateTopic::CODE, &header, &EMPTY), deadline, owner);
         }
     }
 
     pub(crate) fn resume_creation(&mut self, now: Now, topic: TopicId, step: u32, signal: Signal<'_>) {
+        if matches!(signal, Signal::Answer { .. } | Signal::Failed(_)) {
+            self.end_topic_change(Owner::Creation(topic, step));
+        }
         let Some(creation) = self.creations.get_mut(&topic) else {
             return;
         };

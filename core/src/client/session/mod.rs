@@ -25,6 +25,7 @@ use crate::client::presence::lines::{Call, Held, Lines};
 use crate::client::routing::creations::Creation;
 use crate::client::routing::look_ups::NameServerCalls;
 use crate::client::routing::routes::{Oddities, RouteWaiters};
+use crate::client::routing::topic_changes::TopicChanges;
 use crate::connection::{Backoff, CloseReason, Connection, Ended, Outbox, Received};
 use crate::error::{Error, ErrorKind};
 use crate::gather::Gather;
@@ -72,6 +73,7 @@ pub(crate) struct Session {
     pub(crate) route_waiters: RouteWaiters,
     /// Unknown topics that are being created.
     pub(crate) creations: BTreeMap<TopicId, Creation>,
+    topic_changes: TopicChanges,
     pub(crate) oddities: Oddities,
     pub(crate) brokers: Brokers,
     pub(crate) latency: LatencyFaults<BrokerId>,
@@ -109,6 +111,7 @@ impl Session {
             topics: Topics::default(),
             route_waiters: RouteWaiters::default(),
             creations: BTreeMap::new(),
+            topic_changes: TopicChanges::default(),
             oddities: Oddities::default(),
             brokers: Brokers::default(),
             latency: LatencyFaults::default(),

@@ -146,8 +146,8 @@ impl Client {
             return Err(Error::new(ErrorKind::Closed, "the client"));
         }
         let producer = self.session.groups.producer(id).ok_or_else(|| Error::new(ErrorKind::Closed, "the producer"))?;
-        producer::check_message(message, &producer.config, self.session.config.dialect())?;
         self.session.config.check_message(message)?;
+        producer::check_message(message, &producer.config, self.session.config.dialect())?;
         if producer.line.is_empty() && producer.has_room(bytes) && !self.is_crowded() {
             return Ok(true);
         }

@@ -80,8 +80,10 @@ impl PushConsumer {
                     if let Some(topic) = self.queues.get(id).map(|known| known.queue.topic.clone()) {
                         self.note_group_offset(&topic, offset);
                     }
-                    let kept = self.queues.touch(id).and_then(|known| known.kept.take());
-                    let place = kept.map_or(offset, |kept| kept.place_for(offset));
+                    let place = self.queues.touch(id).map_or(offset, |known| {
+                        let is_unbroken = known.claim.is_unbroken;
+                        known.kept.take().map_or(offset, |kept| kept.place_for(offset, is_unbroken))
+                    });
                     self.begin_at(now, id, place, place == offset);
                 }
                 Ok(None) => self.begin_without_offset(now, id),

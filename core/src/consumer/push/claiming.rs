@@ -17,6 +17,7 @@ use super::asked::{self, Ticket};
 use super::locking::{AGAIN_AFTER, LIFE};
 use super::queue::QueueId;
 use crate::error::Error;
+use crate::notice::Notice;
 use crate::queue::MessageQueue;
 use crate::time::{Duration, Instant, Now};
 
@@ -34,6 +35,10 @@ pub(crate) struct Claim {
     lost_at: Instant,
     /// Whether the group has ever been there is known, and that it has, or that others are in it.
     is_touched: bool,
+    /// It has been said that it waits since this moment.
+    told: Option<Instant>,
+    /// Nobody else can have had it since it was ours the last time.
+    pub(crate) is_unbroken: bool,
 }
 
 impl Claim {
@@ -114,6 +119,7 @@ impl PushConsumer {
         if let Some(known) = self.queues.touch(id) {
             (known.lock.until, known.lock.ask_at) = (Some(until), until);
             known.lock.granted_unix_ms = now.unix_ms;
+            known.claim.is_unbroken = self.claims.may_go_on(&known.queue, now.mono);
             self.claims.0.insert(known.queue.clone(), confirmed);
         }
     }
@@ -127,6 +133,14 @@ impl PushConsumer {
             self.share_soon(now, &topic);
         }
         self.look_at_claim_at(id, due.filter(|due| *due > now).unwrap_or(now + AGAIN_AFTER));
+        if let Some(known) = self.queues.touch(id)
+            && due.is_some()
+            && known.claim.told != claim.since
+        {
+            known.claim.told = claim.since;
+            let notice = Notice::info("a queue in order waits until another owner must have stopped");
+            self.notices.push(notice.about("queue", &known.queue).about("seconds", WAIT.as_secs()));
+        }
     }
 
     fn look_at_claim_at(&mut self, id: QueueId, at: Instant) {

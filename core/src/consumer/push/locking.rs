@@ -109,6 +109,7 @@ impl PushConsumer {
     pub(super) fn lose_lock(&mut self, now: Instant, id: QueueId) {
         self.cancel_pull(id);
         self.note_place(now, id);
+        let grants_locks = self.grants_locks;
         let Some(known) = self.queues.touch(id) else {
             return;
         };
@@ -117,7 +118,8 @@ impl PushConsumer {
         }
         known.claim.since = None;
         if matches!(known.stage, Stage::Starting(_) | Stage::Consuming) {
-            self.notices.push(Notice::info("lock lost").about("queue", &known.queue));
+            let what = if grants_locks { "lock lost" } else { "a queue in order may not be ours any more" };
+            self.notices.push(Notice::info(what).about("queue", &known.queue));
             known.stage = Stage::Locking;
         }
         if known.begun > 0 {

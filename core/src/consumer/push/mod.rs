@@ -213,7 +213,7 @@ impl PushConsumer {
             consumer.set(Timer::Expire, now.mono + consumer.config.consume_timeout);
         }
         if consumer.claims_queues() {
-            let what = "these brokers grant no locks: queues are consumed in order as they are allocated";
+            let what = "these brokers grant no locks: a queue in order is consumed by whom it is allocated to, and rests for 35 s when that changes";
             consumer.notices.push(Notice::info(what));
         }
         if !consumer.config.is_broadcasting() {

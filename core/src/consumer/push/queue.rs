@@ -138,9 +138,11 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// Where to go on, if the group is at `offset`.
-    pub(crate) fn place_for(self, offset: u64) -> u64 {
-        if offset == self.persisted || Some(offset) == self.under_way { self.place } else { offset }
+    /// Where to go on, if the group is at `offset`. Where nobody else can have had the queue since, an older one is what its
+    /// broker has lost when it ended.
+    pub(crate) fn place_for(self, offset: u64, is_unbroken: bool) -> u64 {
+        let is_ours = offset == self.persisted || Some(offset) == self.under_way;
+        if is_ours || (is_unbroken && offset < self.place) { self.place } else { offset }
     }
 }
 

@@ -202,7 +202,13 @@ impl Broker {
         self.check_size(&header.topic, body.len(), stored.len())?;
         let message = self.message(now, accepted, header.flag, &stored, body);
         let stored = match dead_letters {
-            None => self.store(now, &NewMessage { delay_level, ..message })?,
+            None => {
+                let stored = self.store(now, &NewMessage { delay_level, ..message })?;
+                if self.dialect == Dialect::Smartgo {
+                    self.wake_pulls(accepted.topic, accepted.queue_id, stored.queue_offset);
+                }
+                stored
+            }
             Some(topic) => {
                 let mut properties = Properties::from_encoded(&*stored);
                 properties

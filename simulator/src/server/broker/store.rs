@@ -104,7 +104,10 @@ impl Broker {
             }
         }
         self.index.forget_before(self.log.first());
-        self.wake_pulls(key, queue_id, queue_offset);
+        // Smartgo's tells those who wait of what is sent, and of nothing else.
+        if self.dialect == Dialect::Apache {
+            self.wake_pulls(key, queue_id, queue_offset);
+        }
         Ok(Stored { queue_offset, id: fields.offset_id() })
     }
 }
