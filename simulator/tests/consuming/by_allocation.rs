@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use stgclient_core::producer::Message;
+use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::{Duration, Instant};
 use stgclient_runtime::{PushConsumer, SuspendCurrentQueue};
 use stgclient_simulator::server::{Memory, ServerId};
@@ -54,12 +55,24 @@ impl Works {
         self.all().iter().rfind(|work| work.member == member).expect("it had some").begin
     }
 
+    /// When the last delivery of a queue began.
+    fn last_of(&self, queue: u32) -> Instant {
+        self.all().iter().rfind(|work| work.queue == queue).expect("it had some").begin
+    }
+
     /// The longest time in which nothing of a queue began that ended since a moment.
     fn longest_rest(&self, queue: u32, since: Instant) -> Duration {
         let works = self.all();
         let begins: Vec<Instant> = works.iter().filter(|work| work.queue == queue).map(|work| work.begin).collect();
         let rests = begins.windows(2).filter(|pair| pair[1] >= since).map(|pair| pair[1].since(pair[0]));
         rests.max().expect("there were some")
+    }
+
+    /// How often a queue has gone from one member to another.
+    fn changes(&self, queue: u32) -> usize {
+        let works = self.all();
+        let members: Vec<u32> = works.iter().filter(|work| work.queue == queue).map(|work| work.member).collect();
+        members.windows(2).filter(|pair| pair[0] != pair[1]).count()
     }
 
     /// One at a time, in the order of the offsets, none left out.
@@ -78,7 +91,10 @@ impl Works {
     }
 }
 
-/// Smartgo's servers, a topic of two queues, and messages a few times a second to each.
+/// How many queues each broker has of the topic.
+const QUEUES: u32 = 2;
+
+/// Smartgo's servers, a topic of two queues at each broker, and messages a few times a second to each.
 struct Scene {
     stage: Stage,
     works: Works,
@@ -86,8 +102,11 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let stage = Stage::of_smartgo(1, 2);
-        Self { stage, works: Works::default() }
+        Self::of_brokers(1)
+    }
+
+    fn of_brokers(brokers: u8) -> Self {
+        Self { stage: Stage::of_smartgo(brokers, QUEUES), works: Works::default() }
     }
 
     fn now(&self) -> Instant {
@@ -118,7 +137,7 @@ impl Scene {
             async move {
                 let index = {
                     let mut works = works.0.lock().unwrap();
-                    let (queue, offset) = (message.queue().queue_id, message.queue_offset());
+                    let (queue, offset) = (number_of(message.queue()), message.queue_offset());
                     works.push(Work { member: number, queue, offset, begin: clock.clock().mono, end: None });
                     works.len() - 1
                 };
@@ -134,6 +153,11 @@ impl Scene {
         self.stage.until(limit, "its first delivery", || self.works.first(member, queue, since).is_some()).await;
         self.works.first(member, queue, since).expect("it has come")
     }
+}
+
+/// Queues are counted through all brokers.
+fn number_of(queue: &MessageQueue) -> u32 {
+    queue.queue_id + if &*queue.broker_name == "broker-b" { QUEUES } else { 0 }
 }
 
 #[test]
@@ -239,5 +263,40 @@ fn a_process_that_stood_still_for_too_long_waits_as_a_new_owner_does() {
         let awake = scene.now() + 40 * SECOND;
         let at = scene.until_first(40 * SECOND + WAIT + SOON, 0, None, awake + WORK).await;
         assert!(at.since(awake) >= WAIT, "it begins {:?} after it woke", at.since(awake));
+    });
+}
+
+/// Two members on two brokers, and what befalls the first broker, once and again.
+fn two_members_while(befalls: impl Fn(&Scene, u32)) {
+    for (first, second) in [(10, 34), (15, 34), (20, 40), (25, 45), (29, 58), (31, 50)] {
+        let scene = Scene::of_brokers(2);
+        scene.stage.play(async {
+            scene.keep_sending().await;
+            let (_one, _two) = (scene.join(0).await, scene.join(1).await);
+            scene.stage.sleep(first * SECOND).await;
+            befalls(&scene, first);
+            scene.stage.sleep((second - first) * SECOND).await;
+            befalls(&scene, second);
+            scene.stage.sleep(80 * SECOND).await;
+            scene.works.assert_in_order();
+            for queue in QUEUES..2 * QUEUES {
+                let changes = scene.works.changes(queue);
+                assert!(changes <= 1, "queue {queue} of the other broker changes its owner {changes} times");
+                assert!(scene.now().since(scene.works.last_of(queue)) < SECOND, "queue {queue} rests for good");
+            }
+        });
+    }
+}
+
+#[test]
+fn whom_a_broker_misses_keeps_the_queues_of_another_when_connections_are_reset() {
+    two_members_while(|scene, _| _ = scene.stage.world.network().reset(BROKER));
+}
+
+#[test]
+fn whom_a_broker_misses_keeps_the_queues_of_another_when_it_is_started_anew() {
+    two_members_while(|scene, _| {
+        scene.stage.cluster.stop(ServerId::Broker(0));
+        scene.stage.cluster.start(ServerId::Broker(0), Memory::Kept);
     });
 }

@@ -38,15 +38,15 @@ impl Asked for Queues {
     }
 }
 
-/// The members of the group, for a topic.
+/// The members of the group, for a topic; of that broker's queues alone, if one is named.
 #[derive(Clone, Debug)]
-pub(crate) struct Members(pub(crate) Arc<str>, pub(crate) Ticket);
+pub(crate) struct Members(pub(crate) Arc<str>, pub(crate) Ticket, pub(crate) Option<Arc<str>>);
 
 impl Asked for Members {
     type Answer = ConsumerList;
 
     fn take(self, consumer: &mut PushConsumer, now: Now, answer: Result<Self::Answer, Error>) {
-        consumer.take_members(now, &self.0, self.1, answer.map(|list| list.consumer_id_list));
+        consumer.take_members(now, (&self.0, self.1, self.2), answer.map(|list| list.consumer_id_list));
     }
 }
 

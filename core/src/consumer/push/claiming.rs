@@ -1,10 +1,14 @@
 //! Orderly queues whose brokers grant no locks (smartgo's: `TryLockBatch` gives nothing to anybody). A queue is ours by
 //! allocation alone.
 //!
+//! Each broker's list of members decides whose its own queues are. Lists of different brokers may differ for a while, and one
+//! that misses a member says nothing of the queues which this member has at another broker; of a broker's own lists there is
+//! only one at a time, and whom it misses has lost its connection, too.
+//!
 //! What the allocation says counts for 30 s from when the members were asked for by whom it goes, as a lock does from when
-//! it was asked for, and ends with the connection to the queue's broker. So whoever else had the queue has stopped 30 s after a list of
-//! members gave it to us, whether it hears of us or is cut off; and a little later at the latest where it goes by an older
-//! route, since these are asked for every 30 s, too. Then we begin, once a newer list says the same. (A delivery
+//! it was asked for, and ends with the connection to the queue's broker. So whoever else had the queue has stopped 30 s after
+//! a list of members gave it to us, whether it hears of us or is cut off; and a little later at the latest where it goes by an
+//! older route, since these are asked for every 30 s, too. Then we begin, once a newer list says the same. (A delivery
 //! that it has in hand goes on, and is not committed.) We need not wait
 //! - where the queue was ours a moment ago, for the same reason: nobody can have begun there since;
 //! - where the group has never been, as long as nobody else is in it.
@@ -33,6 +37,8 @@ pub(crate) struct Claim {
     confirmed: Option<Instant>,
     /// What was asked before the last connection to its broker ended says nothing.
     lost_at: Instant,
+    /// The last such list has nobody else.
+    is_alone: bool,
     /// Whether the group has ever been there is known, and that it has, or that others are in it.
     is_touched: bool,
     /// It has been said that it waits since this moment.
@@ -44,14 +50,19 @@ pub(crate) struct Claim {
 impl Claim {
     /// A list that was asked for at `asked_at`, and has come now, gives the queue to us. Between this list and the last one another
     /// member may have come, begun and gone, unless there was no time for that.
-    fn confirm(&mut self, asked_at: Instant, now: Instant) {
+    fn confirm(&mut self, asked_at: Instant, now: Instant, is_alone: bool) {
         if asked_at < self.lost_at {
             return;
         }
         if self.since.is_none() || self.confirmed.is_none_or(|last| now >= last + LIFE) {
             self.since = Some(now);
         }
-        self.confirmed = Some(asked_at);
+        (self.confirmed, self.is_alone) = (Some(asked_at), is_alone);
+    }
+
+    /// A list gives it to somebody else.
+    pub(super) fn end(&mut self) {
+        (self.since, self.confirmed) = (None, None);
     }
 
     /// The connection to the queue's broker has ended.
@@ -86,16 +97,23 @@ impl PushConsumer {
         self.needs_locks() && !self.grants_locks
     }
 
-    /// Says of queues of a topic that the last list of members gives them to us.
-    pub(super) fn confirm_claims(&mut self, now: Instant, topic: &str) {
+    /// Says of queues of a topic that the list of members which their broker gave last gives them to us, and whether nobody
+    /// else is on it.
+    pub(super) fn confirm_claims(&mut self, now: Instant, topic: &str, ours: &[MessageQueue], is_alone: bool) {
         let asked_at = self.subscriptions.get(topic).and_then(|known| known.asked_at);
         let Some(asked_at) = asked_at.filter(|_| self.claims_queues()) else {
             return;
         };
-        for id in self.queues.of_topic(topic) {
-            if let Some(known) = self.queues.touch(id).filter(|known| !known.is_leaving()) {
-                known.claim.confirm(asked_at, now);
+        for queue in ours {
+            let Some(known) = self.queues.find(queue).and_then(|id| self.queues.touch(id)) else {
+                continue;
+            };
+            known.claim.confirm(asked_at, now, is_alone);
+            if !known.is_leaving() {
                 known.lock.ask_at = now;
+            } else if self.claims.may_go_on(queue, now) {
+                // Wanted back while a delivery is in hand: nobody else can begin, however long that takes.
+                self.claims.0.insert(queue.clone(), asked_at);
             }
         }
     }
@@ -110,7 +128,7 @@ impl PushConsumer {
         match claim.confirmed.map(|confirmed| (confirmed, confirmed + LIFE)) {
             _ if is_leaving => self.look_at_claim_at(id, lock.until.unwrap_or(now.mono + AGAIN_AFTER)),
             Some((confirmed, until)) if may_begin && now.mono < until => self.take_claim(now, id, confirmed, until),
-            Some(_) if !claim.is_touched && !self.has_others => self.ask_if_untouched(now, id),
+            Some(_) if !claim.is_touched && claim.is_alone => self.ask_if_untouched(now, id),
             _ => self.await_claim(now.mono, id, claim),
         }
     }
@@ -171,14 +189,13 @@ impl PushConsumer {
 
     /// Where the group has never been, and nobody else is, we need not wait.
     fn take_if_untouched(&mut self, now: Now, id: QueueId, is_untouched: bool) {
-        let has_others = self.has_others;
         let Some(known) = self.queues.touch(id).filter(|known| !known.is_leaving()) else {
             return;
         };
         known.claim.is_touched = true;
         known.lock.ask_at = now.mono;
-        if let Some(confirmed) = known.claim.confirmed.filter(|at| is_untouched && !has_others && now.mono < *at + LIFE)
-        {
+        let Claim { confirmed, is_alone, .. } = known.claim;
+        if let Some(confirmed) = confirmed.filter(|at| is_untouched && is_alone && now.mono < *at + LIFE) {
             self.take_claim(now, id, confirmed, confirmed + LIFE);
         }
     }

@@ -22,6 +22,7 @@ impl PushConsumer {
         let Some(known) = self.queues.touch(id) else {
             return;
         };
+        known.claim.end();
         match &mut known.stage {
             Stage::Leaving(leave) => {
                 leave.is_wanted_back = false;
@@ -76,7 +77,10 @@ impl PushConsumer {
             && !self.is_closing()
             && self.subscriptions.contains_key(&known.queue.topic)
         {
-            self.join(now, known.queue, known.reset_to);
+            let id = self.join(now, known.queue, known.reset_to);
+            if let Some(again) = self.queues.touch(id) {
+                again.claim = known.claim;
+            }
         }
     }
 }

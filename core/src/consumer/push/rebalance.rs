@@ -10,7 +10,7 @@ use super::ask::Ask;
 use super::asked::{self, Ticket};
 use super::checking::Check;
 use super::locking::RENEWAL;
-use super::queue::{Begin, Reset, Stage};
+use super::queue::{Begin, QueueId, Reset, Stage};
 use super::{PushConsumer, PushEvent, Timer};
 use crate::consumer::allocation::AllocationRequest;
 use crate::error::{Error, ErrorKind};
@@ -34,6 +34,8 @@ pub struct AllocationQuestion {
     client_id: String,
     queues: Vec<MessageQueue>,
     members: Vec<String>,
+    /// The broker whose queues it decides; all when `None`.
+    broker: Option<Arc<str>>,
 }
 
 impl AllocationQuestion {
@@ -150,7 +152,7 @@ impl PushConsumer {
         }
         self.check_selector(topic);
         if self.config.is_broadcasting() {
-            self.share(now, topic, &queues);
+            self.share(now, topic, None, &queues);
             self.end_asking(now.mono, topic, self.rebalance_interval());
         } else {
             self.ask_members(now, topic, ticket, &queues);
@@ -175,23 +177,56 @@ impl PushConsumer {
         self.end_asking(now, topic, pause);
     }
 
-    /// Asks one broker of a topic for the members of the group, another one each time: every broker hears of all.
+    /// Asks one broker of a topic for the members of the group, another one each time: every broker hears of all. Where
+    /// their list alone makes a queue ours, each broker is asked about its own.
     fn ask_members(&mut self, now: Now, topic: &Arc<str>, ticket: Ticket, queues: &[MessageQueue]) {
         let mut brokers: Vec<&MessageQueue> = queues.iter().collect();
         brokers.dedup_by(|a, b| a.broker_name == b.broker_name);
+        let claims_queues = self.claims_queues();
         let Some(subscription) = self.subscriptions.get_mut(topic) else {
             return;
         };
-        subscription.member_turn = subscription.member_turn.wrapping_add(1);
-        match brokers.get(subscription.member_turn % brokers.len().max(1)) {
-            Some(&queue) => {
-                let asked = asked::Members(topic.clone(), ticket);
-                self.ask(Ask::Members { asked, queue: queue.clone() });
+        if !claims_queues && !brokers.is_empty() {
+            subscription.member_turn = subscription.member_turn.wrapping_add(1);
+            brokers = vec![brokers[subscription.member_turn % brokers.len()]];
+        }
+        (subscription.lists_due, subscription.pause) = (brokers.len(), Duration::MAX);
+        if claims_queues {
+            self.leave_other_brokers(now, topic, &brokers);
+        } else if brokers.is_empty() {
+            self.share(now, topic, None, &[]);
+        }
+        for queue in &brokers {
+            let broker = claims_queues.then(|| queue.broker_name.clone());
+            let asked = asked::Members(topic.clone(), ticket, broker);
+            self.ask(Ask::Members { asked, queue: MessageQueue::clone(queue) });
+        }
+        if brokers.is_empty() {
+            self.end_asking(now.mono, topic, self.rebalance_interval());
+        }
+    }
+
+    /// Those that have nothing of the topic any more are not asked whose their queues are.
+    fn leave_other_brokers(&mut self, now: Now, topic: &str, brokers: &[&MessageQueue]) {
+        for id in self.queues.of_topic(topic) {
+            let broker = self.queues.get(id).map(|known| &known.queue.broker_name);
+            if !brokers.iter().any(|queue| Some(&queue.broker_name) == broker) {
+                self.leave(now, id);
             }
-            None => {
-                self.share(now, topic, &[]);
-                self.end_asking(now.mono, topic, self.rebalance_interval());
-            }
+        }
+    }
+
+    /// A list of members has been gone by, or could not. Once that is so of all that were asked for, they are asked for again
+    /// after the shortest pause.
+    fn end_list(&mut self, now: Instant, topic: &str, pause: Duration) {
+        let Some(subscription) = self.subscriptions.get_mut(topic) else {
+            return;
+        };
+        subscription.pause = subscription.pause.min(pause);
+        subscription.lists_due = subscription.lists_due.saturating_sub(1);
+        if subscription.lists_due == 0 {
+            let pause = subscription.pause;
+            self.end_asking(now, topic, pause);
         }
     }
 
@@ -199,26 +234,30 @@ impl PushConsumer {
     pub(crate) fn take_members(
         &mut self,
         now: Now,
-        topic: &Arc<str>,
-        ticket: Ticket,
+        (topic, ticket, broker): (&Arc<str>, Ticket, Option<Arc<str>>),
         members: Result<Vec<String>, Error>,
     ) {
         if self.is_asking(topic, ticket) {
             match members {
-                Ok(members) => self.members_are_known(now.mono, topic, ticket, members),
+                Ok(members) => self.members_are_known(now.mono, (topic, ticket, broker), members),
                 Err(error) => {
                     let notice = Notice::debug("the members cannot be had");
                     self.notices.push(notice.about("topic", topic).about("error", error));
-                    self.end_asking(now.mono, topic, LEAST_PAUSE);
+                    self.end_list(now.mono, topic, LEAST_PAUSE);
                 }
             }
         }
         self.attend(now);
     }
 
-    fn members_are_known(&mut self, now: Instant, topic: &Arc<str>, ticket: Ticket, mut members: Vec<String>) {
-        if !self.may_go_by(topic, &members) {
-            return self.end_asking(now, topic, LEAST_PAUSE);
+    fn members_are_known(
+        &mut self,
+        now: Instant,
+        (topic, ticket, broker): (&Arc<str>, Ticket, Option<Arc<str>>),
+        mut members: Vec<String>,
+    ) {
+        if !self.may_go_by(topic, broker.clone(), &members) {
+            return self.end_list(now, topic, LEAST_PAUSE);
         }
         members.sort_unstable();
         // One that is listed twice would own a share that nobody consumes.
@@ -226,19 +265,20 @@ impl PushConsumer {
         self.has_others = members.iter().any(|member| *member != self.client_id);
         let queues = self.subscriptions.get(topic).map(|known| known.queues.clone()).unwrap_or_default();
         let (group, client_id) = (self.group.clone(), self.client_id.clone());
-        let question = AllocationQuestion { topic: topic.clone(), ticket, group, client_id, queues, members };
+        let question = AllocationQuestion { topic: topic.clone(), ticket, group, client_id, queues, members, broker };
         self.events.push_back(PushEvent::Allocate(Box::new(question)));
     }
 
     /// Whether a list of members may be gone by. One without us is, when it comes for the topic again: then we own nothing.
-    fn may_go_by(&mut self, topic: &str, members: &[String]) -> bool {
+    fn may_go_by(&mut self, topic: &str, broker: Option<Arc<str>>, members: &[String]) -> bool {
         let listed = members.iter().filter(|member| **member == self.client_id).count();
         let Some(subscription) = self.subscriptions.get_mut(topic) else {
             return false;
         };
-        let was_unlisted = core::mem::replace(&mut subscription.was_unlisted, listed == 0);
+        let was_unlisted = subscription.unlisted.remove(&broker);
         match listed {
             0 => {
+                subscription.unlisted.insert(broker);
                 let notice = Notice::warn("a broker does not list us among the members of our group");
                 self.notices.push(notice.about("client_id", &self.client_id).about("topic", topic));
                 self.ask(Ask::Heartbeat);
@@ -261,7 +301,7 @@ impl PushConsumer {
         question: &AllocationQuestion,
         ours: Result<Vec<MessageQueue>, Error>,
     ) {
-        let AllocationQuestion { topic, ticket, queues, .. } = question;
+        let AllocationQuestion { topic, ticket, queues, members, broker, .. } = question;
         if self.is_asking(topic, *ticket) {
             match ours {
                 Ok(mut ours) => {
@@ -270,16 +310,18 @@ impl PushConsumer {
                     if ours.len() < given {
                         self.notices.push(Notice::warn("a strategy gives queues that are none").about("topic", topic));
                     }
-                    self.share(now, topic, &ours);
+                    ours.retain(|queue| broker.as_ref().is_none_or(|broker| queue.broker_name == *broker));
+                    self.share(now, topic, broker.as_deref(), &ours);
+                    self.confirm_claims(now.mono, topic, &ours, members.len() == 1);
                 }
                 Err(error) => {
                     let notice = Notice::error("no queues are allocated");
                     self.notices.push(notice.about("topic", topic).about("error", error));
                 }
             }
-            let was_unlisted = self.subscriptions.get(topic).is_some_and(|known| known.was_unlisted);
-            let pause = if was_unlisted { LEAST_PAUSE } else { self.rebalance_interval() };
-            self.end_asking(now.mono, topic, pause);
+            let is_unlisted = self.subscriptions.get(topic).is_some_and(|known| known.unlisted.contains(broker));
+            let pause = if is_unlisted { LEAST_PAUSE } else { self.rebalance_interval() };
+            self.end_list(now.mono, topic, pause);
         }
         self.attend(now);
     }
@@ -290,16 +332,22 @@ impl PushConsumer {
         if self.claims_queues() { interval.min(RENEWAL) } else { interval }
     }
 
-    /// Makes `ours` the queues of a topic that we own.
-    pub(super) fn share(&mut self, now: Now, topic: &str, ours: &[MessageQueue]) {
+    /// Makes `ours` the queues of a topic that we own; of a broker alone, if one is named.
+    pub(super) fn share(&mut self, now: Now, topic: &str, broker: Option<&str>, ours: &[MessageQueue]) {
         let ours: BTreeSet<&MessageQueue> = ours.iter().gather();
+        let mut elsewhere = 0;
         for id in self.queues.of_topic(topic) {
-            if self.queues.get(id).is_some_and(|known| !ours.contains(&known.queue)) {
+            let Some(known) = self.queues.get(id) else {
+                continue;
+            };
+            if broker.is_some_and(|broker| *known.queue.broker_name != *broker) {
+                elsewhere += usize::from(!known.is_leaving());
+            } else if !ours.contains(&known.queue) {
                 self.leave(now, id);
             }
         }
         if let Some(subscription) = self.subscriptions.get_mut(topic) {
-            subscription.owned = ours.len();
+            subscription.owned = elsewhere + ours.len();
         }
         for queue in ours {
             match self.queues.find(queue).and_then(|id| self.queues.touch(id)) {
@@ -308,14 +356,13 @@ impl PushConsumer {
                         leave.is_wanted_back = true;
                     }
                 }
-                None => self.join(now, queue.clone(), None),
+                None => _ = self.join(now, queue.clone(), None),
             }
         }
-        self.confirm_claims(now.mono, topic);
     }
 
     /// A queue is ours from now on. An administrator may have said where it is to begin.
-    pub(super) fn join(&mut self, now: Now, queue: MessageQueue, reset_to: Option<Reset>) {
+    pub(super) fn join(&mut self, now: Now, queue: MessageQueue, reset_to: Option<Reset>) -> QueueId {
         self.notices.push(Notice::debug("queue assigned").about("queue", &queue));
         let stage = if self.needs_locks() { Stage::Locking } else { Stage::Starting(Begin::Due(now.mono)) };
         let check = self.subscriptions.get(&queue.topic).map(|known| known.check);
@@ -324,5 +371,6 @@ impl PushConsumer {
             known.reset_to = reset_to;
             known.is_unchecked = check != Some(Check::Passed);
         }
+        id
     }
 }

@@ -1,7 +1,7 @@
 //! What a consumer subscribes to, and as what it shows up in heartbeats.
 
 use core::ops::Bound;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::asked::Ticket;
@@ -13,7 +13,7 @@ use super::{ConsumeFrom, PushConsumer, PushEvent, RETRY_PREFIX};
 use crate::consumer::MessageSelector;
 use crate::error::{Error, ErrorKind};
 use crate::queue::MessageQueue;
-use crate::time::{Instant, Now};
+use crate::time::{Duration, Instant, Now};
 use crate::wire::body::{ConsumeType, ConsumerData};
 
 /// What is kept of topics that are not subscribed to any more: who comes back goes on as the same subscriber, to whom a
@@ -72,8 +72,12 @@ pub(crate) struct Subscription {
     check_turn: usize,
     /// It has been said that the topic does not exist.
     pub(super) is_missing: bool,
-    /// A broker did not list us last time.
-    pub(super) was_unlisted: bool,
+    /// Of how many brokers the list of members is awaited.
+    pub(super) lists_due: usize,
+    /// After which time they are asked for once more.
+    pub(super) pause: Duration,
+    /// Whose list was without us last time; `None` stands for one that decides all queues.
+    pub(super) unlisted: BTreeSet<Option<Arc<str>>>,
     /// A broadcasting consumer had stored offsets of the topic when it was subscribed to.
     had_offsets: bool,
     /// Its queues have been asked for once, whatever came of it.
@@ -98,7 +102,9 @@ impl Subscription {
             member_turn: 0,
             check_turn: 0,
             is_missing: false,
-            was_unlisted: false,
+            lists_due: 0,
+            pause: Duration::MAX,
+            unlisted: BTreeSet::new(),
             had_offsets: false,
             has_been_looked_at: false,
             ends: None,
@@ -209,7 +215,7 @@ impl PushConsumer {
         {
             self.former.keep(now.mono, name, subscription);
             self.totals.forget(topic);
-            self.share(now, topic, &[]);
+            self.share(now, topic, None, &[]);
         }
         self.attend(now);
     }

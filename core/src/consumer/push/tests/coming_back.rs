@@ -30,8 +30,8 @@ fn a_consumer_whose_topic_was_unsubscribed_and_subscribed_again_before_it_starte
                     Ask::EndOffset { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(None)),
                     Ask::CommitEnd { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(())),
                     Ask::Queues { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(queues.to_vec())),
-                    Ask::Members { asked: asked::Members(topic, ticket), .. } => {
-                        scene.consumer.take_members(scene.now, &topic, ticket, Ok(vec![ME.to_owned()]));
+                    Ask::Members { asked: asked::Members(topic, ticket, broker), .. } => {
+                        scene.consumer.take_members(scene.now, (&topic, ticket, broker), Ok(vec![ME.to_owned()]));
                     }
                     Ask::GroupOffset { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(None)),
                     Ask::Commit { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(())),

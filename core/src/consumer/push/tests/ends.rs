@@ -79,8 +79,7 @@ impl World {
                 asked.take(consumer, now, if self.no_routes { Err(failed()) } else { Ok(queues) });
             }
             Ask::Members { asked, .. } => {
-                let (topic, ticket) = (asked.0, asked.1);
-                consumer.take_members(now, &topic, ticket, Ok(vec![ME.to_owned()]));
+                consumer.take_members(now, (&asked.0, asked.1, asked.2), Ok(vec![ME.to_owned()]));
             }
             // It is answered later.
             Ask::MaxOffset { ref queue, .. } if self.held.contains(&&*queue.topic) => self.kept.push(ask),

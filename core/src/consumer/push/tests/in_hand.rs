@@ -130,8 +130,8 @@ fn an_administrators_reset_counts_while_only_a_member_that_is_gone_has_the_lock(
                 let (now, consumer) = (scene.now, &mut scene.consumer);
                 match ask {
                     Ask::Queues { asked, .. } => asked.take(consumer, now, Ok(vec![queue(0)])),
-                    Ask::Members { asked: asked::Members(topic, ticket), .. } => {
-                        consumer.take_members(now, &topic, ticket, Ok(vec![ME.to_owned()]));
+                    Ask::Members { asked: asked::Members(topic, ticket, broker), .. } => {
+                        consumer.take_members(now, (&topic, ticket, broker), Ok(vec![ME.to_owned()]));
                     }
                     Ask::Lock { asked, queues } => {
                         let granted = if grants { queues.into_iter().collect() } else { BTreeSet::new() };

@@ -2,6 +2,7 @@
 
 mod batches;
 mod checking;
+mod claims;
 mod coming_back;
 mod ends;
 mod in_hand;

@@ -98,8 +98,10 @@ impl Scene {
 
     /// Answers the question for the members, which comes next, and then how the queues are shared.
     pub(super) fn answer_members(&mut self, members: Result<Vec<String>, Error>) {
-        let Ask::Members { asked: asked::Members(topic, ticket), .. } = self.ask() else { panic!("then the members") };
-        self.consumer.take_members(self.now, &topic, ticket, members);
+        let Ask::Members { asked: asked::Members(topic, ticket, broker), .. } = self.ask() else {
+            panic!("then the members")
+        };
+        self.consumer.take_members(self.now, (&topic, ticket, broker), members);
         self.allocate();
     }
 
@@ -151,7 +153,7 @@ impl Scene {
 
     /// These are the topic's queues that we own.
     pub(super) fn share(&mut self, ours: &[MessageQueue]) {
-        self.consumer.share(self.now, TOPIC, ours);
+        self.consumer.share(self.now, TOPIC, None, ours);
         self.consumer.attend(self.now);
     }
 
@@ -240,8 +242,8 @@ pub(super) fn play(
             let (now, consumer) = (scene.now, &mut scene.consumer);
             match ask {
                 Ask::Queues { asked, .. } => asked.take(consumer, now, Ok(topic_queues.to_vec())),
-                Ask::Members { asked: asked::Members(topic, ticket), .. } => {
-                    consumer.take_members(now, &topic, ticket, Ok(vec![ME.to_owned()]));
+                Ask::Members { asked: asked::Members(topic, ticket, broker), .. } => {
+                    consumer.take_members(now, (&topic, ticket, broker), Ok(vec![ME.to_owned()]));
                 }
                 Ask::Check { asked, queue, .. } => asked.take(consumer, now, check(&queue)),
                 Ask::GroupOffset { asked, .. } => asked.take(consumer, now, Ok(Some(0))),

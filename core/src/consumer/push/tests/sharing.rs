@@ -107,8 +107,8 @@ fn a_topic_that_does_not_exist_is_asked_about_every_second_and_no_other_with_it(
         }
         let members = Ok(vec![ME.to_owned()]);
         for ask in scene.asks() {
-            if let Ask::Members { asked: asked::Members(topic, ticket), .. } = ask {
-                scene.consumer.take_members(scene.now, &topic, ticket, members.clone());
+            if let Ask::Members { asked: asked::Members(topic, ticket, broker), .. } = ask {
+                scene.consumer.take_members(scene.now, (&topic, ticket, broker), members.clone());
                 scene.allocate();
             }
         }
@@ -132,8 +132,8 @@ fn a_list_without_us_for_each_of_two_topics_takes_no_queue_away() {
                         Ok(vec![MessageQueue::new(topic.clone(), "a", 0), MessageQueue::new(topic.clone(), "a", 1)]);
                     scene.consumer.take_queues(scene.now, &topic, ticket, queues);
                 }
-                Ask::Members { asked: asked::Members(topic, ticket), .. } => {
-                    scene.consumer.take_members(scene.now, &topic, ticket, Ok(vec!["other".to_owned()]));
+                Ask::Members { asked: asked::Members(topic, ticket, broker), .. } => {
+                    scene.consumer.take_members(scene.now, (&topic, ticket, broker), Ok(vec!["other".to_owned()]));
                     scene.allocate();
                 }
                 _ => {}

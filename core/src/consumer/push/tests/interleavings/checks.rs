@@ -102,7 +102,7 @@ impl Play {
 pub(super) fn ticket_of(ask: &Ask) -> Option<Ticket> {
     match ask {
         Ask::Queues { asked: asked::Queues(_, ticket), .. }
-        | Ask::Members { asked: asked::Members(_, ticket), .. }
+        | Ask::Members { asked: asked::Members(_, ticket, _), .. }
         | Ask::Check { asked: asked::Check(_, ticket), .. }
         | Ask::MaxOffset { asked: asked::End(_, ticket), .. }
         | Ask::EndOffset { asked: asked::EndOffset(_, ticket), .. }

@@ -63,9 +63,13 @@ impl Play {
                 let answer = if self.is_gone { Err(Error::new(ErrorKind::TopicNotFound, "")) } else { Ok(queues) };
                 consumer.take_queues(now, &topic, ticket, answer);
             }
-            Ask::Members { asked: asked::Members(topic, ticket), .. } => {
+            Ask::Members { asked: asked::Members(topic, ticket, broker), .. } => {
                 let others = self.has_other.then(|| "other".to_owned());
-                consumer.take_members(now, &topic, ticket, Ok(others.into_iter().chain([ME.to_owned()]).collect()));
+                consumer.take_members(
+                    now,
+                    (&topic, ticket, broker),
+                    Ok(others.into_iter().chain([ME.to_owned()]).collect()),
+                );
             }
             Ask::GroupOffset { asked: asked::GroupOffset(id, ticket), queue } => {
                 consumer.take_group_offset(now, id, ticket, Ok(self.broker[&queue.queue_id].committed));
