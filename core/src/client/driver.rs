@@ -111,6 +111,7 @@ impl Client {
         // First what failed and why, then what only knows that its time is up.
         self.run(now);
         self.session.call_deadlines(now);
+        self.session.pass_over_silent_brokers(now);
         self.run(now);
         while let Some(slot) = self.session.operation_timers.pop_due(now.mono) {
             if let Some(id) = self.operations.id_of(slot) {

@@ -1,5 +1,6 @@
 //! Servers like smartgo's, which do some things worse than Apache's: what a client makes of that.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -11,10 +12,12 @@ use stgclient_core::time::Duration;
 use stgclient_core::wire::code::RequestCode;
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_runtime::{Producer, ReconsumeLater};
-use stgclient_simulator::server::{ClusterConfig, Force, Forced};
+use stgclient_simulator::server::{ClusterConfig, Force, Forced, Memory, RouteOverride, ServerId};
 use stgclient_simulator::world::{Client, Patience};
 
 use super::stage::{SECOND, Stage, begun, consumer, message, queue, waiting};
+
+const BROKER_B: &str = "10.0.1.2:10911";
 
 fn stage(brokers: u8, change: impl FnOnce(&mut ClusterConfig)) -> Stage {
     let mut config = ClusterConfig::with_servers(1, brokers);
@@ -73,38 +76,184 @@ fn a_first_message_without_an_answer_arrives_too() {
     });
 }
 
+/// Name servers know nothing of a topic, as when they have just started.
+fn forget(stage: &Stage, topic: &str) {
+    stage.cluster.name_server(0, |server| server.override_route(Some(topic), RouteOverride::Missing));
+}
+
 #[test]
 fn a_topic_that_name_servers_have_forgotten_is_not_changed_by_who_sends_to_it() {
     let stage = stage(1, |_| {}).with_topic("t", 7);
     stage.world.block_on(async {
-        stage.cluster.forget_routes(0, Some("t"));
+        forget(&stage, "t");
         let producer = producer(&client(&stage).await, 4).await;
         for _ in 0..20 {
             producer.send(message("t")).await.expect("its broker has it");
         }
         assert_eq!(queue_counts(&stage, "t"), [Some(7)]);
+        // Brokers were asked: without an answer nothing is sent.
+        stage.on_broker_a(|broker| {
+            broker.force(Force::requests([RequestCode::GET_TOPIC_STATS_INFO], Forced::Lost).times(u32::MAX));
+        });
+        let other = client(&stage).await.producer("others").start().await.expect("a producer");
+        let error = other.send(message("t")).await.expect_err("nobody says whether it is there");
+        assert!(error.to_string().contains("create topic t "), "{error}");
+    });
+}
+
+#[test]
+fn a_topic_that_one_broker_has_is_created_at_no_other() {
+    let stage = stage(2, |_| {});
+    stage.world.block_on(async {
+        stage.cluster.broker("broker-b", |broker| broker.create_topic("t", 3).unwrap());
+        forget(&stage, "t");
+        let producer = producer(&client(&stage).await, 4).await;
+        for _ in 0..6 {
+            let receipt = producer.send(message("t")).await.expect("one has it");
+            assert_eq!(&*receipt.queue.broker_name, "broker-b");
+        }
+        assert_eq!(queue_counts(&stage, "t"), [None, Some(3)]);
+    });
+}
+
+#[test]
+fn a_topic_that_somebody_creates_while_a_creation_waits_for_its_turn_stays_as_it_is() {
+    let stage = stage(1, |_| {});
+    stage.world.block_on(async {
+        let client = client(&stage).await;
+        let producer = producer(&client, 4).await;
+        let slow = Force::requests([RequestCode::UPDATE_AND_CREATE_TOPIC], Forced::Delay(SECOND / 2)).times(1);
+        stage.on_broker_a(|broker| broker.force(slow));
+        let first = begun(producer.send(message("first"))).await;
+        let second = begun(producer.send(message("second"))).await;
+        stage.sleep(SECOND / 4).await;
+        stage.on_broker_a(|broker| broker.create_topic("second", 16).unwrap());
+        first.await.expect("it is created");
+        second.await.expect("it is there");
+        assert_eq!(queue_counts(&stage, "second"), [Some(16)]);
+    });
+}
+
+#[test]
+fn a_client_changes_one_topic_at_a_time_at_a_broker() {
+    let stage = stage(2, |_| {});
+    stage.world.block_on(async {
+        let client = client(&stage).await;
+        for broker in ["broker-a", "broker-b"] {
+            let changes = [RequestCode::UPDATE_AND_CREATE_TOPIC, RequestCode::DELETE_TOPIC_IN_BROKER];
+            let slow = Force::requests(changes, Forced::Delay(SECOND / 10)).times(u32::MAX);
+            stage.cluster.broker(broker, |broker| broker.force(slow));
+        }
+        let producer = producer(&client, 4).await;
+        let mut sends = Vec::new();
+        for number in 0..4 {
+            sends.push(begun(producer.send(message(&format!("new-{number}")))).await);
+        }
+        let admin = client.admin();
+        let (create, delete) = (admin.create_topic("made"), admin.delete_topic("gone"));
+        let (others, took) = stage.timed(async { (create.await, delete.await) }).await;
+        others.0.expect("it is created");
+        others.1.expect("it was not there");
+        for sent in sends {
+            sent.await.expect("its topic is created");
+        }
+        // Six of them, one after the other, at both brokers at the same time.
+        assert!(took >= SECOND * 5 / 10 && took < SECOND, "{took:?}");
+    });
+}
+
+#[test]
+fn who_knows_a_topic_that_is_gone_makes_it_anew_so_that_it_can_be_used() {
+    let stage = stage(2, |_| {});
+    stage.world.block_on(async {
+        let client = client(&stage).await;
+        let producer = producer(&client, 3).await;
+        for _ in 0..6 {
+            producer.send(message("t")).await.expect("it is created");
+            stage.sleep(SECOND).await;
+        }
+        // Somebody else deletes it, and a broker loses its disk.
+        self::client(&stage).await.admin().delete_topic("t").await.expect("it is there");
+        producer.send(message("t")).await.expect("it is created anew");
+        stage.cluster.stop(ServerId::Broker(0));
+        stage.cluster.start(ServerId::Broker(0), Memory::Lost);
+        for _ in 0..40 {
+            stage.sleep(SECOND).await;
+            producer.send(message("t")).await.expect("where it is");
+        }
+        let reader = self::client(&stage).await;
+        let queues = consumer(&reader).await.queues("t").await.expect("its queues");
+        assert!(queues.len() >= 3 && queues.len() % 3 == 0, "{queues:?}");
     });
 }
 
 #[test]
 fn a_topic_is_created_at_the_brokers_that_are_there_and_not_where_brokers_create_none() {
-    let one_away = stage(2, |_| {});
-    one_away.world.block_on(async {
-        let client = client(&one_away).await;
-        one_away.cluster.broker("broker-b", |broker| {
-            broker.force(Force::requests([RequestCode::GET_TOPIC_STATS_INFO], Forced::Lost).times(u32::MAX));
+    let lost = Force::requests([RequestCode::GET_TOPIC_STATS_INFO], Forced::Lost).times(u32::MAX);
+    let silent = |stage: &Stage| stage.cluster.broker("broker-b", |broker| broker.force(lost.clone()));
+    let cut_off = |stage: &Stage| _ = stage.world.network().partition(BROKER_B, true);
+    let refuses = |stage: &Stage| {
+        stage.world.network().refuse(BROKER_B, true);
+        stage.world.network().reset(BROKER_B);
+    };
+    let away: [&dyn Fn(&Stage); 3] = [&silent, &cut_off, &refuses];
+    for away in away {
+        let stage = stage(2, |_| {}).with_topic("t", 1);
+        stage.world.block_on(async {
+            let producer = producer(&client(&stage).await, 4).await;
+            for _ in 0..4 {
+                producer.send(message("t")).await.expect("both are there");
+            }
+            away(&stage);
+            stage.sleep(5 * SECOND).await;
+            for number in 0..3 {
+                let topic = format!("new-{number}");
+                let (receipt, took) = stage.timed(producer.send(message(&topic))).await;
+                assert_eq!(&*receipt.expect("one is there").queue.broker_name, "broker-a");
+                assert!(took < SECOND * 3 / 2, "{took:?}");
+                assert_eq!(queue_counts(&stage, &topic), [Some(4), None]);
+            }
         });
-        let producer = client.producer("producers").send_timeout(10 * SECOND).start().await.expect("a producer");
-        let receipt = producer.send(message("new")).await.expect("one is there");
-        assert_eq!(&*receipt.queue.broker_name, "broker-a");
-        assert_eq!(queue_counts(&one_away, "new"), [Some(4), None]);
-    });
+    }
 
     let none = stage(1, |config| config.brokers[0].auto_create_topics = false);
     none.world.block_on(async {
         let error = producer(&client(&none).await, 4).await.send(message("new")).await.expect_err("nobody creates it");
         assert_eq!(error.kind(), ErrorKind::TopicNotFound, "{error}");
         assert_eq!(queue_counts(&none, "new"), [None]);
+    });
+}
+
+#[test]
+fn a_broker_that_is_late_gets_the_topic_after_the_first_message() {
+    let stage = stage(2, |_| {});
+    stage.world.block_on(async {
+        let producer = producer(&client(&stage).await, 4).await;
+        let slow = Force::requests([RequestCode::UPDATE_AND_CREATE_TOPIC], Forced::Delay(2 * SECOND)).times(1);
+        stage.cluster.broker("broker-b", |broker| broker.force(slow));
+        let (receipt, took) = stage.timed(producer.send(message("new"))).await;
+        assert_eq!(&*receipt.expect("one has it").queue.broker_name, "broker-a");
+        assert!(took < SECOND / 10, "{took:?}");
+        stage.sleep(3 * SECOND).await;
+        assert_eq!(queue_counts(&stage, "new"), [Some(4), Some(4)]);
+        let mut brokers = BTreeSet::new();
+        for _ in 0..8 {
+            brokers.insert(producer.send(message("new")).await.expect("both have it").queue.broker_name.to_string());
+        }
+        assert_eq!(brokers.len(), 2, "{brokers:?}");
+    });
+}
+
+#[test]
+fn a_topic_gets_as_many_queues_as_wanted_and_no_more_than_the_default_topic_has() {
+    let stage = stage(1, |_| {});
+    stage.world.block_on(async {
+        for (wanted, gets) in [(1, 1), (5, 5), (8, 8), (1000, 8), (u32::MAX, 8)] {
+            let client = client(&stage).await;
+            let topic = format!("new-{wanted}");
+            producer(&client, wanted).await.send(message(&topic)).await.expect("it is created");
+            assert_eq!(queue_counts(&stage, &topic), [Some(gets)]);
+        }
     });
 }
 

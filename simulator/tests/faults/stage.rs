@@ -93,7 +93,7 @@ pub(crate) async fn consumer(client: &Client) -> PullConsumer {
 }
 
 pub(crate) fn message(topic: &str) -> Message {
-    Message::new(topic, "hello")
+    Message::new(topic.to_owned(), "hello")
 }
 
 pub(crate) fn queue(broker: &str, queue_id: u32) -> MessageQueue {

@@ -166,16 +166,17 @@ impl Sending {
                         self.note_creation(session, now);
                         Some(Ok(receipt.into()))
                     }
+                    Err(error)
+                        if error.code() == Some(ResponseCode::TOPIC_NOT_EXIST)
+                            && !session.config.dialect().creates_topics() =>
+                    {
+                        self.await_creation(session, now, id, error)
+                    }
                     Err(error) => {
                         let broker = self.send.broker().and_then(|broker| session.brokers.get(broker));
                         if let Some(broker) = broker.map(|broker| broker.name.clone()) {
                             let topic = self.send.message().topic_name();
                             session.note_topic_answer(now, topic, &broker, ResponseCode(command.code));
-                        }
-                        if error.code() == Some(ResponseCode::TOPIC_NOT_EXIST)
-                            && !session.config.dialect().creates_topics()
-                        {
-                            return self.await_creation(session, now, id, error);
                         }
                         self.follow(session, now, id, error)
                     }
@@ -450,7 +451,10 @@ impl Sending {
             WaitsFor::Choice => Some(Err(self.send.time_is_up("the selector has not chosen a queue"))),
             WaitsFor::Line => Some(Err(self.send.time_is_up("it waited in line for room all the time"))),
             WaitsFor::Route | WaitsFor::Again if !self.send.is_over(now.mono) => self.next_try(session, now, id),
-            WaitsFor::Route => Some(Err(self.send.time_is_up("the name servers gave no route"))),
+            WaitsFor::Route => {
+                let awaited = session.what_is_awaited(self.send.message().topic());
+                Some(Err(self.send.time_is_up(awaited)))
+            }
             WaitsFor::Again => Some(Err(self.send.time_is_up("too much waits for the topic's brokers already"))),
         }
     }

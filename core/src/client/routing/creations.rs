@@ -1,10 +1,12 @@
 //! Topics that are created for their first message: how far each broker is.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::client::base::ids::PeerId;
 use crate::error::{Error, ErrorKind};
 use crate::routes::route::TopicRoute;
+use crate::time::Instant;
 use crate::wire::body::{self, TopicStatsTable};
 use crate::wire::code::ResponseCode;
 use crate::wire::command::Command;
@@ -18,6 +20,14 @@ pub(crate) struct Creation {
     /// How many queues it gets at each broker.
     pub(crate) queues: u32,
     pub(crate) steps: Vec<Step>,
+    /// Until then brokers may say whether they have the topic.
+    pub(crate) says_until: Instant,
+    /// Every broker has said that, or cannot.
+    has_begun: bool,
+    /// Those who wait have been told that it is there.
+    pub(crate) is_told: bool,
+    /// Of how many brokers they know that.
+    told: usize,
 }
 
 /// How far a broker is.
@@ -32,6 +42,8 @@ pub(crate) struct Step {
 pub(crate) enum State {
     /// It is being asked whether it has the topic.
     Asked,
+    /// It has not.
+    Absent,
     Creating,
     /// It has so many queues of it, from now on or already.
     Has {
@@ -39,6 +51,116 @@ pub(crate) enum State {
         is_new: bool,
     },
     Failed(Error),
+}
+
+impl Creation {
+    pub(crate) fn new(
+        name: Arc<str>,
+        (route, queues): (TopicRoute, u32),
+        steps: Vec<Step>,
+        says_until: Instant,
+    ) -> Self {
+        Self { name, route, queues, steps, says_until, has_begun: false, is_told: false, told: 0 }
+    }
+
+    /// Takes a broker's answer. Returns whether it is to be asked for the next step.
+    pub(crate) fn take_answer(&mut self, step: u32, answer: &Command) -> bool {
+        let (queues, has_begun) = (self.queues, self.has_begun);
+        let Some(known) = self.steps.get_mut(step as usize).filter(|known| !known.is_over()) else {
+            return false;
+        };
+        known.state = known.state.after(answer, queues);
+        let goes_on = has_begun && matches!(known.state, State::Absent);
+        if goes_on {
+            known.state = State::Creating;
+        }
+        goes_on
+    }
+
+    /// A broker's turn has come to change topics, or its connection stands. Somebody may have created the topic there meanwhile:
+    /// it is asked, once more. Returns whether it is.
+    pub(crate) fn take_turn(&mut self, step: u32) -> bool {
+        let Some(known) = self.steps.get_mut(step as usize) else {
+            return false;
+        };
+        if matches!(known.state, State::Creating) {
+            known.state = State::Asked;
+        }
+        matches!(known.state, State::Asked)
+    }
+
+    /// Until when brokers may say whether they have the topic, as long as it is not known of all.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        (!self.has_begun).then_some(self.says_until)
+    }
+
+    /// Those that have not said whether they have it.
+    pub(crate) fn silent(&self) -> Vec<(u32, PeerId)> {
+        let silent = (0_u32..).zip(&self.steps).filter(|(_, step)| matches!(step.state, State::Asked));
+        silent.map(|(number, step)| (number, step.peer)).collect()
+    }
+
+    /// Once all have said whether they have the topic, it is created at those that have not: but if one has it, it is as
+    /// somebody made it. Returns at which it is to be created now.
+    pub(crate) fn begin(&mut self) -> Vec<u32> {
+        if self.has_begun || self.steps.iter().any(|step| matches!(step.state, State::Asked)) {
+            return Vec::new();
+        }
+        self.has_begun = true;
+        if !self.has().is_empty() {
+            self.steps.retain(|step| !matches!(step.state, State::Absent));
+            return Vec::new();
+        }
+        let absent = (0_u32..).zip(&mut self.steps).filter(|(_, step)| matches!(step.state, State::Absent));
+        let begin = |(number, step): (u32, &mut Step)| {
+            step.state = State::Creating;
+            number
+        };
+        absent.map(begin).collect()
+    }
+
+    /// A broker cannot say, or has not created it.
+    pub(crate) fn fail(&mut self, step: u32, error: Error) {
+        if let Some(known) = self.steps.get_mut(step as usize).filter(|known| !known.is_over()) {
+            known.state = State::Failed(error);
+        }
+    }
+
+    /// The brokers that have it, and how many queues, if it has begun and they are more than last time.
+    pub(crate) fn take_news(&mut self) -> Option<BTreeMap<Arc<str>, u32>> {
+        let has = self.has();
+        let is_more = self.has_begun && has.len() > self.told;
+        is_more.then(|| {
+            self.told = has.len();
+            has
+        })
+    }
+
+    fn has(&self) -> BTreeMap<Arc<str>, u32> {
+        let has = self.steps.iter().filter_map(|step| match step.state {
+            State::Has { queues, .. } => Some((step.broker_name.clone(), queues)),
+            _ => None,
+        });
+        has.collect()
+    }
+
+    pub(crate) fn is_created(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.state, State::Has { is_new: true, .. }))
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.has_begun && self.steps.iter().all(Step::is_over)
+    }
+
+    /// Why no broker has it.
+    pub(crate) fn failure(&self) -> Error {
+        let failed = self.steps.iter().rev().find_map(|step| match &step.state {
+            State::Failed(error) => Some(error.clone().at_broker(&step.broker_name)),
+            _ => None,
+        });
+        let none = || Error::new(ErrorKind::BrokerNotFound, "no broker of the default topic has a master");
+        failed.unwrap_or_else(none).context(format_args!("create topic {} for its first message", self.name))
+    }
 }
 
 impl Step {
@@ -49,9 +171,9 @@ impl Step {
 
 impl State {
     /// Where a broker is after this answer, if the topic gets so many queues.
-    pub(crate) fn after(&self, answer: &Command, queues: u32) -> Self {
+    fn after(&self, answer: &Command, queues: u32) -> Self {
         match (self, ResponseCode(answer.code)) {
-            (Self::Asked, ResponseCode::TOPIC_NOT_EXIST) => Self::Creating,
+            (Self::Asked, ResponseCode::TOPIC_NOT_EXIST) => Self::Absent,
             (Self::Asked, ResponseCode::SUCCESS) => match body::from_slice::<TopicStatsTable>(&answer.body) {
                 Ok(table) => Self::Has { queues: table.offset_table.len() as u32, is_new: false },
                 Err(error) => Self::Failed(Error::new(ErrorKind::MalformedAnswer, error.to_string())),

@@ -1,23 +1,27 @@
 //! Unknown topics that somebody sends to, where brokers create none that can be used (smartgo's give it no permission): the
 //! client creates them before the first message goes, at every master that the default topic has.
 //!
-//! Name servers that have just started know no topics, and creating one that is there would change it. So a broker is asked
-//! first whether it has the topic.
+//! Name servers that have just started know no topics, and creating one that is there would change it. So all brokers are asked
+//! first whether they have the topic, and it is created where none says so. One that does not say in time is passed over: it
+//! may be away for long.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use crate::client::base::ids::{OperationId, Owner, PeerId};
 use crate::client::base::signal::Signal;
 use crate::client::routing::creations::{Creation, State, Step};
 use crate::client::session::{EMPTY, Session};
+use crate::connection::Connection;
 use crate::error::{Error, ErrorKind};
 use crate::notice::Notice;
 use crate::routes::route::{MASTER_ID, TopicRoute};
 use crate::routes::topics::{Purpose, TopicId};
-use crate::time::Now;
+use crate::time::{Duration, Instant, Now};
 use crate::wire::body::Permission;
 use crate::wire::request::{CreateTopic, GetTopicStats, Request, TopicFilterType};
+
+/// How long a broker may take to say whether it has a topic. A message waits for that.
+const SAYS_WITHIN: Duration = Duration::from_secs(1);
 
 impl Session {
     /// Whether a request that changes topics may go to a broker now. If not, its owner hears when it may.
@@ -49,28 +53,38 @@ impl Session {
         }
         self.route_waiters.waiting.entry(topic).or_default().push((owner, purpose));
         if !is_asking {
-            let queues = route.queues.iter().map(|queues| queues.write).max().unwrap_or_default();
-            self.create_for_senders(now, topic, route, queues);
+            let queues = most_queues(&route);
+            self.create_topic(now, topic, route, queues);
         }
         true
     }
 
-    /// Creates a topic at the brokers of a `route` for those who wait to send to it, with as many queues as they want, and
-    /// with so many `at_least`. As long as that takes, the topic's route counts as being asked for.
-    pub(crate) fn create_for_senders(&mut self, now: Now, topic: TopicId, route: TopicRoute, at_least: u32) {
+    /// Creates an unknown topic for those who wait to send to it, by the default topic's `route`: with as many queues as they
+    /// want, and as that has at the most.
+    pub(crate) fn create_for_senders(&mut self, now: Now, topic: TopicId, route: TopicRoute) {
         let wanted = self.route_waiters.waiting.get(&topic).into_iter().flatten();
-        let queues = wanted.filter_map(|(_, purpose)| match purpose {
+        let wanted = wanted.filter_map(|(_, purpose)| match purpose {
             Purpose::Send { queues } => Some(*queues),
             Purpose::Read => None,
         });
-        let (queues, name) = (
-            queues.max().map(|queues| queues.max(at_least).max(1)),
-            self.topics.get(topic).map(|topic| topic.name.clone()),
-        );
-        let (Some(queues), Some(name)) = (queues, name) else {
-            // Nobody sends to it any more.
-            return self.topics.end_asking(topic);
+        let Some(queues) = wanted.max() else {
+            // Nobody sends to it any more; who came to read meanwhile hears that it is not there.
+            self.topics.end_asking(topic);
+            return self.tell_waiters(topic, None, &Err(Error::new(ErrorKind::TopicNotFound, "")));
         };
+        let queues = queues.min(most_queues(&route)).max(1);
+        self.create_topic(now, topic, route, queues);
+    }
+
+    /// Creates a topic at the brokers of a `route`. As long as that takes, the topic's route counts as being asked for.
+    fn create_topic(&mut self, now: Now, topic: TopicId, route: TopicRoute, queues: u32) {
+        let Some(name) = self.topics.get(topic).map(|topic| topic.name.clone()) else {
+            return;
+        };
+        if self.creations.contains_key(&topic) {
+            // A broker is late with what was begun earlier.
+            return;
+        }
         let masters = route.brokers.iter().filter_map(|broker| Some((broker, broker.addresses.get(&MASTER_ID)?)));
         let steps = masters.map(|(broker, address)| Step {
             broker_name: broker.name.clone(),
@@ -79,9 +93,10 @@ impl Session {
         });
         let steps: Vec<Step> = steps.collect();
         let count = steps.len() as u32;
-        self.creations.insert(topic, Creation { name, route: route.inherited(queues), queues, steps });
+        self.creations
+            .insert(topic, Creation::new(name, (route.inherited(queues), queues), steps, now.mono + SAYS_WITHIN));
         (0..count).for_each(|step| self.ask_for_creation(now, topic, step));
-        self.end_creation(now, topic);
+        self.follow_creation(now, topic);
     }
 
     /// Asks a broker what it is to be asked next.
@@ -96,13 +111,14 @@ impl Session {
         let creates = match state {
             State::Asked => false,
             State::Creating => true,
-            State::Has { .. } | State::Failed(_) => return,
+            State::Absent | State::Has { .. } | State::Failed(_) => return,
         };
         let (peer, owner) = (*peer, Owner::Creation(topic, step));
-        let deadline = now.mono + self.config.request_timeout;
         if !creates {
             let header = GetTopicStats { topic: Cow::Borrowed(&name) };
+            let deadline = now.mono + self.config.request_timeout.min(SAYS_WITHIN);
             self.ask_code(now, peer, (GetTopicStats::CODE, &header, &EMPTY), deadline, owner);
+            self.network.with(peer, |connection| connection.hurry(now.mono));
         } else if self.may_change_topics(peer, owner) {
             let header = CreateTopic {
                 topic: Cow::Borrowed(&name),
@@ -115,66 +131,94 @@ impl Session {
                 order: false,
                 attributes: None,
             };
+            let deadline = now.mono + self.config.request_timeout;
             self.ask_code(now, peer, (CreateTopic::CODE, &header, &EMPTY), deadline, owner);
         }
     }
 
     pub(crate) fn resume_creation(&mut self, now: Now, topic: TopicId, step: u32, signal: Signal<'_>) {
-        if matches!(signal, Signal::Answer { .. } | Signal::Failed(_)) {
-            self.end_topic_change(Owner::Creation(topic, step));
+        let owner = Owner::Creation(topic, step);
+        let Some(creation) = self.creations.get_mut(&topic) else {
+            return self.end_topic_change(owner);
+        };
+        let goes_on = match signal {
+            Signal::Ready => creation.take_turn(step),
+            Signal::Answer { command, .. } => creation.take_answer(step, command),
+            Signal::Failed(error) => {
+                creation.fail(step, error);
+                false
+            }
+            Signal::Start | Signal::Written | Signal::Routed(_) | Signal::Looked(_) | Signal::Elapsed => return,
+        };
+        if goes_on {
+            return self.ask_for_creation(now, topic, step);
         }
+        self.end_topic_change(owner);
+        self.follow_creation(now, topic);
+    }
+
+    /// When a broker that is silent holds a creation up no longer.
+    pub(crate) fn next_creation(&self) -> Option<Instant> {
+        self.creations.values().filter_map(Creation::deadline).min()
+    }
+
+    /// Goes on without the brokers that have not said in time whether they have a topic.
+    pub(crate) fn pass_over_silent_brokers(&mut self, now: Now) {
+        let due = |creation: &Creation| creation.deadline().is_some_and(|at| at <= now.mono);
+        let due: Vec<TopicId> =
+            self.creations.iter().filter(|(_, creation)| due(creation)).map(|(topic, _)| *topic).collect();
+        for topic in due {
+            let Some(creation) = self.creations.get_mut(&topic) else {
+                continue;
+            };
+            for (step, peer) in creation.silent() {
+                let connection = self.network.get(peer).filter(|connection| !connection.is_connected());
+                let late = || Error::new(ErrorKind::Timeout, "it does not say whether it has the topic");
+                creation.fail(step, connection.map_or_else(late, Connection::unreachable));
+            }
+            self.follow_creation(now, topic);
+        }
+    }
+
+    /// Messages go by the route of the brokers that have the topic as soon as one has it: the others follow, or are away.
+    fn follow_creation(&mut self, now: Now, topic: TopicId) {
         let Some(creation) = self.creations.get_mut(&topic) else {
             return;
         };
-        let queues = creation.queues;
-        let Some(known) = creation.steps.get_mut(step as usize).filter(|known| !known.is_over()) else {
+        let begun = creation.begin();
+        let Some(creation) = self.creations.get_mut(&topic) else {
             return;
         };
-        match signal {
-            Signal::Ready => return self.ask_for_creation(now, topic, step),
-            Signal::Answer { command, .. } => {
-                known.state = known.state.after(command, queues);
-                if matches!(known.state, State::Creating) {
-                    return self.ask_for_creation(now, topic, step);
-                }
+        let (is_over, has) = (creation.is_over(), creation.take_news());
+        if let Some(has) = has {
+            let (is_first, is_created) = (!core::mem::replace(&mut creation.is_told, true), creation.is_created());
+            let (name, route) = (creation.name.clone(), creation.route.clone().at_brokers(&has));
+            if is_first && is_created {
+                self.notices.push(Notice::info("a topic is created for its first message").about("topic", &name));
             }
-            Signal::Failed(error) => known.state = State::Failed(error),
-            Signal::Start | Signal::Written | Signal::Routed(_) | Signal::Looked(_) | Signal::Elapsed => return,
+            // The name servers may have told its own route by now.
+            if is_first || self.topics.get(topic).is_some_and(|topic| topic.inherited) {
+                self.learn_route(now, topic, route, true);
+            }
+            self.tell_waiters(topic, None, &Ok(()));
         }
-        self.end_creation(now, topic);
+        if is_over && let Some(creation) = self.creations.remove(&topic) {
+            let outcome = if creation.is_told { Ok(()) } else { Err(creation.failure()) };
+            self.topics.end_asking(topic);
+            self.tell_waiters(topic, None, &outcome);
+        }
+        begun.into_iter().for_each(|step| self.ask_for_creation(now, topic, step));
     }
 
-    /// Once all brokers are through, messages go by the route of those that have the topic.
-    fn end_creation(&mut self, now: Now, topic: TopicId) {
-        let is_over = |creation: &Creation| creation.steps.iter().all(Step::is_over);
-        if !self.creations.get(&topic).is_some_and(is_over) {
-            return;
+    /// Why nobody knows yet where a topic's messages go.
+    pub(crate) fn what_is_awaited(&self, topic: &str) -> &'static str {
+        match self.topics.find(topic).is_some_and(|topic| self.creations.contains_key(&topic)) {
+            true => "its brokers have not created the topic in time",
+            false => "the name servers gave no route",
         }
-        let Some(Creation { name, route, steps, .. }) = self.creations.remove(&topic) else {
-            return;
-        };
-        let mut error = Error::new(ErrorKind::BrokerNotFound, "no broker of the default topic has a master");
-        let (mut has, mut is_created) = (BTreeMap::new(), false);
-        for Step { broker_name, state, .. } in steps {
-            match state {
-                State::Has { queues, is_new } => {
-                    is_created |= is_new;
-                    has.insert(broker_name, queues);
-                }
-                State::Failed(why) => error = why.at_broker(&broker_name),
-                State::Asked | State::Creating => {}
-            }
-        }
-        if has.is_empty() {
-            self.topics.end_asking(topic);
-            let error = error.context(format_args!("create topic {name} for its first message"));
-            return self.tell_waiters(topic, None, &Err(error));
-        }
-        let route = route.at_brokers(&has);
-        if is_created {
-            self.notices.push(Notice::info("a topic is created for its first message").about("topic", &name));
-        }
-        self.learn_route(now, topic, route, true);
-        self.tell_waiters(topic, None, &Ok(()));
     }
+}
+
+fn most_queues(route: &TopicRoute) -> u32 {
+    route.queues.iter().map(|queues| queues.write).max().unwrap_or_default()
 }

@@ -310,7 +310,8 @@ impl Session {
     }
 
     pub(crate) fn poll_timeout(&mut self) -> Option<Deadline> {
-        let call = self.calls.next_deadline().map(|at| Deadline { at, reason: Reason::Answer });
+        let answer = [self.calls.next_deadline(), self.next_creation()].into_iter().flatten().min();
+        let call = answer.map(|at| Deadline { at, reason: Reason::Answer });
         let refresh = self.topics.next_refresh().map_or(self.next_tidying, |at| at.min(self.next_tidying));
         let refresh = Some(Deadline { at: refresh, reason: Reason::RefreshRoutes });
         let heartbeat = Some(Deadline { at: self.next_heartbeat, reason: Reason::Heartbeat });

@@ -141,7 +141,7 @@ impl Session {
             Ok((route, odd)) => {
                 self.note_oddities(topic, odd);
                 if !self.config.dialect().creates_topics() {
-                    return self.create_for_senders(now, topic, route, 0);
+                    return self.create_for_senders(now, topic, route);
                 }
                 self.learn_route(now, topic, route.inherited(INHERITED_QUEUES), true);
                 Ok(())
