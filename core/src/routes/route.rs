@@ -124,6 +124,11 @@ impl TopicRoute {
         self.brokers.get(at)
     }
 
+    /// Whether one of the brokers, or the cluster of one, is called so.
+    pub(crate) fn is_of_server(&self, name: &str) -> bool {
+        self.brokers.iter().any(|broker| &*broker.name == name || broker.cluster == name)
+    }
+
     /// Where the master of the broker called `name` listens.
     pub fn master(&self, name: &str) -> Option<&Address> {
         self.broker(name)?.addresses.get(&MASTER_ID)

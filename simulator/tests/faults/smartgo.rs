@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use stgclient_core::address::Address;
+use stgclient_core::admin::Placement;
 use stgclient_core::consumer::PullStatus;
 use stgclient_core::consumer::push::ConsumeFrom;
 use stgclient_core::error::ErrorKind;
 use stgclient_core::producer::Message;
+use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Duration;
 use stgclient_core::wire::code::RequestCode;
 use stgclient_core::wire::dialect::Dialect;
@@ -273,6 +276,51 @@ fn a_creation_that_is_refused_is_tried_again_for_as_long_as_its_message_has_time
         let error = sent.expect_err("it is never created");
         assert!(error.to_string().contains("create topic newer"), "{error}");
         assert!(took <= 3 * SECOND, "{took:?}");
+    });
+}
+
+#[test]
+fn the_servers_own_topics_are_neither_sent_to_nor_changed_wherever_that_is_asked() {
+    let stage = stage(1, |_| {});
+    stage.world.block_on(async {
+        let client = client(&stage).await;
+        let (producer, admin) = (producer(&client, 4).await, client.admin());
+        let broker: Address = "10.0.1.1:10911".parse().expect("an address");
+        let own = [
+            "MY_DEFAULT_TOPIC",
+            "SELF_TEST_TOPIC",
+            "BenchmarkTest",
+            "OFFSET_MOVED_EVENT",
+            "DefaultCluster",
+            "broker-a",
+        ];
+        let before = own.map(|topic| queue_counts(&stage, topic));
+        for topic in own {
+            let place = queue("broker-a", 0);
+            let refused = [
+                producer.send(message(topic)).await.map(|_| ()),
+                producer.send_to(message(topic), MessageQueue::new(topic, place.broker_name, 0)).await.map(|_| ()),
+                admin.create_topic(topic).await,
+                admin.create_topic(topic).at(Placement::Address(broker.clone())).await,
+                admin.delete_topic(topic).await,
+                admin.delete_topic(topic).at(Placement::Address(broker.clone())).await,
+            ];
+            if topic != "DefaultCluster" {
+                let error = producer.send_oneway(message(topic)).await.expect_err(topic);
+                assert!(error.to_string().contains("Dialect::Smartgo"), "{error}");
+            }
+            for (number, refused) in refused.into_iter().enumerate() {
+                let error = refused.expect_err(&format!("{topic} {number}"));
+                if topic == "DefaultCluster" && number < 2 {
+                    // Routes do not say what clusters are called; brokers refuse that by themselves.
+                    continue;
+                }
+                assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{topic} {number}: {error}");
+                assert!(error.to_string().contains("Dialect::Smartgo"), "{error}");
+            }
+        }
+        assert_eq!(own.map(|topic| queue_counts(&stage, topic)), before);
+        assert!(own.iter().all(|topic| stage.stored("broker-a", topic) == 0));
     });
 }
 

@@ -178,12 +178,14 @@ impl Administration {
 
     /// Asks for what has to be known first.
     fn look(&mut self, session: &mut Session, now: Now, id: OperationId) -> Result<Option<Value>, Error> {
+        // What is the servers' own is found among their names.
+        let is_guarded = session.config.dialect().guards_topics() || self.task.changes().is_none();
         let request = match self.task.needs() {
-            Needs::Nothing(address) => {
+            Needs::Nothing(address) if is_guarded => {
                 self.targets = vec![Target::Broker(address.clone())];
                 return self.ask_next_targets(session, now, id);
             }
-            Needs::Clusters => NameServerQuestion::from(Clusters),
+            Needs::Nothing(_) | Needs::Clusters => NameServerQuestion::from(Clusters),
             Needs::Route(topic) => RouteOf { topic: topic.into() }.into(),
         };
         let deadline = now.mono + session.config.request_timeout;
@@ -202,6 +204,9 @@ impl Administration {
         };
         if let Some(topic) = self.task.changes() {
             session.config.check_topic_to_change(topic, is_server)?;
+        }
+        if let Needs::Nothing(address) = self.task.needs() {
+            return Ok(vec![Target::Broker(address.clone())]);
         }
         let name_servers: Vec<_> = session.name_servers.addresses().cloned().collect();
         self.task.targets(&clusters, &name_servers)

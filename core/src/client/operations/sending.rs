@@ -310,6 +310,12 @@ impl Sending {
         error: Error,
     ) -> Option<Outcome> {
         let known = session.topics.get(topic);
+        if let Some(route) = known.and_then(|topic| topic.route.as_ref())
+            && let Err(error) =
+                session.config.check_topic_to_change(self.send.message().topic(), |name| route.is_of_server(name))
+        {
+            return Some(Err(self.send.explain(error)));
+        }
         let is_certain =
             known.is_some_and(|topic| topic.is_newer_than(self.send.started()) && !self.send.may_appear(topic));
         if is_certain {

@@ -72,6 +72,10 @@ impl Session {
             self.topics.end_asking(topic);
             return self.tell_waiters(topic, None, &Err(Error::new(ErrorKind::TopicNotFound, "")));
         };
+        if let Err(error) = self.check_own_topic(topic, &route) {
+            self.topics.end_asking(topic);
+            return self.tell_waiters(topic, None, &Err(error));
+        }
         let queues = queues.min(most_queues(&route)).max(1);
         self.create_topic(now, topic, route, queues);
     }

@@ -10,7 +10,7 @@ use crate::client::routing::routes::read_route;
 use crate::client::session::Session;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind};
-use crate::routes::route::{MAX_QUEUES, RouteBroker, RouteError, TopicRoute};
+use crate::routes::route::{MAX_QUEUES, Permission, RouteBroker, RouteError, TopicRoute};
 use crate::routes::topics::{Purpose, Refresh, Topic, TopicId};
 use crate::time::{Duration, Now};
 use crate::wire::code::ResponseCode;
@@ -100,8 +100,11 @@ impl Session {
     pub(crate) fn take_route(&mut self, now: Now, topic: TopicId, answer: Result<Command, Error>) {
         let result = answer.and_then(|command| read_route(&command));
         match result {
-            Ok((route, odd)) => {
+            Ok((mut route, odd)) => {
                 self.note_oddities(topic, odd);
+                if self.check_own_topic(topic, &route).is_err() {
+                    route.queues.iter_mut().for_each(|queues| queues.permission.0 &= !Permission::WRITE.0);
+                }
                 self.learn_route(now, topic, route, false);
                 self.tell_waiters(topic, None, &Ok(()));
             }
@@ -153,6 +156,12 @@ impl Session {
         };
         self.topics.end_asking(topic);
         self.tell_waiters(topic, None, &outcome);
+    }
+
+    /// Refuses a topic that is called like one of these brokers or their cluster, where servers let everybody send to such ones.
+    pub(super) fn check_own_topic(&self, topic: TopicId, route: &TopicRoute) -> Result<(), Error> {
+        let name = self.topics.get(topic).map(|topic| &*topic.name).unwrap_or_default();
+        self.config.check_topic_to_change(name, |name| route.is_of_server(name))
     }
 
     fn note_oddities(&mut self, topic: TopicId, odd: Vec<RouteError>) {
