@@ -2,6 +2,7 @@
 
 use stgclient_core::wire::body::BodyError;
 use stgclient_core::wire::code::ResponseCode;
+use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::FieldError;
 
 /// What remarks that a user may be helpless about end with (`FAQUrl.suggestTodo`).
@@ -25,6 +26,14 @@ impl Refusal {
     }
 
     /// A body is not what its request carries.
+    /// Of what the FAQ says more, which is Apache's.
+    pub(super) fn with_faq(dialect: Dialect, code: ResponseCode, remark: &str) -> Self {
+        match dialect {
+            Dialect::Apache => Self::new(code, format!("{remark}{FAQ}")),
+            Dialect::Smartgo => Self::new(code, remark),
+        }
+    }
+
     pub(super) fn malformed_body(error: BodyError) -> Self {
         Self::new(ResponseCode::SYSTEM_ERROR, format!("JSONException: {error}"))
     }

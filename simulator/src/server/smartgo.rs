@@ -24,22 +24,53 @@ pub(super) enum Admission<'a> {
     Ignored,
 }
 
-/// What becomes of a request. Field names begin with a capital letter; of the others those pass, unread, that begin with a,
-/// b or c. Where there is one that is not known, name servers and some handlers of brokers refuse; others go on without
-/// what they have not read yet: here, without any of it.
+/// What becomes of a request. Field names begin with a capital letter, which a, b and c are taken for. Where there is one that
+/// is not known, name servers and some handlers of brokers refuse; others go on without what they have not read yet: here,
+/// without any of it, unless it begins with a, b or c.
 pub(super) fn admit(request: &Command) -> Admission<'_> {
     let code = RequestCode(request.code);
     let Some(knows) = fields_of(code) else {
         return Admission::Ignored;
     };
-    let passes = |name: &str| knows(Dialect::Smartgo, name) || name.starts_with(['a', 'b', 'c']);
-    match request.fields.iter().find(|(name, _)| !passes(name)) {
-        None => Admission::Read(Cow::Borrowed(request)),
-        Some((name, _)) if refuses_fields(code) => {
+    let refuses = refuses_fields(code);
+    let passes = |name: &str| knows(Dialect::Smartgo, name) || (!refuses && name.starts_with(['a', 'b', 'c']));
+    let names = request.fields.iter().map(|(name, value)| (as_go_writes_it(&name), value));
+    match names.into_iter().find(|(name, _)| !passes(name)) {
+        None => match why_wrong(code, request) {
+            Some(why) => Admission::Refused(Refusal::new(ResponseCode::SYSTEM_ERROR, why)),
+            None => Admission::Read(Cow::Borrowed(request)),
+        },
+        Some((name, _)) if refuses => {
             let remark = format!("No such field: {name} in obj");
             Admission::Refused(Refusal::new(ResponseCode::SYSTEM_ERROR, remark))
         }
         Some(_) => Admission::Read(Cow::Owned(unread(request))),
+    }
+}
+
+/// With a capital letter in front, if it begins with a, b or c.
+fn as_go_writes_it(name: &str) -> String {
+    match name.split_at_checked(1) {
+        Some((first, rest)) if matches!(first, "a" | "b" | "c") => first.to_uppercase() + rest,
+        _ => name.to_owned(),
+    }
+}
+
+/// What else these servers look at before they do something.
+fn why_wrong(code: RequestCode, request: &Command) -> Option<String> {
+    let field = |name: &str| request.fields.get(name).unwrap_or_default();
+    match code {
+        RequestCode::GET_ROUTEINFO_BY_TOPIC if field("Topic").is_empty() => {
+            Some("GetRouteInfoRequestHeader.Topic is empty".to_owned())
+        }
+        RequestCode::DELETE_TOPIC_IN_NAMESRV if field("Topic").is_empty() => {
+            Some("DeleteTopicInNamesrvRequestHeader.Topic is empty".to_owned())
+        }
+        RequestCode::UPDATE_AND_CREATE_TOPIC => {
+            let kind = field("TopicFilterType");
+            kind.parse::<i64>().is_err().then(|| format!("strconv.ParseInt: parsing \"{kind}\": invalid syntax"))
+        }
+        _ => None,
     }
 }
 

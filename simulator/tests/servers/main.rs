@@ -19,4 +19,5 @@ mod send_back;
 mod sends;
 mod smartgo;
 mod smartgo_probes;
+mod smartgo_requests;
 mod topics;

@@ -281,7 +281,7 @@ fn queues(topic: &str) -> Vec<u8> {
 }
 
 /// Fields as the capture has them.
-struct Texts(Vec<(String, String)>);
+pub(super) struct Texts(pub(super) Vec<(String, String)>);
 
 impl WriteHeader for Texts {
     fn write(&self, writer: &mut FieldWriter<'_>) {

@@ -44,6 +44,8 @@ impl Broker {
         };
         let filter_type = match &header.topic_filter_type {
             TopicFilterType::SingleTag => FilterType::SingleTag,
+            // Any number will do there.
+            TopicFilterType::Unknown(_) if self.dialect == Dialect::Smartgo => FilterType::SingleTag,
             TopicFilterType::MultiTag => FilterType::MultiTag,
             TopicFilterType::Unknown(name) => {
                 let remark = format!("topicFilterType = [{name}] value invalid");

@@ -7,7 +7,7 @@ use stgclient_core::wire::body::{ExpressionType, SubscriptionData};
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::request::{PULL_FLAG_SUBSCRIPTION, PullMessage};
 
-use super::super::refusal::{FAQ, Refusal};
+use super::super::refusal::Refusal;
 use super::super::sql92::Expression;
 use super::Broker;
 use super::log::Log;
@@ -92,14 +92,14 @@ impl Broker {
     fn filter_of_group(&self, header: &PullMessage<'_>, may_broadcast: bool) -> Result<Filter, Refusal> {
         use ResponseCode as Code;
         let group = self.groups.consumers(&header.consumer_group).ok_or_else(|| {
-            Refusal::new(Code::SUBSCRIPTION_NOT_EXIST, format!("the consumer's group info not exist{FAQ}"))
+            Refusal::with_faq(self.dialect, Code::SUBSCRIPTION_NOT_EXIST, "the consumer's group info not exist")
         })?;
         if !may_broadcast && !group.shares_messages() {
             let remark = format!("the consumer group[{}] can not consume by broadcast way", header.consumer_group);
             return Err(Refusal::new(Code::NO_PERMISSION, remark));
         }
         let subscription = group.subscription(&header.topic).ok_or_else(|| {
-            Refusal::new(Code::SUBSCRIPTION_NOT_EXIST, format!("the consumer's subscription not exist{FAQ}"))
+            Refusal::with_faq(self.dialect, Code::SUBSCRIPTION_NOT_EXIST, "the consumer's subscription not exist")
         })?;
         let data = &subscription.data;
         if data.sub_version < header.sub_version {

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::json;
 use stgclient_core::wire::body::{
     self, Connection, ConsumerConnections, ConsumerSubscription, GroupList, ProducerConnections, TopicList,
 };
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
+use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::{
     GetConsumerConnections, GetProducerConnections, QuerySubscription, QueryTopicConsumers, QueryTopicsOfConsumer,
 };
@@ -24,13 +26,17 @@ impl Broker {
             Refusal::new(ResponseCode::CONSUMER_NOT_ONLINE, remark)
         })?;
         let subscriptions = group.subscriptions().map(|data| (data.topic.clone(), data.clone()));
-        Ok(body::to_vec(&ConsumerConnections {
+        let connections = ConsumerConnections {
             connection_set: connections(group.members()),
             consume_from_where: group.consume_from_where,
             consume_type: group.consume_type,
             message_model: group.message_model,
             subscription_table: subscriptions.collect(),
-        }))
+        };
+        Ok(match self.dialect {
+            Dialect::Apache => body::to_vec(&connections),
+            Dialect::Smartgo => with_numbers(&connections),
+        })
     }
 
     pub(super) fn producer_connections(&self, request: &Command) -> Result<Vec<u8>, Refusal> {
@@ -79,4 +85,27 @@ fn connections(members: &BTreeMap<Peer, Member>) -> BTreeSet<Connection> {
         version: member.version,
     };
     members.values().map(connection).collect()
+}
+
+/// As smartgo's brokers write it: numbers in place of names, and no word of expressions.
+fn with_numbers(connections: &ConsumerConnections) -> Vec<u8> {
+    let subscriptions = connections.subscription_table.iter().map(|(topic, data)| {
+        let data = json!({
+            "classFilterMode": data.class_filter_mode,
+            "topic": data.topic,
+            "subString": data.sub_string,
+            "tagsSet": data.tags_set,
+            "codeSet": data.code_set,
+            "subVersion": data.sub_version,
+        });
+        (topic.clone(), data)
+    });
+    let body = json!({
+        "connectionSet": connections.connection_set,
+        "subscriptionTable": subscriptions.collect::<BTreeMap<_, _>>(),
+        "consumeType": connections.consume_type.number(),
+        "messageModel": connections.message_model.number(),
+        "consumeFromWhere": connections.consume_from_where.number(),
+    });
+    body.to_string().into_bytes()
 }

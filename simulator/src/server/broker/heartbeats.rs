@@ -28,7 +28,12 @@ impl Broker {
         request: &Command,
         out: &mut Outputs,
     ) -> Result<HeartbeatAnswer, Refusal> {
-        let heartbeat: HeartbeatData = body::from_slice(&request.body).map_err(Refusal::malformed_body)?;
+        let heartbeat = body::from_slice(&request.body).map_err(Refusal::malformed_body);
+        let heartbeat: HeartbeatData = match self.dialect {
+            Dialect::Apache => heartbeat?,
+            // What smartgo's brokers cannot read is a heartbeat of nobody.
+            Dialect::Smartgo => heartbeat.unwrap_or_default(),
+        };
         let member = Member {
             client_id: heartbeat.client_id.as_str().into(),
             address: session.address,

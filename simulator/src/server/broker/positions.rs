@@ -22,7 +22,9 @@ impl Broker {
 
     pub(super) fn max_offset(&self, request: &Command) -> Result<OffsetAnswer, Refusal> {
         let header: GetMaxOffset<'_> = request.header()?;
-        let queue = self.queue(&header.topic, header.queue_id);
+        // Of a topic that was deleted, smartgo's brokers tell where its queue still ends.
+        let queue_id = u32::try_from(header.queue_id).ok();
+        let queue = self.topics.by_name_or_deleted(&header.topic).zip(queue_id).and_then(|(topic, id)| topic.queue(id));
         Ok(OffsetAnswer { offset: queue.map_or(0, Queue::max_offset) })
     }
 
@@ -76,8 +78,8 @@ impl Broker {
             let time = queue.get(middle).map_or(0, |entry| self.store_time(entry));
             match time.cmp(&timestamp) {
                 Ordering::Equal => return middle,
-                Ordering::Greater => (high, after) = (middle - 1, Some((middle, time - timestamp))),
-                Ordering::Less => (low, before) = (middle + 1, Some((middle, timestamp - time))),
+                Ordering::Greater => (high, after) = (middle - 1, Some((middle, time.saturating_sub(timestamp)))),
+                Ordering::Less => (low, before) = (middle + 1, Some((middle, timestamp.saturating_sub(time)))),
             }
         }
         match (before, after) {

@@ -60,7 +60,7 @@ impl Broker {
             // Apache's broker draws one.
             (retry, self.topics.get_mut(retry).map_or(0, |topic| topic.any_queue()))
         };
-        let properties = returned(&message, delay_level)?;
+        let properties = returned(self.dialect, &message, delay_level)?;
         let stored = self.store(
             now,
             &NewMessage {
@@ -109,7 +109,9 @@ impl Broker {
         version: i32,
         header: &SendMessage<'_>,
     ) -> Result<Option<Key>, Refusal> {
-        let Some(group) = topic_names::group_of_retry_topic(&header.topic) else {
+        let group = topic_names::group_of_retry_topic(&header.topic);
+        // Smartgo's brokers store it as any other.
+        let Some(group) = group.filter(|_| self.dialect == Dialect::Apache) else {
             return Ok(None);
         };
         let settings = self.group_settings.find_or_create(now, group)?.ok_or_else(|| group_missing(group))?;
@@ -120,8 +122,8 @@ impl Broker {
     }
 }
 
-/// The properties of a message that comes back. They also name its first topic and its first id.
-fn returned(message: &StoredMessage, delay_level: i32) -> Result<Properties, Refusal> {
+/// The properties of a message that comes back. They also name its first topic, and Apache's its first id.
+fn returned(dialect: Dialect, message: &StoredMessage, delay_level: i32) -> Result<Properties, Refusal> {
     let mut properties = message.properties().to_properties();
     let mut set = |name, value: &str| {
         properties.set(name, value).map_err(|_| Refusal::new(ResponseCode::SYSTEM_ERROR, "PROPERTIES_SIZE_EXCEEDED"))
@@ -131,7 +133,7 @@ fn returned(message: &StoredMessage, delay_level: i32) -> Result<Properties, Ref
     if message.properties().get(property::RETRY_TOPIC).is_none() {
         set(property::RETRY_TOPIC, message.topic())?;
     }
-    if message.properties().get(property::ORIGIN_MESSAGE_ID).is_none() {
+    if dialect == Dialect::Apache && message.properties().get(property::ORIGIN_MESSAGE_ID).is_none() {
         set(property::ORIGIN_MESSAGE_ID, &message.fields.offset_id().to_hex())?;
     }
     Ok(properties)

@@ -242,6 +242,12 @@ impl Topics {
         Ok(key)
     }
 
+    /// The same of one that was deleted and whose queues stay.
+    pub(super) fn by_name_or_deleted(&self, name: &str) -> Option<&Topic> {
+        let key = self.by_name.get(name).or_else(|| self.deleted.get(name))?;
+        self.table.get(*key)
+    }
+
     /// Removes a topic with its queues, and returns the key it had. Of smartgo's the queues stay for who creates the topic
     /// anew (`DeleteTopicConfig`), as many topics as the broker keeps.
     pub(super) fn remove(&mut self, name: &str) -> Option<Key> {

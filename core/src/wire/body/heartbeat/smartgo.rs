@@ -38,6 +38,38 @@ struct Subscription<'a> {
     sub_version: i64,
 }
 
+impl ConsumeType {
+    /// As Go writes it: its place in Java's declaration.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Actively => 0,
+            Self::Passively => 1,
+            Self::Pop => 2,
+        }
+    }
+}
+
+impl MessageModel {
+    /// As Go writes it: its place in Java's declaration.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Broadcasting => 0,
+            Self::Clustering => 1,
+        }
+    }
+}
+
+impl ConsumeFromWhere {
+    /// As Go writes it: its place in Java's declaration.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::LastOffset => 0,
+            Self::FirstOffset => 4,
+            Self::Timestamp => 5,
+        }
+    }
+}
+
 impl<'a> From<&'a HeartbeatData> for Heartbeat<'a> {
     fn from(data: &'a HeartbeatData) -> Self {
         Self {
@@ -52,20 +84,9 @@ impl<'a> From<&'a ConsumerData> for Consumer<'a> {
     fn from(group: &'a ConsumerData) -> Self {
         Self {
             group_name: &group.group_name,
-            consume_type: match group.consume_type {
-                ConsumeType::Actively => 0,
-                ConsumeType::Passively => 1,
-                ConsumeType::Pop => 2,
-            },
-            message_model: match group.message_model {
-                MessageModel::Broadcasting => 0,
-                MessageModel::Clustering => 1,
-            },
-            consume_from_where: match group.consume_from_where {
-                ConsumeFromWhere::LastOffset => 0,
-                ConsumeFromWhere::FirstOffset => 4,
-                ConsumeFromWhere::Timestamp => 5,
-            },
+            consume_type: group.consume_type.number(),
+            message_model: group.message_model.number(),
+            consume_from_where: group.consume_from_where.number(),
             subscription_data_set: group.subscription_data_set.iter().map(Subscription::from).collect(),
             unit_mode: group.unit_mode,
         }
