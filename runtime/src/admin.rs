@@ -87,7 +87,7 @@ impl Admin {
     }
 
     /// The offset of the first message stored at this moment or later, in milliseconds since 1970 UTC. From smartgo's servers it may be
-    /// that of the message before.
+    /// that of one before: the last, or any of those that were stored in the millisecond before.
     ///
     /// # Errors
     /// The broker refuses or does not answer.

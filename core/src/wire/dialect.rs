@@ -133,7 +133,7 @@ impl Dialect {
 
     /// What is asked for to find the first message stored at a time or later, milliseconds since 1970 UTC. Smartgo's brokers name
     /// the message that was stored nearest to a time, or any of several that were stored just then: nearest to the moment
-    /// before is the one that is wanted, or one before it.
+    /// before is the one that is wanted, or the last one before it, or one of those that were stored at that moment.
     pub const fn time_to_ask_for(self, unix_ms: u64) -> u64 {
         match self {
             Self::Apache => unix_ms,

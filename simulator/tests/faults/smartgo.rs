@@ -1,8 +1,8 @@
 //! Servers like smartgo's, which do some things worse than Apache's: what a client makes of that.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use stgclient_core::address::Address;
 use stgclient_core::admin::Placement;
@@ -276,6 +276,30 @@ fn a_creation_that_is_refused_is_tried_again_for_as_long_as_its_message_has_time
         let error = sent.expect_err("it is never created");
         assert!(error.to_string().contains("create topic newer"), "{error}");
         assert!(took <= 3 * SECOND, "{took:?}");
+    });
+}
+
+#[test]
+fn what_failed_comes_again_within_a_second() {
+    let stage = stage(1, |_| {}).with_topic("t", 1);
+    stage.world.block_on(async {
+        let client = client(&stage).await;
+        let times = Arc::new(Mutex::new(Vec::new()));
+        let (noted, machine) = (Arc::clone(&times), Arc::clone(&stage.machine));
+        let consumer = client.push_consumer("group").subscribe("t", "*").consume_from(ConsumeFrom::FirstOffset);
+        let consumer = consumer.concurrently(move |_| {
+            noted.lock().unwrap().push(machine.clock().mono);
+            async { Err(ReconsumeLater::new()) }
+        });
+        let _consumer = consumer.start().await.expect("a consumer");
+        producer(&client, 1).await.send(message("t")).await.expect("all is well");
+        stage.sleep(20 * SECOND).await;
+        let times = times.lock().unwrap();
+        // The first one may have to wait for the retry topic's route; 16 times, and then it is dead.
+        assert_eq!(times.len(), 17);
+        let pauses: Vec<_> = times.windows(2).map(|pair| pair[1].since(pair[0])).collect();
+        assert!(pauses[1..].iter().all(|pause| *pause <= SECOND + SECOND / 10), "{pauses:?}");
+        assert!(pauses[1..].iter().any(|pause| *pause >= SECOND / 10), "nobody is woken: {pauses:?}");
     });
 }
 

@@ -48,7 +48,7 @@ impl ConsumerStatus {
 pub struct QueueStatus {
     /// The queue.
     pub queue: MessageQueue,
-    /// Whether it is being consumed; otherwise it waits for its lock, for where to begin, or for a broker that takes the SQL
+    /// Whether it is being consumed; otherwise it waits for its lock, or for another owner to have stopped, for where to begin, or for a broker that takes the SQL
     /// expression, or is about to leave.
     pub is_consuming: bool,
     /// The offset of the first message that is not finished.
@@ -63,7 +63,8 @@ pub struct QueueStatus {
     pub cached_messages: usize,
     /// Their bytes.
     pub cached_bytes: usize,
-    /// Whether the broker's lock on it is ours, which orderly consumers need.
+    /// Whether the broker's lock on it is ours, which orderly consumers need; where brokers grant none (smartgo's), whether it is
+    /// ours by allocation and nobody else can have it.
     pub is_locked: bool,
     /// Whether it is paused.
     pub is_paused: bool,
