@@ -290,7 +290,7 @@ fn two_members_while(befalls: impl Fn(&Scene, u32)) {
 
 #[test]
 fn whom_a_broker_misses_keeps_the_queues_of_another_when_connections_are_reset() {
-    two_members_while(|scene, _| _ = scene.stage.world.network().reset(BROKER));
+    two_members_while(|scene, _| scene.stage.world.network().reset(BROKER));
 }
 
 #[test]

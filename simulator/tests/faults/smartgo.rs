@@ -194,7 +194,7 @@ fn who_knows_a_topic_that_is_gone_makes_it_anew_so_that_it_can_be_used() {
 fn a_topic_is_created_at_the_brokers_that_are_there_and_not_where_brokers_create_none() {
     let lost = Force::requests([RequestCode::GET_TOPIC_STATS_INFO], Forced::Lost).times(u32::MAX);
     let silent = |stage: &Stage| stage.cluster.broker("broker-b", |broker| broker.force(lost.clone()));
-    let cut_off = |stage: &Stage| _ = stage.world.network().partition(BROKER_B, true);
+    let cut_off = |stage: &Stage| stage.world.network().partition(BROKER_B, true);
     let refuses = |stage: &Stage| {
         stage.world.network().refuse(BROKER_B, true);
         stage.world.network().reset(BROKER_B);
