@@ -264,7 +264,10 @@ impl Client {
         match owner {
             Owner::Operation(id, step) => {
                 let Some(operation) = self.operations.get_mut(id) else {
-                    // Nobody wants to know any more, but what it held at a connection is free now.
+                    // Nobody wants to know any more, but what it held at a connection is free now, and its turn to change topics.
+                    if !matches!(signal, Signal::Written) {
+                        self.session.end_topic_change(owner);
+                    }
                     return self.session.note_room();
                 };
                 if let Some(outcome) = operation.resume(&mut self.session, now, id, step, signal) {
@@ -299,7 +302,7 @@ impl Client {
             operation.take_spent(spent);
         }
         self.session.release(id, reserved);
-        self.session.end_topic_changes_of(id);
+        self.session.withdraw_topic_changes_of(id);
         self.operations.discard(id);
         if let Some(asker) = self.askers.get_mut(id.slot()) {
             *asker = None;

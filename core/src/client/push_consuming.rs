@@ -339,7 +339,8 @@ impl Client {
         A: Asked + Into<asker::Awaited>,
         R: Rule<Gives = A::Answer>,
     {
-        let request = QueueRequest::new(queue, question, now.mono + self.session.config.request_timeout);
+        let time = self.session.config.request_timeout.min(R::MOST);
+        let request = QueueRequest::new(queue, question, now.mono + time);
         self.begin_asked(now, Operation::Queue(request), Asker { consumer: id, asked: asked.into() });
     }
 

@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use stgclient_core::client::ClientConfig;
 use stgclient_core::producer::Message;
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::{Duration, Instant};
+use stgclient_core::wire::code::RequestCode;
 use stgclient_runtime::{PushConsumer, SuspendCurrentQueue};
-use stgclient_simulator::server::{Memory, ServerId};
+use stgclient_simulator::server::{Force, Forced, Memory, ServerId};
 use stgclient_simulator::world::{Client, Machine};
 
 use super::stage::{SECOND, Stage, TOPIC, member, shares};
@@ -129,8 +131,18 @@ impl Scene {
 
     /// A member on a machine of its own.
     async fn join(&self, number: u32) -> (Arc<Machine>, Client, PushConsumer) {
+        self.join_with(number, |_| {}).await
+    }
+
+    /// The same, configured otherwise.
+    async fn join_with(
+        &self,
+        number: u32,
+        change: impl FnOnce(&mut ClientConfig),
+    ) -> (Arc<Machine>, Client, PushConsumer) {
         let machine = self.stage.world.machine();
-        let client = self.stage.client_on(&machine).await;
+        let builder = machine.client(&self.stage.cluster.name_servers().join(";")).dialect(self.stage.dialect);
+        let client = builder.configure(change).connect().await.expect("a name server answers");
         let (works, clock) = (self.works.clone(), Arc::clone(&machine));
         let consumer = member(&client).orderly(move |message| {
             let (works, clock) = (works.clone(), Arc::clone(&clock));
@@ -299,4 +311,59 @@ fn whom_a_broker_misses_keeps_the_queues_of_another_when_it_is_started_anew() {
         scene.stage.cluster.stop(ServerId::Broker(0));
         scene.stage.cluster.start(ServerId::Broker(0), Memory::Kept);
     });
+}
+
+#[test]
+fn a_broker_that_does_not_say_who_its_members_are_stops_no_other_however_long_it_may_take() {
+    for seconds in [3, 35] {
+        let scene = Scene::of_brokers(2);
+        scene.stage.play(async {
+            scene.keep_sending().await;
+            let _first = scene.join_with(0, |config| config.request_timeout = seconds * SECOND).await;
+            scene.stage.sleep(10 * SECOND).await;
+            let since = scene.now();
+            let lost = Force::requests([RequestCode::GET_CONSUMER_LIST_BY_GROUP], Forced::Lost).times(u32::MAX);
+            scene.stage.cluster.broker("broker-b", |broker| broker.force(lost));
+            scene.stage.sleep(100 * SECOND).await;
+            for queue in 0..QUEUES {
+                let (rest, last) = (scene.works.longest_rest(queue, since), scene.works.last_of(queue));
+                assert!(rest < 2 * SECOND && scene.now().since(last) < SECOND, "queue {queue} rests {rest:?}");
+            }
+            assert!(scene.now().since(scene.works.last_of(QUEUES)) > 60 * SECOND, "nobody knows whose they are");
+        });
+    }
+}
+
+#[test]
+fn members_that_ask_for_routes_seldom_hear_of_more_queues_all_the_same() {
+    let scene = Scene::new();
+    scene.stage.play(async {
+        scene.keep_sending().await;
+        let _first = scene.join(0).await;
+        let _second = scene.join_with(1, |config| config.route_interval = 300 * SECOND).await;
+        scene.stage.sleep(50 * SECOND).await;
+        scene.stage.cluster.broker("broker-a", |broker| broker.create_topic(TOPIC, 2 * QUEUES).unwrap());
+        scene.stage.sleep(200 * SECOND).await;
+        scene.works.assert_in_order();
+    });
+}
+
+#[test]
+fn a_new_group_delivers_nothing_before_others_see_by_its_offset_that_it_is_there() {
+    for refused in [2, u32::MAX] {
+        let scene = Scene::new();
+        scene.stage.play(async {
+            let busy = Force::requests([RequestCode::UPDATE_CONSUMER_OFFSET], Forced::busy()).times(refused);
+            scene.stage.cluster.broker("broker-a", |broker| broker.force(busy));
+            scene.stage.send_to("broker-a", 0, 0..1000).await;
+            let (machine, _client, _first) = scene.join(0).await;
+            scene.stage.sleep(3 * SECOND).await;
+            scene.stage.world.network().partition(&machine.ip().to_string(), true);
+            scene.stage.cluster.stop(ServerId::Broker(0));
+            scene.stage.cluster.start(ServerId::Broker(0), Memory::Kept);
+            let _second = scene.join(1).await;
+            scene.stage.sleep(60 * SECOND).await;
+            scene.works.assert_in_order();
+        });
+    }
 }

@@ -11,7 +11,7 @@ use stgclient_core::consumer::push::ConsumeFrom;
 use stgclient_core::error::ErrorKind;
 use stgclient_core::producer::Message;
 use stgclient_core::queue::MessageQueue;
-use stgclient_core::time::Duration;
+use stgclient_core::time::{Duration, Instant};
 use stgclient_core::wire::code::RequestCode;
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_runtime::{Producer, ReconsumeLater};
@@ -20,6 +20,7 @@ use stgclient_simulator::world::{Client, Patience};
 
 use super::stage::{SECOND, Stage, begun, consumer, message, queue, waiting};
 
+const BROKER_A: &str = "10.0.1.1:10911";
 const BROKER_B: &str = "10.0.1.2:10911";
 
 fn stage(brokers: u8, change: impl FnOnce(&mut ClusterConfig)) -> Stage {
@@ -162,6 +163,105 @@ fn a_client_changes_one_topic_at_a_time_at_a_broker() {
         }
         // Six of them, one after the other, at both brokers at the same time.
         assert!(took >= SECOND * 5 / 10 && took < SECOND, "{took:?}");
+    });
+}
+
+#[test]
+fn a_change_that_nobody_waits_for_any_more_has_its_turn_until_its_broker_is_through_with_it() {
+    let stage = stage(1, |_| {});
+    stage.world.block_on(async {
+        let admin = client(&stage).await.admin();
+        let slow = Force::requests([RequestCode::UPDATE_AND_CREATE_TOPIC], Forced::Delay(2 * SECOND)).times(1);
+        stage.on_broker_a(|broker| broker.force(slow));
+        let first = begun(admin.create_topic("first").into_future()).await;
+        stage.sleep(SECOND / 2).await;
+        drop(first);
+        let (second, took) = stage.timed(admin.create_topic("second").into_future()).await;
+        second.expect("it is created");
+        assert!(took >= SECOND * 3 / 2, "beside the first one, after {took:?}");
+    });
+}
+
+#[test]
+fn changes_go_one_after_the_other_also_when_connecting_takes_longer_than_brokers_are_waited_for() {
+    let stage = stage(1, |_| {});
+    stage.world.block_on(async {
+        let builder = client(&stage).await.producer("producers").send_timeout(20 * SECOND);
+        let producer = builder.start().await.expect("a producer");
+        let slow = Force::requests([RequestCode::UPDATE_AND_CREATE_TOPIC], Forced::Delay(SECOND)).times(u32::MAX);
+        stage.on_broker_a(|broker| broker.force(slow));
+        stage.world.network().delay(BROKER_A, Duration::from_millis(700));
+        let first = begun(producer.send(message("first"))).await;
+        let second = begun(producer.send(message("second"))).await;
+        stage.sleep(Duration::from_millis(1200)).await;
+        stage.world.network().delay(BROKER_A, Duration::ZERO);
+        let mut created: [Option<Instant>; 2] = [None, None];
+        while created.iter().any(Option::is_none) {
+            for (topic, created) in ["first", "second"].into_iter().zip(&mut created) {
+                if created.is_none() && queue_counts(&stage, topic)[0].is_some() {
+                    *created = Some(stage.world.now().mono);
+                }
+            }
+            stage.sleep(Duration::from_millis(1)).await;
+        }
+        first.await.expect("it has time");
+        second.await.expect("it has time");
+        let [Some(first), Some(second)] = created else { unreachable!() };
+        let apart = first.max(second).since(first.min(second));
+        assert!(apart >= SECOND * 9 / 10, "each takes the broker a second, and they are {apart:?} apart");
+    });
+}
+
+#[test]
+fn a_topic_that_somebody_creates_while_another_broker_is_silent_stays_as_it_is() {
+    let stage = stage(2, |_| {});
+    stage.world.block_on(async {
+        let lost = Force::requests([RequestCode::GET_TOPIC_STATS_INFO], Forced::Lost).times(u32::MAX);
+        stage.cluster.broker("broker-b", |broker| broker.force(lost));
+        let producer = producer(&client(&stage).await, 4).await;
+        let sent = begun(producer.send(message("t"))).await;
+        stage.sleep(SECOND / 4).await;
+        client(&stage).await.admin().create_topic("t").queues(16).await.expect("an administrator may");
+        sent.await.expect("it is there");
+        stage.sleep(SECOND).await;
+        assert_eq!(queue_counts(&stage, "t"), [Some(16), Some(16)]);
+    });
+}
+
+#[test]
+fn a_topic_is_made_anew_at_once_whatever_another_broker_has_to_do() {
+    let stage = stage(2, |_| {});
+    stage.world.block_on(async {
+        let producer = producer(&client(&stage).await, 4).await;
+        let lost = Force::requests([RequestCode::UPDATE_AND_CREATE_TOPIC], Forced::Lost).times(u32::MAX);
+        stage.cluster.broker("broker-b", |broker| broker.force(lost));
+        for number in 0..10 {
+            producer.send(message(&format!("new-{number}"))).await.expect("broker-a creates it");
+        }
+        stage.on_broker_a(|broker| broker.delete_topic("new-9"));
+        let (sent, took) = stage.timed(producer.send(message("new-9"))).await;
+        sent.expect("broker-a can create it");
+        assert!(took < SECOND, "{took:?}");
+    });
+}
+
+#[test]
+fn readers_find_a_topic_that_one_broker_has_lost_at_the_other_all_the_time() {
+    let stage = stage(2, |_| {}).with_topic("t", 2);
+    stage.world.block_on(async {
+        let client = client(&stage).await;
+        let (producer, consumer) = (producer(&client, 4).await, consumer(&client).await);
+        producer.send(message("t")).await.expect("all is well");
+        stage.sleep(SECOND).await;
+        stage.cluster.broker("broker-b", |broker| broker.delete_topic("t"));
+        let slow = Force::requests([RequestCode::GET_TOPIC_STATS_INFO], Forced::Delay(SECOND / 2)).times(2);
+        stage.on_broker_a(|broker| broker.force(slow));
+        let place = MessageQueue::new("t", "broker-b", 0);
+        let _sent = begun(producer.send_to(message("t"), place)).await;
+        for _ in 0..10 {
+            stage.sleep(SECOND / 10).await;
+            consumer.queues("t").await.expect("broker-a has it");
+        }
     });
 }
 

@@ -36,6 +36,9 @@ impl Identity {
 /// The shortest time that a client is set up with.
 pub const LEAST_TIME: Duration = Duration::from_millis(1);
 
+/// Where queues are a member's by allocation alone, routes are no older than this: so long a new owner waits.
+const MOST_ROUTE_INTERVAL: Duration = Duration::from_secs(30);
+
 /// How a client is set up.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -55,7 +58,7 @@ pub struct ClientConfig {
     /// with growing pauses, as long as no name server answers. None by default: each name server is asked once, within
     /// [`request_timeout`](Self::request_timeout).
     pub wait_for_servers: Duration,
-    /// How often routes are asked for again.
+    /// How often routes are asked for again. Towards smartgo's servers at least each 30 s: members of an orderly group go by that.
     pub route_interval: Duration,
     /// How often brokers hear that we are alive.
     pub heartbeat_interval: Duration,
@@ -129,6 +132,9 @@ impl ClientConfig {
             *time = (*time).max(LEAST_TIME);
         }
         connection.most_pause = connection.most_pause.max(connection.least_pause);
+        if !self.dialect().grants_locks() {
+            self.route_interval = self.route_interval.min(MOST_ROUTE_INTERVAL);
+        }
         self
     }
 

@@ -262,7 +262,9 @@ impl Administration {
             return;
         }
         self.task.write(session.config.dialect(), target, &mut |code, header| {
-            session.ask_code(now, peer, (code, header, &EMPTY), deadline, owner);
+            if session.ask_code(now, peer, (code, header, &EMPTY), deadline, owner) {
+                session.note_topic_change_sent(peer, owner);
+            }
         });
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::client::base::ids::PeerId;
 use crate::error::{Error, ErrorKind};
 use crate::routes::route::TopicRoute;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::wire::body::{self, TopicStatsTable};
 use crate::wire::code::ResponseCode;
 use crate::wire::command::Command;
@@ -19,7 +19,9 @@ pub(crate) struct Creation {
     pub(crate) route: TopicRoute,
     /// How many queues it gets at each broker.
     pub(crate) queues: u32,
-    pub(crate) steps: Vec<Step>,
+    steps: Vec<Step>,
+    /// The number of the first of them; no two steps of any creations share one.
+    first: u32,
     /// Until then brokers may say whether they have the topic.
     pub(crate) says_until: Instant,
     /// Every broker has said that, or cannot.
@@ -33,9 +35,11 @@ pub(crate) struct Creation {
 /// How far a broker is.
 #[derive(Debug)]
 pub(crate) struct Step {
-    pub(crate) broker_name: Arc<str>,
+    broker_name: Arc<str>,
     pub(crate) peer: PeerId,
     pub(crate) state: State,
+    /// When it has said that it has not got the topic.
+    said_at: Instant,
 }
 
 #[derive(Debug)]
@@ -50,26 +54,49 @@ pub(crate) enum State {
         queues: u32,
         is_new: bool,
     },
+    /// It stays without, because another one has it.
+    Left,
     Failed(Error),
 }
 
+/// What a broker has said so long ago that somebody may have created the topic since.
+const OLD: Duration = Duration::from_millis(100);
+
 impl Creation {
+    /// A topic that is to be created at these brokers, whose steps are counted from `first` on.
     pub(crate) fn new(
         name: Arc<str>,
         (route, queues): (TopicRoute, u32),
-        steps: Vec<Step>,
+        brokers: Vec<(Arc<str>, PeerId)>,
+        first: u32,
         says_until: Instant,
     ) -> Self {
-        Self { name, route, queues, steps, says_until, has_begun: false, is_told: false, told: 0 }
+        let step = |(broker_name, peer)| Step { broker_name, peer, state: State::Asked, said_at: says_until };
+        let steps = brokers.into_iter().map(step).collect();
+        Self { name, route, queues, steps, first, says_until, has_begun: false, is_told: false, told: 0 }
+    }
+
+    pub(crate) fn step(&self, number: u32) -> Option<&Step> {
+        self.steps.get(number.checked_sub(self.first)? as usize)
+    }
+
+    fn step_mut(&mut self, number: u32) -> Option<&mut Step> {
+        self.steps.get_mut(number.checked_sub(self.first)? as usize)
+    }
+
+    /// The steps that are not over, by their numbers.
+    pub(crate) fn open_steps(&self) -> Vec<u32> {
+        let open = (self.first..).zip(&self.steps).filter(|(_, step)| !step.is_over());
+        open.map(|(number, _)| number).collect()
     }
 
     /// Takes a broker's answer. Returns whether it is to be asked for the next step.
-    pub(crate) fn take_answer(&mut self, step: u32, answer: &Command) -> bool {
+    pub(crate) fn take_answer(&mut self, now: Instant, step: u32, answer: &Command) -> bool {
         let (queues, has_begun) = (self.queues, self.has_begun);
-        let Some(known) = self.steps.get_mut(step as usize).filter(|known| !known.is_over()) else {
+        let Some(known) = self.step_mut(step).filter(|known| !known.is_over()) else {
             return false;
         };
-        known.state = known.state.after(answer, queues);
+        (known.state, known.said_at) = (known.state.after(answer, queues), now);
         let goes_on = has_begun && matches!(known.state, State::Absent);
         if goes_on {
             known.state = State::Creating;
@@ -80,7 +107,7 @@ impl Creation {
     /// A broker's turn has come to change topics, or its connection stands. Somebody may have created the topic there meanwhile:
     /// it is asked, once more. Returns whether it is.
     pub(crate) fn take_turn(&mut self, step: u32) -> bool {
-        let Some(known) = self.steps.get_mut(step as usize) else {
+        let Some(known) = self.step_mut(step) else {
             return false;
         };
         if matches!(known.state, State::Creating) {
@@ -96,32 +123,33 @@ impl Creation {
 
     /// Those that have not said whether they have it.
     pub(crate) fn silent(&self) -> Vec<(u32, PeerId)> {
-        let silent = (0_u32..).zip(&self.steps).filter(|(_, step)| matches!(step.state, State::Asked));
+        let silent = (self.first..).zip(&self.steps).filter(|(_, step)| matches!(step.state, State::Asked));
         silent.map(|(number, step)| (number, step.peer)).collect()
     }
 
     /// Once all have said whether they have the topic, it is created at those that have not: but if one has it, it is as
-    /// somebody made it. Returns at which it is to be created now.
-    pub(crate) fn begin(&mut self) -> Vec<u32> {
+    /// somebody made it. Returns which are to be asked now: for that, or whether they still have not got it.
+    pub(crate) fn begin(&mut self, now: Instant) -> Vec<u32> {
         if self.has_begun || self.steps.iter().any(|step| matches!(step.state, State::Asked)) {
             return Vec::new();
         }
         self.has_begun = true;
-        if !self.has().is_empty() {
-            self.steps.retain(|step| !matches!(step.state, State::Absent));
-            return Vec::new();
-        }
-        let absent = (0_u32..).zip(&mut self.steps).filter(|(_, step)| matches!(step.state, State::Absent));
+        let is_there = !self.has().is_empty();
+        let absent = (self.first..).zip(&mut self.steps).filter(|(_, step)| matches!(step.state, State::Absent));
         let begin = |(number, step): (u32, &mut Step)| {
-            step.state = State::Creating;
-            number
+            step.state = match () {
+                () if is_there => State::Left,
+                () if now.since(step.said_at) > OLD => State::Asked,
+                () => State::Creating,
+            };
+            (!is_there).then_some(number)
         };
-        absent.map(begin).collect()
+        absent.filter_map(begin).collect()
     }
 
     /// A broker cannot say, or has not created it.
     pub(crate) fn fail(&mut self, step: u32, error: Error) {
-        if let Some(known) = self.steps.get_mut(step as usize).filter(|known| !known.is_over()) {
+        if let Some(known) = self.step_mut(step).filter(|known| !known.is_over()) {
             known.state = State::Failed(error);
         }
     }
@@ -165,7 +193,7 @@ impl Creation {
 
 impl Step {
     pub(crate) const fn is_over(&self) -> bool {
-        matches!(self.state, State::Has { .. } | State::Failed(_))
+        matches!(self.state, State::Has { .. } | State::Left | State::Failed(_))
     }
 }
 

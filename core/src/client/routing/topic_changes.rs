@@ -12,40 +12,55 @@ pub(crate) struct TopicChanges(BTreeMap<PeerId, Line>);
 #[derive(Debug)]
 struct Line {
     under_way: Owner,
+    /// Its request has gone: whatever becomes of who asked, the broker has it in hand until it answers, or the time is up.
+    is_sent: bool,
     waiting: VecDeque<Owner>,
 }
 
 impl TopicChanges {
     /// Whether a change may go now. One that may not hears that it may once it is its turn: [`end`](Self::end) names it.
     pub(crate) fn may_go(&mut self, peer: PeerId, owner: Owner) -> bool {
-        let line = self.0.entry(peer).or_insert_with(|| Line { under_way: owner, waiting: VecDeque::new() });
+        let line =
+            self.0.entry(peer).or_insert_with(|| Line { under_way: owner, is_sent: false, waiting: VecDeque::new() });
         if line.under_way != owner && !line.waiting.contains(&owner) {
             line.waiting.push_back(owner);
         }
         line.under_way == owner
     }
 
-    /// A change is over, or is not wanted any more. Returns whose turn it is.
+    /// The request of a change whose turn it is has gone.
+    pub(crate) fn note_sent(&mut self, peer: PeerId, owner: Owner) {
+        if let Some(line) = self.0.get_mut(&peer).filter(|line| line.under_way == owner) {
+            line.is_sent = true;
+        }
+    }
+
+    /// A change is over: it is answered, or will not be. Returns whose turn it is.
     pub(crate) fn end(&mut self, owner: Owner) -> Vec<Owner> {
-        self.end_those(|known| *known == owner)
+        self.end_those(true, |known| *known == owner)
+    }
+
+    /// A change is not wanted any more. One that a broker has in hand goes on until it is over.
+    pub(crate) fn withdraw(&mut self, owner: Owner) -> Vec<Owner> {
+        self.end_those(false, |known| *known == owner)
     }
 
     /// The same of all changes of an operation.
-    pub(crate) fn end_of(&mut self, operation: OperationId) -> Vec<Owner> {
-        self.end_those(|known| matches!(known, Owner::Operation(id, _) if *id == operation))
+    pub(crate) fn withdraw_all(&mut self, operation: OperationId) -> Vec<Owner> {
+        self.end_those(false, |known| matches!(known, Owner::Operation(id, _) if *id == operation))
     }
 
-    fn end_those(&mut self, is_over: impl Fn(&Owner) -> bool) -> Vec<Owner> {
+    fn end_those(&mut self, also_sent: bool, is_over: impl Fn(&Owner) -> bool) -> Vec<Owner> {
         let mut next = Vec::new();
         self.0.retain(|_, line| {
             line.waiting.retain(|owner| !is_over(owner));
-            if !is_over(&line.under_way) {
+            if !is_over(&line.under_way) || (line.is_sent && !also_sent) {
                 return true;
             }
             let Some(first) = line.waiting.pop_front() else {
                 return false;
             };
-            line.under_way = first;
+            (line.under_way, line.is_sent) = (first, false);
             next.push(first);
             true
         });
@@ -71,8 +86,10 @@ mod tests {
         assert_eq!(changes.end(first), [second]);
         assert!(changes.may_go(a, second));
         let Owner::Operation(id, _) = second else { panic!() };
-        assert_eq!(changes.end_of(id), [third], "at both brokers");
-        assert!(changes.may_go(b, first));
+        changes.note_sent(a, second);
+        assert!(changes.withdraw_all(id).is_empty(), "a broker has it in hand");
+        assert!(changes.may_go(b, first), "and of the other nobody wants anything");
+        assert_eq!(changes.end(second), [third]);
         assert!(changes.end(third).is_empty() && changes.end(first).is_empty());
         assert!(changes.0.is_empty());
     }

@@ -29,15 +29,20 @@ impl Session {
         self.config.dialect().takes_topic_changes_at_once() || self.topic_changes.may_go(peer, owner)
     }
 
+    /// The request that changes a topic has gone.
+    pub(crate) fn note_topic_change_sent(&mut self, peer: PeerId, owner: Owner) {
+        self.topic_changes.note_sent(peer, owner);
+    }
+
     /// A change of topics is over, however it ended.
     pub(crate) fn end_topic_change(&mut self, owner: Owner) {
         let next = self.topic_changes.end(owner);
         self.signals.extend(next.into_iter().map(|owner| (owner, Signal::Ready)));
     }
 
-    /// An operation is over, and with it all changes of topics that it wanted.
-    pub(crate) fn end_topic_changes_of(&mut self, operation: OperationId) {
-        let next = self.topic_changes.end_of(operation);
+    /// An operation is over: what it wanted to change of topics and no broker has in hand is not wanted any more.
+    pub(crate) fn withdraw_topic_changes_of(&mut self, operation: OperationId) {
+        let next = self.topic_changes.withdraw_all(operation);
         self.signals.extend(next.into_iter().map(|owner| (owner, Signal::Ready)));
     }
 
@@ -85,22 +90,27 @@ impl Session {
         let Some(name) = self.topics.get(topic).map(|topic| topic.name.clone()) else {
             return;
         };
-        if self.creations.contains_key(&topic) {
-            // A broker is late with what was begun earlier.
-            return;
-        }
+        self.withdraw_creation(topic);
         let masters = route.brokers.iter().filter_map(|broker| Some((broker, broker.addresses.get(&MASTER_ID)?)));
-        let steps = masters.map(|(broker, address)| Step {
-            broker_name: broker.name.clone(),
-            peer: self.network.peer(address),
-            state: State::Asked,
-        });
-        let steps: Vec<Step> = steps.collect();
-        let count = steps.len() as u32;
-        self.creations
-            .insert(topic, Creation::new(name, (route.inherited(queues), queues), steps, now.mono + SAYS_WITHIN));
-        (0..count).for_each(|step| self.ask_for_creation(now, topic, step));
+        let brokers: Vec<_> =
+            masters.map(|(broker, address)| (broker.name.clone(), self.network.peer(address))).collect();
+        let first = self.next_creation_step;
+        self.next_creation_step = first.wrapping_add(brokers.len() as u32);
+        let route = (route.inherited(queues), queues);
+        let creation = Creation::new(name, route, brokers, first, now.mono + SAYS_WITHIN);
+        let steps = creation.open_steps();
+        self.creations.insert(topic, creation);
+        steps.into_iter().for_each(|step| self.ask_for_creation(now, topic, step));
         self.follow_creation(now, topic);
+    }
+
+    /// A broker is late with what was begun earlier: that is begun anew.
+    fn withdraw_creation(&mut self, topic: TopicId) {
+        let open = self.creations.remove(&topic).map(|creation| creation.open_steps());
+        for step in open.unwrap_or_default() {
+            let next = self.topic_changes.withdraw(Owner::Creation(topic, step));
+            self.signals.extend(next.into_iter().map(|owner| (owner, Signal::Ready)));
+        }
     }
 
     /// Asks a broker what it is to be asked next.
@@ -109,13 +119,13 @@ impl Session {
             return;
         };
         let (name, queues) = (creation.name.clone(), creation.queues);
-        let Some(Step { peer, state, .. }) = creation.steps.get(step as usize) else {
+        let Some(Step { peer, state, .. }) = creation.step(step) else {
             return;
         };
         let creates = match state {
             State::Asked => false,
             State::Creating => true,
-            State::Absent | State::Has { .. } | State::Failed(_) => return,
+            State::Absent | State::Has { .. } | State::Left | State::Failed(_) => return,
         };
         let (peer, owner) = (*peer, Owner::Creation(topic, step));
         if !creates {
@@ -136,7 +146,9 @@ impl Session {
                 attributes: None,
             };
             let deadline = now.mono + self.config.request_timeout;
-            self.ask_code(now, peer, (CreateTopic::CODE, &header, &EMPTY), deadline, owner);
+            if self.ask_code(now, peer, (CreateTopic::CODE, &header, &EMPTY), deadline, owner) {
+                self.note_topic_change_sent(peer, owner);
+            }
         }
     }
 
@@ -147,7 +159,7 @@ impl Session {
         };
         let goes_on = match signal {
             Signal::Ready => creation.take_turn(step),
-            Signal::Answer { command, .. } => creation.take_answer(step, command),
+            Signal::Answer { command, .. } => creation.take_answer(now.mono, step, command),
             Signal::Failed(error) => {
                 creation.fail(step, error);
                 false
@@ -189,7 +201,7 @@ impl Session {
         let Some(creation) = self.creations.get_mut(&topic) else {
             return;
         };
-        let begun = creation.begin();
+        let begun = creation.begin(now.mono);
         let Some(creation) = self.creations.get_mut(&topic) else {
             return;
         };
@@ -200,9 +212,10 @@ impl Session {
             if is_first && is_created {
                 self.notices.push(Notice::info("a topic is created for its first message").about("topic", &name));
             }
+            let inherited = self.topics.get(topic).is_none_or(|topic| topic.inherited || topic.route.is_none());
             // The name servers may have told its own route by now.
-            if is_first || self.topics.get(topic).is_some_and(|topic| topic.inherited) {
-                self.learn_route(now, topic, route, true);
+            if is_first || inherited {
+                self.learn_route(now, topic, route, inherited);
             }
             self.tell_waiters(topic, None, &Ok(()));
         }

@@ -73,7 +73,9 @@ pub(crate) struct Session {
     pub(crate) route_waiters: RouteWaiters,
     /// Unknown topics that are being created.
     pub(crate) creations: BTreeMap<TopicId, Creation>,
-    topic_changes: TopicChanges,
+    /// What the steps of the next one are counted from.
+    next_creation_step: u32,
+    pub(crate) topic_changes: TopicChanges,
     pub(crate) oddities: Oddities,
     pub(crate) brokers: Brokers,
     pub(crate) latency: LatencyFaults<BrokerId>,
@@ -111,6 +113,7 @@ impl Session {
             topics: Topics::default(),
             route_waiters: RouteWaiters::default(),
             creations: BTreeMap::new(),
+            next_creation_step: 0,
             topic_changes: TopicChanges::default(),
             oddities: Oddities::default(),
             brokers: Brokers::default(),

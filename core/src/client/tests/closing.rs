@@ -1,12 +1,13 @@
 //! Closing: what is under way ends, brokers hear of it, and then there is nothing left.
 
+use super::dialects;
 use super::scene::{address, ms};
-use super::servers::{Reach, stored};
+use super::servers::{Reach, Reply, stored};
 use super::*;
 use crate::consumer::{MessageSelector, PullOptions, Pulled};
 use crate::queue::MessageQueue;
 use crate::time::Duration;
-use crate::wire::code::RequestCode;
+use crate::wire::code::{RequestCode, ResponseCode};
 
 const SEND: RequestCode = RequestCode::SEND_MESSAGE_V2;
 const UNREGISTER: RequestCode = RequestCode::UNREGISTER_CLIENT;
@@ -268,4 +269,27 @@ fn no_heartbeat_is_sent_while_closing() {
     close(&mut scene, ms(40_000));
     scene.run_for(ms(35_000));
     assert_eq!((heartbeats(&scene), scene.opened.len()), before);
+}
+
+#[test]
+fn nothing_is_asked_any_more_of_a_topic_that_was_being_created() {
+    let mut scene = Scene::new(dialects::config(), 1);
+    for at in ["ns:1", "a:1", "b:1"] {
+        scene.server(at);
+    }
+    scene.book.route("MY_DEFAULT_TOPIC", &["a", "b"], 4);
+    let absent = |_: &_| Some(Reply::code(ResponseCode::TOPIC_NOT_EXIST).of_smartgo());
+    scene.on("a:1", RequestCode::GET_TOPIC_STATS_INFO, absent);
+    scene.on("b:1", RequestCode::GET_TOPIC_STATS_INFO, |_| None);
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    let _operation = send(&mut scene, producer, SendOptions::default());
+    scene.run_for(ms(100));
+    assert_eq!(scene.asked_of("b:1", RequestCode::GET_TOPIC_STATS_INFO).len(), 1, "it is asked");
+    close(&mut scene, ms(0));
+    scene.run_for(ms(10));
+    assert!(is_closed(&mut scene));
+    let before = (scene.opened.len(), scene.asked.len());
+    assert!(scene.client.poll_timeout().is_none());
+    scene.run_for(ms(5_000));
+    assert_eq!((scene.opened.len(), scene.asked.len()), before);
 }

@@ -65,6 +65,7 @@ impl Client {
 
     fn end(&mut self) {
         self.session.closing = Some(Closing::Closed);
+        self.session.creations.clear();
         self.session.calls = NameServerCalls::default();
         for peer in self.session.network.ids() {
             self.session.network.with(peer, Connection::close);

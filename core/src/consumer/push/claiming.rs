@@ -8,10 +8,12 @@
 //! What the allocation says counts for 30 s from when the members were asked for by whom it goes, as a lock does from when
 //! it was asked for, and ends with the connection to the queue's broker. So whoever else had the queue has stopped 30 s after
 //! a list of members gave it to us, whether it hears of us or is cut off; and a little later at the latest where it goes by an
-//! older route, since these are asked for every 30 s, too. Then we begin, once a newer list says the same. (A delivery
+//! older route, since these are asked for every 30 s, too (while name servers are away or disagree it may be older than that: a
+//! queue then has two owners, or none, rather than that all rest). Then we begin, once a newer list says the same. (A delivery
 //! that it has in hand goes on, and is not committed.) We need not wait
 //! - where the queue was ours a moment ago, for the same reason: nobody can have begun there since;
-//! - where the group has never been, as long as nobody else is in it.
+//! - where the group has never been, as long as nobody else is in it. So nothing is delivered before the broker has an offset
+//!   of ours.
 
 use std::collections::BTreeMap;
 

@@ -140,7 +140,9 @@ impl PushConsumer {
         };
         let is_free = !self.config.is_orderly() || is_at_rest();
         let is_ours = known.is_consuming() && (!self.needs_locks() || known.lock.is_held(now));
-        is_ours && is_free && !known.is_paused && known.messages.waiting() > 0
+        // Where the group has never been, others begin at once: they have to see by its offset that we are there.
+        let is_seen = !self.claims_queues() || known.commit.persisted.is_some();
+        is_ours && is_seen && is_free && !known.is_paused && known.messages.waiting() > 0
     }
 
     /// Puts a queue in the line of those with something to deliver.

@@ -35,7 +35,7 @@ use crate::client::session::Session;
 use crate::error::Error;
 use crate::queue::MessageQueue;
 use crate::routes::route::MASTER_ID;
-use crate::time::Now;
+use crate::time::{Duration, Now};
 use crate::wire::command::Command;
 
 /// When something else is asked.
@@ -53,6 +53,9 @@ pub(crate) trait Rule: Into<Question> {
 
     /// The question in words, for errors; the queue follows.
     const WORDS: &'static str;
+
+    /// How long it may take at the most, whatever the time-out of requests.
+    const MOST: Duration = Duration::MAX;
 
     /// Writes the request. Returns whether its connection stands.
     fn write(&self, session: &mut Session, now: Now, queue: &MessageQueue, exchange: &Exchange) -> bool;
