@@ -18,6 +18,11 @@ struct Line {
 }
 
 impl TopicChanges {
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether a change may go now. One that may not hears that it may once it is its turn: [`end`](Self::end) names it.
     pub(crate) fn may_go(&mut self, peer: PeerId, owner: Owner) -> bool {
         let line =

@@ -36,12 +36,19 @@ impl Session {
 
     /// A change of topics is over, however it ended.
     pub(crate) fn end_topic_change(&mut self, owner: Owner) {
+        if self.topic_changes.is_empty() {
+            return;
+        }
         let next = self.topic_changes.end(owner);
         self.signals.extend(next.into_iter().map(|owner| (owner, Signal::Ready)));
     }
 
     /// An operation is over: what it wanted to change of topics and no broker has in hand is not wanted any more.
+    #[inline]
     pub(crate) fn withdraw_topic_changes_of(&mut self, operation: OperationId) {
+        if self.topic_changes.is_empty() {
+            return;
+        }
         let next = self.topic_changes.withdraw_all(operation);
         self.signals.extend(next.into_iter().map(|owner| (owner, Signal::Ready)));
     }
@@ -174,12 +181,19 @@ impl Session {
     }
 
     /// When a broker that is silent holds a creation up no longer.
+    #[inline]
     pub(crate) fn next_creation(&self) -> Option<Instant> {
+        if self.creations.is_empty() {
+            return None;
+        }
         self.creations.values().filter_map(Creation::deadline).min()
     }
 
     /// Goes on without the brokers that have not said in time whether they have a topic.
     pub(crate) fn pass_over_silent_brokers(&mut self, now: Now) {
+        if self.creations.is_empty() {
+            return;
+        }
         let due = |creation: &Creation| creation.deadline().is_some_and(|at| at <= now.mono);
         let due: Vec<TopicId> =
             self.creations.iter().filter(|(_, creation)| due(creation)).map(|(topic, _)| *topic).collect();

@@ -188,7 +188,9 @@ impl PushConsumer {
         };
         if !claims_queues && !brokers.is_empty() {
             subscription.member_turn = subscription.member_turn.wrapping_add(1);
-            brokers = vec![brokers[subscription.member_turn % brokers.len()]];
+            let turn = subscription.member_turn % brokers.len();
+            brokers.swap(0, turn);
+            brokers.truncate(1);
         }
         (subscription.lists_due, subscription.pause) = (brokers.len(), Duration::MAX);
         if claims_queues {
