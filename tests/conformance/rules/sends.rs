@@ -67,7 +67,8 @@ async fn a_message_tells_who_made_it_and_when() {
     assert_eq!(message.reconsume_times(), 0);
     assert!(message.born_host().ip().is_loopback(), "{}", message.born_host());
     let (born, stored) = (message.born_timestamp(), message.store_timestamp());
-    assert!(born > 1_700_000_000_000 && (born..born + 60_000).contains(&stored), "born {born}, stored {stored}");
+    // Client and broker round by clocks of their own.
+    assert!(born > 1_700_000_000_000 && (born - 1..born + 60_000).contains(&stored), "born {born}, stored {stored}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
