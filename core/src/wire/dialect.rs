@@ -127,7 +127,7 @@ impl Dialect {
     pub const fn messages_to_ask_for(self, messages: u32) -> u32 {
         match self {
             Self::Apache => messages,
-            Self::Smartgo => messages + 1,
+            Self::Smartgo => messages.saturating_add(1),
         }
     }
 

@@ -129,6 +129,14 @@ impl Scene {
         });
     }
 
+    /// Messages keep coming, and the only member of a new group consumes them.
+    async fn first_member(&self) -> (Arc<Machine>, Client, PushConsumer) {
+        self.keep_sending().await;
+        let member = self.join(0).await;
+        self.until_first(SOON, 0, None, Instant::default()).await;
+        member
+    }
+
     /// A member on a machine of its own.
     async fn join(&self, number: u32) -> (Arc<Machine>, Client, PushConsumer) {
         self.join_with(number, |_| {}).await
@@ -176,9 +184,7 @@ fn number_of(queue: &MessageQueue) -> u32 {
 fn a_new_group_begins_at_once_and_one_that_comes_back_when_the_member_before_it_must_have_stopped() {
     let scene = Scene::new();
     scene.stage.play(async {
-        scene.keep_sending().await;
-        let (_, _client, first) = scene.join(0).await;
-        scene.until_first(SOON, 0, None, Instant::default()).await;
+        let (_, _client, first) = scene.first_member().await;
         scene.stage.sleep(5 * SECOND).await;
         assert!(first.close().await.is_empty());
 
@@ -193,9 +199,7 @@ fn a_new_group_begins_at_once_and_one_that_comes_back_when_the_member_before_it_
 fn a_queue_that_moves_rests_until_the_old_owner_must_have_stopped_and_the_one_that_stays_goes_on() {
     let scene = Scene::new();
     scene.stage.play(async {
-        scene.keep_sending().await;
-        let (_, _client, first) = scene.join(0).await;
-        scene.until_first(SOON, 0, None, Instant::default()).await;
+        let (_, _client, first) = scene.first_member().await;
         scene.stage.sleep(5 * SECOND).await;
         let (came, (_, _other, second)) = (scene.now(), scene.join(1).await);
         let at = scene.until_first(WAIT + SOON, 1, None, came).await;
@@ -218,9 +222,7 @@ fn a_queue_that_moves_rests_until_the_old_owner_must_have_stopped_and_the_one_th
 fn a_member_that_does_not_know_that_it_is_cut_off_stops_before_another_begins() {
     let scene = Scene::new();
     scene.stage.play(async {
-        scene.keep_sending().await;
-        let (machine, _client, _first) = scene.join(0).await;
-        scene.until_first(SOON, 0, None, Instant::default()).await;
+        let (machine, _client, _first) = scene.first_member().await;
         let (_, _other, second) = scene.join(1).await;
         scene.stage.until(WAIT + SOON, "both consume", || shares(&[&second]) == [1]).await;
         // It has fetched more than it can do in the time that it has.
@@ -246,9 +248,7 @@ fn a_member_that_does_not_know_that_it_is_cut_off_stops_before_another_begins() 
 fn a_lost_connection_and_a_broker_that_was_started_anew_cost_no_half_minute() {
     let scene = Scene::new();
     scene.stage.play(async {
-        scene.keep_sending().await;
-        let (_, _client, _first) = scene.join(0).await;
-        scene.until_first(SOON, 0, None, Instant::default()).await;
+        let (_, _client, _first) = scene.first_member().await;
         scene.stage.sleep(5 * SECOND).await;
         scene.stage.world.network().reset(BROKER);
         scene.until_first(2 * SOON, 0, Some(0), scene.now() + SECOND / 10).await;
@@ -267,9 +267,7 @@ fn a_lost_connection_and_a_broker_that_was_started_anew_cost_no_half_minute() {
 fn a_process_that_stood_still_for_too_long_waits_as_a_new_owner_does() {
     let scene = Scene::new();
     scene.stage.play(async {
-        scene.keep_sending().await;
-        let (machine, _client, _first) = scene.join(0).await;
-        scene.until_first(SOON, 0, None, Instant::default()).await;
+        let (machine, _client, _first) = scene.first_member().await;
         scene.stage.sleep(5 * SECOND).await;
         machine.stand_still(40 * SECOND);
         let awake = scene.now() + 40 * SECOND;
