@@ -87,22 +87,26 @@ fn forget(stage: &Stage, topic: &str) {
 
 #[test]
 fn a_topic_that_name_servers_have_forgotten_is_not_changed_by_who_sends_to_it() {
-    let stage = stage(1, |_| {}).with_topic("t", 7);
-    stage.world.block_on(async {
-        forget(&stage, "t");
-        let producer = producer(&client(&stage).await, 4).await;
-        for _ in 0..20 {
-            producer.send(message("t")).await.expect("its broker has it");
-        }
-        assert_eq!(queue_counts(&stage, "t"), [Some(7)]);
-        // Brokers were asked: without an answer nothing is sent.
-        stage.on_broker_a(|broker| {
-            broker.force(Force::requests([RequestCode::GET_TOPIC_STATS_INFO], Forced::Lost).times(u32::MAX));
+    // Fewer queues than the producer would create, and more.
+    for queues in [2, 7] {
+        let stage = stage(1, |_| {}).with_topic("t", queues);
+        stage.world.block_on(async {
+            forget(&stage, "t");
+            // A queue that is not there would be refused, and be no second time another one.
+            let producer = client(&stage).await.producer("producers").max_tries(1).start().await.expect("a producer");
+            for _ in 0..20 {
+                producer.send(message("t")).await.expect("its broker has it");
+            }
+            assert_eq!(queue_counts(&stage, "t"), [Some(queues)]);
+            // Brokers were asked: without an answer nothing is sent.
+            stage.on_broker_a(|broker| {
+                broker.force(Force::requests([RequestCode::GET_TOPIC_STATS_INFO], Forced::Lost).times(u32::MAX));
+            });
+            let other = client(&stage).await.producer("others").start().await.expect("a producer");
+            let error = other.send(message("t")).await.expect_err("nobody says whether it is there");
+            assert!(error.to_string().contains("create topic t "), "{error}");
         });
-        let other = client(&stage).await.producer("others").start().await.expect("a producer");
-        let error = other.send(message("t")).await.expect_err("nobody says whether it is there");
-        assert!(error.to_string().contains("create topic t "), "{error}");
-    });
+    }
 }
 
 #[test]
