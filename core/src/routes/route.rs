@@ -163,6 +163,21 @@ impl TopicRoute {
         self
     }
 
+    /// This route with more brokers, of so many queues each.
+    pub(crate) fn extended(mut self, brokers: Vec<RouteBroker>, queues: u32) -> Self {
+        let of_broker = |broker: &RouteBroker| RouteQueues {
+            broker_name: broker.name.clone(),
+            read: queues,
+            write: queues,
+            permission: Permission::READ_WRITE,
+        };
+        self.queues.extend(brokers.iter().map(of_broker));
+        self.brokers.extend(brokers);
+        self.brokers.sort_by(|a, b| a.name.cmp(&b.name));
+        self.queues.sort_by(|a, b| a.broker_name.cmp(&b.broker_name));
+        self
+    }
+
     /// What of this route leads to brokers that have the topic, with so many queues of it each at the most.
     pub(crate) fn at_brokers(mut self, has: &BTreeMap<Arc<str>, u32>) -> Self {
         self.brokers.retain(|broker| has.contains_key(&broker.name));

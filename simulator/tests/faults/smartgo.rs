@@ -12,6 +12,7 @@ use stgclient_core::error::ErrorKind;
 use stgclient_core::producer::Message;
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::{Duration, Instant};
+use stgclient_core::wire::body::{BrokerData, Permission, QueueData, TopicRouteData};
 use stgclient_core::wire::code::RequestCode;
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_runtime::{Producer, ReconsumeLater};
@@ -121,6 +122,43 @@ fn a_topic_that_one_broker_has_is_created_at_no_other() {
             assert_eq!(&*receipt.queue.broker_name, "broker-b");
         }
         assert_eq!(queue_counts(&stage, "t"), [None, Some(3)]);
+    });
+}
+
+#[test]
+fn a_topic_of_a_broker_that_name_servers_do_not_know_yet_is_created_at_no_other() {
+    let stage = stage(2, |_| {});
+    stage.world.block_on(async {
+        for topic in ["t", "other"] {
+            stage.cluster.broker("broker-b", |broker| broker.create_topic(topic, 3).unwrap());
+        }
+        let producer = producer(&client(&stage).await, 4).await;
+        producer.send(message("other")).await.expect("the client knows broker-b");
+        forget(&stage, "t");
+        let default = Dialect::Smartgo.default_topic();
+        let broker = BrokerData {
+            broker_addrs: [(0, BROKER_A.to_owned())].into(),
+            broker_name: "broker-a".to_owned(),
+            ..BrokerData::default()
+        };
+        let queues = QueueData {
+            broker_name: "broker-a".to_owned(),
+            perm: Permission(7),
+            read_queue_nums: 8,
+            write_queue_nums: 8,
+            ..QueueData::default()
+        };
+        let route =
+            TopicRouteData { broker_datas: vec![broker], queue_datas: vec![queues], ..TopicRouteData::default() };
+        stage.cluster.name_server(0, |server| server.override_route(Some(default), RouteOverride::Route(route)));
+        for _ in 0..6 {
+            let receipt = producer.send(message("t")).await.expect("broker-b has it");
+            assert_eq!(&*receipt.queue.broker_name, "broker-b");
+        }
+        // What nobody has is created where the default topic is, as far as name servers know.
+        producer.send(message("new")).await.expect("broker-a creates it");
+        assert_eq!(queue_counts(&stage, "t"), [None, Some(3)]);
+        assert_eq!(queue_counts(&stage, "new"), [Some(4), None]);
     });
 }
 

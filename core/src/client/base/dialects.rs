@@ -39,11 +39,11 @@ impl ClientConfig {
         }
     }
 
-    /// Whether a topic may be created, changed or deleted.
+    /// Whether a topic may be created, changed or deleted. `is_server` says whether a broker or a cluster is called so: each has
+    /// a topic of its own name.
     ///
     /// # Errors
     /// It is the servers' own, and they would do it.
-    /// `is_server` says whether a broker or a cluster is called so: each has a topic of its own name.
     pub(crate) fn check_topic_to_change(&self, topic: &str, is_server: impl Fn(&str) -> bool) -> Result<(), Error> {
         let dialect = self.dialect();
         let is_owned = dialect.owns_topic(topic) || (!dialect.guards_topics() && is_server(topic));

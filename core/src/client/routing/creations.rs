@@ -15,7 +15,7 @@ use crate::wire::command::Command;
 #[derive(Debug)]
 pub(crate) struct Creation {
     pub(crate) name: Arc<str>,
-    /// The default topic's, cut to what the topic is to have.
+    /// The default topic's, or its own that brokers have lost, cut to what the topic is to have.
     pub(crate) route: TopicRoute,
     /// How many queues it gets at each broker.
     pub(crate) queues: u32,
@@ -26,9 +26,7 @@ pub(crate) struct Creation {
     pub(crate) says_until: Instant,
     /// Every broker has said that, or cannot.
     has_begun: bool,
-    /// Those who wait have been told that it is there.
-    pub(crate) is_told: bool,
-    /// Of how many brokers they know that.
+    /// Of how many brokers those who wait have been told that they have it.
     told: usize,
 }
 
@@ -40,6 +38,8 @@ pub(crate) struct Step {
     pub(crate) state: State,
     /// When it has said that it has not got the topic.
     said_at: Instant,
+    /// It may only say whether it has the topic: the default topic is not there, as far as name servers know.
+    is_only_asked: bool,
 }
 
 #[derive(Debug)]
@@ -54,7 +54,7 @@ pub(crate) enum State {
         queues: u32,
         is_new: bool,
     },
-    /// It stays without, because another one has it.
+    /// It stays without.
     Left,
     Failed(Error),
 }
@@ -63,17 +63,25 @@ pub(crate) enum State {
 const OLD: Duration = Duration::from_millis(100);
 
 impl Creation {
-    /// A topic that is to be created at these brokers, whose steps are counted from `first` on.
+    /// A topic that is to be created at the brokers of a route; of `others` it is only asked whether they have it. Steps are
+    /// counted from `first` on.
     pub(crate) fn new(
         name: Arc<str>,
         (route, queues): (TopicRoute, u32),
-        brokers: Vec<(Arc<str>, PeerId)>,
+        (brokers, others): (Vec<(Arc<str>, PeerId)>, Vec<(Arc<str>, PeerId)>),
         first: u32,
         says_until: Instant,
     ) -> Self {
-        let step = |(broker_name, peer)| Step { broker_name, peer, state: State::Asked, said_at: says_until };
-        let steps = brokers.into_iter().map(step).collect();
-        Self { name, route, queues, steps, first, says_until, has_begun: false, is_told: false, told: 0 }
+        let step = |is_only_asked, (broker_name, peer)| Step {
+            broker_name,
+            peer,
+            state: State::Asked,
+            said_at: says_until,
+            is_only_asked,
+        };
+        let brokers = brokers.into_iter().map(|broker| step(false, broker));
+        let steps = brokers.chain(others.into_iter().map(|broker| step(true, broker))).collect();
+        Self { name, route, queues, steps, first, says_until, has_begun: false, told: 0 }
     }
 
     pub(crate) fn step(&self, number: u32) -> Option<&Step> {
@@ -137,12 +145,14 @@ impl Creation {
         let is_there = !self.has().is_empty();
         let absent = (self.first..).zip(&mut self.steps).filter(|(_, step)| matches!(step.state, State::Absent));
         let begin = |(number, step): (u32, &mut Step)| {
-            step.state = match () {
-                () if is_there => State::Left,
-                () if now.since(step.said_at) > OLD => State::Asked,
-                () => State::Creating,
+            step.state = if is_there || step.is_only_asked {
+                State::Left
+            } else if now.since(step.said_at) > OLD {
+                State::Asked
+            } else {
+                State::Creating
             };
-            (!is_there).then_some(number)
+            matches!(step.state, State::Asked | State::Creating).then_some(number)
         };
         absent.filter_map(begin).collect()
     }
@@ -162,6 +172,11 @@ impl Creation {
             self.told = has.len();
             has
         })
+    }
+
+    /// Whether those who wait have been told that it is there.
+    pub(crate) const fn is_told(&self) -> bool {
+        self.told > 0
     }
 
     fn has(&self) -> BTreeMap<Arc<str>, u32> {

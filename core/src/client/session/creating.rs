@@ -1,11 +1,12 @@
 //! Unknown topics that somebody sends to, where brokers create none that can be used (smartgo's give it no permission): the
 //! client creates them before the first message goes, at every master that the default topic has.
 //!
-//! Name servers that have just started know no topics, and creating one that is there would change it. So all brokers are asked
-//! first whether they have the topic, and it is created where none says so. One that does not say in time is passed over: it
+//! Name servers that have just started know no topics, and creating one that is there would change it. So all brokers that are there are
+//! asked first whether they have the topic, and it is created where none says so. One that does not say in time is passed over: it
 //! may be away for long.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::client::base::ids::{OperationId, Owner, PeerId};
 use crate::client::base::signal::Signal;
@@ -14,7 +15,8 @@ use crate::client::session::{EMPTY, Session};
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind};
 use crate::notice::Notice;
-use crate::routes::route::{MASTER_ID, TopicRoute};
+use crate::routes::brokers::Broker;
+use crate::routes::route::{MASTER_ID, RouteBroker, TopicRoute};
 use crate::routes::topics::{Purpose, TopicId};
 use crate::time::{Duration, Instant, Now};
 use crate::wire::body::Permission;
@@ -98,17 +100,34 @@ impl Session {
             return;
         };
         self.withdraw_creation(topic);
-        let masters = route.brokers.iter().filter_map(|broker| Some((broker, broker.addresses.get(&MASTER_ID)?)));
-        let brokers: Vec<_> =
-            masters.map(|(broker, address)| (broker.name.clone(), self.network.peer(address))).collect();
+        let others = self.connected_beside(&route);
+        let brokers = (self.masters(&route.brokers), self.masters(&others));
+        let route = (route.inherited(queues).extended(others, queues), queues);
         let first = self.next_creation_step;
-        self.next_creation_step = first.wrapping_add(brokers.len() as u32);
-        let route = (route.inherited(queues), queues);
         let creation = Creation::new(name, route, brokers, first, now.mono + SAYS_WITHIN);
         let steps = creation.open_steps();
+        self.next_creation_step = first.wrapping_add(steps.len() as u32);
         self.creations.insert(topic, creation);
         steps.into_iter().for_each(|step| self.ask_for_creation(now, topic, step));
         self.follow_creation(now, topic);
+    }
+
+    /// The brokers that a route lacks and that are there: name servers may not have heard of them yet, and they may have a topic
+    /// that these do not know.
+    fn connected_beside(&self, route: &TopicRoute) -> Vec<RouteBroker> {
+        let is_connected = |address| self.network.find(address).is_some_and(Connection::is_connected);
+        let others = self.brokers.iter().filter(|broker| route.broker(&broker.name).is_none());
+        let there = others.filter(|broker| broker.master().is_some_and(is_connected));
+        let of_route = |broker: &Broker| {
+            let Broker { name, addresses } = broker;
+            RouteBroker { name: name.clone(), cluster: String::new(), addresses: addresses.clone() }
+        };
+        there.map(of_route).collect()
+    }
+
+    fn masters(&mut self, brokers: &[RouteBroker]) -> Vec<(Arc<str>, PeerId)> {
+        let masters = brokers.iter().filter_map(|broker| Some((broker, broker.addresses.get(&MASTER_ID)?)));
+        masters.map(|(broker, address)| (broker.name.clone(), self.network.peer(address))).collect()
     }
 
     /// A broker is late with what was begun earlier: that is begun anew.
@@ -216,12 +235,8 @@ impl Session {
             return;
         };
         let begun = creation.begin(now.mono);
-        let Some(creation) = self.creations.get_mut(&topic) else {
-            return;
-        };
-        let (is_over, has) = (creation.is_over(), creation.take_news());
-        if let Some(has) = has {
-            let (is_first, is_created) = (!core::mem::replace(&mut creation.is_told, true), creation.is_created());
+        let (is_first, is_over, is_created) = (!creation.is_told(), creation.is_over(), creation.is_created());
+        if let Some(has) = creation.take_news() {
             let (name, route) = (creation.name.clone(), creation.route.clone().at_brokers(&has));
             if is_first && is_created {
                 self.notices.push(Notice::info("a topic is created for its first message").about("topic", &name));
@@ -234,7 +249,7 @@ impl Session {
             self.tell_waiters(topic, None, &Ok(()));
         }
         if is_over && let Some(creation) = self.creations.remove(&topic) {
-            let outcome = if creation.is_told { Ok(()) } else { Err(creation.failure()) };
+            let outcome = if creation.is_told() { Ok(()) } else { Err(creation.failure()) };
             self.topics.end_asking(topic);
             self.tell_waiters(topic, None, &outcome);
         }
