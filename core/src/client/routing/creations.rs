@@ -63,24 +63,14 @@ pub(crate) enum State {
 const OLD: Duration = Duration::from_millis(100);
 
 impl Creation {
-    /// A topic that is to be created at the brokers of a route; of `others` it is only asked whether they have it. Steps are
-    /// counted from `first` on.
+    /// A topic that is to be created by a route, with so many queues at each broker. Steps are counted from `first` on.
     pub(crate) fn new(
         name: Arc<str>,
         (route, queues): (TopicRoute, u32),
-        (brokers, others): (Vec<(Arc<str>, PeerId)>, Vec<(Arc<str>, PeerId)>),
+        steps: Vec<Step>,
         first: u32,
         says_until: Instant,
     ) -> Self {
-        let step = |is_only_asked, (broker_name, peer)| Step {
-            broker_name,
-            peer,
-            state: State::Asked,
-            said_at: says_until,
-            is_only_asked,
-        };
-        let brokers = brokers.into_iter().map(|broker| step(false, broker));
-        let steps = brokers.chain(others.into_iter().map(|broker| step(true, broker))).collect();
         Self { name, route, queues, steps, first, says_until, has_begun: false, told: 0 }
     }
 
@@ -207,6 +197,11 @@ impl Creation {
 }
 
 impl Step {
+    /// A broker that is to be asked whether it has the topic, and to create it unless it `is_only_asked`.
+    pub(crate) const fn new(now: Instant, broker_name: Arc<str>, peer: PeerId, is_only_asked: bool) -> Self {
+        Self { broker_name, peer, state: State::Asked, said_at: now, is_only_asked }
+    }
+
     pub(crate) const fn is_over(&self) -> bool {
         matches!(self.state, State::Has { .. } | State::Left | State::Failed(_))
     }

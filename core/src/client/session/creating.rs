@@ -6,7 +6,6 @@
 //! may be away for long.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use crate::client::base::ids::{OperationId, Owner, PeerId};
 use crate::client::base::signal::Signal;
@@ -101,10 +100,11 @@ impl Session {
         };
         self.withdraw_creation(topic);
         let others = self.connected_beside(&route);
-        let brokers = (self.masters(&route.brokers), self.masters(&others));
+        let mut steps = self.steps_at(now, &route.brokers, false);
+        steps.extend(self.steps_at(now, &others, true));
         let route = (route.inherited(queues).extended(others, queues), queues);
         let first = self.next_creation_step;
-        let creation = Creation::new(name, route, brokers, first, now.mono + SAYS_WITHIN);
+        let creation = Creation::new(name, route, steps, first, now.mono + SAYS_WITHIN);
         let steps = creation.open_steps();
         self.next_creation_step = first.wrapping_add(steps.len() as u32);
         self.creations.insert(topic, creation);
@@ -125,9 +125,14 @@ impl Session {
         there.map(of_route).collect()
     }
 
-    fn masters(&mut self, brokers: &[RouteBroker]) -> Vec<(Arc<str>, PeerId)> {
+    /// What brokers with a master are to do for a topic that is being created.
+    fn steps_at(&mut self, now: Now, brokers: &[RouteBroker], is_only_asked: bool) -> Vec<Step> {
         let masters = brokers.iter().filter_map(|broker| Some((broker, broker.addresses.get(&MASTER_ID)?)));
-        masters.map(|(broker, address)| (broker.name.clone(), self.network.peer(address))).collect()
+        let step = |(broker, address): (&RouteBroker, _)| {
+            let peer = self.network.peer(address);
+            Step::new(now.mono, broker.name.clone(), peer, is_only_asked)
+        };
+        masters.map(step).collect()
     }
 
     /// A broker is late with what was begun earlier: that is begun anew.
