@@ -4,7 +4,9 @@
 //! keeps the core behind a lock: so hosts take notices out, and log them where nobody waits.
 
 use core::fmt::{self, Display};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+
+use crate::wire::odd::Odd;
 
 /// How much a notice matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,10 +71,17 @@ impl Display for Notice {
 /// How many notices of each severity wait to be taken: of what a peer says over and over, nobody keeps it all.
 const MOST: usize = 128;
 
+/// How many notices are remembered that are said once. Of more than so many some are said again.
+const MOST_SAID: usize = 256;
+
 /// Notices that nobody has taken yet.
 #[derive(Debug, Default)]
 pub(crate) struct Notices {
     waiting: VecDeque<Notice>,
+    /// What is said once and has been.
+    said: BTreeSet<String>,
+    /// How many values of what servers wrote have been passed over.
+    odd_values: u64,
     /// How many of each severity.
     counts: [usize; 4],
     /// How many found no room.
@@ -88,6 +97,30 @@ impl Notices {
         } else {
             self.left_out += 1;
         }
+    }
+
+    /// Pushes a notice unless one about the same has been pushed.
+    pub(crate) fn push_once(&mut self, about: impl Display, notice: impl FnOnce() -> Notice) {
+        if self.said.len() >= MOST_SAID {
+            self.said.clear();
+        }
+        if self.said.insert(about.to_string()) {
+            self.push(notice());
+        }
+    }
+
+    /// Counts what was passed over of what a server wrote, and says the first of it, once for each field.
+    pub(crate) fn note_odd(&mut self, name: &'static str, value: impl Display, odd: &Odd) {
+        let Some(first) = odd.first() else {
+            return;
+        };
+        self.odd_values += u64::from(odd.count());
+        let notice = || Notice::warn("a value that a server wrote is passed over").about(name, value);
+        self.push_once(first.name(), || notice().about("error", first));
+    }
+
+    pub(crate) const fn odd_values(&self) -> u64 {
+        self.odd_values
     }
 
     pub(crate) fn pop(&mut self) -> Option<Notice> {

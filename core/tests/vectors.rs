@@ -10,6 +10,8 @@ mod bodies;
 mod filter;
 #[path = "vectors/ids.rs"]
 mod ids;
+#[path = "vectors/lenient.rs"]
+mod lenient;
 #[path = "vectors/messages.rs"]
 mod messages;
 #[path = "vectors/names.rs"]
@@ -55,6 +57,11 @@ fn bodies_are_as_java_writes_them() {
 }
 
 #[test]
+fn what_java_takes_though_it_writes_it_otherwise_is_taken() {
+    assert_eq!(checked("lenient", lenient::check), (169, 0));
+}
+
+#[test]
 fn subscriptions_and_hashes_are_as_java_computes_them() {
     assert_eq!(checked("filter", filter::check), (42, 0));
 }
@@ -93,7 +100,7 @@ fn names_are_refused_as_java_refuses_them() {
 /// So that a new file is not overlooked: the rest is about parts that do not exist yet.
 #[test]
 fn no_file_is_forgotten() {
-    let known = ["acl", "allocate", "bodies", "filter", "ids", "messages", "props", "remoting", "util"];
+    let known = ["acl", "allocate", "bodies", "filter", "ids", "lenient", "messages", "props", "remoting", "util"];
     let mut later: Vec<(String, usize)> = std::fs::read_dir(folder())
         .expect("the folder of the vectors")
         .map(|entry| entry.expect("an entry").path())

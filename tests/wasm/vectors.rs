@@ -11,6 +11,8 @@ mod bodies;
 mod filter;
 #[path = "../../core/tests/vectors/ids.rs"]
 mod ids;
+#[path = "../../core/tests/vectors/lenient.rs"]
+mod lenient;
 #[path = "../../core/tests/vectors/messages.rs"]
 mod messages;
 #[path = "../../core/tests/vectors/props.rs"]
@@ -53,6 +55,7 @@ fn check(file: u32, bytes: &[u8]) -> Result<usize, String> {
         6 => props::check(text),
         7 => remoting::check(text),
         8 => util::check(text),
+        9 => lenient::check(text),
         _ => Err(format!("there is no file {file}")),
     }
 }

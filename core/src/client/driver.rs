@@ -85,6 +85,9 @@ impl Client {
                 Some(Received::Request) => self.answer_request(now, connection, &command),
                 Some(Received::Unexpected | Received::BusyOneway) | None => {}
             }
+            if command.odd.count() > 0 {
+                self.session.note_odd(connection, &command);
+            }
         }
         self.run(now);
         if self.session.is_closing() {
@@ -164,7 +167,7 @@ impl Client {
 
     /// What happened on all connections so far, as numbers that only grow.
     pub fn counters(&self) -> ConnectionCounters {
-        self.session.network.counters()
+        ConnectionCounters { odd_values: self.session.notices.odd_values(), ..self.session.network.counters() }
     }
 
     // What the user wants; the operations of producers, consumers and administration are beside their code.

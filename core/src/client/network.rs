@@ -40,7 +40,13 @@ impl Network {
             opaque: 0,
             oneway_opaque: 0,
             unwritten: None,
-            past: ConnectionCounters { connects: 0, unexpected_answers: 0, busy_oneways: 0, unknown_requests: 0 },
+            past: ConnectionCounters {
+                connects: 0,
+                unexpected_answers: 0,
+                busy_oneways: 0,
+                unknown_requests: 0,
+                odd_values: 0,
+            },
         }
     }
 

@@ -132,6 +132,8 @@ pub struct ConnectionCounters {
     pub busy_oneways: u64,
     /// Requests of the peer that we do not know.
     pub unknown_requests: u64,
+    /// Values of headers and bodies that are not what they should be, and were passed over.
+    pub odd_values: u64,
 }
 
 impl ConnectionCounters {
@@ -141,6 +143,7 @@ impl ConnectionCounters {
             unexpected_answers: self.unexpected_answers + other.unexpected_answers,
             busy_oneways: self.busy_oneways + other.busy_oneways,
             unknown_requests: self.unknown_requests + other.unknown_requests,
+            odd_values: self.odd_values + other.odd_values,
         }
     }
 }

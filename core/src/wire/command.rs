@@ -2,10 +2,13 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::body::BodyError;
 use super::code::{RequestCode, ResponseCode};
 use super::dialect::Dialect;
 use super::fields::{FieldWriter, Fields, Header, WriteHeader};
 use super::header;
+use super::json::Readable;
+use super::odd::Odd;
 
 /// How a header is written: one of the two types that `SerializeType` knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,14 +64,20 @@ impl Language {
         }
     }
 
-    /// The language called `name`; [`Language::OTHER`] when the protocol does not list it.
+    /// The language that Java counts so; [`Language::OTHER`] when it has none.
+    pub fn from_number(number: usize) -> Self {
+        u8::try_from(number).ok().filter(|_| number < Self::NAMES.len()).map_or(Self::OTHER, Self)
+    }
+
+    /// The language called `name`, in any case; [`Language::OTHER`] when the protocol does not list it.
     pub fn from_name(name: &str) -> Self {
         match name {
             "GOLANG" => Self::GOLANG,
             "" => Self::NONE,
             _ => {
-                let index = Self::NAMES.iter().position(|&known| known == name);
-                index.and_then(|index| u8::try_from(index).ok()).map_or(Self::OTHER, Self)
+                let exact = Self::NAMES.iter().position(|&known| known == name);
+                let index = exact.or_else(|| Self::NAMES.iter().position(|known| known.eq_ignore_ascii_case(name)));
+                index.map_or(Self::OTHER, Self::from_number)
             }
         }
     }
@@ -100,6 +109,8 @@ pub struct Command {
     pub fields: Fields,
     /// The body; empty when there is none.
     pub body: Bytes,
+    /// What was passed over when fields and body were read.
+    pub odd: Odd,
 }
 
 impl Command {
@@ -116,9 +127,17 @@ impl Command {
     /// Reads the extension fields as a typed header.
     ///
     /// # Errors
-    /// A required field is missing, or a field's value is not of its type.
+    /// A required field is missing, or its value is not of its type.
     pub fn header<'a, H: Header<'a>>(&'a self) -> Result<H, super::fields::FieldError> {
-        H::read(&self.fields)
+        H::read(&self.fields, &self.odd)
+    }
+
+    /// Reads the body.
+    ///
+    /// # Errors
+    /// It is no JSON, or nothing of this type.
+    pub fn read_body<T: Readable>(&self) -> Result<T, BodyError> {
+        super::body::read(&self.body, &self.odd)
     }
 }
 

@@ -12,6 +12,7 @@ pub use received::{FieldText, FieldTexts, Fields};
 pub use writer::{FieldWriter, Piece};
 
 use crate::wire::dialect::Dialect;
+use crate::wire::odd::Odd;
 
 /// Why a header's extension fields are not what a typed header needs.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -50,11 +51,11 @@ impl<H: WriteHeader + ?Sized> WriteHeader for &H {
 
 /// A struct that travels as extension fields.
 pub trait Header<'a>: WriteHeader + Sized {
-    /// Reads the fields; unknown ones are passed over.
+    /// Reads the fields; unknown ones are passed over, and `odd` keeps those that may be absent and are not of their type.
     ///
     /// # Errors
-    /// A required field is missing, or a field's value is not of its type.
-    fn read(fields: &'a Fields) -> Result<Self, FieldError>;
+    /// A required field is missing, or its value is not of its type.
+    fn read(fields: &'a Fields, odd: &Odd) -> Result<Self, FieldError>;
 }
 
 /// No extension fields.
@@ -66,7 +67,7 @@ impl WriteHeader for NoFields {
 }
 
 impl Header<'_> for NoFields {
-    fn read(_: &Fields) -> Result<Self, FieldError> {
+    fn read(_: &Fields, _: &Odd) -> Result<Self, FieldError> {
         Ok(Self)
     }
 }
@@ -79,11 +80,12 @@ pub trait FieldValue<'a>: Sized {
     /// Writes what stands for a value that is absent, in a dialect that knows no absent values.
     fn write_absent(name: &'static str, writer: &mut FieldWriter<'_>);
 
-    /// Reads what stands under `name`.
+    /// Reads what stands under `name`, by the rules of Java's header decoder (`RemotingCommand.decodeCommandCustomHeader`): what
+    /// is no number is null, and what is not `true` is false. `odd` keeps a value that may be absent and is passed over.
     ///
     /// # Errors
     /// The value is required and missing, or not of this type.
-    fn read(name: &'static str, text: Option<FieldText<'a>>) -> Result<Self, FieldError>;
+    fn read(name: &'static str, text: Option<FieldText<'a>>, odd: &Odd) -> Result<Self, FieldError>;
 }
 
 impl<'a> FieldValue<'a> for Cow<'a, str> {
@@ -96,7 +98,7 @@ impl<'a> FieldValue<'a> for Cow<'a, str> {
         writer.text(name, "");
     }
 
-    fn read(name: &'static str, text: Option<FieldText<'a>>) -> Result<Self, FieldError> {
+    fn read(name: &'static str, text: Option<FieldText<'a>>, _: &Odd) -> Result<Self, FieldError> {
         text.map(FieldText::text).ok_or(FieldError::Missing { name })
     }
 }
@@ -111,15 +113,24 @@ impl<'a> FieldValue<'a> for FieldText<'a> {
         writer.text(name, "");
     }
 
-    fn read(name: &'static str, text: Option<Self>) -> Result<Self, FieldError> {
+    fn read(name: &'static str, text: Option<Self>, _: &Odd) -> Result<Self, FieldError> {
         text.ok_or(FieldError::Missing { name })
     }
 }
 
-/// A value that is not of its type, shown but not at any length.
-#[cold]
-fn invalid(name: &'static str, expected: &'static str, value: FieldText<'_>) -> FieldError {
-    FieldError::Invalid { name, expected, value: value.text().chars().take(64).collect() }
+impl FieldError {
+    /// The field's name.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Missing { name } | Self::Invalid { name, .. } => name,
+        }
+    }
+
+    /// A value that is not of its type, shown but not at any length.
+    #[cold]
+    pub(in crate::wire) fn invalid(name: &'static str, expected: &'static str, value: FieldText<'_>) -> Self {
+        Self::Invalid { name, expected, value: value.text().chars().take(64).collect() }
+    }
 }
 
 impl<'a> FieldValue<'a> for i32 {
@@ -132,9 +143,9 @@ impl<'a> FieldValue<'a> for i32 {
         writer.integer(name, 0);
     }
 
-    fn read(name: &'static str, text: Option<FieldText<'a>>) -> Result<Self, FieldError> {
+    fn read(name: &'static str, text: Option<FieldText<'a>>, _: &Odd) -> Result<Self, FieldError> {
         let text = text.ok_or(FieldError::Missing { name })?;
-        text.integer().ok_or_else(|| invalid(name, "32-bit number", text))
+        text.integer().ok_or_else(|| FieldError::invalid(name, "32-bit number", text))
     }
 }
 
@@ -148,9 +159,9 @@ impl<'a> FieldValue<'a> for i64 {
         writer.integer(name, 0);
     }
 
-    fn read(name: &'static str, text: Option<FieldText<'a>>) -> Result<Self, FieldError> {
+    fn read(name: &'static str, text: Option<FieldText<'a>>, _: &Odd) -> Result<Self, FieldError> {
         let text = text.ok_or(FieldError::Missing { name })?;
-        text.integer().ok_or_else(|| invalid(name, "64-bit number", text))
+        text.integer().ok_or_else(|| FieldError::invalid(name, "64-bit number", text))
     }
 }
 
@@ -164,13 +175,9 @@ impl<'a> FieldValue<'a> for bool {
         writer.truth(name, false);
     }
 
-    fn read(name: &'static str, text: Option<FieldText<'a>>) -> Result<Self, FieldError> {
+    fn read(name: &'static str, text: Option<FieldText<'a>>, _: &Odd) -> Result<Self, FieldError> {
         let text = text.ok_or(FieldError::Missing { name })?;
-        match (text.is("true"), text.is("false")) {
-            (true, _) => Ok(true),
-            (_, true) => Ok(false),
-            _ => Err(invalid(name, "truth value", text)),
-        }
+        Ok(text.is("true") || text.text().eq_ignore_ascii_case("true"))
     }
 }
 
@@ -188,8 +195,16 @@ impl<'a, T: FieldValue<'a>> FieldValue<'a> for Option<T> {
         T::write_absent(name, writer);
     }
 
-    fn read(name: &'static str, text: Option<FieldText<'a>>) -> Result<Self, FieldError> {
-        text.map(|text| T::read(name, Some(text))).transpose()
+    fn read(name: &'static str, text: Option<FieldText<'a>>, odd: &Odd) -> Result<Self, FieldError> {
+        let Some(text) = text else {
+            return Ok(None);
+        };
+        match T::read(name, Some(text), odd) {
+            Ok(value) => return Ok(Some(value)),
+            Err(_) if text.is("") => {}
+            Err(error) => odd.note(error),
+        }
+        Ok(None)
     }
 }
 

@@ -11,6 +11,8 @@ pub mod fields;
 pub mod frame;
 mod header;
 pub mod java;
+pub mod json;
 pub mod message;
+pub mod odd;
 pub mod request;
 pub mod signature;

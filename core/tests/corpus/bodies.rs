@@ -4,7 +4,6 @@ use std::fmt::Debug;
 
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use stgclient_core::wire::body::{
     ClusterInfo, ConsumeStats, ConsumerConnections, ConsumerList, ConsumerRunningInfo, DirectConsumption, GroupList,
@@ -14,6 +13,7 @@ use stgclient_core::wire::body::{
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::java;
+use stgclient_core::wire::json::Readable;
 use stgclient_core::wire::message::{BatchRecords, StoredMessages, batch};
 
 use crate::capture::{self, Captured};
@@ -121,7 +121,7 @@ fn written_alike(body: &Bytes) {
 }
 
 /// What was read, written and read again has to be the same.
-fn typed<T: DeserializeOwned + Serialize + Debug + PartialEq + Default>(body: &Bytes, seen: &mut Seen) {
+fn typed<T: Readable + Serialize + Debug + PartialEq + Default>(body: &Bytes, seen: &mut Seen) {
     let read: T = from_slice(body).expect("a body of its type");
     let again: T = from_slice(&to_vec(&read)).expect("a body of ours");
     assert_eq!(again, read);

@@ -5,13 +5,11 @@
 #[allow(clippy::duplicate_mod, reason = "each file stands alone, to be compiled anywhere")]
 mod line;
 
-use std::borrow::Cow;
-
 use line::{Line, same};
 use serde_json::Value;
 use stgclient_core::wire::body::{
     ClusterInfo, ConsumerList, ConsumerRunningInfo, ConsumerStatus, DirectConsumption, DirectResult, HeartbeatData,
-    QueueKey, QueueLockRequest, ResetOffsets, TopicList, TopicRouteData, from_slice, strict, to_vec,
+    QueueKey, QueueLockRequest, ResetOffsets, TopicList, TopicRouteData, from_slice, to_vec,
 };
 
 /// Reads the line's text as a `$type` and writes it again, which has to give the same text. Evaluates to the value.
@@ -21,7 +19,7 @@ macro_rules! round_trip {
     ($type:ty, $text:expr) => {{
         let body: $type = from_slice($text.as_bytes()).map_err(|error| error.to_string())?;
         let again = String::from_utf8(to_vec(&body)).map_err(|error| error.to_string())?;
-        same(stringify!($type), &*again, &*with_quoted_numbers($text)?)?;
+        same(stringify!($type), &*again, &*with_quoted_numbers($text))?;
         body
     }};
 }
@@ -76,12 +74,8 @@ fn queue() -> QueueKey {
 }
 
 /// Number keys are the one thing that we write in another way than fastjson: with quotes, which Java reads as well.
-fn with_quoted_numbers(text: &str) -> Result<Cow<'_, str>, String> {
-    if !text.contains("brokerAddrs") {
-        return Ok(Cow::Borrowed(text));
-    }
-    let strict = strict(text.as_bytes()).map_err(|error| error.to_string())?;
-    String::from_utf8(strict.into_owned()).map(Cow::Owned).map_err(|error| error.to_string())
+fn with_quoted_numbers(text: &str) -> String {
+    text.replace("{0:", "{\"0\":").replace(",1:", ",\"1\":")
 }
 
 fn route(route: &TopicRouteData) -> Result<(), String> {

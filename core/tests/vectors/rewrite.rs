@@ -8,6 +8,7 @@ use stgclient_core::wire::command::{Command, Head, HeaderCodec, Language, encode
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header, WriteHeader};
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameError, FrameReader};
+use stgclient_core::wire::odd::Odd;
 
 /// Extension fields by name.
 pub(crate) type ByName = BTreeMap<String, String>;
@@ -24,7 +25,7 @@ impl WriteHeader for AllFields {
 }
 
 impl Header<'_> for AllFields {
-    fn read(fields: &Fields) -> Result<Self, FieldError> {
+    fn read(fields: &Fields, _: &Odd) -> Result<Self, FieldError> {
         Ok(Self(fields.iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect()))
     }
 }

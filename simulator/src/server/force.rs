@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use stgclient_core::time::Duration;
-use stgclient_core::wire::body::{self, QueueLockRequest};
+use stgclient_core::wire::body::QueueLockRequest;
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::Command;
 
@@ -126,7 +126,7 @@ impl Force {
 fn names_group(request: &Command, group: &str) -> bool {
     use RequestCode as C;
     if matches!(RequestCode(request.code), C::LOCK_BATCH_MQ | C::UNLOCK_BATCH_MQ) {
-        let locks: Option<QueueLockRequest> = body::from_slice(&request.body).ok();
+        let locks: Option<QueueLockRequest> = request.read_body().ok();
         return locks.is_some_and(|locks| *locks.consumer_group == *group);
     }
     // The headers of SEND_MESSAGE_V2 call the group "a".

@@ -1,9 +1,12 @@
 //! Why a request is not carried out.
 
-use stgclient_core::wire::body::BodyError;
+use core::fmt::Display;
+
 use stgclient_core::wire::code::ResponseCode;
+use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::FieldError;
+use stgclient_core::wire::json::Readable;
 
 /// What remarks that a user may be helpless about end with (`FAQUrl.suggestTodo`).
 pub(super) const FAQ: &str = "\nSee https://rocketmq.apache.org/docs/bestPractice/06FAQ for further details.";
@@ -25,7 +28,6 @@ impl Refusal {
         Self::new(ResponseCode::TOPIC_NOT_EXIST, format!("topic[{topic}] not exist, apply first please!{FAQ}"))
     }
 
-    /// A body is not what its request carries.
     /// Of what the FAQ says more, which is Apache's.
     pub(super) fn with_faq(dialect: Dialect, code: ResponseCode, remark: &str) -> Self {
         match dialect {
@@ -34,7 +36,8 @@ impl Refusal {
         }
     }
 
-    pub(super) fn malformed_body(error: BodyError) -> Self {
+    /// A body is not what its request carries.
+    pub(super) fn malformed_body(error: impl Display) -> Self {
         Self::new(ResponseCode::SYSTEM_ERROR, format!("JSONException: {error}"))
     }
 
@@ -49,4 +52,10 @@ impl From<FieldError> for Refusal {
     fn from(error: FieldError) -> Self {
         Self::new(ResponseCode::SYSTEM_ERROR, format!("RemotingCommandException: {error}"))
     }
+}
+
+/// Reads a request's body as Java does, which refuses the whole for one value that is not what it should be.
+pub(super) fn read_body<T: Readable>(request: &Command) -> Result<T, Refusal> {
+    let body = request.read_body().map_err(Refusal::malformed_body)?;
+    request.odd.refused().map_or(Ok(body), |error| Err(Refusal::malformed_body(error)))
 }

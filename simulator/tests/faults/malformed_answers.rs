@@ -113,11 +113,12 @@ fn an_offset_that_is_missing_or_negative_is_no_offset() {
 }
 
 /// Bodies that are no routes.
-const NO_ROUTES: [&[u8]; 6] = [
+const NO_ROUTES: [&[u8]; 7] = [
     b"",
     b"hello",
     b"{\"brokerDatas\":[{\"brokerName\":",
-    b"{\"brokerDatas\":[{\"brokerName\":\"\xFF\"}]}",
+    b"{\"brokerDatas\":[{\"brokerName\":\"\xFF\"}}",
+    br#"{"brokerDatas":[],"queueDatas":7}"#,
     br#"{"brokerDatas":[{"brokerName":"broker-a","brokerAddrs":{"0":"nowhere"}}],"queueDatas":[]}"#,
     br#"{"brokerDatas":[],"queueDatas":[{"brokerName":"a","readQueueNums":2147483647,"writeQueueNums":1,"perm":6}]}"#,
 ];

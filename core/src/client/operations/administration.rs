@@ -14,7 +14,7 @@ use crate::error::{self, Error, ErrorKind};
 use crate::gather::Gather;
 use crate::notice::Notice;
 use crate::time::{Instant, Now};
-use crate::wire::body::{self, ClusterInfo};
+use crate::wire::body::ClusterInfo;
 use crate::wire::code::ResponseCode;
 use crate::wire::command::Command;
 
@@ -197,8 +197,8 @@ impl Administration {
         if matches!(self.task.needs(), Needs::Route(_)) {
             return masters_of(&read_route(command)?.0);
         }
-        let clusters: ClusterInfo = body::from_slice(&command.body)
-            .map_err(|error| Error::new(ErrorKind::MalformedAnswer, error.to_string()))?;
+        let clusters: ClusterInfo =
+            command.read_body().map_err(|error| Error::new(ErrorKind::MalformedAnswer, error.to_string()))?;
         let is_server = |name: &str| {
             clusters.cluster_addr_table.contains_key(name) || clusters.broker_addr_table.contains_key(name)
         };

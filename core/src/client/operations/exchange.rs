@@ -14,6 +14,7 @@ use crate::time::{Instant, Now};
 use crate::wire::body;
 use crate::wire::code::ResponseCode;
 use crate::wire::command::Command;
+use crate::wire::json::Readable;
 use crate::wire::request::{OffsetAnswer, Request};
 
 /// Where a request goes, who waits for its answer, and until when.
@@ -87,10 +88,10 @@ impl Answered<'_> {
         }
     }
 
-    pub(crate) fn body<T: serde::de::DeserializeOwned>(&self) -> Result<T, Error> {
+    pub(crate) fn body<T: Readable>(&self) -> Result<T, Error> {
         self.success()?;
         let malformed = |error: body::BodyError| Error::new(ErrorKind::MalformedAnswer, error.to_string());
-        body::from_slice(&self.command.body).map_err(malformed)
+        self.command.read_body().map_err(malformed)
     }
 
     /// A group has no offset of the queue. That is believed of its broker's master only: a slave that has started a moment

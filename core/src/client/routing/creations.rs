@@ -7,7 +7,7 @@ use crate::client::base::ids::PeerId;
 use crate::error::{Error, ErrorKind};
 use crate::routes::route::TopicRoute;
 use crate::time::{Duration, Instant};
-use crate::wire::body::{self, TopicStatsTable};
+use crate::wire::body::TopicStatsTable;
 use crate::wire::code::ResponseCode;
 use crate::wire::command::Command;
 
@@ -212,7 +212,7 @@ impl State {
     fn after(&self, answer: &Command, queues: u32) -> Self {
         match (self, ResponseCode(answer.code)) {
             (Self::Asked, ResponseCode::TOPIC_NOT_EXIST) => Self::Absent,
-            (Self::Asked, ResponseCode::SUCCESS) => match body::from_slice::<TopicStatsTable>(&answer.body) {
+            (Self::Asked, ResponseCode::SUCCESS) => match answer.read_body::<TopicStatsTable>() {
                 Ok(table) => Self::Has { queues: table.offset_table.len() as u32, is_new: false },
                 Err(error) => Self::Failed(Error::new(ErrorKind::MalformedAnswer, error.to_string())),
             },

@@ -1,13 +1,12 @@
-//! Routes: who waits for which, how an answer is read, and what of it has been passed over.
+//! Routes: who waits for which, and how an answer is read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::client::base::ids::Owner;
 use crate::error::{Error, ErrorKind};
-use crate::notice::{Notice, Notices};
 use crate::routes::route::{RouteError, TopicRoute};
 use crate::routes::topics::{Purpose, TopicId};
-use crate::wire::body::{self, TopicRouteData};
+use crate::wire::body::TopicRouteData;
 use crate::wire::command::Command;
 
 /// Who waits for which topic's route, and what for.
@@ -25,33 +24,11 @@ impl RouteWaiters {
 /// Reads a name server's answer to a question for a route.
 pub(crate) fn read_route(answer: &Command) -> Result<(TopicRoute, Vec<RouteError>), Error> {
     let malformed = |why: String| Error::new(ErrorKind::MalformedAnswer, format!("route: {why}"));
-    let data: TopicRouteData = body::from_slice(&answer.body).map_err(|error| malformed(error.to_string()))?;
+    let data: TopicRouteData = answer.read_body().map_err(|error| malformed(error.to_string()))?;
     let (route, odd) = TopicRoute::from_body(data);
     match odd.first() {
         // Nothing is left of it: what is known already is better.
         Some(why) if route.brokers.iter().all(|broker| broker.addresses.is_empty()) => Err(malformed(why.to_string())),
         _ => Ok((route, odd)),
-    }
-}
-
-/// What of routes has been passed over and said, once each.
-#[derive(Debug, Default)]
-pub(crate) struct Oddities(BTreeSet<RouteError>);
-
-/// How many of them are remembered. Of more than so many some are said again.
-const MOST_ODDITIES: usize = 256;
-
-impl Oddities {
-    pub(crate) fn note(&mut self, topic: &str, odd: Vec<RouteError>, notices: &mut Notices) {
-        for error in odd {
-            if self.0.len() >= MOST_ODDITIES {
-                self.0.clear();
-            }
-            if !self.0.contains(&error) {
-                let notice = Notice::warn("a part of a route is passed over");
-                notices.push(notice.about("topic", topic).about("error", &error));
-                self.0.insert(error);
-            }
-        }
     }
 }

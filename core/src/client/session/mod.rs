@@ -24,7 +24,7 @@ use crate::client::presence::groups::Groups;
 use crate::client::presence::lines::{Call, Held, Lines};
 use crate::client::routing::creations::Creation;
 use crate::client::routing::look_ups::NameServerCalls;
-use crate::client::routing::routes::{Oddities, RouteWaiters};
+use crate::client::routing::routes::RouteWaiters;
 use crate::client::routing::topic_changes::TopicChanges;
 use crate::connection::{Backoff, CloseReason, Connection, Ended, Outbox, Received};
 use crate::error::{Error, ErrorKind};
@@ -76,7 +76,6 @@ pub(crate) struct Session {
     /// What the steps of the next one are counted from.
     next_creation_step: u32,
     pub(crate) topic_changes: TopicChanges,
-    pub(crate) oddities: Oddities,
     pub(crate) brokers: Brokers,
     pub(crate) latency: LatencyFaults<BrokerId>,
     pub(crate) groups: Groups,
@@ -115,7 +114,6 @@ impl Session {
             creations: BTreeMap::new(),
             next_creation_step: 0,
             topic_changes: TopicChanges::default(),
-            oddities: Oddities::default(),
             brokers: Brokers::default(),
             latency: LatencyFaults::default(),
             groups: Groups::default(),
@@ -299,6 +297,13 @@ impl Session {
     /// A send was refused for want of room: its caller wants to hear when there is some.
     pub(crate) const fn want_room(&mut self) {
         self.refused_for_room = true;
+    }
+
+    /// Counts what was passed over of a command, and says the first of it.
+    #[cold]
+    pub(crate) fn note_odd(&mut self, connection: ConnectionId, command: &Command) {
+        let address = self.network.get(connection.peer).map(Connection::address);
+        self.notices.note_odd("address", address.map(Address::to_string).unwrap_or_default(), &command.odd);
     }
 
     /// There may be room again.

@@ -10,7 +10,8 @@ use crate::client::routing::routes::read_route;
 use crate::client::session::Session;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind};
-use crate::routes::route::{MAX_QUEUES, Permission, RouteBroker, RouteError, TopicRoute};
+use crate::notice::Notice;
+use crate::routes::route::{MAX_QUEUES, Permission, RouteBroker, TopicRoute};
 use crate::routes::topics::{Purpose, Refresh, Topic, TopicId};
 use crate::time::{Duration, Now};
 use crate::wire::code::ResponseCode;
@@ -98,10 +99,8 @@ impl Session {
 
     /// Takes the name servers' answer about a topic.
     pub(crate) fn take_route(&mut self, now: Now, topic: TopicId, answer: Result<Command, Error>) {
-        let result = answer.and_then(|command| read_route(&command));
-        match result {
-            Ok((mut route, odd)) => {
-                self.note_oddities(topic, odd);
+        match answer.and_then(|command| self.read_route(topic, &command)) {
+            Ok(mut route) => {
                 if self.check_own_topic(topic, &route).is_err() {
                     route.queues.iter_mut().for_each(|queues| queues.permission.0 &= !Permission::WRITE.0);
                 }
@@ -139,10 +138,8 @@ impl Session {
 
     /// Takes the name servers' answer about the default topic, on behalf of an unknown one.
     pub(crate) fn take_default_route(&mut self, now: Now, topic: TopicId, answer: Result<Command, Error>) {
-        let result = answer.and_then(|command| read_route(&command));
-        let outcome = match result {
-            Ok((route, odd)) => {
-                self.note_oddities(topic, odd);
+        let outcome = match answer.and_then(|command| self.read_route(topic, &command)) {
+            Ok(route) => {
                 if !self.config.dialect().creates_topics() {
                     return self.create_for_senders(now, topic, route);
                 }
@@ -164,12 +161,17 @@ impl Session {
         self.config.check_topic_to_change(name, |name| route.is_of_server(name))
     }
 
-    fn note_oddities(&mut self, topic: TopicId, odd: Vec<RouteError>) {
-        if !odd.is_empty()
-            && let Some(topic) = self.topics.get(topic)
-        {
-            self.oddities.note(&topic.name, odd, &mut self.notices);
+    /// Reads an answer about a topic, and says what of it is passed over.
+    fn read_route(&mut self, topic: TopicId, answer: &Command) -> Result<TopicRoute, Error> {
+        let result = read_route(answer);
+        let topic = self.topics.get(topic).map(|topic| &*topic.name).unwrap_or_default();
+        self.notices.note_odd("topic", topic, &answer.odd);
+        let (route, odd) = result?;
+        for error in odd {
+            let notice = Notice::warn("a part of a route is passed over");
+            self.notices.push_once(&error, || notice.about("topic", topic).about("error", &error));
         }
+        Ok(route)
     }
 
     pub(super) fn learn_route(&mut self, now: Now, topic: TopicId, mut route: TopicRoute, inherited: bool) {

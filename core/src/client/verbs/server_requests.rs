@@ -97,7 +97,7 @@ impl Client {
         let Ok(header) = request.header::<ResetConsumerOffset<'_>>() else {
             return;
         };
-        let Ok(reset) = body::from_slice::<ResetOffsets>(&request.body) else {
+        let Ok(reset) = request.read_body::<ResetOffsets>() else {
             let notice = Notice::warn("a broker's offsets to reset to cannot be read");
             return self.session.notices.push(notice.about("group", &header.group));
         };

@@ -1,7 +1,6 @@
 //! Writes JSON as fastjson does where strict JSON cannot be: keys that are objects stand without quotes.
 //!
-//! The counterpart of [`strict`](super::strict()): a key that begins with `{` is an object. No name in the protocol
-//! begins so.
+//! A key that begins with `{` is an object. No name in the protocol begins so.
 
 use std::io::{self, Write};
 

@@ -2,147 +2,128 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ConsumeFromWhere, ConsumeType, MessageModel, QueueKey, SubscriptionData, null_as_default, queue};
+use super::{ConsumeFromWhere, ConsumeType, MessageModel, QueueKey, SubscriptionData, bodies, queue};
+use crate::wire::json::{Json, Readable};
+use crate::wire::odd::OddIn;
 
-/// A client of a group (`Connection`).
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Connection {
-    /// Its address.
-    #[serde(deserialize_with = "null_as_default")]
-    pub client_addr: String,
-    /// Its id.
-    #[serde(deserialize_with = "null_as_default")]
-    pub client_id: String,
-    /// The name of its language.
-    #[serde(deserialize_with = "null_as_default")]
-    pub language: String,
-    /// The version it speaks.
-    pub version: i32,
-}
+bodies! {
+    /// A client of a group (`Connection`).
+    #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+    Connection {
+        /// Its address.
+        client_addr: "clientAddr" = String,
+        /// Its id.
+        client_id: "clientId" = String,
+        /// The name of its language.
+        language: "language" = String,
+        /// The version it speaks.
+        version: "version" = i32,
+    }
 
-/// The members of a consumer group (`ConsumerConnection`), the answer to GET_CONSUMER_CONNECTION_LIST.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ConsumerConnections {
-    /// The members.
-    #[serde(deserialize_with = "null_as_default")]
-    pub connection_set: BTreeSet<Connection>,
-    /// Where the group starts when it has no offset.
-    #[serde(deserialize_with = "null_as_default")]
-    pub consume_from_where: ConsumeFromWhere,
-    /// How it fetches.
-    #[serde(deserialize_with = "null_as_default")]
-    pub consume_type: ConsumeType,
-    /// How its members share the messages.
-    #[serde(deserialize_with = "null_as_default")]
-    pub message_model: MessageModel,
-    /// What it subscribes to, by topic.
-    #[serde(deserialize_with = "null_as_default")]
-    pub subscription_table: BTreeMap<String, SubscriptionData>,
-}
+    /// The members of a consumer group (`ConsumerConnection`), the answer to GET_CONSUMER_CONNECTION_LIST.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    ConsumerConnections {
+        /// The members.
+        connection_set: "connectionSet" = BTreeSet<Connection>,
+        /// Where the group starts when it has no offset.
+        consume_from_where: "consumeFromWhere" = ConsumeFromWhere,
+        /// How it fetches.
+        consume_type: "consumeType" = ConsumeType,
+        /// How its members share the messages.
+        message_model: "messageModel" = MessageModel,
+        /// What it subscribes to, by topic.
+        subscription_table: "subscriptionTable" = BTreeMap<String, SubscriptionData>,
+    }
 
-/// The clients of a producer group (`ProducerConnection`), the answer to GET_PRODUCER_CONNECTION_LIST.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ProducerConnections {
-    /// The clients.
-    #[serde(deserialize_with = "null_as_default")]
-    pub connection_set: BTreeSet<Connection>,
-}
+    /// The clients of a producer group (`ProducerConnection`), the answer to GET_PRODUCER_CONNECTION_LIST.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    ProducerConnections {
+        /// The clients.
+        connection_set: "connectionSet" = BTreeSet<Connection>,
+    }
 
-/// How far a group has consumed (`ConsumeStats`), the answer to GET_CONSUME_STATS.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ConsumeStats {
-    /// Messages a second.
-    pub consume_tps: f64,
-    /// By queue.
-    #[serde(with = "queue::as_key")]
-    pub offset_table: BTreeMap<QueueKey, ConsumedOffsets>,
-}
+    /// How far a group has consumed (`ConsumeStats`), the answer to GET_CONSUME_STATS.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    ConsumeStats {
+        /// Messages a second.
+        consume_tps: "consumeTps" = f64,
+        /// By queue.
+        #[serde(serialize_with = "queue::as_keys")]
+        offset_table: "offsetTable" = BTreeMap<QueueKey, ConsumedOffsets>,
+    }
 
-/// How far a group has consumed a queue (`OffsetWrapper`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ConsumedOffsets {
-    /// The offset after the queue's last message.
-    pub broker_offset: i64,
-    /// The offset that the group has committed.
-    pub consumer_offset: i64,
-    /// When the last consumed message was stored, milliseconds since 1970 UTC; 0 when there is none.
-    pub last_timestamp: i64,
-    /// The offset that the group has pulled up to.
-    pub pull_offset: i64,
-}
+    /// How far a group has consumed a queue (`OffsetWrapper`).
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    ConsumedOffsets {
+        /// The offset after the queue's last message.
+        broker_offset: "brokerOffset" = i64,
+        /// The offset that the group has committed.
+        consumer_offset: "consumerOffset" = i64,
+        /// When the last consumed message was stored, milliseconds since 1970 UTC; 0 when there is none.
+        last_timestamp: "lastTimestamp" = i64,
+        /// The offset that the group has pulled up to.
+        pull_offset: "pullOffset" = i64,
+    }
 
-/// Names of groups (`GroupList`), the answer to QUERY_TOPIC_CONSUME_BY_WHO.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct GroupList {
-    /// The groups.
-    #[serde(deserialize_with = "null_as_default")]
-    pub group_list: BTreeSet<String>,
-}
+    /// Names of groups (`GroupList`), the answer to QUERY_TOPIC_CONSUME_BY_WHO.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    GroupList {
+        /// The groups.
+        group_list: "groupList" = BTreeSet<String>,
+    }
 
-/// What a group subscribes to of a topic (`QuerySubscriptionResponseBody`), the answer to
-/// QUERY_SUBSCRIPTION_BY_CONSUMER.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ConsumerSubscription {
-    /// The consumer group.
-    #[serde(deserialize_with = "null_as_default")]
-    pub group: String,
-    /// The subscription; none when nobody subscribes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub subscription_data: Option<SubscriptionData>,
-    /// The topic.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub topic: Option<String>,
-}
+    /// What a group subscribes to of a topic (`QuerySubscriptionResponseBody`), the answer to
+    /// QUERY_SUBSCRIPTION_BY_CONSUMER.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    ConsumerSubscription {
+        /// The consumer group.
+        group: "group" = String,
+        /// The subscription; none when nobody subscribes.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        subscription_data: "subscriptionData" = Option<SubscriptionData>,
+        /// The topic.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        topic: "topic" = Option<String>,
+    }
 
-/// How a consumer group is set up at a broker (`SubscriptionGroupConfig`), the body of
-/// UPDATE_AND_CREATE_SUBSCRIPTIONGROUP and the answer to GET_SUBSCRIPTIONGROUP_CONFIG.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct SubscriptionGroupConfig {
-    /// Attributes by name.
-    #[serde(deserialize_with = "null_as_default")]
-    pub attributes: BTreeMap<String, String>,
-    /// The broker to pull from, by its id.
-    pub broker_id: i64,
-    /// Whether every member may get all.
-    pub consume_broadcast_enable: bool,
-    /// Whether it may consume at all.
-    pub consume_enable: bool,
-    /// Whether it may start at the first offset.
-    pub consume_from_min_enable: bool,
-    /// Whether it consumes in order, by POP.
-    pub consume_message_orderly: bool,
-    /// How many minutes a message may be in work.
-    pub consume_timeout_minute: i32,
-    /// The group's name.
-    #[serde(deserialize_with = "null_as_default")]
-    pub group_name: String,
-    /// When failed messages come again, by POP.
-    #[serde(deserialize_with = "null_as_default")]
-    pub group_retry_policy: GroupRetryPolicy,
-    /// Bits that brokers hand on.
-    pub group_sys_flag: i32,
-    /// Whether members hear of each other.
-    pub notify_consumer_ids_changed_enable: bool,
-    /// How often a message may be consumed again.
-    pub retry_max_times: i32,
-    /// How many queues its retry topic has.
-    pub retry_queue_nums: i32,
-    /// What it may subscribe to, by gRPC.
-    #[serde(skip_serializing_if = "Value::is_null")]
-    pub subscription_data_set: Value,
-    /// The broker to pull from when it consumes slowly, by its id.
-    pub which_broker_when_consume_slowly: i64,
+    /// How a consumer group is set up at a broker (`SubscriptionGroupConfig`), the body of
+    /// UPDATE_AND_CREATE_SUBSCRIPTIONGROUP and the answer to GET_SUBSCRIPTIONGROUP_CONFIG.
+    #[derive(Clone, Debug, PartialEq)]
+    SubscriptionGroupConfig {
+        /// Attributes by name.
+        attributes: "attributes" = BTreeMap<String, String>,
+        /// The broker to pull from, by its id.
+        broker_id: "brokerId" = i64,
+        /// Whether every member may get all.
+        consume_broadcast_enable: "consumeBroadcastEnable" = bool,
+        /// Whether it may consume at all.
+        consume_enable: "consumeEnable" = bool,
+        /// Whether it may start at the first offset.
+        consume_from_min_enable: "consumeFromMinEnable" = bool,
+        /// Whether it consumes in order, by POP.
+        consume_message_orderly: "consumeMessageOrderly" = bool,
+        /// How many minutes a message may be in work.
+        consume_timeout_minute: "consumeTimeoutMinute" = i32,
+        /// The group's name.
+        group_name: "groupName" = String,
+        /// When failed messages come again, by POP.
+        group_retry_policy: "groupRetryPolicy" = GroupRetryPolicy,
+        /// Bits that brokers hand on.
+        group_sys_flag: "groupSysFlag" = i32,
+        /// Whether members hear of each other.
+        notify_consumer_ids_changed_enable: "notifyConsumerIdsChangedEnable" = bool,
+        /// How often a message may be consumed again.
+        retry_max_times: "retryMaxTimes" = i32,
+        /// How many queues its retry topic has.
+        retry_queue_nums: "retryQueueNums" = i32,
+        /// What it may subscribe to, by gRPC.
+        #[serde(skip_serializing_if = "Value::is_null")]
+        subscription_data_set: "subscriptionDataSet" = Value,
+        /// The broker to pull from when it consumes slowly, by its id.
+        which_broker_when_consume_slowly: "whichBrokerWhenConsumeSlowly" = i64,
+    }
 }
 
 impl Default for SubscriptionGroupConfig {
@@ -167,19 +148,19 @@ impl Default for SubscriptionGroupConfig {
     }
 }
 
-/// When messages that failed come again, by POP (`GroupRetryPolicy`).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct GroupRetryPolicy {
-    /// Times of its own.
-    #[serde(skip_serializing_if = "Value::is_null")]
-    pub customized_retry_policy: Value,
-    /// Times that grow.
-    #[serde(skip_serializing_if = "Value::is_null")]
-    pub exponential_retry_policy: Value,
-    /// Which of them counts: `CUSTOMIZED` or `EXPONENTIAL`.
-    #[serde(rename = "type")]
-    pub kind: String,
+bodies! {
+    /// When messages that failed come again, by POP (`GroupRetryPolicy`).
+    #[derive(Clone, Debug, PartialEq)]
+    GroupRetryPolicy {
+        /// Times of its own.
+        #[serde(skip_serializing_if = "Value::is_null")]
+        customized_retry_policy: "customizedRetryPolicy" = Value,
+        /// Times that grow.
+        #[serde(skip_serializing_if = "Value::is_null")]
+        exponential_retry_policy: "exponentialRetryPolicy" = Value,
+        /// Which of them counts: `CUSTOMIZED` or `EXPONENTIAL`.
+        kind: "type" = String,
+    }
 }
 
 impl Default for GroupRetryPolicy {
@@ -192,29 +173,43 @@ impl Default for GroupRetryPolicy {
     }
 }
 
-/// The consumer groups of a broker (`SubscriptionGroupWrapper`), the answer to GET_ALL_SUBSCRIPTIONGROUP_CONFIG.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct SubscriptionGroups {
-    /// What the groups' last change is called.
-    #[serde(deserialize_with = "null_as_default")]
-    pub data_version: DataVersion,
-    /// What groups may not, by group and topic.
-    #[serde(deserialize_with = "null_as_default")]
-    pub forbidden_table: BTreeMap<String, BTreeMap<String, i32>>,
-    /// The groups by name.
-    #[serde(deserialize_with = "null_as_default")]
-    pub subscription_group_table: BTreeMap<String, SubscriptionGroupConfig>,
+bodies! {
+    /// The consumer groups of a broker (`SubscriptionGroupWrapper`), the answer to GET_ALL_SUBSCRIPTIONGROUP_CONFIG.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    SubscriptionGroups {
+        /// What the groups' last change is called.
+        data_version: "dataVersion" = DataVersion,
+        /// What groups may not, by group and topic.
+        forbidden_table: "forbiddenTable" = BTreeMap<String, BTreeMap<String, i32>>,
+        /// The groups by name.
+        subscription_group_table: "subscriptionGroupTable" = BTreeMap<String, SubscriptionGroupConfig>,
+    }
+
+    /// Which of two states of a broker's settings is newer (`DataVersion`).
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    DataVersion {
+        /// How many changes there were.
+        counter: "counter" = i64,
+        /// The state of a broker's group.
+        state_version: "stateVersion" = i64,
+        /// When the last change was, milliseconds since 1970 UTC.
+        timestamp: "timestamp" = i64,
+    }
 }
 
-/// Which of two states of a broker's settings is newer (`DataVersion`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct DataVersion {
-    /// How many changes there were.
-    pub counter: i64,
-    /// The state of a broker's group.
-    pub state_version: i64,
-    /// When the last change was, milliseconds since 1970 UTC.
-    pub timestamp: i64,
+/// What is handed on as it came.
+impl Readable for Value {
+    fn read(value: Json<'_>, _: OddIn<'_>) -> Option<Self> {
+        Some(as_it_came(value))
+    }
+}
+
+fn as_it_came(value: Json<'_>) -> Value {
+    match value {
+        Json::Null => Value::Null,
+        Json::Literal(text) => text.text().parse().unwrap_or_default(),
+        Json::Text(text) => Value::String(text.text().into_owned()),
+        Json::Array(_) => value.elements().map(as_it_came).collect(),
+        Json::Object(_) => value.members().map(|(name, value)| (name.text().into_owned(), as_it_came(value))).collect(),
+    }
 }

@@ -1,30 +1,30 @@
 //! Heartbeats: what a client tells every broker about its groups (`HeartbeatData`), the body of HEART_BEAT.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::{SubscriptionData, null_as_default};
+use super::{SubscriptionData, bodies};
 use crate::wire::dialect::Dialect;
 use crate::wire::java;
+use crate::wire::json::{Json, Readable, place_of};
+use crate::wire::odd::OddIn;
 
 mod smartgo;
 
-/// A client and its groups.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct HeartbeatData {
-    /// The client: `ip@instance`.
-    #[serde(rename = "clientID", deserialize_with = "null_as_default")]
-    pub client_id: String,
-    /// Its consumer groups.
-    #[serde(deserialize_with = "null_as_default")]
-    pub consumer_data_set: Vec<ConsumerData>,
-    /// The hash of the groups by which a broker knows that nothing has changed; 0: not used.
-    pub heartbeat_fingerprint: i32,
-    /// Its producer groups.
-    #[serde(deserialize_with = "null_as_default")]
-    pub producer_data_set: Vec<ProducerData>,
-    /// Whether the groups are left out because the fingerprint says enough.
-    pub without_sub: bool,
+bodies! {
+    /// A client and its groups.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    HeartbeatData {
+        /// The client: `ip@instance`.
+        client_id: "clientID" = String,
+        /// Its consumer groups.
+        consumer_data_set: "consumerDataSet" = Vec<ConsumerData>,
+        /// The hash of the groups by which a broker knows that nothing has changed; 0: not used.
+        heartbeat_fingerprint: "heartbeatFingerprint" = i32,
+        /// Its producer groups.
+        producer_data_set: "producerDataSet" = Vec<ProducerData>,
+        /// Whether the groups are left out because the fingerprint says enough.
+        without_sub: "withoutSub" = bool,
+    }
 }
 
 impl HeartbeatData {
@@ -48,41 +48,34 @@ impl HeartbeatData {
     }
 }
 
-/// A producer group of a client.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ProducerData {
-    /// The group's name.
-    #[serde(deserialize_with = "null_as_default")]
-    pub group_name: String,
-}
+bodies! {
+    /// A producer group of a client.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    ProducerData {
+        /// The group's name.
+        group_name: "groupName" = String,
+    }
 
-/// A consumer group of a client.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ConsumerData {
-    /// Where the group starts when it has no offset.
-    #[serde(deserialize_with = "null_as_default")]
-    pub consume_from_where: ConsumeFromWhere,
-    /// How it fetches.
-    #[serde(deserialize_with = "null_as_default")]
-    pub consume_type: ConsumeType,
-    /// The group's name.
-    #[serde(deserialize_with = "null_as_default")]
-    pub group_name: String,
-    /// How its members share the messages.
-    #[serde(deserialize_with = "null_as_default")]
-    pub message_model: MessageModel,
-    /// What it subscribes to.
-    #[serde(deserialize_with = "null_as_default")]
-    pub subscription_data_set: Vec<SubscriptionData>,
-    /// Whether it belongs to a unit.
-    pub unit_mode: bool,
+    /// A consumer group of a client.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    ConsumerData {
+        /// Where the group starts when it has no offset.
+        consume_from_where: "consumeFromWhere" = ConsumeFromWhere,
+        /// How it fetches.
+        consume_type: "consumeType" = ConsumeType,
+        /// The group's name.
+        group_name: "groupName" = String,
+        /// How its members share the messages.
+        message_model: "messageModel" = MessageModel,
+        /// What it subscribes to.
+        subscription_data_set: "subscriptionDataSet" = Vec<SubscriptionData>,
+        /// Whether it belongs to a unit.
+        unit_mode: "unitMode" = bool,
+    }
 }
 
 /// How a group fetches its messages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Choice")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub enum ConsumeType {
     /// When its program asks for them: a pull consumer.
@@ -98,8 +91,8 @@ pub enum ConsumeType {
 }
 
 /// How the members of a group share the messages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE", try_from = "Choice")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[non_exhaustive]
 pub enum MessageModel {
     /// Every member gets all.
@@ -110,8 +103,7 @@ pub enum MessageModel {
 }
 
 /// Where a group starts on a queue of which it has no offset.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Choice")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub enum ConsumeFromWhere {
     /// After the last message. The three that Java has deprecated mean the same.
@@ -126,55 +118,30 @@ pub enum ConsumeFromWhere {
     Timestamp,
 }
 
-/// One of several, by the name that Java writes or by the number that Go does: its place in Java's declaration.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Choice {
-    Number(u64),
-    Name(String),
-}
-
-impl Choice {
-    /// Which of `names`, in the order of their declaration, is meant.
-    fn among(&self, names: &[&str]) -> Result<usize, String> {
-        let place = match self {
-            Self::Number(number) => usize::try_from(*number).ok().filter(|number| *number < names.len()),
-            Self::Name(name) => names.iter().position(|known| known == name),
-        };
-        place.ok_or_else(|| format!("{self:?} is none of {names:?}"))
+impl Readable for ConsumeType {
+    fn read(value: Json<'_>, odd: OddIn<'_>) -> Option<Self> {
+        let place = place_of(value, &["CONSUME_ACTIVELY", "CONSUME_PASSIVELY", "CONSUME_POP"], odd)?;
+        Some([Self::Actively, Self::Passively, Self::Pop][place])
     }
 }
 
-impl TryFrom<Choice> for ConsumeType {
-    type Error = String;
-
-    fn try_from(choice: Choice) -> Result<Self, String> {
-        let place = choice.among(&["CONSUME_ACTIVELY", "CONSUME_PASSIVELY", "CONSUME_POP"])?;
-        Ok([Self::Actively, Self::Passively, Self::Pop][place])
+impl Readable for MessageModel {
+    fn read(value: Json<'_>, odd: OddIn<'_>) -> Option<Self> {
+        Some([Self::Broadcasting, Self::Clustering][place_of(value, &["BROADCASTING", "CLUSTERING"], odd)?])
     }
 }
 
-impl TryFrom<Choice> for MessageModel {
-    type Error = String;
-
-    fn try_from(choice: Choice) -> Result<Self, String> {
-        Ok([Self::Broadcasting, Self::Clustering][choice.among(&["BROADCASTING", "CLUSTERING"])?])
-    }
-}
-
-impl TryFrom<Choice> for ConsumeFromWhere {
-    type Error = String;
-
-    fn try_from(choice: Choice) -> Result<Self, String> {
-        let place = choice.among(&[
+impl Readable for ConsumeFromWhere {
+    fn read(value: Json<'_>, odd: OddIn<'_>) -> Option<Self> {
+        let names = [
             "CONSUME_FROM_LAST_OFFSET",
             "CONSUME_FROM_LAST_OFFSET_AND_FROM_MIN_WHEN_BOOT_FIRST",
             "CONSUME_FROM_MIN_OFFSET",
             "CONSUME_FROM_MAX_OFFSET",
             "CONSUME_FROM_FIRST_OFFSET",
             "CONSUME_FROM_TIMESTAMP",
-        ])?;
-        Ok(match place {
+        ];
+        place_of(value, &names, odd).map(|place| match place {
             4 => Self::FirstOffset,
             5 => Self::Timestamp,
             _ => Self::LastOffset,

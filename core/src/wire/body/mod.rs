@@ -1,16 +1,15 @@
 //! JSON bodies: what servers and clients tell each other beside the header, as typed values.
 //!
-//! The fields are declared in the order in which fastjson writes them, so that texts can be compared and hashed. What
-//! a server leaves out or sends as null reads as a default; what we do not know is passed over.
+//! A field is written as `rust_name: "nameOnTheWire" = Type`; one of several names is read, the first of them written. They are
+//! declared in the order in which fastjson writes them, so that texts can be compared and hashed. All of them may be absent:
+//! what a server leaves out is as Java's classes begin, what it sends as null is nothing. What we do not know is passed over.
 
 mod consumers;
 mod fastjson;
 mod groups;
 mod heartbeat;
-mod lenient;
 mod queue;
 mod route;
-mod strict;
 mod subscription;
 mod table;
 mod topics;
@@ -27,20 +26,21 @@ pub use groups::{
 pub use heartbeat::{ConsumeFromWhere, ConsumeType, ConsumerData, HeartbeatData, MessageModel, ProducerData};
 pub use queue::QueueKey;
 pub use route::{BrokerData, ClusterInfo, Permission, QueueData, TopicRouteData};
-pub use strict::strict;
 pub use subscription::{ExpressionType, SubscriptionData, SubscriptionError};
 pub use table::KeyValueTable;
 pub use topics::{QueueOffsets, TopicList, TopicStatsTable};
 
-use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use serde::ser::Serialize;
 use thiserror::Error;
+
+use super::json::{Json, Readable};
+use super::odd::{Odd, OddIn};
 
 /// Why a body cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum BodyError {
-    /// It is no JSON that we or a strict reader could read.
+    /// It is no JSON that fastjson could read.
     #[error("a malformed body: {what} at byte {at}")]
     Malformed {
         /// What is wrong.
@@ -49,19 +49,30 @@ pub enum BodyError {
         at: usize,
     },
     /// It is not the JSON that was expected.
-    #[error("an unexpected body: {reason}")]
+    #[error("an unexpected body: no {expected}")]
     Unexpected {
-        /// What the reader says.
-        reason: String,
+        /// What was.
+        expected: &'static str,
     },
 }
 
-/// Reads a body, strict JSON or as fastjson writes it.
+/// Reads a body; `odd` keeps what is passed over.
 ///
 /// # Errors
-/// It is no JSON, or not of this type.
-pub fn from_slice<T: DeserializeOwned>(body: &[u8]) -> Result<T, BodyError> {
-    serde_json::from_slice(&strict(body)?).map_err(|error| BodyError::Unexpected { reason: error.to_string() })
+/// It is no JSON, or nothing of this type.
+pub fn read<T: Readable>(body: &[u8], odd: &Odd) -> Result<T, BodyError> {
+    // What is no UTF-8 becomes what Java makes of it.
+    let text = String::from_utf8_lossy(body);
+    let value = Json::parse(text.as_bytes()).map_err(|(what, at)| BodyError::Malformed { what, at })?;
+    T::read(value, OddIn::new(odd, "body")).ok_or(BodyError::Unexpected { expected: "object" })
+}
+
+/// As [`read()`], whatever is passed over.
+///
+/// # Errors
+/// It is no JSON, or nothing of this type.
+pub fn from_slice<T: Readable>(body: &[u8]) -> Result<T, BodyError> {
+    read(body, &Odd::default())
 }
 
 /// Writes a body as fastjson does: keys that are objects without quotes.
@@ -75,10 +86,35 @@ pub fn to_vec<T: Serialize>(body: &T) -> Vec<u8> {
     out
 }
 
-/// Reads null as the default; for fields that some servers send as null when they are empty.
-fn null_as_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
-    Option::deserialize(from).map(Option::unwrap_or_default)
+/// Declares bodies.
+macro_rules! bodies {
+    ($(
+        $(#[$meta:meta])*
+        $name:ident {
+            $($(#[$field_meta:meta])* $field:ident : $wire:literal $(| $old:literal)* = $type:ty,)*
+        }
+    )*) => {$(
+        $(#[$meta])*
+        #[derive(serde::Serialize)]
+        pub struct $name {
+            $($(#[$field_meta])* #[serde(rename = $wire)] pub $field: $type,)*
+        }
+
+        impl $crate::wire::json::Readable for $name {
+            fn read(value: $crate::wire::json::Json<'_>, odd: $crate::wire::odd::OddIn<'_>) -> Option<Self> {
+                let mut read = Self::default();
+                for (name, value) in value.object(odd)? {
+                    $(if name.is($wire) $(|| name.is($old))* {
+                        read.$field = value.field(odd.field($wire))?;
+                        continue;
+                    })*
+                }
+                Some(read)
+            }
+        }
+    )*};
 }
+pub(crate) use bodies;
 
 #[cfg(test)]
 mod tests;

@@ -1,19 +1,26 @@
 //! A queue as bodies name it, in a value or as the key of a map.
 
 use core::cmp::Ordering;
+use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
 
-/// One queue of a topic on one broker (`MessageQueue`). Ordered by topic, broker name and id, as clients sort queues.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct QueueKey {
-    /// The broker's name, which a master shares with its slaves.
-    pub broker_name: String,
-    /// The queue's number on this broker, from 0; -1 in POP assignments for "any".
-    pub queue_id: i32,
-    /// The topic.
-    pub topic: String,
+use super::bodies;
+use crate::wire::fields::FieldText;
+use crate::wire::json::{Json, Key, Readable};
+use crate::wire::odd::{Odd, OddIn};
+
+bodies! {
+    /// One queue of a topic on one broker (`MessageQueue`). Ordered by topic, broker name and id, as clients sort queues.
+    #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+    QueueKey {
+        /// The broker's name, which a master shares with its slaves.
+        broker_name: "brokerName" = String,
+        /// The queue's number on this broker, from 0; -1 in POP assignments for "any".
+        queue_id: "queueId" = i32,
+        /// The topic.
+        topic: "topic" = String,
+    }
 }
 
 impl QueueKey {
@@ -25,13 +32,19 @@ impl QueueKey {
         Some(Self { broker_name, queue_id, topic })
     }
 
-    /// A queue as the key of a table names it: its JSON, or in smartgo's words.
-    fn from_key(key: &str) -> Option<Self> {
-        serde_json::from_str(key).ok().or_else(|| Self::from_text(key))
-    }
-
     fn order(&self) -> (&str, &str, i32) {
         (&self.topic, &self.broker_name, self.queue_id)
+    }
+}
+
+/// A queue as the key of a table names it: its JSON, which may be a text, or in smartgo's words.
+impl Key for QueueKey {
+    fn read(text: FieldText<'_>) -> Option<Self> {
+        let text = text.text();
+        match Json::parse(text.as_bytes()) {
+            Ok(object @ Json::Object(_)) => Readable::read(object, OddIn::new(&Odd::default(), "a key")),
+            _ => Self::from_text(&text),
+        }
     }
 }
 
@@ -47,33 +60,14 @@ impl PartialOrd for QueueKey {
     }
 }
 
-/// Maps whose keys are queues: in strict JSON, strings that hold the queue's JSON, and texts of smartgo's. Entries that are none are passed over.
-/// For `#[serde(with)]`.
-pub(super) mod as_key {
-    use std::collections::BTreeMap;
-
-    use serde::de::{Deserialize, Deserializer};
-    use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
-
-    use super::super::lenient::readable;
-    use super::QueueKey;
-    use crate::gather::Gather;
-
-    pub(in super::super) fn serialize<V: Serialize, S: Serializer>(
-        map: &BTreeMap<QueueKey, V>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        let mut out = serializer.serialize_map(Some(map.len()))?;
-        for (queue, value) in map {
-            out.serialize_entry(&serde_json::to_string(queue).map_err(S::Error::custom)?, value)?;
-        }
-        out.end()
+/// Writes maps whose keys are queues. For `#[serde(serialize_with)]`.
+pub(super) fn as_keys<V: Serialize, S: Serializer>(
+    map: &BTreeMap<QueueKey, V>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut out = serializer.serialize_map(Some(map.len()))?;
+    for (queue, value) in map {
+        out.serialize_entry(&serde_json::to_string(queue).map_err(S::Error::custom)?, value)?;
     }
-
-    pub(in super::super) fn deserialize<'de, V: Deserialize<'de>, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<BTreeMap<QueueKey, V>, D::Error> {
-        let map: BTreeMap<String, V> = readable(from)?;
-        Ok(map.into_iter().filter_map(|(key, value)| Some((QueueKey::from_key(&key)?, value))).gather())
-    }
+    out.end()
 }

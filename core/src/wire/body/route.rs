@@ -3,69 +3,67 @@
 use core::fmt;
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::lenient::readable;
-use super::null_as_default;
+use super::bodies;
+use crate::wire::json::{Json, Readable};
+use crate::wire::odd::OddIn;
 
-/// The route of a topic (`TopicRouteData`), the answer to GET_ROUTEINFO_BY_TOPIC.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct TopicRouteData {
-    /// The brokers that serve it.
-    #[serde(deserialize_with = "readable")]
-    pub broker_datas: Vec<BrokerData>,
-    /// Servers of class filters, which no longer exist; Java wants the field.
-    #[serde(deserialize_with = "readable")]
-    pub filter_server_table: BTreeMap<String, Vec<String>>,
-    /// The queues of an ordered topic, `broker:count;broker:count`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub order_topic_conf: Option<String>,
-    /// How many queues it has on each broker.
-    #[serde(deserialize_with = "readable")]
-    pub queue_datas: Vec<QueueData>,
-}
+bodies! {
+    /// The route of a topic (`TopicRouteData`), the answer to GET_ROUTEINFO_BY_TOPIC.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    TopicRouteData {
+        /// The brokers that serve it.
+        broker_datas: "brokerDatas" = Vec<BrokerData>,
+        /// Servers of class filters, which no longer exist; Java wants the field.
+        filter_server_table: "filterServerTable" = BTreeMap<String, Vec<String>>,
+        /// The queues of an ordered topic, `broker:count;broker:count`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        order_topic_conf: "orderTopicConf" = Option<String>,
+        /// How many queues it has on each broker.
+        queue_datas: "queueDatas" = Vec<QueueData>,
+    }
 
-/// The addresses of a broker and its slaves (`BrokerData`).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct BrokerData {
-    /// Addresses, `host:port`, by broker id: 0 is the master, slaves have greater ones, and -1 is a member of a group without a
-    /// leader that has no role yet.
-    #[serde(deserialize_with = "readable")]
-    pub broker_addrs: BTreeMap<i64, String>,
-    /// The name that master and slaves share.
-    #[serde(deserialize_with = "null_as_default")]
-    pub broker_name: String,
-    /// The cluster.
-    #[serde(deserialize_with = "null_as_default")]
-    pub cluster: String,
-    /// Whether a slave may stand in for a lost master.
-    pub enable_acting_master: bool,
-}
+    /// The addresses of a broker and its slaves (`BrokerData`).
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    BrokerData {
+        /// Addresses, `host:port`, by broker id: 0 is the master, slaves have greater ones, and -1 is a member of a group without a
+        /// leader that has no role yet.
+        broker_addrs: "brokerAddrs" = BTreeMap<i64, String>,
+        /// The name that master and slaves share.
+        broker_name: "brokerName" = String,
+        /// The cluster.
+        cluster: "cluster" = String,
+        /// Whether a slave may stand in for a lost master.
+        enable_acting_master: "enableActingMaster" = bool,
+    }
 
-/// The queues of a topic on a broker (`QueueData`).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct QueueData {
-    /// The broker's name.
-    #[serde(deserialize_with = "null_as_default")]
-    pub broker_name: String,
-    /// What may be done with the queues.
-    pub perm: Permission,
-    /// How many queues can be read: those from 0 to one less.
-    pub read_queue_nums: i32,
-    /// Bits of the topic (`TopicSysFlag`), misspelt by RocketMQ before 4.9 and by smartgo.
-    #[serde(alias = "topicSynFlag")]
-    pub topic_sys_flag: i32,
-    /// How many queues can be written: those from 0 to one less.
-    pub write_queue_nums: i32,
+    /// The queues of a topic on a broker (`QueueData`).
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    QueueData {
+        /// The broker's name.
+        broker_name: "brokerName" = String,
+        /// What may be done with the queues.
+        perm: "perm" = Permission,
+        /// How many queues can be read: those from 0 to one less.
+        read_queue_nums: "readQueueNums" = i32,
+        /// Bits of the topic (`TopicSysFlag`), misspelt by RocketMQ before 4.9 and by smartgo.
+        topic_sys_flag: "topicSysFlag" | "topicSynFlag" = i32,
+        /// How many queues can be written: those from 0 to one less.
+        write_queue_nums: "writeQueueNums" = i32,
+    }
 }
 
 /// What may be done with a topic's queues (`PermName`). Shown as `RWX`, with `-` for what may not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Permission(pub i32);
+
+impl Readable for Permission {
+    fn read(value: Json<'_>, odd: OddIn<'_>) -> Option<Self> {
+        i32::read(value, odd).map(Self)
+    }
+}
 
 impl Permission {
     /// New topics may inherit from this one.
@@ -102,14 +100,13 @@ impl fmt::Display for Permission {
     }
 }
 
-/// Everything a name server knows of its brokers (`ClusterInfo`), the answer to GET_BROKER_CLUSTER_INFO.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ClusterInfo {
-    /// Brokers by name.
-    #[serde(deserialize_with = "readable")]
-    pub broker_addr_table: BTreeMap<String, BrokerData>,
-    /// Names of brokers by cluster.
-    #[serde(deserialize_with = "readable")]
-    pub cluster_addr_table: BTreeMap<String, BTreeSet<String>>,
+bodies! {
+    /// Everything a name server knows of its brokers (`ClusterInfo`), the answer to GET_BROKER_CLUSTER_INFO.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    ClusterInfo {
+        /// Brokers by name.
+        broker_addr_table: "brokerAddrTable" = BTreeMap<String, BrokerData>,
+        /// Names of brokers by cluster.
+        cluster_addr_table: "clusterAddrTable" = BTreeMap<String, BTreeSet<String>>,
+    }
 }

@@ -2,39 +2,37 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use thiserror::Error;
 
-use super::null_as_default;
+use super::bodies;
 use crate::wire::java;
+use crate::wire::json::{Json, Readable};
+use crate::wire::odd::OddIn;
 
-/// A topic and the expression that selects its messages.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct SubscriptionData {
-    /// Whether a class filter selects, which no broker has any more.
-    pub class_filter_mode: bool,
-    /// The Java hashes of the tags, which brokers compare first.
-    #[serde(deserialize_with = "null_as_default")]
-    pub code_set: BTreeSet<i32>,
-    /// What kind of expression it is.
-    #[serde(deserialize_with = "null_as_default")]
-    pub expression_type: ExpressionType,
-    /// The expression as the user wrote it; `*` for everything.
-    #[serde(deserialize_with = "null_as_default")]
-    pub sub_string: String,
-    /// When the subscription changed last, in milliseconds since 1970.
-    pub sub_version: i64,
-    /// The tags, any of which selects a message; empty: all messages.
-    #[serde(deserialize_with = "null_as_default")]
-    pub tags_set: BTreeSet<String>,
-    /// The topic.
-    #[serde(deserialize_with = "null_as_default")]
-    pub topic: String,
+bodies! {
+    /// A topic and the expression that selects its messages.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    SubscriptionData {
+        /// Whether a class filter selects, which no broker has any more.
+        class_filter_mode: "classFilterMode" = bool,
+        /// The Java hashes of the tags, which brokers compare first.
+        code_set: "codeSet" = BTreeSet<i32>,
+        /// What kind of expression it is.
+        expression_type: "expressionType" = ExpressionType,
+        /// The expression as the user wrote it; `*` for everything.
+        sub_string: "subString" = String,
+        /// When the subscription changed last, in milliseconds since 1970.
+        sub_version: "subVersion" = i64,
+        /// The tags, any of which selects a message; empty: all messages.
+        tags_set: "tagsSet" = BTreeSet<String>,
+        /// The topic.
+        topic: "topic" = String,
+    }
 }
 
 /// The kinds of expression.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 #[non_exhaustive]
 pub enum ExpressionType {
@@ -43,6 +41,20 @@ pub enum ExpressionType {
     Tag,
     /// SQL over the properties.
     Sql92,
+}
+
+/// Nothing is a tag expression (`ExpressionType.isTagType`).
+impl Readable for ExpressionType {
+    fn read(value: Json<'_>, odd: OddIn<'_>) -> Option<Self> {
+        let text = value.written()?;
+        if text.is("SQL92") {
+            return Some(Self::Sql92);
+        }
+        if !text.is("TAG") && !text.is("") {
+            odd.pass_over("kind of expression", text);
+        }
+        Some(Self::Tag)
+    }
 }
 
 impl ExpressionType {

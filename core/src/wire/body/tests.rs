@@ -1,5 +1,7 @@
 //! Bodies as other servers and clients write them, and as nobody should.
 
+mod styles;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -8,8 +10,10 @@ use super::{
     BodyError, BrokerData, ClusterInfo, ConsumeFromWhere, ConsumeStats, ConsumeType, ConsumerConnections, ConsumerData,
     ConsumerList, ConsumerRunningInfo, ConsumerStatus, HeartbeatData, KeyValueTable, MessageModel, ProducerData,
     QueueKey, QueueOffsets, SubscriptionData, SubscriptionError, SubscriptionGroupConfig, SubscriptionGroups,
-    TopicList, TopicRouteData, TopicStatsTable, from_slice, to_vec,
+    TopicList, TopicRouteData, TopicStatsTable, from_slice, read, to_vec,
 };
+use crate::wire::fields::FieldError;
+use crate::wire::odd::Odd;
 
 #[test]
 fn what_servers_leave_out_reads_as_a_default() {
@@ -68,17 +72,18 @@ fn other_keys_keep_their_quotes() {
 
 #[test]
 fn a_wrong_body_is_an_error() {
-    assert!(matches!(from_slice::<TopicList>(b"not found"), Err(BodyError::Unexpected { .. })));
-    assert!(matches!(from_slice::<TopicList>(b""), Err(BodyError::Unexpected { .. })));
-    assert!(matches!(from_slice::<TopicList>(b"\"\xFF\""), Err(BodyError::Unexpected { .. })));
-    assert!(matches!(from_slice::<TopicList>(br#"{"topicList":1}"#), Err(BodyError::Unexpected { .. })));
-    assert!(matches!(from_slice::<TopicList>(&[b'['; 1000]), Err(BodyError::Malformed { .. })));
+    for text in [&b"not found"[..], b"", b" ", b"{", b"{}{}", b"{\"a\"}", b"[}", &[b'['; 1000], &[b'{'; 1_000_000]] {
+        assert!(matches!(from_slice::<TopicList>(text), Err(BodyError::Malformed { .. })));
+    }
+    for text in ["null", "\"\"", "\"x\"", "5", "[]", "[{}]"] {
+        assert!(matches!(from_slice::<TopicList>(text.as_bytes()), Err(BodyError::Unexpected { .. })));
+    }
 }
 
 #[test]
 fn an_odd_entry_does_not_refuse_its_neighbours() {
-    let text = br#"{"brokerAddrTable":{"a":{"brokerAddrs":{0:"a:1",-1:"b:1","x":"c:1",2:7},"brokerName":"a"},"b":null,"c":[1,{}],"d":"e"},
-        "clusterAddrTable":{"C":["a","b"],"D":5}}"#;
+    let text = br#"{"brokerAddrTable":{"a":{"brokerAddrs":{0:"a:1",-1:"b:1","x":"c:1",2:null},"brokerName":"a"},"b":null,"c":[1,{}],"d":"e"},
+        "clusterAddrTable":{"C":["a","b"],"D":null}}"#;
     let info: ClusterInfo = from_slice(text).unwrap();
     assert_eq!(info.broker_addr_table.keys().collect::<Vec<_>>(), ["a"]);
     let addresses = [(-1, "b:1".to_owned()), (0, "a:1".to_owned())];
@@ -87,11 +92,24 @@ fn an_odd_entry_does_not_refuse_its_neighbours() {
 
     let text = br#"{"brokerDatas":["x",{"brokerName":"a"},7],"queueDatas":[{"brokerName":"a","readQueueNums":{}},{"brokerName":"a","readQueueNums":2}]}"#;
     let route: TopicRouteData = from_slice(text).unwrap();
-    assert_eq!((route.broker_datas.len(), route.queue_datas.len()), (1, 1));
-    assert_eq!(from_slice::<TopicList>(br#"{"topicList":["T",{},null,"U"]}"#).unwrap().topic_list.len(), 2);
-    assert_eq!(from_slice::<ConsumerList>(br#"{"consumerIdList":["c",1]}"#).unwrap().consumer_id_list, ["c"]);
+    assert_eq!((route.broker_datas.len(), route.queue_datas.len()), (1, 2));
+    assert_eq!(from_slice::<TopicList>(br#"{"topicList":["T",null,"U"]}"#).unwrap().topic_list.len(), 2);
+    assert_eq!(from_slice::<ConsumerList>(br#"{"consumerIdList":["c",1,null]}"#).unwrap().consumer_id_list, ["c", "1"]);
     let text = br#"{"offsetTable":{"no queue":{},{"brokerName":"a","queueId":1,"topic":"T"}:{"maxOffset":2}}}"#;
     assert_eq!(from_slice::<TopicStatsTable>(text).unwrap().offset_table.len(), 1);
+}
+
+#[test]
+fn what_is_passed_over_is_counted_and_what_java_refuses_the_whole_for_is_known() {
+    let text = br#"{"clientID":"c","consumerDataSet":[{"consumeType":"CONSUME_SOMEHOW","groupName":"g","subscriptionDataSet":[7]}],"heartbeatFingerprint":"x","withoutSub":null}"#;
+    let odd = Odd::default();
+    let heartbeat: HeartbeatData = read(text, &odd).unwrap();
+    assert_eq!((heartbeat.heartbeat_fingerprint, &*heartbeat.consumer_data_set[0].group_name), (0, "g"));
+    assert_eq!(heartbeat.consumer_data_set[0].subscription_data_set, []);
+    let told = |error: Option<&FieldError>| error.map(ToString::to_string).unwrap_or_default();
+    assert_eq!(odd.count(), 3);
+    assert_eq!(told(odd.first()), "the field consumeType is no known name: \"CONSUME_SOMEHOW\"");
+    assert_eq!(told(odd.refused()), "the field subscriptionDataSet is no object: \"7\"");
 }
 
 #[test]

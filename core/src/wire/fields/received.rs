@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use crate::wire::command::{HeaderCodec, Language};
-use crate::wire::header;
+use crate::wire::{header, json};
 
 /// The extension fields of a received command, read when asked for.
 #[derive(Clone, Debug, Default)]
@@ -210,7 +210,7 @@ impl<'a> FieldText<'a> {
     #[inline]
     pub fn text(self) -> Cow<'a, str> {
         let raw = str::from_utf8(self.raw).unwrap_or_default();
-        if self.escaped { Cow::Owned(header::unescape(raw)) } else { Cow::Borrowed(raw) }
+        if self.escaped { Cow::Owned(json::unescape(raw)) } else { Cow::Borrowed(raw) }
     }
 
     /// The bytes of a text without escapes.

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::{FieldError, NoFields, WriteHeader};
 use crate::wire::command::{self, Command, Head, HeaderCodec, Language};
 use crate::wire::dialect::Dialect;
+use crate::wire::json::styles::restyled_header;
 use crate::wire::message::UniqueId;
 use crate::wire::request::*;
 
@@ -30,7 +31,23 @@ const fn text(text: &str) -> Cow<'_, str> {
     Cow::Borrowed(text)
 }
 
-/// Writes and reads each header in both codecs; the number of headers is given back.
+/// How many styles each header is written in.
+const STYLES: u64 = 50;
+
+/// A header as another client or server writes it.
+fn in_another_style(header: &dyn WriteHeader, seed: u64) -> Command {
+    let mut out = BytesMut::new();
+    let head = Head { code: 1, language: Language::RUST, version: 493, opaque: 1, flag: 0, remark: Some("r") };
+    command::encode(&mut out, HeaderCodec::Json, Dialect::Apache, &head, header, b"");
+    let text = restyled_header(&out[8..], seed);
+    let mark = (text.len() as u32).to_be_bytes();
+    let command = command::decode([&mark[..], text.as_bytes()].concat().into());
+    let command = command.unwrap_or_else(|error| panic!("{error}: {text}"));
+    assert_eq!((command.code, command.language, command.remark.as_deref()), (1, Language::RUST, Some("r")), "{text}");
+    command
+}
+
+/// Writes and reads each header in both codecs and in other styles; the number of headers is given back.
 macro_rules! come_back {
     ($($type:ident { $($field:ident : $value:expr),* $(,)? },)*) => {{
         let mut count = 0;
@@ -39,6 +56,12 @@ macro_rules! come_back {
             for codec in CODECS {
                 let header = $type { $($field: $value,)* };
                 assert_eq!(command(codec, &header).header::<$type>(), Ok(header), "{codec:?}");
+            }
+            let header = $type { $($field: $value,)* };
+            for seed in 0..STYLES {
+                let command = in_another_style(&header, seed);
+                assert_eq!(command.header::<$type>().as_ref(), Ok(&header), "seed {seed}");
+                assert_eq!(command.odd.count(), 0, "seed {seed}");
             }
         )*
         count
@@ -340,11 +363,31 @@ fn a_value_of_the_wrong_type_is_shown_but_not_at_any_length() {
     }
     let number = json(r#"{"consumerGroup":"G","topic":"T","queueId":"2147483648"}"#);
     assert_eq!(number.header::<QueryConsumerOffset<'_>>(), Err(invalid("queueId", "32-bit number", "2147483648")));
-    // Absent would be fine; wrong is not.
-    let truth = json(r#"{"topic":"T","acceptStandardJsonOnly":"yes"}"#);
-    assert_eq!(truth.header::<GetRouteInfo<'_>>(), Err(invalid("acceptStandardJsonOnly", "truth value", "yes")));
     let long = json(&format!(r#"{{"offset":"{}"}}"#, "中".repeat(1000)));
     assert_eq!(long.header::<OffsetAnswer>(), Err(invalid("offset", "64-bit number", &"中".repeat(64))));
+}
+
+#[test]
+fn what_may_be_absent_and_is_no_number_is_null_and_counted_unless_it_is_empty() {
+    let command = |value: &str| {
+        json(&format!(r#"{{"nextBeginOffset":"1","minOffset":"2","maxOffset":"3","suggestWhichBrokerId":"{value}"}}"#))
+    };
+    let odd = command("x");
+    assert_eq!(odd.header::<PullMessageAnswer>().map(|answer| answer.suggest_which_broker_id), Ok(None));
+    let error = FieldError::Invalid { name: "suggestWhichBrokerId", expected: "64-bit number", value: "x".to_owned() };
+    assert_eq!((odd.odd.count(), odd.odd.first()), (1, Some(&error)));
+    let empty = command("");
+    assert_eq!(empty.header::<PullMessageAnswer>().map(|answer| answer.suggest_which_broker_id), Ok(None));
+    assert_eq!(empty.odd.count(), 0);
+}
+
+#[test]
+fn what_is_not_true_is_false() {
+    for (value, meant) in [("true", true), ("TRUE", true), ("True", true), ("1", false), ("yes", false), ("", false)] {
+        let command = json(&format!(r#"{{"topic":"T","acceptStandardJsonOnly":"{value}"}}"#));
+        let header: GetRouteInfo<'_> = command.header().unwrap();
+        assert_eq!(header.accept_standard_json_only, Some(meant), "{value}");
+    }
 }
 
 #[test]

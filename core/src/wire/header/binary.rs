@@ -6,6 +6,7 @@ use super::writer::Writer;
 use crate::wire::command::{Command, Head, HeaderCodec, Language};
 use crate::wire::fields::{FieldSpans, FieldText, Fields};
 use crate::wire::frame::FrameError;
+use crate::wire::odd::Odd;
 
 /// Writes the fixed part and the remark. Gives where the length of all fields has to be written.
 #[inline]
@@ -73,6 +74,7 @@ pub(in crate::wire) fn decode(mut header: Bytes, body: Bytes) -> Result<Command,
         codec: HeaderCodec::Binary,
         fields: Fields::new(header, HeaderCodec::Binary, spans),
         body,
+        odd: Odd::default(),
     })
 }
 

@@ -2,13 +2,14 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use super::json_reader::{Reader, Token, Value};
 use super::writer::Writer;
 use crate::wire::command::{Command, Head, HeaderCodec, Language};
 use crate::wire::dialect::Dialect;
 use crate::wire::eight;
 use crate::wire::fields::{FieldSpans, FieldText, Fields};
 use crate::wire::frame::FrameError;
+use crate::wire::json::{Json, Readable, Reader, Token, Value};
+use crate::wire::odd::{Odd, OddIn};
 
 /// Writes the fixed part and opens the fields.
 #[inline]
@@ -166,13 +167,15 @@ pub(in crate::wire) fn decode(mut header: Bytes, body: Bytes) -> Result<Command,
         codec: HeaderCodec::Json,
         fields: Fields::default(),
         body,
+        odd: Odd::default(),
     };
     let mut fields = 0..0;
     let mut spans = FieldSpans::default();
     let mut reader = Reader::new(&header);
     reader.open_object();
     while let Some(key) = reader.name() {
-        let key = reader.text(&key).raw;
+        let name = reader.text(&key);
+        let key = if name.escaped { unescaped_name(name) } else { name.raw };
         let at = reader.at();
         if key == b"extFields" && header.get(at) == Some(&b'{') {
             spans = read_fields(&mut reader);
@@ -186,20 +189,18 @@ pub(in crate::wire) fn decode(mut header: Bytes, body: Bytes) -> Result<Command,
             b"version" => command.version = integer(value)?,
             b"opaque" => command.opaque = integer(value)?,
             b"flag" => command.flag = integer(value)?,
-            b"language" => {
-                let name = value.token().map(|name| reader.text(&name).text());
-                command.language = name.map_or(Language::OTHER, |name| Language::from_name(&name));
-            }
+            b"language" => command.language = language(&reader, value),
             b"remark" => command.remark = value.token().map(|remark| reader.text(&remark).text().into()),
             b"extFields" => match value {
                 Value::Object(place) => (fields, spans) = (place, FieldSpans::UNKNOWN),
                 Value::Null => (fields, spans) = (0..0, FieldSpans::default()),
+                Value::Text(text) if text.place.is_empty() => (fields, spans) = (0..0, FieldSpans::default()),
                 _ => return Err(FrameError::MalformedHeader { what: "fields that are no object", at }),
             },
             _ => {}
         }
     }
-    reader.finish()?;
+    reader.finish().map_err(|(what, at)| FrameError::MalformedHeader { what, at })?;
     header.truncate(fields.end);
     header.advance(fields.start);
     command.fields = Fields::new(header, HeaderCodec::Json, spans).written_in(command.language);
@@ -220,13 +221,41 @@ fn read_fields(reader: &mut Reader<'_>) -> FieldSpans {
     spans
 }
 
+/// The name of the fixed part that is written with escapes; nothing if it is none.
+#[cold]
+fn unescaped_name(name: FieldText<'_>) -> &'static [u8] {
+    let known = ["code", "version", "opaque", "flag", "language", "remark", "extFields"];
+    known.into_iter().find(|known| name.is(known)).unwrap_or_default().as_bytes()
+}
+
+#[cfg_attr(not(target_family = "wasm"), inline(always))]
 fn integer(reader: &Reader<'_>, value: Value, at: usize) -> Result<i32, FrameError> {
-    match value {
-        Value::Null => Some(0),
-        Value::Literal(token) | Value::Text(token) => reader.text(&token).integer(),
-        Value::Object(_) | Value::Array => None,
+    if let Value::Literal(token) = &value
+        && let Some(number) = reader.text(token).integer()
+    {
+        return Ok(number);
     }
-    .ok_or(FrameError::MalformedHeader { what: "no number", at })
+    unusual_integer(reader, value, at)
+}
+
+/// A number, as fastjson takes it.
+#[cold]
+fn unusual_integer(reader: &Reader<'_>, value: Value, at: usize) -> Result<i32, FrameError> {
+    let odd = Odd::default();
+    let number = i32::read(Json::of(reader, value), OddIn::new(&odd, "header")).unwrap_or_default();
+    if odd.count() > 0 { Err(FrameError::MalformedHeader { what: "no number", at }) } else { Ok(number) }
+}
+
+/// A language by its name, or by its number.
+fn language(reader: &Reader<'_>, value: Value) -> Language {
+    match value {
+        Value::Literal(token) => reader
+            .text(&token)
+            .integer::<u32>()
+            .map_or(Language::OTHER, |number| Language::from_number(number as usize)),
+        Value::Text(name) => Language::from_name(&reader.text(&name).text()),
+        Value::Null | Value::Object(_) | Value::Array(_) => Language::OTHER,
+    }
 }
 
 /// The fields of a checked header.

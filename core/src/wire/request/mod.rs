@@ -81,7 +81,10 @@ macro_rules! headers {
         fn write(&self, _: &mut $crate::wire::fields::FieldWriter<'_>) {}
     };
     (@read) => {
-        fn read(_: &$crate::wire::fields::Fields) -> Result<Self, $crate::wire::fields::FieldError> {
+        fn read(
+            _: &$crate::wire::fields::Fields,
+            _: &$crate::wire::odd::Odd,
+        ) -> Result<Self, $crate::wire::fields::FieldError> {
             Ok(Self {})
         }
     };
@@ -97,6 +100,7 @@ macro_rules! headers {
     (@read $($field:ident : $wire:literal,)*) => {
         fn read(
             fields: &'a $crate::wire::fields::Fields,
+            odd: &$crate::wire::odd::Odd,
         ) -> Result<Self, $crate::wire::fields::FieldError> {
             $(let mut $field = None;)*
             if fields.is_capitalised() {
@@ -108,7 +112,7 @@ macro_rules! headers {
                     $(if name.is($wire) { return $field = Some(value); })*
                 });
             }
-            Ok(Self { $($field: $crate::wire::fields::FieldValue::read($wire, $field)?,)* })
+            Ok(Self { $($field: $crate::wire::fields::FieldValue::read($wire, $field, odd)?,)* })
         }
     };
     (@request [] $($name:tt)*) => {};

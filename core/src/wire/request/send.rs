@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::headers;
 use crate::wire::fields::{FieldError, FieldText, FieldValue, FieldWriter, Piece};
 use crate::wire::message::HexId;
+use crate::wire::odd::Odd;
 
 headers! {
     /// SEND_MESSAGE_V2 (`SendMessageRequestHeaderV2`): the fields of [`SendMessageV1`] under names of one letter. The
@@ -118,7 +119,7 @@ impl<'a> FieldValue<'a> for SentProperties<'a> {
         writer.text(name, "");
     }
 
-    fn read(name: &'static str, text: Option<FieldText<'a>>) -> Result<Self, FieldError> {
-        Ok(Self { encoded: Cow::read(name, text)?, unique_id: None })
+    fn read(name: &'static str, text: Option<FieldText<'a>>, odd: &Odd) -> Result<Self, FieldError> {
+        Ok(Self { encoded: Cow::read(name, text, odd)?, unique_id: None })
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::wire::dialect::Dialect;
 use crate::wire::fields::{FieldError, FieldText, FieldValue, FieldWriter};
+use crate::wire::odd::Odd;
 
 /// How many tags the messages of a topic have (`TopicFilterType`), which no server minds any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +39,8 @@ impl<'a> FieldValue<'a> for TopicFilterType<'a> {
         Self::SingleTag.write(name, writer);
     }
 
-    fn read(name: &'static str, text: Option<FieldText<'a>>) -> Result<Self, FieldError> {
-        let text = Cow::read(name, text)?;
+    fn read(name: &'static str, text: Option<FieldText<'a>>, odd: &Odd) -> Result<Self, FieldError> {
+        let text = Cow::read(name, text, odd)?;
         Ok(match &*text {
             "SINGLE_TAG" | "0" => Self::SingleTag,
             "MULTI_TAG" | "1" => Self::MultiTag,

@@ -8,7 +8,7 @@ use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::request::{DeleteGroup, GetGroup, GetGroups, GetGroupsAnswer};
 
-use super::super::refusal::Refusal;
+use super::super::refusal::{Refusal, read_body};
 use super::super::reply::Reply;
 use super::{Broker, topic_names};
 
@@ -112,7 +112,7 @@ fn settings_of(group: &str) -> SubscriptionGroupConfig {
 
 impl Broker {
     pub(super) fn update_group(&mut self, now: Now, request: &Command) -> Result<(), Refusal> {
-        let mut settings: SubscriptionGroupConfig = body::from_slice(&request.body).map_err(Refusal::malformed_body)?;
+        let mut settings: SubscriptionGroupConfig = read_body(request)?;
         topic_names::validate_group(&settings.group_name)
             .map_err(|remark| Refusal::new(ResponseCode::INVALID_PARAMETER, remark))?;
         // `+name` sets an attribute, `-name` takes it away (`AttributeUtil.alterCurrentAttributes`).

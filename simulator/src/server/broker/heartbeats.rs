@@ -9,7 +9,7 @@ use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::{GetConsumerList, HeartbeatAnswer, NotifyConsumerIdsChanged, UnregisterClient};
 
 use super::super::output::Outputs;
-use super::super::refusal::Refusal;
+use super::super::refusal::{Refusal, read_body};
 use super::super::sql92::Expression;
 use super::groups::Member;
 use super::topics::TopicConfig;
@@ -28,7 +28,7 @@ impl Broker {
         request: &Command,
         out: &mut Outputs,
     ) -> Result<HeartbeatAnswer, Refusal> {
-        let heartbeat = body::from_slice(&request.body).map_err(Refusal::malformed_body);
+        let heartbeat = read_body(request);
         let heartbeat: HeartbeatData = match self.dialect {
             Dialect::Apache => heartbeat?,
             // What smartgo's brokers cannot read is a heartbeat of nobody.
@@ -85,7 +85,7 @@ impl Broker {
     /// Says before a consumer starts whether what it wants can be filtered by. The body is looked at as it is: a kind of
     /// expression that nobody knows is to be refused, not to be malformed.
     pub(super) fn check_client_config(&self, request: &Command) -> Result<(), Refusal> {
-        let body: serde_json::Value = body::from_slice(&request.body).map_err(Refusal::malformed_body)?;
+        let body: serde_json::Value = read_body(request)?;
         let subscription = &body["subscriptionData"];
         let kind = match subscription["expressionType"].as_str() {
             None | Some("" | "TAG") => return Ok(()),

@@ -7,7 +7,7 @@ use stgclient_core::wire::body::{self, LockedQueues, QueueKey, QueueLockRequest}
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
 
-use super::super::refusal::Refusal;
+use super::super::refusal::{Refusal, read_body};
 use super::Broker;
 
 /// How long a lock lives that its owner does not ask for again (`REBALANCE_LOCK_MAX_LIVE_TIME`).
@@ -111,7 +111,7 @@ impl Broker {
     pub(super) fn lock_queues(&mut self, now: Now, request: &Command) -> Result<Vec<u8>, Refusal> {
         let lock_ok_mq_set = match self.dialect {
             Dialect::Apache => {
-                let request = body::from_slice(&request.body).map_err(Refusal::malformed_body)?;
+                let request = read_body(request)?;
                 self.locks.lock(now.mono, request)
             }
             // `TryLockBatch` takes the queues out of a set that is empty once it has been looked at.
@@ -124,7 +124,7 @@ impl Broker {
         if self.dialect == Dialect::Smartgo {
             return Ok(());
         }
-        let request: QueueLockRequest = body::from_slice(&request.body).map_err(Refusal::malformed_body)?;
+        let request: QueueLockRequest = read_body(request)?;
         self.locks.unlock(&request);
         Ok(())
     }

@@ -175,9 +175,7 @@ impl Broker {
             }
             Some(Purpose::Status(mut query)) => {
                 let is_success = answer.code == ResponseCode::SUCCESS.0;
-                if let Some(status) =
-                    is_success.then(|| body::from_slice::<ConsumerStatus>(&answer.body).ok()).flatten()
-                {
+                if let Some(status) = is_success.then(|| answer.read_body::<ConsumerStatus>().ok()).flatten() {
                     query.told.insert(query.asked.to_string(), ConsumerOffsets(status.message_queue_table));
                 }
                 self.continue_status(now, query, out);

@@ -4,7 +4,7 @@ use stgclient_core::time::{Duration, Instant, Now};
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header, WriteHeader};
+use stgclient_core::wire::fields::{FieldWriter, WriteHeader};
 use stgclient_core::wire::request::{PULL_FLAG_COMMIT_OFFSET, PULL_FLAG_SUSPEND, PullMessage, PullMessageAnswer};
 
 use super::super::output::Outputs;
@@ -60,12 +60,6 @@ impl WriteHeader for Answer {
         }
         writer.integer("topicSysFlag", i64::from(self.topic_sys_flag));
         writer.integer("groupSysFlag", i64::from(self.group_sys_flag));
-    }
-}
-
-impl<'h> Header<'h> for Answer {
-    fn read(fields: &'h Fields) -> Result<Self, FieldError> {
-        Ok(Self { answer: PullMessageAnswer::read(fields)?, topic_sys_flag: 0, group_sys_flag: 0 })
     }
 }
 

@@ -6,7 +6,7 @@ use crate::admin::TopicStatistics;
 use crate::client::operations::tasks::{Needs, Rule, Target, Write, success};
 use crate::error::{Error, ErrorKind};
 use crate::producer::check_topic;
-use crate::wire::body::{self, TopicStatsTable};
+use crate::wire::body::TopicStatsTable;
 use crate::wire::command::Command;
 use crate::wire::dialect::Dialect;
 use crate::wire::request::{GetTopicStats, Request};
@@ -38,8 +38,8 @@ impl Rule for StatisticsOf {
 
     fn take(&mut self, answer: &Command) -> Result<(), Error> {
         success(answer)?;
-        let table: TopicStatsTable = body::from_slice(&answer.body)
-            .map_err(|error| Error::new(ErrorKind::MalformedAnswer, error.to_string()))?;
+        let table: TopicStatsTable =
+            answer.read_body().map_err(|error| Error::new(ErrorKind::MalformedAnswer, error.to_string()))?;
         self.found.add(table);
         Ok(())
     }

@@ -25,7 +25,7 @@ impl LookUp for Clusters {
         write(&GetClusterInfo {});
     }
 
-    fn read(&self, _notices: &mut Notices, answer: Result<Command, Error>) -> Result<ClusterInfo, Error> {
+    fn read(&self, _notices: &mut Notices, answer: Result<&Command, Error>) -> Result<ClusterInfo, Error> {
         read_body(answer)
     }
 }

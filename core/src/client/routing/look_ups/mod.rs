@@ -25,6 +25,7 @@ use crate::wire::body;
 use crate::wire::code::RequestCode;
 use crate::wire::command::Command;
 use crate::wire::fields::WriteHeader;
+use crate::wire::json::Readable;
 
 /// The rule of a kind of look-up.
 pub(crate) trait LookUp: Into<NameServerQuestion> {
@@ -44,7 +45,7 @@ pub(crate) trait LookUp: Into<NameServerQuestion> {
     fn write(&self, write: &mut dyn FnMut(&dyn WriteHeader));
 
     /// Reads the answer, or why there is none.
-    fn read(&self, notices: &mut Notices, answer: Result<Command, Error>) -> Result<Self::Gives, Error>;
+    fn read(&self, notices: &mut Notices, answer: Result<&Command, Error>) -> Result<Self::Gives, Error>;
 }
 
 /// Makes a question of the kinds that there are.
@@ -88,9 +89,14 @@ macro_rules! kinds {
             }
 
             pub(crate) fn read(&self, notices: &mut Notices, answer: Result<Command, Error>) -> Outcome {
-                match self {
-                    $(Self::$kind(question) => question.read(notices, answer).map(Into::into),)*
+                let answer = answer.as_ref().map_err(Clone::clone);
+                let outcome = match self {
+                    $(Self::$kind(question) => question.read(notices, answer.clone()).map(Into::into),)*
+                };
+                if let Ok(command) = answer {
+                    notices.note_odd("question", self.words(), &command.odd);
                 }
+                outcome
             }
         }
     };
@@ -139,7 +145,7 @@ impl NameServerCalls {
     }
 }
 
-fn read_body<T: serde::de::DeserializeOwned>(answer: Result<Command, Error>) -> Result<T, Error> {
+fn read_body<T: Readable>(answer: Result<&Command, Error>) -> Result<T, Error> {
     let malformed = |error: body::BodyError| Error::new(ErrorKind::MalformedAnswer, error.to_string());
-    answer.and_then(|command| body::from_slice(&command.body).map_err(malformed))
+    answer.and_then(|command| command.read_body().map_err(malformed))
 }

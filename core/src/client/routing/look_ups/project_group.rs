@@ -34,9 +34,9 @@ impl LookUp for ProjectGroup {
         write(&GetKvConfig { namespace: Cow::Borrowed(PROJECT_CONFIG), key });
     }
 
-    fn read(&self, notices: &mut Notices, answer: Result<Command, Error>) -> Result<(), Error> {
+    fn read(&self, notices: &mut Notices, answer: Result<&Command, Error>) -> Result<(), Error> {
         let answer = alive(answer)?;
-        let header = answer.as_ref().and_then(|answer| answer.header::<KvConfigAnswer<'_>>().ok());
+        let header = answer.and_then(|answer| answer.header::<KvConfigAnswer<'_>>().ok());
         let project = header.and_then(|header| header.value);
         if let Some(project) = project.filter(|project| !project.is_empty()) {
             // Smartgo's own client makes nothing of it either.

@@ -33,8 +33,8 @@ impl LookUp for RouteOf {
         write(&GetRouteInfo { topic: Cow::Borrowed(&self.topic), accept_standard_json_only: Some(true) });
     }
 
-    fn read(&self, _notices: &mut Notices, answer: Result<Command, Error>) -> Result<TopicRoute, Error> {
-        answer.map_err(topic_not_found).and_then(|command| read_route(&command)).map(|(route, _)| route)
+    fn read(&self, _notices: &mut Notices, answer: Result<&Command, Error>) -> Result<TopicRoute, Error> {
+        answer.map_err(topic_not_found).and_then(read_route).map(|(route, _)| route)
     }
 }
 

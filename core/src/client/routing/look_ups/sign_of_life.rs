@@ -29,13 +29,13 @@ impl LookUp for SignOfLife {
         write(&GetRouteInfo { topic: Cow::Borrowed(self.topic), accept_standard_json_only: Some(true) });
     }
 
-    fn read(&self, _notices: &mut Notices, answer: Result<Command, Error>) -> Result<(), Error> {
+    fn read(&self, _notices: &mut Notices, answer: Result<&Command, Error>) -> Result<(), Error> {
         alive(answer).map(drop)
     }
 }
 
 /// Any answer is a sign of life, that there is no such topic or project too.
-pub(super) fn alive(answer: Result<Command, Error>) -> Result<Option<Command>, Error> {
+pub(super) fn alive(answer: Result<&Command, Error>) -> Result<Option<&Command>, Error> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
         Err(error) if error.kind() == ErrorKind::Refused => Ok(None),

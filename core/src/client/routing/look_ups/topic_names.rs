@@ -26,7 +26,7 @@ impl LookUp for TopicNames {
     }
 
     /// Sorted.
-    fn read(&self, _notices: &mut Notices, answer: Result<Command, Error>) -> Result<Vec<String>, Error> {
+    fn read(&self, _notices: &mut Notices, answer: Result<&Command, Error>) -> Result<Vec<String>, Error> {
         let list: TopicList = read_body(answer)?;
         Ok(list.topic_list.into_iter().collect())
     }

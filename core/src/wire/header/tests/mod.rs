@@ -10,6 +10,7 @@ use crate::wire::command::{self, Command, Head, HeaderCodec, Language};
 use crate::wire::dialect::Dialect;
 use crate::wire::fields::{FieldError, FieldWriter, Fields, Header, WriteHeader};
 use crate::wire::frame::FrameError;
+use crate::wire::odd::Odd;
 
 /// Fields of any name and value.
 struct Pairs(Vec<(String, String)>);
@@ -23,7 +24,7 @@ impl WriteHeader for Pairs {
 }
 
 impl Header<'_> for Pairs {
-    fn read(fields: &Fields) -> Result<Self, FieldError> {
+    fn read(fields: &Fields, _: &Odd) -> Result<Self, FieldError> {
         Ok(Self(pairs(fields)))
     }
 }

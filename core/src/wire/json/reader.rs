@@ -1,4 +1,4 @@
-//! A single-pass reader of a JSON header: names and values as places in the text, nothing built.
+//! A single-pass reader of JSON: names and values as places in the text, nothing built.
 //!
 //! What nearly every writer writes, no space and no escapes, takes the short way; everything else takes the functions
 //! called unusual.
@@ -7,16 +7,15 @@ use core::ops::Range;
 
 use crate::wire::eight;
 use crate::wire::fields::FieldText;
-use crate::wire::frame::FrameError;
 
-/// How deep values may nest; the protocol itself nests two levels.
+/// How deep values may nest; the protocol itself nests five levels.
 const MAX_DEPTH: u32 = 32;
 
 /// A string or a literal, by its place: a string's is the one between its quotes.
 #[derive(Clone, Debug)]
-pub(super) struct Token {
-    pub(super) place: Range<usize>,
-    pub(super) escaped: bool,
+pub(in crate::wire) struct Token {
+    pub(in crate::wire) place: Range<usize>,
+    pub(in crate::wire) escaped: bool,
 }
 
 impl Token {
@@ -27,49 +26,52 @@ impl Token {
 
 /// A JSON value.
 #[derive(Clone, Debug)]
-pub(super) enum Value {
+pub(in crate::wire) enum Value {
     Null,
     /// A number or a truth value, as it is written.
     Literal(Token),
     Text(Token),
     /// Where the object stands, its braces included.
     Object(Range<usize>),
-    Array,
+    /// Where the array stands, its brackets included.
+    Array(Range<usize>),
 }
 
 impl Value {
-    /// The value as an extension field has it: a text, or a number or truth value as it is written. fastjson turns these
-    /// into texts; what is nested is none of the protocol's.
+    /// The value as an extension field has it: a text, or whatever else there is as it is written, as fastjson makes a text of it.
     #[cfg_attr(not(target_family = "wasm"), inline(always))]
-    pub(super) fn token(self) -> Option<Token> {
+    pub(in crate::wire) fn token(self) -> Option<Token> {
         match self {
             Self::Text(token) | Self::Literal(token) => Some(token),
-            Self::Null | Self::Object(_) | Self::Array => None,
+            Self::Object(place) | Self::Array(place) => Some(Token::plain(place)),
+            Self::Null => None,
         }
     }
 }
 
 /// Where it stands in a text, and what is wrong with that text. After a fault it stands at the end.
 #[derive(Clone, Debug)]
-pub(super) struct Reader<'a> {
+pub(in crate::wire) struct Reader<'a> {
     text: &'a [u8],
     at: usize,
+    /// How many of the values that are being passed lie in each other.
+    depth: u32,
     fault: Option<(&'static str, usize)>,
 }
 
 impl<'a> Reader<'a> {
     /// A reader of `text`, which has to be UTF-8.
-    pub(super) const fn new(text: &'a [u8]) -> Self {
-        Self { text, at: 0, fault: None }
+    pub(in crate::wire) const fn new(text: &'a [u8]) -> Self {
+        Self { text, at: 0, depth: 0, fault: None }
     }
 
-    pub(super) const fn at(&self) -> usize {
+    pub(in crate::wire) const fn at(&self) -> usize {
         self.at
     }
 
     /// What stands at a token's place.
     #[cfg_attr(not(target_family = "wasm"), inline(always))]
-    pub(super) fn text(&self, token: &Token) -> FieldText<'a> {
+    pub(in crate::wire) fn text(&self, token: &Token) -> FieldText<'a> {
         FieldText { raw: self.text.get(token.place.clone()).unwrap_or_default(), escaped: token.escaped }
     }
 
@@ -96,7 +98,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Enters the object that stands here.
-    pub(super) fn open_object(&mut self) {
+    pub(in crate::wire) fn open_object(&mut self) {
         match self.peek() {
             b'{' => self.at += 1,
             _ => self.fail("no object", self.at),
@@ -105,12 +107,9 @@ impl<'a> Reader<'a> {
 
     /// The next name of the object we are in, its colon passed; `None` at the object's end. Commas may trail.
     #[cfg_attr(not(target_family = "wasm"), inline(always))]
-    pub(super) fn name(&mut self) -> Option<Token> {
+    pub(in crate::wire) fn name(&mut self) -> Option<Token> {
         self.at += usize::from(self.stands_at(b','));
-        if !self.stands_at(b'"') && !self.find_name() {
-            return None;
-        }
-        let name = self.string()?;
+        let name = if self.stands_at(b'"') { self.string()? } else { self.unusual_name()? };
         if !self.stands_at(b':') && self.peek() != b':' {
             self.fail("no colon", self.at);
             return None;
@@ -119,19 +118,31 @@ impl<'a> Reader<'a> {
         Some(name)
     }
 
-    /// Goes to the next name; false at the object's end.
-    fn find_name(&mut self) -> bool {
+    /// The next name, wherever it stands; `None` at the object's end. fastjson writes the keys of Java's maps as values: numbers
+    /// and objects.
+    fn unusual_name(&mut self) -> Option<Token> {
         loop {
-            match self.peek() {
-                b'"' => return true,
+            let byte = self.peek();
+            let start = self.at;
+            match byte {
+                b'"' => return self.string(),
+                b'\'' => return self.quoted(b'\''),
                 b',' => self.at += 1,
+                b'{' => {
+                    self.skip_value();
+                    return Some(Token::plain(start..self.at));
+                }
                 b'}' => {
                     self.at += 1;
-                    return false;
+                    return None;
+                }
+                byte if is_bare(byte) => {
+                    self.at += self.text[start..].iter().take_while(|byte| is_bare(**byte)).count();
+                    return Some(Token::plain(start..self.at));
                 }
                 _ => {
-                    self.fail("no name", self.at);
-                    return false;
+                    self.fail("no name", start);
+                    return None;
                 }
             }
         }
@@ -139,7 +150,7 @@ impl<'a> Reader<'a> {
 
     /// The value that stands here; [`Value::Null`] after a fault.
     #[cfg_attr(not(target_family = "wasm"), inline(always))]
-    pub(super) fn value(&mut self) -> Value {
+    pub(in crate::wire) fn value(&mut self) -> Value {
         if self.stands_at(b'"') { self.string().map_or(Value::Null, Value::Text) } else { self.unusual_value() }
     }
 
@@ -149,27 +160,25 @@ impl<'a> Reader<'a> {
         let start = self.at;
         match byte {
             b'"' => self.string().map_or(Value::Null, Value::Text),
+            b'\'' => self.quoted(b'\'').map_or(Value::Null, Value::Text),
             b'{' => {
-                self.skip_value(0);
+                self.skip_value();
                 Value::Object(start..self.at)
             }
             b'[' => {
-                self.skip_value(0);
-                Value::Array
+                self.skip_value();
+                Value::Array(start..self.at)
             }
             _ => self.literal(),
         }
     }
 
-    /// Nothing but space may follow.
-    pub(super) fn finish(&mut self) -> Result<(), FrameError> {
+    /// Nothing but space may follow. Otherwise, or if something was wrong before: what, and at which byte.
+    pub(in crate::wire) fn finish(&mut self) -> Result<(), (&'static str, usize)> {
         if self.peek() != 0 || self.at < self.text.len() {
-            self.fail("more than one object", self.at);
+            self.fail("more than one value", self.at);
         }
-        match self.fault {
-            Some((what, at)) => Err(FrameError::MalformedHeader { what, at }),
-            None => Ok(()),
-        }
+        self.fault.map_or(Ok(()), Err)
     }
 
     /// The string whose opening quote stands here.
@@ -187,19 +196,24 @@ impl<'a> Reader<'a> {
             end += 8;
         }
         if self.text.get(end) != Some(&b'"') {
-            return self.unusual_string(start, end);
+            return self.unusual_string(start, end, b'"');
         }
         self.at = end + 1;
         Some(Token::plain(start..end))
     }
 
+    /// The string whose opening quote, of this kind, stands here.
+    fn quoted(&mut self, quote: u8) -> Option<Token> {
+        self.unusual_string(self.at + 1, self.at + 1, quote)
+    }
+
     /// As [`Reader::string`], for one with escapes, one at the very end of the text, or one without end.
-    fn unusual_string(&mut self, start: usize, at: usize) -> Option<Token> {
+    fn unusual_string(&mut self, start: usize, at: usize, quote: u8) -> Option<Token> {
         let mut escaped = false;
         self.at = at;
         loop {
             match self.text.get(self.at) {
-                Some(b'"') => break,
+                Some(byte) if *byte == quote => break,
                 Some(b'\\') if self.escape() => escaped = true,
                 Some(b'\\') => {
                     self.fail("a wrong escape", self.at);
@@ -219,7 +233,7 @@ impl<'a> Reader<'a> {
     /// Passes the escape that stands here, if it is one.
     fn escape(&mut self) -> bool {
         let length = match self.text.get(self.at + 1) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
+            Some(b'"' | b'\'' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
             Some(b'u') => {
                 let digits = self.text.get(self.at + 2..self.at + 6);
                 if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
@@ -241,7 +255,7 @@ impl<'a> Reader<'a> {
         }
         self.at = end;
         match &self.text[start..end] {
-            b"true" | b"false" | [b'-' | b'0'..=b'9', ..] => Value::Literal(Token::plain(start..end)),
+            b"true" | b"false" | [b'-' | b'+' | b'0'..=b'9', ..] => Value::Literal(Token::plain(start..end)),
             b"null" => Value::Null,
             _ => {
                 self.fail("no value", start);
@@ -251,37 +265,69 @@ impl<'a> Reader<'a> {
     }
 
     /// Passes the value that stands here, checking it as it goes.
-    fn skip_value(&mut self, depth: u32) {
+    fn skip_value(&mut self) {
         match self.peek() {
             b'"' => {
                 self.string();
             }
-            b'{' | b'[' if depth == MAX_DEPTH => self.fail("values nested too deeply", self.at),
-            b'{' => {
-                self.at += 1;
-                while self.name().is_some() {
-                    self.skip_value(depth + 1);
-                }
+            b'\'' => {
+                self.quoted(b'\'');
             }
-            b'[' => {
+            b'{' | b'[' if self.depth == MAX_DEPTH => self.fail("values nested too deeply", self.at),
+            bracket @ (b'{' | b'[') => {
                 self.at += 1;
-                loop {
-                    match self.peek() {
-                        b',' => self.at += 1,
-                        b']' => {
-                            self.at += 1;
-                            return;
-                        }
-                        _ if self.fault.is_some() => return,
-                        _ => self.skip_value(depth + 1),
-                    }
+                self.depth += 1;
+                if bracket == b'{' {
+                    self.skip_members()
+                } else {
+                    self.skip_elements()
                 }
+                self.depth -= 1;
             }
             _ => {
                 self.literal();
             }
         }
     }
+
+    fn skip_members(&mut self) {
+        while self.name().is_some() {
+            self.skip_value();
+        }
+    }
+
+    fn skip_elements(&mut self) {
+        while self.finds_element() {
+            self.skip_value();
+        }
+    }
+
+    /// Enters the array that stands here.
+    pub(in crate::wire) fn open_array(&mut self) {
+        match self.peek() {
+            b'[' => self.at += 1,
+            _ => self.fail("no array", self.at),
+        }
+    }
+
+    /// Goes to the next element of the array we are in; false at its end.
+    pub(in crate::wire) fn finds_element(&mut self) -> bool {
+        loop {
+            match self.peek() {
+                b',' => self.at += 1,
+                b']' => {
+                    self.at += 1;
+                    return false;
+                }
+                _ => return self.fault.is_none(),
+            }
+        }
+    }
+}
+
+/// Whether a name without quotes may have this byte: such are numbers.
+const fn is_bare(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'.' | b'+' | b'-')
 }
 
 /// Resolves the escapes of a checked string. A lone surrogate becomes U+FFFD.

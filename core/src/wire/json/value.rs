@@ -1,0 +1,81 @@
+//! A value of a JSON text that has been checked, by its place.
+
+use super::{Reader, Token, Value};
+use crate::wire::fields::FieldText;
+
+/// A value of a JSON text that has been checked.
+#[derive(Clone, Copy, Debug)]
+pub enum Json<'a> {
+    /// Nothing.
+    Null,
+    /// A number or a truth value, as it is written.
+    Literal(FieldText<'a>),
+    /// A text.
+    Text(FieldText<'a>),
+    /// An object, as it is written.
+    Object(FieldText<'a>),
+    /// A list, as it is written.
+    Array(FieldText<'a>),
+}
+
+impl<'a> Json<'a> {
+    /// Checks a text, which has to be UTF-8.
+    ///
+    /// # Errors
+    /// What is wrong with it, and at which byte.
+    pub fn parse(text: &'a [u8]) -> Result<Self, (&'static str, usize)> {
+        let mut reader = Reader::new(text);
+        let value = reader.value();
+        reader.finish()?;
+        Ok(Self::of(&reader, value))
+    }
+
+    pub(in crate::wire) fn of(reader: &Reader<'a>, value: Value) -> Self {
+        let text = |token| reader.text(&token);
+        let nested = |place| reader.text(&Token { place, escaped: false });
+        match value {
+            Value::Null => Self::Null,
+            Value::Literal(token) => Self::Literal(text(token)),
+            Value::Text(token) => Self::Text(text(token)),
+            Value::Object(place) => Self::Object(nested(place)),
+            Value::Array(place) => Self::Array(nested(place)),
+        }
+    }
+
+    /// The names and values of an object; of anything else there are none.
+    pub fn members(self) -> impl Iterator<Item = (FieldText<'a>, Self)> {
+        let mut reader = match self {
+            Self::Object(text) => Reader::new(text.raw),
+            _ => Reader::new(b"{}"),
+        };
+        reader.open_object();
+        core::iter::from_fn(move || {
+            let name = reader.name()?;
+            let value = reader.value();
+            Some((reader.text(&name), Self::of(&reader, value)))
+        })
+    }
+
+    /// The elements of a list; of anything else there are none.
+    pub fn elements(self) -> impl Iterator<Item = Self> {
+        let mut reader = match self {
+            Self::Array(text) => Reader::new(text.raw),
+            _ => Reader::new(b"[]"),
+        };
+        reader.open_array();
+        core::iter::from_fn(move || {
+            reader.finds_element().then(|| {
+                let value = reader.value();
+                Self::of(&reader, value)
+            })
+        })
+    }
+
+    /// What stands there, null as nothing.
+    pub fn written(self) -> Option<FieldText<'a>> {
+        match self {
+            Self::Null => None,
+            Self::Literal(text) | Self::Text(text) | Self::Object(text) | Self::Array(text) => Some(text),
+        }
+    }
+}
