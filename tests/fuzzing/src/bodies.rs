@@ -3,9 +3,9 @@
 use std::fmt::Debug;
 
 use serde::Serialize;
-use stgclient_core::wire::json::Readable;
 use serde_json::Value;
 use stgclient_core::wire::body::{from_slice, to_vec};
+use stgclient_core::wire::json::Readable;
 
 /// Reads `body` as a `T` and checks what came of it, which is also returned.
 pub fn check<T: Serialize + Readable + Debug + PartialEq>(body: &[u8]) -> Option<T> {
