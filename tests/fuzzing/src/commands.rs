@@ -7,6 +7,7 @@ use stgclient_core::wire::code::RequestCode;
 use stgclient_core::wire::command::{self, Command, Head, HeaderCodec, Language};
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header, WriteHeader};
+use stgclient_core::wire::odd::Odd;
 use stgclient_core::wire::request::{
     CreateTopic, DeleteKvConfig, DeleteTopicInBroker, DeleteTopicInNameServer, EarliestStoreTimeAnswer,
     GetConsumerList, GetEarliestStoreTime, GetKvConfig, GetKvList, GetMaxOffset, GetMinOffset, GetRouteInfo,
@@ -100,7 +101,7 @@ impl WriteHeader for AnyFields {
 }
 
 impl Header<'_> for AnyFields {
-    fn read(fields: &Fields) -> Result<Self, FieldError> {
+    fn read(fields: &Fields, _: &Odd) -> Result<Self, FieldError> {
         Ok(Self(fields.iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect()))
     }
 }
