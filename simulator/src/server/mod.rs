@@ -33,6 +33,7 @@ mod peer;
 mod refusal;
 mod reply;
 mod request_faults;
+mod settings;
 mod smartgo;
 pub mod sql92;
 

@@ -25,6 +25,7 @@ mod queue;
 mod runtime_info;
 mod send;
 mod send_back;
+mod settings;
 mod store;
 mod topic_names;
 mod topics;
@@ -322,6 +323,7 @@ impl Broker {
             Code::GET_TOPIC_STATS_INFO => reply.body(self.topic_stats(request)),
             Code::GET_TOPIC_CONFIG => reply.body(self.topic_config(request)),
             Code::GET_ALL_TOPIC_CONFIG => reply.body(Ok(self.all_topic_configs())),
+            Code::GET_BROKER_CONFIG => self.tell_settings(reply),
             Code::GET_BROKER_RUNTIME_INFO => reply.body(Ok(self.runtime_info(now))),
             Code(unknown) => reply.unknown(unknown),
         }

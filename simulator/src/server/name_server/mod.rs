@@ -16,6 +16,7 @@ use super::peer::Peer;
 use super::refusal::{FAQ, Refusal};
 use super::reply;
 use super::request_faults::RequestFaults;
+use super::settings;
 use configs::Configs;
 use routes::Routes;
 
@@ -140,8 +141,17 @@ impl NameServer {
             Code::GET_KV_CONFIG => self.configs.answer(self.dialect, request, reply),
             Code::DELETE_KV_CONFIG => reply.nothing(self.configs.delete(request)),
             Code::GET_KVLIST_BY_NAMESPACE => reply.body(self.configs.list(request)),
+            Code::GET_NAMESRV_CONFIG => reply.body(Ok(self.settings())),
             Code(unknown) => reply.unknown(unknown),
         }
+    }
+
+    /// What administrators read (`NamesrvConfig`, `NettyServerConfig`).
+    fn settings(&self) -> Vec<u8> {
+        settings::text(&[
+            ("listenPort", settings::port(&self.address)),
+            ("orderMessageEnable", self.is_ordered_by_config.to_string()),
+        ])
     }
 
     fn route(&self, request: &Command) -> Result<Vec<u8>, Refusal> {

@@ -49,6 +49,28 @@ async fn it_shows_the_cluster() {
 }
 
 #[tokio::test]
+async fn it_shows_how_servers_are_and_how_they_are_set_up() {
+    let cluster = cluster().await;
+    let broker = ["-n", cluster.name_server(), "-b", cluster.broker()];
+    // `name : value` or `name = value`, with spaces for alignment.
+    let value = |text: &str, name: &str| {
+        let line = text.lines().find(|line| line.split([' ', ':', '=']).next() == Some(name));
+        let line = line.unwrap_or_else(|| panic!("no {name} in {text}"));
+        line[name.len()..].trim_start_matches([' ', ':', '=']).trim().to_owned()
+    };
+    let text = mqadmin(&[&["brokerStatus"], &broker[..]].concat()).await;
+    assert_eq!((value(&text, "brokerVersionDesc"), value(&text, "brokerActive")), ("V5_4_0".into(), "true".into()));
+    let text = mqadmin(&[&["getBrokerConfig"], &broker[..]].concat()).await;
+    let port = |address: &str| address.rsplit_once(':').unwrap().1.to_owned();
+    let names = ["brokerName", "brokerClusterName", "brokerId", "brokerRole", "listenPort", "enablePropertyFilter"];
+    let values = ["broker-a", "DefaultCluster", "0", "ASYNC_MASTER", &port(cluster.broker()), "true"];
+    assert_eq!(names.map(|name| value(&text, name)), values.map(str::to_owned));
+    let text = mqadmin(&["getNamesrvConfig", "-n", cluster.name_server()]).await;
+    let values = [port(cluster.name_server()), "false".to_owned()];
+    assert_eq!(["listenPort", "orderMessageEnable"].map(|name| value(&text, name)), values);
+}
+
+#[tokio::test]
 async fn we_use_and_miss_the_topics_that_it_creates_changes_and_deletes() {
     let bench = Bench::without_topic(cluster().await).await;
     let name_server = bench.cluster.name_server();
