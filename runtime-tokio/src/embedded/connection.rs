@@ -11,11 +11,11 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes};
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
-use stgclient_simulator::server::{Peer, ServerId};
+use stgclient_simulator::server::ServerId;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::watch;
 
-use super::served::{READ_BELOW, Served};
+use super::served::{Connected, Served};
 
 /// How often one turn of the task reads and writes before it lets others run.
 const ROUNDS: usize = 32;
@@ -30,8 +30,8 @@ pub(super) async fn serve(
     served: Arc<Served>,
     mut stopped: watch::Receiver<()>,
 ) {
-    let peer = match served.connected(server, address) {
-        Ok(peer) => peer,
+    let connected = match served.connected(server, address) {
+        Ok(connected) => connected,
         Err(reason) => {
             tracing::info!(%address, %reason, "connection refused");
             return;
@@ -39,29 +39,30 @@ pub(super) async fn serve(
     };
     let mut connection = Connection {
         stream,
-        peer,
-        served,
+        connected,
         reader: FrameReader::new(DEFAULT_MAX_FRAME_LENGTH),
         commands: Vec::new(),
         chunks: VecDeque::new(),
-        waiting: 0,
+        written: 0,
+        reads: true,
     };
     tokio::select! {
         () = poll_fn(|context| connection.poll(context)) => {}
         _ = stopped.changed() => {}
     }
-    connection.served.closed(peer);
 }
 
 struct Connection<S> {
     stream: S,
-    peer: Peer,
-    served: Arc<Served>,
+    connected: Connected,
     reader: FrameReader,
     commands: Vec<Command>,
-    /// What is being written, and how many bytes of it are left.
+    /// What is being written.
     chunks: VecDeque<Bytes>,
-    waiting: usize,
+    /// How many bytes have been written that the cluster does not know of.
+    written: usize,
+    /// Whether to read.
+    reads: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
@@ -70,7 +71,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         for _ in 0..ROUNDS {
             let written = self.poll_write(context);
             // A client that does not read what it asked for gets to ask no more.
-            let read = if self.waiting < READ_BELOW { self.poll_read(context) } else { Poll::Pending };
+            let read = if self.reads { self.poll_read(context) } else { Poll::Pending };
             match (written, read) {
                 (Poll::Ready(None), _) | (_, Poll::Ready(None)) => return Poll::Ready(()),
                 (Poll::Pending, Poll::Pending) => return Poll::Pending,
@@ -99,17 +100,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
             }
         };
-        self.served.receive(self.peer, &self.commands);
-        self.commands.clear();
+        self.connected.received(&mut self.commands);
         Poll::Ready(whole)
     }
 
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<Option<()>> {
-        if self.served.take(self.peer, &mut self.chunks, context.waker()).is_none() {
+        let written = std::mem::take(&mut self.written);
+        let Some(reads) = self.connected.take(written, &mut self.chunks, context.waker()) else {
             return Poll::Ready(None);
-        }
-        self.waiting = self.chunks.iter().map(Bytes::len).sum();
-        if self.waiting == 0 {
+        };
+        self.reads = reads;
+        if self.chunks.is_empty() {
             return Poll::Pending;
         }
         let mut pieces = [IoSlice::new(&[]); PIECES];
@@ -126,7 +127,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     fn advance(&mut self, mut count: usize) {
-        self.waiting -= count;
+        self.written += count;
         while let Some(chunk) = self.chunks.front_mut().filter(|_| count > 0) {
             let step = count.min(chunk.len());
             chunk.advance(step);

@@ -5,12 +5,14 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
+use std::time::Duration;
 
 use bytes::Bytes;
 use stgclient_core::time::{Instant, Now};
 use stgclient_core::wire::command::Command;
 use stgclient_runtime::Host;
 use stgclient_simulator::server::{Cluster, ClusterConfig, Memory, Peer, Refused, ServerId};
+use stgclient_simulator::serving::Serving;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -18,25 +20,13 @@ use tokio::task::JoinSet;
 use super::connection;
 use crate::Tokio;
 
-/// How many bytes may wait for a client that does not read them; then its connection is closed.
-const MOST_WAITING: usize = 64 * 1024 * 1024;
-/// From how many waiting bytes on nothing more is read from a client.
-pub(super) const READ_BELOW: usize = 4 * 1024 * 1024;
-
-/// What waits for one client.
-#[derive(Default)]
-struct Mailbox {
-    /// Whose it is; slots are used again.
-    peer: Option<Peer>,
-    chunks: VecDeque<Bytes>,
-    bytes: usize,
-    has_to_close: bool,
-    waker: Option<Waker>,
-}
+/// How long nobody is accepted after a connection could not be: mostly there are no descriptors left, and some have to end first.
+const ACCEPTING_PAUSE: Duration = Duration::from_millis(100);
 
 struct State {
-    cluster: Cluster,
-    mailboxes: Vec<Mailbox>,
+    serving: Serving,
+    /// Who writes to a peer and waits for something to write, by the peer's slot.
+    wakers: Vec<Option<Waker>>,
 }
 
 /// A cluster that is being served.
@@ -59,7 +49,7 @@ impl Served {
     pub(super) fn new(config: ClusterConfig) -> Arc<Self> {
         let clock = Tokio::default();
         let now = clock.now();
-        let state = State { cluster: Cluster::new(now, config), mailboxes: Vec::new() };
+        let state = State { serving: Serving::new(Cluster::new(now, config)), wakers: Vec::new() };
         Arc::new(Self { state: Mutex::new(state), clock, began_unix_ms: now.unix_ms, changed: Notify::new() })
     }
 
@@ -69,7 +59,7 @@ impl Served {
 
     /// Does something with the cluster and delivers what follows from it.
     pub(super) fn with<R>(&self, act: impl FnOnce(&mut Cluster) -> R) -> R {
-        self.act(|cluster, _| act(cluster))
+        self.act(|serving, _| serving.with(act))
     }
 
     /// What time it is on the cluster's machines: their calendar goes by the runtime's clock too, or delayed messages would
@@ -79,14 +69,16 @@ impl Served {
         Now { mono, unix_ms: self.began_unix_ms + mono.as_micros() / 1000 }
     }
 
-    fn act<R>(&self, act: impl FnOnce(&mut Cluster, Now) -> R) -> R {
+    fn act<R>(&self, act: impl FnOnce(&mut Serving, Now) -> R) -> R {
         let now = self.now();
         let mut wakers = Vec::new();
         let mut state = self.lock();
-        let before = state.cluster.poll_timeout();
-        let result = act(&mut state.cluster, now);
-        state.deliver(&mut wakers);
-        let after = state.cluster.poll_timeout();
+        let before = state.serving.poll_timeout();
+        let result = act(&mut state.serving, now);
+        while let Some(peer) = state.serving.poll_news() {
+            wakers.extend(state.wakers.get_mut(peer.slot()).and_then(Option::take));
+        }
+        let after = state.serving.poll_timeout();
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
         if after.is_some_and(|after| before.is_none_or(|before| after < before)) {
@@ -95,79 +87,54 @@ impl Served {
         result
     }
 
-    pub(super) fn connected(&self, server: ServerId, address: SocketAddr) -> Result<Peer, Refused> {
-        self.act(|cluster, now| cluster.connected(now, server, address))
-    }
-
-    pub(super) fn receive(&self, peer: Peer, commands: &[Command]) {
-        self.act(|cluster, now| commands.iter().for_each(|command| cluster.receive(now, peer, command)));
-    }
-
-    pub(super) fn closed(&self, peer: Peer) {
-        self.act(|cluster, now| cluster.closed(now, peer));
-        let mut state = self.lock();
-        if let Some(mailbox) = state.mailbox(peer) {
-            *mailbox = Mailbox::default();
-        }
+    /// Somebody has connected to a server, and has left it once what is returned is dropped.
+    pub(super) fn connected(self: &Arc<Self>, server: ServerId, address: SocketAddr) -> Result<Connected, Refused> {
+        let peer = self.act(|serving, now| serving.connected(now, server, address))?;
+        Ok(Connected { peer, served: Arc::clone(self) })
     }
 
     /// Stops a server as a crash does: its connections close.
     pub(super) fn stop_server(&self, server: ServerId) {
-        let peers = self.act(|cluster, now| cluster.stop(now, server));
-        let mut state = self.lock();
-        for peer in peers {
-            if let Some(mailbox) = state.mailbox(peer) {
-                mailbox.has_to_close = true;
-                mailbox.waker.take().into_iter().for_each(Waker::wake);
-            }
-        }
+        self.act(|serving, now| serving.stop_server(now, server));
     }
 
     pub(super) fn start_server(&self, server: ServerId, memory: Memory) {
-        self.act(|cluster, now| cluster.start(now, server, memory));
-    }
-
-    /// What waits for a client, moved to `chunks`; `None` when its connection has to close. When nothing waits,
-    /// `waker` is woken once something does.
-    pub(super) fn take(&self, peer: Peer, chunks: &mut VecDeque<Bytes>, waker: &Waker) -> Option<()> {
-        let mut state = self.lock();
-        let mailbox = state.mailbox(peer)?;
-        if mailbox.has_to_close {
-            return None;
-        }
-        chunks.append(&mut mailbox.chunks);
-        mailbox.bytes = 0;
-        mailbox.waker = Some(waker.clone());
-        Some(())
+        self.act(|serving, now| serving.with(|cluster| cluster.start(now, server, memory)));
     }
 }
 
-impl State {
-    fn mailbox(&mut self, peer: Peer) -> Option<&mut Mailbox> {
-        let slot = peer.slot();
-        if self.mailboxes.len() <= slot {
-            self.mailboxes.resize_with(slot + 1, Mailbox::default);
-        }
-        let mailbox = &mut self.mailboxes[slot];
-        if mailbox.peer.is_none() {
-            mailbox.peer = Some(peer);
-        }
-        (mailbox.peer == Some(peer)).then_some(mailbox)
+/// A client that is connected. However its task ends, also by a panic, it is gone from the cluster.
+pub(super) struct Connected {
+    peer: Peer,
+    served: Arc<Served>,
+}
+
+impl Connected {
+    /// Commands have come, which are taken out.
+    pub(super) fn received(&self, commands: &mut Vec<Command>) {
+        self.served.act(|serving, now| serving.received(now, self.peer, commands));
     }
 
-    fn deliver(&mut self, wakers: &mut Vec<Waker>) {
-        while let Some((peer, bytes)) = self.cluster.poll_output() {
-            let Some(mailbox) = self.mailbox(peer) else {
-                continue;
-            };
-            mailbox.bytes += bytes.len();
-            mailbox.chunks.push_back(bytes);
-            if mailbox.bytes > MOST_WAITING {
-                mailbox.has_to_close = true;
-                mailbox.chunks.clear();
-            }
-            wakers.extend(mailbox.waker.take());
+    /// So many bytes have been written, and what waits beside them is moved to `chunks`; `None` when the connection has to close. When
+    /// nothing waits, `waker` is woken once something does. Says whether to read, too.
+    pub(super) fn take(&self, written: usize, chunks: &mut VecDeque<Bytes>, waker: &Waker) -> Option<bool> {
+        if written > 0 {
+            self.served.act(|serving, now| serving.written(now, self.peer, written));
         }
+        let mut state = self.served.lock();
+        state.serving.take(self.peer, chunks)?;
+        let slot = self.peer.slot();
+        if state.wakers.len() <= slot {
+            state.wakers.resize(slot + 1, None);
+        }
+        state.wakers[slot] = Some(waker.clone());
+        Some(state.serving.wants_input(self.peer))
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.served.act(|serving, now| serving.closed(now, self.peer));
     }
 }
 
@@ -194,7 +161,7 @@ pub(super) async fn accept(
             // A connection that ended before it was taken, or no descriptors left: others must go on.
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
-                tokio::task::yield_now().await;
+                tokio::time::sleep(ACCEPTING_PAUSE).await;
             }
         }
     }
@@ -205,9 +172,9 @@ pub(super) async fn accept(
 /// Does what is due in the cluster, until it is gone or stopped.
 pub(super) async fn run_timers(served: Weak<Served>, mut stopped: watch::Receiver<()>) {
     while let Some(now_served) = served.upgrade() {
-        let next: Option<Instant> = now_served.act(|cluster, now| {
-            cluster.handle_timeout(now);
-            cluster.poll_timeout()
+        let next: Option<Instant> = now_served.act(|serving, now| {
+            serving.handle_timeout(now);
+            serving.poll_timeout()
         });
         let sleep = next.map(|at| now_served.clock.sleep_until(at));
         tokio::select! {

@@ -1,10 +1,37 @@
 //! Too much waits: senders wait their turn, or get their message back.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use futures::future::join_all;
 use stgclient::embedded::{Force, Forced};
-use stgclient::{ErrorKind, Message, SendOptions};
+use stgclient::{ConsumeFrom, ErrorKind, Message, MessageQueue, QueueChoice, SendOptions};
 
-use crate::cluster;
+use crate::{cluster, eventually};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_of_twenty_queues_with_the_longest_message_in_each_gets_them_all_on_one_connection() {
+    let (cluster, client) = cluster("T", 20).await;
+    let producer = client.producer("producer").compression(None).start().await.unwrap();
+    for number in 0..20 {
+        let queue = QueueChoice::Queue(MessageQueue::new("T", "broker-a", number));
+        producer.send_to(Message::new("T", vec![b'x'; 4 * 1024 * 1024]), queue).await.unwrap();
+    }
+    let connects = client.counters().connects;
+    let count = Arc::<AtomicUsize>::default();
+    let counted = Arc::clone(&count);
+    let consumer = client.push_consumer("G").subscribe("T", "*").consume_from(ConsumeFrom::FirstOffset);
+    let handler = move |message: stgclient::ReceivedMessage| {
+        counted.fetch_add(message.body().len(), Ordering::Relaxed);
+        async { Ok::<(), stgclient::ReconsumeLater>(()) }
+    };
+    let consumer = consumer.concurrently(handler).start().await.unwrap();
+    eventually("all have come", async || (count.load(Ordering::Relaxed) == 20 * 4 * 1024 * 1024).then_some(())).await;
+    assert_eq!(client.counters().connects, connects, "nobody was closed");
+    consumer.close().await;
+    client.close().await;
+    cluster.close().await;
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_in_line_keep_the_order_of_the_calls() {

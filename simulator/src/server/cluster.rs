@@ -221,13 +221,18 @@ impl Cluster {
 
     /// The next bytes to be written, and to whom: whole frames, or the pieces of one in order.
     pub fn poll_output(&mut self) -> Option<(Peer, Bytes)> {
+        self.poll_output_for(|_| true)
+    }
+
+    /// As [`Cluster::poll_output`], but pulls that wait no longer are answered only to those who have room.
+    pub fn poll_output_for(&mut self, has_room: impl Fn(Peer) -> bool) -> Option<(Peer, Bytes)> {
         loop {
             if let Some(output) = self.out.pop() {
                 return Some(output);
             }
             let out = &mut self.out;
             // One waiting pull at a time, so that a message many have waited for is not written out for all at once.
-            if !self.brokers.iter_mut().any(|broker| broker.server.answer_woken(out)) {
+            if !self.brokers.iter_mut().any(|broker| broker.server.answer_woken(out, &has_room)) {
                 return None;
             }
         }

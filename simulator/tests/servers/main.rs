@@ -17,6 +17,7 @@ mod pulls;
 mod queries;
 mod send_back;
 mod sends;
+mod serving;
 mod smartgo;
 mod smartgo_probes;
 mod smartgo_requests;

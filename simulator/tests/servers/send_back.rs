@@ -66,6 +66,20 @@ fn a_message_comes_again_in_the_retry_topic_of_its_group() {
 }
 
 #[test]
+fn a_message_that_has_come_as_often_as_there_are_numbers_harms_nobody() {
+    let (mut bench, peer) = Bench::with_broker(|_| {});
+    bench.create_topic(peer, "t", 1);
+    let sent = SendMessage { reconsume_times: Some(i32::MAX), ..client::send("t", 0, "") };
+    bench.ask_with(peer, &sent, b"body");
+    let message = bench.pull(peer, "t", 0, 0, "*").messages.remove(0);
+    let back = SendBack { max_reconsume_times: Some(i32::MAX), ..back(&message, 1) };
+    bench.ask(peer, &back);
+    let sent = SendMessage { max_reconsume_times: Some(i32::MAX), ..SendMessage { topic: "%RETRY%g".into(), ..sent } };
+    bench.ask_with(peer, &sent, b"body");
+    assert_eq!(bench.send(peer, "t", 0, "", b"body").code, Code::SUCCESS.0);
+}
+
+#[test]
 fn a_message_that_comes_back_twice_still_names_its_first_topic_and_id() {
     let (mut bench, peer, message) = with_message(&[]);
     send_back(&mut bench, peer, &back(&message, 1));

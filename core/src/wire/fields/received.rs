@@ -31,6 +31,11 @@ impl Fields {
         Self { is_capitalised: language == Language::GOLANG, ..self }
     }
 
+    /// The same in bytes of their own.
+    pub(in crate::wire) fn detach(&self) -> Self {
+        Self { raw: Bytes::copy_from_slice(&self.raw), ..self.clone() }
+    }
+
     pub(in crate::wire) const fn is_capitalised(&self) -> bool {
         self.is_capitalised
     }

@@ -148,9 +148,10 @@ impl Holds {
         self.woken.retain(|woken| woken.held.exchange.peer != peer);
     }
 
-    /// The next pull that waits no longer.
-    pub(super) fn pop_woken(&mut self) -> Option<Woken> {
-        self.woken.pop_front()
+    /// The next pull that waits no longer, of those who have room for the answer.
+    pub(super) fn pop_woken(&mut self, has_room: impl Fn(Peer) -> bool) -> Option<Woken> {
+        let at = self.woken.iter().position(|woken| has_room(woken.held.exchange.peer))?;
+        self.woken.remove(at)
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {

@@ -8,6 +8,7 @@ use stgclient_core::wire::fields::{FieldWriter, WriteHeader};
 use stgclient_core::wire::request::{PULL_FLAG_COMMIT_OFFSET, PULL_FLAG_SUSPEND, PullMessage, PullMessageAnswer};
 
 use super::super::output::Outputs;
+use super::super::peer::Peer;
 use super::super::refusal::{FAQ, Refusal};
 use super::super::reply::Reply;
 use super::filter::Filter;
@@ -68,9 +69,10 @@ impl Broker {
         self.run_pull(now, session, request, Look::First, reply);
     }
 
-    /// Answers one of the pulls that wait no longer. Says whether there was one.
-    pub(in super::super) fn answer_woken(&mut self, out: &mut Outputs) -> bool {
-        let Some(Woken { held: Held { since, session, request, exchange, .. }, end }) = self.holds.pop_woken() else {
+    /// Answers one of the pulls that wait no longer, of those who have room. Says whether there was one.
+    pub(in super::super) fn answer_woken(&mut self, out: &mut Outputs, has_room: &impl Fn(Peer) -> bool) -> bool {
+        let Some(Woken { held: Held { since, session, request, exchange, .. }, end }) = self.holds.pop_woken(has_room)
+        else {
             return false;
         };
         let reply = Reply::new(exchange, out, self.config.limits.delayed_answers);
@@ -139,7 +141,7 @@ impl Broker {
         let may_wait = is_first && header.sys_flag & PULL_FLAG_SUSPEND != 0;
         if may_wait && code == ResponseCode::PULL_NOT_FOUND && self.holds.has_room() {
             let patience = Duration::from_millis(u64::try_from(header.suspend_timeout_millis).unwrap_or_default());
-            let (exchange, request) = (reply.into_exchange(), request.clone());
+            let (exchange, request) = (reply.into_exchange(), request.detached_header());
             return self.holds.add(Held { pull, since: now, session, request, exchange, due: now.mono + patience });
         }
         let answer = Answer {

@@ -70,7 +70,8 @@ impl Broker {
                 sys_flag: message.fields.sys_flag,
                 born_timestamp: message.fields.born_timestamp,
                 born_host: message.fields.born_host,
-                reconsume_times: message.fields.reconsume_times + 1,
+                // Which may begin anew, as in Java.
+                reconsume_times: message.fields.reconsume_times.wrapping_add(1),
                 delay_level,
                 properties: properties.encoded(),
                 body: message.body(),
