@@ -7,6 +7,7 @@ use cap::Cap;
 
 pub mod bodies;
 pub mod client;
+pub mod cluster;
 pub mod commands;
 pub mod messages;
 
