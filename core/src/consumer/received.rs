@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use core::net::SocketAddr;
 
+use super::inner_batches::Room;
 use super::pull::{PullStatus, Pulled};
 use crate::queue::MessageQueue;
 use crate::wire::compression::{self, CompressionError};
@@ -57,7 +58,8 @@ pub struct PullBatch {
 }
 
 impl Pulled {
-    /// Reads the messages. A body that would be longer than `limit` bytes when decompressed is refused.
+    /// Reads the messages. A body that would be longer than `limit` bytes when decompressed is refused. As many are read as have no more
+    /// than that together, and inner batches no more than 190,650 messages; the next pull brings the others.
     ///
     /// When messages came but none is wanted, the status is [`PullStatus::NoMatchedMessage`]: brokers compare hashes
     /// of tags, and a hash may fit two.
@@ -70,9 +72,15 @@ impl Pulled {
             messages: Vec::new(),
             refused: Vec::new(),
         };
+        let mut room = Room::new(limit);
         for stored in StoredMessages::new(self.body.clone(), dialect) {
             match stored {
-                Ok(stored) => self.take(stored, limit, &mut batch),
+                Ok(stored) => {
+                    if !self.take(&stored, &mut room, &mut batch) {
+                        batch.next_offset = u64::try_from(stored.fields.queue_offset).unwrap_or_default();
+                        break;
+                    }
+                }
                 Err(error) => batch.refuse(error.queue_offset, error.into()),
             }
         }
@@ -82,20 +90,26 @@ impl Pulled {
         batch
     }
 
-    fn take(&self, stored: StoredMessage, limit: usize, batch: &mut PullBatch) {
-        let body = if stored.is_compressed() {
-            compression::decompress(stored.body(), stored.fields.sys_flag, limit)
-        } else {
-            Ok(stored.body_bytes())
-        };
-        let body = match body {
-            Ok(body) => body,
-            Err(error) => return batch.refuse(Some(stored.fields.queue_offset), error.into()),
-        };
+    /// Takes a message, or those of an inner batch. False if there is no room for it beside those before it.
+    fn take(&self, stored: &StoredMessage, room: &mut Room, batch: &mut PullBatch) -> bool {
+        let queue_offset = Some(stored.fields.queue_offset);
         if !stored.is_inner_batch() {
-            return self.keep(stored, body, batch);
+            match room.body_of(stored) {
+                None => return false,
+                Some(Ok(body)) => self.keep(stored.clone(), body, batch),
+                Some(Err(error)) => batch.refuse(queue_offset, error.into()),
+            }
+            return true;
         }
-        for inner in stored.inner_messages(body) {
+        let messages = match room.open(stored) {
+            None => return false,
+            Some(Ok(messages)) => messages,
+            Some(Err(error)) => {
+                batch.refuse(queue_offset, error.into());
+                return true;
+            }
+        };
+        for inner in messages {
             match inner {
                 Ok(inner) => {
                     let body = inner.body_bytes();
@@ -104,6 +118,7 @@ impl Pulled {
                 Err(error) => batch.refuse(error.queue_offset, error.into()),
             }
         }
+        true
     }
 
     fn keep(&self, stored: StoredMessage, body: Bytes, batch: &mut PullBatch) {

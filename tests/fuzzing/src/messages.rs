@@ -55,7 +55,7 @@ fn check_body(message: &StoredMessage) {
     };
     assert!(body.len() <= BODY_LIMIT.max(message.stored_length()));
     if message.is_inner_batch() {
-        for inner in message.inner_messages(body).flatten() {
+        for inner in message.inner_messages(body, usize::MAX).flatten() {
             assert_eq!(inner.topic(), message.topic());
             assert!(!inner.is_inner_batch() && !inner.is_compressed());
             check_message(&inner);

@@ -8,8 +8,8 @@ use super::fetching::{offset_after, take_wanted};
 use super::queue::{Fetch, QueueId};
 use super::{PushConsumer, PushEvent};
 use crate::consumer::MessageSelector;
+use crate::consumer::inner_batches::Room;
 use crate::time::Now;
-use crate::wire::compression;
 use crate::wire::dialect::Dialect;
 use crate::wire::message::{StoredMessage, StoredMessages};
 
@@ -45,17 +45,22 @@ impl Unopened {
     /// Reads the messages, those in batches too. It may take long, and needs nothing of the client.
     pub fn open(self) -> Opened {
         let Self { queue, ticket, expression, next_offset, .. } = self;
-        let opened = Opened { queue, ticket, expression, messages: Vec::new(), passed_over: Vec::new(), next_offset };
+        let mut opened =
+            Opened { queue, ticket, expression, messages: Vec::new(), passed_over: Vec::new(), next_offset };
         let mut following = self.following;
-        StoredMessages::new(self.body, self.dialect).fold(opened, |mut opened, stored| {
+        let mut room = Room::new(self.max_body_length);
+        for stored in StoredMessages::new(self.body, self.dialect) {
             match stored {
+                Ok(stored) if stored.is_inner_batch() => match opened.open_batch(&stored, &mut room) {
+                    Some(end) => following = end.max(offset_after(&stored)),
+                    None => {
+                        opened.next_offset = u64::try_from(stored.fields.queue_offset).unwrap_or(following);
+                        break;
+                    }
+                },
                 Ok(stored) => {
                     following = offset_after(&stored);
-                    if stored.is_inner_batch() {
-                        following = opened.open_batch(&stored, self.max_body_length).max(following);
-                    } else {
-                        opened.messages.push(stored);
-                    }
+                    opened.messages.push(stored);
                 }
                 Err(error) => {
                     let offset = error.queue_offset.and_then(|offset| u64::try_from(offset).ok());
@@ -68,29 +73,25 @@ impl Unopened {
                     opened.passed_over.push((offset, error.to_string()));
                 }
             }
-            opened
-        })
+        }
+        opened
     }
 }
 
 impl Opened {
-    /// Gives the offset after the last message of a batch, as far as it can be read.
-    fn open_batch(&mut self, batch: &StoredMessage, max_length: usize) -> u64 {
+    /// Gives the offset after the last message of a batch, as far as it can be read; `None` if there is no room for it beside those
+    /// before it.
+    fn open_batch(&mut self, batch: &StoredMessage, room: &mut Room) -> Option<u64> {
         let of_batch = u64::try_from(batch.fields.queue_offset).unwrap_or(0);
-        let body = if batch.is_compressed() {
-            compression::decompress(batch.body(), batch.fields.sys_flag, max_length)
-        } else {
-            Ok(batch.body_bytes())
-        };
-        let body = match body {
-            Ok(body) => body,
+        let messages = match room.open(batch)? {
+            Ok(messages) => messages,
             Err(error) => {
                 self.passed_over.push((of_batch, error.to_string()));
-                return of_batch;
+                return Some(of_batch);
             }
         };
         let mut end = of_batch;
-        for inner in batch.inner_messages(body) {
+        for inner in messages {
             match inner {
                 Ok(inner) => {
                     end = offset_after(&inner);
@@ -102,7 +103,7 @@ impl Opened {
                 }
             }
         }
-        end
+        Some(end)
     }
 }
 

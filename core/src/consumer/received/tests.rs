@@ -46,18 +46,22 @@ fn compressed(queue_offset: i64, body: &[u8], more: i32) -> BytesMut {
     stored(queue_offset, flags, "", &compression::compress(body, with))
 }
 
-fn batch_of(stored: &[BytesMut], expression: &str) -> PullBatch {
-    let pulled = Pulled {
+fn pulled() -> Pulled {
+    Pulled {
         status: PullStatus::Found,
         next_offset: 50,
         min_offset: 1,
         max_offset: 60,
         suggested_broker_id: 0,
         queue: MessageQueue::new("T", "a", 4),
-        expression: expression.parse::<MessageSelector>().expect("an expression"),
-        body: stored.concat().into(),
-    };
-    pulled.into_batch(APACHE, LIMIT)
+        expression: MessageSelector::all(),
+        body: Bytes::new(),
+    }
+}
+
+fn batch_of(stored: &[BytesMut], expression: &str) -> PullBatch {
+    let expression = expression.parse::<MessageSelector>().expect("an expression");
+    Pulled { expression, body: stored.concat().into(), ..pulled() }.into_batch(APACHE, LIMIT)
 }
 
 fn offsets(batch: &PullBatch) -> Vec<u64> {
@@ -141,6 +145,40 @@ fn an_inner_batch_is_taken_apart() {
         assert_eq!(offsets(&read), [9, 10, 12, 13]);
         assert_eq!((&read.messages[1].body()[..], read.messages[1].flag()), (&b"x"[..], 5));
     }
+}
+
+fn records(count: usize, body: &[u8]) -> BytesMut {
+    let mut records = BytesMut::new();
+    (0..count).for_each(|_| batch::encode(&mut records, 0, "", body).unwrap());
+    records
+}
+
+#[test]
+fn what_would_be_too_long_beside_what_came_before_it_is_left_for_the_next_pull() {
+    let inner = sys_flag::INNER_BATCH | sys_flag::NEED_UNWRAP;
+    let long = [b'x'; 6000];
+    for second in [compressed(12, &long, 0), compressed(12, &records(2, &long[..3000]), inner)] {
+        let read = batch_of(&[compressed(10, &long, 0), tagged(11, "t"), second.clone(), tagged(14, "t")], "*");
+        assert_eq!((offsets(&read), read.refused.len(), read.next_offset), (vec![10, 11], 0, 12));
+        let read = batch_of(&[second, tagged(14, "t")], "*");
+        assert_eq!((offsets(&read).last(), read.next_offset), (Some(&14), 50));
+    }
+}
+
+#[test]
+fn an_inner_batch_has_no_more_messages_than_brokers_take() {
+    const MOST: usize = 190_650;
+    let inner = sys_flag::INNER_BATCH | sys_flag::NEED_UNWRAP;
+    let read = |count: usize| {
+        let stored = [compressed(0, &records(count, b""), inner), tagged(900_000, "t")];
+        let pulled = Pulled { body: stored.concat().into(), ..pulled() };
+        pulled.into_batch(APACHE, 64 << 20)
+    };
+    assert_eq!((read(MOST).messages.len(), read(MOST).refused.len()), (MOST + 1, 0));
+    let crowd = read(300_000);
+    assert_eq!((crowd.messages.len(), crowd.refused.len()), (MOST + 1, 1));
+    assert_eq!(crowd.refused[0].queue_offset, Some(MOST as u64));
+    assert!(crowd.refused[0].reason.to_string().contains("more than 190650 messages"), "{}", crowd.refused[0].reason);
 }
 
 #[test]

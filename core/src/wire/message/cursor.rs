@@ -12,6 +12,11 @@ pub(super) struct Span {
 }
 
 impl Span {
+    /// All of so many bytes.
+    pub(super) const fn whole(length: usize) -> Self {
+        Self { start: 0, end: length as u32 }
+    }
+
     pub(super) const fn range(self) -> Range<usize> {
         self.start as usize..self.end as usize
     }

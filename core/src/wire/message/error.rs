@@ -60,6 +60,12 @@ pub enum MessageFault {
         /// The code.
         magic: u32,
     },
+    /// An inner batch has more messages than may be.
+    #[error("its inner batch has more than {most} messages")]
+    Crowd {
+        /// How many may be.
+        most: usize,
+    },
     /// A length is negative.
     #[error("{part} has the length {length}")]
     Length {

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::batch::BatchRecords;
-use super::error::MessageError;
+use super::error::{MessageError, MessageFault};
 use super::stored::{StoredFields, StoredMessage};
 use super::sys_flag;
 
@@ -19,9 +19,9 @@ impl StoredMessage {
     ///
     /// Each has the fields of the whole, with its own place in the queue, flag, body and properties, and without the
     /// bits that say "compressed" and "inner batch", so that it can be treated like any message. (Java leaves them
-    /// set.)
-    pub fn inner_messages(&self, body: Bytes) -> InnerMessages {
-        InnerMessages { whole: self.clone(), records: BatchRecords::new(body), seen: 0 }
+    /// set.) There are no more than `most` of them; an error follows if there were.
+    pub fn inner_messages(&self, body: Bytes, most: usize) -> InnerMessages {
+        InnerMessages { whole: self.clone(), records: BatchRecords::new(body), seen: 0, most }
     }
 }
 
@@ -32,6 +32,8 @@ pub struct InnerMessages {
     records: BatchRecords,
     /// How many records came before.
     seen: i64,
+    /// How many there may be.
+    most: usize,
 }
 
 impl Iterator for InnerMessages {
@@ -42,6 +44,11 @@ impl Iterator for InnerMessages {
             sys_flag::COMPRESSED | sys_flag::COMPRESSION_MASK | sys_flag::INNER_BATCH | sys_flag::NEED_UNWRAP;
         let queue_offset = self.whole.fields.queue_offset.wrapping_add(self.seen);
         let record = match self.records.next()? {
+            Ok(_) if usize::try_from(self.seen).is_ok_and(|seen| seen >= self.most) => {
+                let fault = MessageFault::Crowd { most: core::mem::take(&mut self.most) };
+                self.records = BatchRecords::new(Bytes::new());
+                return Some(Err(MessageError { at: 0, queue_offset: Some(queue_offset), fault }));
+            }
             Ok(record) => record,
             Err(error) => {
                 self.seen += 1;

@@ -225,8 +225,13 @@ impl StoredMessage {
     /// A copy in memory of its own, which keeps nothing else of what it was read with.
     #[must_use]
     pub fn detach(&self) -> Self {
-        let own = |bytes: &Bytes| Bytes::copy_from_slice(bytes);
-        Self { bytes: own(&self.bytes), topic_in: self.topic_in.as_ref().map(own), ..self.clone() }
+        let mut detached = Self { bytes: Bytes::copy_from_slice(&self.bytes), ..self.clone() };
+        if self.topic_in.is_some() {
+            // Only the topic of the batch that it was in.
+            detached.parts.topic = Span::whole(self.topic().len());
+            detached.topic_in = Some(Bytes::copy_from_slice(self.topic().as_bytes()));
+        }
+        detached
     }
 
     /// The length of the whole message, in bytes.
@@ -354,4 +359,43 @@ pub(super) fn split_record(rest: &mut Bytes, smallest: usize) -> Option<Result<B
         return Some(Err(MessageFault::Total { total, smallest, left }));
     }
     Some(Ok(rest.split_to(total as usize)))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+
+    use super::*;
+    use crate::wire::message::batch;
+
+    #[test]
+    fn a_detached_message_of_an_inner_batch_keeps_its_own_bytes_and_its_topic_only() {
+        let mut records = BytesMut::new();
+        (0..100).for_each(|_| batch::encode(&mut records, 0, "KEYS\u{1}k\u{2}", &[b'x'; 10_000]).unwrap());
+        let host = SocketAddr::from(([127, 0, 0, 1], 1));
+        let fields = StoredFields {
+            body_crc: 0,
+            queue_id: 0,
+            flag: 0,
+            queue_offset: 0,
+            physical_offset: 0,
+            sys_flag: sys_flag::INNER_BATCH | sys_flag::NEED_UNWRAP,
+            born_timestamp: 0,
+            born_host: host,
+            store_timestamp: 0,
+            store_host: host,
+            reconsume_times: 0,
+            prepared_transaction_offset: 0,
+        };
+        let mut out = BytesMut::new();
+        fields.encode(&mut out, Dialect::Apache, "topic", "", &records).unwrap();
+        let whole = StoredMessage::decode(out.freeze(), Dialect::Apache).unwrap();
+        let inner = whole.inner_messages(whole.body_bytes(), 100).nth(7).unwrap().unwrap();
+        let detached = inner.detach();
+        assert_eq!((detached.topic(), detached.body()), ("topic", inner.body()));
+        assert_eq!(detached.properties().get("KEYS"), Some("k"));
+        let kept = detached.bytes.len() + detached.topic_in.as_ref().map_or(0, Bytes::len);
+        assert_eq!(kept, detached.stored_length() + "topic".len());
+        assert_eq!(detached.detach().topic(), "topic");
+    }
 }

@@ -43,6 +43,19 @@ fn the_messages_of_a_batch_come_in_their_order_between_those_before_and_behind_i
 }
 
 #[test]
+fn a_batch_that_does_not_fit_beside_those_before_it_is_fetched_again() {
+    let mut scene = Scene::new(|_| {});
+    scene.begin(1);
+    let opened = pulled(&mut scene, |batch| {
+        let [first, second] =
+            [0..100_000, 100_000..200_000].map(|offsets| found_batch(batch.queue.clone(), offsets, false));
+        Pulled { body: [first.body, second.body.clone()].concat().into(), ..second }
+    });
+    scene.consumer.take_opened(scene.now, opened);
+    assert_eq!(scene.consumer.status(scene.now).queues[0].fetch_offset, 100_000);
+}
+
+#[test]
 fn a_record_of_a_batch_that_cannot_be_read_is_passed_over_alone_and_told() {
     let mut scene = Scene::new(|_| {});
     scene.begin(1);

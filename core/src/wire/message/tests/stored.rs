@@ -118,7 +118,7 @@ proptest! {
         for message in StoredMessages::new(Bytes::from(bytes.clone()), APACHE).flatten() {
             prop_assert!(message.stored_length() <= bytes.len());
             touch(&message);
-            let inner = message.inner_messages(message.body_bytes());
+            let inner = message.inner_messages(message.body_bytes(), 100);
             inner.flatten().for_each(|message| _ = touch(&message));
         }
     }
@@ -138,7 +138,7 @@ proptest! {
         let message = message.expect("a message");
         prop_assert!(message.is_inner_batch() && message.is_compressed());
 
-        let inner = message.inner_messages(body.freeze()).collect::<Result<Vec<_>, _>>().expect("records");
+        let inner = message.inner_messages(body.freeze(), 100).collect::<Result<Vec<_>, _>>().expect("records");
         prop_assert_eq!(inner.len(), records.len());
         for (index, (inner, (flag, properties, record))) in inner.iter().zip(&records).enumerate() {
             prop_assert_eq!(inner.fields.queue_offset, whole.queue_offset.wrapping_add(index as i64));
