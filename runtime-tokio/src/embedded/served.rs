@@ -184,3 +184,73 @@ pub(super) async fn run_timers(served: Weak<Served>, mut stopped: watch::Receive
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::net::Ipv4Addr;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use bytes::BytesMut;
+    use stgclient_core::wire::body::{self, ConsumerData, HeartbeatData};
+    use stgclient_core::wire::code::RequestCode;
+    use stgclient_core::wire::command::{self, Head, HeaderCodec};
+    use stgclient_core::wire::dialect::Dialect;
+    use stgclient_core::wire::fields::NoFields;
+    use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+    use super::*;
+
+    /// A stream that gives some bytes, and panics once a server wants more after it has written something.
+    struct Panics {
+        bytes: Bytes,
+        is_answered: bool,
+    }
+
+    impl AsyncRead for Panics {
+        fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            assert!(!self.is_answered, "the end of a test's connection");
+            buffer.put_slice(&self.bytes.split_off(0));
+            if buffer.filled().is_empty() { Poll::Pending } else { Poll::Ready(Ok(())) }
+        }
+    }
+
+    impl AsyncWrite for Panics {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            self.is_answered = true;
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_whose_task_panics_is_gone_from_the_cluster() {
+        let mut config = ClusterConfig::default();
+        config.max_connections = 1;
+        let served = Served::new(config);
+        let heartbeat = HeartbeatData {
+            client_id: "c".to_owned(),
+            consumer_data_set: vec![ConsumerData { group_name: "G".to_owned(), ..ConsumerData::default() }],
+            ..HeartbeatData::default()
+        };
+        let mut bytes = BytesMut::new();
+        let head = Head::request(Dialect::Apache, RequestCode::HEART_BEAT, 1);
+        let body = body::to_vec(&heartbeat);
+        command::encode(&mut bytes, HeaderCodec::Json, Dialect::Apache, &head, &NoFields, &body);
+        let (server, address) = (ServerId::Broker(0), SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
+        let (_stop, stopped) = watch::channel(());
+        let stream = Panics { bytes: bytes.freeze(), is_answered: false };
+        let task = tokio::spawn(connection::serve(stream, server, address, Arc::clone(&served), stopped));
+        assert!(task.await.unwrap_err().is_panic());
+        served.with(|cluster| assert_eq!(cluster.broker("broker-a").unwrap().members("G"), [] as [&str; 0]));
+        assert!(served.connected(server, address).is_ok(), "its place is free");
+    }
+}
