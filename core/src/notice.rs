@@ -90,22 +90,29 @@ pub(crate) struct Notices {
 
 impl Notices {
     pub(crate) fn push(&mut self, notice: Notice) {
-        let count = &mut self.counts[notice.severity as usize];
-        if *count < MOST {
-            *count += 1;
-            self.waiting.push_back(notice);
-        } else {
-            self.left_out += 1;
-        }
+        self.push_with(notice.severity, || notice);
     }
 
-    /// Pushes a notice unless one about the same has been pushed.
+    /// Pushes a notice of this severity, which is made if there is room. Returns whether there was.
+    pub(crate) fn push_with(&mut self, severity: Severity, notice: impl FnOnce() -> Notice) -> bool {
+        let count = &mut self.counts[severity as usize];
+        if *count >= MOST {
+            self.left_out += 1;
+            return false;
+        }
+        *count += 1;
+        self.waiting.push_back(notice());
+        true
+    }
+
+    /// Pushes a warning unless one about the same has been pushed.
     pub(crate) fn push_once(&mut self, about: impl Display, notice: impl FnOnce() -> Notice) {
         if self.said.len() >= MOST_SAID {
             self.said.clear();
         }
-        if self.said.insert(about.to_string()) {
-            self.push(notice());
+        let about = about.to_string();
+        if !self.said.contains(&about) && self.push_with(Severity::Warn, notice) {
+            self.said.insert(about);
         }
     }
 
@@ -139,6 +146,21 @@ impl Notices {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_once_is_said_later_if_there_was_no_room() {
+        let mut notices = Notices::default();
+        (0..MOST).for_each(|number| notices.push(Notice::warn("it happens").about("number", number)));
+        let once = |notices: &mut Notices| notices.push_once("a", || Notice::warn("this, too"));
+        once(&mut notices);
+        let told = |notices: &mut Notices| {
+            core::iter::from_fn(|| notices.pop()).filter(|notice| notice.what == "this, too").count()
+        };
+        assert_eq!(told(&mut notices), 0);
+        once(&mut notices);
+        once(&mut notices);
+        assert_eq!(told(&mut notices), 1);
+    }
 
     #[test]
     fn of_too_many_notices_the_first_are_kept_and_the_rest_are_counted() {

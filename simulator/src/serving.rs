@@ -3,7 +3,7 @@
 //!
 //! Output that waits pushes back on input: of a client that does not read what it has asked for, nothing more is carried out, and
 //! pulls of its that wait no longer are answered once there is room. So what waits for a client is no more than [`ROOM`] and one answer,
-//! but for what others cause; and nobody who reads is closed. A connection on which nothing comes and goes for [`MOST_IDLE`] is closed,
+//! but for what others cause and what a test has held back; and nobody who reads is closed. A connection on which nothing comes and goes for [`MOST_IDLE`] is closed,
 //! as a server of Apache's does (`NettyServerConfig.serverChannelMaxIdleTimeSeconds`).
 
 use std::collections::{BTreeSet, VecDeque};
@@ -18,7 +18,7 @@ use crate::server::{Cluster, Peer, Refused, ServerId};
 /// Of a client for whom so many bytes wait nothing more is carried out.
 pub const ROOM: usize = 4 * 1024 * 1024;
 
-/// With more bytes waiting than this, which only others can have caused, a connection is closed.
+/// With more bytes waiting than this, which no requests of its own cause, a connection is closed.
 pub const MOST_WAITING: usize = 64 * 1024 * 1024;
 
 /// How long nothing may come and go on a connection.
@@ -53,6 +53,11 @@ impl Serving {
     /// A cluster that nobody is connected to.
     pub const fn new(cluster: Cluster) -> Self {
         Self { cluster, places: Vec::new(), news: BTreeSet::new(), next_idle: None }
+    }
+
+    /// The cluster, for whoever serves it otherwise.
+    pub fn into_cluster(self) -> Cluster {
+        self.cluster
     }
 
     /// Does something with the cluster, and what follows from it.

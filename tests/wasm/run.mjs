@@ -15,7 +15,7 @@ const files = [
   ["props", 17],
   ["remoting", 206],
   ["util", 275],
-  ["lenient", 169],
+  ["lenient", 174],
 ];
 
 const [modulePath, folder] = process.argv.slice(2);

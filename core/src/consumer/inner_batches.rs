@@ -1,5 +1,5 @@
 //! What a pull brought is decompressed and taken apart within bounds of bytes and messages, however small it came: of what does not
-//! fit beside what came before it nothing is opened, so that it is fetched again.
+//! fit beside what came before it nothing is given, so that it is fetched again. So no more than twice the bound is in memory.
 
 use bytes::Bytes;
 

@@ -73,15 +73,25 @@ impl Pulled {
             refused: Vec::new(),
         };
         let mut room = Room::new(limit);
+        let mut following = 0;
         for stored in StoredMessages::new(self.body.clone(), dialect) {
             match stored {
                 Ok(stored) => {
+                    let offset = u64::try_from(stored.fields.queue_offset).unwrap_or_default();
                     if !self.take(&stored, &mut room, &mut batch) {
-                        batch.next_offset = u64::try_from(stored.fields.queue_offset).unwrap_or_default();
+                        // Never back to what was read.
+                        batch.next_offset = offset.max(following);
                         break;
                     }
+                    following = following.max(offset + 1).max(batch.end());
                 }
-                Err(error) => batch.refuse(error.queue_offset, error.into()),
+                Err(error) => {
+                    if error.queue_offset.is_none() && following > 0 {
+                        // Its length is impossible: those behind it are pulled again, without it.
+                        batch.next_offset = batch.next_offset.min(following + 1);
+                    }
+                    batch.refuse(error.queue_offset, error.into());
+                }
             }
         }
         if batch.status == PullStatus::Found && batch.messages.is_empty() && batch.refused.is_empty() {
@@ -129,6 +139,13 @@ impl Pulled {
 }
 
 impl PullBatch {
+    /// The offset behind the last message that was read.
+    fn end(&self) -> u64 {
+        let read = self.messages.last().map(ReceivedMessage::queue_offset);
+        let refused = self.refused.last().and_then(|refused| refused.queue_offset);
+        read.max(refused).map_or(0, |last| last + 1)
+    }
+
     fn refuse(&mut self, queue_offset: Option<i64>, reason: RefusedReason) {
         let queue_offset = queue_offset.and_then(|offset| u64::try_from(offset).ok());
         self.refused.push(RefusedMessage { queue_offset, reason });

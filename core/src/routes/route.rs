@@ -103,7 +103,7 @@ impl TopicRoute {
             let number = |number: i32| u32::try_from(number).unwrap_or(0);
             let (read, write) = (number(data.read_queue_nums), number(data.write_queue_nums));
             if count + u64::from(read.max(write)) > MAX_QUEUES as u64 {
-                odd.push(RouteError::TooManyQueues { broker: broker_name });
+                note(&mut odd, || RouteError::TooManyQueues { broker: shown(&broker_name).into() });
                 continue;
             }
             count += u64::from(read.max(write));
@@ -199,6 +199,22 @@ impl TopicRoute {
     }
 }
 
+/// How many odd parts of a route are noted, and how much of a text is shown, in characters: a name server may write millions.
+const MOST_NOTED: usize = 64;
+const MOST_SHOWN: usize = 128;
+
+/// Notes that a part of a route is odd.
+fn note(odd: &mut Vec<RouteError>, error: impl FnOnce() -> RouteError) {
+    if odd.len() < MOST_NOTED {
+        odd.push(error());
+    }
+}
+
+/// A text, but not at any length.
+fn shown(text: &str) -> String {
+    text.chars().take(MOST_SHOWN).collect()
+}
+
 /// Sorts what a route says of brokers by their names. Of what is said twice the first counts: two members that share a
 /// queue as two would both own it.
 fn sort_each_once<T>(parts: &mut Vec<T>, name: impl Fn(&T) -> &Arc<str>, odd: &mut Vec<RouteError>) {
@@ -206,7 +222,7 @@ fn sort_each_once<T>(parts: &mut Vec<T>, name: impl Fn(&T) -> &Arc<str>, odd: &m
     parts.dedup_by(|later, first| {
         let is_twice = name(later) == name(first);
         if is_twice {
-            odd.push(RouteError::NamedTwice(name(first).clone()));
+            note(odd, || RouteError::NamedTwice(shown(name(first)).into()));
         }
         is_twice
     });
@@ -226,8 +242,10 @@ impl RouteBroker {
                 (Ok(id), Ok(address)) => {
                     addresses.insert(id, address);
                 }
-                (Ok(_), Err(error)) => odd.push(RouteError::Address { broker: name.clone(), error }),
-                (Err(_), _) => odd.push(RouteError::NoRole { broker: name.clone(), address: text, id }),
+                (Ok(_), Err(error)) => note(odd, || RouteError::Address { broker: shown(&name).into(), error }),
+                (Err(_), _) => {
+                    note(odd, || RouteError::NoRole { broker: shown(&name).into(), address: shown(&text), id });
+                }
             }
         }
         Self { name, cluster: data.cluster, addresses }
@@ -238,11 +256,11 @@ impl RouteBroker {
 fn order_parts(text: &str) -> impl Iterator<Item = Result<(&str, u32), RouteError>> {
     let mut count = 0_usize;
     text.split(';').filter(|part| !part.is_empty()).map(move |part| {
-        let malformed = || RouteError::OrderConfiguration(part.chars().take(128).collect());
+        let malformed = || RouteError::OrderConfiguration(shown(part));
         let (name, number) = part.split_once(':').ok_or_else(malformed)?;
         let number: u32 = number.parse().map_err(|_| malformed())?;
         if number as usize > MAX_QUEUES - count {
-            return Err(RouteError::TooManyQueues { broker: name.into() });
+            return Err(RouteError::TooManyQueues { broker: shown(name).into() });
         }
         count += number as usize;
         Ok((name, number))
@@ -252,7 +270,7 @@ fn order_parts(text: &str) -> impl Iterator<Item = Result<(&str, u32), RouteErro
 /// How many parts of an order configuration can be followed; the others are noted.
 fn order_of(text: &str, odd: &mut Vec<RouteError>) -> usize {
     let parts = order_parts(text);
-    parts.filter_map(|part| part.map_err(|error| odd.push(error)).ok()).count()
+    parts.filter_map(|part| part.map_err(|error| note(odd, || error)).ok()).count()
 }
 
 #[cfg(test)]

@@ -8,7 +8,9 @@ use stgclient_core::time::{Duration, Instant, Now};
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::{self, Command, Head, HeaderCodec};
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
-use stgclient_core::wire::request::{GetMaxOffset, PULL_FLAG_SUBSCRIPTION, PULL_FLAG_SUSPEND, PullMessage, Request};
+use stgclient_core::wire::request::{
+    GetMaxOffset, PULL_FLAG_SUBSCRIPTION, PULL_FLAG_SUSPEND, PullMessage, QueryMessage, Request,
+};
 use stgclient_simulator::server::{Cluster, ClusterConfig, Peer, ServerId};
 use stgclient_simulator::serving::{MOST_IDLE, ROOM, Serving};
 
@@ -121,6 +123,62 @@ fn pulls_that_wait_no_longer_are_answered_once_there_is_room() {
     assert_eq!(stage.read(other, usize::MAX).len(), 1);
     stage.chunks = waiting;
     assert_eq!(stage.read(peer, usize::MAX).len(), 20);
+}
+
+#[test]
+fn a_client_without_room_costs_others_nothing_however_many_pulls_of_its_wait_no_longer() {
+    let mut stage = Stage::new();
+    let peer = stage.connect();
+    for _ in 0..500 {
+        let mut pulls = stage.pulls(1, PULL_FLAG_SUSPEND);
+        stage.serving.received(stage.now, peer, &mut pulls);
+    }
+    assert_eq!(stage.waiting(peer), 0);
+    let mut cluster = stage.serving.into_cluster();
+    let address = SocketAddr::from(([192, 0, 2, 8], 50_000));
+    let producer = cluster.connected(stage.now, ServerId::Broker(0), address).unwrap();
+    let head = Head::request(DIALECT, RequestCode::SEND_MESSAGE_V2, 1);
+    cluster.receive(stage.now, producer, &encoded(&head, HeaderCodec::Json, &send("T", 0, ""), b"body"));
+    let asked = std::cell::Cell::new(0);
+    let has_room = |of| {
+        asked.set(asked.get() + 1);
+        of != peer
+    };
+    while let Some((to, _)) = cluster.poll_output_for(has_room) {
+        assert_eq!(to, producer);
+    }
+    assert!(asked.get() < 10, "{} questions", asked.get());
+    let mut answers = 0;
+    while cluster.poll_output_for(|_| true).is_some() {
+        answers += 1;
+    }
+    assert_eq!(answers, 500);
+}
+
+#[test]
+fn of_a_query_no_more_is_answered_than_a_client_can_read_at_once() {
+    let mut stage = Stage::new();
+    let (producer, peer) = (stage.connect(), stage.connect());
+    for queue_id in 0..17 {
+        let sent = stage.request(&send("T", queue_id, "KEYS\u{1}k\u{2}"), &vec![b'x'; LONGEST]);
+        stage.serving.received(stage.now, producer, &mut vec![sent]);
+        stage.read(producer, usize::MAX);
+    }
+    let query = QueryMessage {
+        topic: "T".into(),
+        key: "k".into(),
+        max_num: 64,
+        begin_timestamp: 0,
+        end_timestamp: i64::MAX,
+        index_type: None,
+        last_key: None,
+        is_unique_key: None,
+    };
+    let asked = stage.request(&query, b"");
+    stage.serving.received(stage.now, peer, &mut vec![asked]);
+    let answers = stage.read(peer, usize::MAX);
+    assert_eq!(answers.iter().map(code).collect::<Vec<_>>(), [ResponseCode::SUCCESS]);
+    assert!((LONGEST..=8 << 20).contains(&answers[0].body.len()));
 }
 
 #[test]

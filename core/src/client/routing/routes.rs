@@ -26,9 +26,12 @@ pub(crate) fn read_route(answer: &Command) -> Result<(TopicRoute, Vec<RouteError
     let malformed = |why: String| Error::new(ErrorKind::MalformedAnswer, format!("route: {why}"));
     let data: TopicRouteData = answer.read_body().map_err(|error| malformed(error.to_string()))?;
     let (route, odd) = TopicRoute::from_body(data);
-    match odd.first() {
+    let unread = answer.odd.refused().map(ToString::to_string);
+    let why = odd.first().map(ToString::to_string).or_else(|| unread.clone());
+    let is_nowhere = route.brokers.iter().all(|broker| broker.addresses.is_empty());
+    match why {
         // Nothing is left of it: what is known already is better.
-        Some(why) if route.brokers.iter().all(|broker| broker.addresses.is_empty()) => Err(malformed(why.to_string())),
+        Some(why) if is_nowhere || (unread.is_some() && route.queues.is_empty()) => Err(malformed(why)),
         _ => Ok((route, odd)),
     }
 }

@@ -127,6 +127,24 @@ fn a_body_of_a_name_server_that_cannot_be_read_is_an_error() {
 }
 
 #[test]
+fn a_route_of_which_nothing_is_left_leaves_the_known_one_as_it_is() {
+    let mut scene = scene_of(&["a"]);
+    let producer = start_producer(&mut scene, ProducerConfig::default());
+    assert!(send_and_wait(&mut scene, producer).is_ok());
+    for body in [
+        r#"{"brokerDatas":[{"brokerName":"a","brokerAddrs":5}],"queueDatas":[{"brokerName":"a","perm":6,"writeQueueNums":4}]}"#,
+        r#"{"brokerDatas":[{"brokerName":"a","brokerAddrs":{0:"a:1"}}],"queueDatas":[5]}"#,
+        r#"{"brokerDatas":[{"brokerName":"a","brokerAddrs":{0:"a:1"}}],"queueDatas":[{"brokerName":"a","perm":"x","writeQueueNums":4}]}"#,
+    ] {
+        scene.on("ns:1", ROUTE, move |_| Some(Reply::ok().body(body)));
+        let operation = scene.client.topic_route(scene.now, "T").id();
+        malformed(scene.wait_for(operation));
+        scene.run_for(ms(60_000));
+        assert!(send_and_wait(&mut scene, producer).is_ok(), "{body}");
+    }
+}
+
+#[test]
 fn a_route_that_cannot_be_followed_fails_sends_and_readers_and_is_asked_for_again() {
     let wrong_address = r#"{"brokerDatas":[{"brokerName":"a","brokerAddrs":{"0":"nowhere"}}]}"#;
     let too_many = r#"{"queueDatas":[{"brokerName":"a","perm":6,"readQueueNums":2147483647,"writeQueueNums":1}]}"#;

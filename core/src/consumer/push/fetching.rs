@@ -18,7 +18,7 @@ const AFTER_REFUSAL: Duration = Duration::from_secs(3);
 /// A broker that wants less is asked again after this time (`PULL_TIME_DELAY_MILLS_WHEN_BROKER_FLOW_CONTROL`).
 const AFTER_FLOW_CONTROL: Duration = Duration::from_millis(20);
 /// A broker that has nothing is expected to hold the pull; one that answers sooner than this is given a pause as long.
-const TOO_SOON: Duration = Duration::from_millis(20);
+pub(super) const TOO_SOON: Duration = Duration::from_millis(20);
 
 impl PushConsumer {
     /// Pulls from a queue.

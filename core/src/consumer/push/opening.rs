@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::asked::Ticket;
-use super::fetching::{offset_after, take_wanted};
+use super::fetching::{TOO_SOON, offset_after, take_wanted};
 use super::queue::{Fetch, QueueId};
 use super::{PushConsumer, PushEvent};
 use crate::consumer::MessageSelector;
@@ -134,7 +134,7 @@ impl PushConsumer {
         let is_awaited = queues.get(id).is_some_and(|known| known.fetch == Fetch::Opening { ticket });
         if let Some(known) = queues.touch(id).filter(|_| is_awaited) {
             known.fetch = Fetch::Idle;
-            let before = known.messages.len();
+            let (before, asked) = (known.messages.len(), known.messages.fetch_offset());
             messages.into_iter().for_each(|message| take_wanted(known, &expression, message));
             for (offset, why) in passed_over {
                 totals.pass_over(known, offset, &why, notices);
@@ -142,6 +142,10 @@ impl PushConsumer {
             known.messages.advance(next_offset);
             let count = known.messages.len() - before;
             totals.pulled(now.mono, &known.queue.topic, count);
+            if known.messages.fetch_offset() == asked {
+                // A broker that gives the same again is not asked without end.
+                known.fetch = Fetch::Delayed { until: now.mono + TOO_SOON };
+            }
         }
         self.attend(now);
     }

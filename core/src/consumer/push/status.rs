@@ -8,7 +8,7 @@ use super::queue::{AssignedQueue, QueueId};
 use super::settling::Outcome;
 use super::{PushConsumer, Unfinished};
 use crate::gather::Gather;
-use crate::notice::{Notice, Notices};
+use crate::notice::{Notice, Notices, Severity};
 use crate::queue::MessageQueue;
 use crate::time::{Instant, Now};
 use crate::wire::body::{ConsumeStatus, ConsumerRunningInfo};
@@ -101,8 +101,10 @@ impl Totals {
         why: &dyn core::fmt::Display,
         notices: &mut Notices,
     ) {
-        let notice = Notice::error("a message cannot be read, and is passed over").about("queue", &known.queue);
-        notices.push(notice.about("offset", offset).about("error", why));
+        notices.push_with(Severity::Error, || {
+            let notice = Notice::error("a message cannot be read, and is passed over").about("queue", &known.queue);
+            notice.about("offset", offset).about("error", why)
+        });
         known.passed_over += 1;
         known.last_passed_over = Some(offset);
         self.refused += 1;

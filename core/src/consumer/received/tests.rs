@@ -166,6 +166,23 @@ fn what_would_be_too_long_beside_what_came_before_it_is_left_for_the_next_pull()
 }
 
 #[test]
+fn the_next_pull_never_goes_back_whatever_offsets_a_broker_writes() {
+    let long = [b'x'; 6000];
+    for odd in [-1, 3, 10] {
+        let read = batch_of(&[compressed(10, &long, 0), compressed(odd, &long, 0)], "*");
+        assert_eq!((offsets(&read), read.next_offset), (vec![10], 11));
+    }
+}
+
+#[test]
+fn what_lies_behind_a_message_of_an_impossible_length_is_pulled_again_without_it() {
+    let mut cut = tagged(12, "t");
+    cut.truncate(60);
+    let read = batch_of(&[tagged(10, "t"), tagged(11, "t"), cut], "*");
+    assert_eq!((offsets(&read), read.refused.len(), read.next_offset), (vec![10, 11], 1, 13));
+}
+
+#[test]
 fn an_inner_batch_has_no_more_messages_than_brokers_take() {
     const MOST: usize = 190_650;
     let inner = sys_flag::INNER_BATCH | sys_flag::NEED_UNWRAP;
@@ -175,6 +192,15 @@ fn an_inner_batch_has_no_more_messages_than_brokers_take() {
         pulled.into_batch(APACHE, 64 << 20)
     };
     assert_eq!((read(MOST).messages.len(), read(MOST).refused.len()), (MOST + 1, 0));
+    // Nor more that cannot be read.
+    let broken = records(300_000, b"")
+        .iter()
+        .enumerate()
+        .map(|(at, byte)| if at % 22 == 19 { 5 } else { *byte })
+        .collect::<Vec<u8>>();
+    let stored = compressed(0, &broken, inner);
+    let broken = Pulled { body: stored.freeze(), ..pulled() }.into_batch(APACHE, 64 << 20);
+    assert_eq!((broken.messages.len(), broken.refused.len()), (0, MOST + 1));
     let crowd = read(300_000);
     assert_eq!((crowd.messages.len(), crowd.refused.len()), (MOST + 1, 1));
     assert_eq!(crowd.refused[0].queue_offset, Some(MOST as u64));

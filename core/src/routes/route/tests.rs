@@ -179,3 +179,14 @@ proptest! {
         prop_assert!(route.writable().len() <= MAX_QUEUES && route.readable().len() <= MAX_QUEUES);
     }
 }
+
+#[test]
+fn of_a_route_that_is_odd_all_over_little_is_noted_and_that_is_short() {
+    let name = "b".repeat(1 << 20);
+    let addresses = (0..10_000).map(|id| (-id - 1, "a".repeat(1000))).collect();
+    let broker = BrokerData { broker_name: name.clone(), broker_addrs: addresses, ..BrokerData::default() };
+    let data = TopicRouteData { broker_datas: vec![broker; 2], ..TopicRouteData::default() };
+    let (route, odd) = TopicRoute::from_body(data);
+    assert_eq!((route.brokers.len(), &*route.brokers[0].name), (1, &*name));
+    assert!(odd.len() <= 64 && odd.iter().all(|error| error.to_string().len() < 500), "{}", odd.len());
+}

@@ -207,7 +207,12 @@ impl Readable for Value {
 fn as_it_came(value: Json<'_>) -> Value {
     match value {
         Json::Null => Value::Null,
-        Json::Literal(text) => text.text().parse().unwrap_or_default(),
+        Json::Literal(text) => {
+            // What strict JSON does not know as a number fastjson may.
+            let text = text.text();
+            let number = || text.parse::<i64>().map(Value::from).or_else(|_| text.parse::<f64>().map(Value::from));
+            text.parse().or_else(|_| number()).unwrap_or_default()
+        }
         Json::Text(text) => Value::String(text.text().into_owned()),
         Json::Array(_) => value.elements().map(as_it_came).collect(),
         Json::Object(_) => value.members().map(|(name, value)| (name.text().into_owned(), as_it_came(value))).collect(),

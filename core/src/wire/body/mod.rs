@@ -2,7 +2,8 @@
 //!
 //! A field is written as `rust_name: "nameOnTheWire" = Type`; one of several names is read, the first of them written. They are
 //! declared in the order in which fastjson writes them, so that texts can be compared and hashed. All of them may be absent:
-//! what a server leaves out is as Java's classes begin, what it sends as null is nothing. What we do not know is passed over.
+//! what a server leaves out is as Java's classes begin, what it sends as null is nothing. What we do not know is passed over. What is
+//! declared `as a whole` is passed over with any part of it that is not what it should be: it would mean something else.
 
 mod consumers;
 mod fastjson;
@@ -90,7 +91,7 @@ pub fn to_vec<T: Serialize>(body: &T) -> Vec<u8> {
 macro_rules! bodies {
     ($(
         $(#[$meta:meta])*
-        $name:ident {
+        $name:ident $(as a $whole:ident)? {
             $($(#[$field_meta:meta])* $field:ident : $wire:literal $(| $old:literal)* = $type:ty,)*
         }
     )*) => {$(
@@ -102,13 +103,26 @@ macro_rules! bodies {
 
         impl $crate::wire::json::Readable for $name {
             fn read(value: $crate::wire::json::Json<'_>, odd: $crate::wire::odd::OddIn<'_>) -> Option<Self> {
+                let members = value.object(odd)?;
+                $(
+                    const _: &str = stringify!($whole);
+                    let own = $crate::wire::odd::Odd::default();
+                    let outer = odd;
+                    let odd = $crate::wire::odd::OddIn::new(&own, stringify!($name));
+                )?
                 let mut read = Self::default();
-                for (name, value) in value.object(odd)? {
+                for (name, value) in members {
                     $(if name.is($wire) $(|| name.is($old))* {
                         read.$field = value.field(odd.field($wire))?;
                         continue;
                     })*
                 }
+                $(
+                    const _: &str = stringify!($whole);
+                    if own.refused().is_some() {
+                        return value.refuse(stringify!($name), outer);
+                    }
+                )?
                 Some(read)
             }
         }

@@ -13,7 +13,7 @@ use crate::wire::odd::{Odd, OddIn};
 bodies! {
     /// One queue of a topic on one broker (`MessageQueue`). Ordered by topic, broker name and id, as clients sort queues.
     #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-    QueueKey {
+    QueueKey as a whole {
         /// The broker's name, which a master shares with its slaves.
         broker_name: "brokerName" = String,
         /// The queue's number on this broker, from 0; -1 in POP assignments for "any".

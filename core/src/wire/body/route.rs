@@ -40,7 +40,7 @@ bodies! {
 
     /// The queues of a topic on a broker (`QueueData`).
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
-    QueueData {
+    QueueData as a whole {
         /// The broker's name.
         broker_name: "brokerName" = String,
         /// What may be done with the queues.

@@ -8,9 +8,9 @@ use proptest::prelude::*;
 
 use super::{
     BodyError, BrokerData, ClusterInfo, ConsumeFromWhere, ConsumeStats, ConsumeType, ConsumerConnections, ConsumerData,
-    ConsumerList, ConsumerRunningInfo, ConsumerStatus, HeartbeatData, KeyValueTable, MessageModel, ProducerData,
-    QueueKey, QueueOffsets, SubscriptionData, SubscriptionError, SubscriptionGroupConfig, SubscriptionGroups,
-    TopicList, TopicRouteData, TopicStatsTable, from_slice, read, to_vec,
+    ConsumerList, ConsumerRunningInfo, ConsumerStatus, HeartbeatData, KeyValueTable, LockedQueues, MessageModel,
+    ProducerData, QueueKey, QueueOffsets, ResetOffsets, SubscriptionData, SubscriptionError, SubscriptionGroupConfig,
+    SubscriptionGroups, TopicList, TopicRouteData, TopicStatsTable, from_slice, read, to_vec,
 };
 use crate::wire::fields::FieldError;
 use crate::wire::odd::Odd;
@@ -90,7 +90,7 @@ fn an_odd_entry_does_not_refuse_its_neighbours() {
     assert_eq!(info.broker_addr_table["a"].broker_addrs, BTreeMap::from(addresses));
     assert_eq!(info.cluster_addr_table.len(), 1);
 
-    let text = br#"{"brokerDatas":["x",{"brokerName":"a"},7],"queueDatas":[{"brokerName":"a","readQueueNums":{}},{"brokerName":"a","readQueueNums":2}]}"#;
+    let text = br#"{"brokerDatas":["x",{"brokerName":"a"},7],"queueDatas":[{"brokerName":"a","readQueueNums":null},{"brokerName":"a","readQueueNums":2}]}"#;
     let route: TopicRouteData = from_slice(text).unwrap();
     assert_eq!((route.broker_datas.len(), route.queue_datas.len()), (1, 2));
     assert_eq!(from_slice::<TopicList>(br#"{"topicList":["T",null,"U"]}"#).unwrap().topic_list.len(), 2);
@@ -110,6 +110,41 @@ fn what_is_passed_over_is_counted_and_what_java_refuses_the_whole_for_is_known()
     assert_eq!(odd.count(), 3);
     assert_eq!(told(odd.first()), "the field consumeType is no known name: \"CONSUME_SOMEHOW\"");
     assert_eq!(told(odd.refused()), "the field subscriptionDataSet is no object: \"7\"");
+}
+
+#[test]
+fn what_means_another_thing_with_a_part_that_is_odd_is_passed_over_as_a_whole() {
+    let odd_queue = r#"{"brokerName":"b","queueId":"x","topic":"T"}"#;
+    let queue = r#"{"brokerName":"b","queueId":0,"topic":"T"}"#;
+    let odd = Odd::default();
+    let text = format!(r#"{{"offsetTable":{{{queue}:7,{odd_queue}:0}}}}"#);
+    let reset: ResetOffsets = read(text.as_bytes(), &odd).unwrap();
+    assert_eq!(reset.offset_table.into_values().collect::<Vec<_>>(), [7]);
+    assert!(odd.refused().is_some());
+    let locked: LockedQueues = from_slice(format!(r#"{{"lockOKMQSet":[{odd_queue}]}}"#).as_bytes()).unwrap();
+    assert!(locked.lock_ok_mq_set.is_empty());
+    let text = br#"{"queueDatas":[{"brokerName":"a","readQueueNums":"four"},{"brokerName":"b","readQueueNums":"4"}]}"#;
+    let route: TopicRouteData = from_slice(text).unwrap();
+    assert_eq!(
+        route.queue_datas.iter().map(|queues| (&*queues.broker_name, queues.read_queue_nums)).collect::<Vec<_>>(),
+        [("b", 4)]
+    );
+}
+
+#[test]
+fn of_a_list_no_more_is_read_than_there_can_be() {
+    let text = format!(r#"{{"consumerDataSet":[{}{{}}]}}"#, "{},".repeat(300_000));
+    let odd = Odd::default();
+    let heartbeat: HeartbeatData = read(text.as_bytes(), &odd).unwrap();
+    assert_eq!((heartbeat.consumer_data_set.len(), odd.count()), (262_144, 1));
+}
+
+#[test]
+fn what_is_handed_on_keeps_numbers_that_strict_json_does_not_know() {
+    let text = br#"{"groupRetryPolicy":{"exponentialRetryPolicy":{"max":+5,"min":05,"next":2.5,"x":"y"}}}"#;
+    let group: SubscriptionGroupConfig = from_slice(text).unwrap();
+    let expected = serde_json::json!({ "max": 5, "min": 5, "next": 2.5, "x": "y" });
+    assert_eq!(group.group_retry_policy.exponential_retry_policy, expected);
 }
 
 #[test]

@@ -114,7 +114,11 @@ impl Readable for bool {
 /// Of what is no text the JSON.
 impl Readable for String {
     fn read(value: Json<'_>, _: OddIn<'_>) -> Option<Self> {
-        value.written().map(|text| text.text().into_owned())
+        match value {
+            Json::Null => None,
+            Json::Literal(text) | Json::Text(text) => Some(text.text().into_owned()),
+            Json::Object(text) | Json::Array(text) => Some(without_space(&text.text())),
+        }
     }
 
     fn read_alone(value: Json<'_>, odd: OddIn<'_>) -> Option<Self> {
@@ -126,6 +130,24 @@ impl Readable for String {
     }
 }
 
+/// JSON without the space between its parts.
+fn without_space(json: &str) -> String {
+    let mut quote = None;
+    let mut is_escaped = false;
+    let stays = |character: &char| {
+        match (quote, *character) {
+            (Some(_), _) if is_escaped => is_escaped = false,
+            (Some(_), '\\') => is_escaped = true,
+            (Some(open), close) if open == close => quote = None,
+            (Some(_), _) => {}
+            (None, open @ ('"' | '\'')) => quote = Some(open),
+            (None, space) => return !space.is_ascii_whitespace(),
+        }
+        true
+    };
+    json.chars().filter(stays).collect()
+}
+
 /// The place of an enumeration's value among its `names`, in the order of Java's declaration: by name, in any case, or by number.
 pub fn place_of(value: Json<'_>, names: &[&str], odd: OddIn<'_>) -> Option<usize> {
     let text = match value {
@@ -135,7 +157,11 @@ pub fn place_of(value: Json<'_>, names: &[&str], odd: OddIn<'_>) -> Option<usize
         Json::Literal(text) | Json::Text(text) => text,
         Json::Object(_) | Json::Array(_) => return pass_over(value, "name", odd),
     };
-    if let Some(number) = integer::<i64>(text) {
+    let number = match value {
+        Json::Literal(_) => integer::<i64>(text),
+        _ => text.integer(),
+    };
+    if let Some(number) = number {
         let place = usize::try_from(number).ok().filter(|number| *number < names.len());
         return place.or_else(|| pass_over(value, "number of a name", odd));
     }
@@ -153,13 +179,20 @@ impl<T: Readable> Readable for Option<T> {
     }
 }
 
+/// How many elements of a list and entries of a map are read: what takes two bytes there may take a hundred here.
+const MOST_ELEMENTS: usize = 262_144;
+
 /// A list without those of its elements that are nothing; what is no list is one of one element.
 fn list<T: Readable>(value: Json<'_>, odd: OddIn<'_>, take: impl FnMut(T)) -> Option<()> {
     match value {
         Json::Null => None,
         Json::Text(text) if is_null(text) => None,
         Json::Array(_) => {
-            value.elements().filter_map(|element| T::read(element, odd)).for_each(take);
+            let mut elements = value.elements();
+            elements.by_ref().take(MOST_ELEMENTS).filter_map(|element| T::read(element, odd)).for_each(take);
+            if let Some(surplus) = elements.next() {
+                let _: Option<()> = pass_over(surplus, "element among the first 262,144", odd);
+            }
             Some(())
         }
         Json::Literal(_) | Json::Text(_) | Json::Object(_) => T::read_alone(value, odd).map(take),
@@ -198,7 +231,7 @@ impl<K: Key, V: Readable> Readable for BTreeMap<K, V> {
         match value {
             Json::Null => None,
             Json::Text(text) if is_null(text) => None,
-            Json::Object(_) => Some(value.members().filter_map(entry).gather()),
+            Json::Object(_) => Some(value.members().take(MOST_ELEMENTS).filter_map(entry).gather()),
             Json::Literal(_) | Json::Text(_) | Json::Array(_) => pass_over(value, "map", odd),
         }
     }
@@ -223,6 +256,11 @@ impl Key for i64 {
 }
 
 impl<'a> Json<'a> {
+    /// Passes this value over.
+    pub fn refuse<T>(self, expected: &'static str, odd: OddIn<'_>) -> Option<T> {
+        pass_over(self, expected, odd)
+    }
+
     /// Reads a field of an object that has begun to be read: what it says or its default; `None` if there cannot be such an object.
     pub fn field<T: Readable + Default>(self, odd: OddIn<'_>) -> Option<T> {
         let is_nothing = match self {

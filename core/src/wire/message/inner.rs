@@ -43,12 +43,13 @@ impl Iterator for InnerMessages {
         const SPENT: i32 =
             sys_flag::COMPRESSED | sys_flag::COMPRESSION_MASK | sys_flag::INNER_BATCH | sys_flag::NEED_UNWRAP;
         let queue_offset = self.whole.fields.queue_offset.wrapping_add(self.seen);
-        let record = match self.records.next()? {
-            Ok(_) if usize::try_from(self.seen).is_ok_and(|seen| seen >= self.most) => {
-                let fault = MessageFault::Crowd { most: core::mem::take(&mut self.most) };
-                self.records = BatchRecords::new(Bytes::new());
-                return Some(Err(MessageError { at: 0, queue_offset: Some(queue_offset), fault }));
-            }
+        let record = self.records.next()?;
+        if usize::try_from(self.seen).is_ok_and(|seen| seen >= self.most) {
+            self.records = BatchRecords::new(Bytes::new());
+            let fault = MessageFault::Crowd { most: self.most };
+            return Some(Err(MessageError { at: 0, queue_offset: Some(queue_offset), fault }));
+        }
+        let record = match record {
             Ok(record) => record,
             Err(error) => {
                 self.seen += 1;

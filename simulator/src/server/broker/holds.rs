@@ -38,6 +38,8 @@ pub(super) struct Held {
 /// A pull that waits no longer.
 #[derive(Debug)]
 pub(super) struct Woken {
+    /// The later it was woken, the greater.
+    number: u64,
     pub(super) held: Held,
     /// Where its queue ends for it, when it looks before what has woken it is in the queue.
     pub(super) end: Option<i64>,
@@ -62,7 +64,9 @@ pub(super) struct Holds {
     held: BTreeMap<Place, Held>,
     /// The same, by the moment their time is up.
     deadlines: BTreeMap<(Instant, u64), Place>,
-    woken: VecDeque<Woken>,
+    /// By the peer that waits: one that has no room is passed by at once, however many it has.
+    woken: BTreeMap<Peer, VecDeque<Woken>>,
+    woken_count: usize,
     next_check: Option<Instant>,
     number: u64,
     limit: usize,
@@ -74,7 +78,8 @@ impl Holds {
         Self {
             held: BTreeMap::new(),
             deadlines: BTreeMap::new(),
-            woken: VecDeque::new(),
+            woken: BTreeMap::new(),
+            woken_count: 0,
             next_check: None,
             number: 0,
             limit,
@@ -93,7 +98,7 @@ impl Holds {
 
     /// Whether one more may wait.
     pub(super) fn has_room(&self) -> bool {
-        self.held.len() + self.woken.len() < self.limit
+        self.held.len() + self.woken_count < self.limit
     }
 
     pub(super) fn add(&mut self, held: Held) {
@@ -125,8 +130,9 @@ impl Holds {
         let is_check = self.next_check.is_some_and(|at| at <= now);
         if is_check || self.dialect == Dialect::Apache {
             while let Some(entry) = self.deadlines.first_entry().filter(|entry| entry.key().0 <= now) {
-                let held = self.held.remove(&entry.remove());
-                self.woken.extend(held.map(|held| Woken { held, end: None }));
+                if let Some(held) = self.held.remove(&entry.remove()) {
+                    self.push_woken(Woken { number: 0, held, end: None });
+                }
             }
         }
         if is_check {
@@ -145,13 +151,28 @@ impl Holds {
             }
             stays
         });
-        self.woken.retain(|woken| woken.held.exchange.peer != peer);
+        self.woken_count -= self.woken.remove(&peer).map_or(0, |woken| woken.len());
     }
 
-    /// The next pull that waits no longer, of those who have room for the answer.
+    /// The pull that waits no longer since the longest time, of those who have room for the answer.
     pub(super) fn pop_woken(&mut self, has_room: impl Fn(Peer) -> bool) -> Option<Woken> {
-        let at = self.woken.iter().position(|woken| has_room(woken.held.exchange.peer))?;
-        self.woken.remove(at)
+        let lines = self.woken.iter().filter(|(peer, _)| has_room(**peer));
+        let first = lines.min_by_key(|(_, line)| line.front().map(|woken| woken.number));
+        let peer = *first?.0;
+        let line = self.woken.get_mut(&peer)?;
+        let woken = line.pop_front()?;
+        if line.is_empty() {
+            self.woken.remove(&peer);
+        }
+        self.woken_count -= 1;
+        Some(woken)
+    }
+
+    fn push_woken(&mut self, woken: Woken) {
+        self.number += 1;
+        self.woken_count += 1;
+        let line = self.woken.entry(woken.held.exchange.peer).or_default();
+        line.push_back(Woken { number: self.number, ..woken });
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -165,7 +186,7 @@ impl Holds {
         for place in wanted.collect::<Vec<_>>() {
             if let Some(held) = self.held.remove(&place) {
                 self.deadlines.remove(&(held.due, place.number));
-                self.woken.push_back(Woken { held, end });
+                self.push_woken(Woken { number: 0, held, end });
             }
         }
     }

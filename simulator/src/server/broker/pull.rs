@@ -71,7 +71,8 @@ impl Broker {
 
     /// Answers one of the pulls that wait no longer, of those who have room. Says whether there was one.
     pub(in super::super) fn answer_woken(&mut self, out: &mut Outputs, has_room: &impl Fn(Peer) -> bool) -> bool {
-        let Some(Woken { held: Held { since, session, request, exchange, .. }, end }) = self.holds.pop_woken(has_room)
+        let Some(Woken { held: Held { since, session, request, exchange, .. }, end, .. }) =
+            self.holds.pop_woken(has_room)
         else {
             return false;
         };

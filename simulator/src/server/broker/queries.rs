@@ -14,6 +14,8 @@ use super::index::Term;
 
 /// How many messages one query brings at the most (`maxMsgsNumBatch`).
 const MOST: usize = 64;
+/// How long they may be together, in bytes, unless the first alone is longer.
+const MOST_BYTES: usize = 8 * 1024 * 1024;
 /// How many a query by a unique id brings at the most (`defaultQueryMaxNum`).
 const MOST_OF_ONE_ID: usize = 32;
 
@@ -68,7 +70,13 @@ impl Broker {
         });
         // Smartgo's looks for what it reads of its own answer, which is nothing.
         let most = if self.dialect == Dialect::Smartgo { 0 } else { most };
-        let mut messages: Vec<&Bytes> = matching.take(most).map(|record| &record.bytes).collect();
+        // As many as clients can read in one answer.
+        let mut length = 0;
+        let fits = |message: &&Bytes| {
+            length += message.len();
+            length <= MOST_BYTES || length == message.len()
+        };
+        let mut messages: Vec<&Bytes> = matching.take(most).map(|record| &record.bytes).take_while(fits).collect();
         messages.reverse();
         if messages.is_empty() {
             let answer = QueryMessageAnswer { index_last_update_timestamp: 0, index_last_update_phyoffset: 0 };
@@ -80,7 +88,7 @@ impl Broker {
             index_last_update_timestamp: last.map_or(0, |record| record.store_timestamp as i64),
             index_last_update_phyoffset: last.map_or(0, |record| record.physical_offset as i64),
         };
-        let length = messages.iter().map(|message| message.len()).sum();
+        let length = messages.iter().map(|message| message.len()).sum::<usize>();
         reply.messages(None, &answer, length, messages.into_iter());
     }
 }
