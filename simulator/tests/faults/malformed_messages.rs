@@ -104,7 +104,7 @@ fn a_message_that_lies_about_its_lengths_is_refused_and_its_neighbours_come() {
 }
 
 #[test]
-fn after_an_impossible_total_length_the_rest_is_refused_as_one() {
+fn a_message_of_an_impossible_total_length_costs_itself_only() {
     for total in [0, 3, 90, 1_000_000, u32::MAX] {
         let batch = pulled(&bent(TOTAL_AT, total));
         let bodies: Vec<&[u8]> = batch.messages.iter().map(|message| &**message.body()).collect();
@@ -112,7 +112,7 @@ fn after_an_impossible_total_length_the_rest_is_refused_as_one() {
         assert_eq!(batch.refused.len(), 1);
         let text = batch.refused[0].reason.to_string();
         assert!(text.contains(&format!("it says to be {total} bytes long")), "{text}");
-        assert_eq!(batch.next_offset, 10, "the application can go on");
+        assert_eq!(batch.next_offset, 9, "the one behind it comes with the next pull");
     }
 }
 
