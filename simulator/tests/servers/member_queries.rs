@@ -8,7 +8,7 @@ use stgclient_core::wire::body::{
 };
 use stgclient_core::wire::code::{RequestCode, ResponseCode as Code};
 use stgclient_core::wire::command::{Command, Head, HeaderCodec};
-use stgclient_core::wire::fields::NoFields;
+use stgclient_core::wire::fields::{FieldWriter, NoFields, WriteHeader};
 use stgclient_core::wire::message::StoredMessage;
 use stgclient_core::wire::request::{
     ConsumeDirectly, GetConsumerRunningInfo, GetConsumerStatus, Heartbeat, InvokeConsumerStatus, InvokeResetOffset,
@@ -75,6 +75,32 @@ fn a_members_answer_is_handed_on_as_it_is() {
     let handed_on = bench.answer(administrator, waiting).unwrap();
     assert_eq!((code(&handed_on), remark(&handed_on), &*handed_on.body), (Code::SYSTEM_ERROR, "no", &b"{}"[..]));
     assert_eq!((handed_on.codec, handed_on.language.name()), (HeaderCodec::Binary, "RUST"));
+}
+
+#[test]
+fn a_field_of_any_name_is_handed_on_and_breaks_nothing() {
+    for codec in [HeaderCodec::Json, HeaderCodec::Binary] {
+        let (mut bench, administrator, [member, _]) = group(|_| {});
+        let names = ["a\"b", "c\\", "\n", "plain"];
+        let head = Head::request(DIALECT, RequestCode::GET_CONSUMER_RUNNING_INFO, 7);
+        let mut request = encoded(&head, codec, &Fields(&[("consumerGroup", "g"), ("clientId", "one")], &names), b"");
+        request.opaque = 7;
+        bench.give(administrator, &request);
+        let asked = asked(&mut bench, member, RequestCode::GET_CONSUMER_RUNNING_INFO);
+        assert_eq!(names.map(|name| asked.fields.get(name).as_deref() == Some("\"v")), [true; 4], "{codec:?}");
+        answer(&mut bench, member, &asked, Code::SUCCESS, None, b"{}");
+        assert!(bench.answer(administrator, 7).is_some());
+    }
+}
+
+/// Fields, and others whose value is `"v`.
+struct Fields<'a>(&'a [(&'a str, &'a str)], &'a [&'a str]);
+
+impl WriteHeader for Fields<'_> {
+    fn write(&self, writer: &mut FieldWriter<'_>) {
+        self.0.iter().for_each(|(name, value)| writer.text(name, value));
+        self.1.iter().for_each(|name| writer.foreign(name, "\"v"));
+    }
 }
 
 #[test]

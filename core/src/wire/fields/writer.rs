@@ -52,6 +52,21 @@ impl<'o> FieldWriter<'o> {
         }
     }
 
+    /// Writes a text under a name that somebody else has given. One that is longer than a name may be is left out.
+    pub fn foreign(&mut self, name: &str, value: &str) {
+        match self.codec {
+            _ if name.len() > i16::MAX as usize => {}
+            HeaderCodec::Json if !header::json::is_plain(name) => {
+                self.out.put(b"\"");
+                header::json::escape(&mut self.out, name);
+                self.out.put(b"\":\"");
+                header::json::escape(&mut self.out, value);
+                header::json::end_field(&mut self.out);
+            }
+            _ => self.text(name, value),
+        }
+    }
+
     /// Writes one text that lies in several pieces.
     #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub fn texts<const N: usize>(&mut self, name: &str, pieces: [Piece<'_>; N]) {

@@ -58,7 +58,10 @@ struct HandedOn<'a> {
 impl WriteHeader for HandedOn<'_> {
     fn write(&self, writer: &mut FieldWriter<'_>) {
         let is_replaced = |name: &str| self.replaced.iter().any(|(replaced, _)| *replaced == name);
-        self.fields.iter().filter(|(name, _)| !is_replaced(name)).for_each(|(name, value)| writer.text(&name, &value));
+        self.fields
+            .iter()
+            .filter(|(name, _)| !is_replaced(name))
+            .for_each(|(name, value)| writer.foreign(&name, &value));
         self.replaced.iter().for_each(|(name, value)| writer.text(name, value));
     }
 }
