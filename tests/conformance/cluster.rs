@@ -45,10 +45,6 @@ const DEAD: &str = "127.0.0.1:1";
 impl Cluster {
     /// The cluster that `tests/servers/with-cluster` has started.
     pub fn apache(codec: HeaderCodec) -> Self {
-        let variable = |name| {
-            let unset = "is not set: run this below tests/servers/with-cluster";
-            std::env::var(name).unwrap_or_else(|_| panic!("{name} {unset}"))
-        };
         Self {
             codec,
             dialect: Dialect::Apache,
@@ -205,6 +201,12 @@ impl Server {
             Self::Broker => ServerId::Broker(0),
         }
     }
+}
+
+/// What `tests/servers/with-cluster` tells.
+pub fn variable(name: &str) -> String {
+    let unset = "is not set: run this below tests/servers/with-cluster";
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} {unset}"))
 }
 
 /// A name that nobody else uses: several tests share a real cluster, and several runs may.

@@ -15,6 +15,6 @@ mod raw;
 mod waiting;
 
 pub use bench::{Bench, noise};
-pub use cluster::{CURRENT, Cluster, Server, unique};
+pub use cluster::{CURRENT, Cluster, Server, unique, variable};
 pub use raw::{ask, ask_with};
 pub use waiting::{PATIENCE, eventually, within};

@@ -58,8 +58,8 @@ impl MessageSelector {
     }
 
     /// What kind of expression it is.
-    pub fn expression_type(&self) -> ExpressionType {
-        self.0.expression_type
+    pub fn expression_type(&self) -> &ExpressionType {
+        &self.0.expression_type
     }
 
     /// Whether a message with this tag is wanted as far as a client can tell, by the tag's exact text: brokers compare
@@ -75,7 +75,11 @@ impl MessageSelector {
 
     /// The subscription of `topic` by it, as heartbeats have it.
     pub(crate) fn subscription(&self, topic: &str, version: u64) -> SubscriptionData {
-        SubscriptionData { topic: topic.to_owned(), sub_version: version as i64, ..SubscriptionData::clone(&self.0) }
+        SubscriptionData {
+            topic: topic.to_owned(),
+            sub_version: Some(version as i64),
+            ..SubscriptionData::clone(&self.0)
+        }
     }
 }
 
@@ -122,7 +126,7 @@ mod tests {
     fn sql_is_left_to_the_broker() {
         let dear = MessageSelector::by_sql("amount > 100").unwrap();
         assert!(dear.matches(None) && dear.matches(Some("a")));
-        assert_eq!((dear.as_str(), dear.expression_type()), ("amount > 100", ExpressionType::Sql92));
+        assert_eq!((dear.as_str(), dear.expression_type()), ("amount > 100", &ExpressionType::Sql92));
         assert!(MessageSelector::by_sql("").is_err());
     }
 }

@@ -175,9 +175,9 @@ impl<'a> FieldValue<'a> for bool {
         writer.truth(name, false);
     }
 
-    fn read(name: &'static str, text: Option<FieldText<'a>>, _: &Odd) -> Result<Self, FieldError> {
-        let text = text.ok_or(FieldError::Missing { name })?;
-        Ok(text.is("true") || text.text().eq_ignore_ascii_case("true"))
+    /// What is not there is as Java's fields begin.
+    fn read(_: &'static str, text: Option<FieldText<'a>>, _: &Odd) -> Result<Self, FieldError> {
+        Ok(text.is_some_and(|text| text.is("true") || text.text().eq_ignore_ascii_case("true")))
     }
 }
 
@@ -201,8 +201,7 @@ impl<'a, T: FieldValue<'a>> FieldValue<'a> for Option<T> {
         };
         match T::read(name, Some(text), odd) {
             Ok(value) => return Ok(Some(value)),
-            Err(_) if text.is("") => {}
-            Err(error) => odd.note(error),
+            Err(error) => odd.note_unread(error, text.is("")),
         }
         Ok(None)
     }

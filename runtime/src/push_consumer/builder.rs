@@ -171,7 +171,7 @@ impl PushConsumerBuilder {
         // Before anything is made by this name.
         check_group(&group)?;
         for (topic, selector) in &subscriptions {
-            if selector.expression_type() != ExpressionType::Tag {
+            if *selector.expression_type() != ExpressionType::Tag {
                 check(&handle, &group, topic, selector).await?;
             }
         }

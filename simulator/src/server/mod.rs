@@ -28,6 +28,7 @@ mod config;
 mod force;
 mod forces;
 mod name_server;
+mod needed;
 mod output;
 mod peer;
 mod refusal;

@@ -5,7 +5,7 @@ use core::fmt::Display;
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::fields::FieldError;
+use stgclient_core::wire::fields::{FieldError, Header};
 use stgclient_core::wire::json::Readable;
 
 /// What remarks that a user may be helpless about end with (`FAQUrl.suggestTodo`).
@@ -16,11 +16,18 @@ pub(super) const FAQ: &str = "\nSee https://rocketmq.apache.org/docs/bestPractic
 pub(super) struct Refusal {
     pub(super) code: ResponseCode,
     pub(super) remark: String,
+    /// Whether it is an exception where Java runs: its answer has no header.
+    pub(super) is_thrown: bool,
 }
 
 impl Refusal {
     pub(super) fn new(code: ResponseCode, remark: impl Into<String>) -> Self {
-        Self { code, remark: remark.into() }
+        Self { code, remark: remark.into(), is_thrown: false }
+    }
+
+    /// What is an exception where Java runs, which `NettyRemotingAbstract.processRequestCommand` answers with SYSTEM_ERROR.
+    pub(super) fn thrown(remark: impl Into<String>) -> Self {
+        Self { code: ResponseCode::SYSTEM_ERROR, remark: remark.into(), is_thrown: true }
     }
 
     /// There is no such topic, in the words of `AbstractSendMessageProcessor` and `PullMessageProcessor`.
@@ -38,7 +45,7 @@ impl Refusal {
 
     /// A body is not what its request carries.
     pub(super) fn malformed_body(error: impl Display) -> Self {
-        Self::new(ResponseCode::SYSTEM_ERROR, format!("JSONException: {error}"))
+        Self::thrown(format!("JSONException: {error}"))
     }
 
     /// Something of the cluster is full, which is never so with Apache's.
@@ -48,10 +55,17 @@ impl Refusal {
 }
 
 impl From<FieldError> for Refusal {
-    /// A malformed header ends in `NettyRemotingAbstract.processRequestCommand` as an exception, which is SYSTEM_ERROR.
+    /// What a field cannot be read of is null where Java runs, or refused by a `FastCodesHeader`; a handler that does without it says
+    /// so.
     fn from(error: FieldError) -> Self {
-        Self::new(ResponseCode::SYSTEM_ERROR, format!("RemotingCommandException: {error}"))
+        Self::thrown(format!("RemotingCommandException: {error}"))
     }
+}
+
+/// Reads a header as a `FastCodesHeader` is, which refuses the whole for one value that is not what it should be.
+pub(super) fn fast_header<'a, H: Header<'a>>(request: &'a Command) -> Result<H, Refusal> {
+    let header = request.header()?;
+    request.odd.unread().map_or(Ok(header), |error| Err(error.clone().into()))
 }
 
 /// Reads a request's body as Java does, which refuses the whole for one value that is not what it should be.

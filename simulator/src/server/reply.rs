@@ -18,6 +18,9 @@ use super::peer::Peer;
 use super::refusal::Refusal;
 use super::smartgo::{self, Admission};
 
+/// The words of a Java answer whose remark nobody has set (`RemotingCommand.createResponseCommand`).
+pub(super) const NOT_SET: &str = "not set any response code";
+
 /// What commands say of their sender: a language and a version (`MQVersion.CURRENT_VERSION` of 5.4.0).
 pub(super) const fn sender(dialect: Dialect) -> (Language, i32) {
     match dialect {
@@ -281,7 +284,7 @@ pub(super) fn begin<'o, 'r>(
             return None;
         }
         Some(Forced::Refuse(code, remark)) => {
-            Reply::new(exchange, out, delayed_answers).refuse(&Refusal { code, remark });
+            Reply::new(exchange, out, delayed_answers).refuse(&Refusal::new(code, remark));
             return None;
         }
     }

@@ -14,7 +14,7 @@ use crate::routes::route::MASTER_ID;
 use crate::table::Table;
 use crate::time::Deadline;
 use crate::timed_table::{Timed, TimedTable};
-use crate::wire::body::{ConsumeType, ConsumerData};
+use crate::wire::body::{ConsumeFromWhere, ConsumeType, ConsumerData, MessageModel};
 
 /// Who pulls: it remembers which member of each broker to pull from.
 #[derive(Clone, Copy, Debug)]
@@ -269,7 +269,9 @@ impl Groups {
             let push = ours.push_consumer.and_then(|id| self.push_consumers.get(id));
             push.map(|entry| entry.consumer.heartbeat_data()).unwrap_or_else(|| ConsumerData {
                 group_name: group.to_string(),
-                consume_type: ConsumeType::Actively,
+                consume_type: Some(ConsumeType::Actively),
+                message_model: Some(MessageModel::Clustering),
+                consume_from_where: Some(ConsumeFromWhere::LastOffset),
                 ..ConsumerData::default()
             })
         });

@@ -28,7 +28,7 @@ pub(crate) enum Check {
 impl Check {
     /// What a selector needs. Tags are read here.
     pub(super) fn of(selector: &MessageSelector) -> Self {
-        if selector.expression_type() == ExpressionType::Tag { Self::Passed } else { Self::Due }
+        if *selector.expression_type() == ExpressionType::Tag { Self::Passed } else { Self::Due }
     }
 }
 

@@ -247,9 +247,9 @@ impl PushConsumer {
         let subscriptions = self.subscriptions.iter();
         ConsumerData {
             group_name: self.group.to_string(),
-            consume_type: ConsumeType::Passively,
-            message_model: self.config.message_model,
-            consume_from_where: self.config.consume_from.on_the_wire(),
+            consume_type: Some(ConsumeType::Passively),
+            message_model: Some(self.config.message_model),
+            consume_from_where: Some(self.config.consume_from.on_the_wire()),
             subscription_data_set: subscriptions
                 .map(|(topic, known)| known.selector.subscription(topic, known.version))
                 .collect(),

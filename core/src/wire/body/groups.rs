@@ -28,11 +28,14 @@ bodies! {
         /// The members.
         connection_set: "connectionSet" = BTreeSet<Connection>,
         /// Where the group starts when it has no offset.
-        consume_from_where: "consumeFromWhere" = ConsumeFromWhere,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        consume_from_where: "consumeFromWhere" = Option<ConsumeFromWhere>,
         /// How it fetches.
-        consume_type: "consumeType" = ConsumeType,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        consume_type: "consumeType" = Option<ConsumeType>,
         /// How its members share the messages.
-        message_model: "messageModel" = MessageModel,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        message_model: "messageModel" = Option<MessageModel>,
         /// What it subscribes to, by topic.
         subscription_table: "subscriptionTable" = BTreeMap<String, SubscriptionData>,
     }

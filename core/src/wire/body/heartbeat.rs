@@ -42,7 +42,7 @@ impl HeartbeatData {
     pub fn fingerprint(&self) -> i32 {
         let mut data = Self { client_id: String::new(), heartbeat_fingerprint: 0, without_sub: false, ..self.clone() };
         for subscription in data.consumer_data_set.iter_mut().flat_map(|group| &mut group.subscription_data_set) {
-            subscription.sub_version = 0;
+            subscription.sub_version = Some(0);
         }
         java::string_hash(&String::from_utf8_lossy(&super::to_vec(&data)))
     }
@@ -60,13 +60,16 @@ bodies! {
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     ConsumerData {
         /// Where the group starts when it has no offset.
-        consume_from_where: "consumeFromWhere" = ConsumeFromWhere,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        consume_from_where: "consumeFromWhere" = Option<ConsumeFromWhere>,
         /// How it fetches.
-        consume_type: "consumeType" = ConsumeType,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        consume_type: "consumeType" = Option<ConsumeType>,
         /// The group's name.
         group_name: "groupName" = String,
         /// How its members share the messages.
-        message_model: "messageModel" = MessageModel,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        message_model: "messageModel" = Option<MessageModel>,
         /// What it subscribes to.
         subscription_data_set: "subscriptionDataSet" = Vec<SubscriptionData>,
         /// Whether it belongs to a unit.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::ser::{Serialize, Serializer};
 use thiserror::Error;
 
 use super::bodies;
@@ -22,8 +22,9 @@ bodies! {
         expression_type: "expressionType" = ExpressionType,
         /// The expression as the user wrote it; `*` for everything.
         sub_string: "subString" = String,
-        /// When the subscription changed last, in milliseconds since 1970.
-        sub_version: "subVersion" = i64,
+        /// When the subscription changed last, in milliseconds since 1970; where nothing is said, when it is read.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sub_version: "subVersion" = Option<i64>,
         /// The tags, any of which selects a message; empty: all messages.
         tags_set: "tagsSet" = BTreeSet<String>,
         /// The topic.
@@ -32,8 +33,7 @@ bodies! {
 }
 
 /// The kinds of expression.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExpressionType {
     /// Tags separated by `||`.
@@ -41,29 +41,45 @@ pub enum ExpressionType {
     Tag,
     /// SQL over the properties.
     Sql92,
+    /// Something else that somebody has written.
+    Other(Box<str>),
 }
 
-/// Nothing is a tag expression (`ExpressionType.isTagType`).
+impl From<&str> for ExpressionType {
+    fn from(name: &str) -> Self {
+        match name {
+            "TAG" => Self::Tag,
+            "SQL92" => Self::Sql92,
+            other => Self::Other(other.into()),
+        }
+    }
+}
+
 impl Readable for ExpressionType {
     fn read(value: Json<'_>, odd: OddIn<'_>) -> Option<Self> {
-        let text = value.written()?;
-        if text.is("SQL92") {
-            return Some(Self::Sql92);
-        }
-        if !text.is("TAG") && !text.is("") {
-            odd.pass_over("kind of expression", text);
-        }
-        Some(Self::Tag)
+        String::read(value, odd).map(|name| Self::from(name.as_str()))
+    }
+}
+
+impl Serialize for ExpressionType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 
 impl ExpressionType {
     /// The name that requests carry.
-    pub const fn name(self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Self::Tag => "TAG",
             Self::Sql92 => "SQL92",
+            Self::Other(name) => name,
         }
+    }
+
+    /// Whether it is an expression of tags, which it is also where nothing is said (`ExpressionType.isTagType`).
+    pub fn is_tag(&self) -> bool {
+        matches!(self.name(), "TAG" | "")
     }
 }
 
@@ -88,7 +104,8 @@ impl SubscriptionData {
     /// # Errors
     /// There is something in the expression, but no tag.
     pub fn by_tags(topic: &str, expression: &str) -> Result<Self, SubscriptionError> {
-        let mut subscription = Self { topic: topic.to_owned(), sub_string: "*".to_owned(), ..Self::default() };
+        let mut subscription =
+            Self { topic: topic.to_owned(), sub_string: "*".to_owned(), sub_version: Some(0), ..Self::default() };
         if expression.is_empty() || expression == "*" {
             return Ok(subscription);
         }
@@ -115,6 +132,7 @@ impl SubscriptionData {
             topic: topic.to_owned(),
             sub_string: expression.to_owned(),
             expression_type: ExpressionType::Sql92,
+            sub_version: Some(0),
             ..Self::default()
         })
     }

@@ -8,16 +8,21 @@ bodies! {
     /// Names of topics (`TopicList`), the answer to GET_ALL_TOPIC_LIST_FROM_NAMESERVER.
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     TopicList {
+        /// The broker that says so, `host:port`, if one does.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        broker_addr: "brokerAddr" = Option<String>,
         /// The topics.
         topic_list: "topicList" = BTreeSet<String>,
     }
 
     /// How full a topic's queues on one broker are (`TopicStatsTable`), the answer to GET_TOPIC_STATS_INFO.
-    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    #[derive(Clone, Debug, Default, PartialEq)]
     TopicStatsTable {
         /// By queue.
         #[serde(serialize_with = "queue::as_keys")]
         offset_table: "offsetTable" = BTreeMap<QueueKey, QueueOffsets>,
+        /// How many messages come in a second.
+        topic_put_tps: "topicPutTps" = f64,
     }
 
     /// What a queue holds (`TopicOffset`).

@@ -78,7 +78,8 @@ pub(in crate::wire) fn decode(mut header: Bytes, body: Bytes) -> Result<Command,
     })
 }
 
-/// Checks the pairs of a header in which they end at `end`. Gives where they lie.
+/// Checks the pairs of a header in which they end at `end`. Gives where they lie, but for those without a value, which are null
+/// where Java runs (`RocketMQSerializable.readStr`).
 fn read_fields(fields: &[u8], end: usize) -> Result<FieldSpans, FrameError> {
     let mut spans = FieldSpans::default();
     // The usual case, decided at once for all texts; only long lengths are no ASCII.
@@ -93,7 +94,9 @@ fn read_fields(fields: &[u8], end: usize) -> Result<FieldSpans, FrameError> {
             check_text(name, "field name", at)?;
             check_text(value, "field value", at + name.len() + 4)?;
         }
-        spans.push((start..start + name.len(), false), (value_start..value_start + value.len(), false));
+        if !value.is_empty() {
+            spans.push((start..start + name.len(), false), (value_start..value_start + value.len(), false));
+        }
     }
     Ok(spans)
 }
@@ -154,7 +157,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The fields of a checked header.
+/// The fields of a checked header that have a value.
 #[derive(Clone, Debug)]
 pub(in crate::wire) struct Pairs<'a>(Cursor<'a>);
 
@@ -165,7 +168,11 @@ impl<'a> Pairs<'a> {
 
     #[inline]
     pub(in crate::wire) fn next(&mut self) -> Option<(FieldText<'a>, FieldText<'a>)> {
-        let (name, value) = self.0.pair().ok()?;
-        Some((FieldText::plain(name), FieldText::plain(value)))
+        loop {
+            let (name, value) = self.0.pair().ok()?;
+            if !value.is_empty() {
+                return Some((FieldText::plain(name), FieldText::plain(value)));
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use stgclient_core::wire::body::{self, Permission, QueueKey, QueueOffsets, TopicStatsTable};
+use stgclient_core::wire::body::{self, DataVersion, Permission, QueueKey, QueueOffsets, TopicStatsTable};
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
@@ -11,16 +11,15 @@ use stgclient_core::wire::fields::NoFields;
 use stgclient_core::wire::request::{CreateTopic, DeleteTopicInBroker, GetTopicConfig, GetTopicStats, TopicFilterType};
 
 use super::super::refusal::Refusal;
-use super::super::reply::Reply;
+use super::super::reply::{NOT_SET, Reply};
 use super::topics::{FilterType, Topic, TopicConfig};
-use super::{Broker, topic_names};
+use super::{Broker, attributes, page, topic_names};
 
 impl Broker {
     pub(super) fn create_topic_for(&mut self, request: &Command, reply: Reply<'_>) {
         match self.create_topic_from(request) {
-            // The words of a Java answer whose remark nobody has set (`RemotingCommand.createResponseCommand`).
             Ok(()) => {
-                let remark = (self.dialect == Dialect::Apache).then_some("not set any response code");
+                let remark = (self.dialect == Dialect::Apache).then_some(NOT_SET);
                 reply.send(ResponseCode::SUCCESS, remark, &NoFields, &[]);
             }
             Err(refusal) => reply.refuse(&refusal),
@@ -52,6 +51,12 @@ impl Broker {
                 return Err(Refusal::new(ResponseCode::SYSTEM_ERROR, remark));
             }
         };
+        let known = self.topics.by_name(name).map(|topic| &topic.config.attributes);
+        let attributes = match self.dialect {
+            Dialect::Apache => attributes::changed(known, header.attributes.as_deref().unwrap_or_default())
+                .map_err(|remark| Refusal::new(ResponseCode::SYSTEM_ERROR, remark))?,
+            Dialect::Smartgo => BTreeMap::new(),
+        };
         let config = TopicConfig {
             read_queue_nums: nums(header.read_queue_nums, "readQueueNums")?,
             write_queue_nums: nums(header.write_queue_nums, "writeQueueNums")?,
@@ -59,7 +64,7 @@ impl Broker {
             sys_flag: header.topic_sys_flag.unwrap_or_default(),
             is_ordered: header.order,
             filter_type,
-            attributes: attributes(header.attributes.as_deref().unwrap_or_default()),
+            attributes,
         };
         self.topics.update(name, config).map(|_| ())
     }
@@ -88,7 +93,8 @@ impl Broker {
     }
 
     fn refuse_system_topic(&self, topic: &str) -> Result<(), Refusal> {
-        if topic_names::is_system(topic) || topic == self.cluster || topic == self.config.name {
+        let is_own = topic == self.cluster || topic == self.config.name;
+        if is_own || topic_names::is_system(topic) || topic == topic_names::reply_topic(&self.cluster) {
             return Err(invalid(format!("The topic[{topic}] is conflict with system topic.")));
         }
         Ok(())
@@ -116,7 +122,8 @@ impl Broker {
         Ok(match self.dialect {
             Dialect::Apache => {
                 let offset_table = (0..topic.config.queue_nums()).map(offsets).collect();
-                body::to_vec(&TopicStatsTable { offset_table })
+                // Rates are not measured, as in an Apache broker's first 10 seconds.
+                body::to_vec(&TopicStatsTable { offset_table, topic_put_tps: 0.0 })
             }
             Dialect::Smartgo => {
                 let offsets = (0..topic.config.write_queue_nums).map(offsets);
@@ -134,10 +141,33 @@ impl Broker {
         Ok(topic.to_json().to_string().into_bytes())
     }
 
-    pub(super) fn all_topic_configs(&self) -> Vec<u8> {
-        let table: BTreeMap<&str, Value> = self.topics.iter().map(|topic| (&*topic.name, topic.to_json())).collect();
-        let version = json!({ "counter": 0, "stateVersion": 0, "timestamp": self.started.unix_ms });
-        json!({ "dataVersion": version, "topicConfigTable": table }).to_string().into_bytes()
+    /// All topics, or a page of them. One that goes on from another version of them begins again
+    /// (`TopicConfigManager.subTopicConfigTable`).
+    pub(super) fn all_topic_configs(&self, request: &Command, reply: Reply<'_>) {
+        let page = match page::Page::of(request, "topicSeq", "maxTopicNum") {
+            Ok(page) => page,
+            Err(refusal) => return reply.refuse(&refusal),
+        };
+        let version =
+            DataVersion { counter: self.topics.changes(), state_version: 0, timestamp: self.started.unix_ms as i64 };
+        let topics = page.of_all(version, self.topics.iter());
+        let table: BTreeMap<&str, Value> = topics.map(|topic| (&*topic.name, topic.to_json())).collect();
+        let no_version = DataVersion { counter: 0, ..version };
+        let body = json!({
+            "dataVersion": version,
+            "mappingDataVersion": no_version,
+            "topicConfigTable": table,
+            "topicQueueMappingDetailMap": {},
+            "topicQueueMappingInfoMap": {},
+        });
+        let body = body.to_string().into_bytes();
+        match self.dialect {
+            Dialect::Apache => {
+                let total = page::Total { name: "totalTopicNum", total: self.topics.len() };
+                reply.send(ResponseCode::SUCCESS, None, &total, &body);
+            }
+            Dialect::Smartgo => reply.body(Ok(body)),
+        }
     }
 }
 
@@ -196,10 +226,4 @@ pub(super) fn text_keys(mut head: Value, table: impl Iterator<Item = (QueueKey, 
 
 fn invalid(remark: impl Into<String>) -> Refusal {
     Refusal::new(ResponseCode::INVALID_PARAMETER, remark)
-}
-
-/// `+key=value,-key`: what is to be set; there is nothing to take away from attributes that are replaced as a whole.
-fn attributes(modification: &str) -> BTreeMap<String, String> {
-    let set = modification.split(',').filter_map(|part| part.trim().strip_prefix('+')?.split_once('='));
-    set.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
+use stgclient_core::time::Now;
 use stgclient_core::wire::body::{self, ConsumeStats, ConsumedOffsets, QueueKey, ResetOffsets};
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
@@ -18,11 +19,11 @@ use super::queue::Queue;
 
 impl Broker {
     /// Rates are not measured: `consumeTps` is 0, as that of an Apache broker in its first 10 seconds.
-    pub(super) fn consume_stats(&self, request: &Command) -> Result<Vec<u8>, Refusal> {
+    pub(super) fn consume_stats(&self, now: Now, request: &Command) -> Result<Vec<u8>, Refusal> {
         let header: GetConsumeStats<'_> = request.header()?;
         let group = &*header.consumer_group;
         let mut offset_table = BTreeMap::new();
-        for name in self.topics_to_tell(&header) {
+        for name in self.topics_to_tell(now, &header) {
             let Some(topic) = self.topics.by_name(name) else {
                 continue;
             };
@@ -58,7 +59,7 @@ impl Broker {
 
     /// The topics that are asked for by name, or those that the group has consumed. A group that has members is told of
     /// only as far as it subscribes (`getTopicsForCollectingConsumeStats`).
-    fn topics_to_tell<'a>(&'a self, header: &'a GetConsumeStats<'_>) -> Vec<&'a str> {
+    fn topics_to_tell<'a>(&'a self, now: Now, header: &'a GetConsumeStats<'_>) -> Vec<&'a str> {
         let list = header.topic_list.as_deref().unwrap_or_default();
         let listed: Vec<&str> = list.split(';').filter(|topic| !topic.is_empty()).collect();
         if !listed.is_empty() {
@@ -68,8 +69,9 @@ impl Broker {
             Some(topic) => vec![topic],
             None => self.offsets.topics_of(&header.consumer_group).collect(),
         };
-        if let Some(group) = self.groups.consumers(&header.consumer_group).filter(|group| group.subscribes()) {
-            topics.retain(|topic| group.subscription(topic).is_some());
+        let group = &*header.consumer_group;
+        if self.groups.consumers(group).is_some_and(|group| group.subscribes()) {
+            topics.retain(|topic| self.find_subscription(now, group, topic).is_some());
         }
         topics
     }

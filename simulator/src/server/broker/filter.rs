@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use stgclient_core::time::Now;
 use stgclient_core::wire::body::{ExpressionType, SubscriptionData};
 use stgclient_core::wire::code::ResponseCode;
+use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::{PULL_FLAG_SUBSCRIPTION, PullMessage};
 
 use super::super::refusal::Refusal;
@@ -61,32 +63,60 @@ impl Filter {
 
 impl Broker {
     /// The filter that the request brings, or the one that the group's last heartbeat did.
-    pub(super) fn filter(&self, header: &PullMessage<'_>, may_broadcast: bool) -> Result<Filter, Refusal> {
+    pub(super) fn filter(
+        &mut self,
+        now: Now,
+        header: &PullMessage<'_>,
+        may_broadcast: bool,
+    ) -> Result<Filter, Refusal> {
         if header.sys_flag & PULL_FLAG_SUBSCRIPTION != 0 {
-            self.filter_of_request(header)
+            let (data, filter) = self.filter_of_request(header)?;
+            self.pulled.note(now.unix_ms, &header.consumer_group, data);
+            filter
         } else {
             self.filter_of_group(header, may_broadcast)
         }
     }
 
-    fn filter_of_request(&self, header: &PullMessage<'_>) -> Result<Filter, Refusal> {
+    /// What the request subscribes to, and the filter, if it can be filtered by.
+    fn filter_of_request(
+        &self,
+        header: &PullMessage<'_>,
+    ) -> Result<(SubscriptionData, Result<Filter, Refusal>), Refusal> {
         let parse_failed =
             || Refusal::new(ResponseCode::SUBSCRIPTION_PARSE_FAILED, "parse the consumer's subscription failed");
         let expression = header.subscription.as_deref().unwrap_or_default();
-        match header.expression_type.as_deref() {
-            None | Some("" | "TAG") => {
-                let data = SubscriptionData::by_tags(&header.topic, expression).map_err(|_| parse_failed())?;
-                Ok(Filter::of_tags(&data))
-            }
-            Some(_) if expression.is_empty() => Err(parse_failed()),
-            Some(other) => {
-                self.require_property_filter(other)?;
-                // What cannot be read matches everything: `PullMessageProcessor` asserts that there is a filter, which
-                // nobody checks in production, and without one `ExpressionMessageFilter` lets all through.
-                let sql = (other == ExpressionType::Sql92.name()).then(|| Expression::parse(expression).ok()).flatten();
-                Ok(sql.map_or(Filter::Everything, |sql| Filter::Sql(Arc::new(sql))))
-            }
+        let kind = match header.expression_type.as_deref() {
+            None | Some("TAG") => ExpressionType::Tag,
+            Some("") if self.dialect == Dialect::Smartgo => ExpressionType::Tag,
+            Some(other) => ExpressionType::from(other),
+        };
+        if kind == ExpressionType::Tag {
+            let data = SubscriptionData::by_tags(&header.topic, expression).map_err(|_| parse_failed())?;
+            let filter = Filter::of_tags(&data);
+            return Ok((data, Ok(filter)));
         }
+        if expression.is_empty() {
+            return Err(parse_failed());
+        }
+        let data = SubscriptionData {
+            topic: header.topic.to_string(),
+            sub_string: expression.to_owned(),
+            expression_type: kind,
+            ..SubscriptionData::default()
+        };
+        // `FilterAPI.build` has read no tags where the kind is empty, and `ExpressionMessageFilter` compares some.
+        let filter = if data.expression_type.is_tag() { Ok(Filter::of_tags(&data)) } else { self.filter_of_sql(&data) };
+        Ok((data, filter))
+    }
+
+    fn filter_of_sql(&self, data: &SubscriptionData) -> Result<Filter, Refusal> {
+        self.require_property_filter(data.expression_type.name())?;
+        // What cannot be read matches everything: `PullMessageProcessor` asserts that there is a filter, which nobody
+        // checks in production, and without one `ExpressionMessageFilter` lets all through.
+        let is_sql = data.expression_type == ExpressionType::Sql92;
+        let sql = is_sql.then(|| Expression::parse(&data.sub_string).ok()).flatten();
+        Ok(sql.map_or(Filter::Everything, |sql| Filter::Sql(Arc::new(sql))))
     }
 
     fn filter_of_group(&self, header: &PullMessage<'_>, may_broadcast: bool) -> Result<Filter, Refusal> {
@@ -102,10 +132,10 @@ impl Broker {
             Refusal::with_faq(self.dialect, Code::SUBSCRIPTION_NOT_EXIST, "the consumer's subscription not exist")
         })?;
         let data = &subscription.data;
-        if data.sub_version < header.sub_version {
+        if data.sub_version.unwrap_or_default() < header.sub_version {
             return Err(Refusal::new(Code::SUBSCRIPTION_NOT_LATEST, "the consumer's subscription not latest"));
         }
-        if data.expression_type == ExpressionType::Tag {
+        if data.expression_type.is_tag() {
             return Ok(Filter::of_tags(data));
         }
         let Some(expression) = &subscription.expression else {

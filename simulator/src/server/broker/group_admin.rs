@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
+use stgclient_core::time::Now;
 use stgclient_core::wire::body::{
-    self, Connection, ConsumerConnections, ConsumerSubscription, GroupList, ProducerConnections, TopicList,
+    self, Connection, ConsumerConnections, ConsumerSubscription, GroupList, ProducerConnections, SubscriptionData,
+    TopicList,
 };
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
@@ -62,18 +64,26 @@ impl Broker {
     pub(super) fn topics_of_consumer(&self, request: &Command) -> Result<Vec<u8>, Refusal> {
         let header: QueryTopicsOfConsumer<'_> = request.header()?;
         let topic_list = self.offsets.topics_of(&header.group).map(str::to_owned).collect();
-        Ok(body::to_vec(&TopicList { topic_list }))
+        let broker_addr = (self.dialect == Dialect::Apache).then(|| self.config.address.clone());
+        Ok(body::to_vec(&TopicList { broker_addr, topic_list }))
     }
 
-    pub(super) fn subscription_of_consumer(&self, request: &Command) -> Result<Vec<u8>, Refusal> {
+    pub(super) fn subscription_of_consumer(&self, now: Now, request: &Command) -> Result<Vec<u8>, Refusal> {
         let header: QuerySubscription<'_> = request.header()?;
-        let group = self.groups.consumers(&header.group);
-        let data = header.topic.as_deref().and_then(|topic| Some(group?.subscription(topic)?.data.clone()));
+        let data = header.topic.as_deref().and_then(|topic| self.find_subscription(now, &header.group, topic)).cloned();
         Ok(body::to_vec(&ConsumerSubscription {
             group: header.group.into_owned(),
             subscription_data: data,
             topic: header.topic.map(std::borrow::Cow::into_owned),
         }))
+    }
+}
+
+impl Broker {
+    /// What a group subscribes to of a topic, or has pulled from it by (`ConsumerManager.findSubscriptionData`).
+    pub(super) fn find_subscription(&self, now: Now, group: &str, topic: &str) -> Option<&SubscriptionData> {
+        let subscribed = self.groups.consumers(group).and_then(|group| group.subscription(topic));
+        subscribed.map(|known| &known.data).or_else(|| self.pulled.get(now.unix_ms, group, topic))
     }
 }
 
@@ -103,9 +113,9 @@ fn with_numbers(connections: &ConsumerConnections) -> Vec<u8> {
     let body = json!({
         "connectionSet": connections.connection_set,
         "subscriptionTable": subscriptions.collect::<BTreeMap<_, _>>(),
-        "consumeType": connections.consume_type.number(),
-        "messageModel": connections.message_model.number(),
-        "consumeFromWhere": connections.consume_from_where.number(),
+        "consumeType": connections.consume_type.unwrap_or_default().number(),
+        "messageModel": connections.message_model.unwrap_or_default().number(),
+        "consumeFromWhere": connections.consume_from_where.unwrap_or_default().number(),
     });
     body.to_string().into_bytes()
 }

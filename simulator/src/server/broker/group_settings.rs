@@ -6,10 +6,11 @@ use stgclient_core::time::Now;
 use stgclient_core::wire::body::{self, DataVersion, SubscriptionGroupConfig, SubscriptionGroups};
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
-use stgclient_core::wire::request::{DeleteGroup, GetGroup, GetGroups, GetGroupsAnswer};
+use stgclient_core::wire::request::{DeleteGroup, GetGroup};
 
 use super::super::refusal::{Refusal, read_body};
 use super::super::reply::Reply;
+use super::page::{Page, Total};
 use super::{Broker, topic_names};
 
 /// The groups that a broker has from the start (`SubscriptionGroupManager.init`).
@@ -23,8 +24,6 @@ const FROM_THE_START: [&str; 8] = [
     "CID_ONSAPI_OWNER",
     "CID_RMQ_SYS_TRANS",
 ];
-/// How many groups one page has at the most (`splitMetadataSize`).
-const PAGE: usize = 2000;
 
 /// The settings of every group of a broker.
 #[derive(Debug)]
@@ -89,15 +88,8 @@ impl GroupSettings {
     }
 
     /// A page of the groups. One that goes on from another version of them begins again.
-    fn page(&self, header: &GetGroups<'_>) -> SubscriptionGroups {
-        let asked =
-            header.data_version.as_deref().and_then(|text| body::from_slice::<DataVersion>(text.as_bytes()).ok());
-        let is_paged = header.data_version.is_some() || header.group_seq.is_some() || header.max_group_num.is_some();
-        let begin = header.group_seq.filter(|_| asked == Some(self.version)).unwrap_or_default();
-        let begin = usize::try_from(begin).unwrap_or_default();
-        let wanted = header.max_group_num.map_or(PAGE, |wanted| usize::try_from(wanted).unwrap_or_default().min(PAGE));
-        let wanted = if is_paged { wanted } else { usize::MAX };
-        let page = self.groups.iter().skip(begin).take(wanted);
+    fn page(&self, page: Page) -> SubscriptionGroups {
+        let page = page.of_all(self.version, self.groups.iter());
         SubscriptionGroups {
             data_version: self.version,
             forbidden_table: BTreeMap::new(),
@@ -112,6 +104,9 @@ fn settings_of(group: &str) -> SubscriptionGroupConfig {
 
 impl Broker {
     pub(super) fn update_group(&mut self, now: Now, request: &Command) -> Result<(), Refusal> {
+        if request.body.is_empty() {
+            return Ok(());
+        }
         let mut settings: SubscriptionGroupConfig = read_body(request)?;
         topic_names::validate_group(&settings.group_name)
             .map_err(|remark| Refusal::new(ResponseCode::INVALID_PARAMETER, remark))?;
@@ -139,12 +134,12 @@ impl Broker {
     }
 
     pub(super) fn groups(&self, request: &Command, reply: Reply<'_>) {
-        let header = match request.header::<GetGroups<'_>>() {
-            Ok(header) => header,
-            Err(error) => return reply.refuse(&error.into()),
+        let page = match Page::of(request, "groupSeq", "maxGroupNum") {
+            Ok(page) => page,
+            Err(refusal) => return reply.refuse(&refusal),
         };
-        let answer = GetGroupsAnswer { total_group_num: self.group_settings.groups.len() as i32 };
-        reply.send(ResponseCode::SUCCESS, None, &answer, &body::to_vec(&self.group_settings.page(&header)));
+        let total = Total { name: "totalGroupNum", total: self.group_settings.groups.len() };
+        reply.send(ResponseCode::SUCCESS, None, &total, &body::to_vec(&self.group_settings.page(page)));
     }
 
     pub(super) fn delete_group(&mut self, now: Now, request: &Command) -> Result<(), Refusal> {

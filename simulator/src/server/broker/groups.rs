@@ -30,9 +30,9 @@ pub(super) struct Member {
 pub(super) struct ConsumerGroup {
     members: BTreeMap<Peer, Member>,
     subscriptions: BTreeMap<Box<str>, Subscription>,
-    pub(super) consume_type: ConsumeType,
-    pub(super) message_model: MessageModel,
-    pub(super) consume_from_where: ConsumeFromWhere,
+    pub(super) consume_type: Option<ConsumeType>,
+    pub(super) message_model: Option<MessageModel>,
+    pub(super) consume_from_where: Option<ConsumeFromWhere>,
 }
 
 impl ConsumerGroup {
@@ -62,7 +62,7 @@ impl ConsumerGroup {
 
     /// Whether members hear of each other: those that get every message anyway do not.
     pub(super) fn shares_messages(&self) -> bool {
-        self.message_model != MessageModel::Broadcasting
+        self.message_model != Some(MessageModel::Broadcasting)
     }
 
     /// Says whether there is a topic more or less. The newer of two versions counts, and a topic that the member does not

@@ -8,12 +8,28 @@ use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::{GetConsumerList, HeartbeatAnswer, NotifyConsumerIdsChanged, UnregisterClient};
 
+use super::super::needed::{Need, read_body_with};
 use super::super::output::Outputs;
 use super::super::refusal::{Refusal, read_body};
 use super::super::sql92::Expression;
 use super::groups::Member;
 use super::topics::TopicConfig;
 use super::{Broker, Session, topic_names};
+
+/// What a heartbeat is that brokers understand.
+const NEEDED: &[Need] = &[
+    Need::NotNull("consumerDataSet"),
+    Need::Each(
+        "consumerDataSet",
+        &[
+            Need::There("groupName"),
+            Need::NotNull("subscriptionDataSet"),
+            Need::Each("subscriptionDataSet", &[Need::There("topic")]),
+        ],
+    ),
+    Need::NotNull("producerDataSet"),
+    Need::Each("producerDataSet", &[Need::There("groupName")]),
+];
 
 /// The bit of a topic's system flag that says that units subscribe to it (`TopicSysFlag`).
 pub(super) const UNIT_SUBSCRIBED: i32 = 2;
@@ -28,12 +44,14 @@ impl Broker {
         request: &Command,
         out: &mut Outputs,
     ) -> Result<HeartbeatAnswer, Refusal> {
-        let heartbeat = read_body(request);
-        let heartbeat: HeartbeatData = match self.dialect {
-            Dialect::Apache => heartbeat?,
+        let mut heartbeat: HeartbeatData = match self.dialect {
+            Dialect::Apache => read_body_with(request, NEEDED)?,
             // What smartgo's brokers cannot read is a heartbeat of nobody.
-            Dialect::Smartgo => heartbeat.unwrap_or_default(),
+            Dialect::Smartgo => read_body(request).unwrap_or_default(),
         };
+        for data in heartbeat.consumer_data_set.iter_mut().flat_map(|data| &mut data.subscription_data_set) {
+            data.sub_version.get_or_insert(now.unix_ms as i64);
+        }
         let member = Member {
             client_id: heartbeat.client_id.as_str().into(),
             address: session.address,
@@ -85,6 +103,9 @@ impl Broker {
     /// Says before a consumer starts whether what it wants can be filtered by. The body is looked at as it is: a kind of
     /// expression that nobody knows is to be refused, not to be malformed.
     pub(super) fn check_client_config(&self, request: &Command) -> Result<(), Refusal> {
+        if request.body.is_empty() {
+            return Ok(());
+        }
         let body: serde_json::Value = read_body(request)?;
         let subscription = &body["subscriptionData"];
         let kind = match subscription["expressionType"].as_str() {

@@ -7,11 +7,21 @@ use stgclient_core::wire::body::{self, LockedQueues, QueueKey, QueueLockRequest}
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
 
-use super::super::refusal::{Refusal, read_body};
+use super::super::needed::{Need, read_body_with};
+use super::super::refusal::Refusal;
 use super::Broker;
 
 /// How long a lock lives that its owner does not ask for again (`REBALANCE_LOCK_MAX_LIVE_TIME`).
 const LIFE: Duration = Duration::from_secs(60);
+
+/// Without a member's id, where Java runs, the queue is locked for nobody and for ever.
+const LOCKING: &[Need] = &[
+    Need::NotNull("mqSet"),
+    Need::IfAny("mqSet", "clientId"),
+    Need::IfAny("mqSet", "consumerGroup"),
+    Need::Each("mqSet", &[]),
+];
+const UNLOCKING: &[Need] = &[Need::There("consumerGroup"), Need::NotNull("mqSet"), Need::Each("mqSet", &[])];
 
 /// A queue that belongs to a member.
 #[derive(Debug)]
@@ -111,7 +121,7 @@ impl Broker {
     pub(super) fn lock_queues(&mut self, now: Now, request: &Command) -> Result<Vec<u8>, Refusal> {
         let lock_ok_mq_set = match self.dialect {
             Dialect::Apache => {
-                let request = read_body(request)?;
+                let request = read_body_with(request, LOCKING)?;
                 self.locks.lock(now.mono, request)
             }
             // `TryLockBatch` takes the queues out of a set that is empty once it has been looked at.
@@ -124,7 +134,7 @@ impl Broker {
         if self.dialect == Dialect::Smartgo {
             return Ok(());
         }
-        let request: QueueLockRequest = read_body(request)?;
+        let request: QueueLockRequest = read_body_with(request, UNLOCKING)?;
         self.locks.unlock(&request);
         Ok(())
     }

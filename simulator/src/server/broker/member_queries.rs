@@ -8,14 +8,15 @@ use stgclient_core::time::{Duration, Now};
 use stgclient_core::wire::body::{self, ConsumerOffsets, ConsumerStatus};
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::Command;
-use stgclient_core::wire::fields::{FieldWriter, Fields, WriteHeader};
+use stgclient_core::wire::dialect::Dialect;
+use stgclient_core::wire::fields::{FieldWriter, Fields, NoFields, WriteHeader};
 use stgclient_core::wire::message::OffsetMessageId;
 use stgclient_core::wire::request::{ConsumeDirectly, GetConsumerRunningInfo, GetConsumerStatus, InvokeConsumerStatus};
 
 use super::super::output::Outputs;
 use super::super::peer::Peer;
 use super::super::refusal::Refusal;
-use super::super::reply::{Exchange, Reply};
+use super::super::reply::{Exchange, NOT_SET, Reply};
 use super::Broker;
 
 /// How long a member may take for an answer that is handed on.
@@ -83,6 +84,10 @@ impl Broker {
             Ok(header) => header,
             Err(error) => return reply.refuse(&error.into()),
         };
+        // Which may create it (`findSubscriptionGroupConfig`).
+        if let Err(refusal) = self.group_settings.find_or_create(now, &header.consumer_group) {
+            return reply.refuse(&refusal);
+        }
         let id = header.msg_id.as_deref().unwrap_or_default();
         let record = id.parse().ok().and_then(|id: OffsetMessageId| self.log.at(id.physical_offset()));
         let Some(message) = record.map(|record| record.bytes.clone()) else {
@@ -158,7 +163,9 @@ impl Broker {
         let Some((peer, client_id)) = query.left.pop_front() else {
             let status = ConsumerStatus { consumer_table: query.told, ..ConsumerStatus::default() };
             let reply = Reply::new(query.exchange, out, self.config.limits.delayed_answers);
-            return reply.body(Ok(body::to_vec(&status)));
+            // The words of a Java answer whose remark nobody has set.
+            let remark = (self.dialect == Dialect::Apache).then_some(NOT_SET);
+            return reply.send(ResponseCode::SUCCESS, remark, &NoFields, &body::to_vec(&status));
         };
         query.asked = client_id;
         let (topic, group) = (query.topic.clone(), query.group.clone());

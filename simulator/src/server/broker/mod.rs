@@ -2,6 +2,7 @@
 
 mod admin;
 mod asks;
+mod attributes;
 mod consumption;
 mod delays;
 mod filter;
@@ -17,9 +18,11 @@ mod log;
 mod member_queries;
 mod moved_offsets;
 mod offsets;
+mod page;
 mod positions;
 mod properties;
 mod pull;
+mod pulled;
 mod queries;
 mod queue;
 mod runtime_info;
@@ -56,6 +59,7 @@ use locks::Locks;
 use log::Log;
 use member_queries::Purpose;
 use offsets::GroupOffsets;
+use pulled::PulledSubscriptions;
 use runtime_info::Counters;
 use topics::Topics;
 
@@ -91,6 +95,7 @@ pub struct Broker {
     groups: Groups,
     /// The fingerprint of each group's last heartbeat (`consumerGroupHeartbeatTable`).
     fingerprints: BTreeMap<Box<str>, i32>,
+    pulled: PulledSubscriptions,
     asks: Asks<Purpose>,
     locks: Locks,
     holds: Holds,
@@ -139,6 +144,7 @@ impl Broker {
             group_settings: GroupSettings::new(now, config.auto_create_groups, limits.groups),
             groups: Groups::new(limits.groups),
             fingerprints: BTreeMap::new(),
+            pulled: PulledSubscriptions::new(limits.groups, limits.subscriptions),
             asks: Asks::new(dialect, limits.asks),
             locks: Locks::new(limits.locks),
             holds: Holds::new(dialect, limits.held_pulls),
@@ -308,8 +314,8 @@ impl Broker {
             Code::GET_PRODUCER_CONNECTION_LIST => reply.body(self.producer_connections(request)),
             Code::QUERY_TOPIC_CONSUME_BY_WHO => reply.body(self.topic_consumers(request)),
             Code::QUERY_TOPICS_BY_CONSUMER => reply.body(self.topics_of_consumer(request)),
-            Code::QUERY_SUBSCRIPTION_BY_CONSUMER => reply.body(self.subscription_of_consumer(request)),
-            Code::GET_CONSUME_STATS => reply.body(self.consume_stats(request)),
+            Code::QUERY_SUBSCRIPTION_BY_CONSUMER => reply.body(self.subscription_of_consumer(now, request)),
+            Code::GET_CONSUME_STATS => reply.body(self.consume_stats(now, request)),
             Code::INVOKE_BROKER_TO_RESET_OFFSET => {
                 let reset = self.reset_offset(request, reply.outputs());
                 reply.body(reset);
@@ -322,7 +328,7 @@ impl Broker {
             Code::DELETE_TOPIC_IN_BROKER => reply.nothing(self.delete_topic_for(request)),
             Code::GET_TOPIC_STATS_INFO => reply.body(self.topic_stats(request)),
             Code::GET_TOPIC_CONFIG => reply.body(self.topic_config(request)),
-            Code::GET_ALL_TOPIC_CONFIG => reply.body(Ok(self.all_topic_configs())),
+            Code::GET_ALL_TOPIC_CONFIG => self.all_topic_configs(request, reply),
             Code::GET_BROKER_CONFIG => self.tell_settings(reply),
             Code::GET_BROKER_RUNTIME_INFO => reply.body(Ok(self.runtime_info(now))),
             Code(unknown) => reply.unknown(unknown),

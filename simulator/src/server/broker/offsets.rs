@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use stgclient_core::wire::body;
+use serde_json::json;
+use stgclient_core::wire::body::{self, DataVersion};
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::fields::NoFields;
+use stgclient_core::wire::fields::{FieldError, NoFields};
 use stgclient_core::wire::request::{OffsetAnswer, QueryConsumerOffset, UpdateConsumerOffset};
 
 use super::super::refusal::Refusal;
 use super::super::reply::Reply;
 use super::Broker;
+
+/// How many commits make another version of all offsets (`consumerOffsetUpdateVersionStep`).
+const VERSION_STEP: u64 = 500;
 
 /// Offsets by topic and queue.
 type Topics = BTreeMap<Box<str>, BTreeMap<i32, i64>>;
@@ -22,11 +26,13 @@ pub(super) struct GroupOffsets {
     groups: BTreeMap<Box<str>, Topics>,
     count: usize,
     limit: usize,
+    /// How often an offset was stored.
+    commits: u64,
 }
 
 impl GroupOffsets {
     pub(super) const fn new(limit: usize) -> Self {
-        Self { groups: BTreeMap::new(), count: 0, limit }
+        Self { groups: BTreeMap::new(), count: 0, limit, commits: 0 }
     }
 
     /// Stores an offset, which may be lower than the one before.
@@ -37,6 +43,7 @@ impl GroupOffsets {
         let queues = self.groups.get_mut(group).and_then(|topics| topics.get_mut(topic));
         if let Some(known) = queues.and_then(|queues| queues.get_mut(&queue_id)) {
             *known = offset;
+            self.commits += 1;
             return Ok(());
         }
         if self.count >= self.limit {
@@ -45,6 +52,7 @@ impl GroupOffsets {
         let topics = self.groups.entry(group.into()).or_default();
         topics.entry(topic.into()).or_default().insert(queue_id, offset);
         self.count += 1;
+        self.commits += 1;
         Ok(())
     }
 
@@ -109,11 +117,23 @@ impl Broker {
 
     /// What all groups have committed, as slaves ask for it.
     pub(super) fn committed_offsets(&self) -> Vec<u8> {
-        let table = match self.dialect {
-            Dialect::Apache => "offsetTable",
-            Dialect::Smartgo => "offsets",
-        };
-        body::to_vec(&BTreeMap::from([(table, self.offsets.by_topic_and_group())]))
+        let offsets = self.offsets.by_topic_and_group();
+        match self.dialect {
+            Dialect::Apache => {
+                let groups = self.offsets.groups.iter();
+                let version = DataVersion {
+                    counter: (self.offsets.commits / VERSION_STEP) as i64,
+                    state_version: 0,
+                    timestamp: self.started.unix_ms as i64,
+                };
+                let topics: BTreeMap<&str, Vec<&str>> =
+                    groups.map(|(group, topics)| (&**group, topics.keys().map(|topic| &**topic).collect())).collect();
+                // As `ConsumerOffsetManager.encode` writes it.
+                let all = json!({ "dataVersion": version, "groupTopicMap": topics, "offsetTable": offsets });
+                all.to_string().into_bytes()
+            }
+            Dialect::Smartgo => body::to_vec(&BTreeMap::from([("offsets", offsets)])),
+        }
     }
 
     pub(super) fn update_consumer_offset(&mut self, request: &Command, reply: Reply<'_>) {
@@ -126,12 +146,15 @@ impl Broker {
 
     /// An offset that somebody has set counts until the consumer has pulled and heard of it.
     fn update_offset(&mut self, request: &Command) -> Result<Option<&'static str>, Refusal> {
-        let header: UpdateConsumerOffset<'_> = request.header()?;
-        let (group, topic) = (&*header.consumer_group, &*header.topic);
         if self.dialect == Dialect::Smartgo {
-            self.offsets.commit(group, topic, header.queue_id, header.commit_offset)?;
+            let UpdateConsumerOffset { consumer_group, topic, queue_id, commit_offset, .. } = request.header()?;
+            self.offsets.commit(&consumer_group, &topic, queue_id, commit_offset)?;
             return Ok(None);
         }
+        let text = |name| request.fields.get(name);
+        let missing = |name| FieldError::Missing { name };
+        let group = &*text("consumerGroup").ok_or_else(|| missing("consumerGroup"))?;
+        let topic = &*text("topic").ok_or_else(|| missing("topic"))?;
         if self.group_settings.get(group).is_none() {
             let remark = format!("Group {group} not exist!");
             return Err(Refusal::new(ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST, remark));
@@ -139,10 +162,14 @@ impl Broker {
         if self.topics.find(topic).is_none() {
             return Err(Refusal::new(ResponseCode::TOPIC_NOT_EXIST, format!("Topic {topic} not exist!")));
         }
-        if self.reset_offsets.get(group, topic, header.queue_id).is_some() {
+        // The one place where Java looks for what it could not read.
+        let invalid = |what| Refusal::new(ResponseCode::INVALID_PARAMETER, format!("{what} is null, topic is {topic}"));
+        let queue_id = text("queueId").and_then(|text| text.parse().ok()).ok_or_else(|| invalid("QueueId"))?;
+        let offset = text("commitOffset").and_then(|text| text.parse().ok()).ok_or_else(|| invalid("Offset"))?;
+        if self.reset_offsets.get(group, topic, queue_id).is_some() {
             return Ok(Some("Offset has been previously reset"));
         }
-        self.offsets.commit(group, topic, header.queue_id, header.commit_offset)?;
+        self.offsets.commit(group, topic, queue_id, offset)?;
         Ok(None)
     }
 

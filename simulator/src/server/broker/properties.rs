@@ -25,10 +25,9 @@ impl Broker {
                 property::TRAN_MSG => is_half = value.eq_ignore_ascii_case("true"),
                 property::TIMER_DELAY_SEC | property::TIMER_DELAY_MS | property::TIMER_DELIVER_MS => is_timed = true,
                 property::DELAY => {
-                    delay_level = value.parse().map_err(|_| {
-                        let remark = format!("java.lang.NumberFormatException, For input string: \"{value}\"");
-                        Refusal::new(ResponseCode::SYSTEM_ERROR, remark)
-                    })?;
+                    delay_level = value
+                        .parse()
+                        .map_err(|_| Refusal::thrown(format!("NumberFormatException: the delay level {value:?}")))?;
                 }
                 _ => {}
             }

@@ -9,7 +9,7 @@ use stgclient_core::wire::request::{PULL_FLAG_COMMIT_OFFSET, PULL_FLAG_SUSPEND, 
 
 use super::super::output::Outputs;
 use super::super::peer::Peer;
-use super::super::refusal::{FAQ, Refusal};
+use super::super::refusal::{FAQ, Refusal, fast_header};
 use super::super::reply::Reply;
 use super::filter::Filter;
 use super::find::{Findings, Status, find};
@@ -113,9 +113,9 @@ impl Broker {
     /// Answers with what the queue has or, the first time, lets the pull wait. A pull that has waited is looked at as if it
     /// had just come: its group may have changed meanwhile. Only its offset was committed already.
     fn run_pull(&mut self, now: Now, session: Session, request: &Command, look: Look, reply: Reply<'_>) {
-        let header: PullMessage<'_> = match request.header() {
+        let header: PullMessage<'_> = match self.pull_header(request) {
             Ok(header) => header,
-            Err(error) => return reply.refuse(&error.into()),
+            Err(refusal) => return reply.refuse(&refusal),
         };
         let is_first = matches!(look, Look::First);
         let (pull, group_sys_flag) = match self.prepare_pull(now, session, &header) {
@@ -171,6 +171,13 @@ impl Broker {
         reply.messages(remark, &answer, findings.bytes, messages);
     }
 
+    fn pull_header<'a>(&self, request: &'a Command) -> Result<PullMessage<'a>, Refusal> {
+        match self.dialect {
+            Dialect::Apache => fast_header(request),
+            Dialect::Smartgo => Ok(request.header()?),
+        }
+    }
+
     fn refuse_pull(&self, refusal: &Refusal, reply: Reply<'_>) {
         match self.dialect {
             Dialect::Apache => reply.refuse(refusal),
@@ -221,7 +228,7 @@ impl Broker {
             Dialect::Apache => {
                 let remark = format!(
                     "queueId[{}] is illegal, topic:[{topic_name}] topicConfig.readQueueNums:[{read_queue_nums}] \
-                     consumer:[{}]",
+                     consumer:[/{}]",
                     header.queue_id, session.address
                 );
                 Refusal::new(Code::INVALID_PARAMETER, remark)
@@ -234,7 +241,7 @@ impl Broker {
                 Refusal::new(Code::SYSTEM_ERROR, remark)
             }
         })?;
-        let filter = self.filter(header, may_broadcast)?;
+        let filter = self.filter(now, header, may_broadcast)?;
         let (offset, max_messages) = (header.queue_offset, header.max_msg_nums);
         Ok((Pull { topic: key, queue_id, offset, max_messages, filter }, group_sys_flag))
     }

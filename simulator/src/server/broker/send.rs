@@ -8,14 +8,15 @@ use stgclient_core::time::Now;
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::fields::{FieldError, FieldWriter, WriteHeader};
+use stgclient_core::wire::fields::{FieldWriter, WriteHeader};
 use stgclient_core::wire::message::{
     BatchRecord, BatchRecords, OffsetMessageId, Properties, PropertiesRef, property, sys_flag,
 };
 use stgclient_core::wire::request::{SendMessage, SendMessageAnswer, SendMessageV1};
 
-use super::super::refusal::Refusal;
+use super::super::refusal::{Refusal, fast_header};
 use super::super::reply::Reply;
+use super::heartbeats::UNIT_SUBSCRIBED;
 use super::store::{NewMessage, smartgo_illegal};
 use super::topics::FilterType;
 use super::{Broker, Session, properties, topic_names};
@@ -25,6 +26,9 @@ use crate::table::Key;
 const LONGEST_PROPERTIES: usize = i16::MAX as usize;
 /// The longest topic that can be sent to, in bytes (`Byte.MAX_VALUE`).
 const LONGEST_TOPIC: usize = i8::MAX as usize;
+
+/// The bit of a topic's system flag that says that a unit sends to it (`TopicSysFlag`).
+const UNIT: i32 = 1;
 
 /// A request that has passed the checks.
 struct Accepted<'a> {
@@ -40,6 +44,7 @@ struct Accepted<'a> {
 struct Sent {
     queue_offset: i64,
     id: String,
+    is_batch: bool,
 }
 
 /// The fields that every answer to a send has (`SendMessageProcessor.preSend`).
@@ -71,8 +76,8 @@ impl WriteHeader for Answer<'_> {
 
 impl Broker {
     pub(super) fn send(&mut self, now: Now, session: Session, request: &Command, reply: Reply<'_>) {
-        let sent = read_header(request).map_err(Refusal::from).and_then(|header| {
-            let is_batch = header.batch == Some(true) || request.code == RequestCode::SEND_BATCH_MESSAGE.0;
+        let sent = self.send_header(request).and_then(|header| {
+            let is_batch = header.batch == Some(true);
             let accepted = self.accept(session, &header, request.version)?;
             let transaction_id = unique_key(&header).map(str::to_owned);
             let sent = if is_batch {
@@ -87,6 +92,8 @@ impl Broker {
             Ok((queue_id, stored, transaction_id)) => {
                 let answer = SendMessageAnswer {
                     transaction_id: match self.dialect {
+                        // A batch has none of its own.
+                        Dialect::Apache if stored.is_batch => transaction_id.map(Cow::Owned),
                         Dialect::Apache => Some(Cow::Owned(transaction_id.unwrap_or_else(|| stored.id.clone()))),
                         Dialect::Smartgo => None,
                     },
@@ -97,7 +104,8 @@ impl Broker {
                 };
                 reply.send(ResponseCode::SUCCESS, None, &Answer(answer, region), &[]);
             }
-            Err(Refusal { code, remark }) => match self.dialect {
+            Err(refusal) if refusal.is_thrown && self.dialect == Dialect::Apache => reply.refuse(&refusal),
+            Err(Refusal { code, remark, .. }) => match self.dialect {
                 Dialect::Apache => reply.send(code, Some(&remark), &region, &[]),
                 // The header of the answer goes out as it was made.
                 Dialect::Smartgo => {
@@ -112,6 +120,19 @@ impl Broker {
                 }
             },
         }
+    }
+
+    /// The header of a request with a body, without which `buildMsgContext` fails.
+    fn send_header<'a>(&self, request: &'a Command) -> Result<SendMessage<'a>, Refusal> {
+        let header = match self.dialect {
+            Dialect::Apache => read_header(request)?,
+            // Which knows the second form alone.
+            Dialect::Smartgo => request.header()?,
+        };
+        if request.body.is_empty() && self.dialect == Dialect::Apache {
+            return Err(Refusal::thrown("NullPointerException: a message without a body"));
+        }
+        Ok(header)
     }
 
     /// The checks before anything is read of the message itself (`AbstractSendMessageProcessor.msgCheck`). The
@@ -132,7 +153,15 @@ impl Broker {
         self.check_name(name)?;
         let created = match self.topics.find(name) {
             Some(key) => Some(key),
-            None => self.topics.create_for_send(name, &header.default_topic, header.default_topic_queue_nums)?,
+            None => {
+                let sys_flag = match header.unit_mode {
+                    Some(true) if topic_names::group_of_retry_topic(name).is_some() => UNIT_SUBSCRIBED,
+                    Some(true) => UNIT,
+                    _ => 0,
+                };
+                let queue_nums = header.default_topic_queue_nums;
+                self.topics.create_for_send(name, &header.default_topic, queue_nums, sys_flag)?
+            }
         };
         let Some((key, topic)) = created.and_then(|key| Some((key, self.topics.get_mut(key)?))) else {
             return Err(self.topic_missing(name));
@@ -217,7 +246,7 @@ impl Broker {
                 self.store(now, &NewMessage { topic, queue_id: 0, properties: properties.encoded(), ..message })?
             }
         };
-        Ok(Sent { queue_offset: stored.queue_offset, id: stored.id.to_hex().to_string() })
+        Ok(Sent { queue_offset: stored.queue_offset, id: stored.id.to_hex().to_string(), is_batch: false })
     }
 
     /// Stores the records of a batch as messages of their own, all or none. Their properties stay as they were sent.
@@ -236,7 +265,9 @@ impl Broker {
             let stored = self.store(now, &message)?;
             let id = stored.id.to_hex();
             match &mut sent {
-                None => sent = Some(Sent { queue_offset: stored.queue_offset, id: id.to_string() }),
+                None => {
+                    sent = Some(Sent { queue_offset: stored.queue_offset, id: id.to_string(), is_batch: true });
+                }
                 Some(sent) => {
                     sent.id.push(',');
                     sent.id.push_str(&id);
@@ -301,9 +332,9 @@ impl Broker {
 }
 
 /// The header in either form; they say the same.
-fn read_header(request: &Command) -> Result<SendMessage<'_>, FieldError> {
+fn read_header(request: &Command) -> Result<SendMessage<'_>, Refusal> {
     if request.code != RequestCode::SEND_MESSAGE.0 {
-        return request.header();
+        return fast_header(request);
     }
     let header: SendMessageV1<'_> = request.header()?;
     Ok(SendMessage {

@@ -49,6 +49,10 @@ impl Broker {
         }
         let message = self.look(header.offset)?;
         let is_dead = message.fields.reconsume_times >= most || header.delay_level < 0;
+        // Its counters of dead letters are by the topic that the request names.
+        if is_dead && self.dialect == Dialect::Apache && header.origin_topic.is_none() {
+            return Err(Refusal::thrown("NullPointerException: no originTopic"));
+        }
         let delay_level = match header.delay_level {
             _ if is_dead => 0,
             0 => FIRST_LEVEL + message.fields.reconsume_times,

@@ -43,6 +43,20 @@ const SYSTEM: [&str; 11] = [
     "CHECKPOINT_TOPIC",
 ];
 
+/// Topics that an Apache broker has for what this one does not do: transactions and exact times.
+pub(super) const IDLE: [&str; 5] = [
+    "RMQ_SYS_TRANS_HALF_TOPIC",
+    "RMQ_SYS_TRANS_OP_HALF_TOPIC",
+    "RMQ_SYS_ROCKSDB_TRANS_HALF_TOPIC",
+    "RMQ_SYS_ROCKSDB_TRANS_OP_HALF_TOPIC",
+    "rmq_sys_wheel_timer",
+];
+
+/// Where the answers to requests by messages go, which are sent to it by nobody here.
+pub(super) fn reply_topic(cluster: &str) -> String {
+    format!("{cluster}_REPLY_TOPIC")
+}
+
 /// Whether clients may send to `topic`.
 pub(super) fn is_sent_to(topic: &str) -> bool {
     !NOT_SENT_TO.contains(&topic)

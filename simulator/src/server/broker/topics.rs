@@ -117,11 +117,12 @@ pub(super) struct Topics {
     queues_per_topic: u32,
     /// Those that name servers have to hear of.
     changed: Vec<Box<str>>,
+    /// How often a topic was created, changed or deleted.
+    changes: i64,
 }
 
 impl Topics {
-    /// The topics that a broker of `cluster` has from the start (`TopicConfigManager.init`), as far as there is
-    /// something behind them.
+    /// The topics that a broker of `cluster` has from the start (`TopicConfigManager.init`). Behind some there is nothing.
     pub(super) fn new(cluster: &str, dialect: Dialect, config: &BrokerConfig) -> Self {
         let mut topics = Self {
             table: Table::default(),
@@ -131,6 +132,7 @@ impl Topics {
             limit: config.limits.topics,
             queues_per_topic: config.limits.queues_per_topic,
             changed: Vec::new(),
+            changes: 0,
         };
         let inherited = Permission(Permission::INHERIT.0 | Permission::READ_WRITE.0);
         let mut add = |name: &str, config| {
@@ -146,8 +148,20 @@ impl Topics {
         add(OFFSET_MOVED_EVENT, TopicConfig::new(1));
         if dialect == Dialect::Apache {
             add(SCHEDULE_TOPIC, TopicConfig::new(LEVEL_COUNT as u32));
+            add(&topic_names::reply_topic(cluster), TopicConfig::new(1));
+            add(&format!("rmq_sys_REVIVE_LOG_{cluster}"), TopicConfig::new(8));
+            let member_topic = format!("rmq_sys_SYNC_BROKER_MEMBER_{}", config.name);
+            add(&member_topic, TopicConfig::new(1).with_permission(Permission::INHERIT));
+            for name in topic_names::IDLE {
+                add(name, TopicConfig::new(1));
+            }
         }
         topics
+    }
+
+    /// How often a topic was created, changed or deleted.
+    pub(super) const fn changes(&self) -> i64 {
+        self.changes
     }
 
     pub(super) fn len(&self) -> usize {
@@ -188,6 +202,7 @@ impl Topics {
             return Err(Refusal::full("topics", self.limit));
         }
         self.changed.push(name.into());
+        self.changes += 1;
         match known.and_then(|key| Some((key, self.table.get_mut(key)?))) {
             Some((key, topic)) => {
                 topic.config = config;
@@ -207,6 +222,7 @@ impl Topics {
         name: &str,
         default_topic: &str,
         queue_nums: i32,
+        sys_flag: i32,
     ) -> Result<Option<Key>, Refusal> {
         let inherited = self.by_name(default_topic).map(|topic| &topic.config);
         if let Some(config) = inherited.filter(|config| config.permission.is_inherited()) {
@@ -217,11 +233,11 @@ impl Topics {
                 Dialect::Smartgo => Permission::default(),
             };
             let filter_type = config.filter_type;
-            let config = TopicConfig { filter_type, ..TopicConfig::new(queues).with_permission(permission) };
+            let config = TopicConfig { filter_type, sys_flag, ..TopicConfig::new(queues).with_permission(permission) };
             return self.update(name, config).map(Some);
         }
         if name.starts_with(topic_names::RETRY_PREFIX) {
-            return self.update(name, TopicConfig::new(1)).map(Some);
+            return self.update(name, TopicConfig { sys_flag, ..TopicConfig::new(1) }).map(Some);
         }
         Ok(None)
     }
@@ -238,6 +254,7 @@ impl Topics {
         if topic.config.is_ordered != config.is_ordered {
             topic.config.is_ordered = config.is_ordered;
             self.changed.push(name.into());
+            self.changes += 1;
         }
         Ok(key)
     }
@@ -252,6 +269,7 @@ impl Topics {
     /// anew (`DeleteTopicConfig`), as many topics as the broker keeps.
     pub(super) fn remove(&mut self, name: &str) -> Option<Key> {
         let key = self.by_name.remove(name)?;
+        self.changes += 1;
         if self.dialect == Dialect::Smartgo && self.deleted.len() < self.limit {
             self.deleted.insert(name.into(), key);
         } else {

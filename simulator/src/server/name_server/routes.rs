@@ -89,7 +89,7 @@ impl Routes {
 
     pub(super) fn topic_list(&self) -> Vec<u8> {
         let topic_list: BTreeSet<String> = self.topics.keys().map(|topic| topic.to_string()).collect();
-        body::to_vec(&TopicList { topic_list })
+        body::to_vec(&TopicList { topic_list, ..TopicList::default() })
     }
 
     /// Never standard JSON, whatever the client understands (`DefaultRequestProcessor.getBrokerClusterInfo`).

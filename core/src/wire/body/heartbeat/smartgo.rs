@@ -84,9 +84,9 @@ impl<'a> From<&'a ConsumerData> for Consumer<'a> {
     fn from(group: &'a ConsumerData) -> Self {
         Self {
             group_name: &group.group_name,
-            consume_type: group.consume_type.number(),
-            message_model: group.message_model.number(),
-            consume_from_where: group.consume_from_where.number(),
+            consume_type: group.consume_type.unwrap_or_default().number(),
+            message_model: group.message_model.unwrap_or_default().number(),
+            consume_from_where: group.consume_from_where.unwrap_or_default().number(),
             subscription_data_set: group.subscription_data_set.iter().map(Subscription::from).collect(),
             unit_mode: group.unit_mode,
         }
@@ -96,6 +96,7 @@ impl<'a> From<&'a ConsumerData> for Consumer<'a> {
 impl<'a> From<&'a SubscriptionData> for Subscription<'a> {
     fn from(data: &'a SubscriptionData) -> Self {
         let SubscriptionData { class_filter_mode, topic, sub_string, tags_set, code_set, sub_version, .. } = data;
-        Self { class_filter_mode: *class_filter_mode, topic, sub_string, tags_set, code_set, sub_version: *sub_version }
+        let sub_version = sub_version.unwrap_or_default();
+        Self { class_filter_mode: *class_filter_mode, topic, sub_string, tags_set, code_set, sub_version }
     }
 }

@@ -1,0 +1,117 @@
+//! The servers in memory, set up as Apache's are and reached from the same addresses.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Instant, SystemTime};
+
+use stgclient_core::time::{self, Now};
+use stgclient_core::wire::command::Command;
+use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
+use stgclient_simulator::server::{BrokerConfig, Cluster, ClusterConfig, Peer, ServerId};
+
+use crate::apache::{self, Apache, CLIENTS};
+use crate::places::Places;
+use crate::request::{self, Request, Server};
+use crate::view::{Told, View};
+
+pub(crate) struct Memory {
+    cluster: Cluster,
+    began: Instant,
+    /// The connections, and what has come on each.
+    readers: BTreeMap<Peer, FrameReader>,
+    peers: Vec<(Server, Peer)>,
+    opaque: i32,
+    told: BTreeSet<Told>,
+    places: Places,
+}
+
+impl Memory {
+    /// Servers that say that they are where Apache's are, with clients that are where Apache's clients are.
+    pub(crate) fn like(apache: &Apache) -> Self {
+        let mut config = ClusterConfig::default();
+        config.name_servers = vec![apache::address(Server::NameServer)];
+        config.brokers = vec![BrokerConfig::new("broker-a", apache::address(Server::Broker))];
+        config.brokers[0].property_filter = true;
+        let began = Instant::now();
+        let mut cluster = Cluster::new(now(began), config);
+        let mut peers = Vec::new();
+        let mut readers = BTreeMap::new();
+        for (server, id) in [(Server::NameServer, ServerId::NameServer(0)), (Server::Broker, ServerId::Broker(0))] {
+            for client in 0..CLIENTS {
+                let address = apache.client_address(server, client);
+                let peer = cluster.connected(now(began), id, address).expect("there is room");
+                readers.insert(peer, FrameReader::new(DEFAULT_MAX_FRAME_LENGTH));
+                peers.push((server, peer));
+            }
+        }
+        Self { cluster, began, readers, peers, opaque: 0, told: BTreeSet::new(), places: Places::new() }
+    }
+
+    /// What it answers.
+    pub(crate) fn ask(&mut self, request: &Request) -> View {
+        let answer = self.answer(request);
+        View::of(request, answer.as_ref(), &mut self.places)
+    }
+
+    /// The answer, and `None` if there is none.
+    fn answer(&mut self, request: &Request) -> Option<Command> {
+        self.opaque += 1;
+        let opaque = self.opaque;
+        let first =
+            self.peers.iter().position(|(known, _)| *known == request.server).expect("every server is connected");
+        let peer = self.peers[first + request.client].1;
+        self.receive(peer, &request.encoded(opaque, &self.places));
+        let mut answer = None;
+        loop {
+            let Some((to, bytes)) = self.cluster.poll_output() else {
+                // Only what is held is not answered at once: then its time has come.
+                return answer.or_else(|| {
+                    self.cluster.handle_timeout(now(self.began));
+                    None
+                });
+            };
+            let reader = self.readers.get_mut(&to).expect("a connection");
+            reader.extend(&bytes);
+            let mut commands = Vec::new();
+            while let Some(command) = reader.next_command().expect("our bytes are frames") {
+                commands.push(command);
+            }
+            for command in commands {
+                if to == peer && command.is_response() && command.opaque == opaque {
+                    answer = Some(command);
+                } else if !command.is_response() {
+                    self.take(to, &command);
+                }
+            }
+        }
+    }
+
+    /// What the servers have asked of clients, and told them.
+    pub(crate) fn told(&self) -> BTreeSet<Told> {
+        self.told.clone()
+    }
+
+    pub(crate) fn forget_told(&mut self) {
+        self.told.clear();
+    }
+
+    fn take(&mut self, from: Peer, command: &Command) {
+        let at = self.peers.iter().position(|(_, peer)| *peer == from).expect("a connection");
+        self.told.insert(Told::of(at % CLIENTS, command, &self.places));
+        if !command.is_oneway() {
+            self.receive(from, &request::answer(command.code, command.opaque));
+        }
+    }
+
+    fn receive(&mut self, from: Peer, frame: &[u8]) {
+        let mut reader = FrameReader::new(DEFAULT_MAX_FRAME_LENGTH);
+        reader.extend(frame);
+        let command = reader.next_command().expect("what we wrote").expect("all of it");
+        self.cluster.receive(now(self.began), from, &command);
+    }
+}
+
+fn now(began: Instant) -> Now {
+    let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("later than 1970");
+    let mono = time::Instant::from_micros(began.elapsed().as_micros() as u64);
+    Now { mono, unix_ms: unix.as_millis() as u64 }
+}

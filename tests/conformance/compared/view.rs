@@ -1,0 +1,251 @@
+//! An answer as it is compared: one text for each thing it says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use stgclient_core::wire::code::RequestCode as Code;
+use stgclient_core::wire::command::Command;
+use stgclient_core::wire::dialect::Dialect;
+use stgclient_core::wire::json::Json;
+use stgclient_core::wire::message::{StoredMessage, StoredMessages, property};
+
+use crate::differences::Difference;
+use crate::places::Places;
+use crate::request::Request;
+
+/// The remark of an exception.
+const EXCEPTION: &str = "an exception";
+
+/// What an answer says, by where it says it: `code`, `remark`, `fields.msgId`, `body.offsetTable`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct View(BTreeMap<String, String>);
+
+/// What a server has told a client, or asked it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Told {
+    code: i32,
+    client: usize,
+    says: BTreeMap<String, String>,
+}
+
+impl View {
+    /// Of the answer to `request`, or of none, by a server whose messages lie at `places`.
+    pub(crate) fn of(request: &Request, answer: Option<&Command>, places: &mut Places) -> Self {
+        let mut says = BTreeMap::new();
+        places.learn(request, answer);
+        match answer {
+            None => _ = says.insert("code".to_owned(), "none".to_owned()),
+            Some(answer) => {
+                says.insert("code".to_owned(), answer.code.to_string());
+                // An answer in the binary codec cannot say that it has an empty one.
+                if let Some(remark) = answer.remark.as_deref().filter(|remark| !remark.is_empty()) {
+                    says.insert("remark".to_owned(), remark_of(&places.named_in(request, remark)));
+                }
+                put_fields(&mut says, answer, places);
+                put_body(&mut says, request.code, answer, places);
+            }
+        }
+        Self(says)
+    }
+
+    /// Where the two differ.
+    pub(crate) fn differences<'a>(&'a self, apache: &'a Self) -> impl Iterator<Item = Difference> + 'a {
+        differences(&self.0, &apache.0)
+    }
+}
+
+impl Told {
+    pub(crate) fn of(client: usize, command: &Command, places: &Places) -> Self {
+        let mut says = BTreeMap::new();
+        put_fields(&mut says, command, places);
+        put_body(&mut says, command.code, command, places);
+        Self { code: command.code, client, says }
+    }
+}
+
+/// What only one of the two was told.
+pub(crate) fn told_differences(ours: &BTreeSet<Told>, apache: &BTreeSet<Told>) -> Vec<Difference> {
+    let one = |told: &Told, is_ours: bool| Difference {
+        code: told.code,
+        field: "told".to_owned(),
+        ours: is_ours.then(|| format!("{told:?}")),
+        apache: (!is_ours).then(|| format!("{told:?}")),
+        ..Difference::default()
+    };
+    let only_ours = ours.difference(apache).map(|told| one(told, true));
+    only_ours.chain(apache.difference(ours).map(|told| one(told, false))).collect()
+}
+
+fn differences<'a>(
+    ours: &'a BTreeMap<String, String>,
+    apache: &'a BTreeMap<String, String>,
+) -> impl Iterator<Item = Difference> + 'a {
+    let places: BTreeSet<&String> = ours.keys().chain(apache.keys()).collect();
+    let differs = |place: &&String| match (place.as_str(), ours.get(*place), apache.get(*place)) {
+        // The words of an exception are Java's own; ours say what is wrong.
+        ("remark", Some(_), Some(apache)) if apache == EXCEPTION => false,
+        (_, ours, apache) => ours != apache,
+    };
+    places.into_iter().filter(differs).map(|place| Difference {
+        field: if ours.contains_key(place) {
+            field_of(place)
+        } else {
+            format!("{} of Apache's alone", field_of(place))
+        },
+        ours: ours.get(place).cloned(),
+        apache: apache.get(place).cloned(),
+        ..Difference::default()
+    })
+}
+
+/// The field of a place: without which element of a list or of a table it is.
+fn field_of(place: &str) -> String {
+    let mut field = String::new();
+    let mut depth = 0;
+    for character in place.chars() {
+        match character {
+            '\u{1}' => {
+                field.push_str("[]");
+                depth += 1;
+            }
+            '\u{2}' => depth -= 1,
+            _ if depth == 0 => field.push(character),
+            _ => {}
+        }
+    }
+    field
+}
+
+/// A remark, or that it is an exception's.
+fn remark_of(remark: &str) -> String {
+    let marks = ["Exception", "Error:", "Cannot invoke "];
+    if marks.iter().any(|mark| remark.contains(mark)) { EXCEPTION.to_owned() } else { remark.to_owned() }
+}
+
+fn put_fields(says: &mut BTreeMap<String, String>, command: &Command, places: &Places) {
+    for (name, value) in command.fields.iter() {
+        let value = match &*name {
+            "msgId" => value.split(',').map(|id| places.id(id)).collect::<Vec<_>>().join(","),
+            "transactionId" => places.unique(&value),
+            "indexLastUpdatePhyoffset" => places.text_of_offset(&value),
+            _ => places.text(&value),
+        };
+        says.insert(format!("fields.{name}"), value);
+    }
+}
+
+fn put_body(says: &mut BTreeMap<String, String>, code: i32, command: &Command, places: &Places) {
+    let body = &command.body;
+    match Code(code) {
+        _ if body.is_empty() => {}
+        Code::PULL_MESSAGE
+        | Code::LITE_PULL_MESSAGE
+        | Code::QUERY_MESSAGE
+        | Code::VIEW_MESSAGE_BY_ID
+        | Code::CONSUME_MESSAGE_DIRECTLY
+            if Json::parse(body).is_err() =>
+        {
+            put_messages(says, body, places);
+        }
+        Code::GET_BROKER_CONFIG | Code::GET_NAMESRV_CONFIG => {
+            for line in String::from_utf8_lossy(body).lines().filter(|line| !line.starts_with('#')) {
+                let (name, value) = line.split_once('=').unwrap_or((line, ""));
+                says.insert(format!("body\u{1}{name}\u{2}"), places.text(value));
+            }
+        }
+        _ => match Json::parse(body) {
+            Ok(json) => put_json(says, "body".to_owned(), json, places),
+            Err(_) => _ = says.insert("body".to_owned(), format!("{:?}", Bytes::clone(body))),
+        },
+    }
+}
+
+fn put_messages(says: &mut BTreeMap<String, String>, body: &Bytes, places: &Places) {
+    for (index, message) in StoredMessages::new(body.clone(), Dialect::Apache).enumerate() {
+        let at = |field: &str| format!("body\u{1}{index:04}\u{2}.{field}");
+        match message {
+            Ok(message) => put_message(says, &at, &message, places),
+            Err(error) => _ = says.insert(at("error"), error.to_string()),
+        }
+    }
+}
+
+fn put_message(
+    says: &mut BTreeMap<String, String>,
+    at: &impl Fn(&str) -> String,
+    message: &StoredMessage,
+    places: &Places,
+) {
+    let fields = &message.fields;
+    let mut put = |field: &str, value: String| _ = says.insert(at(field), places.text(&value));
+    put("topic", message.topic().to_owned());
+    put("bodyCRC", fields.body_crc.to_string());
+    put("queueId", fields.queue_id.to_string());
+    put("flag", fields.flag.to_string());
+    put("queueOffset", fields.queue_offset.to_string());
+    put("physicalOffset", places.name(fields.physical_offset));
+    put("sysFlag", fields.sys_flag.to_string());
+    put("bornTimestamp", fields.born_timestamp.to_string());
+    put("bornHost", fields.born_host.to_string());
+    put("storeTimestamp", fields.store_timestamp.to_string());
+    put("storeHost", fields.store_host.to_string());
+    put("reconsumeTimes", fields.reconsume_times.to_string());
+    put("preparedTransactionOffset", fields.prepared_transaction_offset.to_string());
+    put("body", String::from_utf8_lossy(message.body()).into_owned());
+    for (name, value) in message.properties().iter() {
+        let value = match name {
+            property::UNIQ_KEY => places.unique(value),
+            property::ORIGIN_MESSAGE_ID => places.id(value),
+            _ => value.to_owned(),
+        };
+        put(&format!("properties.{name}"), value);
+    }
+}
+
+/// A list has no order where it stands for a set, as all of the protocol's do.
+fn put_json(says: &mut BTreeMap<String, String>, place: String, json: Json<'_>, places: &Places) {
+    match json {
+        Json::Object(_) => {
+            let is_table = is_table(&place);
+            let mut is_empty = true;
+            for (name, value) in json.members() {
+                is_empty = false;
+                let name = name.text();
+                let place = if is_table { format!("{place}\u{1}{name}\u{2}") } else { format!("{place}.{name}") };
+                put_json(says, place, value, places);
+            }
+            if is_empty {
+                says.insert(place, "{}".to_owned());
+            }
+        }
+        Json::Array(_) => {
+            let mut elements: Vec<BTreeMap<String, String>> = json
+                .elements()
+                .map(|element| {
+                    let mut says = BTreeMap::new();
+                    put_json(&mut says, String::new(), element, places);
+                    says
+                })
+                .collect();
+            elements.sort();
+            if elements.is_empty() {
+                says.insert(place.clone(), "[]".to_owned());
+            }
+            for (index, element) in elements.into_iter().enumerate() {
+                for (inner, value) in element {
+                    says.insert(format!("{place}\u{1}{index:04}\u{2}{inner}"), value);
+                }
+            }
+        }
+        Json::Null => _ = says.insert(place, "null".to_owned()),
+        Json::Literal(text) => _ = says.insert(place, places.text(&text.text())),
+        Json::Text(text) => _ = says.insert(place, format!("{:?}", places.text(&text.text()))),
+    }
+}
+
+/// Whether the names of an object are not fields but keys.
+fn is_table(place: &str) -> bool {
+    let last = field_of(place);
+    let last = last.rsplit('.').next().unwrap_or_default();
+    last.ends_with("Table") || last.ends_with("Table[]") || matches!(last, "table" | "brokerAddrs" | "attributes")
+}
