@@ -201,7 +201,8 @@ impl<'a, T: FieldValue<'a>> FieldValue<'a> for Option<T> {
         };
         match T::read(name, Some(text), odd) {
             Ok(value) => return Ok(Some(value)),
-            Err(error) => odd.note_unread(error, text.is("")),
+            Err(_) if text.is("") => {}
+            Err(error) => odd.note(error),
         }
         Ok(None)
     }

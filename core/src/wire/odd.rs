@@ -7,11 +7,7 @@ use super::fields::{FieldError, FieldText};
 
 /// How many values have been passed over, and the first of them.
 #[derive(Debug, Default)]
-pub struct Odd {
-    found: OnceLock<Box<Found>>,
-    /// The first field of a header that is there and not what it should be, empty ones included.
-    unread: OnceLock<Box<FieldError>>,
-}
+pub struct Odd(OnceLock<Box<Found>>);
 
 #[derive(Debug)]
 struct Found {
@@ -31,39 +27,24 @@ impl Clone for Odd {
 impl Odd {
     /// How many values have been passed over.
     pub fn count(&self) -> u32 {
-        self.found.get().map_or(0, |found| found.count.load(Ordering::Relaxed))
+        self.0.get().map_or(0, |found| found.count.load(Ordering::Relaxed))
     }
 
     /// The first value that has been passed over.
     pub fn first(&self) -> Option<&FieldError> {
-        self.found.get().map(|found| &found.first)
+        self.0.get().map(|found| &found.first)
     }
 
     /// The first value for which Java would have refused the whole.
     pub fn refused(&self) -> Option<&FieldError> {
-        self.found.get().and_then(|found| found.refused.get())
-    }
-
-    /// The first field of a header that is there and not what it should be, empty ones included: a `FastCodesHeader` refuses the whole
-    /// for it.
-    pub fn unread(&self) -> Option<&FieldError> {
-        self.unread.get().map(|error| &**error)
-    }
-
-    /// A field of a header that is there and not what it should be.
-    #[cold]
-    pub(super) fn note_unread(&self, error: FieldError, is_empty: bool) {
-        if !is_empty {
-            self.note(error.clone());
-        }
-        self.unread.get_or_init(|| Box::new(error));
+        self.0.get().and_then(|found| found.refused.get())
     }
 
     /// A field of a header that Java takes for null.
     #[cold]
     pub fn note(&self, error: FieldError) {
         let new = || Box::new(Found { first: error, count: AtomicU32::new(0), refused: OnceLock::new() });
-        self.found.get_or_init(new).count.fetch_add(1, Ordering::Relaxed);
+        self.0.get_or_init(new).count.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -96,7 +77,7 @@ impl<'a> OddIn<'a> {
     pub fn pass_over(self, expected: &'static str, value: FieldText<'_>) {
         let error = FieldError::invalid(self.name, expected, value);
         self.odd.note(error.clone());
-        if let Some(found) = self.odd.found.get() {
+        if let Some(found) = self.odd.0.get() {
             found.refused.get_or_init(|| error);
         }
     }

@@ -29,6 +29,7 @@ mod force;
 mod forces;
 mod name_server;
 mod needed;
+mod nullable;
 mod output;
 mod peer;
 mod refusal;

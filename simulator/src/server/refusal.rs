@@ -5,7 +5,7 @@ use core::fmt::Display;
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::fields::{FieldError, Header};
+use stgclient_core::wire::fields::{FieldError, FieldWriter, WriteHeader};
 use stgclient_core::wire::json::Readable;
 
 /// What remarks that a user may be helpless about end with (`FAQUrl.suggestTodo`).
@@ -18,16 +18,40 @@ pub(super) struct Refusal {
     pub(super) remark: String,
     /// Whether it is an exception where Java runs: its answer has no header.
     pub(super) is_thrown: bool,
+    /// Of a pull: what forbids it.
+    pub(super) forbidden: Option<Forbidden>,
+}
+
+/// What forbids a pull (`ForbiddenType`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Forbidden {
+    Broker = 1,
+    Group = 2,
+    Topic = 3,
+    Broadcasting = 4,
+}
+
+impl WriteHeader for Forbidden {
+    fn write(&self, writer: &mut FieldWriter<'_>) {
+        if writer.dialect() == Dialect::Apache {
+            writer.integer("forbiddenType", *self as i64);
+        }
+    }
 }
 
 impl Refusal {
     pub(super) fn new(code: ResponseCode, remark: impl Into<String>) -> Self {
-        Self { code, remark: remark.into(), is_thrown: false }
+        Self { code, remark: remark.into(), is_thrown: false, forbidden: None }
+    }
+
+    /// A pull is not allowed.
+    pub(super) fn forbidden(by: Forbidden, remark: impl Into<String>) -> Self {
+        Self { forbidden: Some(by), ..Self::new(ResponseCode::NO_PERMISSION, remark) }
     }
 
     /// What is an exception where Java runs, which `NettyRemotingAbstract.processRequestCommand` answers with SYSTEM_ERROR.
     pub(super) fn thrown(remark: impl Into<String>) -> Self {
-        Self { code: ResponseCode::SYSTEM_ERROR, remark: remark.into(), is_thrown: true }
+        Self { is_thrown: true, ..Self::new(ResponseCode::SYSTEM_ERROR, remark) }
     }
 
     /// There is no such topic, in the words of `AbstractSendMessageProcessor` and `PullMessageProcessor`.
@@ -55,17 +79,10 @@ impl Refusal {
 }
 
 impl From<FieldError> for Refusal {
-    /// What a field cannot be read of is null where Java runs, or refused by a `FastCodesHeader`; a handler that does without it says
-    /// so.
+    /// What cannot be read is null where Java runs, and an exception where it is needed.
     fn from(error: FieldError) -> Self {
         Self::thrown(format!("RemotingCommandException: {error}"))
     }
-}
-
-/// Reads a header as a `FastCodesHeader` is, which refuses the whole for one value that is not what it should be.
-pub(super) fn fast_header<'a, H: Header<'a>>(request: &'a Command) -> Result<H, Refusal> {
-    let header = request.header()?;
-    request.odd.unread().map_or(Ok(header), |error| Err(error.clone().into()))
 }
 
 /// Reads a request's body as Java does, which refuses the whole for one value that is not what it should be.

@@ -130,7 +130,11 @@ impl<'o> Reply<'o> {
 
     /// An answer that is not SUCCESS.
     pub(super) fn refuse(self, refusal: &Refusal) {
-        self.send(refusal.code, Some(&refusal.remark), &NoFields, &[]);
+        let fields: &dyn WriteHeader = match &refusal.forbidden {
+            Some(forbidden) => forbidden,
+            None => &NoFields,
+        };
+        self.send(refusal.code, Some(&refusal.remark), fields, &[]);
     }
 
     /// The answer that somebody else has given, as it is.

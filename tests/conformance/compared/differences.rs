@@ -16,6 +16,8 @@ pub(crate) struct Difference {
     pub(crate) seed: u64,
     pub(crate) code: i32,
     pub(crate) request: String,
+    /// Where exactly it was, for who looks into it.
+    pub(crate) place: String,
     pub(crate) field: String,
     pub(crate) ours: Option<String>,
     pub(crate) apache: Option<String>,
@@ -75,7 +77,7 @@ impl Differences {
                 println!("seed {}: {}", found.seed, found.request.chars().take(700).collect::<String>());
             }
             last = &found.request;
-            println!("  {} {}", Code(found.code), found.field);
+            println!("  {} {}: {}", Code(found.code), found.field, found.place);
             println!("    ours   {:?}", found.ours);
             println!("    Apache {:?}", found.apache);
         }

@@ -87,6 +87,7 @@ fn differences<'a>(
         (_, ours, apache) => ours != apache,
     };
     places.into_iter().filter(differs).map(|place| Difference {
+        place: place.replace('\u{1}', "[").replace('\u{2}', "]"),
         field: if ours.contains_key(place) {
             field_of(place)
         } else {
@@ -124,6 +125,10 @@ fn remark_of(remark: &str) -> String {
 
 fn put_fields(says: &mut BTreeMap<String, String>, command: &Command, places: &Places) {
     for (name, value) in command.fields.iter() {
+        if let (true, Ok(json)) = (value.starts_with('{'), Json::parse(value.as_bytes())) {
+            put_json(says, format!("fields.{name}"), json, places);
+            continue;
+        }
         let value = match &*name {
             "msgId" => value.split(',').map(|id| places.id(id)).collect::<Vec<_>>().join(","),
             "transactionId" => places.unique(&value),
@@ -154,6 +159,12 @@ fn put_body(says: &mut BTreeMap<String, String>, code: i32, command: &Command, p
             }
         }
         _ => match Json::parse(body) {
+            // There the names are fields.
+            Ok(json) if code == Code::GET_BROKER_RUNTIME_INFO.0 => {
+                let table = json.members().find(|(name, _)| name.is("table")).map(|(_, table)| table);
+                let members = table.into_iter().flat_map(Json::members);
+                members.for_each(|(name, value)| put_json(says, format!("body.{}", name.text()), value, places));
+            }
             Ok(json) => put_json(says, "body".to_owned(), json, places),
             Err(_) => _ = says.insert("body".to_owned(), format!("{:?}", Bytes::clone(body))),
         },
@@ -207,10 +218,15 @@ fn put_json(says: &mut BTreeMap<String, String>, place: String, json: Json<'_>, 
     match json {
         Json::Object(_) => {
             let is_table = is_table(&place);
+            // What brokers note every few seconds for the proxies that are theirs.
+            let is_noted = |name: &str| is_table && name.ends_with("@broadcast");
             let mut is_empty = true;
             for (name, value) in json.members() {
                 is_empty = false;
                 let name = name.text();
+                if is_noted(&name) {
+                    continue;
+                }
                 let place = if is_table { format!("{place}\u{1}{name}\u{2}") } else { format!("{place}.{name}") };
                 put_json(says, place, value, places);
             }
@@ -233,7 +249,9 @@ fn put_json(says: &mut BTreeMap<String, String>, place: String, json: Json<'_>, 
             }
             for (index, element) in elements.into_iter().enumerate() {
                 for (inner, value) in element {
-                    says.insert(format!("{place}\u{1}{index:04}\u{2}{inner}"), value);
+                    // A name stands for itself.
+                    let element = if inner.is_empty() { value.clone() } else { format!("{index:04}") };
+                    says.insert(format!("{place}\u{1}{element}\u{2}{inner}"), value);
                 }
             }
         }

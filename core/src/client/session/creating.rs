@@ -167,7 +167,7 @@ impl Session {
         } else if self.may_change_topics(peer, owner) {
             let header = CreateTopic {
                 topic: Cow::Borrowed(&name),
-                default_topic: Cow::Borrowed(self.config.dialect().default_topic()),
+                default_topic: Some(Cow::Borrowed(self.config.dialect().default_topic())),
                 read_queue_nums: queues as i32,
                 write_queue_nums: queues as i32,
                 perm: Permission::READ_WRITE.0,

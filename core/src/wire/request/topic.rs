@@ -10,7 +10,7 @@ headers! {
         /// The topic.
         topic: "topic" = Cow<'a, str>,
         /// The template key: the topic whose permissions are inherited.
-        default_topic: "defaultTopic" = Cow<'a, str>,
+        default_topic: "defaultTopic" = Option<Cow<'a, str>>,
         /// How many queues can be read.
         read_queue_nums: "readQueueNums" = i32,
         /// How many queues can be written.

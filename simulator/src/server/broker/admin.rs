@@ -27,6 +27,9 @@ impl Broker {
     }
 
     fn create_topic_from(&mut self, request: &Command) -> Result<(), Refusal> {
+        if request.fields.get("topic").is_none() && self.dialect == Dialect::Apache {
+            topic_names::validate_topic("").map_err(invalid)?;
+        }
         let header: CreateTopic<'_> = request.header()?;
         let name = &*header.topic;
         match self.dialect {
@@ -53,7 +56,8 @@ impl Broker {
         };
         let known = self.topics.by_name(name).map(|topic| &topic.config.attributes);
         let attributes = match self.dialect {
-            Dialect::Apache => attributes::changed(known, header.attributes.as_deref().unwrap_or_default())
+            Dialect::Apache => attributes::parse(header.attributes.as_deref().unwrap_or_default())
+                .and_then(|changes| attributes::changed(attributes::OF_TOPICS, known, changes))
                 .map_err(|remark| Refusal::new(ResponseCode::SYSTEM_ERROR, remark))?,
             Dialect::Smartgo => BTreeMap::new(),
         };
@@ -188,9 +192,10 @@ impl Topic {
                 config.is_ordered,
             );
         }
+        let attributes: Vec<String> = config.attributes.iter().map(|(name, value)| format!("{name}={value}")).collect();
         format!(
             "TopicConfig [topicName={}, readQueueNums={}, writeQueueNums={}, perm={}, topicFilterType={}, \
-             topicSysFlag={}, order={}, attributes={:?}]",
+             topicSysFlag={}, order={}, attributes={{{}}}]",
             self.name,
             config.read_queue_nums,
             config.write_queue_nums,
@@ -198,7 +203,7 @@ impl Topic {
             config.filter_type.name(),
             config.sys_flag,
             config.is_ordered,
-            config.attributes,
+            attributes.join(", "),
         )
     }
 

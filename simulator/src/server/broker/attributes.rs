@@ -1,4 +1,5 @@
-//! Which attributes a topic may have, and how they are changed (`AttributeParser`, `AttributeUtil`, `TopicAttributes`).
+//! Which attributes a topic or a group may have, and how they are changed (`AttributeParser`, `AttributeUtil`, `TopicAttributes`,
+//! `SubscriptionGroupAttributes`).
 
 use std::collections::BTreeMap;
 
@@ -8,16 +9,22 @@ enum Values {
     OneOf(&'static [&'static str]),
     Number {
         least: i64,
+        most: i64,
     },
 }
 
-struct Attribute {
+pub(super) struct Attribute {
     name: &'static str,
     is_changeable: bool,
     values: Values,
 }
 
-const ATTRIBUTES: [Attribute; 4] = [
+/// What a group may have.
+pub(super) const OF_GROUPS: &[Attribute] =
+    &[Attribute { name: "priority.factor", is_changeable: true, values: Values::Number { least: 0, most: 100 } }];
+
+/// What a topic may have.
+pub(super) const OF_TOPICS: &[Attribute] = &[
     Attribute { name: "queue.type", is_changeable: false, values: Values::OneOf(&["BatchCQ", "SimpleCQ"]) },
     Attribute { name: "cleanup.policy", is_changeable: false, values: Values::OneOf(&["COMPACTION", "DELETE"]) },
     Attribute {
@@ -25,36 +32,38 @@ const ATTRIBUTES: [Attribute; 4] = [
         is_changeable: true,
         values: Values::OneOf(&["UNSPECIFIED", "MIXED", "TRANSACTION", "PRIORITY", "FIFO", "DELAY", "NORMAL"]),
     },
-    Attribute { name: "reserve.time", is_changeable: true, values: Values::Number { least: -1 } },
+    Attribute { name: "reserve.time", is_changeable: true, values: Values::Number { least: -1, most: i64::MAX } },
 ];
 
-/// The attributes of a topic after `modification`, such as `+message.type=FIFO,-reserve.time`; of a topic that is there, `known`.
+/// The attributes of a topic or a group after the changes, each by its name with the sign that says how; of one that is there, `known`.
 ///
 /// # Errors
 /// Why not, in Java's words.
-pub(super) fn changed(
+pub(super) fn changed<'a>(
+    all: &[Attribute],
     known: Option<&BTreeMap<String, String>>,
-    modification: &str,
+    changes: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<BTreeMap<String, String>, String> {
     let mut attributes = known.cloned().unwrap_or_default();
-    for (name, value) in parse(modification)? {
-        let (sign, name) = name.split_at_checked(1).ok_or("String index out of range: 0")?;
+    for (name, value) in changes {
+        let sign = name.chars().next().ok_or("begin 1, end 0, length 0")?;
+        let name = &name[sign.len_utf8()..];
         if name.is_empty() || name.contains(['+', '-']) {
             return Err("kv string format wrong.".to_owned());
         }
         match (sign, known) {
-            ("+", _) => {}
+            ('+', _) => {}
             (_, None) => return Err(format!("only add attribute is supported while creating topic. key: {name}")),
-            ("-", Some(known)) if known.contains_key(name) => {}
-            ("-", _) => return Err(format!("attempt to delete a nonexistent key: {name}")),
+            ('-', Some(known)) if known.contains_key(name) => {}
+            ('-', _) => return Err(format!("attempt to delete a nonexistent key: {name}")),
             _ => return Err(format!("wrong format key: {name}")),
         }
-        let attribute = ATTRIBUTES.iter().find(|attribute| attribute.name == name);
+        let attribute = all.iter().find(|attribute| attribute.name == name);
         let attribute = attribute.ok_or_else(|| format!("unsupported key: {name}"))?;
         if known.is_some() && !attribute.is_changeable {
             return Err(format!("attempt to update an unchangeable attribute. key: {name}"));
         }
-        if sign == "-" {
+        if sign == '-' {
             attributes.remove(name);
         } else {
             attribute.values.check(value)?;
@@ -64,8 +73,11 @@ pub(super) fn changed(
     Ok(attributes)
 }
 
-/// What is to be changed, by name, each with the sign that says how.
-fn parse(modification: &str) -> Result<BTreeMap<&str, &str>, String> {
+/// The changes in a text such as `+message.type=FIFO,-reserve.time`.
+///
+/// # Errors
+/// Why there are none, in Java's words.
+pub(super) fn parse(modification: &str) -> Result<BTreeMap<&str, &str>, String> {
     let mut changes = BTreeMap::new();
     // Java's `split` leaves out what is empty at the end.
     for change in modification.trim_end_matches(',').split(',').filter(|_| !modification.is_empty()) {
@@ -90,9 +102,9 @@ impl Values {
         match self {
             Self::OneOf(values) if values.contains(&value) => Ok(()),
             Self::OneOf(values) => Err(format!("value is not in set: [{}]", values.join(", "))),
-            Self::Number { least } => match value.parse::<i64>() {
-                Ok(number) if number >= *least => Ok(()),
-                Ok(number) => Err(format!("value is not in range({least}, {}): {number}", i64::MAX)),
+            Self::Number { least, most } => match value.parse::<i64>() {
+                Ok(number) if (*least..=*most).contains(&number) => Ok(()),
+                Ok(_) => Err(format!("value is not in range({least}, {most})")),
                 Err(_) => Err(format!("For input string: \"{value}\"")),
             },
         }

@@ -11,6 +11,7 @@ use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::{GetConsumeStats, InvokeResetOffset, ResetConsumerOffset};
 
+use super::super::nullable::Nullable;
 use super::super::output::Outputs;
 use super::super::refusal::Refusal;
 use super::Broker;
@@ -78,7 +79,15 @@ impl Broker {
 
     /// Sets a group's offsets here, so that consumers hear of it at their next pull; or asks them to do it.
     pub(super) fn reset_offset(&mut self, request: &Command, out: &mut Outputs) -> Result<Vec<u8>, Refusal> {
-        let header: InvokeResetOffset<'_> = request.header()?;
+        let fields = Nullable(request);
+        let header = InvokeResetOffset {
+            topic: fields.needed_text("topic")?,
+            group: fields.needed_text("group")?,
+            queue_id: fields.number("queueId"),
+            offset: fields.number("offset"),
+            timestamp: fields.number("timestamp").unwrap_or_default(),
+            is_force: fields.truth("isForce"),
+        };
         Ok(body::to_vec(&ResetOffsets { offset_table: self.reset(&header, out)? }))
     }
 

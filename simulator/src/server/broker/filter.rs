@@ -9,7 +9,7 @@ use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::{PULL_FLAG_SUBSCRIPTION, PullMessage};
 
-use super::super::refusal::Refusal;
+use super::super::refusal::{Forbidden, Refusal};
 use super::super::sql92::Expression;
 use super::Broker;
 use super::log::Log;
@@ -126,7 +126,7 @@ impl Broker {
         })?;
         if !may_broadcast && !group.shares_messages() {
             let remark = format!("the consumer group[{}] can not consume by broadcast way", header.consumer_group);
-            return Err(Refusal::new(Code::NO_PERMISSION, remark));
+            return Err(Refusal::forbidden(Forbidden::Broadcasting, remark));
         }
         let subscription = group.subscription(&header.topic).ok_or_else(|| {
             Refusal::with_faq(self.dialect, Code::SUBSCRIPTION_NOT_EXIST, "the consumer's subscription not exist")

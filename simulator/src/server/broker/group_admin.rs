@@ -54,8 +54,7 @@ impl Broker {
     pub(super) fn topic_consumers(&self, request: &Command) -> Result<Vec<u8>, Refusal> {
         let header: QueryTopicConsumers<'_> = request.header()?;
         let topic = &*header.topic;
-        let subscribed = self.groups.all_consumers().filter(|(_, group)| group.subscription(topic).is_some());
-        let subscribed = subscribed.map(|(name, _)| name);
+        let subscribed = self.groups.subscribers(topic);
         let group_list = subscribed.chain(self.offsets.groups_of(topic)).map(str::to_owned).collect();
         Ok(body::to_vec(&GroupList { group_list }))
     }

@@ -11,7 +11,7 @@ use stgclient_core::wire::request::{DeleteGroup, GetGroup};
 use super::super::refusal::{Refusal, read_body};
 use super::super::reply::Reply;
 use super::page::{Page, Total};
-use super::{Broker, topic_names};
+use super::{Broker, attributes, topic_names};
 
 /// The groups that a broker has from the start (`SubscriptionGroupManager.init`).
 const FROM_THE_START: [&str; 8] = [
@@ -110,16 +110,10 @@ impl Broker {
         let mut settings: SubscriptionGroupConfig = read_body(request)?;
         topic_names::validate_group(&settings.group_name)
             .map_err(|remark| Refusal::new(ResponseCode::INVALID_PARAMETER, remark))?;
-        // `+name` sets an attribute, `-name` takes it away (`AttributeUtil.alterCurrentAttributes`).
-        let known = self.group_settings.get(&settings.group_name);
-        let mut attributes = known.map(|known| known.attributes.clone()).unwrap_or_default();
-        for (name, value) in std::mem::take(&mut settings.attributes) {
-            if let Some(name) = name.strip_prefix('+') {
-                attributes.insert(name.to_owned(), value);
-            } else if let Some(name) = name.strip_prefix('-') {
-                attributes.remove(name);
-            }
-        }
+        let known = self.group_settings.get(&settings.group_name).map(|known| &known.attributes);
+        let changes = settings.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let attributes = attributes::changed(attributes::OF_GROUPS, known, changes)
+            .map_err(|remark| Refusal::thrown(format!("RuntimeException: {remark}")))?;
         settings.attributes = attributes;
         self.group_settings.set(now, settings)
     }

@@ -83,19 +83,60 @@ impl ConsumerGroup {
     }
 }
 
+/// The groups that subscribe to a topic, and those that did and have members or had them when they did not any more: only what a
+/// group subscribes to when it loses its last member is taken back (`ConsumerManager.clearTopicGroupTable`).
+#[derive(Debug)]
+struct SubscribedTopics {
+    groups: BTreeMap<Box<str>, BTreeSet<Box<str>>>,
+    count: usize,
+    limit: usize,
+}
+
+impl SubscribedTopics {
+    fn note<'a>(&mut self, group: &str, topics: impl Iterator<Item = &'a Box<str>>) {
+        for topic in topics {
+            let is_known = self.groups.get(topic).is_some_and(|groups| groups.contains(group));
+            if !is_known && self.count < self.limit {
+                self.groups.entry(topic.clone()).or_default().insert(group.into());
+                self.count += 1;
+            }
+        }
+    }
+
+    fn forget(&mut self, group: &str, topics: impl Iterator<Item = Box<str>>) {
+        for topic in topics {
+            let Some(groups) = self.groups.get_mut(&topic) else {
+                continue;
+            };
+            self.count -= usize::from(groups.remove(group));
+            if groups.is_empty() {
+                self.groups.remove(&topic);
+            }
+        }
+    }
+}
+
 /// The groups that have members.
 #[derive(Debug)]
 pub(super) struct Groups {
     consumers: BTreeMap<Box<str>, ConsumerGroup>,
     producers: BTreeMap<Box<str>, BTreeMap<Peer, Member>>,
+    topics: SubscribedTopics,
     next_scan: Option<Instant>,
     /// How many producer groups there may be.
     limit: usize,
 }
 
 impl Groups {
-    pub(super) const fn new(limit: usize) -> Self {
-        Self { consumers: BTreeMap::new(), producers: BTreeMap::new(), next_scan: None, limit }
+    /// At most `limit` producer groups; of so many topics and groups is known who subscribes to what.
+    pub(super) const fn new(limit: usize, subscriptions: usize) -> Self {
+        let topics = SubscribedTopics { groups: BTreeMap::new(), count: 0, limit: subscriptions };
+        Self { consumers: BTreeMap::new(), producers: BTreeMap::new(), topics, next_scan: None, limit }
+    }
+
+    /// The groups that subscribe to a topic, by name.
+    pub(super) fn subscribers(&self, topic: &str) -> impl Iterator<Item = &str> {
+        self.topics.groups.get(topic).into_iter().flatten().map(|group| &**group)
     }
 
     /// A consumer group that has members.
@@ -128,7 +169,9 @@ impl Groups {
         group.message_model = data.message_model;
         group.consume_from_where = data.consume_from_where;
         let is_new = group.members.insert(peer, member).is_none();
-        is_new | (with_subscriptions && group.subscribe(data.subscription_data_set))
+        let is_changed = is_new | (with_subscriptions && group.subscribe(data.subscription_data_set));
+        self.topics.note(&data.group_name, group.subscriptions.keys());
+        is_changed
     }
 
     /// The same of a producer group. Says whether there is room for it.
@@ -163,11 +206,15 @@ impl Groups {
 
     fn retain(&mut self, mut stays: impl FnMut(Peer, &Member) -> bool) -> Vec<Box<str>> {
         let mut changed = Vec::new();
+        let topics = &mut self.topics;
         self.consumers.retain(|name, group| {
             let before = group.members.len();
             group.members.retain(|peer, member| stays(*peer, member));
             if group.members.len() != before && !group.members.is_empty() && group.shares_messages() {
                 changed.push(name.clone());
+            }
+            if group.members.is_empty() {
+                topics.forget(name, std::mem::take(&mut group.subscriptions).into_keys());
             }
             !group.members.is_empty()
         });
@@ -190,8 +237,10 @@ impl Groups {
     pub(super) fn leave_consumers(&mut self, group: &str, peer: Peer) {
         if let Some(consumers) = self.consumers.get_mut(group) {
             consumers.members.remove(&peer);
-            if consumers.members.is_empty() {
-                self.consumers.remove(group);
+            if consumers.members.is_empty()
+                && let Some(consumers) = self.consumers.remove(group)
+            {
+                self.topics.forget(group, consumers.subscriptions.into_keys());
             }
         }
     }

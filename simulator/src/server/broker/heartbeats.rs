@@ -6,9 +6,10 @@ use stgclient_core::wire::body::{self, ConsumerData, ConsumerList, ExpressionTyp
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::request::{GetConsumerList, HeartbeatAnswer, NotifyConsumerIdsChanged, UnregisterClient};
+use stgclient_core::wire::request::{GetConsumerList, HeartbeatAnswer, NotifyConsumerIdsChanged};
 
 use super::super::needed::{Need, read_body_with};
+use super::super::nullable::Nullable;
 use super::super::output::Outputs;
 use super::super::refusal::{Refusal, read_body};
 use super::super::sql92::Expression;
@@ -117,7 +118,8 @@ impl Broker {
         if kind != ExpressionType::Sql92.name() {
             return Err(failed(format!("there is no filter of the kind {kind}")));
         }
-        let expression = subscription["subString"].as_str().unwrap_or_default();
+        // Without one Java fails with an exception without a word.
+        let expression = subscription["subString"].as_str().ok_or_else(|| failed(String::new()))?;
         Expression::parse(expression).map(|_| ()).map_err(failed)
     }
 
@@ -128,11 +130,11 @@ impl Broker {
         request: &Command,
         out: &mut Outputs,
     ) -> Result<(), Refusal> {
-        let header: UnregisterClient<'_> = request.header()?;
-        if let Some(group) = header.producer_group {
+        let fields = Nullable(request);
+        if let Some(group) = fields.text("producerGroup") {
             self.groups.leave_producers(&group, session.peer);
         }
-        if let Some(group) = header.consumer_group {
+        if let Some(group) = fields.text("consumerGroup") {
             let settings = self.group_settings.find_or_create(now, &group)?;
             let notifies = settings.is_none_or(|settings| settings.notify_consumer_ids_changed_enable);
             self.groups.leave_consumers(&group, session.peer);

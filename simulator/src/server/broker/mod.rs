@@ -142,7 +142,7 @@ impl Broker {
             pull_offsets: GroupOffsets::new(limits.offsets),
             reset_offsets: GroupOffsets::new(limits.offsets),
             group_settings: GroupSettings::new(now, config.auto_create_groups, limits.groups),
-            groups: Groups::new(limits.groups),
+            groups: Groups::new(limits.groups, limits.offsets),
             fingerprints: BTreeMap::new(),
             pulled: PulledSubscriptions::new(limits.groups, limits.subscriptions),
             asks: Asks::new(dialect, limits.asks),
@@ -242,7 +242,7 @@ impl Broker {
     pub(super) fn stop(&mut self) {
         self.is_jammed = false;
         self.locks = Locks::new(self.config.limits.locks);
-        self.groups = Groups::new(self.config.limits.groups);
+        self.groups = Groups::new(self.config.limits.groups, self.config.limits.offsets);
         self.fingerprints.clear();
         self.asks = Asks::new(self.dialect, self.config.limits.asks);
         self.pull_offsets = GroupOffsets::new(self.config.limits.offsets);

@@ -7,9 +7,10 @@ use stgclient_core::wire::body::{self, DataVersion};
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::fields::{FieldError, NoFields};
+use stgclient_core::wire::fields::NoFields;
 use stgclient_core::wire::request::{OffsetAnswer, QueryConsumerOffset, UpdateConsumerOffset};
 
+use super::super::nullable::Nullable;
 use super::super::refusal::Refusal;
 use super::super::reply::Reply;
 use super::Broker;
@@ -151,10 +152,8 @@ impl Broker {
             self.offsets.commit(&consumer_group, &topic, queue_id, commit_offset)?;
             return Ok(None);
         }
-        let text = |name| request.fields.get(name);
-        let missing = |name| FieldError::Missing { name };
-        let group = &*text("consumerGroup").ok_or_else(|| missing("consumerGroup"))?;
-        let topic = &*text("topic").ok_or_else(|| missing("topic"))?;
+        let fields = Nullable(request);
+        let (group, topic) = (&*fields.needed_text("consumerGroup")?, &*fields.needed_text("topic")?);
         if self.group_settings.get(group).is_none() {
             let remark = format!("Group {group} not exist!");
             return Err(Refusal::new(ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST, remark));
@@ -164,8 +163,8 @@ impl Broker {
         }
         // The one place where Java looks for what it could not read.
         let invalid = |what| Refusal::new(ResponseCode::INVALID_PARAMETER, format!("{what} is null, topic is {topic}"));
-        let queue_id = text("queueId").and_then(|text| text.parse().ok()).ok_or_else(|| invalid("QueueId"))?;
-        let offset = text("commitOffset").and_then(|text| text.parse().ok()).ok_or_else(|| invalid("Offset"))?;
+        let queue_id = fields.number("queueId").ok_or_else(|| invalid("QueueId"))?;
+        let offset = fields.number("commitOffset").ok_or_else(|| invalid("Offset"))?;
         if self.reset_offsets.get(group, topic, queue_id).is_some() {
             return Ok(Some("Offset has been previously reset"));
         }
@@ -177,7 +176,9 @@ impl Broker {
     /// would miss messages if it asked for the newest.
     pub(super) fn query_consumer_offset(&self, request: &Command) -> Result<OffsetAnswer, Refusal> {
         let header: QueryConsumerOffset<'_> = request.header()?;
-        if let Some(offset) = self.consumer_offset(&header.consumer_group, &header.topic, header.queue_id) {
+        let committed = self.consumer_offset(&header.consumer_group, &header.topic, header.queue_id);
+        // Less than 0 is as good as none.
+        if let Some(offset) = committed.filter(|offset| *offset >= 0 || self.dialect == Dialect::Smartgo) {
             return Ok(OffsetAnswer { offset });
         }
         let not_found = |remark| Err(Refusal::new(ResponseCode::QUERY_NOT_FOUND, remark));

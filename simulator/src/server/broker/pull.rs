@@ -1,15 +1,18 @@
 //! Pulling: who may, what is answered, and who waits (`PullMessageProcessor`, `DefaultPullMessageResultHandler`).
 
+use std::borrow::Cow;
+use std::str::FromStr;
+
 use stgclient_core::time::{Duration, Instant, Now};
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::fields::{FieldWriter, WriteHeader};
+use stgclient_core::wire::fields::{FieldError, FieldWriter, WriteHeader};
 use stgclient_core::wire::request::{PULL_FLAG_COMMIT_OFFSET, PULL_FLAG_SUSPEND, PullMessage, PullMessageAnswer};
 
 use super::super::output::Outputs;
 use super::super::peer::Peer;
-use super::super::refusal::{FAQ, Refusal, fast_header};
+use super::super::refusal::{FAQ, Forbidden, Refusal};
 use super::super::reply::Reply;
 use super::filter::Filter;
 use super::find::{Findings, Status, find};
@@ -113,12 +116,12 @@ impl Broker {
     /// Answers with what the queue has or, the first time, lets the pull wait. A pull that has waited is looked at as if it
     /// had just come: its group may have changed meanwhile. Only its offset was committed already.
     fn run_pull(&mut self, now: Now, session: Session, request: &Command, look: Look, reply: Reply<'_>) {
-        let header: PullMessage<'_> = match self.pull_header(request) {
+        let (header, missing) = match self.pull_header(request) {
             Ok(header) => header,
             Err(refusal) => return reply.refuse(&refusal),
         };
         let is_first = matches!(look, Look::First);
-        let (pull, group_sys_flag) = match self.prepare_pull(now, session, &header) {
+        let (pull, group_sys_flag) = match self.prepare_pull(now, session, &header, missing) {
             Ok(prepared) => prepared,
             Err(refusal) => return self.refuse_pull(&refusal, reply),
         };
@@ -171,11 +174,44 @@ impl Broker {
         reply.messages(remark, &answer, findings.bytes, messages);
     }
 
-    fn pull_header<'a>(&self, request: &'a Command) -> Result<PullMessage<'a>, Refusal> {
-        match self.dialect {
-            Dialect::Apache => fast_header(request),
-            Dialect::Smartgo => Ok(request.header()?),
+    /// The header, and what of it is missing that is needed once it is known which queue is meant: null where Java runs, and an
+    /// exception there.
+    fn pull_header<'a>(&self, request: &'a Command) -> Result<(PullMessage<'a>, Option<FieldError>), Refusal> {
+        if self.dialect == Dialect::Smartgo {
+            return Ok((request.header()?, None));
         }
+        let text = |name: &str| request.fields.get(name);
+        fn number<N: FromStr>(text: Option<Cow<'_, str>>) -> Result<Option<N>, Refusal> {
+            let read = |text: Cow<'_, str>| {
+                text.parse().map_err(|_| Refusal::thrown(format!("NumberFormatException: For input string: {text:?}")))
+            };
+            text.map(read).transpose()
+        }
+        let (queue_id, sys_flag) = (number(text("queueId"))?, number(text("sysFlag"))?);
+        let (queue_offset, max_msg_nums) = (number(text("queueOffset"))?, number(text("maxMsgNums"))?);
+        let is_there = [
+            ("queueId", queue_id.is_some()),
+            ("sysFlag", sys_flag.is_some()),
+            ("queueOffset", queue_offset.is_some()),
+            ("maxMsgNums", max_msg_nums.is_some()),
+        ];
+        let missing = is_there.iter().find(|(_, is_there)| !is_there).map(|(name, _)| FieldError::Missing { name });
+        let header = PullMessage {
+            consumer_group: text("consumerGroup").ok_or(FieldError::Missing { name: "consumerGroup" })?,
+            topic: text("topic").ok_or(FieldError::Missing { name: "topic" })?,
+            queue_id: queue_id.unwrap_or_default(),
+            queue_offset: queue_offset.unwrap_or_default(),
+            max_msg_nums: max_msg_nums.unwrap_or_default(),
+            sys_flag: sys_flag.unwrap_or_default(),
+            commit_offset: number(text("commitOffset"))?.unwrap_or_default(),
+            suspend_timeout_millis: number(text("suspendTimeoutMillis"))?.unwrap_or_default(),
+            subscription: text("subscription"),
+            sub_version: number(text("subVersion"))?.unwrap_or_default(),
+            expression_type: text("expressionType"),
+            max_msg_bytes: number(text("maxMsgBytes"))?,
+            broker_name: text("bname"),
+        };
+        Ok((header, missing))
     }
 
     fn refuse_pull(&self, refusal: &Refusal, reply: Reply<'_>) {
@@ -196,19 +232,25 @@ impl Broker {
     }
 
     /// The checks, what the request is after, and the system flag of its group.
-    fn prepare_pull(&mut self, now: Now, session: Session, header: &PullMessage<'_>) -> Result<(Pull, i32), Refusal> {
+    fn prepare_pull(
+        &mut self,
+        now: Now,
+        session: Session,
+        header: &PullMessage<'_>,
+        missing: Option<FieldError>,
+    ) -> Result<(Pull, i32), Refusal> {
         use ResponseCode as Code;
         let (group, topic_name) = (&*header.consumer_group, &*header.topic);
         if !self.config.permission.is_readable() {
             let remark = format!("the broker[{}] pulling message is forbidden", self.config.host());
-            return Err(Refusal::new(Code::NO_PERMISSION, remark));
+            return Err(Refusal::forbidden(Forbidden::Broker, remark));
         }
         let settings = self.group_settings.find_or_create(now, group)?.ok_or_else(|| {
             let remark = format!("subscription group [{group}] does not exist, {FAQ}");
             Refusal::new(Code::SUBSCRIPTION_GROUP_NOT_EXIST, remark)
         })?;
         if !settings.consume_enable {
-            return Err(Refusal::new(Code::NO_PERMISSION, format!("subscription group no permission, {group}")));
+            return Err(Refusal::forbidden(Forbidden::Group, format!("subscription group no permission, {group}")));
         }
         let (may_broadcast, group_sys_flag) = (settings.consume_broadcast_enable, settings.group_sys_flag);
         let found = self.topics.find(topic_name).and_then(|key| Some((key, self.topics.get(key)?)));
@@ -220,7 +262,7 @@ impl Broker {
         })?;
         if !topic.config.permission.is_readable() {
             let remark = format!("the topic[{topic_name}] pulling message is forbidden");
-            return Err(Refusal::new(Code::NO_PERMISSION, remark));
+            return Err(Refusal::forbidden(Forbidden::Topic, remark));
         }
         let read_queue_nums = topic.config.read_queue_nums;
         let queue_id = u32::try_from(header.queue_id).ok().filter(|queue_id| *queue_id < read_queue_nums);
@@ -241,6 +283,9 @@ impl Broker {
                 Refusal::new(Code::SYSTEM_ERROR, remark)
             }
         })?;
+        if let Some(missing) = missing {
+            return Err(missing.into());
+        }
         let filter = self.filter(now, header, may_broadcast)?;
         let (offset, max_messages) = (header.queue_offset, header.max_msg_nums);
         Ok((Pull { topic: key, queue_id, offset, max_messages, filter }, group_sys_flag))

@@ -7,6 +7,7 @@ use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::NoFields;
 use stgclient_core::wire::request::{QueryMessage, QueryMessageAnswer, ViewMessage};
 
+use super::super::nullable::Nullable;
 use super::super::refusal::Refusal;
 use super::super::reply::Reply;
 use super::Broker;
@@ -47,10 +48,14 @@ impl Broker {
 
     /// The newest messages that have a key and were stored at the time, oldest first.
     pub(super) fn query_message(&self, request: &Command, reply: Reply<'_>) {
-        let header: QueryMessage<'_> = match request.header() {
+        let header = match query_header(request) {
             Ok(header) => header,
-            Err(error) => return reply.refuse(&error.into()),
+            Err(refusal) => return reply.refuse(&refusal),
         };
+        if header.max_num < 0 && header.is_unique_key != Some(true) && self.dialect == Dialect::Apache {
+            let remark = format!("IllegalArgumentException: {} messages at the most", header.max_num);
+            return reply.refuse(&Refusal::thrown(remark));
+        }
         let most = match header.is_unique_key {
             Some(true) => MOST_OF_ONE_ID,
             _ => usize::try_from(header.max_num).unwrap_or_default().min(MOST),
@@ -91,4 +96,20 @@ impl Broker {
         let length = messages.iter().map(|message| message.len()).sum::<usize>();
         reply.messages(None, &answer, length, messages.into_iter());
     }
+}
+
+fn query_header(request: &Command) -> Result<QueryMessage<'_>, Refusal> {
+    let fields = Nullable(request);
+    let is_unique_key = fields.truth("_UNIQUE_KEY_QUERY");
+    Ok(QueryMessage {
+        topic: fields.shown("topic"),
+        key: fields.shown("key"),
+        // Not looked at where a unique id is asked for.
+        max_num: if is_unique_key { 0 } else { fields.needed("maxNum")? },
+        begin_timestamp: fields.needed("beginTimestamp")?,
+        end_timestamp: fields.needed("endTimestamp")?,
+        index_type: fields.text("indexType"),
+        last_key: None,
+        is_unique_key: Some(is_unique_key),
+    })
 }

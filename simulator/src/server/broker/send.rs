@@ -2,19 +2,20 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::str::FromStr;
 
 use bytes::Bytes;
 use stgclient_core::time::Now;
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::fields::{FieldWriter, WriteHeader};
+use stgclient_core::wire::fields::{FieldError, FieldWriter, WriteHeader};
 use stgclient_core::wire::message::{
     BatchRecord, BatchRecords, OffsetMessageId, Properties, PropertiesRef, property, sys_flag,
 };
-use stgclient_core::wire::request::{SendMessage, SendMessageAnswer, SendMessageV1};
+use stgclient_core::wire::request::{SendMessage, SendMessageAnswer, SentProperties};
 
-use super::super::refusal::{Refusal, fast_header};
+use super::super::refusal::Refusal;
 use super::super::reply::Reply;
 use super::heartbeats::UNIT_SUBSCRIBED;
 use super::store::{NewMessage, smartgo_illegal};
@@ -29,6 +30,19 @@ const LONGEST_TOPIC: usize = i8::MAX as usize;
 
 /// The bit of a topic's system flag that says that a unit sends to it (`TopicSysFlag`).
 const UNIT: i32 = 1;
+
+/// What is there instead of a topic: the one that it would be created after, and how many queues it would have at the most.
+type Model<'a> = Option<(Cow<'a, str>, i32)>;
+
+/// A header in either form; they say the same.
+struct Sending<'a> {
+    header: SendMessage<'a>,
+    model: Model<'a>,
+    /// Where Java runs, these are null if they cannot be read, and needed only later: the queue once there is a topic, the others once
+    /// it is known that there is such a queue.
+    queue_id: Option<i32>,
+    missing: Option<FieldError>,
+}
 
 /// A request that has passed the checks.
 struct Accepted<'a> {
@@ -76,9 +90,10 @@ impl WriteHeader for Answer<'_> {
 
 impl Broker {
     pub(super) fn send(&mut self, now: Now, session: Session, request: &Command, reply: Reply<'_>) {
-        let sent = self.send_header(request).and_then(|header| {
+        let sent = self.send_header(request).and_then(|Sending { header, model, queue_id, missing }| {
             let is_batch = header.batch == Some(true);
-            let accepted = self.accept(session, &header, request.version)?;
+            let accepted = self.accept(session, &header, (model, queue_id), request.version)?;
+            missing.map_or(Ok(()), |missing| Err(Refusal::from(missing)))?;
             let transaction_id = unique_key(&header).map(str::to_owned);
             let sent = if is_batch {
                 self.store_batch(now, &accepted, &request.body)?
@@ -123,12 +138,8 @@ impl Broker {
     }
 
     /// The header of a request with a body, without which `buildMsgContext` fails.
-    fn send_header<'a>(&self, request: &'a Command) -> Result<SendMessage<'a>, Refusal> {
-        let header = match self.dialect {
-            Dialect::Apache => read_header(request)?,
-            // Which knows the second form alone.
-            Dialect::Smartgo => request.header()?,
-        };
+    fn send_header<'a>(&self, request: &'a Command) -> Result<Sending<'a>, Refusal> {
+        let header = read_header(request)?;
         if request.body.is_empty() && self.dialect == Dialect::Apache {
             return Err(Refusal::thrown("NullPointerException: a message without a body"));
         }
@@ -141,6 +152,7 @@ impl Broker {
         &mut self,
         session: Session,
         header: &'a SendMessage<'a>,
+        (model, queue_id): (Model<'_>, Option<i32>),
         version: i32,
     ) -> Result<Accepted<'a>, Refusal> {
         use ResponseCode as Code;
@@ -159,14 +171,16 @@ impl Broker {
                     Some(true) => UNIT,
                     _ => 0,
                 };
-                let queue_nums = header.default_topic_queue_nums;
-                self.topics.create_for_send(name, &header.default_topic, queue_nums, sys_flag)?
+                let lacks_model = || Refusal::thrown("NullPointerException: no default topic");
+                let (default_topic, queue_nums) = model.ok_or_else(lacks_model)?;
+                self.topics.create_for_send(name, &default_topic, queue_nums, sys_flag)?
             }
         };
         let Some((key, topic)) = created.and_then(|key| Some((key, self.topics.get_mut(key)?))) else {
             return Err(self.topic_missing(name));
         };
-        let queue_id = match u32::try_from(header.queue_id) {
+        let queue_id = queue_id.ok_or(FieldError::Missing { name: "queueId" })?;
+        let queue_id = match u32::try_from(queue_id) {
             Ok(queue_id) => queue_id,
             Err(_) => topic.any_queue(),
         };
@@ -258,7 +272,7 @@ impl Broker {
         self.check_size(&accepted.header.topic, body.len(), 0)?;
         let records: Vec<BatchRecord> = BatchRecords::new(body.clone())
             .collect::<Result<_, _>>()
-            .map_err(|error| Refusal::new(ResponseCode::MESSAGE_ILLEGAL, error.to_string()))?;
+            .map_err(|error| Refusal::thrown(format!("BufferUnderflowException: {error}")))?;
         let mut sent: Option<Sent> = None;
         for record in &records {
             let message = self.message(now, accepted, record.flag, record.properties().encoded(), record.body());
@@ -331,28 +345,61 @@ impl Broker {
     }
 }
 
-/// The header in either form; they say the same.
-fn read_header(request: &Command) -> Result<SendMessage<'_>, Refusal> {
-    if request.code != RequestCode::SEND_MESSAGE.0 {
-        return fast_header(request);
+/// What each field is called in the first form, whose numbers that cannot be read are null where Java runs, and in the second, which
+/// refuses the whole for one.
+#[derive(Clone, Copy)]
+enum Form {
+    First,
+    Second,
+}
+
+impl Form {
+    const fn name(self, first: &'static str, second: &'static str) -> &'static str {
+        match self {
+            Self::First => first,
+            Self::Second => second,
+        }
     }
-    let header: SendMessageV1<'_> = request.header()?;
-    Ok(SendMessage {
-        producer_group: header.producer_group,
-        topic: header.topic,
-        default_topic: header.default_topic,
-        default_topic_queue_nums: header.default_topic_queue_nums,
-        queue_id: header.queue_id,
-        sys_flag: header.sys_flag,
-        born_timestamp: header.born_timestamp,
-        flag: header.flag,
-        properties: header.properties,
-        reconsume_times: header.reconsume_times,
-        unit_mode: header.unit_mode,
-        max_reconsume_times: header.max_reconsume_times,
-        batch: header.batch,
-        broker_name: header.broker_name,
-    })
+
+    fn number<N: FromStr>(self, text: Option<Cow<'_, str>>) -> Result<Option<N>, Refusal> {
+        let Some(text) = text else {
+            return Ok(None);
+        };
+        match (self, text.parse().ok()) {
+            (Self::Second, None) => Err(Refusal::thrown(format!("NumberFormatException: For input string: {text:?}"))),
+            (_, number) => Ok(number),
+        }
+    }
+}
+
+/// The header in either form.
+fn read_header(request: &Command) -> Result<Sending<'_>, Refusal> {
+    let form = if request.code == RequestCode::SEND_MESSAGE.0 { Form::First } else { Form::Second };
+    let text = |first, second| request.fields.get(form.name(first, second));
+    let truth = |first, second| Some(text(first, second)?.eq_ignore_ascii_case("true"));
+    let number = |first, second| form.number::<i32>(text(first, second));
+    let (queue_id, sys_flag, flag) = (number("queueId", "e")?, number("sysFlag", "f")?, number("flag", "h")?);
+    let missing = [("sysFlag", sys_flag), ("flag", flag)].into_iter().find(|(_, number)| number.is_none());
+    let default_topic_queue_nums = number("defaultTopicQueueNums", "d")?;
+    let born_timestamp = form.number(text("bornTimestamp", "g"))?;
+    let header = SendMessage {
+        producer_group: text("producerGroup", "a").unwrap_or_default(),
+        topic: text("topic", "b").ok_or(FieldError::Missing { name: "topic" })?,
+        default_topic: text("defaultTopic", "c").unwrap_or_default(),
+        default_topic_queue_nums: default_topic_queue_nums.unwrap_or_default(),
+        queue_id: queue_id.unwrap_or_default(),
+        sys_flag: sys_flag.unwrap_or_default(),
+        born_timestamp: born_timestamp.ok_or(FieldError::Missing { name: "bornTimestamp" })?,
+        flag: flag.unwrap_or_default(),
+        properties: text("properties", "i").map(|encoded| SentProperties { encoded, unique_id: None }),
+        reconsume_times: number("reconsumeTimes", "j")?,
+        unit_mode: truth("unitMode", "k"),
+        max_reconsume_times: number("maxReconsumeTimes", "l")?,
+        batch: truth("batch", "m"),
+        broker_name: text("bname", "n"),
+    };
+    let model = text("defaultTopic", "c").zip(default_topic_queue_nums);
+    Ok(Sending { header, model, queue_id, missing: missing.map(|(name, _)| FieldError::Missing { name }) })
 }
 
 /// The properties as they were sent: read from a header, they are one piece.

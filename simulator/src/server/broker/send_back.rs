@@ -7,8 +7,9 @@ use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::message::{Properties, StoredMessage, property};
-use stgclient_core::wire::request::{SendBack, SendMessage};
+use stgclient_core::wire::request::SendMessage;
 
+use super::super::nullable::Nullable;
 use super::super::refusal::{FAQ, Refusal};
 use super::heartbeats::UNIT_SUBSCRIBED;
 use super::store::NewMessage;
@@ -25,14 +26,14 @@ const FIRST_LEVEL: i32 = 3;
 
 impl Broker {
     pub(super) fn send_back(&mut self, now: Now, request: &Command) -> Result<(), Refusal> {
-        let header: SendBack<'_> = request.header()?;
-        let group = &*header.group;
+        let fields = Nullable(request);
+        let group = &*fields.needed_text("group")?;
         let Some(settings) = self.group_settings.find_or_create(now, group)? else {
             return Err(group_missing(group));
         };
         let retry_queues = u32::try_from(settings.retry_queue_nums).unwrap_or_default();
-        let said = header.max_reconsume_times.filter(|_| request.version >= SAYS_HOW_OFTEN);
-        let most = said.unwrap_or(settings.retry_max_times);
+        let said = fields.number("maxReconsumeTimes").filter(|_| request.version >= SAYS_HOW_OFTEN);
+        let most: i32 = said.unwrap_or(settings.retry_max_times);
         if !self.config.permission.is_writable() {
             let remark = format!("the broker[{}] sending message is forbidden", self.config.host());
             return Err(Refusal::new(ResponseCode::NO_PERMISSION, remark));
@@ -40,20 +41,21 @@ impl Broker {
         if retry_queues == 0 {
             return Ok(());
         }
-        let sys_flag = if header.unit_mode == Some(true) { UNIT_SUBSCRIBED } else { 0 };
+        let sys_flag = if fields.truth("unitMode") { UNIT_SUBSCRIBED } else { 0 };
         let name = topic_names::retry_topic(group);
         let retry = self.topics.create_for_back(&name, TopicConfig { sys_flag, ..TopicConfig::new(retry_queues) })?;
         if self.topics.get(retry).is_some_and(|topic| !topic.config.permission.is_writable()) {
             let remark = format!("the topic[{name}] sending message is forbidden");
             return Err(Refusal::new(ResponseCode::NO_PERMISSION, remark));
         }
-        let message = self.look(header.offset)?;
-        let is_dead = message.fields.reconsume_times >= most || header.delay_level < 0;
+        let message = self.look(fields.needed("offset")?)?;
+        let delay_level: i32 = fields.needed("delayLevel")?;
+        let is_dead = message.fields.reconsume_times >= most || delay_level < 0;
         // Its counters of dead letters are by the topic that the request names.
-        if is_dead && self.dialect == Dialect::Apache && header.origin_topic.is_none() {
+        if is_dead && self.dialect == Dialect::Apache && fields.text("originTopic").is_none() {
             return Err(Refusal::thrown("NullPointerException: no originTopic"));
         }
-        let delay_level = match header.delay_level {
+        let delay_level = match delay_level {
             _ if is_dead => 0,
             0 => FIRST_LEVEL + message.fields.reconsume_times,
             level => level,

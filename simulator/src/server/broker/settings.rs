@@ -8,12 +8,13 @@ use super::super::reply::Reply;
 use super::super::settings;
 use super::Broker;
 
-/// The version of the settings (`GetBrokerConfigResponseHeader`), which nobody changes here.
-struct Version;
+/// The version of the settings (`GetBrokerConfigResponseHeader`), which nobody changes here: when the broker was started,
+/// milliseconds since 1970 UTC.
+struct Version(u64);
 
 impl WriteHeader for Version {
     fn write(&self, writer: &mut FieldWriter<'_>) {
-        let version = body::to_vec(&DataVersion::default());
+        let version = body::to_vec(&DataVersion { timestamp: self.0 as i64, ..DataVersion::default() });
         writer.text("version", &String::from_utf8_lossy(&version));
     }
 }
@@ -41,6 +42,6 @@ impl Broker {
             ("traceOn", config.trace_on.to_string()),
             ("useServerSideResetOffset", config.server_side_reset_offset.to_string()),
         ]);
-        reply.send(ResponseCode::SUCCESS, None, &Version, &text);
+        reply.send(ResponseCode::SUCCESS, None, &Version(self.started.unix_ms), &text);
     }
 }

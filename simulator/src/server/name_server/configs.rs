@@ -7,8 +7,9 @@ use stgclient_core::wire::body::{self, KeyValueTable};
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::request::{DeleteKvConfig, GetKvConfig, GetKvList, KvConfigAnswer, PutKvConfig};
+use stgclient_core::wire::request::KvConfigAnswer;
 
+use super::super::nullable::Nullable;
 use super::super::refusal::Refusal;
 use super::super::reply::Reply;
 
@@ -28,22 +29,30 @@ impl Configs {
     }
 
     pub(super) fn put(&mut self, request: &Command) -> Result<(), Refusal> {
-        let header: PutKvConfig<'_> = request.header()?;
-        if self.0.values().map(BTreeMap::len).sum::<usize>() >= LIMIT {
+        let has = |name| request.fields.get(name).is_some();
+        if !has("namespace") || !has("key") {
+            return Err(Refusal::new(ResponseCode::SYSTEM_ERROR, "namespace or key is null"));
+        }
+        if self.0.values().map(|values| values.len() + 1).sum::<usize>() >= LIMIT {
             return Err(Refusal::full("values", LIMIT));
         }
-        let namespace = self.0.entry(header.namespace.into_owned()).or_default();
-        namespace.insert(header.key.into_owned(), header.value.into_owned());
+        let fields = Nullable(request);
+        let namespace = self.0.entry(fields.needed_text("namespace")?.into_owned()).or_default();
+        let key = fields.needed_text("key")?.into_owned();
+        match fields.text("value") {
+            Some(value) => namespace.insert(key, value.into_owned()),
+            // A value that is null is none to whoever asks.
+            None => namespace.remove(&key),
+        };
         Ok(())
     }
 
     pub(super) fn answer(&self, dialect: Dialect, request: &Command, reply: Reply<'_>) {
-        let header: GetKvConfig<'_> = match request.header() {
-            Ok(header) => header,
-            Err(error) => return reply.refuse(&error.into()),
-        };
-        let GetKvConfig { namespace, key } = header;
-        match (self.get(&namespace, &key), dialect) {
+        let fields = Nullable(request);
+        let value =
+            fields.text("namespace").zip(fields.text("key")).and_then(|(namespace, key)| self.get(&namespace, &key));
+        let (namespace, key) = (fields.shown("namespace"), fields.shown("key"));
+        match (value, dialect) {
             (Some(value), _) => reply.header(Ok(KvConfigAnswer { value: Some(Cow::Borrowed(value)) })),
             (None, Dialect::Apache) => {
                 let remark = format!("No config item, Namespace: {namespace} Key: {key}");
@@ -56,21 +65,21 @@ impl Configs {
         }
     }
 
+    /// The namespace stays, also without values.
     pub(super) fn delete(&mut self, request: &Command) -> Result<(), Refusal> {
-        let header: DeleteKvConfig<'_> = request.header()?;
-        if let Some(namespace) = self.0.get_mut(&*header.namespace) {
-            namespace.remove(&*header.key);
-            if namespace.is_empty() {
-                self.0.remove(&*header.namespace);
-            }
+        let fields = Nullable(request);
+        if let Some((namespace, key)) = fields.text("namespace").zip(fields.text("key"))
+            && let Some(values) = self.0.get_mut(&*namespace)
+        {
+            values.remove(&*key);
         }
         Ok(())
     }
 
     pub(super) fn list(&self, request: &Command) -> Result<Vec<u8>, Refusal> {
-        let header: GetKvList<'_> = request.header()?;
-        let table = self.0.get(&*header.namespace).cloned().ok_or_else(|| {
-            let remark = format!("No config item, Namespace: {}", header.namespace);
+        let namespace = Nullable(request).shown("namespace");
+        let table = self.0.get(&*namespace).cloned().ok_or_else(|| {
+            let remark = format!("No config item, Namespace: {namespace}");
             Refusal::new(ResponseCode::QUERY_NOT_FOUND, remark)
         })?;
         Ok(body::to_vec(&KeyValueTable { table }))

@@ -9,6 +9,7 @@ use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::{DeleteTopicInNameServer, GetRouteInfo};
 
 use super::super::broker::TopicConfig;
+use super::super::nullable::Nullable;
 use super::super::refusal::Refusal;
 
 /// From this version on clients understand standard JSON (`MQVersion.V4_9_4`).
@@ -113,7 +114,9 @@ impl Routes {
 }
 
 pub(super) fn header(request: &Command) -> Result<GetRouteInfo<'_>, Refusal> {
-    Ok(request.header()?)
+    let fields = Nullable(request);
+    let accepts = fields.text("acceptStandardJsonOnly").map(|_| fields.truth("acceptStandardJsonOnly"));
+    Ok(GetRouteInfo { topic: fields.shown("topic"), accept_standard_json_only: accepts })
 }
 
 /// Adds a broker like the first one.

@@ -51,7 +51,7 @@ impl Rule for CreateTopic {
         let template = self.settings.template.as_deref().unwrap_or(dialect.default_topic());
         let header = request::CreateTopic {
             topic: Cow::Borrowed(&self.topic),
-            default_topic: Cow::Borrowed(template),
+            default_topic: Some(Cow::Borrowed(template)),
             read_queue_nums: self.settings.queues as i32,
             write_queue_nums: self.settings.queues as i32,
             perm: self.settings.permission.0,
