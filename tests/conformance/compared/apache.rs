@@ -82,12 +82,8 @@ impl Apache {
     }
 
     /// What the servers have asked of clients, and told them.
-    pub(crate) fn told(&self) -> BTreeSet<Told> {
-        self.told.clone()
-    }
-
-    pub(crate) fn forget_told(&mut self) {
-        self.told.clear();
+    pub(crate) const fn told(&self) -> &BTreeSet<Told> {
+        &self.told
     }
 
     fn take(&mut self, at: usize, command: &Command) {

@@ -47,8 +47,13 @@ impl Sequence {
                 let names = values.contains('{') || name.to_lowercase().contains("topic");
                 let odd_ones = if names && self.random.below(4) > 0 { ODD_NAMES } else { ODD };
                 let odd = odd_ones[self.random.below(odd_ones.len() as u64) as usize];
-                // Any queue is the server's choice.
-                if odd == "-1" && request::sends(template.code) { "x" } else { odd }
+                // Any queue is the server's choice, and between messages anything lies.
+                let is_unforeseeable = match odd {
+                    "-1" => request::sends(template.code),
+                    "+1" => *name == "offset",
+                    _ => false,
+                };
+                if is_unforeseeable { "x" } else { odd }
             } else {
                 self.one_of(values)
             };

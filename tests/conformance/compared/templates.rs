@@ -275,7 +275,7 @@ pub(crate) const TEMPLATES: &[Template] = &[
     of(30, Broker, 2, PLACE),
     of(31, Broker, 2, PLACE),
     of(32, Broker, 1, PLACE),
-    of(33, Broker, 2, &[("topic", "~¦{T}"), ("offset", "{stored}¦{stored}¦0¦1¦-1¦99999999")]),
+    of(33, Broker, 2, &[("topic", "~¦{T}"), ("offset", "{stored}¦{stored}¦0¦-1¦99999999")]),
     of(
         12,
         Broker,
@@ -367,14 +367,9 @@ pub(crate) const TEMPLATES: &[Template] = &[
     of(106, NameServer, 1, &[]),
     of(206, NameServer, 1, &[]),
     of(216, NameServer, 1, &[("topic", "{V}¦{V}¦{U}"), ("clusterName", "~¦~¦DefaultCluster¦other")]),
-    of(
-        100,
-        NameServer,
-        2,
-        &[("namespace", "ORDER_TOPIC_CONFIG¦n{P}"), ("key", "{T}¦k¦k2"), ("value", "broker-a:4¦v¦")],
-    ),
-    of(101, NameServer, 2, &[("namespace", "ORDER_TOPIC_CONFIG¦n{P}"), ("key", "{T}¦k¦k2")]),
-    of(102, NameServer, 1, &[("namespace", "ORDER_TOPIC_CONFIG¦n{P}"), ("key", "{T}¦k¦k2")]),
+    of(100, NameServer, 2, &[("namespace", "ORDER_TOPIC_CONFIG¦n{P}"), ("key", "k¦k2"), ("value", "broker-a:4¦v¦")]),
+    of(101, NameServer, 2, &[("namespace", "ORDER_TOPIC_CONFIG¦n{P}"), ("key", "k¦k2")]),
+    of(102, NameServer, 1, &[("namespace", "ORDER_TOPIC_CONFIG¦n{P}"), ("key", "k¦k2")]),
     of(219, NameServer, 1, &[("namespace", "ORDER_TOPIC_CONFIG¦n{P}¦none")]),
     of(319, NameServer, 1, &[]),
 ];

@@ -124,7 +124,8 @@ fn remark_of(remark: &str) -> String {
 }
 
 fn put_fields(says: &mut BTreeMap<String, String>, command: &Command, places: &Places) {
-    for (name, value) in command.fields.iter() {
+    // An answer in the binary codec cannot say that it has an empty one.
+    for (name, value) in command.fields.iter().filter(|(_, value)| !value.is_empty()) {
         if let (true, Ok(json)) = (value.starts_with('{'), Json::parse(value.as_bytes())) {
             put_json(says, format!("fields.{name}"), json, places);
             continue;
@@ -163,6 +164,8 @@ fn put_body(says: &mut BTreeMap<String, String>, code: i32, command: &Command, p
             Ok(json) if code == Code::GET_BROKER_RUNTIME_INFO.0 => {
                 let table = json.members().find(|(name, _)| name.is("table")).map(|(_, table)| table);
                 let members = table.into_iter().flat_map(Json::members);
+                // Apache's has one for each folder, which is its own.
+                let members = members.filter(|(name, _)| !name.text().contains('/'));
                 members.for_each(|(name, value)| put_json(says, format!("body.{}", name.text()), value, places));
             }
             Ok(json) => put_json(says, "body".to_owned(), json, places),

@@ -96,9 +96,14 @@ impl Broker {
         Ok(())
     }
 
-    fn refuse_system_topic(&self, topic: &str) -> Result<(), Refusal> {
+    /// Whether a topic is every broker's, or this one's.
+    pub(super) fn is_system_topic(&self, topic: &str) -> bool {
         let is_own = topic == self.cluster || topic == self.config.name;
-        if is_own || topic_names::is_system(topic) || topic == topic_names::reply_topic(&self.cluster) {
+        is_own || topic_names::is_system(topic) || topic == topic_names::reply_topic(&self.cluster)
+    }
+
+    fn refuse_system_topic(&self, topic: &str) -> Result<(), Refusal> {
+        if self.is_system_topic(topic) {
             return Err(invalid(format!("The topic[{topic}] is conflict with system topic.")));
         }
         Ok(())

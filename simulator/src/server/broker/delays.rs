@@ -56,6 +56,15 @@ impl Broker {
         Ok(stored)
     }
 
+    /// The levels that have had messages: which one is delivered next, and where they end.
+    pub(super) fn held_back(&self) -> impl Iterator<Item = (usize, i64, i64)> {
+        let topic = self.topics.by_name(SCHEDULE_TOPIC);
+        self.delays.0.iter().zip(1..).filter_map(move |(level, number)| {
+            let end = topic?.queue(number as u32 - 1)?.max_offset();
+            (end > 0).then_some((number, level.next, end))
+        })
+    }
+
     /// Delivers the messages whose time has come.
     pub(super) fn deliver_due(&mut self, now: Now) {
         for level in 0..LEVEL_COUNT {

@@ -11,6 +11,7 @@ use stgclient_core::wire::body::{
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
+use stgclient_core::wire::fields::FieldError;
 use stgclient_core::wire::request::{
     GetConsumerConnections, GetProducerConnections, QuerySubscription, QueryTopicConsumers, QueryTopicsOfConsumer,
 };
@@ -69,6 +70,11 @@ impl Broker {
 
     pub(super) fn subscription_of_consumer(&self, now: Now, request: &Command) -> Result<Vec<u8>, Refusal> {
         let header: QuerySubscription<'_> = request.header()?;
+        if header.topic.is_none()
+            && (self.groups.consumers(&header.group).is_some() || self.pulled.knows(&header.group))
+        {
+            return Err(FieldError::Missing { name: "topic" }.into());
+        }
         let data = header.topic.as_deref().and_then(|topic| self.find_subscription(now, &header.group, topic)).cloned();
         Ok(body::to_vec(&ConsumerSubscription {
             group: header.group.into_owned(),

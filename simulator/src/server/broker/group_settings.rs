@@ -139,7 +139,6 @@ impl Broker {
     pub(super) fn delete_group(&mut self, now: Now, request: &Command) -> Result<(), Refusal> {
         let header: DeleteGroup<'_> = request.header()?;
         self.group_settings.remove(now, &header.group_name);
-        self.fingerprints.remove(&*header.group_name);
         if header.clean_offset == Some(true) {
             for offsets in [&mut self.offsets, &mut self.pull_offsets, &mut self.reset_offsets] {
                 offsets.forget_group(&header.group_name);

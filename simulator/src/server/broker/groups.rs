@@ -144,11 +144,6 @@ impl Groups {
         self.consumers.get(group)
     }
 
-    /// Every consumer group that has members, by name.
-    pub(super) fn all_consumers(&self) -> impl Iterator<Item = (&str, &ConsumerGroup)> {
-        self.consumers.iter().map(|(name, group)| (&**name, group))
-    }
-
     /// The members of a producer group.
     pub(super) fn producers(&self, group: &str) -> Option<&BTreeMap<Peer, Member>> {
         self.producers.get(group)

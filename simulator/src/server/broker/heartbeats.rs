@@ -75,6 +75,10 @@ impl Broker {
             let notifies = settings.notify_consumer_ids_changed_enable;
             let retry_queues = u32::try_from(settings.retry_queue_nums).unwrap_or_default();
             let last = self.fingerprints.insert(group.as_str().into(), fingerprint);
+            if self.fingerprints.len() > self.config.limits.groups {
+                // Java keeps also those of groups that were deleted.
+                self.fingerprints.retain(|group, _| self.group_settings.get(group).is_some());
+            }
             is_sub_change |= last.is_some_and(|last| last != fingerprint);
             self.create_retry_topic(&data, retry_queues)?;
             let is_changed = self.groups.join_consumers(session.peer, member.clone(), data, with_subscriptions);

@@ -11,8 +11,9 @@ use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::{FieldWriter, Fields, NoFields, WriteHeader};
 use stgclient_core::wire::message::OffsetMessageId;
-use stgclient_core::wire::request::{ConsumeDirectly, GetConsumerRunningInfo, GetConsumerStatus, InvokeConsumerStatus};
+use stgclient_core::wire::request::{ConsumeDirectly, GetConsumerStatus, InvokeConsumerStatus};
 
+use super::super::nullable::Nullable;
 use super::super::output::Outputs;
 use super::super::peer::Peer;
 use super::super::refusal::Refusal;
@@ -69,13 +70,13 @@ impl WriteHeader for HandedOn<'_> {
 
 impl Broker {
     pub(super) fn running_info(&mut self, now: Now, request: &Command, reply: Reply<'_>) {
-        match request.header::<GetConsumerRunningInfo<'_>>() {
-            Ok(header) => {
+        match Nullable(request).needed_text("consumerGroup") {
+            Ok(group) => {
                 let fields = HandedOn { fields: &request.fields, replaced: Vec::new() };
-                let member = (&*header.consumer_group, &*header.client_id);
+                let member = (&*group, &*Nullable(request).shown("clientId"));
                 self.call_member(now, RequestCode::GET_CONSUMER_RUNNING_INFO, &fields, Bytes::new(), member, reply);
             }
-            Err(error) => reply.refuse(&error.into()),
+            Err(refusal) => reply.refuse(&refusal),
         }
     }
 
@@ -101,7 +102,7 @@ impl Broker {
         let group = self.group_settings.get(&header.consumer_group);
         replaced.extend(group.map(|group| ("groupSysFlag", group.group_sys_flag.to_string())));
         let fields = HandedOn { fields: &request.fields, replaced };
-        let member = (&*header.consumer_group, header.client_id.as_deref().unwrap_or_default());
+        let member = (&*header.consumer_group, header.client_id.as_deref().unwrap_or("null"));
         self.call_member(now, RequestCode::CONSUME_MESSAGE_DIRECTLY, &fields, message, member, reply);
     }
 

@@ -244,6 +244,7 @@ impl Broker {
         self.locks = Locks::new(self.config.limits.locks);
         self.groups = Groups::new(self.config.limits.groups, self.config.limits.offsets);
         self.fingerprints.clear();
+        self.pulled = PulledSubscriptions::new(self.config.limits.groups, self.config.limits.subscriptions);
         self.asks = Asks::new(self.dialect, self.config.limits.asks);
         self.pull_offsets = GroupOffsets::new(self.config.limits.offsets);
         self.reset_offsets = GroupOffsets::new(self.config.limits.offsets);

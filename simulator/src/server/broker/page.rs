@@ -41,7 +41,10 @@ impl Page {
             return Ok(Self::All);
         }
         let begin = begin.ok_or_else(|| Refusal::thrown("NullPointerException: no beginning of the page"))?;
-        let version = version.and_then(|text| body::from_slice(text.as_bytes()).ok());
+        let version = match version.filter(|text| !text.trim().is_empty() && text != "null") {
+            None => None,
+            Some(text) => Some(body::from_slice(text.as_bytes()).map_err(Refusal::malformed_body)?),
+        };
         let most = most.map_or(MOST, |most| usize::try_from(most).unwrap_or_default().min(MOST));
         Ok(Self::Part { version, begin: usize::try_from(begin).unwrap_or_default(), most })
     }

@@ -30,6 +30,17 @@ pub(super) struct Pull {
     pub(super) filter: Filter,
 }
 
+/// What is missing of a header: null where Java runs, and an exception once it is needed.
+#[derive(Debug, Default)]
+struct Missing {
+    /// To tell which queue is meant.
+    queue: Option<FieldError>,
+    /// To tell what is wanted of it.
+    filter: Option<FieldError>,
+    /// To look into the queue.
+    place: Option<FieldError>,
+}
+
 /// How often a pull has been looked at.
 #[derive(Clone, Copy, Debug)]
 enum Look {
@@ -169,16 +180,18 @@ impl Broker {
             }
             return reply.send(code, remark, &answer, &[]);
         }
-        self.counters.count_get(findings.records.len(), findings.bytes);
+        // What administrators read leaves the broker's own topics out (`incBrokerGetNumsWithoutSystemTopic`).
+        if !self.is_system_topic(topic_name) {
+            self.counters.count_get(findings.records.len(), findings.bytes);
+        }
         let messages = findings.records.iter().map(|record| &record.bytes);
         reply.messages(remark, &answer, findings.bytes, messages);
     }
 
-    /// The header, and what of it is missing that is needed once it is known which queue is meant: null where Java runs, and an
-    /// exception there.
-    fn pull_header<'a>(&self, request: &'a Command) -> Result<(PullMessage<'a>, Option<FieldError>), Refusal> {
+    /// The header, and what is missing of it.
+    fn pull_header<'a>(&self, request: &'a Command) -> Result<(PullMessage<'a>, Missing), Refusal> {
         if self.dialect == Dialect::Smartgo {
-            return Ok((request.header()?, None));
+            return Ok((request.header()?, Missing::default()));
         }
         let text = |name: &str| request.fields.get(name);
         fn number<N: FromStr>(text: Option<Cow<'_, str>>) -> Result<Option<N>, Refusal> {
@@ -189,13 +202,14 @@ impl Broker {
         }
         let (queue_id, sys_flag) = (number(text("queueId"))?, number(text("sysFlag"))?);
         let (queue_offset, max_msg_nums) = (number(text("queueOffset"))?, number(text("maxMsgNums"))?);
-        let is_there = [
-            ("queueId", queue_id.is_some()),
-            ("sysFlag", sys_flag.is_some()),
-            ("queueOffset", queue_offset.is_some()),
-            ("maxMsgNums", max_msg_nums.is_some()),
-        ];
-        let missing = is_there.iter().find(|(_, is_there)| !is_there).map(|(name, _)| FieldError::Missing { name });
+        let first = |is_there: &[(&'static str, bool)]| {
+            is_there.iter().find(|(_, is_there)| !is_there).map(|(name, _)| FieldError::Missing { name })
+        };
+        let missing = Missing {
+            queue: first(&[("queueId", queue_id.is_some())]),
+            filter: first(&[("sysFlag", sys_flag.is_some())]),
+            place: first(&[("queueOffset", queue_offset.is_some()), ("maxMsgNums", max_msg_nums.is_some())]),
+        };
         let header = PullMessage {
             consumer_group: text("consumerGroup").ok_or(FieldError::Missing { name: "consumerGroup" })?,
             topic: text("topic").ok_or(FieldError::Missing { name: "topic" })?,
@@ -237,7 +251,7 @@ impl Broker {
         now: Now,
         session: Session,
         header: &PullMessage<'_>,
-        missing: Option<FieldError>,
+        missing: Missing,
     ) -> Result<(Pull, i32), Refusal> {
         use ResponseCode as Code;
         let (group, topic_name) = (&*header.consumer_group, &*header.topic);
@@ -264,6 +278,7 @@ impl Broker {
             let remark = format!("the topic[{topic_name}] pulling message is forbidden");
             return Err(Refusal::forbidden(Forbidden::Topic, remark));
         }
+        missing.queue.map_or(Ok(()), Err)?;
         let read_queue_nums = topic.config.read_queue_nums;
         let queue_id = u32::try_from(header.queue_id).ok().filter(|queue_id| *queue_id < read_queue_nums);
         let queue_id = queue_id.ok_or_else(|| match self.dialect {
@@ -283,10 +298,9 @@ impl Broker {
                 Refusal::new(Code::SYSTEM_ERROR, remark)
             }
         })?;
-        if let Some(missing) = missing {
-            return Err(missing.into());
-        }
+        missing.filter.map_or(Ok(()), Err)?;
         let filter = self.filter(now, header, may_broadcast)?;
+        missing.place.map_or(Ok(()), Err)?;
         let (offset, max_messages) = (header.queue_offset, header.max_msg_nums);
         Ok((Pull { topic: key, queue_id, offset, max_messages, filter }, group_sys_flag))
     }

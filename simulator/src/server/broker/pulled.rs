@@ -45,6 +45,11 @@ impl PulledSubscriptions {
         is_young(now as i64, data).then_some(data)
     }
 
+    /// Whether a group has pulled at all.
+    pub(super) fn knows(&self, group: &str) -> bool {
+        self.groups.contains_key(group)
+    }
+
     fn forget_old(&mut self, now: i64) {
         self.groups.retain(|_, topics| {
             topics.retain(|_, data| is_young(now, data));

@@ -8,14 +8,21 @@ use super::Broker;
 /// What a broker has done since it was started, and what it did within the last whole seconds.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
+    /// Messages in the log, those included that come again or late.
+    stored: u64,
+    /// Messages that clients have sent.
     put: u64,
     got: u64,
     got_bytes: u64,
 }
 
 impl Counters {
-    pub(super) const fn count_put(&mut self) {
-        self.put += 1;
+    pub(super) const fn count_stored(&mut self) {
+        self.stored += 1;
+    }
+
+    pub(super) const fn count_put(&mut self, messages: usize) {
+        self.put += messages as u64;
     }
 
     pub(super) const fn count_get(&mut self, messages: usize, bytes: usize) {
@@ -30,6 +37,8 @@ impl Broker {
         let seconds = uptime.as_secs();
         let per_second = |count: u64| format!("{}.0", count / seconds.max(1));
         let oldest = self.log.oldest().map_or(-1, |record| record.store_timestamp as i64);
+        let is_new = self.log.next_physical_offset() == 0;
+        let min_offset = if is_new { "-1".to_owned() } else { self.log.min_physical_offset().to_string() };
         let table = [
             ("bootTimestamp", self.started.unix_ms.to_string()),
             ("brokerActive", "true".into()),
@@ -40,7 +49,7 @@ impl Broker {
             ),
             ("commitLogDiskRatio", self.ratio()),
             ("commitLogMaxOffset", self.log.next_physical_offset().to_string()),
-            ("commitLogMinOffset", self.log.min_physical_offset().to_string()),
+            ("commitLogMinOffset", min_offset),
             ("consumeQueueDiskRatio", self.ratio()),
             ("dispatchBehindBytes", "0".into()),
             ("earliestMessageTimeStamp", oldest.to_string()),
@@ -53,8 +62,8 @@ impl Broker {
             ("msgPutTotalYesterdayMorning", "0".into()),
             ("pageCacheLockTimeMills", "0".into()),
             ("putMessageSizeTotal", self.log.next_physical_offset().to_string()),
-            ("putMessageTimesTotal", self.counters.put.to_string()),
-            ("putTps", per_second(self.counters.put)),
+            ("putMessageTimesTotal", self.counters.stored.to_string()),
+            ("putTps", per_second(self.counters.stored)),
             ("remainHowManyDataToFlush", "0 B".into()),
             (
                 "runtime",
@@ -80,7 +89,12 @@ impl Broker {
                 (format!("{pool}ThreadPoolQueueHeadWaitTimeMills"), "0".to_owned()),
             ]
         });
-        let table = table.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(pools).collect();
+        let held_back = self.held_back().map(|(level, next, end)| {
+            // Where delivery is, and where the level ends (`ScheduleMessageService.buildRunningStats`).
+            (format!("scheduleMessageOffset_{level}"), format!("{next},{end}"))
+        });
+        let table = table.map(|(name, value)| (name.to_owned(), value)).into_iter();
+        let table = table.chain(pools).chain(held_back).collect();
         body::to_vec(&KeyValueTable { table })
     }
 

@@ -59,6 +59,8 @@ struct Sent {
     queue_offset: i64,
     id: String,
     is_batch: bool,
+    /// How many messages it is to administrators, to whom what is held back is none yet.
+    counted: usize,
 }
 
 /// The fields that every answer to a send has (`SendMessageProcessor.preSend`).
@@ -100,11 +102,12 @@ impl Broker {
             } else {
                 self.store_single(now, &accepted, &request.body)?
             };
-            Ok((accepted.queue_id, sent, transaction_id))
+            Ok((accepted.queue_id, sent, transaction_id, self.is_system_topic(&header.topic)))
         });
         let region = Region { region: &self.config.region, trace_on: self.config.trace_on };
         match sent {
-            Ok((queue_id, stored, transaction_id)) => {
+            Ok((queue_id, stored, transaction_id, is_system)) => {
+                self.counters.count_put(if is_system { 0 } else { stored.counted });
                 let answer = SendMessageAnswer {
                     transaction_id: match self.dialect {
                         // A batch has none of its own.
@@ -244,6 +247,7 @@ impl Broker {
         }
         self.check_size(&header.topic, body.len(), stored.len())?;
         let message = self.message(now, accepted, header.flag, &stored, body);
+        let is_held_back = delay_level > 0 && dead_letters.is_none() && self.dialect == Dialect::Apache;
         let stored = match dead_letters {
             None => {
                 let stored = self.store(now, &NewMessage { delay_level, ..message })?;
@@ -260,7 +264,12 @@ impl Broker {
                 self.store(now, &NewMessage { topic, queue_id: 0, properties: properties.encoded(), ..message })?
             }
         };
-        Ok(Sent { queue_offset: stored.queue_offset, id: stored.id.to_hex().to_string(), is_batch: false })
+        Ok(Sent {
+            queue_offset: stored.queue_offset,
+            id: stored.id.to_hex().to_string(),
+            is_batch: false,
+            counted: usize::from(!is_held_back),
+        })
     }
 
     /// Stores the records of a batch as messages of their own, all or none. Their properties stay as they were sent.
@@ -270,6 +279,10 @@ impl Broker {
             return Err(Refusal::new(ResponseCode::MESSAGE_ILLEGAL, remark));
         }
         self.check_size(&accepted.header.topic, body.len(), 0)?;
+        // A batch cannot be late (`DefaultMessageStore.asyncPutMessages`).
+        if self.check_properties(accepted.header, sent_properties(accepted.header))? > 0 {
+            return Err(self.illegal());
+        }
         let records: Vec<BatchRecord> = BatchRecords::new(body.clone())
             .collect::<Result<_, _>>()
             .map_err(|error| Refusal::thrown(format!("BufferUnderflowException: {error}")))?;
@@ -280,7 +293,12 @@ impl Broker {
             let id = stored.id.to_hex();
             match &mut sent {
                 None => {
-                    sent = Some(Sent { queue_offset: stored.queue_offset, id: id.to_string(), is_batch: true });
+                    sent = Some(Sent {
+                        queue_offset: stored.queue_offset,
+                        id: id.to_string(),
+                        is_batch: true,
+                        counted: records.len(),
+                    });
                 }
                 Some(sent) => {
                     sent.id.push(',');
@@ -302,12 +320,16 @@ impl Broker {
         if !is_long && body <= self.config.max_body_length && body > 0 && properties <= LONGEST_PROPERTIES {
             return Ok(());
         }
+        Err(self.illegal())
+    }
+
+    fn illegal(&self) -> Refusal {
         let limit = self.config.max_body_length;
         let remark = format!(
             "the message is illegal, maybe msg body or properties length not matched. msg body length limit {limit}B, \
              msg properties length limit 32KB."
         );
-        Err(Refusal::new(ResponseCode::MESSAGE_ILLEGAL, remark))
+        Refusal::new(ResponseCode::MESSAGE_ILLEGAL, remark)
     }
 
     fn message<'m>(

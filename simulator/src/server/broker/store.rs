@@ -96,7 +96,7 @@ impl Broker {
         self.index.add(record, &topic.name, properties);
         let tag = properties.get(property::TAGS);
         topic.queue_to_write(queue_id).push(Entry { record, tags_code: tag.map_or(0, java::string_hash) });
-        self.counters.count_put();
+        self.counters.count_stored();
         while let Some(record) = self.log.pop_surplus() {
             let topic = self.topics.get_mut(record.topic);
             if let Some(queue) = topic.and_then(|topic| topic.queue_mut(record.queue_id)) {
