@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use stgclient_core::wire::command::Command;
+use stgclient_core::wire::command::{Command, HeaderCodec};
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
 use stgclient_tests::variable;
 
@@ -52,6 +52,21 @@ impl Apache {
     pub(crate) fn ask(&mut self, request: &Request) -> View {
         let answer = self.answer(request);
         View::of(request, answer.as_ref(), &mut self.places)
+    }
+
+    /// Waits until the broker has put into its queues what was sent.
+    pub(crate) fn settle(&mut self) {
+        let until = Instant::now() + PATIENCE;
+        let (server, code, codec) = (Server::Broker, 28, HeaderCodec::Json);
+        let request = Request { server, client: 0, code, fields: Vec::new(), body: Vec::new(), codec };
+        loop {
+            let answer = self.answer(&request).expect("the broker tells of itself");
+            if String::from_utf8_lossy(&answer.body).contains("\"dispatchBehindBytes\":\"0\"") {
+                return;
+            }
+            assert!(Instant::now() < until, "the broker is still behind");
+            self.wait();
+        }
     }
 
     /// The answer, and `None` if there is none.

@@ -88,6 +88,9 @@ fn seeds() -> Range<u64> {
 /// What Apache's server says; what only reads is asked again until both say the same, or for as long as it may be busy with
 /// what came before.
 fn ask_apache(apache: &mut Apache, request: &Request, ours: &View, differences: &Differences) -> View {
+    if request.needs_queues() {
+        apache.settle();
+    }
     let until = Instant::now() + SOON;
     loop {
         let theirs = apache.ask(request);

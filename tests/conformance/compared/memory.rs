@@ -1,9 +1,9 @@
 //! The servers in memory, set up as Apache's are and reached from the same addresses.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
-use stgclient_core::time::{self, Now};
+use stgclient_core::time::{Instant, Now};
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
 use stgclient_simulator::server::{BrokerConfig, Cluster, ClusterConfig, Peer, ServerId};
@@ -15,7 +15,6 @@ use crate::view::{Told, View};
 
 pub(crate) struct Memory {
     cluster: Cluster,
-    began: Instant,
     /// The connections, and what has come on each.
     readers: BTreeMap<Peer, FrameReader>,
     peers: Vec<(Server, Peer)>,
@@ -31,19 +30,18 @@ impl Memory {
         config.name_servers = vec![apache::address(Server::NameServer)];
         config.brokers = vec![BrokerConfig::new("broker-a", apache::address(Server::Broker))];
         config.brokers[0].property_filter = true;
-        let began = Instant::now();
-        let mut cluster = Cluster::new(now(began), config);
+        let mut cluster = Cluster::new(now(), config);
         let mut peers = Vec::new();
         let mut readers = BTreeMap::new();
         for (server, id) in [(Server::NameServer, ServerId::NameServer(0)), (Server::Broker, ServerId::Broker(0))] {
             for client in 0..CLIENTS {
                 let address = apache.client_address(server, client);
-                let peer = cluster.connected(now(began), id, address).expect("there is room");
+                let peer = cluster.connected(now(), id, address).expect("there is room");
                 readers.insert(peer, FrameReader::new(DEFAULT_MAX_FRAME_LENGTH));
                 peers.push((server, peer));
             }
         }
-        Self { cluster, began, readers, peers, opaque: 0, told: BTreeSet::new(), places: Places::new() }
+        Self { cluster, readers, peers, opaque: 0, told: BTreeSet::new(), places: Places::new() }
     }
 
     /// What it answers.
@@ -61,14 +59,17 @@ impl Memory {
         let peer = self.peers[first + request.client].1;
         self.receive(peer, &request.encoded(opaque, &self.places));
         let mut answer = None;
-        loop {
-            let Some((to, bytes)) = self.cluster.poll_output() else {
-                // Only what is held is not answered at once: then its time has come.
-                return answer.or_else(|| {
-                    self.cluster.handle_timeout(now(self.began));
-                    None
-                });
-            };
+        self.take_outputs(peer, opaque, &mut answer);
+        if answer.is_none() {
+            // A pull that may wait, for no time.
+            self.cluster.handle_timeout(now());
+            self.take_outputs(peer, opaque, &mut answer);
+        }
+        answer
+    }
+
+    fn take_outputs(&mut self, peer: Peer, opaque: i32, answer: &mut Option<Command>) {
+        while let Some((to, bytes)) = self.cluster.poll_output() {
             let reader = self.readers.get_mut(&to).expect("a connection");
             reader.extend(&bytes);
             let mut commands = Vec::new();
@@ -77,7 +78,7 @@ impl Memory {
             }
             for command in commands {
                 if to == peer && command.is_response() && command.opaque == opaque {
-                    answer = Some(command);
+                    *answer = Some(command);
                 } else if !command.is_response() {
                     self.take(to, &command);
                 }
@@ -102,12 +103,12 @@ impl Memory {
         let mut reader = FrameReader::new(DEFAULT_MAX_FRAME_LENGTH);
         reader.extend(frame);
         let command = reader.next_command().expect("what we wrote").expect("all of it");
-        self.cluster.receive(now(self.began), from, &command);
+        self.cluster.receive(now(), from, &command);
     }
 }
 
-fn now(began: Instant) -> Now {
+/// The clock that messages are stamped by goes on; the one that timers run by stands, since what they do Apache's do sooner or later.
+fn now() -> Now {
     let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("later than 1970");
-    let mono = time::Instant::from_micros(began.elapsed().as_micros() as u64);
-    Now { mono, unix_ms: unix.as_millis() as u64 }
+    Now { mono: Instant::from_micros(1), unix_ms: unix.as_millis() as u64 }
 }

@@ -50,6 +50,11 @@ impl Request {
         self.fields.iter().find(|(name, _)| is_topic(name)).map_or("", |(_, value)| value)
     }
 
+    /// Whether it changes something by what is in a queue: what a second one would be answered is something else.
+    pub(crate) fn needs_queues(&self) -> bool {
+        matches!(Code(self.code), Code::INVOKE_BROKER_TO_RESET_OFFSET | Code::PULL_MESSAGE | Code::LITE_PULL_MESSAGE)
+    }
+
     /// Whether asking again changes nothing.
     pub(crate) fn only_reads(&self) -> bool {
         !sends(self.code)

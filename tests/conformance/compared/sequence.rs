@@ -30,9 +30,8 @@ impl Sequence {
 
     pub(crate) fn next(&mut self) -> Option<Request> {
         self.left = self.left.checked_sub(1)?;
-        let begins = LENGTH - self.left;
-        if begins <= 3 {
-            return Some(self.topic(["{T}", "{U}", "{W}"][begins - 1], if begins == 3 { "1" } else { "4" }));
+        if let Some(request) = self.prologue(LENGTH - self.left - 1) {
+            return Some(request);
         }
         let template = self.template();
         let client = self.random.below(CLIENTS as u64) as usize;
@@ -43,20 +42,7 @@ impl Sequence {
             usize::MAX
         };
         for (index, (name, values)) in template.fields.iter().enumerate() {
-            let value = if index == odd {
-                let names = values.contains('{') || name.to_lowercase().contains("topic");
-                let odd_ones = if names && self.random.below(4) > 0 { ODD_NAMES } else { ODD };
-                let odd = odd_ones[self.random.below(odd_ones.len() as u64) as usize];
-                // Any queue is the server's choice, and between messages anything lies.
-                let is_unforeseeable = match odd {
-                    "-1" => request::sends(template.code),
-                    "+1" => *name == "offset",
-                    _ => false,
-                };
-                if is_unforeseeable { "x" } else { odd }
-            } else {
-                self.one_of(values)
-            };
+            let value = if index == odd { self.odd(template, name, values) } else { self.one_of(values) };
             if value != "~" {
                 fields.push(((*name).to_owned(), self.filled(value, client)));
             }
@@ -75,11 +61,19 @@ impl Sequence {
         self.sent
     }
 
-    /// A topic that the others are about.
-    fn topic(&self, name: &str, queues: &str) -> Request {
+    /// The topics that the others are about: three of four queues, of one, and one that only the name server still knows.
+    fn prologue(&self, step: usize) -> Option<Request> {
+        let (code, topic, queues) = match step {
+            0 => (17, "{T}", "4"),
+            1 => (17, "{U}", "4"),
+            2 => (17, "{W}", "1"),
+            3 => (17, "{X}", "1"),
+            4 => (215, "{X}", "1"),
+            _ => return None,
+        };
         let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let fields = vec![
-            field("topic", &self.name(name)),
+            field("topic", &self.name(topic)),
             field("defaultTopic", "TBW102"),
             field("readQueueNums", queues),
             field("writeQueueNums", queues),
@@ -88,7 +82,32 @@ impl Sequence {
             field("topicSysFlag", "0"),
             field("order", "false"),
         ];
-        Request { server: Server::Broker, client: 0, code: 17, fields, body: Vec::new(), codec: HeaderCodec::Json }
+        Some(Request { server: Server::Broker, client: 0, code, fields, body: Vec::new(), codec: HeaderCodec::Json })
+    }
+
+    /// What stands in the place of a field's usual values, but for what is left to chance or to time where Apache's servers run.
+    fn odd(&mut self, template: &Template, name: &str, values: &str) -> &'static str {
+        let is_name = values.contains('{') || name.to_lowercase().contains("topic");
+        let odd_ones = if is_name && self.random.below(4) > 0 { ODD_NAMES } else { ODD };
+        let odd = odd_ones[self.random.below(odd_ones.len() as u64) as usize];
+        match odd {
+            // A broker registers again every so often what is deleted only in name servers.
+            _ if template.code == 216 && name == "topic" => "~",
+            _ if values == "{W}" => "",
+            // Fewer than no queues.
+            "-1" | "-9223372036854775808" if name.ends_with("QueueNums") => "x",
+            // Those of transactions.
+            "-1" if matches!(name, "sysFlag" | "f") => "x",
+            // A topic of such a name would become an ordered one, some time.
+            _ if template.code == 100 && name == "key" => "",
+            // A pull that is to commit what it does not say is not answered at all.
+            "" | "~" if name == "commitOffset" && template.code != 15 => "x",
+            // Any queue is the server's choice.
+            "-1" if request::sends(template.code) => "x",
+            // Between messages anything lies.
+            "+1" if name == "offset" => "x",
+            odd => odd,
+        }
     }
 
     fn template(&mut self) -> &'static Template {
@@ -114,6 +133,7 @@ impl Sequence {
             .replace("{U}", &format!("u{seed}"))
             .replace("{V}", &format!("v{seed}"))
             .replace("{W}", &format!("w{seed}"))
+            .replace("{X}", &format!("x{seed}"))
             .replace("{G}", &format!("g{seed}"))
             .replace("{H}", &format!("h{seed}"))
             .replace("{P}", &format!("p{seed}"))

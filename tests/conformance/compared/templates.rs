@@ -1,6 +1,7 @@
 //! What is asked: for each code its fields with what they usually have, and its bodies.
 //!
-//! Values are parted by `¦`; `~` is no field at all. `{T}`, `{U}` and `{V}` are the topics of a sequence, `{W}` one of one queue, `{G}` and `{H}` its
+//! Values are parted by `¦`; `~` is no field at all. `{T}`, `{U}` and `{V}` are the topics of a sequence, `{W}` one of one queue, and `{X}`
+//! one that its broker has no more, `{G}` and `{H}` its
 //! consumer groups, `{P}` its producers; `{stored}` is where one of its messages lies, and `{unique}` a unique id of its own.
 
 use crate::request::Server;
@@ -366,7 +367,7 @@ pub(crate) const TEMPLATES: &[Template] = &[
     of(105, NameServer, 4, &[("topic", TOPIC), ("acceptStandardJsonOnly", "~¦~¦true¦false")]),
     of(106, NameServer, 1, &[]),
     of(206, NameServer, 1, &[]),
-    of(216, NameServer, 1, &[("topic", "{V}¦{V}¦{U}"), ("clusterName", "~¦~¦DefaultCluster¦other")]),
+    of(216, NameServer, 1, &[("topic", "{X}¦{X}¦never"), ("clusterName", "~¦~¦DefaultCluster¦other")]),
     of(100, NameServer, 2, &[("namespace", "ORDER_TOPIC_CONFIG¦n{P}"), ("key", "k¦k2"), ("value", "broker-a:4¦v¦")]),
     of(101, NameServer, 2, &[("namespace", "ORDER_TOPIC_CONFIG¦n{P}"), ("key", "k¦k2")]),
     of(102, NameServer, 1, &[("namespace", "ORDER_TOPIC_CONFIG¦n{P}"), ("key", "k¦k2")]),

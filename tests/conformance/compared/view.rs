@@ -164,8 +164,9 @@ fn put_body(says: &mut BTreeMap<String, String>, code: i32, command: &Command, p
             Ok(json) if code == Code::GET_BROKER_RUNTIME_INFO.0 => {
                 let table = json.members().find(|(name, _)| name.is("table")).map(|(_, table)| table);
                 let members = table.into_iter().flat_map(Json::members);
-                // Apache's has one for each folder, which is its own.
-                let members = members.filter(|(name, _)| !name.text().contains('/'));
+                // Apache's has one for each folder, which is its own; and of how busy it is says something else each time.
+                let is_own = |name: &str| name.contains('/') || name.contains("Behind") || name.ends_with("Mills");
+                let members = members.filter(|(name, _)| !is_own(&name.text()));
                 members.for_each(|(name, value)| put_json(says, format!("body.{}", name.text()), value, places));
             }
             Ok(json) => put_json(says, "body".to_owned(), json, places),

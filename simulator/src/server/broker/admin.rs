@@ -8,8 +8,9 @@ use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::NoFields;
-use stgclient_core::wire::request::{CreateTopic, DeleteTopicInBroker, GetTopicConfig, GetTopicStats, TopicFilterType};
+use stgclient_core::wire::request::{CreateTopic, GetTopicConfig, GetTopicStats, TopicFilterType};
 
+use super::super::nullable::Nullable;
 use super::super::refusal::Refusal;
 use super::super::reply::{NOT_SET, Reply};
 use super::topics::{FilterType, Topic, TopicConfig};
@@ -27,9 +28,6 @@ impl Broker {
     }
 
     fn create_topic_from(&mut self, request: &Command) -> Result<(), Refusal> {
-        if request.fields.get("topic").is_none() && self.dialect == Dialect::Apache {
-            topic_names::validate_topic("").map_err(invalid)?;
-        }
         let header: CreateTopic<'_> = request.header()?;
         let name = &*header.topic;
         match self.dialect {
@@ -74,8 +72,8 @@ impl Broker {
     }
 
     pub(super) fn delete_topic_for(&mut self, request: &Command) -> Result<(), Refusal> {
-        let header: DeleteTopicInBroker<'_> = request.header()?;
-        self.forget_topic(&header.topic)
+        // A missing one is blank.
+        self.forget_topic(&Nullable(request).text("topic").unwrap_or_default())
     }
 
     pub(super) fn forget_topic(&mut self, name: &str) -> Result<(), Refusal> {

@@ -21,7 +21,16 @@ use super::queue::Queue;
 impl Broker {
     /// Rates are not measured: `consumeTps` is 0, as that of an Apache broker in its first 10 seconds.
     pub(super) fn consume_stats(&self, now: Now, request: &Command) -> Result<Vec<u8>, Refusal> {
-        let header: GetConsumeStats<'_> = request.header()?;
+        let fields = Nullable(request);
+        let header = GetConsumeStats {
+            // Only for topics of a list it is not needed.
+            consumer_group: match fields.text("topicList").filter(|list| list.contains(|sign| sign != ';')) {
+                Some(_) => fields.shown("consumerGroup"),
+                None => fields.needed_text("consumerGroup")?,
+            },
+            topic: fields.text("topic"),
+            topic_list: fields.text("topicList"),
+        };
         let group = &*header.consumer_group;
         let mut offset_table = BTreeMap::new();
         for name in self.topics_to_tell(now, &header) {
@@ -82,12 +91,16 @@ impl Broker {
         let fields = Nullable(request);
         let header = InvokeResetOffset {
             topic: fields.needed_text("topic")?,
-            group: fields.needed_text("group")?,
+            group: fields.shown("group"),
             queue_id: fields.number("queueId"),
             offset: fields.number("offset"),
             timestamp: fields.number("timestamp").unwrap_or_default(),
             is_force: fields.truth("isForce"),
         };
+        let is_named = fields.text("group").is_some() || self.topic(&header.topic).is_none();
+        if !is_named {
+            return Err(group_missing("null"));
+        }
         Ok(body::to_vec(&ResetOffsets { offset_table: self.reset(&header, out)? }))
     }
 
@@ -109,8 +122,7 @@ impl Broker {
             return Err(Refusal::new(ResponseCode::TOPIC_NOT_EXIST, format!("Topic {topic} does not exist")));
         };
         if self.group_settings.get(group).is_none() {
-            let remark = format!("Group {group} does not exist");
-            return Err(Refusal::new(ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST, remark));
+            return Err(group_missing(group));
         }
         let failed = |remark: String| Err(Refusal::new(ResponseCode::SYSTEM_ERROR, remark));
         let by_time = |queue_id: i32| (queue_id, self.offset_to_reset_to(topic, queue_id, header.timestamp));
@@ -133,8 +145,8 @@ impl Broker {
         }
         let mut table = BTreeMap::new();
         for (queue_id, offset) in offsets {
-            self.offsets.commit(group, topic, queue_id, offset)?;
-            self.reset_offsets.commit(group, topic, queue_id, offset)?;
+            self.offsets.set(group, topic, queue_id, offset)?;
+            self.reset_offsets.set(group, topic, queue_id, offset)?;
             table.insert(self.queue_key(topic, queue_id as u32), offset);
         }
         Ok(table)
@@ -198,4 +210,8 @@ impl Broker {
     pub(super) fn queue_key(&self, topic: &str, queue_id: u32) -> QueueKey {
         QueueKey { broker_name: self.config.name.clone(), queue_id: queue_id as i32, topic: topic.to_owned() }
     }
+}
+
+fn group_missing(group: &str) -> Refusal {
+    Refusal::new(ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST, format!("Group {group} does not exist"))
 }

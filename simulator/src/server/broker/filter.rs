@@ -68,11 +68,14 @@ impl Broker {
         now: Now,
         header: &PullMessage<'_>,
         may_broadcast: bool,
+        has_version: bool,
     ) -> Result<Filter, Refusal> {
         if header.sys_flag & PULL_FLAG_SUBSCRIPTION != 0 {
             let (data, filter) = self.filter_of_request(header)?;
+            let is_tag = data.expression_type.is_tag();
             self.pulled.note(now.unix_ms, &header.consumer_group, data);
-            filter
+            // Whatever is thrown while the filter is made is a subscription that cannot be read.
+            if is_tag || has_version { filter } else { Err(parse_failed()) }
         } else {
             self.filter_of_group(header, may_broadcast)
         }
@@ -83,8 +86,6 @@ impl Broker {
         &self,
         header: &PullMessage<'_>,
     ) -> Result<(SubscriptionData, Result<Filter, Refusal>), Refusal> {
-        let parse_failed =
-            || Refusal::new(ResponseCode::SUBSCRIPTION_PARSE_FAILED, "parse the consumer's subscription failed");
         let expression = header.subscription.as_deref().unwrap_or_default();
         let kind = match header.expression_type.as_deref() {
             None | Some("TAG") => ExpressionType::Tag,
@@ -154,4 +155,8 @@ impl Broker {
         let remark = format!("The broker does not support consumer to filter message by {expression_type}");
         Err(Refusal::new(ResponseCode::SYSTEM_ERROR, remark))
     }
+}
+
+fn parse_failed() -> Refusal {
+    Refusal::new(ResponseCode::SUBSCRIPTION_PARSE_FAILED, "parse the consumer's subscription failed")
 }

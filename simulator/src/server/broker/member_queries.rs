@@ -11,7 +11,7 @@ use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::{FieldWriter, Fields, NoFields, WriteHeader};
 use stgclient_core::wire::message::OffsetMessageId;
-use stgclient_core::wire::request::{ConsumeDirectly, GetConsumerStatus, InvokeConsumerStatus};
+use stgclient_core::wire::request::ConsumeDirectly;
 
 use super::super::nullable::Nullable;
 use super::super::output::Outputs;
@@ -43,12 +43,27 @@ pub(super) enum Purpose {
 pub(super) struct StatusQuery {
     exchange: Exchange,
     group: Box<str>,
-    topic: Box<str>,
+    topic: Option<Box<str>>,
     /// Whom to ask next.
     left: VecDeque<(Peer, Box<str>)>,
     /// Who is being asked.
     asked: Box<str>,
     told: BTreeMap<String, ConsumerOffsets>,
+}
+
+/// What a member is asked for its offsets by (`GetConsumerStatusRequestHeader`): the topic is the one that was asked for, if any was.
+struct AskedStatus<'a> {
+    topic: Option<&'a str>,
+    group: &'a str,
+}
+
+impl WriteHeader for AskedStatus<'_> {
+    fn write(&self, writer: &mut FieldWriter<'_>) {
+        if let Some(topic) = self.topic {
+            writer.text("topic", topic);
+        }
+        writer.text("group", self.group);
+    }
 }
 
 /// The fields of a request that is handed on, some of them replaced.
@@ -137,25 +152,27 @@ impl Broker {
 
     /// Asks the member that the request names, or all of them.
     pub(super) fn consumer_status(&mut self, now: Now, request: &Command, reply: Reply<'_>) {
-        let header: InvokeConsumerStatus<'_> = match request.header() {
-            Ok(header) => header,
-            Err(error) => return reply.refuse(&error.into()),
+        let fields = Nullable(request);
+        let group = match fields.needed_text("group") {
+            Ok(group) => group,
+            Err(refusal) => return reply.refuse(&refusal),
         };
         let refuse = |reply: Reply<'_>, remark| reply.refuse(&Refusal::new(ResponseCode::SYSTEM_ERROR, remark));
-        let Some(consumers) = self.groups.consumers(&header.group) else {
-            return refuse(reply, format!("No Any Consumer online in the consumer group: [{}]", header.group));
+        let Some(consumers) = self.groups.consumers(&group) else {
+            return refuse(reply, format!("No Any Consumer online in the consumer group: [{group}]"));
         };
         if let Some(old) = consumers.members().values().find(|member| member.version < TELLS_OFFSETS) {
             return refuse(reply, format!("the client does not support this feature. version={}", old.version));
         }
-        let wanted = header.client_addr.as_deref().unwrap_or_default().trim();
+        let wanted = fields.text("clientAddr").unwrap_or_default();
         let members = consumers.members().iter().map(|(peer, member)| (*peer, member.client_id.clone()));
+        let wanted = wanted.trim();
         let left = members.filter(|(_, client_id)| wanted.is_empty() || wanted == &**client_id).collect();
         if !self.asks.has_room() {
             return reply.refuse(&Refusal::full("requests to clients", self.config.limits.asks));
         }
         let (exchange, out) = reply.into_parts();
-        let (group, topic) = ((*header.group).into(), (*header.topic).into());
+        let (group, topic) = ((*group).into(), fields.text("topic").map(|topic| (*topic).into()));
         let query = StatusQuery { exchange, group, topic, left, asked: Box::default(), told: BTreeMap::new() };
         self.continue_status(now, Box::new(query), out);
     }
@@ -170,7 +187,7 @@ impl Broker {
         };
         query.asked = client_id;
         let (topic, group) = (query.topic.clone(), query.group.clone());
-        let request = GetConsumerStatus { topic: (&*topic).into(), group: (&*group).into(), client_addr: None };
+        let request = AskedStatus { topic: topic.as_deref(), group: &group };
         let code = RequestCode::GET_CONSUMER_STATUS_FROM_CLIENT;
         let due = now.mono + STATUS_PATIENCE;
         self.asks.ask(out, (peer, due), code, &request, &[], Purpose::Status(query));

@@ -36,15 +36,23 @@ impl GroupOffsets {
         Self { groups: BTreeMap::new(), count: 0, limit, commits: 0 }
     }
 
-    /// Stores an offset, which may be lower than the one before.
+    /// Stores an offset, which may be lower than the one before, and counts that it was.
     ///
     /// # Errors
     /// There are as many as the broker keeps.
     pub(super) fn commit(&mut self, group: &str, topic: &str, queue_id: i32, offset: i64) -> Result<(), Refusal> {
+        self.commits += 1;
+        self.set(group, topic, queue_id, offset)
+    }
+
+    /// Stores an offset that an administrator has set.
+    ///
+    /// # Errors
+    /// There are as many as the broker keeps.
+    pub(super) fn set(&mut self, group: &str, topic: &str, queue_id: i32, offset: i64) -> Result<(), Refusal> {
         let queues = self.groups.get_mut(group).and_then(|topics| topics.get_mut(topic));
         if let Some(known) = queues.and_then(|queues| queues.get_mut(&queue_id)) {
             *known = offset;
-            self.commits += 1;
             return Ok(());
         }
         if self.count >= self.limit {
@@ -53,7 +61,6 @@ impl GroupOffsets {
         let topics = self.groups.entry(group.into()).or_default();
         topics.entry(topic.into()).or_default().insert(queue_id, offset);
         self.count += 1;
-        self.commits += 1;
         Ok(())
     }
 
@@ -153,11 +160,12 @@ impl Broker {
             return Ok(None);
         }
         let fields = Nullable(request);
-        let (group, topic) = (&*fields.needed_text("consumerGroup")?, &*fields.needed_text("topic")?);
-        if self.group_settings.get(group).is_none() {
+        let group = &*fields.shown("consumerGroup");
+        if fields.text("consumerGroup").is_none() || self.group_settings.get(group).is_none() {
             let remark = format!("Group {group} not exist!");
             return Err(Refusal::new(ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST, remark));
         }
+        let topic = &*fields.needed_text("topic")?;
         if self.topics.find(topic).is_none() {
             return Err(Refusal::new(ResponseCode::TOPIC_NOT_EXIST, format!("Topic {topic} not exist!")));
         }
@@ -175,7 +183,14 @@ impl Broker {
     /// A group without an offset is told 0 while a queue's very first message is still there, and nothing else: it
     /// would miss messages if it asked for the newest.
     pub(super) fn query_consumer_offset(&self, request: &Command) -> Result<OffsetAnswer, Refusal> {
-        let header: QueryConsumerOffset<'_> = request.header()?;
+        let fields = Nullable(request);
+        let header = QueryConsumerOffset {
+            consumer_group: fields.shown("consumerGroup"),
+            topic: fields.needed_text("topic")?,
+            queue_id: fields.needed("queueId")?,
+            set_zero_if_not_found: fields.text("setZeroIfNotFound").map(|_| fields.truth("setZeroIfNotFound")),
+            broker_name: None,
+        };
         let committed = self.consumer_offset(&header.consumer_group, &header.topic, header.queue_id);
         // Less than 0 is as good as none.
         if let Some(offset) = committed.filter(|offset| *offset >= 0 || self.dialect == Dialect::Smartgo) {

@@ -45,7 +45,12 @@ impl Page {
             None => None,
             Some(text) => Some(body::from_slice(text.as_bytes()).map_err(Refusal::malformed_body)?),
         };
-        let most = most.map_or(MOST, |most| usize::try_from(most).unwrap_or_default().min(MOST));
+        let most = match most.map(usize::try_from) {
+            None => MOST,
+            Some(Ok(most @ 1..)) => most.min(MOST),
+            // Of what would be its last one there is none.
+            Some(_) => return Err(Refusal::thrown("IndexOutOfBoundsException: an empty page")),
+        };
         Ok(Self::Part { version, begin: usize::try_from(begin).unwrap_or_default(), most })
     }
 

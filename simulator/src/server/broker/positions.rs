@@ -35,6 +35,10 @@ impl Broker {
                 // The only answer with an empty remark: it goes the way of `RpcClientUtils`.
                 reply.send(ResponseCode::SUCCESS, Some(""), &OffsetAnswer { offset }, &[]);
             }
+            // Whatever is thrown is answered there, with its words: those of a missing topic are none.
+            Err(error) if error.name() == "topic" && self.dialect == Dialect::Apache => {
+                reply.refuse(&Refusal::new(ResponseCode::SYSTEM_ERROR, ""));
+            }
             Err(error) => reply.refuse(&error.into()),
         }
     }

@@ -33,12 +33,15 @@ pub(super) struct Pull {
 /// What is missing of a header: null where Java runs, and an exception once it is needed.
 #[derive(Debug, Default)]
 struct Missing {
+    topic: Option<FieldError>,
     /// To tell which queue is meant.
     queue: Option<FieldError>,
     /// To tell what is wanted of it.
     filter: Option<FieldError>,
     /// To look into the queue.
     place: Option<FieldError>,
+    /// To filter by anything but tags.
+    version: Option<FieldError>,
 }
 
 /// How often a pull has been looked at.
@@ -205,14 +208,17 @@ impl Broker {
         let first = |is_there: &[(&'static str, bool)]| {
             is_there.iter().find(|(_, is_there)| !is_there).map(|(name, _)| FieldError::Missing { name })
         };
+        let sub_version = number(text("subVersion"))?;
         let missing = Missing {
+            topic: first(&[("topic", text("topic").is_some())]),
+            version: first(&[("subVersion", sub_version.is_some())]),
             queue: first(&[("queueId", queue_id.is_some())]),
             filter: first(&[("sysFlag", sys_flag.is_some())]),
             place: first(&[("queueOffset", queue_offset.is_some()), ("maxMsgNums", max_msg_nums.is_some())]),
         };
         let header = PullMessage {
             consumer_group: text("consumerGroup").ok_or(FieldError::Missing { name: "consumerGroup" })?,
-            topic: text("topic").ok_or(FieldError::Missing { name: "topic" })?,
+            topic: text("topic").unwrap_or_default(),
             queue_id: queue_id.unwrap_or_default(),
             queue_offset: queue_offset.unwrap_or_default(),
             max_msg_nums: max_msg_nums.unwrap_or_default(),
@@ -220,7 +226,7 @@ impl Broker {
             commit_offset: number(text("commitOffset"))?.unwrap_or_default(),
             suspend_timeout_millis: number(text("suspendTimeoutMillis"))?.unwrap_or_default(),
             subscription: text("subscription"),
-            sub_version: number(text("subVersion"))?.unwrap_or_default(),
+            sub_version: sub_version.unwrap_or_default(),
             expression_type: text("expressionType"),
             max_msg_bytes: number(text("maxMsgBytes"))?,
             broker_name: text("bname"),
@@ -267,6 +273,7 @@ impl Broker {
             return Err(Refusal::forbidden(Forbidden::Group, format!("subscription group no permission, {group}")));
         }
         let (may_broadcast, group_sys_flag) = (settings.consume_broadcast_enable, settings.group_sys_flag);
+        missing.topic.map_or(Ok(()), Err)?;
         let found = self.topics.find(topic_name).and_then(|key| Some((key, self.topics.get(key)?)));
         let (key, topic) = found.ok_or_else(|| {
             let faq = if self.dialect == Dialect::Apache { FAQ } else { "" };
@@ -299,7 +306,7 @@ impl Broker {
             }
         })?;
         missing.filter.map_or(Ok(()), Err)?;
-        let filter = self.filter(now, header, may_broadcast)?;
+        let filter = self.filter(now, header, may_broadcast, missing.version.is_none())?;
         missing.place.map_or(Ok(()), Err)?;
         let (offset, max_messages) = (header.queue_offset, header.max_msg_nums);
         Ok((Pull { topic: key, queue_id, offset, max_messages, filter }, group_sys_flag))

@@ -13,6 +13,7 @@ use super::super::refusal::Refusal;
 use super::Broker;
 use super::index::Index;
 use super::queue::Entry;
+use super::topic_names::SCHEDULE_TOPIC;
 use crate::table::Key;
 
 /// The longest message that smartgo's brokers store, in bytes of its stored layout (`MaxMessageSize`).
@@ -95,6 +96,8 @@ impl Broker {
         let record = self.log.append(now.unix_ms, key, queue_id, Index::cost(properties));
         self.index.add(record, &topic.name, properties);
         let tag = properties.get(property::TAGS);
+        // Of what is held back this is the time when it is due, which no tag is (`ScheduleMessageService`).
+        let tag = tag.filter(|_| &*topic.name != SCHEDULE_TOPIC);
         topic.queue_to_write(queue_id).push(Entry { record, tags_code: tag.map_or(0, java::string_hash) });
         self.counters.count_stored();
         while let Some(record) = self.log.pop_surplus() {

@@ -77,9 +77,9 @@ impl Configs {
     }
 
     pub(super) fn list(&self, request: &Command) -> Result<Vec<u8>, Refusal> {
-        let namespace = Nullable(request).shown("namespace");
-        let table = self.0.get(&*namespace).cloned().ok_or_else(|| {
-            let remark = format!("No config item, Namespace: {namespace}");
+        let namespace = Nullable(request).text("namespace");
+        let table = namespace.and_then(|namespace| self.0.get(&*namespace).cloned()).ok_or_else(|| {
+            let remark = format!("No config item, Namespace: {}", Nullable(request).shown("namespace"));
             Refusal::new(ResponseCode::QUERY_NOT_FOUND, remark)
         })?;
         Ok(body::to_vec(&KeyValueTable { table }))

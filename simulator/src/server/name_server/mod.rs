@@ -177,7 +177,8 @@ impl NameServer {
             Some(RouteOverride::Missing) => return Err(missing()),
             Some(RouteOverride::Route(route)) => route.clone(),
             Some(RouteOverride::At(_) | RouteOverride::With(..) | RouteOverride::WithMember(..)) | None => {
-                self.routes.route(topic).ok_or_else(missing)?
+                let is_named = request.fields.get("topic").is_some();
+                self.routes.route(topic).filter(|_| is_named).ok_or_else(missing)?
             }
         };
         if let Some(RouteOverride::At(address)) = bent {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use stgclient_core::wire::body::{self, BrokerData, ClusterInfo, QueueData, TopicList, TopicRouteData};
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::request::{DeleteTopicInNameServer, GetRouteInfo};
+use stgclient_core::wire::request::GetRouteInfo;
 
 use super::super::broker::TopicConfig;
 use super::super::nullable::Nullable;
@@ -72,18 +72,21 @@ impl Routes {
     }
 
     pub(super) fn delete_topic(&mut self, request: &Command) -> Result<(), Refusal> {
-        let header: DeleteTopicInNameServer<'_> = request.header()?;
-        let Some(queues) = self.topics.get_mut(&*header.topic) else {
+        let fields = Nullable(request);
+        let Some(topic) = fields.text("topic") else {
             return Ok(());
         };
-        match header.cluster_name.filter(|cluster| !cluster.is_empty()) {
+        let Some(queues) = self.topics.get_mut(&*topic) else {
+            return Ok(());
+        };
+        match fields.text("clusterName").filter(|cluster| !cluster.is_empty()) {
             None => queues.clear(),
             Some(cluster) => {
-                queues.retain(|broker, _| self.brokers.get(broker).is_some_and(|broker| broker.cluster != cluster));
+                queues.retain(|broker, _| self.brokers.get(broker).is_some_and(|broker| broker.cluster != *cluster));
             }
         }
         if queues.is_empty() {
-            self.topics.remove(&*header.topic);
+            self.topics.remove(&*topic);
         }
         Ok(())
     }
