@@ -282,7 +282,7 @@ pub(crate) fn pull(topic: &str, queue_id: i32, offset: i64) -> PullMessage<'_> {
 pub(crate) fn create_topic(topic: &str, queues: i32) -> CreateTopic<'_> {
     CreateTopic {
         topic: topic.into(),
-        default_topic: "TBW102".into(),
+        default_topic: Some("TBW102".into()),
         read_queue_nums: queues,
         write_queue_nums: queues,
         perm: 6,

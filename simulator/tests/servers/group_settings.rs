@@ -22,7 +22,7 @@ fn settings(group: &str) -> SubscriptionGroupConfig {
 fn broadcast(bench: &mut Bench, peer: Peer) {
     let group = ConsumerData {
         group_name: "consumers".into(),
-        message_model: MessageModel::Broadcasting,
+        message_model: Some(MessageModel::Broadcasting),
         subscription_data_set: vec![SubscriptionData::by_tags("t", "*").unwrap()],
         ..ConsumerData::default()
     };
@@ -41,11 +41,11 @@ fn a_group_is_as_it_was_set_up_or_as_every_group_is() {
     assert_eq!(group(&mut bench, "new"), Ok(settings("new")));
     assert_eq!(group(&mut bench, "no name"), Err(Code::SUBSCRIPTION_GROUP_NOT_EXIST));
     let attribute = |name: &str| [(name.to_owned(), "1".to_owned())].into();
-    update(&mut bench, peer, &SubscriptionGroupConfig { attributes: attribute("+a"), ..settings("set") });
+    update(&mut bench, peer, &SubscriptionGroupConfig { attributes: attribute("+priority.factor"), ..settings("set") });
     update(&mut bench, peer, &SubscriptionGroupConfig { retry_max_times: 3, ..settings("set") });
-    let expected = SubscriptionGroupConfig { attributes: attribute("a"), retry_max_times: 3, ..settings("set") };
+    let expected = SubscriptionGroupConfig { attributes: attribute("priority.factor"), retry_max_times: 3, ..settings("set") };
     assert_eq!(group(&mut bench, "set"), Ok(expected));
-    update(&mut bench, peer, &SubscriptionGroupConfig { attributes: attribute("-a"), ..settings("set") });
+    update(&mut bench, peer, &SubscriptionGroupConfig { attributes: attribute("-priority.factor"), ..settings("set") });
     assert_eq!(group(&mut bench, "set"), Ok(settings("set")));
     let refused = bench.ask_with(peer, &UpdateGroup {}, &body::to_vec(&settings("no name")));
     assert_eq!(code(&refused), Code::INVALID_PARAMETER);

@@ -56,15 +56,15 @@ fn messages_of_deleted_topics_give_way_too() {
 #[test]
 fn topics_and_queues_have_a_limit() {
     let (mut bench, peer) = Bench::with_broker(|broker| {
-        broker.limits.topics = 8;
+        broker.limits.topics = 20;
         broker.limits.queues_per_topic = 10;
     });
-    let free = 8 - bench.broker().usage().topics;
+    let free = 20 - bench.broker().usage().topics;
     for number in 0..free {
         bench.create_topic(peer, &format!("t{number}"), 10);
     }
     let refused = bench.ask(peer, &create_topic("more", 1));
-    assert_eq!((code(&refused), remark(&refused)), (Code::SYSTEM_ERROR, "this broker keeps at most 8 topics"));
+    assert_eq!((code(&refused), remark(&refused)), (Code::SYSTEM_ERROR, "this broker keeps at most 20 topics"));
     assert_eq!(code(&bench.ask_with(peer, &send("more", 0, ""), b"x")), Code::SYSTEM_ERROR);
     let refused = bench.ask(peer, &create_topic("t0", 11));
     assert_eq!(remark(&refused), "this broker keeps at most 10 queues of a topic");

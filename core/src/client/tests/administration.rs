@@ -259,7 +259,7 @@ fn statistics(broker: &str, offsets: &[(i32, i64, i64)]) -> Vec<u8> {
         let offsets = QueueOffsets { last_update_timestamp: 5, max_offset: *max_offset, min_offset: *min_offset };
         (queue(*id), offsets)
     });
-    body::to_vec(&TopicStatsTable { offset_table: offsets.collect() })
+    body::to_vec(&TopicStatsTable { offset_table: offsets.collect(), topic_put_tps: 0.0 })
 }
 
 fn ask_statistics(scene: &mut Scene) -> Result<TopicStatistics, Error> {

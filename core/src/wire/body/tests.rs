@@ -36,8 +36,8 @@ fn what_we_do_not_know_is_passed_over() {
 fn queues_as_keys_are_written_as_fastjson_writes_them() {
     let queue = QueueKey { broker_name: "a\"\\b".to_owned(), queue_id: 1, topic: "T".to_owned() };
     let offsets = QueueOffsets { last_update_timestamp: 3, max_offset: 2, min_offset: 1 };
-    let table = TopicStatsTable { offset_table: BTreeMap::from([(queue, offsets)]) };
-    let text = r#"{"offsetTable":{{"brokerName":"a\"\\b","queueId":1,"topic":"T"}:{"lastUpdateTimestamp":3,"maxOffset":2,"minOffset":1}}}"#;
+    let table = TopicStatsTable { offset_table: BTreeMap::from([(queue, offsets)]), topic_put_tps: 0.5 };
+    let text = r#"{"offsetTable":{{"brokerName":"a\"\\b","queueId":1,"topic":"T"}:{"lastUpdateTimestamp":3,"maxOffset":2,"minOffset":1}},"topicPutTps":0.5}"#;
     assert_eq!(String::from_utf8(to_vec(&table)).as_deref(), Ok(text));
     assert_eq!(from_slice(text.as_bytes()), Ok(table));
 }
@@ -150,9 +150,9 @@ fn what_is_handed_on_keeps_numbers_that_strict_json_does_not_know() {
 #[test]
 fn enumerations_have_the_names_of_java() {
     let group = ConsumerData {
-        consume_from_where: ConsumeFromWhere::Timestamp,
-        consume_type: ConsumeType::Actively,
-        message_model: MessageModel::Broadcasting,
+        consume_from_where: Some(ConsumeFromWhere::Timestamp),
+        consume_type: Some(ConsumeType::Actively),
+        message_model: Some(MessageModel::Broadcasting),
         ..ConsumerData::default()
     };
     let text = r#"{"consumeFromWhere":"CONSUME_FROM_TIMESTAMP","consumeType":"CONSUME_ACTIVELY","groupName":"","messageModel":"BROADCASTING","subscriptionDataSet":[],"unitMode":false}"#;
@@ -177,7 +177,7 @@ fn an_expression_needs_a_tag() {
 fn subscription() -> impl Strategy<Value = SubscriptionData> {
     let expression = prop_oneof![Just("*".to_owned()), "[a-z]{1,4}( \\|\\| [a-z]{1,4}){0,3}"];
     (any::<String>(), expression, any::<i64>()).prop_map(|(topic, expression, sub_version)| SubscriptionData {
-        sub_version,
+        sub_version: Some(sub_version),
         ..SubscriptionData::by_tags(&topic, &expression).expect("tags")
     })
 }
@@ -239,7 +239,7 @@ proptest! {
             QueueKey { broker_name, queue_id, topic },
             QueueOffsets { last_update_timestamp: time, max_offset, min_offset },
         ));
-        let table = TopicStatsTable { offset_table: offset_table.collect() };
+        let table = TopicStatsTable { offset_table: offset_table.collect(), topic_put_tps: 0.5 };
         prop_assert_eq!(from_slice(&to_vec(&table)), Ok(table));
     }
 

@@ -243,7 +243,7 @@ fn every_header_comes_back_and_none_is_forgotten() {
         GetConsumerList { consumer_group: text("G") },
         CreateTopic {
             topic: text("T"),
-            default_topic: text("TBW102"),
+            default_topic: Some(text("TBW102")),
             read_queue_nums: 1,
             write_queue_nums: 2,
             perm: 6,
@@ -321,9 +321,9 @@ fn a_header_may_be_longer_than_the_room_that_is_made_at_first() {
 
 fn empty_send() -> SendMessageV1<'static> {
     SendMessageV1 {
-        producer_group: text(""),
-        topic: text(""),
-        default_topic: text(""),
+        producer_group: text("p"),
+        topic: text("t"),
+        default_topic: text("d"),
         default_topic_queue_nums: 0,
         queue_id: 0,
         sys_flag: 0,
@@ -339,11 +339,11 @@ fn empty_send() -> SendMessageV1<'static> {
 }
 
 #[test]
-fn empty_texts_are_no_absent_texts() {
-    for codec in CODECS {
-        let header = SendMessageV1 { broker_name: Some(text("")), properties: Some("".into()), ..empty_send() };
-        assert_eq!(command(codec, &header).header(), Ok(header));
-    }
+fn empty_texts_are_absent_only_in_the_binary_codec() {
+    let header = SendMessageV1 { broker_name: Some(text("")), properties: Some("".into()), ..empty_send() };
+    assert_eq!(command(HeaderCodec::Json, &header).header(), Ok(header.clone()));
+    // `RocketMQSerializable.readStr` gives null for them.
+    assert_eq!(command(HeaderCodec::Binary, &header).header(), Ok(empty_send()));
 }
 
 #[test]
@@ -411,9 +411,9 @@ proptest! {
     #[test]
     fn any_texts_and_numbers_come_back(
         binary in any::<bool>(),
-        (group, topic) in any::<(String, String)>(),
+        (group, topic) in ("(?s).{1,20}", "(?s).{1,20}"),
         (queue_id, commit_offset) in any::<(i32, i64)>(),
-        broker in any::<Option<String>>(),
+        broker in proptest::option::of("(?s).{1,20}"),
     ) {
         let header = UpdateConsumerOffset {
             consumer_group: group.into(),

@@ -62,8 +62,8 @@ fn every_body_comes_back_whoever_has_written_it_and_none_is_forgotten() {
         ClusterInfo: r##"{"brokerAddrTable":{"b":{"brokerAddrs":{"-1":"c:1","0":"a:1","1":"b:1"},"brokerName":"b","cluster":"C","enableActingMaster":true}},"clusterAddrTable":{"C":["b"]}}"##;
         SubscriptionData: r##"{"classFilterMode":true,"codeSet":[-5,97],"expressionType":"SQL92","subString":"a > 1","subVersion":17,"tagsSet":["a","é😀\"\\"],"topic":"T"}"##;
         KeyValueTable: r##"{"table":{"a":"b","c":"5"}}"##;
-        TopicList: r##"{"topicList":["T","U"]}"##;
-        TopicStatsTable: r##"{"offsetTable":{{"brokerName":"b","queueId":1,"topic":"T"}:{"lastUpdateTimestamp":3,"maxOffset":9223372036854775807,"minOffset":1}}}"##;
+        TopicList: r##"{"brokerAddr":"127.0.0.1:10911","topicList":["T","U"]}"##;
+        TopicStatsTable: r##"{"offsetTable":{{"brokerName":"b","queueId":1,"topic":"T"}:{"lastUpdateTimestamp":3,"maxOffset":9223372036854775807,"minOffset":1}},"topicPutTps":0.5}"##;
         QueueOffsets: r##"{"lastUpdateTimestamp":3,"maxOffset":9223372036854775807,"minOffset":1}"##;
     };
     let sources = [
