@@ -11,6 +11,7 @@ use stgclient_core::wire::command::Command;
 use stgclient_core::wire::request::InvokeResetOffset;
 
 use super::broker::{Broker, Session};
+use super::budget::Budget;
 use super::config::{BrokerConfig, ClusterConfig};
 use super::name_server::{NameServer, Registration};
 use super::output::Outputs;
@@ -28,6 +29,7 @@ pub struct Cluster {
     brokers: Vec<Server<Broker>>,
     connections: Table<Connection>,
     max_connections: usize,
+    budget: Budget,
     out: Outputs,
     registration_period: Duration,
     /// When brokers next tell name servers everything, if there is anything to tell.
@@ -61,15 +63,18 @@ impl Cluster {
             registration_period,
             order_message_enable,
             max_connections,
+            state_bytes,
         } = config;
-        let name_server = |address| running(NameServer::new(address, dialect, order_message_enable));
-        let broker = |config: BrokerConfig| running(Broker::new(now, &name, dialect, config));
+        let budget = Budget::new(state_bytes);
+        let name_server = |address| running(NameServer::new(address, dialect, order_message_enable, &budget));
+        let broker = |config: BrokerConfig| running(Broker::new(now, &name, dialect, config, &budget));
         let mut cluster = Self {
             name_servers: name_servers.into_iter().map(name_server).collect(),
             brokers: brokers.into_iter().map(broker).collect(),
             name,
             connections: Table::default(),
             max_connections,
+            budget: budget.clone(),
             out: Outputs::default(),
             registration_period,
             next_registration: None,
@@ -95,6 +100,11 @@ impl Cluster {
     /// The broker called `name`. What changes of its topics name servers hear at the next input.
     pub fn broker(&mut self, name: &str) -> Option<&mut Broker> {
         self.brokers.iter_mut().map(|server| &mut server.server).find(|broker| broker.name() == name)
+    }
+
+    /// How many bytes the servers keep besides messages, of [`ClusterConfig::state_bytes`].
+    pub fn state_bytes(&self) -> usize {
+        self.budget.used()
     }
 
     /// Every broker, in the order of the configuration.
@@ -302,17 +312,30 @@ impl Cluster {
 
     /// Tells the name servers what has changed of the brokers' topics.
     fn register_changes(&mut self) {
+        let mut has_room = true;
         for broker in self.brokers.iter_mut().filter(|broker| broker.is_running) {
             for topic in broker.server.take_changed_topics() {
                 let broker = &broker.server;
                 if let Some(config) = broker.topic(&topic) {
                     let (name, address) = (broker.name(), broker.address());
                     let cluster = &*self.name;
-                    register(
+                    has_room &= register(
                         &mut self.name_servers,
                         Registration { cluster, broker: name, address, topic: &topic, config },
                     );
                 }
+            }
+        }
+        // What was deleted only at a broker name servers keep until they are told, or room is scarce.
+        let has_deleted = self.brokers.iter_mut().fold(false, |any, broker| broker.server.take_deleted() | any);
+        if !has_room || (has_deleted && self.budget.is_scarce()) {
+            let brokers = &self.brokers;
+            let has = |broker: &str, topic: &str| {
+                brokers.iter().any(|known| known.server.name() == broker && known.server.topic(topic).is_some())
+            };
+            self.name_servers.iter_mut().for_each(|name_server| name_server.server.forget_deleted(has));
+            if !has_room {
+                self.register_everything();
             }
         }
     }
@@ -339,8 +362,11 @@ const fn running<S>(server: S) -> Server<S> {
     Server { is_running: true, server }
 }
 
-fn register(name_servers: &mut [Server<NameServer>], registration: Registration<'_>) {
+/// Says whether all of them had room for it.
+fn register(name_servers: &mut [Server<NameServer>], registration: Registration<'_>) -> bool {
+    let mut has_room = true;
     for name_server in name_servers.iter_mut().filter(|name_server| name_server.is_running) {
-        name_server.server.register(registration);
+        has_room &= name_server.server.register(registration);
     }
+    has_room
 }

@@ -26,6 +26,10 @@ pub struct ClusterConfig {
     pub order_message_enable: bool,
     /// How many connections the whole cluster takes; a further one is refused.
     pub max_connections: usize,
+    /// Bytes of everything that all servers keep besides messages: topics and their queues, groups, members and what they subscribe to,
+    /// offsets, locks, pulls that wait, questions to clients, values of name servers. What there is no room for is refused with an
+    /// answer that says so.
+    pub state_bytes: usize,
 }
 
 impl Default for ClusterConfig {
@@ -39,11 +43,17 @@ impl Default for ClusterConfig {
             registration_period: Duration::from_secs(30),
             order_message_enable: false,
             max_connections: 1024,
+            state_bytes: 64 * 1024 * 1024,
         }
     }
 }
 
 impl ClusterConfig {
+    /// What the cluster keeps at the most, in bytes: the messages of all brokers and everything else.
+    pub fn max_bytes(&self) -> usize {
+        self.brokers.iter().map(|broker| broker.limits.message_bytes).fold(self.state_bytes, usize::saturating_add)
+    }
+
     /// A cluster of `name_servers` name servers, 10.0.0.1:9876 and following, and `brokers` brokers, `broker-a` at
     /// 10.0.1.1:10911 and following: addresses for a simulated network. Each number at most 26.
     pub fn with_servers(name_servers: u8, brokers: u8) -> Self {
@@ -128,47 +138,21 @@ impl BrokerConfig {
     }
 }
 
-/// What one broker keeps at the most. What is over a limit is refused with an answer that says so, except messages:
-/// there the oldest give way, and the first offset of their queues moves.
+/// What one broker keeps at the most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of messages, with what it takes to find them again. The newest message is kept whatever its size.
+    /// Bytes of messages, with what it takes to find them again: the oldest give way, and the first offset of their queues moves. The
+    /// newest message is kept whatever its size.
     pub message_bytes: usize,
-    /// Topics.
-    pub topics: usize,
-    /// Queues of one topic.
+    /// Queues of one topic. One of more is refused.
     pub queues_per_topic: u32,
-    /// Consumer groups, and as many producer groups.
-    pub groups: usize,
-    /// Topics that one member of a consumer group subscribes to.
-    pub subscriptions: usize,
-    /// Offsets stored for consumer groups: one for each group, topic and queue. As many of two other kinds: how far groups
-    /// have pulled, and where administrators have set them.
-    pub offsets: usize,
-    /// Requests to clients whose answers administrators wait for.
-    pub asks: usize,
-    /// Locks of queues that are consumed in order. A further queue is not locked.
-    pub locks: usize,
     /// Pulls that wait for messages. A further one is answered at once.
     pub held_pulls: usize,
-    /// Answers that a test holds back (see [`Forced::Delay`](super::Forced::Delay)). A further one goes out at once.
-    pub delayed_answers: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            message_bytes: 256 * 1024 * 1024,
-            topics: 4096,
-            queues_per_topic: 16_384,
-            groups: 4096,
-            subscriptions: 1024,
-            offsets: 262_144,
-            asks: 4096,
-            locks: 262_144,
-            held_pulls: 65_536,
-            delayed_answers: 65_536,
-        }
+        Self { message_bytes: 256 * 1024 * 1024, queues_per_topic: 16_384, held_pulls: 65_536 }
     }
 }

@@ -23,6 +23,7 @@
 //! [`Dialect::Smartgo`](stgclient_core::wire::dialect::Dialect) it follows smartgo's, as far as they were seen to differ.
 
 mod broker;
+mod budget;
 mod cluster;
 mod config;
 mod force;

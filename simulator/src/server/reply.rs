@@ -18,6 +18,9 @@ use super::peer::Peer;
 use super::refusal::Refusal;
 use super::smartgo::{self, Admission};
 
+/// How many answers are held back at a time, should a test ask for it. A further one goes out at once.
+pub(super) const MOST_DELAYED: usize = 65_536;
+
 /// The words of a Java answer whose remark nobody has set (`RemotingCommand.createResponseCommand`).
 pub(super) const NOT_SET: &str = "not set any response code";
 

@@ -51,8 +51,13 @@ impl Bench {
 
     /// A cluster of one name server and one broker, whose settings `change` may change, and a connection to the broker.
     pub(crate) fn with_broker(change: impl FnOnce(&mut stgclient_simulator::server::BrokerConfig)) -> (Self, Peer) {
+        Self::with_config(|config| change(&mut config.brokers[0]))
+    }
+
+    /// The same of one whose settings as a whole `change` may change.
+    pub(crate) fn with_config(change: impl FnOnce(&mut ClusterConfig)) -> (Self, Peer) {
         let mut config = ClusterConfig::default();
-        change(&mut config.brokers[0]);
+        change(&mut config);
         let mut bench = Self::new(config);
         let peer = bench.connect(ServerId::Broker(0));
         (bench, peer)

@@ -43,7 +43,8 @@ fn a_group_is_as_it_was_set_up_or_as_every_group_is() {
     let attribute = |name: &str| [(name.to_owned(), "1".to_owned())].into();
     update(&mut bench, peer, &SubscriptionGroupConfig { attributes: attribute("+priority.factor"), ..settings("set") });
     update(&mut bench, peer, &SubscriptionGroupConfig { retry_max_times: 3, ..settings("set") });
-    let expected = SubscriptionGroupConfig { attributes: attribute("priority.factor"), retry_max_times: 3, ..settings("set") };
+    let expected =
+        SubscriptionGroupConfig { attributes: attribute("priority.factor"), retry_max_times: 3, ..settings("set") };
     assert_eq!(group(&mut bench, "set"), Ok(expected));
     update(&mut bench, peer, &SubscriptionGroupConfig { attributes: attribute("-priority.factor"), ..settings("set") });
     assert_eq!(group(&mut bench, "set"), Ok(settings("set")));

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use stgclient_core::wire::body::{self, HeartbeatData, ProducerData};
 use stgclient_core::wire::code::ResponseCode as Code;
-use stgclient_core::wire::request::{Heartbeat, UpdateConsumerOffset};
-use stgclient_simulator::server::{ClusterConfig, Refused, ServerId};
+use stgclient_core::wire::request::{DeleteTopicInBroker, GetRouteInfo, Heartbeat, UpdateConsumerOffset};
+use stgclient_simulator::server::{ClusterConfig, Peer, Refused, ServerId};
 
 use super::client::{Bench, code, create_topic, remark, send};
 
@@ -48,50 +48,103 @@ fn messages_of_deleted_topics_give_way_too() {
             bench.send(peer, "t", 0, "", b"x");
         }
         assert_eq!(bench.broker().offsets("t", 0), Some((0, 5)), "round {round}");
-        bench.ask(peer, &stgclient_core::wire::request::DeleteTopicInBroker { topic: "t".into() });
+        bench.ask(peer, &DeleteTopicInBroker { topic: "t".into() });
     }
     assert!(bench.broker().usage().message_bytes <= 3000);
 }
 
-#[test]
-fn topics_and_queues_have_a_limit() {
-    let (mut bench, peer) = Bench::with_broker(|broker| {
-        broker.limits.topics = 20;
-        broker.limits.queues_per_topic = 10;
-    });
-    let free = 20 - bench.broker().usage().topics;
-    for number in 0..free {
-        bench.create_topic(peer, &format!("t{number}"), 10);
-    }
-    let refused = bench.ask(peer, &create_topic("more", 1));
-    assert_eq!((code(&refused), remark(&refused)), (Code::SYSTEM_ERROR, "this broker keeps at most 20 topics"));
-    assert_eq!(code(&bench.ask_with(peer, &send("more", 0, ""), b"x")), Code::SYSTEM_ERROR);
-    let refused = bench.ask(peer, &create_topic("t0", 11));
-    assert_eq!(remark(&refused), "this broker keeps at most 10 queues of a topic");
-    bench.create_topic(peer, "t0", 9);
+/// What is refused where there is no room.
+const FULL: &str = "this broker keeps at most 34000 bytes besides messages";
+
+fn small() -> (Bench, Peer) {
+    Bench::with_config(|config| config.state_bytes = 34_000)
 }
 
 #[test]
-fn groups_and_offsets_have_a_limit() {
-    let (mut bench, peer) = Bench::with_broker(|broker| {
-        broker.limits.groups = 1;
-        broker.limits.offsets = 2;
-    });
+fn queues_of_a_topic_have_a_limit() {
+    let (mut bench, peer) = Bench::with_broker(|broker| broker.limits.queues_per_topic = 10);
+    let refused = bench.ask(peer, &create_topic("t", 11));
+    assert_eq!(remark(&refused), "this broker keeps at most 10 queues of a topic");
+    bench.create_topic(peer, "t", 10);
+}
+
+#[test]
+fn topics_that_there_is_no_room_for_are_refused_and_deleted_ones_make_room() {
+    let (mut bench, peer) = small();
+    let created: Vec<String> = (0..100)
+        .map(|number| format!("t{number}"))
+        .take_while(|topic| code(&bench.ask(peer, &create_topic(topic, 4))) == Code::SUCCESS)
+        .collect();
+    assert!((3..40).contains(&created.len()), "{created:?}");
+    assert_eq!(remark(&bench.ask(peer, &create_topic("more", 4))), FULL);
+    assert_eq!(remark(&bench.ask_with(peer, &send("more", 0, ""), b"x")), FULL);
+    for topic in &created {
+        bench.ask(peer, &DeleteTopicInBroker { topic: topic.into() });
+    }
+    // Also in name servers, which keep what was deleted only at the broker while there is room.
+    for topic in &created[1..] {
+        bench.create_topic(peer, &format!("n{topic}"), 4);
+    }
+    let name_server = bench.connect(ServerId::NameServer(0));
+    let route = bench.ask(name_server, &GetRouteInfo { topic: "nt1".into(), accept_standard_json_only: None });
+    assert_eq!(code(&route), Code::SUCCESS);
+}
+
+#[test]
+fn a_message_whose_queue_there_is_no_room_for_is_refused_and_nothing_of_it_is_kept() {
+    let (mut bench, peer) = small();
+    bench.create_topic(peer, "t", 1000);
+    let codes: Vec<Code> = (0..100).map(|queue| code(&bench.send(peer, "t", queue, "", b"x"))).collect();
+    let first = codes.iter().position(|code| *code == Code::SYSTEM_ERROR).expect("one that is refused");
+    assert_eq!(bench.broker().usage().messages, first);
+    assert_eq!(remark(&bench.send(peer, "t", 999, "", b"x")), FULL);
+    assert_eq!(code(&bench.send(peer, "t", 0, "", b"x")), Code::SUCCESS);
+}
+
+#[test]
+fn what_there_is_no_room_for_is_refused_and_who_leaves_makes_room() {
+    let (mut bench, peer) = Bench::with_config(|config| config.state_bytes = 50_000);
     bench.create_topic(peer, "t", 4);
-    bench.pull(peer, "t", 0, 0, "*");
-    let producers = ["a", "b"].map(|name| ProducerData { group_name: name.into() });
-    let data = HeartbeatData { client_id: "c".into(), producer_data_set: producers.into(), ..HeartbeatData::default() };
-    let refused = bench.ask_with(peer, &Heartbeat {}, &body::to_vec(&data));
-    assert_eq!(remark(&refused), "this broker keeps at most 1 producer groups");
+    let beat = |bench: &mut Bench, peer, group: &str| {
+        let data = HeartbeatData {
+            client_id: "c".into(),
+            producer_data_set: vec![ProducerData { group_name: group.into() }],
+            ..HeartbeatData::default()
+        };
+        bench.ask_with(peer, &Heartbeat {}, &body::to_vec(&data))
+    };
+    let long = "g".repeat(5000);
+    assert_eq!(code(&beat(&mut bench, peer, &long)), Code::SUCCESS);
+    let other = bench.connect(ServerId::Broker(0));
+    let before = bench.cluster.state_bytes();
+    for number in 0..12 {
+        beat(&mut bench, other, &format!("{long}{number}"));
+    }
+    let refused = beat(&mut bench, other, &format!("{long}last"));
+    assert_eq!(remark(&refused), "this broker keeps at most 50000 bytes besides messages");
+    bench.close(other);
+    assert_eq!(bench.cluster.state_bytes(), before);
+    assert_eq!(code(&beat(&mut bench, peer, &format!("{long}last"))), Code::SUCCESS);
     let commit = |queue_id| UpdateConsumerOffset {
-        consumer_group: "consumers".into(),
+        consumer_group: "TOOLS_CONSUMER".into(),
         topic: "t".into(),
         queue_id,
         commit_offset: 1,
         broker_name: None,
     };
-    let codes = [0, 1, 2, 1].map(|queue_id| code(&bench.ask(peer, &commit(queue_id))));
-    assert_eq!(codes, [Code::SUCCESS, Code::SUCCESS, Code::SYSTEM_ERROR, Code::SUCCESS]);
+    let codes: Vec<Code> = (0..1000).map(|queue_id| code(&bench.ask(peer, &commit(queue_id)))).collect();
+    assert_eq!((codes[0], codes[999]), (Code::SUCCESS, Code::SYSTEM_ERROR));
+    assert_eq!(code(&bench.ask(peer, &commit(0))), Code::SUCCESS, "the offset is there already");
+    assert!(bench.cluster.state_bytes() <= 50_000);
+}
+
+#[test]
+fn what_a_cluster_keeps_at_the_most_is_stated() {
+    let mut config = ClusterConfig::with_servers(1, 2);
+    config.state_bytes = 1000;
+    config.brokers[0].limits.message_bytes = 20;
+    config.brokers[1].limits.message_bytes = 3;
+    assert_eq!(config.max_bytes(), 1023);
 }
 
 #[test]

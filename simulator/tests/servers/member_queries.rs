@@ -14,13 +14,17 @@ use stgclient_core::wire::request::{
     ConsumeDirectly, GetConsumerRunningInfo, GetConsumerStatus, Heartbeat, InvokeConsumerStatus, InvokeResetOffset,
     Request, ResetConsumerOffset, UpdateConsumerOffset,
 };
-use stgclient_simulator::server::{BrokerConfig, Peer, ServerId};
+use stgclient_simulator::server::{BrokerConfig, ClusterConfig, Peer, ServerId};
 
 use super::client::{Bench, DIALECT, code, encoded, remark};
 
 /// An administrator and two members of the group `g`, `one` and `two`.
 fn group(change: impl FnOnce(&mut BrokerConfig)) -> (Bench, Peer, [Peer; 2]) {
-    let (mut bench, administrator) = Bench::with_broker(change);
+    group_of(|config| change(&mut config.brokers[0]))
+}
+
+fn group_of(change: impl FnOnce(&mut ClusterConfig)) -> (Bench, Peer, [Peer; 2]) {
+    let (mut bench, administrator) = Bench::with_config(change);
     let members = [bench.connect(ServerId::Broker(0)), bench.connect(ServerId::Broker(0))];
     bench.create_topic(administrator, "t", 2);
     for (peer, client_id) in members.into_iter().zip(["one", "two"]) {
@@ -161,12 +165,15 @@ fn an_answer_counts_only_from_whom_was_asked() {
 
 #[test]
 fn only_so_many_answers_are_waited_for() {
-    let (mut bench, administrator, _) = group(|broker| broker.limits.asks = 1);
-    bench.request(administrator, &running_info("one"), &[]);
+    let (mut bench, administrator, _) = group_of(|config| config.state_bytes = 50_000);
+    for _ in 0..100 {
+        bench.request(administrator, &running_info("one"), &[]);
+    }
     let refused = bench.ask(administrator, &running_info("two"));
-    assert_eq!(remark(&refused), "this broker keeps at most 1 requests to clients");
+    assert_eq!(remark(&refused), "this broker keeps at most 50000 bytes besides messages");
     bench.pass(Duration::from_secs(10));
-    bench.request(administrator, &running_info("two"), &[]);
+    let waiting = bench.request(administrator, &running_info("two"), &[]);
+    assert!(bench.answer(administrator, waiting).is_none());
 }
 
 #[test]

@@ -120,7 +120,8 @@ fn the_newest_of_several_members_subscriptions_counts() {
 fn members_that_all_get_every_message_hear_nothing() {
     let (mut bench, first) = Bench::with_broker(|_| {});
     let second = bench.connect(ServerId::Broker(0));
-    let broadcasting = || ConsumerData { message_model: Some(MessageModel::Broadcasting), ..group(&[subscription("t", 1)]) };
+    let broadcasting =
+        || ConsumerData { message_model: Some(MessageModel::Broadcasting), ..group(&[subscription("t", 1)]) };
     beat(&mut bench, first, "one", broadcasting());
     beat(&mut bench, second, "two", broadcasting());
     bench.close(second);

@@ -258,7 +258,8 @@ fn without_a_subscription_the_one_of_the_heartbeat_counts() {
     let request = PullMessage { sub_version: 10, ..pull("t", 0, 0) };
     assert_eq!(code(&bench.ask(peer, &request)), Code::SUBSCRIPTION_NOT_EXIST, "no such group");
     let heartbeat = |bench: &mut Bench, topic, sub_version| {
-        let subscription = SubscriptionData { sub_version: Some(sub_version), ..SubscriptionData::by_tags(topic, "b").unwrap() };
+        let subscription =
+            SubscriptionData { sub_version: Some(sub_version), ..SubscriptionData::by_tags(topic, "b").unwrap() };
         let group = ConsumerData {
             group_name: "consumers".into(),
             subscription_data_set: vec![subscription],

@@ -20,6 +20,8 @@ const MOST_STEPS: usize = 200;
 /// What the broker keeps of messages, in bytes, and how long a body may be.
 const MESSAGE_BYTES: usize = 256 * 1024;
 const BODY: usize = 16 * 1024;
+/// What the cluster keeps besides messages, in bytes.
+const STATE_BYTES: usize = 512 * 1024;
 /// What may wait for a client that does not read: the room, and an answer.
 const MOST_WAITING: usize = 5 * 1024 * 1024;
 
@@ -181,6 +183,7 @@ impl Scene {
         let now = Now { mono: Instant::from_micros(1), unix_ms: 1_700_000_000_000 };
         let mut config = ClusterConfig::default();
         config.max_connections = 8;
+        config.state_bytes = STATE_BYTES;
         config.brokers[0].property_filter = true;
         config.brokers[0].max_body_length = BODY;
         config.brokers[0].limits.message_bytes = MESSAGE_BYTES;
@@ -292,6 +295,7 @@ impl Scene {
         self.serving.with(|cluster| {
             let usage = cluster.broker("broker-a").expect("a broker").usage();
             assert!(usage.message_bytes <= MESSAGE_BYTES + 4 * BODY, "{usage:?}");
+            assert!(cluster.state_bytes() <= STATE_BYTES, "{} bytes besides messages", cluster.state_bytes());
         });
         for (peer, (chunks, _)) in &mut self.peers {
             if self.serving.take(*peer, chunks).is_some() {

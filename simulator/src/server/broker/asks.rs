@@ -22,7 +22,6 @@ pub(super) struct Asks<P> {
     pending: BTreeMap<i32, Pending<P>>,
     /// The same by the moments at which they are waited for no longer.
     deadlines: BTreeSet<(Instant, i32)>,
-    limit: usize,
     dialect: Dialect,
 }
 
@@ -34,14 +33,8 @@ struct Pending<P> {
 }
 
 impl<P> Asks<P> {
-    /// At most `limit` requests are waited for at a time.
-    pub(super) const fn new(dialect: Dialect, limit: usize) -> Self {
-        Self { opaque: 0, pending: BTreeMap::new(), deadlines: BTreeSet::new(), limit, dialect }
-    }
-
-    /// Whether one more answer may be waited for.
-    pub(super) fn has_room(&self) -> bool {
-        self.pending.len() < self.limit
+    pub(super) const fn new(dialect: Dialect) -> Self {
+        Self { opaque: 0, pending: BTreeMap::new(), deadlines: BTreeSet::new(), dialect }
     }
 
     /// Sends a request that nobody is to answer.

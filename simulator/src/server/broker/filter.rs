@@ -9,11 +9,20 @@ use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::{PULL_FLAG_SUBSCRIPTION, PullMessage};
 
+use super::super::budget::{Budget, Charge, ENTRY};
 use super::super::refusal::{Forbidden, Refusal};
 use super::super::sql92::Expression;
 use super::Broker;
 use super::log::Log;
 use super::queue::Entry;
+
+/// What a subscription takes, in bytes. An expression that has been read takes many times what its text does.
+pub(super) fn cost(data: &SubscriptionData) -> usize {
+    let tags: usize = data.tags_set.iter().map(|tag| ENTRY + tag.len()).sum();
+    let expression = if data.expression_type.is_tag() { 2 } else { 64 };
+    let names = 4 * data.topic.len() + data.expression_type.name().len();
+    4 * ENTRY + names + tags + 16 * data.code_set.len() + expression * data.sub_string.len()
+}
 
 /// What a group subscribes to of a topic.
 #[derive(Debug)]
@@ -21,13 +30,17 @@ pub(super) struct Subscription {
     pub(super) data: SubscriptionData,
     /// The expression, when it is SQL that can be read.
     expression: Option<Arc<Expression>>,
+    _charge: Charge,
 }
 
 impl Subscription {
-    pub(super) fn new(data: SubscriptionData) -> Self {
+    /// # Errors
+    /// There is no room for it.
+    pub(super) fn new(budget: &Budget, data: SubscriptionData) -> Result<Self, Refusal> {
+        let charge = budget.charge(cost(&data))?;
         let is_sql = data.expression_type == ExpressionType::Sql92;
         let expression = is_sql.then(|| Expression::parse(&data.sub_string).ok()).flatten().map(Arc::new);
-        Self { data, expression }
+        Ok(Self { data, expression, _charge: charge })
     }
 }
 

@@ -8,6 +8,7 @@ use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::request::{DeleteGroup, GetGroup};
 
+use super::super::budget::{Budget, Charge, ENTRY};
 use super::super::refusal::{Refusal, read_body};
 use super::super::reply::Reply;
 use super::page::{Page, Total};
@@ -28,30 +29,30 @@ const FROM_THE_START: [&str; 8] = [
 /// The settings of every group of a broker.
 #[derive(Debug)]
 pub(super) struct GroupSettings {
-    groups: BTreeMap<Box<str>, SubscriptionGroupConfig>,
+    groups: BTreeMap<Box<str>, (SubscriptionGroupConfig, Charge)>,
     version: DataVersion,
     creates: bool,
-    limit: usize,
+    budget: Budget,
 }
 
 impl GroupSettings {
-    /// The groups that every broker has; `creates` says whether an unknown one is created when it shows up. At most
-    /// `limit` more.
-    pub(super) fn new(now: Now, creates: bool, limit: usize) -> Self {
-        let groups = FROM_THE_START.into_iter().map(|group| (group.into(), settings_of(group))).collect();
+    /// The groups that every broker has; `creates` says whether an unknown one is created when it shows up.
+    pub(super) fn new(now: Now, creates: bool, budget: &Budget) -> Self {
+        let groups =
+            FROM_THE_START.into_iter().map(|group| (group.into(), (settings_of(group), budget.free()))).collect();
         let version = DataVersion { timestamp: now.unix_ms as i64, ..DataVersion::default() };
-        Self { groups, version, creates, limit: limit + FROM_THE_START.len() }
+        Self { groups, version, creates, budget: budget.clone() }
     }
 
     /// The settings of a group, if there is such a group.
     pub(super) fn get(&self, group: &str) -> Option<&SubscriptionGroupConfig> {
-        self.groups.get(group)
+        self.groups.get(group).map(|(settings, _)| settings)
     }
 
     /// The same, and creates the group if that is allowed (`findSubscriptionGroupConfig`).
     ///
     /// # Errors
-    /// There are as many as the broker keeps.
+    /// There is no room for it.
     pub(super) fn find_or_create(
         &mut self,
         now: Now,
@@ -63,15 +64,21 @@ impl GroupSettings {
             }
             self.set(now, settings_of(group))?;
         }
-        Ok(self.groups.get(group))
+        Ok(self.get(group))
     }
 
     fn set(&mut self, now: Now, settings: SubscriptionGroupConfig) -> Result<(), Refusal> {
-        let name = settings.group_name.as_str();
-        if !self.groups.contains_key(name) && self.groups.len() >= self.limit {
-            return Err(Refusal::full("consumer groups", self.limit - FROM_THE_START.len()));
+        let cost = cost(&settings);
+        match self.groups.get_mut(settings.group_name.as_str()) {
+            Some((known, charge)) => {
+                charge.resize(cost)?;
+                *known = settings;
+            }
+            None => {
+                let charge = self.budget.charge(cost)?;
+                self.groups.insert(settings.group_name.as_str().into(), (settings, charge));
+            }
         }
-        self.groups.insert(name.into(), settings);
         self.count_change(now);
         Ok(())
     }
@@ -93,9 +100,20 @@ impl GroupSettings {
         SubscriptionGroups {
             data_version: self.version,
             forbidden_table: BTreeMap::new(),
-            subscription_group_table: page.map(|(name, settings)| (name.to_string(), settings.clone())).collect(),
+            subscription_group_table: page.map(|(name, (settings, _))| (name.to_string(), settings.clone())).collect(),
         }
     }
+}
+
+/// What the settings of a group take, in bytes. What is handed on as JSON takes many times what its text does.
+fn cost(settings: &SubscriptionGroupConfig) -> usize {
+    let json = |value: &serde_json::Value| if value.is_null() { 0 } else { value.to_string().len() };
+    let policy = &settings.group_retry_policy;
+    let handed_on = json(&settings.subscription_data_set)
+        + json(&policy.customized_retry_policy)
+        + json(&policy.exponential_retry_policy);
+    let attributes: usize = settings.attributes.iter().map(|(name, value)| ENTRY + name.len() + value.len()).sum();
+    4 * ENTRY + 2 * settings.group_name.len() + policy.kind.len() + attributes + 32 * handed_on
 }
 
 fn settings_of(group: &str) -> SubscriptionGroupConfig {

@@ -1,5 +1,6 @@
 //! Who produces and who consumes (`ConsumerManager`, `ConsumerGroupInfo`, `ProducerManager`).
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
@@ -7,7 +8,9 @@ use stgclient_core::time::{Duration, Instant};
 use stgclient_core::wire::body::{ConsumeFromWhere, ConsumeType, ConsumerData, MessageModel, SubscriptionData};
 use stgclient_core::wire::command::Language;
 
+use super::super::budget::{Budget, Charge, ENTRY, FIRST};
 use super::super::peer::Peer;
+use super::super::refusal::Refusal;
 use super::filter::Subscription;
 
 /// After this time without a heartbeat a client is forgotten (`CHANNEL_EXPIRED_TIMEOUT`).
@@ -16,26 +19,44 @@ const EXPIRY: Duration = Duration::from_secs(120);
 const SCAN_PERIOD: Duration = Duration::from_secs(10);
 
 /// One client of a group.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Member {
     pub(super) client_id: Box<str>,
     pub(super) address: SocketAddr,
     pub(super) language: Language,
     pub(super) version: i32,
     pub(super) last_heartbeat: Instant,
+    pub(super) charge: Charge,
+}
+
+/// What a member of a group takes, the group's name included, in bytes.
+pub(super) fn cost(group: &str, client_id: &str) -> usize {
+    4 * ENTRY + group.len() + client_id.len()
 }
 
 /// The members of a consumer group and what they last agreed on.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct ConsumerGroup {
     members: BTreeMap<Peer, Member>,
     subscriptions: BTreeMap<Box<str>, Subscription>,
     pub(super) consume_type: Option<ConsumeType>,
     pub(super) message_model: Option<MessageModel>,
     pub(super) consume_from_where: Option<ConsumeFromWhere>,
+    _charge: Charge,
 }
 
 impl ConsumerGroup {
+    fn new(charge: Charge) -> Self {
+        Self {
+            members: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
+            consume_type: None,
+            message_model: None,
+            consume_from_where: None,
+            _charge: charge,
+        }
+    }
+
     /// The members by their connections.
     pub(super) const fn members(&self) -> &BTreeMap<Peer, Member> {
         &self.members
@@ -67,7 +88,10 @@ impl ConsumerGroup {
 
     /// Says whether there is a topic more or less. The newer of two versions counts, and a topic that the member does not
     /// name any more is no longer subscribed to by anybody (`updateSubscription`).
-    fn subscribe(&mut self, subscriptions: Vec<SubscriptionData>) -> bool {
+    ///
+    /// # Errors
+    /// There is no room for one, nor for those after it.
+    fn subscribe(&mut self, budget: &Budget, subscriptions: Vec<SubscriptionData>) -> Result<bool, Refusal> {
         let named: BTreeSet<&str> = subscriptions.iter().map(|subscription| subscription.topic.as_str()).collect();
         let before = self.subscriptions.len();
         self.subscriptions.retain(|topic, _| named.contains(&**topic));
@@ -76,10 +100,10 @@ impl ConsumerGroup {
             let known = self.subscriptions.get(data.topic.as_str());
             is_changed |= known.is_none();
             if known.is_none_or(|known| known.data.sub_version < data.sub_version) {
-                self.subscriptions.insert(data.topic.as_str().into(), Subscription::new(data));
+                self.subscriptions.insert(data.topic.as_str().into(), Subscription::new(budget, data)?);
             }
         }
-        is_changed
+        Ok(is_changed)
     }
 }
 
@@ -87,18 +111,20 @@ impl ConsumerGroup {
 /// group subscribes to when it loses its last member is taken back (`ConsumerManager.clearTopicGroupTable`).
 #[derive(Debug)]
 struct SubscribedTopics {
-    groups: BTreeMap<Box<str>, BTreeSet<Box<str>>>,
-    count: usize,
-    limit: usize,
+    groups: BTreeMap<Box<str>, BTreeMap<Box<str>, Charge>>,
+    budget: Budget,
 }
 
 impl SubscribedTopics {
     fn note<'a>(&mut self, group: &str, topics: impl Iterator<Item = &'a Box<str>>) {
         for topic in topics {
-            let is_known = self.groups.get(topic).is_some_and(|groups| groups.contains(group));
-            if !is_known && self.count < self.limit {
-                self.groups.entry(topic.clone()).or_default().insert(group.into());
-                self.count += 1;
+            if self.groups.get(topic).is_some_and(|groups| groups.contains_key(group)) {
+                continue;
+            }
+            if let Ok(charge) =
+                self.budget.charge(2 * ENTRY + FIRST * size_of::<(Box<str>, Charge)>() + topic.len() + group.len())
+            {
+                self.groups.entry(topic.clone()).or_default().insert(group.into(), charge);
             }
         }
     }
@@ -108,7 +134,7 @@ impl SubscribedTopics {
             let Some(groups) = self.groups.get_mut(&topic) else {
                 continue;
             };
-            self.count -= usize::from(groups.remove(group));
+            groups.remove(group);
             if groups.is_empty() {
                 self.groups.remove(&topic);
             }
@@ -123,20 +149,18 @@ pub(super) struct Groups {
     producers: BTreeMap<Box<str>, BTreeMap<Peer, Member>>,
     topics: SubscribedTopics,
     next_scan: Option<Instant>,
-    /// How many producer groups there may be.
-    limit: usize,
+    budget: Budget,
 }
 
 impl Groups {
-    /// At most `limit` producer groups; of so many topics and groups is known who subscribes to what.
-    pub(super) const fn new(limit: usize, subscriptions: usize) -> Self {
-        let topics = SubscribedTopics { groups: BTreeMap::new(), count: 0, limit: subscriptions };
-        Self { consumers: BTreeMap::new(), producers: BTreeMap::new(), topics, next_scan: None, limit }
+    pub(super) fn new(budget: &Budget) -> Self {
+        let topics = SubscribedTopics { groups: BTreeMap::new(), budget: budget.clone() };
+        Self { consumers: BTreeMap::new(), producers: BTreeMap::new(), topics, next_scan: None, budget: budget.clone() }
     }
 
     /// The groups that subscribe to a topic, by name.
     pub(super) fn subscribers(&self, topic: &str) -> impl Iterator<Item = &str> {
-        self.topics.groups.get(topic).into_iter().flatten().map(|group| &**group)
+        self.topics.groups.get(topic).into_iter().flat_map(BTreeMap::keys).map(|group| &**group)
     }
 
     /// A consumer group that has members.
@@ -151,32 +175,46 @@ impl Groups {
 
     /// A member of a consumer group has sent its heartbeat. Says whether the group has changed; what it subscribes to is
     /// looked at only if `with_subscriptions` (`registerConsumer`, `registerConsumerWithoutSub`).
+    ///
+    /// # Errors
+    /// There is no room for all that it subscribes to.
     pub(super) fn join_consumers(
         &mut self,
         peer: Peer,
         member: Member,
         data: ConsumerData,
         with_subscriptions: bool,
-    ) -> bool {
+    ) -> Result<bool, Refusal> {
         self.next_scan.get_or_insert(member.last_heartbeat + SCAN_PERIOD);
-        let group = self.consumers.entry(data.group_name.as_str().into()).or_default();
+        let group = match self.consumers.entry(data.group_name.as_str().into()) {
+            Entry::Occupied(group) => group.into_mut(),
+            Entry::Vacant(place) => {
+                let entries = size_of::<(Peer, Member)>() + size_of::<(Box<str>, Subscription)>();
+                let cost = 2 * ENTRY + data.group_name.len() + FIRST * entries;
+                place.insert(ConsumerGroup::new(self.budget.charge(cost)?))
+            }
+        };
         group.consume_type = data.consume_type;
         group.message_model = data.message_model;
         group.consume_from_where = data.consume_from_where;
         let is_new = group.members.insert(peer, member).is_none();
-        let is_changed = is_new | (with_subscriptions && group.subscribe(data.subscription_data_set));
+        let is_changed = is_new | (with_subscriptions && group.subscribe(&self.budget, data.subscription_data_set)?);
         self.topics.note(&data.group_name, group.subscriptions.keys());
-        is_changed
+        Ok(is_changed)
     }
 
-    /// The same of a producer group. Says whether there is room for it.
-    pub(super) fn join_producers(&mut self, peer: Peer, member: Member, group: &str) -> bool {
-        self.next_scan.get_or_insert(member.last_heartbeat + SCAN_PERIOD);
-        if !self.producers.contains_key(group) && self.producers.len() >= self.limit {
-            return false;
+    /// The same of a producer group.
+    ///
+    /// # Errors
+    /// There is no room for it.
+    pub(super) fn join_producers(&mut self, peer: Peer, mut member: Member, group: &str) -> Result<(), Refusal> {
+        if !self.producers.contains_key(group) {
+            let bytes = member.charge.bytes() + ENTRY + FIRST * size_of::<(Peer, Member)>();
+            member.charge.resize(bytes)?;
         }
+        self.next_scan.get_or_insert(member.last_heartbeat + SCAN_PERIOD);
         self.producers.entry(group.into()).or_default().insert(peer, member);
-        true
+        Ok(())
     }
 
     /// A client is gone. Returns the consumer groups that have lost it, have other members and share their messages.

@@ -8,12 +8,13 @@ use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::{GetConsumerList, HeartbeatAnswer, NotifyConsumerIdsChanged};
 
+use super::super::budget::ENTRY;
 use super::super::needed::{Need, read_body_with};
 use super::super::nullable::Nullable;
 use super::super::output::Outputs;
 use super::super::refusal::{Refusal, read_body};
 use super::super::sql92::Expression;
-use super::groups::Member;
+use super::groups::{self, Member};
 use super::topics::TopicConfig;
 use super::{Broker, Session, topic_names};
 
@@ -53,45 +54,54 @@ impl Broker {
         for data in heartbeat.consumer_data_set.iter_mut().flat_map(|data| &mut data.subscription_data_set) {
             data.sub_version.get_or_insert(now.unix_ms as i64);
         }
-        let member = Member {
-            client_id: heartbeat.client_id.as_str().into(),
-            address: session.address,
-            language: request.language,
-            version: request.version,
-            last_heartbeat: now.mono,
+        let (budget, client_id) = (self.budget.clone(), std::mem::take(&mut heartbeat.client_id));
+        let member = |group: &str| {
+            Ok::<_, Refusal>(Member {
+                client_id: client_id.as_str().into(),
+                address: session.address,
+                language: request.language,
+                version: request.version,
+                last_heartbeat: now.mono,
+                charge: budget.charge(groups::cost(group, &client_id))?,
+            })
         };
         let fingerprint = heartbeat.heartbeat_fingerprint;
         let with_subscriptions = fingerprint == 0 || !heartbeat.without_sub;
         let mut is_sub_change = fingerprint == 0;
         for data in heartbeat.consumer_data_set {
-            let limit = self.config.limits.subscriptions;
-            if data.subscription_data_set.len() > limit {
-                return Err(Refusal::full("subscriptions of a consumer", limit));
-            }
             let group = data.group_name.clone();
             let Some(settings) = self.group_settings.find_or_create(now, &group)? else {
                 continue;
             };
             let notifies = settings.notify_consumer_ids_changed_enable;
             let retry_queues = u32::try_from(settings.retry_queue_nums).unwrap_or_default();
-            let last = self.fingerprints.insert(group.as_str().into(), fingerprint);
-            if self.fingerprints.len() > self.config.limits.groups {
-                // Java keeps also those of groups that were deleted.
-                self.fingerprints.retain(|group, _| self.group_settings.get(group).is_some());
-            }
+            let last = self.note_fingerprint(&group, fingerprint)?;
             is_sub_change |= last.is_some_and(|last| last != fingerprint);
             self.create_retry_topic(&data, retry_queues)?;
-            let is_changed = self.groups.join_consumers(session.peer, member.clone(), data, with_subscriptions);
-            if is_changed && notifies {
+            let joined = self.groups.join_consumers(session.peer, member(&group)?, data, with_subscriptions);
+            if joined? && notifies {
                 self.notify_members(&group, out);
             }
         }
         for data in heartbeat.producer_data_set {
-            if !self.groups.join_producers(session.peer, member.clone(), &data.group_name) {
-                return Err(Refusal::full("producer groups", self.config.limits.groups));
-            }
+            self.groups.join_producers(session.peer, member(&data.group_name)?, &data.group_name)?;
         }
         Ok(HeartbeatAnswer { is_support_heart_beat_v2: Some(true), is_sub_change: Some(is_sub_change) })
+    }
+
+    /// Returns the fingerprint of the group's last heartbeat. Those of groups that were deleted are kept, as Java keeps them, while
+    /// there is room.
+    fn note_fingerprint(&mut self, group: &str, fingerprint: i32) -> Result<Option<i32>, Refusal> {
+        if let Some((known, _)) = self.fingerprints.get_mut(group) {
+            return Ok(Some(std::mem::replace(known, fingerprint)));
+        }
+        let cost = ENTRY + group.len();
+        let charge = self.budget.charge(cost).or_else(|_| {
+            self.fingerprints.retain(|group, _| self.group_settings.get(group).is_some());
+            self.budget.charge(cost)
+        })?;
+        self.fingerprints.insert(group.into(), (fingerprint, charge));
+        Ok(None)
     }
 
     /// The group's retry topic is ordered when one of the topics is that it subscribes to.

@@ -7,6 +7,7 @@ use stgclient_core::time::{Duration, Instant, Now};
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
 
+use super::super::budget::Charge;
 use super::super::peer::Peer;
 use super::super::reply::Exchange;
 use super::Session;
@@ -33,6 +34,7 @@ pub(super) struct Held {
     pub(super) exchange: Exchange,
     /// When its time is up. Smartgo's broker notices when it next looks at all that wait.
     pub(super) due: Instant,
+    pub(super) _charge: Charge,
 }
 
 /// A pull that waits no longer.

@@ -7,6 +7,7 @@ use stgclient_core::wire::body::{self, LockedQueues, QueueKey, QueueLockRequest}
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
 
+use super::super::budget::{Budget, Charge, ENTRY, FIRST};
 use super::super::needed::{Need, read_body_with};
 use super::super::refusal::Refusal;
 use super::Broker;
@@ -28,6 +29,7 @@ const UNLOCKING: &[Need] = &[Need::There("consumerGroup"), Need::NotNull("mqSet"
 struct Lock {
     client_id: Box<str>,
     last_update: Instant,
+    _charge: Charge,
 }
 
 impl Lock {
@@ -40,13 +42,12 @@ impl Lock {
 #[derive(Debug)]
 pub(super) struct Locks {
     groups: BTreeMap<Box<str>, BTreeMap<QueueKey, Lock>>,
-    count: usize,
-    limit: usize,
+    budget: Budget,
 }
 
 impl Locks {
-    pub(super) const fn new(limit: usize) -> Self {
-        Self { groups: BTreeMap::new(), count: 0, limit }
+    pub(super) fn new(budget: &Budget) -> Self {
+        Self { groups: BTreeMap::new(), budget: budget.clone() }
     }
 
     /// Who has locked a queue.
@@ -77,18 +78,23 @@ impl Locks {
             if &*lock.client_id != client_id && !lock.is_expired(now) {
                 return false;
             }
-            *lock = Lock { client_id: client_id.into(), last_update: now };
-            return true;
+            if &*lock.client_id == client_id {
+                lock.last_update = now;
+                return true;
+            }
         }
-        if self.count >= self.limit {
+        let name = queue.topic.len() + queue.broker_name.len();
+        let first = if self.groups.contains_key(group) { 0 } else { FIRST };
+        let cost = 2 * ENTRY + 2 * (name + client_id.len() + group.len()) + first * size_of::<(QueueKey, Lock)>();
+        let charge = self.budget.charge(cost).or_else(|_| {
             self.forget_expired(now);
-        }
-        if self.count >= self.limit {
+            self.budget.charge(cost)
+        });
+        let Ok(charge) = charge else {
             return false;
-        }
-        let lock = Lock { client_id: client_id.into(), last_update: now };
+        };
+        let lock = Lock { client_id: client_id.into(), last_update: now, _charge: charge };
         self.groups.entry(group.into()).or_default().insert(queue.clone(), lock);
-        self.count += 1;
         true
     }
 
@@ -100,7 +106,6 @@ impl Locks {
         for queue in &request.mq_set {
             if locks.get(queue).is_some_and(|lock| *lock.client_id == *request.client_id) {
                 locks.remove(queue);
-                self.count -= 1;
             }
         }
         if locks.is_empty() {
@@ -113,7 +118,6 @@ impl Locks {
             locks.retain(|_, lock| !lock.is_expired(now));
             !locks.is_empty()
         });
-        self.count = self.groups.values().map(BTreeMap::len).sum();
     }
 }
 

@@ -13,11 +13,12 @@ use stgclient_core::wire::fields::{FieldWriter, Fields, NoFields, WriteHeader};
 use stgclient_core::wire::message::OffsetMessageId;
 use stgclient_core::wire::request::ConsumeDirectly;
 
+use super::super::budget::{Charge, ENTRY};
 use super::super::nullable::Nullable;
 use super::super::output::Outputs;
 use super::super::peer::Peer;
 use super::super::refusal::Refusal;
-use super::super::reply::{Exchange, NOT_SET, Reply};
+use super::super::reply::{Exchange, MOST_DELAYED, NOT_SET, Reply};
 use super::Broker;
 
 /// How long a member may take for an answer that is handed on.
@@ -33,7 +34,7 @@ const TELLS_OFFSETS: i32 = 28;
 #[derive(Debug)]
 pub(super) enum Purpose {
     /// Its answer is handed on as it is.
-    HandOn { exchange: Exchange, group: Box<str>, client_id: Box<str> },
+    HandOn { exchange: Exchange, group: Box<str>, client_id: Box<str>, _charge: Charge },
     /// Its offsets are put together with those of others.
     Status(Box<StatusQuery>),
 }
@@ -49,6 +50,7 @@ pub(super) struct StatusQuery {
     /// Who is being asked.
     asked: Box<str>,
     told: BTreeMap<String, ConsumerOffsets>,
+    charge: Charge,
 }
 
 /// What a member is asked for its offsets by (`GetConsumerStatusRequestHeader`): the topic is the one that was asked for, if any was.
@@ -142,11 +144,12 @@ impl Broker {
             );
             return refuse(reply, remark);
         }
-        if !self.asks.has_room() {
-            return reply.refuse(&Refusal::full("requests to clients", self.config.limits.asks));
-        }
+        let charge = match self.budget.charge(4 * ENTRY + group.len() + client_id.len()) {
+            Ok(charge) => charge,
+            Err(refusal) => return reply.refuse(&refusal),
+        };
         let (exchange, out) = reply.into_parts();
-        let purpose = Purpose::HandOn { exchange, group: group.into(), client_id: client_id.into() };
+        let purpose = Purpose::HandOn { exchange, group: group.into(), client_id: client_id.into(), _charge: charge };
         self.asks.ask(out, (peer, now.mono + PATIENCE), code, fields, &body, purpose);
     }
 
@@ -167,20 +170,23 @@ impl Broker {
         let wanted = fields.text("clientAddr").unwrap_or_default();
         let members = consumers.members().iter().map(|(peer, member)| (*peer, member.client_id.clone()));
         let wanted = wanted.trim();
-        let left = members.filter(|(_, client_id)| wanted.is_empty() || wanted == &**client_id).collect();
-        if !self.asks.has_room() {
-            return reply.refuse(&Refusal::full("requests to clients", self.config.limits.asks));
-        }
+        let left: VecDeque<_> = members.filter(|(_, client_id)| wanted.is_empty() || wanted == &**client_id).collect();
+        let names: usize = left.iter().map(|(_, client_id)| ENTRY + client_id.len()).sum();
+        let topic_length = fields.text("topic").map_or(0, |topic| topic.len());
+        let charge = match self.budget.charge(4 * ENTRY + group.len() + topic_length + names) {
+            Ok(charge) => charge,
+            Err(refusal) => return reply.refuse(&refusal),
+        };
         let (exchange, out) = reply.into_parts();
         let (group, topic) = ((*group).into(), fields.text("topic").map(|topic| (*topic).into()));
-        let query = StatusQuery { exchange, group, topic, left, asked: Box::default(), told: BTreeMap::new() };
+        let query = StatusQuery { exchange, group, topic, left, asked: Box::default(), told: BTreeMap::new(), charge };
         self.continue_status(now, Box::new(query), out);
     }
 
     fn continue_status(&mut self, now: Now, mut query: Box<StatusQuery>, out: &mut Outputs) {
         let Some((peer, client_id)) = query.left.pop_front() else {
             let status = ConsumerStatus { consumer_table: query.told, ..ConsumerStatus::default() };
-            let reply = Reply::new(query.exchange, out, self.config.limits.delayed_answers);
+            let reply = Reply::new(query.exchange, out, MOST_DELAYED);
             // The words of a Java answer whose remark nobody has set.
             let remark = (self.dialect == Dialect::Apache).then_some(NOT_SET);
             return reply.send(ResponseCode::SUCCESS, remark, &NoFields, &body::to_vec(&status));
@@ -199,11 +205,14 @@ impl Broker {
             None => {}
             Some(Purpose::HandOn { exchange, .. }) => {
                 let fields = HandedOn { fields: &answer.fields, replaced: Vec::new() };
-                Reply::new(exchange, out, self.config.limits.delayed_answers).hand_on(answer, &fields);
+                Reply::new(exchange, out, MOST_DELAYED).hand_on(answer, &fields);
             }
             Some(Purpose::Status(mut query)) => {
                 let is_success = answer.code == ResponseCode::SUCCESS.0;
-                if let Some(status) = is_success.then(|| answer.read_body::<ConsumerStatus>().ok()).flatten() {
+                let status = is_success.then(|| answer.read_body::<ConsumerStatus>().ok()).flatten();
+                // What there is no room for is not told.
+                let cost = query.charge.bytes() + 8 * answer.body.len();
+                if let Some(status) = status.filter(|_| query.charge.resize(cost).is_ok()) {
                     query.told.insert(query.asked.to_string(), ConsumerOffsets(status.message_queue_table));
                 }
                 self.continue_status(now, query, out);
@@ -215,7 +224,7 @@ impl Broker {
     pub(super) fn give_up_late(&mut self, now: Now, out: &mut Outputs) {
         while let Some((peer, purpose)) = self.asks.pop_late(now.mono) {
             match purpose {
-                Purpose::HandOn { exchange, group, client_id } => {
+                Purpose::HandOn { exchange, group, client_id, .. } => {
                     let member = self.groups.consumers(&group).and_then(|consumers| consumers.members().get(&peer));
                     let address = member.map_or_else(|| "UNKNOWN".to_owned(), |member| member.address.to_string());
                     let remark = format!(
@@ -224,7 +233,7 @@ impl Broker {
                         PATIENCE.as_millis()
                     );
                     let refusal = Refusal::new(ResponseCode::CONSUME_MSG_TIMEOUT, remark);
-                    Reply::new(exchange, out, self.config.limits.delayed_answers).refuse(&refusal);
+                    Reply::new(exchange, out, MOST_DELAYED).refuse(&refusal);
                 }
                 Purpose::Status(query) => self.continue_status(now, query, out),
             }

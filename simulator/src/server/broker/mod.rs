@@ -42,6 +42,7 @@ use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::HeartbeatAnswer;
 
+use super::budget::{Budget, Charge};
 use super::config::BrokerConfig;
 use super::force::Force;
 use super::forces::Forces;
@@ -82,6 +83,8 @@ pub struct Broker {
     cluster: String,
     store_host: SocketAddr,
     started: Now,
+    /// What this broker and the other servers may keep besides messages.
+    budget: Budget,
     topics: Topics,
     log: Log,
     index: Index,
@@ -94,7 +97,7 @@ pub struct Broker {
     group_settings: GroupSettings,
     groups: Groups,
     /// The fingerprint of each group's last heartbeat (`consumerGroupHeartbeatTable`).
-    fingerprints: BTreeMap<Box<str>, i32>,
+    fingerprints: BTreeMap<Box<str>, (i32, Charge)>,
     pulled: PulledSubscriptions,
     asks: Asks<Purpose>,
     locks: Locks,
@@ -127,26 +130,27 @@ pub struct BrokerUsage {
 }
 
 impl Broker {
-    pub(super) fn new(now: Now, cluster: &str, dialect: Dialect, config: BrokerConfig) -> Self {
+    pub(super) fn new(now: Now, cluster: &str, dialect: Dialect, config: BrokerConfig, budget: &Budget) -> Self {
         let limits = config.limits;
         Self {
             dialect,
             cluster: cluster.into(),
             store_host: config.store_host(),
             started: now,
-            topics: Topics::new(cluster, dialect, &config),
+            budget: budget.clone(),
+            topics: Topics::new(cluster, dialect, &config, budget),
             log: Log::new(dialect, limits.message_bytes),
             index: Index::default(),
             delays: Delays::default(),
-            offsets: GroupOffsets::new(limits.offsets),
-            pull_offsets: GroupOffsets::new(limits.offsets),
-            reset_offsets: GroupOffsets::new(limits.offsets),
-            group_settings: GroupSettings::new(now, config.auto_create_groups, limits.groups),
-            groups: Groups::new(limits.groups, limits.offsets),
+            offsets: GroupOffsets::new(budget),
+            pull_offsets: GroupOffsets::new(budget),
+            reset_offsets: GroupOffsets::new(budget),
+            group_settings: GroupSettings::new(now, config.auto_create_groups, budget),
+            groups: Groups::new(budget),
             fingerprints: BTreeMap::new(),
-            pulled: PulledSubscriptions::new(limits.groups, limits.subscriptions),
-            asks: Asks::new(dialect, limits.asks),
-            locks: Locks::new(limits.locks),
+            pulled: PulledSubscriptions::new(budget),
+            asks: Asks::new(dialect),
+            locks: Locks::new(budget),
             holds: Holds::new(dialect, limits.held_pulls),
             counters: Counters::default(),
             is_jammed: false,
@@ -241,19 +245,19 @@ impl Broker {
     /// The process ends, and with it what is not on the disk of an Apache broker either.
     pub(super) fn stop(&mut self) {
         self.is_jammed = false;
-        self.locks = Locks::new(self.config.limits.locks);
-        self.groups = Groups::new(self.config.limits.groups, self.config.limits.offsets);
+        self.locks = Locks::new(&self.budget);
+        self.groups = Groups::new(&self.budget);
         self.fingerprints.clear();
-        self.pulled = PulledSubscriptions::new(self.config.limits.groups, self.config.limits.subscriptions);
-        self.asks = Asks::new(self.dialect, self.config.limits.asks);
-        self.pull_offsets = GroupOffsets::new(self.config.limits.offsets);
-        self.reset_offsets = GroupOffsets::new(self.config.limits.offsets);
+        self.pulled = PulledSubscriptions::new(&self.budget);
+        self.asks = Asks::new(self.dialect);
+        self.pull_offsets = GroupOffsets::new(&self.budget);
+        self.reset_offsets = GroupOffsets::new(&self.budget);
     }
 
     /// Everything is gone but what a test has forced, as after a crash without a disk.
     pub(super) fn forget(&mut self, now: Now, cluster: &str) {
         let forces = std::mem::take(&mut self.forces);
-        *self = Self { forces, ..Self::new(now, cluster, self.dialect, self.config.clone()) };
+        *self = Self { forces, ..Self::new(now, cluster, self.dialect, self.config.clone(), &self.budget) };
     }
 
     /// Every topic and its settings, by name.
@@ -265,6 +269,11 @@ impl Broker {
         self.topics.by_name(name).map(|topic| &topic.config)
     }
 
+    /// Whether a topic was deleted since the last call.
+    pub(super) const fn take_deleted(&mut self) -> bool {
+        self.topics.take_deleted()
+    }
+
     /// The topics that name servers have to hear of.
     pub(super) fn take_changed_topics(&mut self) -> Vec<Box<str>> {
         self.topics.take_changed()
@@ -272,7 +281,7 @@ impl Broker {
 
     pub(super) fn receive(&mut self, now: Now, session: Session, request: &Command, out: &mut Outputs) {
         use RequestCode as Code;
-        let delayed_answers = self.config.limits.delayed_answers;
+        let delayed_answers = reply::MOST_DELAYED;
         let begun = reply::begin(now, self.dialect, session.peer, request, &mut self.forces, out, delayed_answers);
         let Some((mut reply, request)) = begun else {
             return;

@@ -10,6 +10,7 @@ use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::NoFields;
 use stgclient_core::wire::request::{OffsetAnswer, QueryConsumerOffset, UpdateConsumerOffset};
 
+use super::super::budget::{Budget, Charge, ENTRY, FIRST};
 use super::super::nullable::Nullable;
 use super::super::refusal::Refusal;
 use super::super::reply::Reply;
@@ -18,28 +19,37 @@ use super::Broker;
 /// How many commits make another version of all offsets (`consumerOffsetUpdateVersionStep`).
 const VERSION_STEP: u64 = 500;
 
+/// What one offset takes, in bytes.
+const OFFSET: usize = 64;
+
 /// Offsets by topic and queue.
-type Topics = BTreeMap<Box<str>, BTreeMap<i32, i64>>;
+type Topics = BTreeMap<Box<str>, Queues>;
+
+/// Offsets by queue.
+#[derive(Debug)]
+struct Queues {
+    offsets: BTreeMap<i32, i64>,
+    charge: Charge,
+}
 
 /// Offsets by group, topic and queue.
 #[derive(Debug)]
 pub(super) struct GroupOffsets {
     groups: BTreeMap<Box<str>, Topics>,
-    count: usize,
-    limit: usize,
+    budget: Budget,
     /// How often an offset was stored.
     commits: u64,
 }
 
 impl GroupOffsets {
-    pub(super) const fn new(limit: usize) -> Self {
-        Self { groups: BTreeMap::new(), count: 0, limit, commits: 0 }
+    pub(super) fn new(budget: &Budget) -> Self {
+        Self { groups: BTreeMap::new(), budget: budget.clone(), commits: 0 }
     }
 
     /// Stores an offset, which may be lower than the one before, and counts that it was.
     ///
     /// # Errors
-    /// There are as many as the broker keeps.
+    /// There is no room for it.
     pub(super) fn commit(&mut self, group: &str, topic: &str, queue_id: i32, offset: i64) -> Result<(), Refusal> {
         self.commits += 1;
         self.set(group, topic, queue_id, offset)
@@ -48,33 +58,33 @@ impl GroupOffsets {
     /// Stores an offset that an administrator has set.
     ///
     /// # Errors
-    /// There are as many as the broker keeps.
+    /// There is no room for it.
     pub(super) fn set(&mut self, group: &str, topic: &str, queue_id: i32, offset: i64) -> Result<(), Refusal> {
-        let queues = self.groups.get_mut(group).and_then(|topics| topics.get_mut(topic));
-        if let Some(known) = queues.and_then(|queues| queues.get_mut(&queue_id)) {
-            *known = offset;
+        if let Some(queues) = self.groups.get_mut(group).and_then(|topics| topics.get_mut(topic)) {
+            if !queues.offsets.contains_key(&queue_id) {
+                queues.charge.resize(queues.charge.bytes() + OFFSET)?;
+            }
+            queues.offsets.insert(queue_id, offset);
             return Ok(());
         }
-        if self.count >= self.limit {
-            return Err(Refusal::full("offsets of consumer groups", self.limit));
-        }
-        let topics = self.groups.entry(group.into()).or_default();
-        topics.entry(topic.into()).or_default().insert(queue_id, offset);
-        self.count += 1;
+        let charge = self
+            .budget
+            .charge(2 * ENTRY + group.len() + topic.len() + FIRST * (size_of::<(Box<str>, Queues)>() + OFFSET / 4))?;
+        let queues = Queues { offsets: BTreeMap::from([(queue_id, offset)]), charge };
+        self.groups.entry(group.into()).or_default().insert(topic.into(), queues);
         Ok(())
     }
 
     pub(super) fn get(&self, group: &str, topic: &str, queue_id: i32) -> Option<i64> {
-        self.groups.get(group)?.get(topic)?.get(&queue_id).copied()
+        self.groups.get(group)?.get(topic)?.offsets.get(&queue_id).copied()
     }
 
     /// Takes an offset out.
     pub(super) fn remove(&mut self, group: &str, topic: &str, queue_id: i32) -> Option<i64> {
         let topics = self.groups.get_mut(group)?;
         let queues = topics.get_mut(topic)?;
-        let offset = queues.remove(&queue_id)?;
-        self.count -= 1;
-        if queues.is_empty() {
+        let offset = queues.offsets.remove(&queue_id)?;
+        if queues.offsets.is_empty() {
             topics.remove(topic);
         }
         if topics.is_empty() {
@@ -97,20 +107,18 @@ impl GroupOffsets {
     fn by_topic_and_group(&self) -> BTreeMap<String, &BTreeMap<i32, i64>> {
         let of_group = |(group, topics): (_, _)| {
             let topics: &Topics = topics;
-            topics.iter().map(move |(topic, queues)| (format!("{topic}@{group}"), queues))
+            topics.iter().map(move |(topic, queues)| (format!("{topic}@{group}"), &queues.offsets))
         };
         self.groups.iter().flat_map(of_group).collect()
     }
 
     pub(super) fn forget_group(&mut self, group: &str) {
-        let topics = self.groups.remove(group);
-        self.count -= topics.map_or(0, |topics| topics.values().map(BTreeMap::len).sum());
+        self.groups.remove(group);
     }
 
     pub(super) fn forget_topic(&mut self, topic: &str) {
-        let count = &mut self.count;
         self.groups.retain(|_, topics| {
-            *count -= topics.remove(topic).map_or(0, |queues| queues.len());
+            topics.remove(topic);
             !topics.is_empty()
         });
     }

@@ -10,10 +10,11 @@ use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::{FieldError, FieldWriter, WriteHeader};
 use stgclient_core::wire::request::{PULL_FLAG_COMMIT_OFFSET, PULL_FLAG_SUSPEND, PullMessage, PullMessageAnswer};
 
+use super::super::budget::ENTRY;
 use super::super::output::Outputs;
 use super::super::peer::Peer;
 use super::super::refusal::{FAQ, Forbidden, Refusal};
-use super::super::reply::Reply;
+use super::super::reply::{MOST_DELAYED, Reply};
 use super::filter::Filter;
 use super::find::{Findings, Status, find};
 use super::holds::{Held, Woken};
@@ -93,7 +94,7 @@ impl Broker {
         else {
             return false;
         };
-        let reply = Reply::new(exchange, out, self.config.limits.delayed_answers);
+        let reply = Reply::new(exchange, out, MOST_DELAYED);
         self.run_pull(since, session, &request, Look::Again { end }, reply);
         true
     }
@@ -157,10 +158,21 @@ impl Broker {
         }
         let code = findings.status.code(pull.offset);
         let may_wait = is_first && header.sys_flag & PULL_FLAG_SUSPEND != 0;
-        if may_wait && code == ResponseCode::PULL_NOT_FOUND && self.holds.has_room() {
+        let waits = may_wait && code == ResponseCode::PULL_NOT_FOUND && self.holds.has_room();
+        let length = || request.fields.iter().map(|(name, value)| 64 + name.len() + value.len()).sum::<usize>();
+        let charge = waits.then(|| self.budget.charge(8 * ENTRY + 2 * length()).ok()).flatten();
+        if let Some(charge) = charge {
             let patience = Duration::from_millis(u64::try_from(header.suspend_timeout_millis).unwrap_or_default());
             let (exchange, request) = (reply.into_exchange(), request.detached_header());
-            return self.holds.add(Held { pull, since: now, session, request, exchange, due: now.mono + patience });
+            return self.holds.add(Held {
+                pull,
+                since: now,
+                session,
+                request,
+                exchange,
+                due: now.mono + patience,
+                _charge: charge,
+            });
         }
         let answer = Answer {
             answer: PullMessageAnswer {

@@ -5,43 +5,50 @@ use std::collections::BTreeMap;
 
 use stgclient_core::wire::body::SubscriptionData;
 
+use super::super::budget::{Budget, Charge, ENTRY, FIRST};
+use super::filter;
+
 /// How long one is told of, in milliseconds (`subscriptionExpiredTimeout`).
 const LIFE: i64 = 600_000;
 
 /// By group and topic.
 #[derive(Debug)]
 pub(super) struct PulledSubscriptions {
-    groups: BTreeMap<Box<str>, BTreeMap<Box<str>, SubscriptionData>>,
-    most_groups: usize,
-    most_topics: usize,
+    groups: BTreeMap<Box<str>, BTreeMap<Box<str>, (SubscriptionData, Charge)>>,
+    budget: Budget,
 }
 
 impl PulledSubscriptions {
-    /// Of so many groups at the most, and topics of each. What is over is not noted.
-    pub(super) const fn new(most_groups: usize, most_topics: usize) -> Self {
-        Self { groups: BTreeMap::new(), most_groups, most_topics }
+    pub(super) fn new(budget: &Budget) -> Self {
+        Self { groups: BTreeMap::new(), budget: budget.clone() }
     }
 
-    /// A group has pulled by this subscription.
+    /// A group has pulled by this subscription, which is noted if there is room.
     pub(super) fn note(&mut self, now: u64, group: &str, data: SubscriptionData) {
         let now = now as i64;
         let data = SubscriptionData { sub_version: Some(now), ..data };
-        if let Some(known) = self.groups.get_mut(group).and_then(|topics| topics.get_mut(data.topic.as_str())) {
-            *known = data;
+        let first = if self.groups.contains_key(group) { 0 } else { FIRST };
+        let cost =
+            filter::cost(&data) + ENTRY + group.len() + first * size_of::<(Box<str>, (SubscriptionData, Charge))>();
+        if let Some((known, charge)) = self.groups.get_mut(group).and_then(|topics| topics.get_mut(data.topic.as_str()))
+        {
+            if charge.resize(cost).is_ok() {
+                *known = data;
+            }
             return;
         }
-        if self.groups.len() >= self.most_groups {
+        let charge = self.budget.charge(cost).or_else(|_| {
             self.forget_old(now);
-        }
-        let topics = self.groups.get(group).map_or(0, BTreeMap::len);
-        if topics < self.most_topics && (topics > 0 || self.groups.len() < self.most_groups) {
-            self.groups.entry(group.into()).or_default().insert(data.topic.as_str().into(), data);
+            self.budget.charge(cost)
+        });
+        if let Ok(charge) = charge {
+            self.groups.entry(group.into()).or_default().insert(data.topic.as_str().into(), (data, charge));
         }
     }
 
     /// By what a group has last pulled from a topic.
     pub(super) fn get(&self, now: u64, group: &str, topic: &str) -> Option<&SubscriptionData> {
-        let data = self.groups.get(group)?.get(topic)?;
+        let (data, _) = self.groups.get(group)?.get(topic)?;
         is_young(now as i64, data).then_some(data)
     }
 
@@ -52,7 +59,7 @@ impl PulledSubscriptions {
 
     fn forget_old(&mut self, now: i64) {
         self.groups.retain(|_, topics| {
-            topics.retain(|_, data| is_young(now, data));
+            topics.retain(|_, (data, _)| is_young(now, data));
             !topics.is_empty()
         });
     }

@@ -66,7 +66,7 @@ impl Broker {
         let Some(topic) = self.topics.get_mut(key) else {
             return Err(Refusal::topic_missing(""));
         };
-        let queue = topic.queue_to_write(queue_id);
+        let queue = topic.queue_to_write(queue_id)?;
         let queue_offset = queue.max_offset();
         let fields = StoredFields {
             body_crc: self.dialect.body_crc(body),
@@ -98,7 +98,7 @@ impl Broker {
         let tag = properties.get(property::TAGS);
         // Of what is held back this is the time when it is due, which no tag is (`ScheduleMessageService`).
         let tag = tag.filter(|_| &*topic.name != SCHEDULE_TOPIC);
-        topic.queue_to_write(queue_id).push(Entry { record, tags_code: tag.map_or(0, java::string_hash) });
+        topic.queue_to_write(queue_id)?.push(Entry { record, tags_code: tag.map_or(0, java::string_hash) });
         self.counters.count_stored();
         while let Some(record) = self.log.pop_surplus() {
             let topic = self.topics.get_mut(record.topic);

@@ -5,12 +5,24 @@ use std::collections::BTreeMap;
 use stgclient_core::wire::body::Permission;
 use stgclient_core::wire::dialect::Dialect;
 
+use super::super::budget::{Budget, Charge, ENTRY};
 use super::super::config::BrokerConfig;
 use super::super::refusal::Refusal;
 use super::delays::LEVEL_COUNT;
 use super::queue::Queue;
 use super::topic_names::{self, OFFSET_MOVED_EVENT, SCHEDULE_TOPIC};
 use crate::table::{Key, Table};
+
+/// What a queue takes besides its messages, in bytes.
+const QUEUE: usize = 256;
+/// What a topic takes, in bytes.
+const TOPIC: usize = 1280;
+
+/// What a topic takes besides its queues, its name in the list of changes included, in bytes.
+fn cost(name: &str, config: &TopicConfig) -> usize {
+    let attributes: usize = config.attributes.iter().map(|(name, value)| ENTRY + name.len() + value.len()).sum();
+    TOPIC + 4 * name.len() + attributes
+}
 
 /// What can be set of a topic (`TopicConfig`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,27 +86,31 @@ pub(super) struct Topic {
     pub(super) config: TopicConfig,
     /// Made when first written to, so that a topic of a thousand queues costs nothing until it is used. Those beyond
     /// the configured number stay: the topic may grow again.
-    queues: Vec<Queue>,
+    queues: BTreeMap<u32, Queue>,
     /// The queue for the next message that may go to any.
     next_queue: u32,
+    /// For the topic and its queues.
+    charge: Charge,
 }
 
 impl Topic {
     pub(super) fn queue(&self, queue_id: u32) -> Option<&Queue> {
-        self.queues.get(queue_id as usize)
+        self.queues.get(&queue_id)
     }
 
     /// The queue `queue_id`, which is below [`TopicConfig::queue_nums`].
-    pub(super) fn queue_to_write(&mut self, queue_id: u32) -> &mut Queue {
-        let index = queue_id as usize;
-        if self.queues.len() <= index {
-            self.queues.resize_with(index + 1, Queue::default);
+    ///
+    /// # Errors
+    /// It is to be made, and there is no room for it.
+    pub(super) fn queue_to_write(&mut self, queue_id: u32) -> Result<&mut Queue, Refusal> {
+        if !self.queues.contains_key(&queue_id) {
+            self.charge.resize(self.charge.bytes() + QUEUE)?;
         }
-        &mut self.queues[index]
+        Ok(self.queues.entry(queue_id).or_default())
     }
 
     pub(super) fn queue_mut(&mut self, queue_id: u32) -> Option<&mut Queue> {
-        self.queues.get_mut(queue_id as usize)
+        self.queues.get_mut(&queue_id)
     }
 
     /// One of the queues to send to, each in turn. (Apache's broker draws one.)
@@ -113,30 +129,33 @@ pub(super) struct Topics {
     /// Those that were deleted where their queues stay (smartgo's), by name, until they are created anew.
     deleted: BTreeMap<Box<str>, Key>,
     dialect: Dialect,
-    limit: usize,
+    budget: Budget,
     queues_per_topic: u32,
     /// Those that name servers have to hear of.
     changed: Vec<Box<str>>,
     /// How often a topic was created, changed or deleted.
     changes: i64,
+    has_deleted: bool,
 }
 
 impl Topics {
     /// The topics that a broker of `cluster` has from the start (`TopicConfigManager.init`). Behind some there is nothing.
-    pub(super) fn new(cluster: &str, dialect: Dialect, config: &BrokerConfig) -> Self {
+    pub(super) fn new(cluster: &str, dialect: Dialect, config: &BrokerConfig, budget: &Budget) -> Self {
         let mut topics = Self {
             table: Table::default(),
             by_name: BTreeMap::new(),
             deleted: BTreeMap::new(),
             dialect,
-            limit: config.limits.topics,
+            budget: budget.clone(),
             queues_per_topic: config.limits.queues_per_topic,
             changed: Vec::new(),
             changes: 0,
+            has_deleted: false,
         };
         let inherited = Permission(Permission::INHERIT.0 | Permission::READ_WRITE.0);
         let mut add = |name: &str, config| {
-            topics.insert(name, config);
+            let charge = topics.budget.free();
+            topics.insert(name, config, charge);
         };
         add("SELF_TEST_TOPIC", TopicConfig::new(1));
         if config.auto_create_topics {
@@ -192,7 +211,7 @@ impl Topics {
     /// Creates a topic or changes its settings.
     ///
     /// # Errors
-    /// The broker has as many topics as it keeps, or the topic would have too many queues.
+    /// There is no room for it, or it would have too many queues.
     pub(super) fn update(&mut self, name: &str, config: TopicConfig) -> Result<Key, Refusal> {
         if config.queue_nums() > self.queues_per_topic {
             return Err(Refusal::full("queues of a topic", self.queues_per_topic as usize));
@@ -205,18 +224,21 @@ impl Topics {
         {
             return Ok(key);
         }
-        if known.is_none() && self.by_name.len() >= self.limit {
-            return Err(Refusal::full("topics", self.limit));
-        }
+        let cost = cost(name, &config);
+        let key = match known.and_then(|key| Some((key, self.table.get_mut(key)?))) {
+            Some((key, topic)) => {
+                topic.charge.resize(cost + QUEUE * topic.queues.len())?;
+                topic.config = config;
+                key
+            }
+            None => {
+                let charge = self.budget.charge(cost)?;
+                self.insert(name, config, charge)
+            }
+        };
         self.changed.push(name.into());
         self.changes += 1;
-        match known.and_then(|key| Some((key, self.table.get_mut(key)?))) {
-            Some((key, topic)) => {
-                topic.config = config;
-                Ok(key)
-            }
-            None => Ok(self.insert(name, config)),
-        }
+        Ok(key)
     }
 
     /// Creates the topic that a message was sent to without there being one
@@ -273,11 +295,12 @@ impl Topics {
     }
 
     /// Removes a topic with its queues, and returns the key it had. Of smartgo's the queues stay for who creates the topic
-    /// anew (`DeleteTopicConfig`), as many topics as the broker keeps.
+    /// anew (`DeleteTopicConfig`).
     pub(super) fn remove(&mut self, name: &str) -> Option<Key> {
         let key = self.by_name.remove(name)?;
         self.changes += 1;
-        if self.dialect == Dialect::Smartgo && self.deleted.len() < self.limit {
+        self.has_deleted = true;
+        if self.dialect == Dialect::Smartgo {
             self.deleted.insert(name.into(), key);
         } else {
             self.table.remove(key);
@@ -290,7 +313,12 @@ impl Topics {
         std::mem::take(&mut self.changed)
     }
 
-    fn insert(&mut self, name: &str, config: TopicConfig) -> Key {
+    /// Whether a topic was deleted since the last call.
+    pub(super) const fn take_deleted(&mut self) -> bool {
+        std::mem::replace(&mut self.has_deleted, false)
+    }
+
+    fn insert(&mut self, name: &str, config: TopicConfig, charge: Charge) -> Key {
         if let Some(key) = self.deleted.remove(name)
             && let Some(topic) = self.table.get_mut(key)
         {
@@ -298,7 +326,8 @@ impl Topics {
             self.by_name.insert(name.into(), key);
             return key;
         }
-        let key = self.table.insert(Topic { name: name.into(), config, queues: Vec::new(), next_queue: 0 });
+        let key =
+            self.table.insert(Topic { name: name.into(), config, queues: BTreeMap::new(), next_queue: 0, charge });
         self.by_name.insert(name.into(), key);
         key
     }

@@ -9,20 +9,31 @@ use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::KvConfigAnswer;
 
+use super::super::budget::{Budget, Charge, ENTRY, FIRST};
 use super::super::nullable::Nullable;
 use super::super::refusal::Refusal;
 use super::super::reply::Reply;
 
 /// The namespace of the queues of ordered topics.
 const ORDER_TOPIC_CONFIG: &str = "ORDER_TOPIC_CONFIG";
-/// How many values are kept in all.
-const LIMIT: usize = 4096;
-
 /// Values by namespace and name.
-#[derive(Debug, Default)]
-pub(super) struct Configs(BTreeMap<String, BTreeMap<String, String>>);
+#[derive(Debug)]
+pub(super) struct Configs {
+    namespaces: BTreeMap<String, Namespace>,
+    budget: Budget,
+}
+
+#[derive(Debug)]
+struct Namespace {
+    values: BTreeMap<String, (String, Charge)>,
+    _charge: Charge,
+}
 
 impl Configs {
+    pub(super) fn new(budget: &Budget) -> Self {
+        Self { namespaces: BTreeMap::new(), budget: budget.clone() }
+    }
+
     /// The queues of an ordered topic, `broker:count;broker:count`.
     pub(super) fn order_of(&self, topic: &str) -> Option<&str> {
         self.get(ORDER_TOPIC_CONFIG, topic)
@@ -33,17 +44,24 @@ impl Configs {
         if !has("namespace") || !has("key") {
             return Err(Refusal::new(ResponseCode::SYSTEM_ERROR, "namespace or key is null"));
         }
-        if self.0.values().map(|values| values.len() + 1).sum::<usize>() >= LIMIT {
-            return Err(Refusal::full("values", LIMIT));
-        }
         let fields = Nullable(request);
-        let namespace = self.0.entry(fields.needed_text("namespace")?.into_owned()).or_default();
-        let key = fields.needed_text("key")?.into_owned();
-        match fields.text("value") {
-            Some(value) => namespace.insert(key, value.into_owned()),
-            // A value that is null is none to whoever asks.
-            None => namespace.remove(&key),
+        let (name, key) = (fields.needed_text("namespace")?, fields.needed_text("key")?);
+        if !self.namespaces.contains_key(&*name) {
+            let charge = self.budget.charge(ENTRY + name.len() + FIRST * size_of::<(String, (String, Charge))>())?;
+            let namespace = Namespace { values: BTreeMap::new(), _charge: charge };
+            self.namespaces.insert(name.to_string(), namespace);
+        }
+        let Some(namespace) = self.namespaces.get_mut(&*name) else {
+            return Ok(());
         };
+        match fields.text("value") {
+            Some(value) => {
+                let charge = self.budget.charge(ENTRY + key.len() + value.len())?;
+                namespace.values.insert(key.into_owned(), (value.into_owned(), charge));
+            }
+            // A value that is null is none to whoever asks.
+            None => drop(namespace.values.remove(&*key)),
+        }
         Ok(())
     }
 
@@ -69,23 +87,25 @@ impl Configs {
     pub(super) fn delete(&mut self, request: &Command) -> Result<(), Refusal> {
         let fields = Nullable(request);
         if let Some((namespace, key)) = fields.text("namespace").zip(fields.text("key"))
-            && let Some(values) = self.0.get_mut(&*namespace)
+            && let Some(namespace) = self.namespaces.get_mut(&*namespace)
         {
-            values.remove(&*key);
+            namespace.values.remove(&*key);
         }
         Ok(())
     }
 
     pub(super) fn list(&self, request: &Command) -> Result<Vec<u8>, Refusal> {
         let namespace = Nullable(request).text("namespace");
-        let table = namespace.and_then(|namespace| self.0.get(&*namespace).cloned()).ok_or_else(|| {
+        let table = namespace.and_then(|namespace| self.namespaces.get(&*namespace)).ok_or_else(|| {
             let remark = format!("No config item, Namespace: {}", Nullable(request).shown("namespace"));
             Refusal::new(ResponseCode::QUERY_NOT_FOUND, remark)
         })?;
+        let table = table.values.iter().map(|(key, (value, _))| (key.clone(), value.clone())).collect();
         Ok(body::to_vec(&KeyValueTable { table }))
     }
 
     fn get(&self, namespace: &str, key: &str) -> Option<&str> {
-        self.0.get(namespace)?.get(key).map(String::as_str)
+        let (value, _) = self.namespaces.get(namespace)?.values.get(key)?;
+        Some(value)
     }
 }

@@ -9,6 +9,7 @@ use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
 
+use super::budget::Budget;
 use super::force::Force;
 use super::forces::Forces;
 use super::output::Outputs;
@@ -22,14 +23,12 @@ use routes::Routes;
 
 pub(super) use routes::Registration;
 
-/// How many answers are held back at a time, should a test ask for it.
-const DELAYED_ANSWERS: usize = 65_536;
-
 /// A name server of a [`Cluster`](super::Cluster).
 #[derive(Debug)]
 pub struct NameServer {
     address: String,
     dialect: Dialect,
+    budget: Budget,
     routes: Routes,
     configs: Configs,
     is_ordered_by_config: bool,
@@ -56,12 +55,13 @@ pub enum RouteOverride {
 }
 
 impl NameServer {
-    pub(super) fn new(address: String, dialect: Dialect, is_ordered_by_config: bool) -> Self {
+    pub(super) fn new(address: String, dialect: Dialect, is_ordered_by_config: bool, budget: &Budget) -> Self {
         Self {
             address,
             dialect,
-            routes: Routes::default(),
-            configs: Configs::default(),
+            routes: Routes::new(budget),
+            budget: budget.clone(),
+            configs: Configs::new(budget),
             is_ordered_by_config,
             overrides: Vec::new(),
             forces: Forces::default(),
@@ -107,7 +107,7 @@ impl NameServer {
 
     /// Everything that brokers have told is gone, as after a restart.
     pub(super) fn forget(&mut self) {
-        self.routes = Routes::default();
+        self.routes = Routes::new(&self.budget);
     }
 
     /// What brokers have told of a topic is gone.
@@ -115,9 +115,14 @@ impl NameServer {
         self.routes.forget_topic(topic);
     }
 
-    /// A broker tells of one of its topics.
-    pub(super) fn register(&mut self, registration: Registration<'_>) {
-        self.routes.register(registration);
+    /// A broker tells of one of its topics. Says whether there is room for it.
+    pub(super) fn register(&mut self, registration: Registration<'_>) -> bool {
+        self.routes.register(registration).is_ok()
+    }
+
+    /// Forgets the topics that their brokers do not have any more.
+    pub(super) fn forget_deleted(&mut self, has: impl Fn(&str, &str) -> bool) {
+        self.routes.forget_deleted(has);
     }
 
     /// A broker is gone.
@@ -127,7 +132,7 @@ impl NameServer {
 
     pub(super) fn receive(&mut self, now: Now, peer: Peer, request: &Command, out: &mut Outputs) {
         use RequestCode as Code;
-        let begun = reply::begin(now, self.dialect, peer, request, &mut self.forces, out, DELAYED_ANSWERS);
+        let begun = reply::begin(now, self.dialect, peer, request, &mut self.forces, out, reply::MOST_DELAYED);
         let Some((reply, request)) = begun else {
             return;
         };

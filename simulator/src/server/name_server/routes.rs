@@ -9,6 +9,7 @@ use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::GetRouteInfo;
 
 use super::super::broker::TopicConfig;
+use super::super::budget::{Budget, Charge, ENTRY, FIRST};
 use super::super::nullable::Nullable;
 use super::super::refusal::Refusal;
 
@@ -26,15 +27,22 @@ pub(in super::super) struct Registration<'a> {
 }
 
 /// The topics and the brokers that a name server has heard of.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Routes {
     /// The queues of a topic, by broker.
-    topics: BTreeMap<Box<str>, BTreeMap<Box<str>, QueueData>>,
+    topics: BTreeMap<Box<str>, BTreeMap<Box<str>, (QueueData, Charge)>>,
     brokers: BTreeMap<Box<str>, BrokerData>,
+    budget: Budget,
 }
 
 impl Routes {
-    pub(super) fn register(&mut self, registration: Registration<'_>) {
+    pub(super) fn new(budget: &Budget) -> Self {
+        Self { topics: BTreeMap::new(), brokers: BTreeMap::new(), budget: budget.clone() }
+    }
+
+    /// # Errors
+    /// There is no room for another topic.
+    pub(super) fn register(&mut self, registration: Registration<'_>) -> Result<(), Refusal> {
         let Registration { cluster, broker, address, topic, config } = registration;
         let queues = QueueData {
             broker_name: broker.to_owned(),
@@ -43,12 +51,29 @@ impl Routes {
             topic_sys_flag: config.sys_flag,
             write_queue_nums: config.write_queue_nums as i32,
         };
-        self.topics.entry(topic.into()).or_default().insert(broker.into(), queues);
+        let known = self.topics.get_mut(topic).and_then(|queues| queues.get_mut(broker));
+        match known {
+            Some((known, _)) => *known = queues,
+            None => {
+                let entry = size_of::<(Box<str>, (QueueData, Charge))>();
+                let charge = self.budget.charge(2 * ENTRY + topic.len() + 2 * broker.len() + FIRST * entry)?;
+                self.topics.entry(topic.into()).or_default().insert(broker.into(), (queues, charge));
+            }
+        }
         self.brokers.entry(broker.into()).or_insert_with(|| BrokerData {
             broker_addrs: BTreeMap::from([(0, address.to_owned())]),
             broker_name: broker.to_owned(),
             cluster: cluster.to_owned(),
             enable_acting_master: false,
+        });
+        Ok(())
+    }
+
+    /// Forgets the topics that their brokers do not have any more, which a name server would keep until it is told.
+    pub(super) fn forget_deleted(&mut self, has: impl Fn(&str, &str) -> bool) {
+        self.topics.retain(|topic, queues| {
+            queues.retain(|broker, _| has(broker, topic));
+            !queues.is_empty()
         });
     }
 
@@ -67,7 +92,7 @@ impl Routes {
     pub(super) fn route(&self, topic: &str) -> Option<TopicRouteData> {
         let queues = self.topics.get(topic)?;
         let broker_datas: Vec<_> = queues.keys().filter_map(|broker| self.brokers.get(broker)).cloned().collect();
-        let queue_datas = queues.values().cloned().collect();
+        let queue_datas = queues.values().map(|(queues, _)| queues.clone()).collect();
         Some(TopicRouteData { broker_datas, queue_datas, ..TopicRouteData::default() })
     }
 

@@ -1,0 +1,278 @@
+//! What a cluster in memory keeps besides messages stays below the stated limit, counted in bytes that are allocated: it is filled with
+//! one kind of thing after the other, until it refuses more or has been asked often enough.
+
+use std::alloc::System;
+use std::net::SocketAddr;
+
+use bytes::BytesMut;
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use stgclient_core::time::{Instant, Now};
+use stgclient_core::wire::command::{self, Command, Head, HeaderCodec, Language};
+use stgclient_core::wire::dialect::Dialect;
+use stgclient_core::wire::fields::{FieldWriter, WriteHeader};
+use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
+use stgclient_simulator::server::{Cluster, ClusterConfig, Peer, ServerId};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// What is allowed, in bytes.
+const STATE: usize = 8 * 1024 * 1024;
+/// What is allowed of messages.
+const MESSAGES: usize = 256 * 1024;
+/// What may be lost to allocations that are longer than what is in them, and to answers that were just read.
+const SLACK: usize = 256 * 1024;
+/// How often is asked if nothing is refused.
+const MOST: usize = 40_000;
+
+fn allocated() -> usize {
+    let stats = ALLOCATOR.stats();
+    stats.bytes_allocated - stats.bytes_deallocated
+}
+
+struct Named(Vec<(&'static str, String)>);
+
+impl WriteHeader for Named {
+    fn write(&self, writer: &mut FieldWriter<'_>) {
+        self.0.iter().for_each(|(name, value)| writer.foreign(name, value));
+    }
+}
+
+struct Bench {
+    cluster: Cluster,
+    peers: Vec<Peer>,
+    name_server: Peer,
+}
+
+const NOW: Now = Now { mono: Instant::from_micros(1), unix_ms: 1_700_000_000_000 };
+
+impl Bench {
+    fn new() -> Self {
+        let mut config = ClusterConfig::default();
+        config.state_bytes = STATE;
+        config.brokers[0].property_filter = true;
+        config.brokers[0].limits.message_bytes = MESSAGES;
+        let mut cluster = Cluster::new(NOW, config);
+        let address = SocketAddr::from(([127, 0, 0, 1], 50_000));
+        let peers = (0..64).map(|_| cluster.connected(NOW, ServerId::Broker(0), address).expect("room")).collect();
+        let name_server = cluster.connected(NOW, ServerId::NameServer(0), address).expect("room");
+        Self { cluster, peers, name_server }
+    }
+
+    /// Asks, and gives the code of the answer, if there is one at once.
+    fn ask(&mut self, peer: Peer, code: i32, fields: Vec<(&'static str, String)>, body: &str) -> Option<i32> {
+        let head = Head { code, language: Language::JAVA, version: 493, opaque: 1, flag: 0, remark: None };
+        let mut frame = BytesMut::new();
+        command::encode(&mut frame, HeaderCodec::Json, Dialect::Apache, &head, &Named(fields), body.as_bytes());
+        let mut reader = FrameReader::new(DEFAULT_MAX_FRAME_LENGTH);
+        reader.extend(&frame);
+        let request: Command = reader.next_command().expect("a frame").expect("all of it");
+        self.cluster.receive(NOW, peer, &request);
+        let mut answer = None;
+        while let Some((to, bytes)) = self.cluster.poll_output() {
+            reader.extend(&bytes);
+            while let Some(command) = reader.next_command().expect("frames") {
+                if to == peer && command.is_response() {
+                    answer = Some(command.code);
+                }
+            }
+        }
+        answer
+    }
+}
+
+/// Fills a cluster by one kind of request, and says how much it keeps then, as it is counted and as it is allocated.
+fn fill(kind: &str, mut ask: impl FnMut(&mut Bench, usize) -> Option<i32>) {
+    let before = allocated();
+    let mut bench = Bench::new();
+    let beginning = allocated() - before;
+    let mut refused = 0;
+    let mut asked = 0;
+    while asked < MOST && refused < 100 {
+        refused += usize::from(ask(&mut bench, asked) == Some(1));
+        asked += 1;
+    }
+    let kept = allocated() - before - beginning;
+    let counted = bench.cluster.state_bytes();
+    println!("{kind:24} asked {asked:6}, refused {refused:3}, counted {counted:9}, allocated {kept:9}");
+    assert!(counted <= STATE, "{kind}: {counted} bytes are counted");
+    assert!(kept <= STATE + MESSAGES + SLACK, "{kind}: {kept} bytes are allocated");
+    assert!(kept <= counted + MESSAGES + SLACK, "{kind}: {kept} bytes are allocated, and {counted} counted");
+    bench.peers.clone().into_iter().for_each(|peer| bench.cluster.closed(NOW, peer));
+    drop(bench);
+}
+
+fn name(prefix: &str, number: usize) -> String {
+    format!("{prefix}{number:08}{}", "x".repeat(60))
+}
+
+fn topic(bench: &mut Bench, topic: String, queues: usize) -> Option<i32> {
+    let fields = vec![
+        ("topic", topic),
+        ("defaultTopic", "TBW102".to_owned()),
+        ("readQueueNums", queues.to_string()),
+        ("writeQueueNums", queues.to_string()),
+        ("perm", "6".to_owned()),
+        ("topicFilterType", "SINGLE_TAG".to_owned()),
+        ("topicSysFlag", "0".to_owned()),
+        ("order", "false".to_owned()),
+        ("attributes", String::new()),
+    ];
+    let peer = bench.peers[0];
+    bench.ask(peer, 17, fields, "")
+}
+
+fn send(bench: &mut Bench, topic: &str, queue: usize) -> Option<i32> {
+    let values = ["p", topic, "TBW102", "4", &queue.to_string(), "0", "1", "0", ""].map(str::to_owned);
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
+    let peer = bench.peers[0];
+    bench.ask(peer, 310, names.into_iter().zip(values).collect(), "x")
+}
+
+fn pull(group: String, topic: &str, expression: String, kind: &str, flags: u8) -> Vec<(&'static str, String)> {
+    vec![
+        ("consumerGroup", group),
+        ("topic", topic.to_owned()),
+        ("queueId", "0".to_owned()),
+        ("queueOffset", "0".to_owned()),
+        ("maxMsgNums", "32".to_owned()),
+        ("sysFlag", flags.to_string()),
+        ("commitOffset", "0".to_owned()),
+        ("suspendTimeoutMillis", "1000000".to_owned()),
+        ("subscription", expression),
+        ("subVersion", "1".to_owned()),
+        ("expressionType", kind.to_owned()),
+    ]
+}
+
+fn heartbeat(client: usize, group: &str, subscriptions: &str) -> String {
+    format!(
+        r#"{{"clientID":"client-{client}","consumerDataSet":[{{"groupName":"{group}","subscriptionDataSet":[{subscriptions}]}}]}}"#
+    )
+}
+
+#[test]
+fn whatever_a_cluster_is_filled_with_it_keeps_to_its_bytes() {
+    fill("topics", |bench, number| topic(bench, name("t", number), 4));
+    fill("topics by sending", |bench, number| send(bench, &name("t", number), 0));
+    fill("queues", |bench, number| {
+        if number % 16_000 == 0 {
+            topic(bench, name("t", number / 16_000), 16_384);
+        }
+        send(bench, &name("t", number / 16_000), 16_383 - number % 16_000)
+    });
+    fill("groups", |bench, number| {
+        let peer = bench.peers[0];
+        bench.ask(peer, 200, vec![], &format!(r#"{{"groupName":"{}"}}"#, name("g", number)))
+    });
+    fill("groups with odd JSON", |bench, number| {
+        let peer = bench.peers[0];
+        let odd = "[],".repeat(1000);
+        let body = format!(
+            r#"{{"groupName":"{}","subscriptionDataSet":[{odd}0],"groupRetryPolicy":{{"customizedRetryPolicy":{{"a":[{odd}0]}}}}}}"#,
+            name("g", number)
+        );
+        bench.ask(peer, 200, vec![], &body)
+    });
+    fill("offsets", |bench, number| {
+        if number == 0 {
+            topic(bench, "t".to_owned(), 4);
+        }
+        let peer = bench.peers[0];
+        let group = name("g", number / 100);
+        if number % 100 == 0 {
+            bench.ask(peer, 200, vec![], &format!(r#"{{"groupName":"{group}"}}"#));
+        }
+        let (queue, topic) = ((number % 100).to_string(), "t".to_owned());
+        let fields = vec![("consumerGroup", group), ("topic", topic), ("queueId", queue), ("commitOffset", "1".into())];
+        bench.ask(peer, 15, fields, "")
+    });
+    fill("members", |bench, number| {
+        let peer = bench.peers[number % 64];
+        bench.ask(peer, 34, vec![], &heartbeat(number, &name("g", number), ""))
+    });
+    fill("subscriptions by tags", |bench, number| {
+        let peer = bench.peers[number % 64];
+        let tags: Vec<String> = (0..20).map(|tag| format!(r#""tag{number}-{tag}""#)).collect();
+        let codes: Vec<String> = (0..200).map(|code| (number * 200 + code).to_string()).collect();
+        let subscription = format!(
+            r#"{{"topic":"t{number}","subString":"{}","tagsSet":[{}],"codeSet":[{}],"subVersion":1}}"#,
+            "y".repeat(500),
+            tags.join(","),
+            codes.join(",")
+        );
+        bench.ask(peer, 34, vec![], &heartbeat(number, &name("g", number % 100), &[&*subscription; 5].join(",")))
+    });
+    fill("subscriptions by SQL", |bench, number| {
+        let peer = bench.peers[number % 64];
+        let expression = vec!["a > 1"; 100].join(" AND ");
+        let subscription =
+            format!(r#"{{"topic":"t{number}","subString":"{expression}","expressionType":"SQL92","subVersion":1}}"#);
+        bench.ask(peer, 34, vec![], &heartbeat(number, &name("g", number), &subscription))
+    });
+    fill("producers", |bench, number| {
+        let peer = bench.peers[number % 64];
+        bench.ask(
+            peer,
+            34,
+            vec![],
+            &format!(r#"{{"clientID":"c","producerDataSet":[{{"groupName":"{}"}}]}}"#, name("p", number)),
+        )
+    });
+    fill("groups come and go", |bench, number| {
+        let peer = bench.peers[0];
+        bench.ask(peer, 34, vec![], &heartbeat(number, &name("g", number), r#"{"topic":"t","subString":"*"}"#));
+        bench.ask(peer, 35, vec![("clientID", "c".to_owned()), ("consumerGroup", name("g", number))], "");
+        bench.ask(peer, 207, vec![("groupName", name("g", number)), ("cleanOffset", "true".to_owned())], "");
+        bench.ask(peer, 215, vec![("topic", format!("%RETRY%{}", name("g", number)))], "")
+    });
+    fill("locks", |bench, number| {
+        let peer = bench.peers[0];
+        let queue = |queue| format!(r#"{{"brokerName":"broker-a","queueId":{queue},"topic":"{}"}}"#, name("t", number));
+        let queues: Vec<String> = (0..10).map(queue).collect();
+        let body = format!(
+            r#"{{"clientId":"client-{number}","consumerGroup":"{}","mqSet":[{}]}}"#,
+            name("g", number),
+            queues.join(",")
+        );
+        bench.ask(peer, 41, vec![], &body)
+    });
+    fill("pulls by expressions", |bench, number| {
+        if number == 0 {
+            topic(bench, "t".to_owned(), 1);
+        }
+        let peer = bench.peers[0];
+        let expression = format!("a > {number} AND b = '{}'", "z".repeat(300));
+        bench.ask(peer, 11, pull(name("g", number % 50), "t", expression, "SQL92", 4), "")
+    });
+    fill("pulls that wait", |bench, number| {
+        if number == 0 {
+            topic(bench, "t".to_owned(), 1);
+        }
+        let peer = bench.peers[number % 64];
+        let tags: Vec<String> = (0..50).map(|tag| format!("tag{number}{tag}")).collect();
+        let answered = bench.ask(peer, 11, pull("g".to_owned(), "t", tags.join("||"), "TAG", 6), "");
+        // Without room it is answered.
+        answered.map(|_| 1)
+    });
+    fill("values", |bench, number| {
+        let peer = bench.name_server;
+        let fields =
+            vec![("namespace", name("n", number % 500)), ("key", name("k", number)), ("value", "v".repeat(100))];
+        bench.ask(peer, 100, fields, "")
+    });
+    fill("questions to members", |bench, number| {
+        let peer = bench.peers[0];
+        if number == 0 {
+            bench.ask(peer, 34, vec![], &heartbeat(1, "g", ""));
+        }
+        let group = || "g".to_owned();
+        let fields = vec![
+            ("consumerGroup", group()),
+            ("group", group()),
+            ("clientId", "client-1".to_owned()),
+            ("topic", name("t", number)),
+        ];
+        bench.ask(peer, if number % 2 == 0 { 307 } else { 223 }, fields, "")
+    });
+}
