@@ -39,9 +39,9 @@ impl Budget {
         self.0.used.load(Ordering::Relaxed)
     }
 
-    /// Whether more than three quarters are in use.
+    /// Whether more than half of them are kept.
     pub(super) fn is_scarce(&self) -> bool {
-        self.used() > self.0.limit / 4 * 3
+        self.used() > self.0.limit / 2
     }
 
     /// Room for so many bytes.

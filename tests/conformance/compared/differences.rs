@@ -26,6 +26,8 @@ pub(crate) struct Difference {
 /// What is named and what was met.
 pub(crate) struct Differences {
     named: BTreeSet<(i32, String)>,
+    /// Those that differ only at times.
+    seldom: BTreeSet<(i32, String)>,
     met: BTreeSet<(i32, String)>,
     unknown: BTreeSet<(i32, String)>,
     /// All that were met and are not named, in order.
@@ -35,12 +37,13 @@ pub(crate) struct Differences {
 impl Differences {
     /// The table of the docs.
     pub(crate) fn read() -> Self {
-        let rows = NAMED.lines().filter_map(|line| line.strip_prefix("| "));
-        let named: Vec<(i32, String)> = rows.filter_map(row).collect();
+        let rows = || NAMED.lines().filter_map(|line| line.strip_prefix("| "));
+        let seldom = rows().filter(|row| row.contains("at times")).filter_map(row).collect();
+        let named: Vec<(i32, String)> = rows().filter_map(row).collect();
         let count = named.len();
         let named: BTreeSet<_> = named.into_iter().collect();
         assert_eq!(named.len(), count, "something is named twice");
-        Self { named, met: BTreeSet::new(), unknown: BTreeSet::new(), found: Vec::new() }
+        Self { named, seldom, met: BTreeSet::new(), unknown: BTreeSet::new(), found: Vec::new() }
     }
 
     /// How many there are.
@@ -82,7 +85,7 @@ impl Differences {
             println!("    Apache {:?}", found.apache);
         }
         assert!(self.unknown.is_empty(), "{} differences are not named", self.unknown.len());
-        let idle: Vec<_> = self.named.difference(&self.met).collect();
+        let idle: Vec<_> = self.named.difference(&self.met).filter(|place| !self.seldom.contains(*place)).collect();
         assert!(idle.is_empty(), "named, but the same: {idle:?}");
     }
 }
