@@ -45,7 +45,7 @@ fn subscription<E: std::fmt::Display>(
     )?;
     let our_codes: Vec<i64> = ours.code_set.iter().copied().map(i64::from).collect();
     same("codes", our_codes, codes.iter().map(integer).collect::<Result<_, _>>()?)?;
-    same("kind", ours.expression_type, kind)?;
+    same("kind", ours.expression_type.clone(), kind)?;
     same("name of the kind", ours.expression_type.name(), line.text("expressionType")?)?;
     for tag in &ours.tags_set {
         same("whether a tag is selected", ours.selects(Some(tag)), true)?;

@@ -15,7 +15,7 @@ pub(super) enum Need {
     /// A second field that is there and not null, if the first is a list with elements.
     IfAny(&'static str, &'static str),
     /// The elements of a list, none of them null, each with what it needs itself.
-    Each(&'static str, &'static [Need]),
+    Each(&'static str, &'static [Self]),
 }
 
 /// Reads a body of which all that is needed is there.

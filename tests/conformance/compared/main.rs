@@ -4,6 +4,9 @@
 //!
 //! `tests/servers/with-cluster` starts Apache's. `STGCLIENT_SEEDS=A..B` chooses the seeds.
 
+// Apache's servers have clocks, and answer when they like.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
+
 mod apache;
 mod differences;
 mod memory;
@@ -26,9 +29,9 @@ use view::View;
 
 /// How long something may take that Apache's servers do after they have answered: to find a message by its queue or by its
 /// key, to tell a name server, to tell members of each other.
-const SOON: Duration = Duration::from_millis(2000);
+const SOON: Duration = Duration::from_secs(5);
 /// How many differences that are not named end a run.
-const ENOUGH: usize = 4000;
+const ENOUGH: usize = 40;
 
 #[test]
 fn both_answer_the_same() {
@@ -42,9 +45,6 @@ fn both_answer_the_same() {
     for seed in seeds.clone() {
         let mut sequence = Sequence::new(seed, sent);
         while let Some(request) = sequence.next() {
-            if std::env::var_os("STGCLIENT_TRACE").is_some() {
-                eprintln!("{:?} {request}", began.elapsed());
-            }
             *asked.entry(request.code).or_default() += 1;
             let ours = memory.ask(&request);
             let theirs = ask_apache(&mut apache, &request, &ours, &differences);

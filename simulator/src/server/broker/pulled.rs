@@ -11,10 +11,13 @@ use super::filter;
 /// How long one is told of, in milliseconds (`subscriptionExpiredTimeout`).
 const LIFE: i64 = 600_000;
 
+/// By topic.
+type Topics = BTreeMap<Box<str>, (SubscriptionData, Charge)>;
+
 /// By group and topic.
 #[derive(Debug)]
 pub(super) struct PulledSubscriptions {
-    groups: BTreeMap<Box<str>, BTreeMap<Box<str>, (SubscriptionData, Charge)>>,
+    groups: BTreeMap<Box<str>, Topics>,
     budget: Budget,
 }
 

@@ -26,11 +26,13 @@ pub(in super::super) struct Registration<'a> {
     pub(in super::super) config: &'a TopicConfig,
 }
 
+/// The queues of a topic, by broker.
+type Queues = BTreeMap<Box<str>, (QueueData, Charge)>;
+
 /// The topics and the brokers that a name server has heard of.
 #[derive(Debug)]
 pub(super) struct Routes {
-    /// The queues of a topic, by broker.
-    topics: BTreeMap<Box<str>, BTreeMap<Box<str>, (QueueData, Charge)>>,
+    topics: BTreeMap<Box<str>, Queues>,
     brokers: BTreeMap<Box<str>, BrokerData>,
     budget: Budget,
 }
