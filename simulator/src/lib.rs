@@ -5,6 +5,9 @@
 //! a world for them and for clients to live in: a clock, a network with faults, tasks, and a seed that decides everything.
 #![forbid(unsafe_code)]
 
+#[doc = include_str!("../DIFFERENCES.md")]
+pub mod differences {}
+
 pub mod server;
 pub mod serving;
 mod table;

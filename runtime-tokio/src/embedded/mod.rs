@@ -1,7 +1,8 @@
 //! A cluster in memory, for development and tests: served on real sockets, or reached in-process without any.
 //!
-//! It answers as Apache RocketMQ does, so that any client works on it, but it keeps messages in memory only, bounded,
-//! and replicates nothing. It filters by SQL, for which an Apache broker has to be configured (`enablePropertyFilter`).
+//! It answers as Apache RocketMQ does, so that any client works on it, but it keeps messages in memory only, within stated
+//! limits ([`Limits`], [`EmbeddedClusterBuilder::state_bytes`]), and replicates nothing. What it answers otherwise is one table:
+//! [`stgclient_simulator::differences`]. It filters by SQL, for which an Apache broker has to be configured (`enablePropertyFilter`).
 //! Production is an Apache RocketMQ cluster, to which the same program connects by changing one address.
 //!
 //! ```no_run
@@ -48,6 +49,7 @@ pub struct EmbeddedClusterBuilder {
     broker_ports: Vec<u16>,
     dialect: Dialect,
     limits: Limits,
+    state_bytes: usize,
 }
 
 impl EmbeddedClusterBuilder {
@@ -94,6 +96,14 @@ impl EmbeddedClusterBuilder {
         self
     }
 
+    /// What all servers keep besides messages at the most, in bytes: topics, groups, members and what they subscribe to, offsets,
+    /// locks, pulls that wait. 64 MiB by default; what there is no room for is refused. With [`Limits::message_bytes`] of each broker
+    /// this is all that the cluster keeps ([`ClusterConfig::max_bytes`]).
+    pub const fn state_bytes(mut self, bytes: usize) -> Self {
+        self.state_bytes = bytes;
+        self
+    }
+
     /// Starts to serve.
     ///
     /// # Errors
@@ -121,6 +131,7 @@ impl EmbeddedClusterBuilder {
     fn config(&self, name_server: &TcpListener, brokers: &[TcpListener]) -> io::Result<ClusterConfig> {
         let mut config = ClusterConfig::default();
         config.dialect = self.dialect;
+        config.state_bytes = self.state_bytes;
         config.name_servers = vec![self.advertised(name_server.local_addr()?)];
         config.brokers.clear();
         for (listener, letter) in brokers.iter().zip('a'..='z') {
@@ -174,6 +185,7 @@ impl EmbeddedCluster {
             broker_ports: vec![0],
             dialect: Dialect::Apache,
             limits: Limits::default(),
+            state_bytes: ClusterConfig::default().state_bytes,
         }
     }
 
