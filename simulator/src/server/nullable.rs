@@ -5,9 +5,16 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use stgclient_core::wire::command::Command;
-use stgclient_core::wire::fields::FieldError;
+use stgclient_core::wire::fields::{FieldError, Header};
 
 use super::refusal::Refusal;
+
+/// The header of a request in which nothing is missing, empty or odd, as most are: all of it is read at once.
+pub(super) fn plain_header<'a, H: Header<'a>>(request: &'a Command) -> Option<H> {
+    let header = request.header().ok()?;
+    let has_empty = request.fields.texts().any(|(_, value)| value.is(""));
+    (!has_empty && request.odd.count() == 0).then_some(header)
+}
 
 /// The fields of a request.
 #[derive(Clone, Copy, Debug)]

@@ -11,6 +11,7 @@ use stgclient_core::wire::fields::{FieldError, FieldWriter, WriteHeader};
 use stgclient_core::wire::request::{PULL_FLAG_COMMIT_OFFSET, PULL_FLAG_SUSPEND, PullMessage, PullMessageAnswer};
 
 use super::super::budget::ENTRY;
+use super::super::nullable::plain_header;
 use super::super::output::Outputs;
 use super::super::peer::Peer;
 use super::super::refusal::{FAQ, Forbidden, Refusal};
@@ -207,6 +208,9 @@ impl Broker {
     fn pull_header<'a>(&self, request: &'a Command) -> Result<(PullMessage<'a>, Missing), Refusal> {
         if self.dialect == Dialect::Smartgo {
             return Ok((request.header()?, Missing::default()));
+        }
+        if let Some(header) = plain_header(request) {
+            return Ok((header, Missing::default()));
         }
         let text = |name: &str| request.fields.get(name);
         fn number<N: FromStr>(text: Option<Cow<'_, str>>) -> Result<Option<N>, Refusal> {

@@ -15,6 +15,7 @@ use stgclient_core::wire::message::{
 };
 use stgclient_core::wire::request::{SendMessage, SendMessageAnswer, SentProperties};
 
+use super::super::nullable::plain_header;
 use super::super::refusal::Refusal;
 use super::super::reply::Reply;
 use super::heartbeats::UNIT_SUBSCRIBED;
@@ -142,7 +143,13 @@ impl Broker {
 
     /// The header of a request with a body, without which `buildMsgContext` fails.
     fn send_header<'a>(&self, request: &'a Command) -> Result<Sending<'a>, Refusal> {
-        let header = read_header(request)?;
+        let header = match plain_header::<SendMessage<'_>>(request) {
+            Some(header) if request.code != RequestCode::SEND_MESSAGE.0 => {
+                let model = Some((header.default_topic.clone(), header.default_topic_queue_nums));
+                Sending { model, queue_id: Some(header.queue_id), missing: None, header }
+            }
+            _ => read_header(request)?,
+        };
         if request.body.is_empty() && self.dialect == Dialect::Apache {
             return Err(Refusal::thrown("NullPointerException: a message without a body"));
         }
