@@ -64,6 +64,8 @@ fn compare(frame: &Captured) {
         .into_iter()
         .flatten()
         .map(|(name, value)| (name.clone(), value.as_str().expect("a text").to_owned()))
+        // An empty value is null where Java reads this codec.
+        .filter(|(_, value)| command.codec == HeaderCodec::Json || !value.is_empty())
         .collect();
     assert_eq!(all_fields(command).expect("fields"), expected, "{index}");
 }

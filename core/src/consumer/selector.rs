@@ -75,11 +75,7 @@ impl MessageSelector {
 
     /// The subscription of `topic` by it, as heartbeats have it.
     pub(crate) fn subscription(&self, topic: &str, version: u64) -> SubscriptionData {
-        SubscriptionData {
-            topic: topic.to_owned(),
-            sub_version: Some(version as i64),
-            ..SubscriptionData::clone(&self.0)
-        }
+        SubscriptionData { topic: topic.to_owned(), sub_version: version as i64, ..SubscriptionData::clone(&self.0) }
     }
 }
 

@@ -93,7 +93,10 @@ fn signed(
         Ok::<_, String>(pairs.into_iter().collect())
     });
     let (json, binary): (BTreeMap<_, _>, BTreeMap<_, _>) = (json?, binary?);
-    same("binary fields", binary, json.clone())?;
+    // An empty value is null where Java reads the binary codec.
+    let told: BTreeMap<_, _> =
+        json.clone().into_iter().filter(|(_, value): &(String, String)| !value.is_empty()).collect();
+    same("binary fields", binary, told)?;
     Ok(json)
 }
 

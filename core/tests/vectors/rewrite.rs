@@ -83,20 +83,35 @@ fn shown(command: &Command) -> Result<String, String> {
     Ok(format!("{:?}, {:?}", Command { fields: Fields::default(), ..command.clone() }, all_fields(command)?))
 }
 
-/// Written again, a command has to be what it was; in the binary layout up to the fields byte for byte. The order of
-/// the fields, and in JSON of everything, is left open in Java.
+/// Written again, a command has to be what it was; in the binary layout up to the fields byte for byte, and of their
+/// length but for those without a value, which are null. The order of the fields, and in JSON of everything, is left
+/// open in Java.
 pub(crate) fn rewrite(command: &Command, frame: &[u8]) -> Result<(), String> {
     let again = write_frame(command, &AllFields(all_fields(command)?));
     if command.codec == HeaderCodec::Binary {
         let length_of_remark = command.remark.as_deref().map_or(0, str::len);
-        let fixed_part = 8 + 17 + length_of_remark + 4;
-        if again.get(..fixed_part) != frame.get(..fixed_part) || again.len() != frame.len() {
+        let fields_at = 8 + 17 + length_of_remark + 4;
+        let fixed_part = 8..fields_at - 4;
+        let nulls = length_of_nulls(&frame[fields_at..frame.len() - command.body.len()]);
+        if again.get(fixed_part.clone()) != frame.get(fixed_part) || again.len() + nulls != frame.len() {
             return Err(format!("{frame:?} was written as {again:?}"));
         }
     }
     let back = read_frame(&again).map_err(|error| error.to_string())?;
     let (before, after) = (shown(command)?, shown(&back)?);
     if before == after { Ok(()) } else { Err(format!("{before} came back as {after}")) }
+}
+
+/// How many bytes those fields take that have no value.
+fn length_of_nulls(mut fields: &[u8]) -> usize {
+    let mut nulls = 0;
+    while let [a, b, rest @ ..] = fields {
+        let name = usize::from(u16::from_be_bytes([*a, *b]));
+        let value = u32::from_be_bytes(rest[name..name + 4].try_into().expect("four bytes")) as usize;
+        nulls += if value == 0 { 2 + name + 4 } else { 0 };
+        fields = &rest[name + 4 + value..];
+    }
+    nulls
 }
 
 /// Read as a typed header and written again, the fields have to be the same. Returns the names of those that the

@@ -16,7 +16,7 @@ use stgclient_simulator::server::{Peer, ServerId};
 use super::client::{Bench, code, create_topic, remark};
 
 fn subscription(topic: &str, sub_version: i64) -> SubscriptionData {
-    SubscriptionData { sub_version: Some(sub_version), ..SubscriptionData::by_tags(topic, "*").unwrap() }
+    SubscriptionData { sub_version, ..SubscriptionData::by_tags(topic, "*").unwrap() }
 }
 
 fn group(subscriptions: &[SubscriptionData]) -> ConsumerData {
@@ -109,7 +109,7 @@ fn the_newest_of_several_members_subscriptions_counts() {
     let version = |bench: &mut Bench| {
         let answer = bench.ask(first, &QuerySubscription { group: "g".into(), topic: Some("t".into()) });
         let found: ConsumerSubscription = body::from_slice(&answer.body).unwrap();
-        found.subscription_data.and_then(|data| data.sub_version)
+        found.subscription_data.map(|data| data.sub_version)
     };
     beat(&mut bench, first, "one", group(&[subscription("t", 3)]));
     beat(&mut bench, second, "two", group(&[subscription("t", 2)]));

@@ -188,7 +188,7 @@ fn numbered() -> (Bench, Peer) {
 }
 
 fn sql(expression: &str) -> SubscriptionData {
-    SubscriptionData { sub_version: Some(1), ..SubscriptionData::by_sql("t", expression).unwrap() }
+    SubscriptionData { sub_version: 1, ..SubscriptionData::by_sql("t", expression).unwrap() }
 }
 
 fn beat(bench: &mut Bench, peer: Peer, subscription: SubscriptionData) {
@@ -221,7 +221,7 @@ fn sql_of_the_heartbeat_filters_and_sql_that_cannot_be_read_is_no_filter() {
     let request = PullMessage { sub_version: 1, ..pull("t", 0, 0) };
     beat(&mut bench, peer, sql("n IN ('1', '3')"));
     assert_eq!(Pulled::new(bench.ask(peer, &request)).offsets(), [1, 3]);
-    beat(&mut bench, peer, SubscriptionData { sub_version: Some(2), ..sql("n IN (1") });
+    beat(&mut bench, peer, SubscriptionData { sub_version: 2, ..sql("n IN (1") });
     let answered = bench.ask(peer, &request);
     assert_eq!(code(&answered), Code::FILTER_DATA_NOT_EXIST);
     let expected = "The broker's consumer filter data is not exist!Your expression may be wrong!";
@@ -258,8 +258,7 @@ fn without_a_subscription_the_one_of_the_heartbeat_counts() {
     let request = PullMessage { sub_version: 10, ..pull("t", 0, 0) };
     assert_eq!(code(&bench.ask(peer, &request)), Code::SUBSCRIPTION_NOT_EXIST, "no such group");
     let heartbeat = |bench: &mut Bench, topic, sub_version| {
-        let subscription =
-            SubscriptionData { sub_version: Some(sub_version), ..SubscriptionData::by_tags(topic, "b").unwrap() };
+        let subscription = SubscriptionData { sub_version, ..SubscriptionData::by_tags(topic, "b").unwrap() };
         let group = ConsumerData {
             group_name: "consumers".into(),
             subscription_data_set: vec![subscription],

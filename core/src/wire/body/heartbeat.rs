@@ -42,7 +42,7 @@ impl HeartbeatData {
     pub fn fingerprint(&self) -> i32 {
         let mut data = Self { client_id: String::new(), heartbeat_fingerprint: 0, without_sub: false, ..self.clone() };
         for subscription in data.consumer_data_set.iter_mut().flat_map(|group| &mut group.subscription_data_set) {
-            subscription.sub_version = Some(0);
+            subscription.sub_version = 0;
         }
         java::string_hash(&String::from_utf8_lossy(&super::to_vec(&data)))
     }

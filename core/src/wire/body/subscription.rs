@@ -22,9 +22,8 @@ bodies! {
         expression_type: "expressionType" = ExpressionType,
         /// The expression as the user wrote it; `*` for everything.
         sub_string: "subString" = String,
-        /// When the subscription changed last, in milliseconds since 1970; where nothing is said, when it is read.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        sub_version: "subVersion" = Option<i64>,
+        /// When the subscription changed last, in milliseconds since 1970.
+        sub_version: "subVersion" = i64,
         /// The tags, any of which selects a message; empty: all messages.
         tags_set: "tagsSet" = BTreeSet<String>,
         /// The topic.
@@ -104,8 +103,7 @@ impl SubscriptionData {
     /// # Errors
     /// There is something in the expression, but no tag.
     pub fn by_tags(topic: &str, expression: &str) -> Result<Self, SubscriptionError> {
-        let mut subscription =
-            Self { topic: topic.to_owned(), sub_string: "*".to_owned(), sub_version: Some(0), ..Self::default() };
+        let mut subscription = Self { topic: topic.to_owned(), sub_string: "*".to_owned(), ..Self::default() };
         if expression.is_empty() || expression == "*" {
             return Ok(subscription);
         }
@@ -132,7 +130,6 @@ impl SubscriptionData {
             topic: topic.to_owned(),
             sub_string: expression.to_owned(),
             expression_type: ExpressionType::Sql92,
-            sub_version: Some(0),
             ..Self::default()
         })
     }

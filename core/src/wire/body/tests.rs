@@ -177,7 +177,7 @@ fn an_expression_needs_a_tag() {
 fn subscription() -> impl Strategy<Value = SubscriptionData> {
     let expression = prop_oneof![Just("*".to_owned()), "[a-z]{1,4}( \\|\\| [a-z]{1,4}){0,3}"];
     (any::<String>(), expression, any::<i64>()).prop_map(|(topic, expression, sub_version)| SubscriptionData {
-        sub_version: Some(sub_version),
+        sub_version,
         ..SubscriptionData::by_tags(&topic, &expression).expect("tags")
     })
 }

@@ -78,8 +78,8 @@ pub(in crate::wire) fn decode(mut header: Bytes, body: Bytes) -> Result<Command,
     })
 }
 
-/// Checks the pairs of a header in which they end at `end`. Gives where they lie, but for those without a value, which are null
-/// where Java runs (`RocketMQSerializable.readStr`).
+/// Checks the pairs of a header in which they end at `end`. Gives where they lie, but for those without a value, which
+/// are null where Java runs (`RocketMQSerializable.readStr`).
 fn read_fields(fields: &[u8], end: usize) -> Result<FieldSpans, FrameError> {
     let mut spans = FieldSpans::default();
     // The usual case, decided at once for all texts; only long lengths are no ASCII.

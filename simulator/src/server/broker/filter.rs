@@ -146,7 +146,7 @@ impl Broker {
             Refusal::with_faq(self.dialect, Code::SUBSCRIPTION_NOT_EXIST, "the consumer's subscription not exist")
         })?;
         let data = &subscription.data;
-        if data.sub_version.unwrap_or_default() < header.sub_version {
+        if data.sub_version < header.sub_version {
             return Err(Refusal::new(Code::SUBSCRIPTION_NOT_LATEST, "the consumer's subscription not latest"));
         }
         if data.expression_type.is_tag() {

@@ -6,6 +6,7 @@ use stgclient_core::wire::body::{self, ConsumerData, ConsumerList, ExpressionTyp
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
+use stgclient_core::wire::json::Json;
 use stgclient_core::wire::request::{GetConsumerList, HeartbeatAnswer, NotifyConsumerIdsChanged};
 
 use super::super::budget::ENTRY;
@@ -51,9 +52,7 @@ impl Broker {
             // What smartgo's brokers cannot read is a heartbeat of nobody.
             Dialect::Smartgo => read_body(request).unwrap_or_default(),
         };
-        for data in heartbeat.consumer_data_set.iter_mut().flat_map(|data| &mut data.subscription_data_set) {
-            data.sub_version.get_or_insert(now.unix_ms as i64);
-        }
+        stamp(now, &request.body, &mut heartbeat);
         let (budget, client_id) = (self.budget.clone(), std::mem::take(&mut heartbeat.client_id));
         let member = |group: &str| {
             Ok::<_, Refusal>(Member {
@@ -180,6 +179,25 @@ impl Broker {
         let notification = NotifyConsumerIdsChanged { consumer_group: group.into() };
         for peer in consumers.members().keys() {
             self.asks.oneway(out, *peer, &notification, &[]);
+        }
+    }
+}
+
+/// The list of that name in an object; nothing where there is none.
+fn list<'a>(object: Json<'a>, wanted: &str) -> Json<'a> {
+    object.members().filter(|(name, _)| name.is(wanted)).last().map_or(Json::Null, |(_, list)| list)
+}
+
+/// A subscription that does not say when it changed has changed when it is read (`SubscriptionData.subVersion`).
+fn stamp(now: Now, body: &[u8], heartbeat: &mut HeartbeatData) {
+    let text = String::from_utf8_lossy(body);
+    let Ok(json) = Json::parse(text.as_bytes()) else {
+        return;
+    };
+    for (group, read) in list(json, "consumerDataSet").elements().zip(&mut heartbeat.consumer_data_set) {
+        let subscriptions = list(group, "subscriptionDataSet").elements().zip(&mut read.subscription_data_set);
+        for (_, read) in subscriptions.filter(|(told, _)| !told.members().any(|(name, _)| name.is("subVersion"))) {
+            read.sub_version = now.unix_ms as i64;
         }
     }
 }

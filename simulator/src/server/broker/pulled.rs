@@ -29,7 +29,7 @@ impl PulledSubscriptions {
     /// A group has pulled by this subscription, which is noted if there is room.
     pub(super) fn note(&mut self, now: u64, group: &str, data: SubscriptionData) {
         let now = now as i64;
-        let data = SubscriptionData { sub_version: Some(now), ..data };
+        let data = SubscriptionData { sub_version: now, ..data };
         let first = if self.groups.contains_key(group) { 0 } else { FIRST };
         let cost =
             filter::cost(&data) + ENTRY + group.len() + first * size_of::<(Box<str>, (SubscriptionData, Charge))>();
@@ -69,5 +69,5 @@ impl PulledSubscriptions {
 }
 
 fn is_young(now: i64, data: &SubscriptionData) -> bool {
-    now - data.sub_version.unwrap_or_default() <= LIFE
+    now - data.sub_version <= LIFE
 }

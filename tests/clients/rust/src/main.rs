@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rocketmq_client_rust::{
-    ClientConfig, ClientResult, ClientRuntime, ClientRuntimeConfig, ConsumeConcurrentlyContext,
+    ClientConfig, ClientError, ClientResult, ClientRuntime, ClientRuntimeConfig, ConsumeConcurrentlyContext,
     ConsumeConcurrentlyStatus, ConsumeOrderlyContext, ConsumeOrderlyStatus, DefaultLitePullConsumer,
     DefaultMQProducer, DefaultMQPushConsumer, MQPushConsumer, MessageListenerConcurrently, MessageListenerOrderly,
     SendResult, SendStatus,
@@ -128,7 +128,7 @@ impl Bench {
         let (told, mut outcomes) = tokio::sync::mpsc::unbounded_channel();
         for number in 0..COUNT {
             let told = told.clone();
-            let callback = move |result: Option<&SendResult>, error: Option<&dyn Error>| {
+            let callback = move |result: Option<&SendResult>, error: Option<&ClientError>| {
                 let is_ok = error.is_none() && result.is_some_and(|result| result.send_status == SendStatus::SendOk);
                 let _ = told.send(is_ok);
             };

@@ -96,7 +96,6 @@ impl<'a> From<&'a ConsumerData> for Consumer<'a> {
 impl<'a> From<&'a SubscriptionData> for Subscription<'a> {
     fn from(data: &'a SubscriptionData) -> Self {
         let SubscriptionData { class_filter_mode, topic, sub_string, tags_set, code_set, sub_version, .. } = data;
-        let sub_version = sub_version.unwrap_or_default();
-        Self { class_filter_mode: *class_filter_mode, topic, sub_string, tags_set, code_set, sub_version }
+        Self { class_filter_mode: *class_filter_mode, topic, sub_string, tags_set, code_set, sub_version: *sub_version }
     }
 }
