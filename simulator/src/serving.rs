@@ -2,8 +2,8 @@
 //! streams, and is told for whom there is something to do.
 //!
 //! Output that waits pushes back on input: of a client that does not read what it has asked for, nothing more is carried out, and
-//! pulls of its that wait no longer are answered once there is room. So what waits for a client is no more than [`ROOM`] and one answer,
-//! but for what others cause and what a test has held back; and nobody who reads is closed. A connection on which nothing comes and goes for [`MOST_IDLE`] is closed,
+//! pulls of its that wait no longer are answered once there is room; nor does anything reach it that others cause. So what waits for a
+//! client is no more than [`ROOM`] and one answer, but for what a test has held back; and nobody who reads is closed. A connection on which nothing comes and goes for [`MOST_IDLE`] is closed,
 //! as a server of Apache's does (`NettyServerConfig.serverChannelMaxIdleTimeSeconds`).
 
 use std::collections::{BTreeSet, VecDeque};
@@ -18,7 +18,7 @@ use crate::server::{Cluster, Peer, Refused, ServerId};
 /// Of a client for whom so many bytes wait nothing more is carried out.
 pub const ROOM: usize = 4 * 1024 * 1024;
 
-/// With more bytes waiting than this, which no requests of its own cause, a connection is closed.
+/// With more bytes waiting than this, which a test has held back, a connection is closed.
 pub const MOST_WAITING: usize = 64 * 1024 * 1024;
 
 /// How long nothing may come and go on a connection.
@@ -162,6 +162,7 @@ impl Serving {
         place.waiting = place.waiting.saturating_sub(count);
         place.last_use = now.mono;
         if !had_room && place.waiting < ROOM {
+            self.cluster.set_room(peer, true);
             self.carry_out(now, peer);
         }
     }
@@ -196,20 +197,16 @@ impl Serving {
 
     fn deliver(&mut self) {
         let Self { cluster, places, .. } = self;
-        loop {
-            let has_room = |peer: Peer| {
-                let place = places.get(peer.slot()).and_then(Option::as_ref).filter(|place| place.peer == peer);
-                place.is_none_or(|place| place.waiting < ROOM)
-            };
-            let Some((peer, bytes)) = cluster.poll_output_for(has_room) else {
-                return;
-            };
+        while let Some((peer, bytes)) = cluster.poll_output() {
             let place = places.get_mut(peer.slot()).and_then(Option::as_mut).filter(|place| place.peer == peer);
             let Some(place) = place.filter(|place| !place.has_to_close) else {
                 continue;
             };
             place.waiting += bytes.len();
             place.chunks.push_back(bytes);
+            if place.waiting >= ROOM {
+                cluster.set_room(peer, false);
+            }
             if place.waiting > MOST_WAITING {
                 place.has_to_close = true;
                 place.chunks.clear();

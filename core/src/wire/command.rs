@@ -124,9 +124,11 @@ impl Command {
         self.flag & FLAG_ONEWAY != 0
     }
 
-    /// The same header in bytes of its own, without a body: what is kept does not keep the whole of what it came in.
+    /// The same header in bytes of its own, without a remark or a body: what is kept does not keep the whole of what it
+    /// came in.
     pub fn detached_header(&self) -> Self {
-        Self { fields: self.fields.detach(), body: Bytes::new(), ..self.clone() }
+        let (fields, body, odd) = (self.fields.detach(), Bytes::new(), Odd::default());
+        Self { fields, body, odd, remark: None, ..*self }
     }
 
     /// Reads the extension fields as a typed header.

@@ -66,6 +66,13 @@ impl Charge {
         self.bytes
     }
 
+    /// So many bytes less are kept.
+    pub(super) fn shrink(&mut self, bytes: usize) {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        self.budget.0.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
     /// What is kept has become longer or shorter.
     ///
     /// # Errors

@@ -34,6 +34,8 @@ pub struct Cluster {
     registration_period: Duration,
     /// When brokers next tell name servers everything, if there is anything to tell.
     next_registration: Option<Instant>,
+    /// There is something that a name server had no room for.
+    owes_registration: bool,
 }
 
 #[derive(Debug)]
@@ -78,6 +80,7 @@ impl Cluster {
             out: Outputs::default(),
             registration_period,
             next_registration: None,
+            owes_registration: false,
         };
         cluster.register_everything();
         cluster
@@ -127,7 +130,7 @@ impl Cluster {
         if let Some(server) = self.name_servers.get_mut(name_server) {
             match topic {
                 Some(topic) => server.server.forget_topic(topic),
-                None => server.server.forget(),
+                None => server.server.forget_routes(),
             }
             self.next_registration.get_or_insert(now.mono + self.registration_period);
         }
@@ -195,6 +198,7 @@ impl Cluster {
                 let session = Session { peer, address };
                 self.brokers[index].server.receive(now, session, command, &mut self.out);
                 self.register_changes();
+                self.plan_registration(now);
             }
         }
     }
@@ -220,6 +224,7 @@ impl Cluster {
             self.next_registration = None;
             self.register_everything();
         }
+        self.plan_registration(now);
     }
 
     /// When [`Cluster::handle_timeout`] next has something to do.
@@ -229,20 +234,21 @@ impl Cluster {
         due.chain(self.next_registration).chain(self.out.next_due()).min()
     }
 
-    /// The next bytes to be written, and to whom: whole frames, or the pieces of one in order.
-    pub fn poll_output(&mut self) -> Option<(Peer, Bytes)> {
-        self.poll_output_for(|_| true)
+    /// A host says when a peer does not read what is written to it, and when it does again. Until then pulls of its that
+    /// wait no longer are not answered, and what others would have it told or asked does not reach it.
+    pub fn set_room(&mut self, peer: Peer, has_room: bool) {
+        self.out.set_room(peer, has_room);
     }
 
-    /// As [`Cluster::poll_output`], but pulls that wait no longer are answered only to those who have room.
-    pub fn poll_output_for(&mut self, has_room: impl Fn(Peer) -> bool) -> Option<(Peer, Bytes)> {
+    /// The next bytes to be written, and to whom: whole frames, or the pieces of one in order.
+    pub fn poll_output(&mut self) -> Option<(Peer, Bytes)> {
         loop {
             if let Some(output) = self.out.pop() {
                 return Some(output);
             }
             let out = &mut self.out;
             // One waiting pull at a time, so that a message many have waited for is not written out for all at once.
-            if !self.brokers.iter_mut().any(|broker| broker.server.answer_woken(out, &has_room)) {
+            if !self.brokers.iter_mut().any(|broker| broker.server.answer_woken(out)) {
                 return None;
             }
         }
@@ -312,31 +318,39 @@ impl Cluster {
 
     /// Tells the name servers what has changed of the brokers' topics.
     fn register_changes(&mut self) {
-        let mut has_room = true;
-        for broker in self.brokers.iter_mut().filter(|broker| broker.is_running) {
-            for topic in broker.server.take_changed_topics() {
-                let broker = &broker.server;
-                if let Some(config) = broker.topic(&topic) {
-                    let (name, address) = (broker.name(), broker.address());
-                    let cluster = &*self.name;
-                    has_room &= register(
-                        &mut self.name_servers,
-                        Registration { cluster, broker: name, address, topic: &topic, config },
-                    );
+        for index in 0..self.brokers.len() {
+            let broker = &mut self.brokers[index];
+            for topic in broker.server.take_deleted_topics() {
+                self.name_servers.iter_mut().for_each(|name_server| name_server.server.note_deleted(&topic));
+            }
+            if self.budget.is_scarce() {
+                self.forget_deleted();
+            }
+            if !self.brokers[index].is_running {
+                continue;
+            }
+            for topic in self.brokers[index].server.take_changed_topics() {
+                if !self.register_topic(index, &topic) {
+                    self.forget_deleted();
+                    self.owes_registration |= !self.register_topic(index, &topic);
                 }
             }
         }
-        // What was deleted only at a broker name servers keep until they are told, or room is scarce.
-        let has_deleted = self.brokers.iter_mut().fold(false, |any, broker| broker.server.take_deleted() | any);
-        if !has_room || (has_deleted && self.budget.is_scarce()) {
-            let brokers = &self.brokers;
-            let has = |broker: &str, topic: &str| {
-                brokers.iter().any(|known| known.server.name() == broker && known.server.topic(topic).is_some())
-            };
-            self.name_servers.iter_mut().for_each(|name_server| name_server.server.forget_deleted(has));
-            if !has_room {
-                self.register_everything();
-            }
+    }
+
+    /// What was deleted only at a broker name servers keep until they are told, or room is scarce.
+    fn forget_deleted(&mut self) {
+        let brokers = &self.brokers;
+        let has = |broker: &str, topic: &str| {
+            brokers.iter().any(|known| known.server.name() == broker && known.server.topic(topic).is_some())
+        };
+        self.name_servers.iter_mut().for_each(|name_server| name_server.server.forget_deleted(has));
+    }
+
+    /// Name servers that had no room for something are told again.
+    fn plan_registration(&mut self, now: Now) {
+        if std::mem::take(&mut self.owes_registration) {
+            self.next_registration.get_or_insert(now.mono + self.registration_period);
         }
     }
 
@@ -351,10 +365,19 @@ impl Cluster {
     fn register_broker(&mut self, index: usize) {
         let broker = &self.brokers[index].server;
         for (topic, config) in broker.topics() {
-            let (name, address) = (broker.name(), broker.address());
-            let cluster = &*self.name;
-            register(&mut self.name_servers, Registration { cluster, broker: name, address, topic, config });
+            let registration =
+                Registration { cluster: &self.name, broker: broker.name(), address: broker.address(), topic, config };
+            self.owes_registration |= !register(&mut self.name_servers, registration);
         }
+    }
+
+    /// Says whether all name servers had room for it.
+    fn register_topic(&mut self, index: usize, topic: &str) -> bool {
+        let broker = &self.brokers[index].server;
+        broker.topic(topic).is_none_or(|config| {
+            let (broker, address) = (broker.name(), broker.address());
+            register(&mut self.name_servers, Registration { cluster: &self.name, broker, address, topic, config })
+        })
     }
 }
 

@@ -34,9 +34,12 @@ impl Pieces {
     }
 
     fn finish_tail(&mut self) {
-        if !self.tail.is_empty() {
-            self.done.push_back(self.tail.split().freeze());
+        if self.tail.is_empty() {
+            return;
         }
+        // A small allocation is used again. A large one goes with what is in it: there is one for each peer.
+        let tail = if self.tail.capacity() > LARGE { std::mem::take(&mut self.tail) } else { self.tail.split() };
+        self.done.push_back(tail.freeze());
     }
 
     fn pop(&mut self) -> Option<Bytes> {
@@ -77,6 +80,8 @@ pub(super) struct Outputs {
 struct Lane {
     peer: Option<Peer>,
     is_ready: bool,
+    /// So much waits for the peer at its host that nobody but itself may cause more.
+    is_full: bool,
     pieces: Pieces,
 }
 
@@ -93,6 +98,17 @@ impl Outputs {
             *lane = Lane::default();
             self.delayed.retain(|_, (to, _)| *to != peer);
         }
+    }
+
+    /// Says whether more may be written for `peer` than what it asks for.
+    pub(super) fn set_room(&mut self, peer: Peer, has_room: bool) {
+        if let Some(lane) = self.lanes.get_mut(peer.slot()).filter(|lane| lane.peer == Some(peer)) {
+            lane.is_full = !has_room;
+        }
+    }
+
+    pub(super) fn has_room(&self, peer: Peer) -> bool {
+        self.lanes.get(peer.slot()).is_none_or(|lane| lane.peer != Some(peer) || !lane.is_full)
     }
 
     /// Lets `write` append a frame for `peer`. Nothing happens when the peer is gone.

@@ -9,7 +9,7 @@ use stgclient_core::time::{Duration, Instant, Now};
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::{self, Command, Head, HeaderCodec};
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::fields::WriteHeader;
+use stgclient_core::wire::fields::{FieldWriter, WriteHeader};
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
 use stgclient_core::wire::message::{StoredMessage, StoredMessages};
 use stgclient_core::wire::request::{
@@ -129,6 +129,19 @@ impl Bench {
         self.answer(peer, opaque).expect("an answer at once")
     }
 
+    /// Sends a request of these fields, which may be none that it has, and returns its answer.
+    pub(crate) fn ask_fields(&mut self, peer: Peer, code: RequestCode, fields: &[(&str, &str)], body: &str) -> Command {
+        let opaque = self.request_as(peer, code, HeaderCodec::Json, &Named(fields), body.as_bytes());
+        self.answer(peer, opaque).expect("an answer at once")
+    }
+
+    /// The heartbeat of a member of one consumer group, its subscriptions as JSON.
+    pub(crate) fn beat(&mut self, peer: Peer, client: &str, group: &str, subscriptions: &str) -> Command {
+        let group = format!(r#"{{"groupName":"{group}","subscriptionDataSet":[{subscriptions}]}}"#);
+        let body = format!(r#"{{"clientID":"{client}","consumerDataSet":[{group}]}}"#);
+        self.ask_fields(peer, RequestCode::HEART_BEAT, &[], &body)
+    }
+
     /// The answer to the request `opaque`, if it has come; it is given out once.
     pub(crate) fn answer(&mut self, peer: Peer, opaque: i32) -> Option<Command> {
         let answers = self.answers.entry(peer).or_default();
@@ -187,6 +200,15 @@ impl Bench {
             ..pull(topic, queue_id, offset)
         };
         Pulled::new(self.ask(peer, &request))
+    }
+}
+
+/// Fields by name.
+pub(crate) struct Named<'a>(pub(crate) &'a [(&'a str, &'a str)]);
+
+impl WriteHeader for Named<'_> {
+    fn write(&self, writer: &mut FieldWriter<'_>) {
+        self.0.iter().for_each(|(name, value)| writer.foreign(name, value));
     }
 }
 

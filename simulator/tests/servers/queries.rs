@@ -77,7 +77,7 @@ fn the_newest_of_too_many_messages_are_found_and_only_those_of_the_time() {
 
 #[test]
 fn messages_that_have_given_way_are_not_found_and_those_of_a_deleted_topic_are() {
-    let (mut bench, peer) = Bench::with_broker(|broker| broker.limits.message_bytes = 4000);
+    let (mut bench, peer) = Bench::with_broker(|broker| broker.limits.message_bytes = 4300);
     bench.create_topic(peer, "t", 1);
     send(&mut bench, peer, &[("KEYS", "k")], "one");
     send(&mut bench, peer, &[("KEYS", "k")], &"x".repeat(3000));

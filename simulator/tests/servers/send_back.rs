@@ -222,3 +222,18 @@ fn a_message_cannot_be_sent_to_the_retry_topic_of_what_is_no_group() {
     let answer = bench.ask_with(peer, &retry(1, None, ""), b"body");
     assert_eq!(code(&answer), Code::SUBSCRIPTION_GROUP_NOT_EXIST);
 }
+
+#[test]
+fn a_message_that_came_back_two_thousand_million_times_comes_back_once_more() {
+    let (mut bench, peer) = Bench::with_broker(|_| {});
+    bench.create_topic(peer, "t", 1);
+    let sent = SendMessage { reconsume_times: Some(i32::MAX - 1), ..client::send("t", 0, "") };
+    assert_eq!(code(&bench.ask_with(peer, &sent, b"x")), Code::SUCCESS);
+    let most = i32::MAX.to_string();
+    let fields =
+        [("offset", "0"), ("group", "g"), ("delayLevel", "0"), ("maxReconsumeTimes", &most), ("originTopic", "t")];
+    assert_eq!(
+        code(&bench.ask_fields(peer, stgclient_core::wire::code::RequestCode::CONSUMER_SEND_MSG_BACK, &fields, "")),
+        Code::SUCCESS
+    );
+}

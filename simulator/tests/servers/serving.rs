@@ -9,12 +9,12 @@ use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::{self, Command, Head, HeaderCodec};
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
 use stgclient_core::wire::request::{
-    GetMaxOffset, PULL_FLAG_SUBSCRIPTION, PULL_FLAG_SUSPEND, PullMessage, QueryMessage, Request,
+    GetMaxOffset, Heartbeat, PULL_FLAG_SUBSCRIPTION, PULL_FLAG_SUSPEND, PullMessage, QueryMessage, Request,
 };
 use stgclient_simulator::server::{Cluster, ClusterConfig, Peer, ServerId};
 use stgclient_simulator::serving::{MOST_IDLE, ROOM, Serving};
 
-use super::client::{DIALECT, code, encoded, pull, send};
+use super::client::{DIALECT, Named, code, encoded, pull, send};
 
 /// The longest body that a broker takes, in bytes.
 const LONGEST: usize = 4 * 1024 * 1024;
@@ -139,20 +139,10 @@ fn a_client_without_room_costs_others_nothing_however_many_pulls_of_its_wait_no_
     let producer = cluster.connected(stage.now, ServerId::Broker(0), address).unwrap();
     let head = Head::request(DIALECT, RequestCode::SEND_MESSAGE_V2, 1);
     cluster.receive(stage.now, producer, &encoded(&head, HeaderCodec::Json, &send("T", 0, ""), b"body"));
-    let asked = std::cell::Cell::new(0);
-    let has_room = |of| {
-        asked.set(asked.get() + 1);
-        of != peer
-    };
-    while let Some((to, _)) = cluster.poll_output_for(has_room) {
-        assert_eq!(to, producer);
-    }
-    assert!(asked.get() < 10, "{} questions", asked.get());
-    let mut answers = 0;
-    while cluster.poll_output_for(|_| true).is_some() {
-        answers += 1;
-    }
-    assert_eq!(answers, 500);
+    cluster.set_room(peer, false);
+    assert_eq!(std::iter::from_fn(|| cluster.poll_output()).map(|(to, _)| to).collect::<Vec<_>>(), [producer]);
+    cluster.set_room(peer, true);
+    assert_eq!(std::iter::from_fn(|| cluster.poll_output()).map(|(to, _)| to).collect::<Vec<_>>(), [peer; 500]);
 }
 
 #[test]
@@ -243,4 +233,32 @@ fn a_pull_that_waits_keeps_its_header_only_and_not_what_it_came_in() {
     assert!(frame.is_unique(), "somebody has the frame");
     stage.store(1);
     assert_eq!(stage.read(peer, usize::MAX).len(), 1);
+}
+
+#[test]
+fn nobody_is_closed_by_what_another_asks_of_it() {
+    let mut stage = Stage::new();
+    let [member, administrator] = [stage.connect(), stage.connect()];
+    let beat = br#"{"clientID":"c","consumerDataSet":[{"groupName":"g","subscriptionDataSet":[]}]}"#;
+    let beat = stage.request(&Heartbeat {}, beat);
+    stage.serving.received(stage.now, member, &mut vec![beat]);
+    stage.read(member, usize::MAX);
+    let sent = stage.request(&send("T", 0, ""), &vec![b'x'; LONGEST]);
+    stage.serving.received(stage.now, administrator, &mut vec![sent]);
+    let sent = stage.read(administrator, usize::MAX);
+    let id = sent[0].fields.get("msgId").unwrap();
+    let fields = [("consumerGroup", "g"), ("clientId", "c"), ("msgId", &*id)];
+    let mut asked = Vec::new();
+    for opaque in 0..20 {
+        let head = Head::request(DIALECT, RequestCode::CONSUME_MESSAGE_DIRECTLY, opaque);
+        asked.push(encoded(&head, HeaderCodec::Json, &Named(&fields), b""));
+    }
+    stage.serving.received(stage.now, administrator, &mut asked);
+    let told = stage.read(member, usize::MAX);
+    assert!((1..3).contains(&told.len()), "{}", told.len());
+    // What has not reached it is given up, as of a member that does not answer.
+    stage.now = Now { mono: stage.now.mono + Duration::from_secs(11), ..stage.now };
+    stage.serving.handle_timeout(stage.now);
+    let late = stage.read(administrator, usize::MAX);
+    assert_eq!(late.iter().map(code).collect::<Vec<_>>(), [ResponseCode::CONSUME_MSG_TIMEOUT; 20]);
 }

@@ -31,6 +31,11 @@ impl Fields {
         Self { is_capitalised: language == Language::GOLANG, ..self }
     }
 
+    /// How long they are as they came, in bytes.
+    pub fn encoded_length(&self) -> usize {
+        self.raw.len()
+    }
+
     /// The same in bytes of their own.
     pub(in crate::wire) fn detach(&self) -> Self {
         Self { raw: Bytes::copy_from_slice(&self.raw), ..self.clone() }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use stgclient_core::time::Instant;
 use stgclient_core::wire::code::RequestCode;
 use stgclient_core::wire::command::{self, FLAG_ONEWAY, Head, HeaderCodec};
@@ -37,19 +38,19 @@ impl<P> Asks<P> {
         Self { opaque: 0, pending: BTreeMap::new(), deadlines: BTreeSet::new(), dialect }
     }
 
-    /// Sends a request that nobody is to answer.
-    pub(super) fn oneway<'r, R: Request<'r>>(&mut self, out: &mut Outputs, peer: Peer, request: &R, body: &[u8]) {
+    /// Sends a request that nobody is to answer. It does not reach a client that has no room for it.
+    pub(super) fn oneway<'r, R: Request<'r>>(&mut self, out: &mut Outputs, peer: Peer, request: &R, body: &Bytes) {
         self.write(out, peer, R::CODE, FLAG_ONEWAY, request, body);
     }
 
-    /// Sends a request, whose answer is waited for until `due`.
+    /// Sends a request, whose answer is waited for until `due`. A client that has no room for it will not answer.
     pub(super) fn ask(
         &mut self,
         out: &mut Outputs,
         (peer, due): (Peer, Instant),
         code: RequestCode,
         fields: &dyn WriteHeader,
-        body: &[u8],
+        body: &Bytes,
         purpose: P,
     ) {
         let opaque = self.write(out, peer, code, 0, fields, body);
@@ -86,14 +87,19 @@ impl<P> Asks<P> {
         code: RequestCode,
         flag: i32,
         fields: &dyn WriteHeader,
-        body: &[u8],
+        body: &Bytes,
     ) -> i32 {
         self.opaque = self.opaque.wrapping_add(1) & i32::MAX;
         let opaque = self.opaque;
         let (language, version) = sender(self.dialect);
         let head = Head { code: code.0, language, version, opaque, flag, remark: None };
         // A broker's own requests are in JSON, whatever the client writes (`serializeTypeConfigInThisServer`).
-        out.frame(peer, |pieces| command::encode(pieces.tail(), HeaderCodec::Json, self.dialect, &head, fields, body));
+        if out.has_room(peer) {
+            out.frame(peer, |pieces| {
+                command::encode_head(pieces.tail(), HeaderCodec::Json, self.dialect, &head, fields, body.len());
+                pieces.put(body);
+            });
+        }
         opaque
     }
 }

@@ -1,7 +1,7 @@
 //! How far groups have consumed, and setting them elsewhere (`AdminBrokerProcessor.getConsumeStats`, `resetOffset`,
 //! `Broker2Client.resetOffset`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 use stgclient_core::time::Now;
@@ -16,7 +16,11 @@ use super::super::output::Outputs;
 use super::super::refusal::Refusal;
 use super::Broker;
 use super::admin::text_keys;
+use super::offsets::GroupOffsets;
 use super::queue::Queue;
+
+/// Of more queues no answer tells: it would be longer than what clients read.
+const MOST_TOLD: usize = 65_536;
 
 impl Broker {
     /// Rates are not measured: `consumeTps` is 0, as that of an Apache broker in its first 10 seconds.
@@ -33,10 +37,13 @@ impl Broker {
         };
         let group = &*header.consumer_group;
         let mut offset_table = BTreeMap::new();
-        for name in self.topics_to_tell(now, &header) {
-            let Some(topic) = self.topics.by_name(name) else {
-                continue;
-            };
+        let names = self.topics_to_tell(now, &header);
+        let topics = names.into_iter().filter_map(|name| Some((name, self.topics.by_name(name)?)));
+        let topics: Vec<_> = topics.collect();
+        if topics.iter().map(|(_, topic)| topic.config.read_queue_nums as usize).sum::<usize>() > MOST_TOLD {
+            return Err(Refusal::full("queues in an answer", MOST_TOLD));
+        }
+        for (name, topic) in topics {
             for queue_id in 0..topic.config.read_queue_nums {
                 let queue = topic.queue(queue_id);
                 let consumer_offset = self.consumer_offset(group, name, queue_id as i32).unwrap_or_default().max(0);
@@ -69,14 +76,14 @@ impl Broker {
 
     /// The topics that are asked for by name, or those that the group has consumed. A group that has members is told of
     /// only as far as it subscribes (`getTopicsForCollectingConsumeStats`).
-    fn topics_to_tell<'a>(&'a self, now: Now, header: &'a GetConsumeStats<'_>) -> Vec<&'a str> {
+    fn topics_to_tell<'a>(&'a self, now: Now, header: &'a GetConsumeStats<'_>) -> BTreeSet<&'a str> {
         let list = header.topic_list.as_deref().unwrap_or_default();
-        let listed: Vec<&str> = list.split(';').filter(|topic| !topic.is_empty()).collect();
+        let listed: BTreeSet<&str> = list.split(';').filter(|topic| !topic.is_empty()).collect();
         if !listed.is_empty() {
             return listed;
         }
         let mut topics = match header.topic.as_deref().filter(|topic| !topic.trim().is_empty()) {
-            Some(topic) => vec![topic],
+            Some(topic) => BTreeSet::from([topic]),
             None => self.offsets.topics_of(&header.consumer_group).collect(),
         };
         let group = &*header.consumer_group;
@@ -143,6 +150,8 @@ impl Broker {
         if offsets.is_empty() {
             return failed("No queues to reset.".into());
         }
+        // All of them or none: there has to be room for all first.
+        drop(self.budget.charge(2 * GroupOffsets::most(group, topic, offsets.len()))?);
         let mut table = BTreeMap::new();
         for (queue_id, offset) in offsets {
             self.offsets.set(group, topic, queue_id, offset)?;
@@ -192,7 +201,7 @@ impl Broker {
             timestamp: header.timestamp,
             is_force: false,
         };
-        let offsets = body::to_vec(&ResetOffsets { offset_table: offset_table.clone() });
+        let offsets = body::to_vec(&ResetOffsets { offset_table: offset_table.clone() }).into();
         for peer in consumers.members().keys() {
             self.asks.oneway(out, *peer, &request, &offsets);
         }

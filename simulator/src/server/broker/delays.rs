@@ -15,6 +15,8 @@ use super::topic_names::SCHEDULE_TOPIC;
 /// How long the levels from 1 on are, in seconds (`messageDelayLevel`).
 const LEVELS: [u64; LEVEL_COUNT] =
     [1, 5, 10, 30, 60, 120, 180, 240, 300, 360, 420, 480, 540, 600, 1200, 1800, 3600, 7200];
+/// How long a message waits for which there is no room when its time has come (`DELAY_FOR_A_WHILE`).
+const FOR_A_WHILE: Duration = Duration::from_millis(100);
 /// How many levels there are.
 pub(super) const LEVEL_COUNT: usize = 18;
 
@@ -86,21 +88,24 @@ impl Broker {
             return Some(now.mono + Duration::from_millis(left));
         }
         let message = self.log.decode(record);
-        self.delays.0[level].next = offset + 1;
-        if let Ok(message) = message {
-            self.deliver(now, &message);
+        if message.is_ok_and(|message| self.deliver(now, &message).is_err()) {
+            return Some(now.mono + FOR_A_WHILE);
         }
+        self.delays.0[level].next = offset + 1;
         Some(now.mono)
     }
 
     /// The message still says by which level it was held back: `messageTimeUp` clears that after it has written the
     /// properties down. A topic that is gone takes its messages with it: with Apache's broker, too, nobody could pull them.
-    fn deliver(&mut self, now: Now, message: &StoredMessage) {
+    ///
+    /// # Errors
+    /// There is no room for it yet.
+    fn deliver(&mut self, now: Now, message: &StoredMessage) -> Result<(), Refusal> {
         let properties = message.properties();
         let topic = properties.get(property::REAL_TOPIC).and_then(|name| self.topics.find(name));
         let queue_id = properties.get(property::REAL_QUEUE_ID).and_then(|id| id.parse().ok());
         let (Some(topic), Some(queue_id)) = (topic, queue_id) else {
-            return;
+            return Ok(());
         };
         let stored = self.append(
             now,
@@ -117,6 +122,6 @@ impl Broker {
                 body: message.body(),
             },
         );
-        debug_assert!(stored.is_ok(), "a message that was stored before can be stored again: {stored:?}");
+        stored.map(|_| ())
     }
 }

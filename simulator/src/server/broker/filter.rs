@@ -1,6 +1,6 @@
 //! Which messages a consumer wants (`ExpressionMessageFilter`, `ConsumerFilterManager`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use stgclient_core::time::Now;
@@ -19,9 +19,28 @@ use super::queue::Entry;
 /// What a subscription takes, in bytes. An expression that has been read takes many times what its text does.
 pub(super) fn cost(data: &SubscriptionData) -> usize {
     let tags: usize = data.tags_set.iter().map(|tag| ENTRY + tag.len()).sum();
-    let expression = if data.expression_type.is_tag() { 2 } else { 64 };
     let names = 4 * data.topic.len() + data.expression_type.name().len();
-    4 * ENTRY + names + tags + 16 * data.code_set.len() + expression * data.sub_string.len()
+    4 * ENTRY + names + tags + 16 * data.code_set.len() + 2 * data.sub_string.len()
+}
+
+/// An SQL expression, which takes many times what its text does, whoever filters by it.
+#[derive(Debug)]
+pub(super) struct Sql {
+    expression: Expression,
+    _charge: Charge,
+}
+
+impl Sql {
+    /// # Errors
+    /// There is no room for it; `Ok(None)` when it cannot be read.
+    fn read(budget: &Budget, data: &SubscriptionData) -> Result<Option<Arc<Self>>, Refusal> {
+        if data.expression_type != ExpressionType::Sql92 {
+            return Ok(None);
+        }
+        let charge = budget.charge(ENTRY + 64 * data.sub_string.len())?;
+        let expression = Expression::parse(&data.sub_string).ok();
+        Ok(expression.map(|expression| Arc::new(Self { expression, _charge: charge })))
+    }
 }
 
 /// What a group subscribes to of a topic.
@@ -29,7 +48,7 @@ pub(super) fn cost(data: &SubscriptionData) -> usize {
 pub(super) struct Subscription {
     pub(super) data: SubscriptionData,
     /// The expression, when it is SQL that can be read.
-    expression: Option<Arc<Expression>>,
+    sql: Option<Arc<Sql>>,
     _charge: Charge,
 }
 
@@ -37,10 +56,8 @@ impl Subscription {
     /// # Errors
     /// There is no room for it.
     pub(super) fn new(budget: &Budget, data: SubscriptionData) -> Result<Self, Refusal> {
-        let charge = budget.charge(cost(&data))?;
-        let is_sql = data.expression_type == ExpressionType::Sql92;
-        let expression = is_sql.then(|| Expression::parse(&data.sub_string).ok()).flatten().map(Arc::new);
-        Ok(Self { data, expression, _charge: charge })
+        let (charge, sql) = (budget.charge(cost(&data))?, Sql::read(budget, &data)?);
+        Ok(Self { data, sql, _charge: charge })
     }
 }
 
@@ -50,7 +67,21 @@ pub(super) enum Filter {
     Everything,
     /// A broker compares hashes; the client looks at the tags themselves.
     Tags(BTreeSet<i32>),
-    Sql(Arc<Expression>),
+    Sql(Arc<Sql>),
+}
+
+/// What one message was found to be by each expression: many wait by the same.
+#[derive(Debug, Default)]
+pub(super) struct Matched(BTreeMap<*const Sql, bool>);
+
+impl Matched {
+    /// As [`Filter::matches`]; it is always the same message.
+    pub(super) fn matches(&mut self, filter: &Filter, entry: Entry, log: &Log) -> bool {
+        match filter {
+            Filter::Sql(sql) => *self.0.entry(Arc::as_ptr(sql)).or_insert_with(|| filter.matches(entry, log)),
+            Filter::Everything | Filter::Tags(_) => filter.matches(entry, log),
+        }
+    }
 }
 
 impl Filter {
@@ -62,12 +93,12 @@ impl Filter {
         match self {
             Self::Everything => true,
             Self::Tags(codes) => codes.contains(&entry.tags_code),
-            Self::Sql(expression) => {
+            Self::Sql(sql) => {
                 let record = log.get(entry.record);
                 let message = record.and_then(|record| log.decode(record).ok());
                 message.is_some_and(|message| {
                     let properties = message.properties();
-                    expression.matches(|name| properties.get(name))
+                    sql.expression.matches(|name| properties.get(name))
                 })
             }
         }
@@ -128,9 +159,7 @@ impl Broker {
         self.require_property_filter(data.expression_type.name())?;
         // What cannot be read matches everything: `PullMessageProcessor` asserts that there is a filter, which nobody
         // checks in production, and without one `ExpressionMessageFilter` lets all through.
-        let is_sql = data.expression_type == ExpressionType::Sql92;
-        let sql = is_sql.then(|| Expression::parse(&data.sub_string).ok()).flatten();
-        Ok(sql.map_or(Filter::Everything, |sql| Filter::Sql(Arc::new(sql))))
+        Ok(Sql::read(&self.budget, data)?.map_or(Filter::Everything, Filter::Sql))
     }
 
     fn filter_of_group(&self, header: &PullMessage<'_>, may_broadcast: bool) -> Result<Filter, Refusal> {
@@ -152,12 +181,12 @@ impl Broker {
         if data.expression_type.is_tag() {
             return Ok(Filter::of_tags(data));
         }
-        let Some(expression) = &subscription.expression else {
+        let Some(sql) = &subscription.sql else {
             let remark = "The broker's consumer filter data is not exist!Your expression may be wrong!";
             return Err(Refusal::new(Code::FILTER_DATA_NOT_EXIST, remark));
         };
         self.require_property_filter(data.expression_type.name())?;
-        Ok(Filter::Sql(Arc::clone(expression)))
+        Ok(Filter::Sql(Arc::clone(sql)))
     }
 
     /// Whatever is no tag needs `enablePropertyFilter`.

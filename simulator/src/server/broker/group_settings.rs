@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use stgclient_core::time::Now;
 use stgclient_core::wire::body::{self, DataVersion, SubscriptionGroupConfig, SubscriptionGroups};
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::request::{DeleteGroup, GetGroup};
 
-use super::super::budget::{Budget, Charge, ENTRY};
+use super::super::budget::{Budget, Charge, ENTRY, FIRST};
 use super::super::refusal::{Refusal, read_body};
 use super::super::reply::Reply;
 use super::page::{Page, Total};
@@ -105,15 +106,29 @@ impl GroupSettings {
     }
 }
 
-/// What the settings of a group take, in bytes. What is handed on as JSON takes many times what its text does.
+/// What a value that is handed on as JSON takes, in bytes.
+fn cost_of_json(value: &Value) -> usize {
+    const NODE: usize = 2 * size_of::<Value>();
+    match value {
+        Value::Null => 0,
+        Value::Bool(_) | Value::Number(_) => NODE,
+        Value::String(text) => NODE + text.len(),
+        Value::Array(elements) => NODE + elements.iter().map(|element| NODE + cost_of_json(element)).sum::<usize>(),
+        Value::Object(members) => {
+            let members = members.iter().map(|(name, value)| 2 * NODE + name.len() + cost_of_json(value));
+            NODE + FIRST * size_of::<(String, Value)>() + members.sum::<usize>()
+        }
+    }
+}
+
+/// What the settings of a group take, in bytes.
 fn cost(settings: &SubscriptionGroupConfig) -> usize {
-    let json = |value: &serde_json::Value| if value.is_null() { 0 } else { value.to_string().len() };
     let policy = &settings.group_retry_policy;
-    let handed_on = json(&settings.subscription_data_set)
-        + json(&policy.customized_retry_policy)
-        + json(&policy.exponential_retry_policy);
+    let handed_on = cost_of_json(&settings.subscription_data_set)
+        + cost_of_json(&policy.customized_retry_policy)
+        + cost_of_json(&policy.exponential_retry_policy);
     let attributes: usize = settings.attributes.iter().map(|(name, value)| ENTRY + name.len() + value.len()).sum();
-    4 * ENTRY + 2 * settings.group_name.len() + policy.kind.len() + attributes + 32 * handed_on
+    4 * ENTRY + 2 * settings.group_name.len() + policy.kind.len() + attributes + handed_on
 }
 
 fn settings_of(group: &str) -> SubscriptionGroupConfig {

@@ -86,24 +86,33 @@ impl ConsumerGroup {
         self.message_model != Some(MessageModel::Broadcasting)
     }
 
-    /// Says whether there is a topic more or less. The newer of two versions counts, and a topic that the member does not
-    /// name any more is no longer subscribed to by anybody (`updateSubscription`).
-    ///
-    /// # Errors
-    /// There is no room for one, nor for those after it.
-    fn subscribe(&mut self, budget: &Budget, subscriptions: Vec<SubscriptionData>) -> Result<bool, Refusal> {
+    /// Says whether there is a topic more or less, and whether there was room for all. The newer of two versions counts, and
+    /// a topic that the member does not name any more is no longer subscribed to by anybody (`updateSubscription`).
+    fn subscribe(
+        &mut self,
+        topics: &mut SubscribedTopics,
+        group: &str,
+        subscriptions: Vec<SubscriptionData>,
+    ) -> (bool, Result<(), Refusal>) {
         let named: BTreeSet<&str> = subscriptions.iter().map(|subscription| subscription.topic.as_str()).collect();
         let before = self.subscriptions.len();
         self.subscriptions.retain(|topic, _| named.contains(&**topic));
         let mut is_changed = self.subscriptions.len() != before;
         for data in subscriptions {
             let known = self.subscriptions.get(data.topic.as_str());
-            is_changed |= known.is_none();
-            if known.is_none_or(|known| known.data.sub_version < data.sub_version) {
-                self.subscriptions.insert(data.topic.as_str().into(), Subscription::new(budget, data)?);
+            let is_new = known.is_none();
+            if known.is_some_and(|known| known.data.sub_version >= data.sub_version) {
+                continue;
             }
+            let topic: Box<str> = data.topic.as_str().into();
+            let noted = if is_new { topics.note(group, &topic) } else { Ok(()) };
+            match noted.and_then(|()| Subscription::new(&topics.budget, data)) {
+                Ok(subscription) => _ = self.subscriptions.insert(topic, subscription),
+                Err(refusal) => return (is_changed, Err(refusal)),
+            }
+            is_changed |= is_new;
         }
-        Ok(is_changed)
+        (is_changed, Ok(()))
     }
 }
 
@@ -116,17 +125,15 @@ struct SubscribedTopics {
 }
 
 impl SubscribedTopics {
-    fn note<'a>(&mut self, group: &str, topics: impl Iterator<Item = &'a Box<str>>) {
-        for topic in topics {
-            if self.groups.get(topic).is_some_and(|groups| groups.contains_key(group)) {
-                continue;
-            }
-            if let Ok(charge) =
-                self.budget.charge(2 * ENTRY + FIRST * size_of::<(Box<str>, Charge)>() + topic.len() + group.len())
-            {
-                self.groups.entry(topic.clone()).or_default().insert(group.into(), charge);
-            }
+    /// # Errors
+    /// There is no room for it.
+    fn note(&mut self, group: &str, topic: &str) -> Result<(), Refusal> {
+        if !self.groups.get(topic).is_some_and(|groups| groups.contains_key(group)) {
+            let cost = 2 * ENTRY + FIRST * size_of::<(Box<str>, Charge)>() + topic.len() + group.len();
+            let charge = self.budget.charge(cost)?;
+            self.groups.entry(topic.into()).or_default().insert(group.into(), charge);
         }
+        Ok(())
     }
 
     fn forget(&mut self, group: &str, topics: impl Iterator<Item = Box<str>>) {
@@ -173,34 +180,37 @@ impl Groups {
         self.producers.get(group)
     }
 
-    /// A member of a consumer group has sent its heartbeat. Says whether the group has changed; what it subscribes to is
-    /// looked at only if `with_subscriptions` (`registerConsumer`, `registerConsumerWithoutSub`).
-    ///
-    /// # Errors
-    /// There is no room for all that it subscribes to.
+    /// A member of a consumer group has sent its heartbeat. Says whether the group has changed, and whether there was room
+    /// for all; what it subscribes to is looked at only if `with_subscriptions` (`registerConsumer`,
+    /// `registerConsumerWithoutSub`).
     pub(super) fn join_consumers(
         &mut self,
         peer: Peer,
         member: Member,
         data: ConsumerData,
         with_subscriptions: bool,
-    ) -> Result<bool, Refusal> {
+    ) -> (bool, Result<(), Refusal>) {
         self.next_scan.get_or_insert(member.last_heartbeat + SCAN_PERIOD);
         let group = match self.consumers.entry(data.group_name.as_str().into()) {
             Entry::Occupied(group) => group.into_mut(),
             Entry::Vacant(place) => {
                 let entries = size_of::<(Peer, Member)>() + size_of::<(Box<str>, Subscription)>();
                 let cost = 2 * ENTRY + data.group_name.len() + FIRST * entries;
-                place.insert(ConsumerGroup::new(self.budget.charge(cost)?))
+                match self.budget.charge(cost) {
+                    Ok(charge) => place.insert(ConsumerGroup::new(charge)),
+                    Err(refusal) => return (false, Err(refusal)),
+                }
             }
         };
         group.consume_type = data.consume_type;
         group.message_model = data.message_model;
         group.consume_from_where = data.consume_from_where;
         let is_new = group.members.insert(peer, member).is_none();
-        let is_changed = is_new | (with_subscriptions && group.subscribe(&self.budget, data.subscription_data_set)?);
-        self.topics.note(&data.group_name, group.subscriptions.keys());
-        Ok(is_changed)
+        if !with_subscriptions {
+            return (is_new, Ok(()));
+        }
+        let (is_changed, has_room) = group.subscribe(&mut self.topics, &data.group_name, data.subscription_data_set);
+        (is_new | is_changed, has_room)
     }
 
     /// The same of a producer group.

@@ -1,6 +1,9 @@
 //! Clients say that they are there, and that they leave (`ClientManageProcessor`); members hear of each other
 //! (`DefaultConsumerIdsChangeListener`).
 
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
 use stgclient_core::time::Now;
 use stgclient_core::wire::body::{self, ConsumerData, ConsumerList, ExpressionType, HeartbeatData};
 use stgclient_core::wire::code::ResponseCode;
@@ -53,6 +56,24 @@ impl Broker {
             Dialect::Smartgo => read_body(request).unwrap_or_default(),
         };
         stamp(now, &request.body, &mut heartbeat);
+        // However often a heartbeat names a group, its members hear of it once; also if it is refused later.
+        let mut changed = BTreeSet::new();
+        let answer = self.join_groups(now, session, request, heartbeat, &mut changed);
+        for group in changed {
+            self.notify_members(&group, out);
+        }
+        answer
+    }
+
+    /// Makes the client a member of all groups of its heartbeat, and says which of these have changed.
+    fn join_groups(
+        &mut self,
+        now: Now,
+        session: Session,
+        request: &Command,
+        mut heartbeat: HeartbeatData,
+        changed: &mut BTreeSet<String>,
+    ) -> Result<HeartbeatAnswer, Refusal> {
         let (budget, client_id) = (self.budget.clone(), std::mem::take(&mut heartbeat.client_id));
         let member = |group: &str| {
             Ok::<_, Refusal>(Member {
@@ -77,10 +98,12 @@ impl Broker {
             let last = self.note_fingerprint(&group, fingerprint)?;
             is_sub_change |= last.is_some_and(|last| last != fingerprint);
             self.create_retry_topic(&data, retry_queues)?;
-            let joined = self.groups.join_consumers(session.peer, member(&group)?, data, with_subscriptions);
-            if joined? && notifies {
-                self.notify_members(&group, out);
+            let (is_changed, has_room) =
+                self.groups.join_consumers(session.peer, member(&group)?, data, with_subscriptions);
+            if is_changed && notifies {
+                changed.insert(group);
             }
+            has_room?;
         }
         for data in heartbeat.producer_data_set {
             self.groups.join_producers(session.peer, member(&data.group_name)?, &data.group_name)?;
@@ -148,7 +171,8 @@ impl Broker {
             self.groups.leave_producers(&group, session.peer);
         }
         if let Some(group) = fields.text("consumerGroup") {
-            let settings = self.group_settings.find_or_create(now, &group)?;
+            // To leave no room is needed.
+            let settings = self.group_settings.find_or_create(now, &group).ok().flatten();
             let notifies = settings.is_none_or(|settings| settings.notify_consumer_ids_changed_enable);
             self.groups.leave_consumers(&group, session.peer);
             if notifies {
@@ -178,7 +202,7 @@ impl Broker {
         };
         let notification = NotifyConsumerIdsChanged { consumer_group: group.into() };
         for peer in consumers.members().keys() {
-            self.asks.oneway(out, *peer, &notification, &[]);
+            self.asks.oneway(out, *peer, &notification, &Bytes::new());
         }
     }
 }

@@ -5,8 +5,8 @@ use std::hash::Hasher;
 
 use stgclient_core::wire::message::{PropertiesRef, property};
 
-/// What one entry costs, in bytes.
-const ENTRY: usize = 2 * size_of::<(u64, u64)>();
+/// What one entry costs, in bytes: a tree's nodes are half full, and a list may have room for twice as much.
+const ENTRY: usize = 4 * size_of::<(u64, u64)>();
 
 /// Which records have what in a topic, by hashes: whoever looks something up has to look again.
 #[derive(Debug, Default)]

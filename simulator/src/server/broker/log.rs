@@ -12,8 +12,11 @@ use crate::table::Key;
 /// How much the log allocates at a time, in bytes.
 const CHUNK: usize = 64 * 1024;
 
-/// What one message costs beside its own bytes.
-const OVERHEAD: usize = size_of::<Record>() + size_of::<Entry>();
+/// From this length on a message is allocated by itself: the rest of an allocation that it does not fit into is lost.
+const LARGE: usize = CHUNK / 16;
+
+/// What one message costs beside its own bytes: what lists its record and its entry may have room for twice as many.
+const OVERHEAD: usize = 2 * (size_of::<Record>() + size_of::<Entry>());
 
 /// A stored message and where it belongs.
 #[derive(Debug)]
@@ -35,6 +38,8 @@ pub(super) struct Record {
 pub(super) struct Log {
     /// Where new messages are written; what is written is split off, and shares this allocation.
     chunk: BytesMut,
+    /// Where a large one is written.
+    large: BytesMut,
     records: VecDeque<Record>,
     /// The number of the oldest record.
     first: u64,
@@ -47,8 +52,8 @@ pub(super) struct Log {
 impl Log {
     /// An empty log that keeps `limit` bytes.
     pub(super) fn new(dialect: Dialect, limit: usize) -> Self {
-        let (chunk, records) = (BytesMut::new(), VecDeque::new());
-        Self { chunk, records, first: 0, next_physical_offset: 0, kept: 0, limit, dialect }
+        let (chunk, large, records) = (BytesMut::new(), BytesMut::new(), VecDeque::new());
+        Self { chunk, large, records, first: 0, next_physical_offset: 0, kept: 0, limit, dialect }
     }
 
     /// The message of a record.
@@ -84,15 +89,20 @@ impl Log {
     /// Where to write the next message, with room for `length` bytes. [`Log::append`] takes it from there.
     pub(super) fn writer(&mut self, length: usize) -> &mut BytesMut {
         self.chunk.clear();
+        if length >= LARGE {
+            self.large = BytesMut::with_capacity(length);
+            return &mut self.large;
+        }
         if self.chunk.capacity() < length {
-            self.chunk = BytesMut::with_capacity(length.max(CHUNK));
+            self.chunk = BytesMut::with_capacity(CHUNK);
         }
         &mut self.chunk
     }
 
     /// Appends the message that was written, which others need `extra` bytes to find, and returns the number of its record.
     pub(super) fn append(&mut self, store_timestamp: u64, topic: Key, queue_id: u32, extra: usize) -> u64 {
-        let bytes = self.chunk.split().freeze();
+        let large = std::mem::take(&mut self.large);
+        let bytes = if large.is_empty() { self.chunk.split() } else { large }.freeze();
         let physical_offset = self.next_physical_offset;
         self.next_physical_offset += bytes.len() as u64;
         let cost = bytes.len() + OVERHEAD + extra;

@@ -196,7 +196,7 @@ impl Broker {
         let request = AskedStatus { topic: topic.as_deref(), group: &group };
         let code = RequestCode::GET_CONSUMER_STATUS_FROM_CLIENT;
         let due = now.mono + STATUS_PATIENCE;
-        self.asks.ask(out, (peer, due), code, &request, &[], Purpose::Status(query));
+        self.asks.ask(out, (peer, due), code, &request, &Bytes::new(), Purpose::Status(query));
     }
 
     /// A client has answered what this broker has asked.

@@ -269,8 +269,8 @@ impl Broker {
         self.topics.by_name(name).map(|topic| &topic.config)
     }
 
-    /// Whether a topic was deleted since the last call.
-    pub(super) const fn take_deleted(&mut self) -> bool {
+    /// The topics that were deleted since the last call, of which name servers are not told.
+    pub(super) fn take_deleted_topics(&mut self) -> Vec<Box<str>> {
         self.topics.take_deleted()
     }
 

@@ -41,9 +41,19 @@ pub(super) struct GroupOffsets {
     commits: u64,
 }
 
+/// What the first offset of a topic takes, in bytes.
+fn cost(group: &str, topic: &str) -> usize {
+    2 * ENTRY + group.len() + topic.len() + FIRST * (size_of::<(Box<str>, Queues)>() + OFFSET / 4)
+}
+
 impl GroupOffsets {
     pub(super) fn new(budget: &Budget) -> Self {
         Self { groups: BTreeMap::new(), budget: budget.clone(), commits: 0 }
+    }
+
+    /// What so many offsets of one topic take at the most, in bytes.
+    pub(super) fn most(group: &str, topic: &str, offsets: usize) -> usize {
+        cost(group, topic) + OFFSET * offsets
     }
 
     /// Stores an offset, which may be lower than the one before, and counts that it was.
@@ -67,9 +77,7 @@ impl GroupOffsets {
             queues.offsets.insert(queue_id, offset);
             return Ok(());
         }
-        let charge = self
-            .budget
-            .charge(2 * ENTRY + group.len() + topic.len() + FIRST * (size_of::<(Box<str>, Queues)>() + OFFSET / 4))?;
+        let charge = self.budget.charge(cost(group, topic))?;
         let queues = Queues { offsets: BTreeMap::from([(queue_id, offset)]), charge };
         self.groups.entry(group.into()).or_default().insert(topic.into(), queues);
         Ok(())
@@ -84,6 +92,8 @@ impl GroupOffsets {
         let topics = self.groups.get_mut(group)?;
         let queues = topics.get_mut(topic)?;
         let offset = queues.offsets.remove(&queue_id)?;
+        // The first one costs more, as long as there is any.
+        queues.charge.shrink(OFFSET);
         if queues.offsets.is_empty() {
             topics.remove(topic);
         }

@@ -13,10 +13,9 @@ use stgclient_core::wire::request::{PULL_FLAG_COMMIT_OFFSET, PULL_FLAG_SUSPEND, 
 use super::super::budget::ENTRY;
 use super::super::nullable::plain_header;
 use super::super::output::Outputs;
-use super::super::peer::Peer;
 use super::super::refusal::{FAQ, Forbidden, Refusal};
 use super::super::reply::{MOST_DELAYED, Reply};
-use super::filter::Filter;
+use super::filter::{Filter, Matched};
 use super::find::{Findings, Status, find};
 use super::holds::{Held, Woken};
 use super::{Broker, Session};
@@ -89,9 +88,9 @@ impl Broker {
     }
 
     /// Answers one of the pulls that wait no longer, of those who have room. Says whether there was one.
-    pub(in super::super) fn answer_woken(&mut self, out: &mut Outputs, has_room: &impl Fn(Peer) -> bool) -> bool {
+    pub(in super::super) fn answer_woken(&mut self, out: &mut Outputs) -> bool {
         let Some(Woken { held: Held { since, session, request, exchange, .. }, end, .. }) =
-            self.holds.pop_woken(has_room)
+            self.holds.pop_woken(|peer| out.has_room(peer))
         else {
             return false;
         };
@@ -113,10 +112,10 @@ impl Broker {
             return self.holds.wake_queue(topic, queue_id, end, |held| max_offset + 1 > held.pull.offset);
         }
         let log = &self.log;
-        if let Some(queue) = self.topics.get(topic).and_then(|topic| topic.queue(queue_id)) {
-            self.holds.wake_queue(topic, queue_id, None, |held| {
-                queue.from(max_offset).any(|(_, entry)| held.pull.filter.matches(entry, log))
-            });
+        let queue = self.topics.get(topic).and_then(|topic| topic.queue(queue_id));
+        if let Some(entry) = queue.and_then(|queue| queue.get(max_offset)) {
+            let mut matched = Matched::default();
+            self.holds.wake_queue(topic, queue_id, None, |held| matched.matches(&held.pull.filter, entry, log));
         }
     }
 
@@ -160,8 +159,9 @@ impl Broker {
         let code = findings.status.code(pull.offset);
         let may_wait = is_first && header.sys_flag & PULL_FLAG_SUSPEND != 0;
         let waits = may_wait && code == ResponseCode::PULL_NOT_FOUND && self.holds.has_room();
-        let length = || request.fields.iter().map(|(name, value)| 64 + name.len() + value.len()).sum::<usize>();
-        let charge = waits.then(|| self.budget.charge(8 * ENTRY + 2 * length()).ok()).flatten();
+        // With what it is after, which is charged only if it is an expression.
+        let length = 4 * request.fields.encoded_length();
+        let charge = waits.then(|| self.budget.charge(8 * ENTRY + length).ok()).flatten();
         if let Some(charge) = charge {
             let patience = Duration::from_millis(u64::try_from(header.suspend_timeout_millis).unwrap_or_default());
             let (exchange, request) = (reply.into_exchange(), request.detached_header());

@@ -30,16 +30,16 @@ impl PulledSubscriptions {
     pub(super) fn note(&mut self, now: u64, group: &str, data: SubscriptionData) {
         let now = now as i64;
         let data = SubscriptionData { sub_version: now, ..data };
-        let first = if self.groups.contains_key(group) { 0 } else { FIRST };
-        let cost =
-            filter::cost(&data) + ENTRY + group.len() + first * size_of::<(Box<str>, (SubscriptionData, Charge))>();
         if let Some((known, charge)) = self.groups.get_mut(group).and_then(|topics| topics.get_mut(data.topic.as_str()))
         {
-            if charge.resize(cost).is_ok() {
+            if charge.resize(charge.bytes() - filter::cost(known) + filter::cost(&data)).is_ok() {
                 *known = data;
             }
             return;
         }
+        let first = if self.groups.contains_key(group) { 0 } else { FIRST };
+        let cost =
+            filter::cost(&data) + ENTRY + group.len() + first * size_of::<(Box<str>, (SubscriptionData, Charge))>();
         let charge = self.budget.charge(cost).or_else(|_| {
             self.forget_old(now);
             self.budget.charge(cost)

@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 
+/// There is always room for so many messages.
+const FEW: usize = 4;
+
 /// What a queue knows of one message, as an entry of Apache's `ConsumeQueue` does.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
@@ -37,6 +40,10 @@ impl Queue {
     pub(super) fn drop_oldest(&mut self) {
         if self.entries.pop_front().is_some() {
             self.min_offset += 1;
+        }
+        // What a queue has had room for once it need not have room for any more.
+        if self.entries.len() < self.entries.capacity() / 2 && self.entries.capacity() > FEW {
+            self.entries.shrink_to(self.entries.len() + self.entries.len() / 2);
         }
     }
 

@@ -57,7 +57,7 @@ impl Broker {
         }
         let delay_level = match delay_level {
             _ if is_dead => 0,
-            0 => FIRST_LEVEL + message.fields.reconsume_times,
+            0 => FIRST_LEVEL.wrapping_add(message.fields.reconsume_times),
             level => level,
         };
         let (topic, queue_id) = if is_dead {

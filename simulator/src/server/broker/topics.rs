@@ -135,7 +135,8 @@ pub(super) struct Topics {
     changed: Vec<Box<str>>,
     /// How often a topic was created, changed or deleted.
     changes: i64,
-    has_deleted: bool,
+    /// Those that were deleted since somebody has asked.
+    deleted_names: Vec<Box<str>>,
 }
 
 impl Topics {
@@ -150,7 +151,7 @@ impl Topics {
             queues_per_topic: config.limits.queues_per_topic,
             changed: Vec::new(),
             changes: 0,
-            has_deleted: false,
+            deleted_names: Vec::new(),
         };
         let inherited = Permission(Permission::INHERIT.0 | Permission::READ_WRITE.0);
         let mut add = |name: &str, config| {
@@ -299,7 +300,7 @@ impl Topics {
     pub(super) fn remove(&mut self, name: &str) -> Option<Key> {
         let key = self.by_name.remove(name)?;
         self.changes += 1;
-        self.has_deleted = true;
+        self.deleted_names.push(name.into());
         if self.dialect == Dialect::Smartgo {
             self.deleted.insert(name.into(), key);
         } else {
@@ -313,9 +314,9 @@ impl Topics {
         std::mem::take(&mut self.changed)
     }
 
-    /// Whether a topic was deleted since the last call.
-    pub(super) const fn take_deleted(&mut self) -> bool {
-        std::mem::replace(&mut self.has_deleted, false)
+    /// The topics that were deleted since the last call.
+    pub(super) fn take_deleted(&mut self) -> Vec<Box<str>> {
+        std::mem::take(&mut self.deleted_names)
     }
 
     fn insert(&mut self, name: &str, config: TopicConfig, charge: Charge) -> Key {

@@ -105,9 +105,15 @@ impl NameServer {
         self.overrides.clear();
     }
 
-    /// Everything that brokers have told is gone, as after a restart.
-    pub(super) fn forget(&mut self) {
+    /// Everything that brokers have told is gone.
+    pub(super) fn forget_routes(&mut self) {
         self.routes = Routes::new(&self.budget);
+    }
+
+    /// Everything is gone.
+    pub(super) fn forget(&mut self) {
+        self.forget_routes();
+        self.configs = Configs::new(&self.budget);
     }
 
     /// What brokers have told of a topic is gone.
@@ -118,6 +124,11 @@ impl NameServer {
     /// A broker tells of one of its topics. Says whether there is room for it.
     pub(super) fn register(&mut self, registration: Registration<'_>) -> bool {
         self.routes.register(registration).is_ok()
+    }
+
+    /// A broker has deleted this topic, which a name server keeps until it is told.
+    pub(super) fn note_deleted(&mut self, topic: &str) {
+        self.routes.note_deleted(topic);
     }
 
     /// Forgets the topics that their brokers do not have any more.

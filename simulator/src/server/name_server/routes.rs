@@ -34,12 +34,15 @@ type Queues = BTreeMap<Box<str>, (QueueData, Charge)>;
 pub(super) struct Routes {
     topics: BTreeMap<Box<str>, Queues>,
     brokers: BTreeMap<Box<str>, BrokerData>,
+    /// The topics that some broker has deleted since.
+    deleted: BTreeSet<Box<str>>,
     budget: Budget,
 }
 
 impl Routes {
     pub(super) fn new(budget: &Budget) -> Self {
-        Self { topics: BTreeMap::new(), brokers: BTreeMap::new(), budget: budget.clone() }
+        let (topics, brokers, deleted) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        Self { topics, brokers, deleted, budget: budget.clone() }
     }
 
     /// # Errors
@@ -58,7 +61,7 @@ impl Routes {
             Some((known, _)) => *known = queues,
             None => {
                 let entry = size_of::<(Box<str>, (QueueData, Charge))>();
-                let charge = self.budget.charge(2 * ENTRY + topic.len() + 2 * broker.len() + FIRST * entry)?;
+                let charge = self.budget.charge(3 * ENTRY + 2 * topic.len() + 2 * broker.len() + FIRST * entry)?;
                 self.topics.entry(topic.into()).or_default().insert(broker.into(), (queues, charge));
             }
         }
@@ -71,12 +74,23 @@ impl Routes {
         Ok(())
     }
 
+    /// A broker has deleted a topic.
+    pub(super) fn note_deleted(&mut self, topic: &str) {
+        if self.topics.contains_key(topic) {
+            self.deleted.insert(topic.into());
+        }
+    }
+
     /// Forgets the topics that their brokers do not have any more, which a name server would keep until it is told.
     pub(super) fn forget_deleted(&mut self, has: impl Fn(&str, &str) -> bool) {
-        self.topics.retain(|topic, queues| {
-            queues.retain(|broker, _| has(broker, topic));
-            !queues.is_empty()
-        });
+        for topic in std::mem::take(&mut self.deleted) {
+            if let Some(queues) = self.topics.get_mut(&topic) {
+                queues.retain(|broker, _| has(broker, &topic));
+                if queues.is_empty() {
+                    self.topics.remove(&topic);
+                }
+            }
+        }
     }
 
     pub(super) fn unregister(&mut self, broker: &str) {
@@ -89,6 +103,7 @@ impl Routes {
 
     pub(super) fn forget_topic(&mut self, topic: &str) {
         self.topics.remove(topic);
+        self.deleted.remove(topic);
     }
 
     pub(super) fn route(&self, topic: &str) -> Option<TopicRouteData> {
@@ -113,7 +128,7 @@ impl Routes {
             }
         }
         if queues.is_empty() {
-            self.topics.remove(&*topic);
+            self.forget_topic(&topic);
         }
         Ok(())
     }
