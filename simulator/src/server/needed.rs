@@ -14,6 +14,8 @@ pub(super) enum Need {
     NotNull(&'static str),
     /// A second field that is there and not null, if the first is a list with elements.
     IfAny(&'static str, &'static str),
+    /// The values of a table, none of them null.
+    Values(&'static str),
     /// The elements of a list, none of them null, each with what it needs itself.
     Each(&'static str, &'static [Self]),
 }
@@ -44,6 +46,12 @@ fn check(object: Json<'_>, needs: &[Need]) -> Result<(), Refusal> {
             Need::IfAny(list, name) => {
                 if field(list).is_some_and(|list| list.elements().next().is_some()) {
                     check(object, &[Need::There(name)])?;
+                }
+            }
+            Need::Values(name) => {
+                let mut values = field(name).into_iter().flat_map(Json::members).map(|(_, value)| value);
+                if values.any(|value| matches!(value, Json::Null)) {
+                    return Err(missing(name));
                 }
             }
             Need::Each(name, needs) => {

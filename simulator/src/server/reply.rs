@@ -137,7 +137,9 @@ impl<'o> Reply<'o> {
             Some(forbidden) => forbidden,
             None => &NoFields,
         };
-        self.send(refusal.code, Some(&refusal.remark), fields, &[]);
+        // Of an exception without a word.
+        let remark = Some(&*refusal.remark).filter(|remark| !remark.is_empty());
+        self.send(refusal.code, remark, fields, &[]);
     }
 
     /// The answer that somebody else has given, as it is.

@@ -1,6 +1,6 @@
 //! Apache's servers, each on a few connections.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -23,7 +23,7 @@ pub(crate) struct Apache {
     connections: Vec<(Server, TcpStream)>,
     came: Receiver<(usize, Option<Command>)>,
     opaque: i32,
-    told: BTreeSet<Told>,
+    told: BTreeMap<Told, usize>,
     places: Places,
 }
 
@@ -40,7 +40,7 @@ impl Apache {
                 connections.push((server, stream));
             }
         }
-        Self { connections, came, opaque: 0, told: BTreeSet::new(), places: Places::new() }
+        Self { connections, came, opaque: 0, told: BTreeMap::new(), places: Places::new() }
     }
 
     /// The address at which the server knows a client.
@@ -96,8 +96,8 @@ impl Apache {
         }
     }
 
-    /// What the servers have asked of clients, and told them.
-    pub(crate) const fn told(&self) -> &BTreeSet<Told> {
+    /// What the servers have asked of clients and told them, and how often.
+    pub(crate) const fn told(&self) -> &BTreeMap<Told, usize> {
         &self.told
     }
 
@@ -105,7 +105,7 @@ impl Apache {
         if command.is_response() {
             return;
         }
-        self.told.insert(Told::of(at % CLIENTS, command, &self.places));
+        *self.told.entry(Told::of(at % CLIENTS, command, &self.places)).or_default() += 1;
         if !command.is_oneway() {
             let answer = request::answer(command.code, command.opaque);
             self.connections[at].1.write_all(&answer).expect("the server reads");

@@ -1,6 +1,6 @@
 //! The servers in memory, set up as Apache's are and reached from the same addresses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use stgclient_core::time::{Instant, Now};
@@ -19,7 +19,7 @@ pub(crate) struct Memory {
     readers: BTreeMap<Peer, FrameReader>,
     peers: Vec<(Server, Peer)>,
     opaque: i32,
-    told: BTreeSet<Told>,
+    told: BTreeMap<Told, usize>,
     places: Places,
 }
 
@@ -41,7 +41,7 @@ impl Memory {
                 peers.push((server, peer));
             }
         }
-        Self { cluster, readers, peers, opaque: 0, told: BTreeSet::new(), places: Places::new() }
+        Self { cluster, readers, peers, opaque: 0, told: BTreeMap::new(), places: Places::new() }
     }
 
     /// What it answers.
@@ -86,14 +86,14 @@ impl Memory {
         }
     }
 
-    /// What the servers have asked of clients, and told them.
-    pub(crate) const fn told(&self) -> &BTreeSet<Told> {
+    /// What the servers have asked of clients and told them, and how often.
+    pub(crate) const fn told(&self) -> &BTreeMap<Told, usize> {
         &self.told
     }
 
     fn take(&mut self, from: Peer, command: &Command) {
         let at = self.peers.iter().position(|(_, peer)| *peer == from).expect("a connection");
-        self.told.insert(Told::of(at % CLIENTS, command, &self.places));
+        *self.told.entry(Told::of(at % CLIENTS, command, &self.places)).or_default() += 1;
         if !command.is_oneway() {
             self.receive(from, &request::answer(command.code, command.opaque));
         }

@@ -8,7 +8,14 @@ use stgclient_core::wire::command::{self, FLAG_RESPONSE, Head, HeaderCodec, Lang
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::{FieldWriter, WriteHeader};
 
+use crate::apache::CLIENTS;
 use crate::places::Places;
+
+/// The versions of the clients: of today, one that does not know standard JSON, and one so old that brokers ask it nothing.
+const VERSIONS: [i32; CLIENTS] = [493, 300, 20];
+
+/// The head of a command that says nothing yet.
+const NOBODY: Head<'_> = Head { code: 0, language: Language::JAVA, version: 493, opaque: 0, flag: 0, remark: None };
 
 /// How the unique ids begin that a sequence gives.
 pub(crate) const OWN_UNIQUE: &str = "0A0A0A0A";
@@ -41,7 +48,8 @@ impl Request {
     /// The frame of the request, to a server whose messages lie at `places`.
     pub(crate) fn encoded(&self, opaque: i32, places: &Places) -> Bytes {
         let fields = self.fields.iter().map(|(name, value)| (name.clone(), places.fill(value)));
-        encoded(self.code, opaque, 0, self.codec, &fields.collect::<Vec<_>>(), &self.body)
+        let head = Head { code: self.code, language: Language::JAVA, version: VERSIONS[self.client], opaque, ..NOBODY };
+        encoded(&head, self.codec, &fields.collect::<Vec<_>>(), &self.body)
     }
 
     /// The topic that it names.
@@ -52,15 +60,24 @@ impl Request {
 
     /// Whether it changes something by what is in a queue: what a second one would be answered is something else.
     pub(crate) fn needs_queues(&self) -> bool {
-        matches!(Code(self.code), Code::INVOKE_BROKER_TO_RESET_OFFSET | Code::PULL_MESSAGE | Code::LITE_PULL_MESSAGE)
+        self.pulls() || self.code == Code::INVOKE_BROKER_TO_RESET_OFFSET.0
+    }
+
+    /// Which tells a group of an offset that was reset, and notes how far it has pulled and by what.
+    fn pulls(&self) -> bool {
+        matches!(Code(self.code), Code::PULL_MESSAGE | Code::LITE_PULL_MESSAGE)
     }
 
     /// Whether asking again changes nothing.
     pub(crate) fn only_reads(&self) -> bool {
         !sends(self.code)
+            && !self.pulls()
             && !matches!(
                 Code(self.code),
-                Code::CONSUMER_SEND_MSG_BACK
+                // Which create a group that is not there.
+                Code::GET_SUBSCRIPTIONGROUP_CONFIG
+                    | Code::CONSUME_MESSAGE_DIRECTLY
+                    | Code::CONSUMER_SEND_MSG_BACK
                     | Code::UPDATE_CONSUMER_OFFSET
                     | Code::HEART_BEAT
                     | Code::UNREGISTER_CLIENT
@@ -99,7 +116,7 @@ pub(crate) fn answer(code: i32, opaque: i32) -> Bytes {
         }
         _ => "",
     };
-    encoded(0, opaque, FLAG_RESPONSE, HeaderCodec::Json, &[], body.as_bytes())
+    encoded(&Head { opaque, flag: FLAG_RESPONSE, ..NOBODY }, HeaderCodec::Json, &[], body.as_bytes())
 }
 
 struct Named<'a>(&'a [(String, String)]);
@@ -110,10 +127,9 @@ impl WriteHeader for Named<'_> {
     }
 }
 
-fn encoded(code: i32, opaque: i32, flag: i32, codec: HeaderCodec, fields: &[(String, String)], body: &[u8]) -> Bytes {
-    let head = Head { code, language: Language::JAVA, version: 493, opaque, flag, remark: None };
+fn encoded(head: &Head<'_>, codec: HeaderCodec, fields: &[(String, String)], body: &[u8]) -> Bytes {
     let mut frame = BytesMut::new();
-    command::encode_head(&mut frame, codec, Dialect::Apache, &head, &Named(fields), body.len());
+    command::encode_head(&mut frame, codec, Dialect::Apache, head, &Named(fields), body.len());
     frame.put_slice(body);
     frame.freeze()
 }

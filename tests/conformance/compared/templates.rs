@@ -25,7 +25,7 @@ pub(crate) fn codes() -> impl Iterator<Item = i32> {
 
 const NOTHING: &[&str] = &[""];
 const BODY: &[&str] = &["one", "two", "a longer body", "{}", ""];
-const PROPERTIES: &str = "KEYS\u{1}k1\u{2}TAGS\u{1}a\u{2}UNIQ_KEY\u{1}{unique}\u{2}¦TAGS\u{1}b\u{2}a\u{1}5\u{2}¦KEYS\u{1}k1 k2\u{2}\
+const PROPERTIES: &str = "DELAY\u{1}\u{2}¦DELAY\u{1} 3\u{2}¦DELAY\u{1}+3\u{2}¦TIMER_DELIVER_MS\u{1}x\u{2}DELAY\u{1}2\u{2}¦POP_CK\u{1}x\u{2}TAGS\u{1}a\u{2}¦TAGS\u{1}\u{2}¦KEYS\u{1} k1  k2 \u{2}¦INNER_NUM\u{1}2\u{2}¦MSG_TYPE\u{1}reply\u{2}REPLY_TO_CLIENT\u{1}x\u{2}¦__SHARDINGKEY\u{1}s\u{2}¦TAGS\u{1}größe\u{2}¦KEYS\u{1}k1\u{2}TAGS\u{1}a\u{2}UNIQ_KEY\u{1}{unique}\u{2}¦TAGS\u{1}b\u{2}a\u{1}5\u{2}¦KEYS\u{1}k1 k2\u{2}\
      WAIT\u{1}true¦DELAY\u{1}3\u{2}TAGS\u{1}a¦DELAY\u{1}20\u{2}¦DELAY\u{1}x\u{2}¦DELAY\u{1}-1\u{2}¦a\u{1}\u{2}b\u{1}7\u{2}¦¦~¦odd¦\u{1}\u{2}¦\
      MIN_OFFSET\u{1}9\u{2}REAL_TOPIC\u{1}x\u{2}¦CLUSTER\u{1}mine\u{2}MSG_REGION\u{1}there\u{2}TRACE_ON\u{1}false\u{2}¦\
      TRAN_MSG\u{1}false\u{2}TAGS\u{1}a\u{2}¦DUP_INFO\u{1}x\u{2}ORIGIN_MESSAGE_ID\u{1}m\u{2}¦RETRY_TOPIC\u{1}{T}\u{2}¦\
@@ -35,11 +35,23 @@ const QUEUE: &str = "0¦1¦2¦3¦0¦-1¦4¦7";
 const TOPIC: &str = "{T}¦{T}¦{T}¦{U}¦{V}";
 const GROUP: &str = "{G}¦{G}¦{G}¦{H}";
 const OFFSET: &str = "0¦1¦2¦0¦3¦-1¦100¦9223372036854775807";
-const EXPRESSION: &str = "*¦*¦a¦a || b¦c¦¦~¦a\u{1}¦  a  ¦a||b¦||";
-const SQL: &str = "a = 5¦TAGS = 'a'¦a > 3 AND b IS NULL¦b IS NOT NULL¦a ==¦";
+const EXPRESSION: &str = "a ||| b¦| a¦* || a¦ ¦*¦*¦a¦a || b¦c¦¦~¦a\u{1}¦  a  ¦a||b¦||";
+const SQL: &str = "a <> 5¦a = '5'¦NOT a = 5¦a > '4'¦a >= 5.0¦a BETWEEN 1 AND 9¦a IN ('5','7')¦TAGS CONTAINS 'a'¦KEYS STARTSWITH 'k'¦a¦TRUE¦a = 5 OR b = 7¦-a < 0¦a IS NULL¦WAIT = TRUE¦a = 5¦TAGS = 'a'¦a > 3 AND b IS NULL¦b IS NOT NULL¦a ==¦";
 const TIME: &str = "0¦1¦-1¦1700000000000¦9223372036854775807¦1699999999999";
 
 const HEARTBEATS: &[&str] = &[
+    r#"{"clientID":"{C}","consumerDataSet":[{"groupName":"{G}","consumeType":null,"messageModel":null,"consumeFromWhere":null,"unitMode":null,"subscriptionDataSet":[{"topic":"{T}","subVersion":"5","classFilterMode":"true"}]}]}"#,
+    r#"{"clientID":"{C}","consumerDataSet":[{"groupName":5,"subscriptionDataSet":[{"topic":5,"subString":7,"subVersion":1.5,"codeSet":["1",2.0],"tagsSet":[1,null]}]}]}"#,
+    r#"{"clientID":"{C}","consumerDataSet":[{"groupName":"{G}","messageModel":"BROADCASTING","consumeType":"CONSUME_POP","consumeFromWhere":"CONSUME_FROM_FIRST_OFFSET","subscriptionDataSet":[{"topic":"{T}","subString":"b || a","subVersion":1900000000000,"tagsSet":["b","a"],"codeSet":[97,98]},{"topic":"{T}","subString":"a","subVersion":1900000000001},{"topic":"","subString":"a"}]}]}"#,
+    r#"{'clientID':'{C}',consumerDataSet:[{groupName:'{H}',subscriptionDataSet:[{topic:'{T}'},]}],producerDataSet:[{groupName:'{P}'},{groupName:'{P}'}]}"#,
+    r#"{"clientID":"{C}","consumerDataSet":{"groupName":"{H}"}}"#,
+    r#"{"clientID":"{C}","producerDataSet":"x"}"#,
+    r#"{"clientID":"{C}","consumerDataSet":[{"groupName":"","subscriptionDataSet":[{"topic":"{T}"}]},{"groupName":"{H}","subscriptionDataSet":[{"topic":"{U}"}]}]}"#,
+    r#"{"clientID":"{C}","consumerDataSet":[{"groupName":"odd name!","subscriptionDataSet":[{"topic":"{T}"}]}],"producerDataSet":[{"groupName":""}]}"#,
+    r#"{"clientID":"","consumerDataSet":[{"groupName":"{H}","subscriptionDataSet":[{"topic":"%RETRY%{H}","subString":"*"}]}],"heartbeatFingerprint":"9"}"#,
+    r#"null"#,
+    r#"{"clientID":"{C}"} x"#,
+    r#"{"clientID":"{C}","clientID":"other","producerDataSet":[{"groupName":"{P}","groupName":null}]}"#,
     r#"{"clientID":"{C}","consumerDataSet":[{"consumeFromWhere":"CONSUME_FROM_LAST_OFFSET","consumeType":"CONSUME_PASSIVELY","groupName":"{G}","messageModel":"CLUSTERING","subscriptionDataSet":[{"classFilterMode":false,"codeSet":[],"expressionType":"TAG","subString":"*","subVersion":1700000000000,"tagsSet":[],"topic":"{T}"},{"classFilterMode":false,"codeSet":[],"expressionType":"TAG","subString":"*","subVersion":1700000000001,"tagsSet":[],"topic":"%RETRY%{G}"}],"unitMode":false}],"heartbeatFingerprint":0,"producerDataSet":[{"groupName":"{P}"}],"withoutSub":false}"#,
     r#"{"clientID":"{C}","consumerDataSet":[{"consumeFromWhere":"CONSUME_FROM_FIRST_OFFSET","consumeType":"CONSUME_PASSIVELY","groupName":"{G}","messageModel":"CLUSTERING","subscriptionDataSet":[{"classFilterMode":false,"codeSet":[97],"expressionType":"TAG","subString":"a","subVersion":1700000000005,"tagsSet":["a"],"topic":"{T}"},{"classFilterMode":false,"codeSet":[],"expressionType":"SQL92","subString":"a = 5","subVersion":1700000000002,"tagsSet":[],"topic":"{U}"}],"unitMode":false}],"heartbeatFingerprint":7,"producerDataSet":[],"withoutSub":false}"#,
     r#"{"clientID":"{C}","consumerDataSet":[{"consumeFromWhere":"CONSUME_FROM_TIMESTAMP","consumeType":"CONSUME_PASSIVELY","groupName":"{H}","messageModel":"BROADCASTING","subscriptionDataSet":[{"subString":"*","subVersion":1,"topic":"{T}"}],"unitMode":true}],"producerDataSet":[{"groupName":"{P}"}]}"#,
@@ -60,6 +72,12 @@ const HEARTBEATS: &[&str] = &[
 ];
 
 const LOCKS: &[&str] = &[
+    r#"{"clientId":"{C}","consumerGroup":"{G}","mqSet":[{"brokerName":"broker-a","queueId":0,"topic":"{T}"},{"brokerName":"broker-a","queueId":0,"topic":"{T}"}]}"#,
+    r#"{"clientId":"{C}","consumerGroup":null,"mqSet":[{"brokerName":"broker-a","queueId":0,"topic":"{T}"}]}"#,
+    r#"{"clientId":"","consumerGroup":"{H}","mqSet":[{"brokerName":"broker-a","queueId":2,"topic":"{T}"}]}"#,
+    r#"{"clientId":"{C}","consumerGroup":"{G}","mqSet":{"a":1}}"#,
+    r#"{"clientId":"{C}","consumerGroup":"{G}","mqSet":[{"brokerName":"broker-a","queueId":null,"topic":"{T}"}]}"#,
+    r#"{"clientId":5,"consumerGroup":7,"mqSet":[{"brokerName":1,"queueId":1.7,"topic":2}]}"#,
     r#"{"clientId":"{C}","consumerGroup":"{G}","mqSet":[{"brokerName":"broker-a","queueId":0,"topic":"{T}"},{"brokerName":"broker-a","queueId":1,"topic":"{T}"}]}"#,
     r#"{"clientId":"{C}","consumerGroup":"{G}","mqSet":[{"brokerName":"broker-a","queueId":0,"topic":"{T}"}],"onlyThisBroker":false}"#,
     r#"{"clientId":"{C}","consumerGroup":"{H}","mqSet":[{"brokerName":"broker-b","queueId":77,"topic":"odd topic"}]}"#,
@@ -73,6 +91,22 @@ const LOCKS: &[&str] = &[
 ];
 
 const GROUPS: &[&str] = &[
+    r#"{"groupName":"{G}","groupRetryPolicy":{"type":"EXPONENTIAL","exponentialRetryPolicy":{"initial":5,"max":10,"multiplier":3}},"subscriptionDataSet":[{"topic":"{T}"}]}"#,
+    r#"{"groupName":"{G}","subscriptionDataSet":null,"attributes":null,"retryMaxTimes":null,"consumeEnable":null}"#,
+    r#"{"groupName":"{G}","groupRetryPolicy":{"type":"odd"}}"#,
+    r#"{"groupName":"{G}","groupRetryPolicy":{"type":"CUSTOMIZED","customizedRetryPolicy":{"next":[1,2,3]}}}"#,
+    r#"{"groupName":"{H}","consumeMessageOrderly":1,"consumeTimeoutMinute":1.5,"brokerId":99999999999,"groupSysFlag":"-1"}"#,
+    r#"{"groupName":"{H}","unknown":{"a":[1]},"consumeFromMinEnable":false}"#,
+    r#"{"groupName":"{H}","retryQueueNums":3}"#,
+    r#"{"groupName":null}"#,
+    r#"{"groupName":7}"#,
+    r#"{"groupName":"%RETRY%{G}"}"#,
+    r#"{"groupName":" {G}"}"#,
+    r#"{groupName:'{G}',retryMaxTimes:-5,}"#,
+    r#"{"groupName":"{G}","attributes":{"":"b"}}"#,
+    r#"{"groupName":"{G}","attributes":{"+priority.factor":7}}"#,
+    r#"{"groupName":"{G}","attributes":{"+priority.factor":null}}"#,
+    r#"{"groupName":"{G}","attributes":{"+priority.factor":"1","-priority.factor":""}}"#,
     r#"{"groupName":"{G}","retryMaxTimes":3,"retryQueueNums":1}"#,
     r#"{"groupName":"{G}","retryMaxTimes":16,"retryQueueNums":1,"consumeEnable":true,"consumeBroadcastEnable":false,"notifyConsumerIdsChangedEnable":true}"#,
     r#"{"groupName":"{H}","consumeEnable":false}"#,
@@ -94,6 +128,22 @@ const GROUPS: &[&str] = &[
 ];
 
 const CHECKS: &[&str] = &[
+    r#"{"clientId":"{C}","group":"{G}","subscriptionData":{"expressionType":"SQL92","subString":"","topic":"{T}"}}"#,
+    r#"{"clientId":"{C}","group":"{G}","subscriptionData":{"expressionType":"SQL92","subString":null,"topic":"{T}"}}"#,
+    r#"{"clientId":"{C}","group":"{G}","subscriptionData":{"expressionType":"sql92","subString":"a = 1","topic":"{T}"}}"#,
+    r#"{"clientId":"{C}","group":"{G}","subscriptionData":{"expressionType":5,"subString":"a = 1","topic":"{T}"}}"#,
+    r#"{"clientId":"{C}","group":"{G}","subscriptionData":{"expressionType":"SQL92","subString":5,"topic":"{T}"}}"#,
+    r#"{"subscriptionData":null}"#,
+    r#"{"subscriptionData":"x"}"#,
+    r#"{"subscriptionData":[]}"#,
+    r#"[]"#,
+    r#"null"#,
+    r#"{"subscriptionData":{"expressionType":"SQL92","subString":"a LIKE 'x'","subVersion":"x"}}"#,
+    r#"{"subscriptionData":{"expressionType":"SQL92","subString":"a BETWEEN 5 AND 1"}}"#,
+    r#"{"subscriptionData":{"expressionType":"SQL92","subString":"a IN ('b',)"}}"#,
+    r#"{"subscriptionData":{"expressionType":"SQL92","subString":"a = 'x"}}"#,
+    r#"{"subscriptionData":{"expressionType":"SQL92","subString":"a = 0x10"}}"#,
+    r#"{"subscriptionData":{"expressionType":"SQL92","subString":"größe = 1"}}"#,
     r#"{"clientId":"{C}","group":"{G}","namespace":"","subscriptionData":{"expressionType":"SQL92","subString":"a > 1","topic":"{T}","subVersion":1}}"#,
     r#"{"clientId":"{C}","group":"{G}","subscriptionData":{"expressionType":"SQL92","subString":"a > > 1","topic":"{T}"}}"#,
     r#"{"clientId":"{C}","group":"{G}","subscriptionData":{"expressionType":"TAG","subString":"a","topic":"{T}"}}"#,
@@ -160,13 +210,13 @@ const PULL: &[(&str, &str)] = &[
     ("topic", TOPIC),
     ("queueId", QUEUE),
     ("queueOffset", OFFSET),
-    ("maxMsgNums", "32¦1¦2¦32¦0¦-1¦1000"),
-    ("sysFlag", "4¦4¦4¦5¦0¦1¦12"),
+    ("maxMsgNums", "32¦1¦2¦32¦0¦-1¦1000¦33¦2147483647¦-2147483648"),
+    ("sysFlag", "4¦4¦4¦5¦0¦1¦12¦20¦8¦16¦36¦68¦256¦-4¦-3"),
     ("commitOffset", "0¦1¦2¦-1"),
     ("suspendTimeoutMillis", "0¦1000"),
     ("subscription", EXPRESSION),
     ("subVersion", "1700000000000¦0¦1¦1900000000000"),
-    ("expressionType", "TAG¦TAG¦~¦"),
+    ("expressionType", "TAG¦TAG¦~¦¦tag¦SQL92"),
     ("maxMsgBytes", "~¦~¦1000¦1¦-1"),
 ];
 
@@ -213,7 +263,7 @@ pub(crate) const TEMPLATES: &[Template] = &[
         Broker,
         5,
         &[
-            ("offset", "{stored}¦{stored}¦{stored}¦0¦7¦-1¦99999999"),
+            ("offset", "{stored}¦{stored}¦{stored}¦0¦-1¦99999999"),
             ("group", GROUP),
             ("delayLevel", "0¦0¦3¦-1¦1¦18¦19¦-2"),
             ("originMsgId", "~¦m"),
@@ -283,8 +333,8 @@ pub(crate) const TEMPLATES: &[Template] = &[
         2,
         &[
             ("topic", TOPIC),
-            ("key", "k1¦k2¦k1¦{unique}¦no"),
-            ("maxNum", "32¦1¦0¦-1"),
+            ("key", "k1¦k2¦k1¦{unique}¦no¦a¦b¦k1 k2"),
+            ("maxNum", "32¦1¦0¦-1¦64¦65¦1000"),
             ("beginTimestamp", "0"),
             ("endTimestamp", "9223372036854775807¦0"),
             ("indexType", "~¦~¦K¦U¦T¦x"),
@@ -318,8 +368,8 @@ pub(crate) const TEMPLATES: &[Template] = &[
         &[
             ("topic", TOPIC),
             ("group", GROUP),
-            ("queueId", "~¦-1¦0¦1¦9"),
-            ("offset", "~¦-1¦0¦1¦100"),
+            ("queueId", "~¦-1¦0¦1¦9¦-2¦4"),
+            ("offset", "~¦-1¦0¦1¦100¦-2¦2¦3"),
             ("timestamp", "-1¦0¦-2¦9223372036854775807"),
             ("isForce", "true¦false"),
         ],
@@ -348,13 +398,13 @@ pub(crate) const TEMPLATES: &[Template] = &[
             ("defaultTopic", "TBW102"),
             ("readQueueNums", "4¦4¦2¦8"),
             ("writeQueueNums", "4¦4¦2¦8"),
-            ("perm", "6¦6¦6¦4¦2¦0"),
+            ("perm", "6¦6¦6¦4¦2¦0¦7¦1¦8¦14¦-1¦100"),
             ("topicFilterType", "SINGLE_TAG¦SINGLE_TAG¦MULTI_TAG"),
-            ("topicSysFlag", "0¦~¦2"),
+            ("topicSysFlag", "0¦~¦2¦1¦3¦-1"),
             ("order", "false¦true¦~"),
             (
                 "attributes",
-                "~¦~¦¦+message.type=NORMAL¦+message.type=odd¦+odd=x¦-message.type¦+message.type=FIFO,+queue.type=SimpleCQ¦+message.type=DELAY",
+                "~¦~¦¦+message.type=NORMAL¦+message.type=odd¦+odd=x¦-message.type¦+message.type=FIFO,+queue.type=SimpleCQ¦+message.type=DELAY¦+message.type=NORMAL,+reserve.time=5¦+reserve.time=-1¦+reserve.time=x¦+cleanup.policy=DELETE¦+a=b=c¦-a=b¦+message.type¦-message.type,¦,¦ ¦+message.type=FIFO=x¦+liteTopic=x¦+message.type=LITE",
             ),
         ],
     ),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use stgclient_core::wire::code::RequestCode as Code;
-use stgclient_core::wire::command::Command;
+use stgclient_core::wire::command::{Command, HeaderCodec};
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::json::Json;
 use stgclient_core::wire::message::{StoredMessage, StoredMessages, property};
@@ -37,8 +37,11 @@ impl View {
             None => _ = says.insert("code".to_owned(), "none".to_owned()),
             Some(answer) => {
                 says.insert("code".to_owned(), answer.code.to_string());
-                // An answer in the binary codec cannot say that it has an empty one.
-                if let Some(remark) = answer.remark.as_deref().filter(|remark| !remark.is_empty()) {
+                let (language, version, flag) = (answer.language, answer.version, answer.flag);
+                says.insert("sender".to_owned(), format!("{language:?} {version} {flag}"));
+                // The binary codec cannot say that there is an empty one.
+                let is_there = |remark: &&str| request.codec == HeaderCodec::Json || !remark.is_empty();
+                if let Some(remark) = answer.remark.as_deref().filter(is_there) {
                     says.insert("remark".to_owned(), remark_of(&places.named_in(request, remark)));
                 }
                 put_fields(&mut says, answer, places);
@@ -63,17 +66,21 @@ impl Told {
     }
 }
 
-/// What only one of the two was told.
-pub(crate) fn told_differences(ours: &BTreeSet<Told>, apache: &BTreeSet<Told>) -> Vec<Difference> {
-    let one = |told: &Told, is_ours: bool| Difference {
-        code: told.code,
-        field: "told".to_owned(),
-        ours: is_ours.then(|| format!("{told:?}")),
-        apache: (!is_ours).then(|| format!("{told:?}")),
-        ..Difference::default()
-    };
-    let only_ours = ours.difference(apache).map(|told| one(told, true));
-    only_ours.chain(apache.difference(ours).map(|told| one(told, false))).collect()
+/// What the two were not told equally often.
+pub(crate) fn told_differences(ours: &BTreeMap<Told, usize>, apache: &BTreeMap<Told, usize>) -> Vec<Difference> {
+    let all: BTreeSet<&Told> = ours.keys().chain(apache.keys()).collect();
+    let differ = all.into_iter().filter(|told| ours.get(told) != apache.get(told));
+    let times = |times: Option<&usize>| Some(format!("{} times", times.copied().unwrap_or_default()));
+    differ
+        .map(|told| Difference {
+            code: told.code,
+            field: "told".to_owned(),
+            request: format!("{told:?}"),
+            ours: times(ours.get(told)),
+            apache: times(apache.get(told)),
+            ..Difference::default()
+        })
+        .collect()
 }
 
 fn differences<'a>(
@@ -81,11 +88,7 @@ fn differences<'a>(
     apache: &'a BTreeMap<String, String>,
 ) -> impl Iterator<Item = Difference> + 'a {
     let places: BTreeSet<&String> = ours.keys().chain(apache.keys()).collect();
-    let differs = |place: &&String| match (place.as_str(), ours.get(*place), apache.get(*place)) {
-        // The words of an exception are Java's own; ours say what is wrong.
-        ("remark", Some(_), Some(apache)) if apache == EXCEPTION => false,
-        (_, ours, apache) => ours != apache,
-    };
+    let differs = |place: &&String| ours.get(*place) != apache.get(*place);
     places.into_iter().filter(differs).map(|place| Difference {
         place: place.replace('\u{1}', "[").replace('\u{2}', "]"),
         field: if ours.contains_key(place) {
@@ -117,14 +120,14 @@ fn field_of(place: &str) -> String {
     field
 }
 
-/// A remark, or that it is an exception's.
+/// A remark, or that it is an exception's, whose words are Java's own; ours say what is wrong.
 fn remark_of(remark: &str) -> String {
     let marks = ["Exception", "Error:", "Cannot invoke "];
     if marks.iter().any(|mark| remark.contains(mark)) { EXCEPTION.to_owned() } else { remark.to_owned() }
 }
 
 fn put_fields(says: &mut BTreeMap<String, String>, command: &Command, places: &Places) {
-    // An answer in the binary codec cannot say that it has an empty one.
+    // The binary codec cannot say that there is an empty one, and the two servers do not answer in the same codec.
     for (name, value) in command.fields.iter().filter(|(_, value)| !value.is_empty()) {
         if let (true, Ok(json)) = (value.starts_with('{'), Json::parse(value.as_bytes())) {
             put_json(says, format!("fields.{name}"), json, places);

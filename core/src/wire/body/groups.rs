@@ -161,7 +161,8 @@ bodies! {
         /// Times that grow.
         #[serde(skip_serializing_if = "Value::is_null")]
         exponential_retry_policy: "exponentialRetryPolicy" = Value,
-        /// Which of them counts: `CUSTOMIZED` or `EXPONENTIAL`.
+        /// Which of them counts: `CUSTOMIZED` or `EXPONENTIAL`; nothing where it is something else.
+        #[serde(skip_serializing_if = "String::is_empty")]
         kind: "type" = String,
     }
 }

@@ -20,7 +20,8 @@ bodies! {
         code_set: "codeSet" = BTreeSet<i32>,
         /// What kind of expression it is.
         expression_type: "expressionType" = ExpressionType,
-        /// The expression as the user wrote it; `*` for everything.
+        /// The expression as the user wrote it; `*` for everything; nothing where there is none.
+        #[serde(skip_serializing_if = "String::is_empty")]
         sub_string: "subString" = String,
         /// When the subscription changed last, in milliseconds since 1970.
         sub_version: "subVersion" = i64,

@@ -48,8 +48,8 @@ impl Broker {
             TopicFilterType::Unknown(_) if self.dialect == Dialect::Smartgo => FilterType::SingleTag,
             TopicFilterType::MultiTag => FilterType::MultiTag,
             TopicFilterType::Unknown(name) => {
-                let remark = format!("topicFilterType = [{name}] value invalid");
-                return Err(Refusal::new(ResponseCode::SYSTEM_ERROR, remark));
+                let remark = format!("RemotingCommandException: topicFilterType = [{name}] value invalid");
+                return Err(Refusal::thrown(remark));
             }
         };
         let known = self.topics.by_name(name).map(|topic| &topic.config.attributes);

@@ -80,7 +80,8 @@ pub(super) fn changed<'a>(
 pub(super) fn parse(modification: &str) -> Result<BTreeMap<&str, &str>, String> {
     let mut changes = BTreeMap::new();
     // Java's `split` leaves out what is empty at the end.
-    for change in modification.trim_end_matches(',').split(',').filter(|_| !modification.is_empty()) {
+    let modification = modification.trim_end_matches(',');
+    for change in modification.split(',').filter(|_| !modification.is_empty()) {
         let (name, value) = match change.split_once('=') {
             Some((name, _)) if !name.contains('+') => {
                 return Err(format!("add/alter attribute format is wrong: {name}"));

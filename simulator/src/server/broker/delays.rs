@@ -47,8 +47,9 @@ impl Broker {
         let real = self.topics.get(message.topic).ok_or_else(|| Refusal::topic_missing(""))?;
         let topic = self.topics.find(SCHEDULE_TOPIC).ok_or_else(|| Refusal::topic_missing(SCHEDULE_TOPIC))?;
         let mut properties = Properties::from_encoded(message.properties);
-        let set = properties
-            .set(property::DELAY, &level.to_string())
+        let is_above = usize::try_from(message.delay_level).is_ok_and(|said| said > level);
+        let set = if is_above { properties.set(property::DELAY, &level.to_string()) } else { Ok(()) };
+        let set = set
             .and_then(|()| properties.set(property::REAL_TOPIC, &real.name))
             .and_then(|()| properties.set(property::REAL_QUEUE_ID, &message.queue_id.to_string()));
         set.map_err(|error| Refusal::new(ResponseCode::MESSAGE_ILLEGAL, error.to_string()))?;

@@ -137,7 +137,16 @@ impl Broker {
             Some(other) => ExpressionType::from(other),
         };
         if kind == ExpressionType::Tag {
-            let data = SubscriptionData::by_tags(&header.topic, expression).map_err(|_| parse_failed())?;
+            // Nothing is selected by blanks between the signs, and no expression are the signs alone (`FilterAPI`).
+            let of_blanks = || {
+                let data = SubscriptionData::by_tags(&header.topic, "*").unwrap_or_default();
+                SubscriptionData { sub_string: expression.to_owned(), ..data }
+            };
+            let data = match SubscriptionData::by_tags(&header.topic, expression) {
+                Ok(data) => data,
+                Err(_) if expression.split("||").all(str::is_empty) => return Err(parse_failed()),
+                Err(_) => of_blanks(),
+            };
             let filter = Filter::of_tags(&data);
             return Ok((data, Ok(filter)));
         }

@@ -10,7 +10,8 @@ use stgclient_core::wire::command::Command;
 use stgclient_core::wire::request::{DeleteGroup, GetGroup};
 
 use super::super::budget::{Budget, Charge, ENTRY, FIRST};
-use super::super::refusal::{Refusal, read_body};
+use super::super::needed::{Need, read_body_with};
+use super::super::refusal::Refusal;
 use super::super::reply::Reply;
 use super::page::{Page, Total};
 use super::{Broker, attributes, topic_names};
@@ -140,7 +141,7 @@ impl Broker {
         if request.body.is_empty() {
             return Ok(());
         }
-        let mut settings: SubscriptionGroupConfig = read_body(request)?;
+        let mut settings: SubscriptionGroupConfig = read_body_with(request, &[Need::Values("attributes")])?;
         topic_names::validate_group(&settings.group_name)
             .map_err(|remark| Refusal::new(ResponseCode::INVALID_PARAMETER, remark))?;
         let known = self.group_settings.get(&settings.group_name).map(|known| &known.attributes);
@@ -148,6 +149,14 @@ impl Broker {
         let attributes = attributes::changed(attributes::OF_GROUPS, known, changes)
             .map_err(|remark| Refusal::thrown(format!("RuntimeException: {remark}")))?;
         settings.attributes = attributes;
+        let kind = &mut settings.group_retry_policy.kind;
+        if !matches!(&**kind, "CUSTOMIZED" | "EXPONENTIAL") {
+            kind.clear();
+        }
+        let subscriptions = settings.subscription_data_set.as_array_mut().into_iter().flatten();
+        for subscription in subscriptions.filter_map(Value::as_object_mut) {
+            subscription.entry("version").or_insert(Value::from(0));
+        }
         self.group_settings.set(now, settings)
     }
 

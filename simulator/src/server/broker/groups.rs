@@ -223,7 +223,10 @@ impl Groups {
             member.charge.resize(bytes)?;
         }
         self.next_scan.get_or_insert(member.last_heartbeat + SCAN_PERIOD);
-        self.producers.entry(group.into()).or_default().insert(peer, member);
+        // As whom it came first it stays (`ProducerManager.registerProducer`).
+        let last_heartbeat = member.last_heartbeat;
+        let members = self.producers.entry(group.into()).or_default();
+        members.entry(peer).or_insert(member).last_heartbeat = last_heartbeat;
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use stgclient_core::time::Now;
-use stgclient_core::wire::body::{self, ConsumerData, ConsumerList, ExpressionType, HeartbeatData};
+use stgclient_core::wire::body::{self, CheckClientConfig, ConsumerData, ConsumerList, ExpressionType, HeartbeatData};
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
@@ -143,20 +143,23 @@ impl Broker {
         if request.body.is_empty() {
             return Ok(());
         }
-        let body: serde_json::Value = read_body(request)?;
-        let subscription = &body["subscriptionData"];
-        let kind = match subscription["expressionType"].as_str() {
-            None | Some("" | "TAG") => return Ok(()),
-            Some(other) => other,
-        };
+        let body: Option<CheckClientConfig> = read_body(request)?;
+        let CheckClientConfig { subscription_data, .. } = body.unwrap_or_default();
+        let kind = subscription_data.expression_type.name();
+        if subscription_data.expression_type.is_tag() {
+            return Ok(());
+        }
         self.require_property_filter(kind)?;
         let failed = |remark| Refusal::new(ResponseCode::SUBSCRIPTION_PARSE_FAILED, remark);
         if kind != ExpressionType::Sql92.name() {
             return Err(failed(format!("there is no filter of the kind {kind}")));
         }
         // Without one Java fails with an exception without a word.
-        let expression = subscription["subString"].as_str().ok_or_else(|| failed(String::new()))?;
-        Expression::parse(expression).map(|_| ()).map_err(failed)
+        if subscription_data.sub_string.is_empty() {
+            return Err(failed(String::new()));
+        }
+        let parsed = Expression::parse(&subscription_data.sub_string);
+        parsed.map(|_| ()).map_err(|error| failed(format!("MQFilterException: {error}")))
     }
 
     pub(super) fn unregister(

@@ -22,7 +22,8 @@ const LOCKING: &[Need] = &[
     Need::IfAny("mqSet", "consumerGroup"),
     Need::Each("mqSet", &[]),
 ];
-const UNLOCKING: &[Need] = &[Need::There("consumerGroup"), Need::NotNull("mqSet"), Need::Each("mqSet", &[])];
+/// The queues are looked at only if the group has locks.
+const UNLOCKING: &[Need] = &[Need::NotNull("mqSet"), Need::Each("mqSet", &[])];
 
 /// A queue that belongs to a member.
 #[derive(Debug)]
@@ -138,8 +139,10 @@ impl Broker {
         if self.dialect == Dialect::Smartgo {
             return Ok(());
         }
-        let request: QueueLockRequest = read_body_with(request, UNLOCKING)?;
-        self.locks.unlock(&request);
+        let unlocked: QueueLockRequest = read_body_with(request, &[Need::There("consumerGroup")])?;
+        if self.locks.groups.contains_key(&*unlocked.consumer_group) {
+            self.locks.unlock(&read_body_with(request, UNLOCKING)?);
+        }
         Ok(())
     }
 }

@@ -85,6 +85,20 @@ impl WriteHeader for HandedOn<'_> {
     }
 }
 
+/// What a version below [`TELLS_OF_ITSELF`] is called (`MQVersion.getVersionDesc`).
+fn name_of_version(version: i32) -> String {
+    let (name, is_released) = match version {
+        0 => ("V3_0_0".to_owned(), false),
+        1 => ("V3_0_0_ALPHA1".to_owned(), true),
+        2..=6 => (format!("V3_0_0_BETA{}", version - 1), true),
+        7..=14 => (format!("V3_0_0_BETA{}", (version + 5) / 2), version % 2 == 0),
+        15 => ("V3_0_0_FINAL".to_owned(), true),
+        16..=45 => (format!("V3_0_{}", (version - 14) / 2), version % 2 == 1),
+        _ => (format!("V3_1_{}", (version - 46) / 2), version % 2 == 1),
+    };
+    if is_released { name } else { name + "_SNAPSHOT" }
+}
+
 impl Broker {
     pub(super) fn running_info(&mut self, now: Now, request: &Command, reply: Reply<'_>) {
         match Nullable(request).needed_text("consumerGroup") {
@@ -109,9 +123,8 @@ impl Broker {
         let id = header.msg_id.as_deref().unwrap_or_default();
         let record = id.parse().ok().and_then(|id: OffsetMessageId| self.log.at(id.physical_offset()));
         let Some(message) = record.map(|record| record.bytes.clone()) else {
-            // Apache's broker fails with an exception here.
-            let remark = format!("can not find message by the id, {id}");
-            return reply.refuse(&Refusal::new(ResponseCode::SYSTEM_ERROR, remark));
+            let remark = format!("NullPointerException: can not find message by the id, {id}");
+            return reply.refuse(&Refusal::thrown(remark));
         };
         let mut replaced = vec![("brokerName", self.config.name.clone())];
         let topic = header.topic.as_deref().and_then(|topic| self.topics.by_name(topic));
@@ -140,7 +153,7 @@ impl Broker {
         if member.version < TELLS_OF_ITSELF {
             let remark = format!(
                 "The Consumer <{client_id}> Version <{}> too low to finish, please upgrade it to V3_1_8_SNAPSHOT",
-                member.version
+                name_of_version(member.version)
             );
             return refuse(reply, remark);
         }
@@ -162,10 +175,18 @@ impl Broker {
         };
         let refuse = |reply: Reply<'_>, remark| reply.refuse(&Refusal::new(ResponseCode::SYSTEM_ERROR, remark));
         let Some(consumers) = self.groups.consumers(&group) else {
-            return refuse(reply, format!("No Any Consumer online in the consumer group: [{group}]"));
+            let remark = format!("No Any Consumer online in the consumer group: [{group}]");
+            // Apache's broker does not expect that there is no such group.
+            return reply.refuse(&match self.dialect {
+                Dialect::Apache => Refusal::thrown(format!("NullPointerException: {remark}")),
+                Dialect::Smartgo => Refusal::new(ResponseCode::SYSTEM_ERROR, remark),
+            });
         };
         if let Some(old) = consumers.members().values().find(|member| member.version < TELLS_OFFSETS) {
-            return refuse(reply, format!("the client does not support this feature. version={}", old.version));
+            return refuse(
+                reply,
+                format!("the client does not support this feature. version={}", name_of_version(old.version)),
+            );
         }
         let wanted = fields.text("clientAddr").unwrap_or_default();
         let members = consumers.members().iter().map(|(peer, member)| (*peer, member.client_id.clone()));

@@ -9,6 +9,9 @@ use stgclient_core::wire::request::SendMessage;
 use super::super::refusal::Refusal;
 use super::Broker;
 
+/// How many messages one of a batch queue holds.
+const INNER_NUM: &str = "INNER_NUM";
+
 /// The handle of a POP receipt, which no producer may set (`clearReservedProperties`).
 const POP_CK: &str = "POP_CK";
 
@@ -24,6 +27,8 @@ impl Broker {
             match name {
                 property::TRAN_MSG => is_half = value.eq_ignore_ascii_case("true"),
                 property::TIMER_DELAY_SEC | property::TIMER_DELAY_MS | property::TIMER_DELIVER_MS => is_timed = true,
+                // No batch of a batch queue (`HookUtils.checkInnerBatch`).
+                INNER_NUM => return Err(self.illegal()),
                 property::DELAY => {
                     delay_level = value
                         .parse()

@@ -330,7 +330,7 @@ impl Broker {
         Err(self.illegal())
     }
 
-    fn illegal(&self) -> Refusal {
+    pub(super) fn illegal(&self) -> Refusal {
         let limit = self.config.max_body_length;
         let remark = format!(
             "the message is illegal, maybe msg body or properties length not matched. msg body length limit {limit}B, \
