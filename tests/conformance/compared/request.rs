@@ -11,8 +11,8 @@ use stgclient_core::wire::fields::{FieldWriter, WriteHeader};
 use crate::apache::CLIENTS;
 use crate::places::Places;
 
-/// The versions of the clients: of today, one that does not know standard JSON, and one so old that brokers ask it nothing.
-const VERSIONS: [i32; CLIENTS] = [493, 300, 20];
+/// The versions of the clients: of today, one that does not know standard JSON, and one so old that brokers ask it little.
+const VERSIONS: [i32; CLIENTS] = [493, 300, 40];
 
 /// The head of a command that says nothing yet.
 const NOBODY: Head<'_> = Head { code: 0, language: Language::JAVA, version: 493, opaque: 0, flag: 0, remark: None };

@@ -97,7 +97,7 @@ const GROUPS: &[&str] = &[
     r#"{"groupName":"{G}","groupRetryPolicy":{"type":"CUSTOMIZED","customizedRetryPolicy":{"next":[1,2,3]}}}"#,
     r#"{"groupName":"{H}","consumeMessageOrderly":1,"consumeTimeoutMinute":1.5,"brokerId":99999999999,"groupSysFlag":"-1"}"#,
     r#"{"groupName":"{H}","unknown":{"a":[1]},"consumeFromMinEnable":false}"#,
-    r#"{"groupName":"{H}","retryQueueNums":3}"#,
+    r#"{"groupName":"{H}","retryQueueNums":1}"#,
     r#"{"groupName":null}"#,
     r#"{"groupName":7}"#,
     r#"{"groupName":"%RETRY%{G}"}"#,

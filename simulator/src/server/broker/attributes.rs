@@ -1,7 +1,7 @@
 //! Which attributes a topic or a group may have, and how they are changed (`AttributeParser`, `AttributeUtil`, `TopicAttributes`,
 //! `SubscriptionGroupAttributes`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What an attribute may be.
 enum Values {
@@ -45,11 +45,15 @@ pub(super) fn changed<'a>(
     changes: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<BTreeMap<String, String>, String> {
     let mut attributes = known.cloned().unwrap_or_default();
+    let mut seen = BTreeSet::new();
     for (name, value) in changes {
         let sign = name.chars().next().ok_or("begin 1, end 0, length 0")?;
         let name = &name[sign.len_utf8()..];
         if name.is_empty() || name.contains(['+', '-']) {
             return Err("kv string format wrong.".to_owned());
+        }
+        if !seen.insert(name) {
+            return Err(format!("alter duplication key. key: {name}"));
         }
         match (sign, known) {
             ('+', _) => {}

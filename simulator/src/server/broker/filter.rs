@@ -65,6 +65,8 @@ impl Subscription {
 #[derive(Clone, Debug)]
 pub(super) enum Filter {
     Everything,
+    /// Nobody has said: an exception where Java runs, once there is a message to look at.
+    Absent,
     /// A broker compares hashes; the client looks at the tags themselves.
     Tags(BTreeSet<i32>),
     Sql(Arc<Sql>),
@@ -79,7 +81,7 @@ impl Matched {
     pub(super) fn matches(&mut self, filter: &Filter, entry: Entry, log: &Log) -> bool {
         match filter {
             Filter::Sql(sql) => *self.0.entry(Arc::as_ptr(sql)).or_insert_with(|| filter.matches(entry, log)),
-            Filter::Everything | Filter::Tags(_) => filter.matches(entry, log),
+            Filter::Everything | Filter::Absent | Filter::Tags(_) => filter.matches(entry, log),
         }
     }
 }
@@ -92,6 +94,7 @@ impl Filter {
     pub(super) fn matches(&self, entry: Entry, log: &Log) -> bool {
         match self {
             Self::Everything => true,
+            Self::Absent => false,
             Self::Tags(codes) => codes.contains(&entry.tags_code),
             Self::Sql(sql) => {
                 let record = log.get(entry.record);
@@ -188,7 +191,8 @@ impl Broker {
             return Err(Refusal::new(Code::SUBSCRIPTION_NOT_LATEST, "the consumer's subscription not latest"));
         }
         if data.expression_type.is_tag() {
-            return Ok(Filter::of_tags(data));
+            let is_absent = data.sub_string.is_empty() && self.dialect == Dialect::Apache;
+            return Ok(if is_absent { Filter::Absent } else { Filter::of_tags(data) });
         }
         let Some(sql) = &subscription.sql else {
             let remark = "The broker's consumer filter data is not exist!Your expression may be wrong!";

@@ -152,10 +152,12 @@ impl Broker {
         self.require_property_filter(kind)?;
         let failed = |remark| Refusal::new(ResponseCode::SUBSCRIPTION_PARSE_FAILED, remark);
         if kind != ExpressionType::Sql92.name() {
-            return Err(failed(format!("there is no filter of the kind {kind}")));
+            return Err(failed(format!("NullPointerException: there is no filter of the kind {kind}")));
         }
         // Without one Java fails with an exception without a word.
-        if subscription_data.sub_string.is_empty() {
+        let text = String::from_utf8_lossy(&request.body);
+        let json = Json::parse(text.as_bytes()).unwrap_or(Json::Null);
+        if matches!(field(field(json, "subscriptionData"), "subString"), Json::Null) {
             return Err(failed(String::new()));
         }
         let parsed = Expression::parse(&subscription_data.sub_string);
@@ -210,9 +212,9 @@ impl Broker {
     }
 }
 
-/// The list of that name in an object; nothing where there is none.
-fn list<'a>(object: Json<'a>, wanted: &str) -> Json<'a> {
-    object.members().filter(|(name, _)| name.is(wanted)).last().map_or(Json::Null, |(_, list)| list)
+/// What is called so in an object; null where there is nothing.
+fn field<'a>(object: Json<'a>, wanted: &str) -> Json<'a> {
+    object.members().filter(|(name, _)| name.is(wanted)).last().map_or(Json::Null, |(_, value)| value)
 }
 
 /// A subscription that does not say when it changed has changed when it is read (`SubscriptionData.subVersion`).
@@ -221,8 +223,8 @@ fn stamp(now: Now, body: &[u8], heartbeat: &mut HeartbeatData) {
     let Ok(json) = Json::parse(text.as_bytes()) else {
         return;
     };
-    for (group, read) in list(json, "consumerDataSet").elements().zip(&mut heartbeat.consumer_data_set) {
-        let subscriptions = list(group, "subscriptionDataSet").elements().zip(&mut read.subscription_data_set);
+    for (group, read) in field(json, "consumerDataSet").elements().zip(&mut heartbeat.consumer_data_set) {
+        let subscriptions = field(group, "subscriptionDataSet").elements().zip(&mut read.subscription_data_set);
         for (_, read) in subscriptions.filter(|(told, _)| !told.members().any(|(name, _)| name.is("subVersion"))) {
             read.sub_version = now.unix_ms as i64;
         }

@@ -178,12 +178,13 @@ impl Broker {
             return Ok(None);
         }
         let fields = Nullable(request);
+        // Its queues are looked up first (`buildTopicQueueMappingContext`).
+        let topic = &*fields.needed_text("topic")?;
         let group = &*fields.shown("consumerGroup");
         if fields.text("consumerGroup").is_none() || self.group_settings.get(group).is_none() {
             let remark = format!("Group {group} not exist!");
             return Err(Refusal::new(ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST, remark));
         }
-        let topic = &*fields.needed_text("topic")?;
         if self.topics.find(topic).is_none() {
             return Err(Refusal::new(ResponseCode::TOPIC_NOT_EXIST, format!("Topic {topic} not exist!")));
         }

@@ -18,7 +18,13 @@ const POP_CK: &str = "POP_CK";
 impl Broker {
     /// Smartgo's reads none of them. What Apache's would do wrong in silence it refuses, in Apache's words where Apache's can be configured to. Returns
     /// the delay level, 0 or less when there is none, which makes exact times void (`HookUtils.checkIfTimerMessage`).
-    pub(super) fn check_properties(&self, header: &SendMessage<'_>, sent: PropertiesRef<'_>) -> Result<i32, Refusal> {
+    /// Of a dead letter the level is not read.
+    pub(super) fn check_properties(
+        &self,
+        header: &SendMessage<'_>,
+        sent: PropertiesRef<'_>,
+        is_dead: bool,
+    ) -> Result<i32, Refusal> {
         if self.dialect == Dialect::Smartgo {
             return Ok(0);
         }
@@ -29,7 +35,7 @@ impl Broker {
                 property::TIMER_DELAY_SEC | property::TIMER_DELAY_MS | property::TIMER_DELIVER_MS => is_timed = true,
                 // No batch of a batch queue (`HookUtils.checkInnerBatch`).
                 INNER_NUM => return Err(self.illegal()),
-                property::DELAY => {
+                property::DELAY if !is_dead => {
                     delay_level = value
                         .parse()
                         .map_err(|_| Refusal::thrown(format!("NumberFormatException: the delay level {value:?}")))?;

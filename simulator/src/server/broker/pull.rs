@@ -148,6 +148,9 @@ impl Broker {
             Some(offset) => Findings::reset(queue, offset),
             None => find((queue, look.end()), &self.log, &pull, &self.config, self.dialect),
         };
+        if matches!(pull.filter, Filter::Absent) && findings.status == Status::NoMatchedMessage {
+            return reply.refuse(&Refusal::thrown("NullPointerException: a subscription without an expression"));
+        }
         // How far a group has pulled is told to administrators only: that there is no room for it hurts nobody.
         let _ = self.pull_offsets.commit(group, topic_name, queue_id, findings.next_begin_offset);
         if is_first && header.sys_flag & PULL_FLAG_COMMIT_OFFSET != 0 {

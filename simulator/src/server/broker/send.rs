@@ -245,7 +245,7 @@ impl Broker {
         let header = accepted.header;
         let sent = sent_properties(header);
         let dead_letters = self.dead_letter_of(now, accepted.version, header)?;
-        let delay_level = self.check_properties(header, sent)?;
+        let delay_level = self.check_properties(header, sent, dead_letters.is_some())?;
         let mut stored = String::with_capacity(sent.encoded().len() + 96);
         let has_key = self.stored_properties(sent, &mut stored);
         if !has_key {
@@ -287,7 +287,7 @@ impl Broker {
         }
         self.check_size(&accepted.header.topic, body.len(), 0)?;
         // A batch cannot be late (`DefaultMessageStore.asyncPutMessages`).
-        if self.check_properties(accepted.header, sent_properties(accepted.header))? > 0 {
+        if self.check_properties(accepted.header, sent_properties(accepted.header), false)? > 0 {
             return Err(self.illegal());
         }
         let records: Vec<BatchRecord> = BatchRecords::new(body.clone())
