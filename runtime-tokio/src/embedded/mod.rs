@@ -26,7 +26,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 pub use stgclient_simulator::server::{
-    Broker, BrokerConfig, Cluster, ClusterConfig, Force, Forced, Limits, Memory, NameServer, RouteOverride, ServerId,
+    Broker, BrokerConfig, BrokerUsage, Cluster, ClusterConfig, Force, Forced, Limits, Malformed, Memory, NameServer,
+    Peer, Refused, RequestFaults, RouteOverride, ServerId,
 };
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
@@ -97,8 +98,9 @@ impl EmbeddedClusterBuilder {
     }
 
     /// What all servers keep besides messages at the most, in bytes: topics, groups, members and what they subscribe to, offsets,
-    /// locks, pulls that wait. 64 MiB by default; what there is no room for is refused. With [`Limits::message_bytes`] of each broker
-    /// this is all that the cluster keeps ([`ClusterConfig::max_bytes`]).
+    /// locks, pulls that wait. 64 MiB by default, some 20 kB of it for the servers' own topics; what there is no room for is refused,
+    /// see [`ClusterConfig::state_bytes`]. With [`Limits::message_bytes`] of each broker it is what the cluster keeps
+    /// ([`ClusterConfig::max_bytes`]).
     pub const fn state_bytes(mut self, bytes: usize) -> Self {
         self.state_bytes = bytes;
         self

@@ -234,8 +234,9 @@ impl Cluster {
         due.chain(self.next_registration).chain(self.out.next_due()).min()
     }
 
-    /// A host says when a peer does not read what is written to it, and when it does again. Until then pulls of its that
-    /// wait no longer are not answered, and what others would have it told or asked does not reach it.
+    /// A host says that a peer does not read what is written to it, or that it does again, as at the beginning. While there is no
+    /// room, answers to its pulls that have waited are kept for later, and what others cause is not told to it, nor is it asked
+    /// anything; its own requests are still answered, so the host holds these back.
     pub fn set_room(&mut self, peer: Peer, has_room: bool) {
         self.out.set_room(peer, has_room);
     }

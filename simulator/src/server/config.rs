@@ -24,11 +24,13 @@ pub struct ClusterConfig {
     /// Whether routes name the queues of an ordered topic, as `mqadmin updateTopic -o true` sets them
     /// (`NamesrvConfig.orderMessageEnable`).
     pub order_message_enable: bool,
-    /// How many connections the whole cluster takes; a further one is refused.
+    /// How many connections the whole cluster takes; a further one is refused. 1024 by default.
     pub max_connections: usize,
     /// Bytes of everything that all servers keep besides messages: topics and their queues, groups, members and what they subscribe to,
-    /// offsets, locks, pulls that wait, questions to clients, values of name servers. What there is no room for is refused with an
-    /// answer that says so.
+    /// offsets, locks, pulls that wait, questions to clients, values of name servers. What there is no room for is refused with
+    /// SYSTEM_ERROR and a remark that says so; but a queue is then just not granted to who would lock it, and a pull does not wait. A
+    /// consumer whose heartbeat is refused gets no messages, which only its log says. 64 MiB by default, of which the servers' own
+    /// topics take some 20 kB for each broker.
     pub state_bytes: usize,
 }
 
@@ -49,7 +51,8 @@ impl Default for ClusterConfig {
 }
 
 impl ClusterConfig {
-    /// What the cluster keeps at the most, in bytes: the messages of all brokers and everything else.
+    /// What the cluster keeps at the most, in bytes: the messages of all brokers, but for a newest one that alone is longer than its
+    /// broker may keep, and everything else. What waits to be written to clients is the host's, see [`crate::serving`].
     pub fn max_bytes(&self) -> usize {
         self.brokers.iter().map(|broker| broker.limits.message_bytes).fold(self.state_bytes, usize::saturating_add)
     }
@@ -139,15 +142,22 @@ impl BrokerConfig {
 }
 
 /// What one broker keeps at the most.
+///
+/// ```
+/// use stgclient_simulator::server::Limits;
+///
+/// let mut limits = Limits::default();
+/// limits.message_bytes = 1024 * 1024;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
     /// Bytes of messages, with what it takes to find them again: the oldest give way, and the first offset of their queues moves. The
-    /// newest message is kept whatever its size.
+    /// newest message is kept whatever its size. 256 MiB by default.
     pub message_bytes: usize,
-    /// Queues of one topic. One of more is refused.
+    /// Queues of one topic. One of more is refused. 16,384 by default.
     pub queues_per_topic: u32,
-    /// Pulls that wait for messages. A further one is answered at once.
+    /// Pulls that wait for messages. A further one is answered at once. 65,536 by default.
     pub held_pulls: usize,
 }
 

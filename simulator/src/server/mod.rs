@@ -1,7 +1,9 @@
 //! Name servers and brokers without I/O: commands go in, encoded frames come out, time is an argument.
 //!
 //! [`Cluster`] is the face. Whoever drives it, a socket loop or a simulated network, tells it who connected and which
-//! commands came, and then takes [`Cluster::poll_output`] until it is empty:
+//! commands came, and then takes [`Cluster::poll_output`] until it is empty; when the moment of [`Cluster::poll_timeout`] has come, it
+//! calls [`Cluster::handle_timeout`], and takes the output again, as after everything else that it tells. Of who does not read what
+//! is written, [`Cluster::set_room`] is told. [`Serving`](crate::serving::Serving) does all of that for hosts with streams.
 //!
 //! ```
 //! use std::net::SocketAddr;
@@ -11,7 +13,8 @@
 //! let now = Now::default();
 //! let mut cluster = Cluster::new(now, ClusterConfig::default());
 //! let peer = cluster.connected(now, ServerId::NameServer(0), SocketAddr::from(([127, 0, 0, 1], 50000)))?;
-//! // for each command that a FrameReader finds in the peer's bytes: cluster.receive(now, peer, command);
+//! // for each command that a `stgclient_core::wire::frame::FrameReader` finds in the peer's bytes:
+//! // cluster.receive(now, peer, command);
 //! while let Some((peer, bytes)) = cluster.poll_output() {
 //!     // write `bytes` to the connection of `peer`
 //! }

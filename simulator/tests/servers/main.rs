@@ -14,6 +14,7 @@ mod locks;
 mod member_queries;
 mod members;
 mod name_servers;
+mod odd;
 mod offsets;
 mod pulls;
 mod queries;

@@ -230,7 +230,8 @@ impl Broker {
     /// Creates a topic of `queues` queues that can be sent to and pulled from, or changes it to that.
     ///
     /// # Errors
-    /// Why not: the name is none, there are too many topics, or it would have too many queues.
+    /// Why not: the name is none, there is no room for it ([`ClusterConfig::state_bytes`](super::ClusterConfig::state_bytes)), or it would have too
+    /// many queues.
     pub fn create_topic(&mut self, topic: &str, queues: u32) -> Result<(), String> {
         topic_names::validate_topic(topic)?;
         self.topics.update(topic, TopicConfig::new(queues)).map(|_| ()).map_err(|refusal| refusal.remark)
