@@ -98,7 +98,7 @@ impl EmbeddedClusterBuilder {
     }
 
     /// What all servers keep besides messages at the most, in bytes: topics, groups, members and what they subscribe to, offsets,
-    /// locks, pulls that wait. 64 MiB by default, some 20 kB of it for the servers' own topics; what there is no room for is refused,
+    /// locks, pulls that wait. 64 MiB by default; what there is no room for is refused,
     /// see [`ClusterConfig::state_bytes`]. With [`Limits::message_bytes`] of each broker it is what the cluster keeps
     /// ([`ClusterConfig::max_bytes`]).
     pub const fn state_bytes(mut self, bytes: usize) -> Self {

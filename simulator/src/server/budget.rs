@@ -18,8 +18,10 @@ pub(super) struct Budget(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    limit: usize,
+    limit: AtomicUsize,
     used: AtomicUsize,
+    /// What was kept when the cluster was made, which is not counted.
+    own: AtomicUsize,
 }
 
 /// Bytes that are kept for as long as this lives.
@@ -30,18 +32,31 @@ pub(super) struct Charge {
 }
 
 impl Budget {
-    pub(super) fn new(limit: usize) -> Self {
-        Self(Arc::new(Inner { limit, used: AtomicUsize::new(0) }))
+    /// As many as there are, until [`Budget::begin`].
+    pub(super) fn new() -> Self {
+        let [limit, used, own] = [usize::MAX, 0, 0].map(AtomicUsize::new);
+        Self(Arc::new(Inner { limit, used, own }))
+    }
+
+    /// Of what is kept besides what is kept by now there may be so many bytes.
+    pub(super) fn begin(&self, limit: usize) {
+        let own = self.0.used.load(Ordering::Relaxed);
+        self.0.own.store(own, Ordering::Relaxed);
+        self.0.limit.store(limit.saturating_add(own), Ordering::Relaxed);
     }
 
     /// How many bytes are kept.
     pub(super) fn used(&self) -> usize {
-        self.0.used.load(Ordering::Relaxed)
+        self.0.used.load(Ordering::Relaxed).saturating_sub(self.0.own.load(Ordering::Relaxed))
+    }
+
+    fn limit(&self) -> usize {
+        self.0.limit.load(Ordering::Relaxed) - self.0.own.load(Ordering::Relaxed)
     }
 
     /// Whether more than half of them are kept.
     pub(super) fn is_scarce(&self) -> bool {
-        self.used() > self.0.limit / 2
+        self.used() > self.limit() / 2
     }
 
     /// Room for so many bytes.
@@ -81,8 +96,8 @@ impl Charge {
         // A cluster is used by one at a time, so nobody else counts meanwhile.
         let inner = &*self.budget.0;
         let used = inner.used.load(Ordering::Relaxed) - self.bytes + bytes;
-        if bytes > self.bytes && used > inner.limit {
-            return Err(Refusal::full("bytes besides messages", inner.limit));
+        if bytes > self.bytes && used > inner.limit.load(Ordering::Relaxed) {
+            return Err(Refusal::full("bytes besides messages", self.budget.limit()));
         }
         inner.used.store(used, Ordering::Relaxed);
         self.bytes = bytes;

@@ -67,7 +67,7 @@ impl Cluster {
             max_connections,
             state_bytes,
         } = config;
-        let budget = Budget::new(state_bytes);
+        let budget = Budget::new();
         let name_server = |address| running(NameServer::new(address, dialect, order_message_enable, &budget));
         let broker = |config: BrokerConfig| running(Broker::new(now, &name, dialect, config, &budget));
         let mut cluster = Self {
@@ -83,6 +83,7 @@ impl Cluster {
             owes_registration: false,
         };
         cluster.register_everything();
+        budget.begin(state_bytes);
         cluster
     }
 

@@ -29,8 +29,8 @@ pub struct ClusterConfig {
     /// Bytes of everything that all servers keep besides messages: topics and their queues, groups, members and what they subscribe to,
     /// offsets, locks, pulls that wait, questions to clients, values of name servers. What there is no room for is refused with
     /// SYSTEM_ERROR and a remark that says so; but a queue is then just not granted to who would lock it, and a pull does not wait. A
-    /// consumer whose heartbeat is refused gets no messages, which only its log says. 64 MiB by default, of which the servers' own
-    /// topics take some 20 kB for each broker.
+    /// consumer whose heartbeat is refused gets no messages, which only its log says. 64 MiB by default; what a new cluster has, some 20 kB
+    /// for each broker and name server, is not counted.
     pub state_bytes: usize,
 }
 

@@ -54,10 +54,10 @@ fn messages_of_deleted_topics_give_way_too() {
 }
 
 /// What is refused where there is no room.
-const FULL: &str = "this broker keeps at most 34000 bytes besides messages";
+const FULL: &str = "this broker keeps at most 14400 bytes besides messages";
 
 fn small() -> (Bench, Peer) {
-    Bench::with_config(|config| config.state_bytes = 34_000)
+    Bench::with_config(|config| config.state_bytes = 14_400)
 }
 
 #[test]
@@ -160,4 +160,15 @@ fn connections_have_a_limit_and_places_become_free() {
     let third = bench.connect(ServerId::Broker(0));
     assert!(third != first && third.slot() == first.slot());
     assert_eq!(bench.cluster.connected(bench.now, ServerId::Broker(1), address), Err(Refused::Unknown));
+}
+
+#[test]
+fn a_cluster_without_room_for_more_has_what_it_had_from_the_start() {
+    let (mut bench, peer) = Bench::with_config(|config| config.state_bytes = 0);
+    assert_eq!(bench.cluster.state_bytes(), 0);
+    let name_server = bench.connect(ServerId::NameServer(0));
+    let route = bench.ask(name_server, &GetRouteInfo { topic: "TBW102".into(), accept_standard_json_only: None });
+    assert_eq!(code(&route), Code::SUCCESS);
+    let refused = bench.ask(peer, &create_topic("t", 1));
+    assert_eq!(remark(&refused), "this broker keeps at most 0 bytes besides messages");
 }

@@ -97,7 +97,7 @@ fn locks_end_with_their_time_and_not_with_the_connection() {
 
 #[test]
 fn only_so_many_queues_are_locked_and_expired_locks_make_room() {
-    let (mut bench, peer) = Bench::with_config(|config| config.state_bytes = 28_000);
+    let (mut bench, peer) = Bench::with_config(|config| config.state_bytes = 8_400);
     let all: Vec<i32> = (0..100).collect();
     let locked = lock(&mut bench, peer, "g", "one", &all);
     assert!((2..50).contains(&locked.len()), "{locked:?}");
