@@ -76,7 +76,9 @@ fn offsets_that_are_reset_and_pulled_again_and_again_are_charged_once() {
     let mut kept = Vec::new();
     for _ in 0..10 {
         queue(&mut bench, "1");
-        bench.ask(peer, &PullMessage { subscription: Some("*".into()), sys_flag: 4, ..pull("t", 1, 0) });
+        let by_group = PullMessage { consumer_group: "g".into(), ..pull("t", 1, 0) };
+        let pulled = bench.ask(peer, &PullMessage { subscription: Some("*".into()), sys_flag: 4, ..by_group });
+        assert_eq!(code(&pulled), Code::PULL_OFFSET_MOVED);
         kept.push(bench.cluster.state_bytes());
     }
     assert_eq!(kept[1..], [kept[0]; 9]);

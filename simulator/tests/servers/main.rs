@@ -20,6 +20,7 @@ mod pulls;
 mod queries;
 mod send_back;
 mod sends;
+mod served;
 mod serving;
 mod smartgo;
 mod smartgo_probes;
