@@ -87,13 +87,16 @@ fn queues_to_unlock_are_looked_at_only_where_there_are_locks() {
 #[test]
 fn a_group_is_told_as_java_would_have_read_it() {
     let (mut bench, peer) = Bench::with_broker(|_| {});
-    let mut update =
-        |body: &str| code(&bench.ask_fields(peer, RequestCode::UPDATE_AND_CREATE_SUBSCRIPTIONGROUP, &[], body));
+    let mut update = |body: &str| {
+        let answer = bench.ask_fields(peer, RequestCode::UPDATE_AND_CREATE_SUBSCRIPTIONGROUP, &[], body);
+        (code(&answer), remark(&answer).to_owned())
+    };
     let odd = r#"{"groupName":"g","groupRetryPolicy":{"type":"odd"},"subscriptionDataSet":[{"topic":"t"}]}"#;
-    assert_eq!(update(odd), Code::SUCCESS);
-    assert_eq!(update(r#"{"groupName":"g","attributes":{"+priority.factor":null}}"#), Code::SYSTEM_ERROR);
+    assert_eq!(update(odd).0, Code::SUCCESS);
+    assert_eq!(update(r#"{"groupName":"g","attributes":{"+priority.factor":null}}"#).0, Code::SYSTEM_ERROR);
     let twice = r#"{"groupName":"g","attributes":{"+priority.factor":"1","-priority.factor":""}}"#;
-    assert_eq!(update(twice), Code::SYSTEM_ERROR);
+    let duplicate = "RuntimeException: alter duplication key. key: priority.factor";
+    assert_eq!(update(twice), (Code::SYSTEM_ERROR, duplicate.to_owned()));
     let answer = bench.ask_code(peer, RequestCode::GET_ALL_SUBSCRIPTIONGROUP_CONFIG);
     let groups: serde_json::Value = serde_json::from_slice(&answer.body).expect("groups");
     let group = &groups["subscriptionGroupTable"]["g"];
