@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::wire::body;
-use stgclient_runtime::{BoxFuture, OffsetStore};
+use stgclient_host::{BoxFuture, OffsetStore};
 
 const NAME: &str = "offsets.json";
 

@@ -13,7 +13,7 @@ use stgclient_core::address::Address;
 use stgclient_core::client::Identity;
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::time::{Instant, Now};
-use stgclient_runtime::{BoxFuture, Host, Link, OffsetStore};
+use stgclient_host::{BoxFuture, Host, Link, OffsetStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 
@@ -43,16 +43,13 @@ impl Default for Tokio {
     }
 }
 
-#[cfg(feature = "tls")]
-impl stgclient_runtime::TlsHost for Tokio {
-    type Tls = crate::tls::Tls;
-
-    fn with_tls(tls: Self::Tls) -> Self {
+impl Tokio {
+    /// Whose connections are made over TLS only.
+    #[cfg(feature = "tls")]
+    pub fn with_tls(tls: crate::tls::Tls) -> Self {
         Self { tls: Some(tls), ..Self::default() }
     }
-}
 
-impl Tokio {
     fn runtime(&self) -> &Handle {
         self.runtime.get_or_init(Handle::current)
     }
@@ -63,15 +60,19 @@ impl Tokio {
     }
 
     /// Opens a stream for a link and drives the link with it.
-    fn drive<F, S>(&self, mut link: Link, open: impl FnOnce(Address) -> F + Send + 'static, guess: &'static str)
-    where
+    fn drive<F, S>(
+        &self,
+        mut link: Box<dyn Link>,
+        open: impl FnOnce(Address) -> F + Send + 'static,
+        guess: &'static str,
+    ) where
         F: Future<Output = Result<S, Failure>> + Send,
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
         self.run(async move {
-            match socket::unless_closed(&mut link, open).await {
-                Some(Ok(stream)) => socket::drive(stream, &mut link, guess).await,
-                Some(Err(failure)) => link.closed(&failure),
+            match socket::unless_closed(&mut *link, open).await {
+                Some(Ok(stream)) => socket::drive(stream, &mut *link, guess).await,
+                Some(Err(failure)) => link.closed((&failure).into()),
                 None => {}
             }
         });
@@ -142,7 +143,7 @@ impl Host for Tokio {
         Box::pin(tokio::time::sleep_until(deadline))
     }
 
-    fn connect(&self, link: Link) {
+    fn connect(&self, link: Box<dyn Link>) {
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls.clone() {
             return self.drive(link, |address| tls.connect(address), "");

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use bytes::Buf;
 use stgclient_core::address::Address;
 use stgclient_core::connection::{CloseReason, Outbox};
-use stgclient_runtime::{Link, Output};
+use stgclient_host::{Link, Output};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use crate::failure::Failure;
@@ -19,7 +19,7 @@ const ROUNDS: usize = 32;
 const PIECES: usize = 64;
 
 /// Opens a stream, unless the link has to close meanwhile.
-pub(crate) async fn unless_closed<T, F>(link: &mut Link, open: impl FnOnce(Address) -> F) -> Option<T>
+pub(crate) async fn unless_closed<T, F>(link: &mut dyn Link, open: impl FnOnce(Address) -> F) -> Option<T>
 where
     F: Future<Output = T>,
 {
@@ -33,7 +33,7 @@ where
 
 /// Drives a link over an open stream until one of them ends. `guess` is what it may mean that the server hangs up without
 /// a word.
-pub(crate) async fn drive(stream: impl AsyncRead + AsyncWrite + Unpin, link: &mut Link, guess: &str) {
+pub(crate) async fn drive(stream: impl AsyncRead + AsyncWrite + Unpin, link: &mut dyn Link, guess: &str) {
     link.connected();
     let mut socket = Socket { stream, outbox: Outbox::default() };
     let end = poll_fn(|context| socket.poll(link, context)).await;
@@ -63,7 +63,7 @@ struct Socket<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
-    fn poll(&mut self, link: &mut Link, context: &mut Context<'_>) -> Poll<End> {
+    fn poll(&mut self, link: &mut dyn Link, context: &mut Context<'_>) -> Poll<End> {
         for _ in 0..ROUNDS {
             let written = self.poll_write(link, context);
             if let Poll::Ready(Err(end)) = written {
@@ -81,7 +81,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Poll::Pending
     }
 
-    fn poll_read(&mut self, link: &mut Link, context: &mut Context<'_>) -> Poll<Result<(), End>> {
+    fn poll_read(&mut self, link: &mut dyn Link, context: &mut Context<'_>) -> Poll<Result<(), End>> {
         let read = pin!(self.stream.read_buf(link.read_buffer())).poll(context);
         let Poll::Ready(read) = read else {
             return Poll::Pending;
@@ -99,7 +99,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         })
     }
 
-    fn poll_write(&mut self, link: &mut Link, context: &mut Context<'_>) -> Poll<Result<(), End>> {
+    fn poll_write(&mut self, link: &mut dyn Link, context: &mut Context<'_>) -> Poll<Result<(), End>> {
         if !self.outbox.has_remaining() {
             // TLS may hold what it has taken.
             match Pin::new(&mut self.stream).poll_flush(context) {

@@ -20,7 +20,7 @@ use tokio_rustls::rustls::{
 use crate::failure::Failure;
 use crate::resolve;
 
-/// Whom to trust, and who we are: for [`ClientBuilder::tls`](stgclient_runtime::ClientBuilder::tls). Cheap to clone.
+/// Whom to trust, and who we are: for `ClientBuilder::tls`. Cheap to clone.
 ///
 /// Servers are always verified: their certificate has to be of a trusted CA, valid now, and for the name or the IP
 /// address that the client connects to. Routes mostly give brokers' IP addresses, so the certificates have to name

@@ -11,9 +11,9 @@ use stgclient_core::routes::route::{Permission, TopicRoute};
 use stgclient_core::time::Now;
 use stgclient_core::wire::body::ClusterInfo;
 
-use crate::bounds::BoxFuture;
 use crate::handle::Handle;
 use crate::operation::Operation;
+use stgclient_host::BoxFuture;
 
 /// Topics, offsets and clusters. Cheap to clone.
 #[derive(Clone)]

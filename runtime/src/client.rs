@@ -1,7 +1,6 @@
 //! A client: its start, its parts, its end.
 
 use std::future::Future;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use stgclient_core::address;
@@ -15,12 +14,18 @@ use stgclient_core::wire::compression;
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::frame;
 
+use stgclient_host::{Host, MaybeSend};
+#[cfg(feature = "tls")]
+use stgclient_tokio::Tls;
+#[cfg(feature = "tokio")]
+use stgclient_tokio::Tokio;
+#[cfg(feature = "embedded")]
+use stgclient_tokio::embedded::EmbeddedCluster;
+
 use crate::admin::Admin;
-use crate::bounds::MaybeSend;
 use crate::connection;
 use crate::guard;
 use crate::handle::Handle;
-use crate::host::{EmbeddedHost, Host, TlsHost};
 use crate::operation::Operation;
 use crate::producer::ProducerBuilder;
 use crate::pull_consumer::PullConsumerBuilder;
@@ -29,48 +34,59 @@ use crate::rotation::{self, Provider};
 use crate::shared::{Settings, Shared};
 use crate::timers;
 
-/// A client of a cluster. Cheap to clone; the last clone, producer or consumer that is dropped closes it.
-///
-/// `H` is the kind of host that [`Client::connect`] starts it on.
-pub struct Client<H> {
+/// A client of a cluster, wherever it runs. Cheap to clone; the last clone, producer or consumer that is dropped closes it.
+#[derive(Clone)]
+pub struct Client {
     handle: Arc<Handle>,
-    host: PhantomData<fn() -> H>,
+    #[cfg(feature = "embedded")]
+    cluster: Option<Arc<EmbeddedCluster>>,
 }
 
-impl<H> Clone for Client<H> {
-    fn clone(&self) -> Self {
-        Self { handle: Arc::clone(&self.handle), host: PhantomData }
-    }
-}
-
-impl<H: Host + Default> Client<H> {
-    /// Connects to the cluster of these name servers, `host:port` separated by `;`.
+#[cfg(feature = "tokio")]
+impl Client {
+    /// Connects to the cluster of these name servers, `host:port` separated by `;`, on the tokio runtime that this is called on.
     ///
     /// # Errors
-    /// One of them is no address, or none of them answers in time.
+    /// One of them is no address, or none of them answers in time; or there is no tokio runtime, or one without timers or I/O.
     pub async fn connect(name_servers: &str) -> Result<Self, Error> {
         Self::builder(name_servers).connect().await
     }
 
-    /// A client of the cluster of these name servers, still to be set up.
-    pub fn builder(name_servers: &str) -> ClientBuilder<H> {
-        ClientBuilder::on(Arc::new(H::default()), name_servers)
+    /// A client of the cluster of these name servers, still to be set up: as [`Client::connect`] otherwise.
+    pub fn builder(name_servers: &str) -> ClientBuilder {
+        ClientBuilder::at(Place::Tokio, name_servers)
     }
 }
 
-impl<H: EmbeddedHost> Client<H> {
-    /// Starts a cluster in memory, for development and tests, and connects to it. It lives as long as its client.
+#[cfg(feature = "embedded")]
+impl Client {
+    /// Starts a cluster in memory, for development and tests, and connects to it without a socket. It lives as long as its clients
+    /// and their handles.
     ///
     /// # Errors
-    /// The cluster cannot be started.
+    /// There is no tokio runtime with timers.
     pub async fn embedded() -> Result<Self, Error> {
-        let (host, name_servers) = H::start_cluster().await?;
-        let name_servers: Vec<_> = name_servers.iter().map(ToString::to_string).collect();
-        ClientBuilder::on(host, &name_servers.join(";")).connect().await
+        let cluster = Arc::new(EmbeddedCluster::in_process()?);
+        let client = ClientBuilder::embedded(&cluster).connect().await?;
+        Ok(Self { cluster: Some(cluster), ..client })
+    }
+
+    /// The cluster of [`Client::embedded`]: for statuses and faults on demand, and for other clients of it
+    /// ([`ClientBuilder::embedded`]).
+    pub fn embedded_cluster(&self) -> Option<&EmbeddedCluster> {
+        self.cluster.as_deref()
     }
 }
 
-impl<H> Client<H> {
+impl Client {
+    fn new(handle: Arc<Handle>) -> Self {
+        Self {
+            handle,
+            #[cfg(feature = "embedded")]
+            cluster: None,
+        }
+    }
+
     /// A producer of the group `group`, still to be set up.
     pub fn producer(&self, group: &str) -> ProducerBuilder {
         ProducerBuilder::new(Arc::clone(&self.handle), group)
@@ -135,16 +151,26 @@ impl<H> Client<H> {
     }
 }
 
-impl<H> std::fmt::Debug for Client<H> {
+impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client").finish_non_exhaustive()
     }
 }
 
+/// Where a client runs.
+enum Place {
+    /// On a host that somebody has given.
+    Given(Arc<dyn Host>),
+    #[cfg(feature = "tokio")]
+    Tokio,
+}
+
 /// Sets a [`Client`] up.
 #[must_use = "a builder does nothing until `connect`"]
-pub struct ClientBuilder<H> {
-    host: Arc<dyn Host>,
+pub struct ClientBuilder {
+    place: Place,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
     name_servers: String,
     config: ClientConfig,
     max_frame_length: usize,
@@ -152,25 +178,35 @@ pub struct ClientBuilder<H> {
     close_timeout: Duration,
     instance: Option<String>,
     provider: Option<Box<dyn Provider>>,
-    kind: PhantomData<fn() -> H>,
 }
 
-impl<H: TlsHost> ClientBuilder<H> {
+impl ClientBuilder {
+    /// A client on this host, of the cluster of these name servers, `host:port` separated by `;`. On tokio: [`Client::builder`].
+    pub fn on(host: Arc<dyn Host>, name_servers: &str) -> Self {
+        Self::at(Place::Given(host), name_servers)
+    }
+
+    /// A client of a cluster in memory, of which there may be many.
+    #[cfg(feature = "embedded")]
+    pub fn embedded(cluster: &EmbeddedCluster) -> Self {
+        Self::on(cluster.host(), cluster.name_server_address())
+    }
+
     /// Connects over TLS only, to name servers and brokers.
     ///
     /// When the two sides do not trust each other, [`connect`](Self::connect) and every operation fail with
-    /// [`ErrorKind::TlsFailed`].
-    pub fn tls(mut self, tls: H::Tls) -> Self {
-        self.host = Arc::new(H::with_tls(tls));
+    /// [`ErrorKind::TlsFailed`]. On a host that was given ([`ClientBuilder::on`]), [`connect`](Self::connect) fails.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
         self
     }
-}
 
-impl<H> ClientBuilder<H> {
-    /// A client on this host.
-    pub fn on(host: Arc<dyn Host>, name_servers: &str) -> Self {
+    fn at(place: Place, name_servers: &str) -> Self {
         Self {
-            host,
+            place,
+            #[cfg(feature = "tls")]
+            tls: None,
             name_servers: name_servers.to_owned(),
             config: ClientConfig::new(Vec::new()),
             max_frame_length: frame::DEFAULT_MAX_FRAME_LENGTH,
@@ -178,8 +214,26 @@ impl<H> ClientBuilder<H> {
             close_timeout: Duration::from_secs(5),
             instance: None,
             provider: None,
-            kind: PhantomData,
         }
+    }
+
+    /// The host to run on.
+    fn host(&mut self) -> Result<Arc<dyn Host>, Error> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.tls.take() {
+            return match self.place {
+                Place::Tokio => Ok(Arc::new(Tokio::with_tls(tls))),
+                Place::Given(_) => Err(Error::new(
+                    ErrorKind::InvalidArgument,
+                    "TLS is for clients of `Client::builder`: how others connect, the host says that they run on",
+                )),
+            };
+        }
+        Ok(match &self.place {
+            Place::Given(host) => Arc::clone(host),
+            #[cfg(feature = "tokio")]
+            Place::Tokio => Arc::new(Tokio::default()),
+        })
     }
 
     /// How headers are written: JSON by default, or the shorter binary layout, which smaller servers do not know.
@@ -213,9 +267,9 @@ impl<H> ClientBuilder<H> {
     /// one. Failing is its own matter: it goes on trying, and the client with what it has.
     ///
     /// ```no_run
-    /// # use stgclient_core::credentials::Credentials;
+    /// # use stgclient::Credentials;
     /// # async fn fetch() -> Credentials { Credentials::new("", "") }
-    /// # fn set_up<H>(builder: stgclient_runtime::ClientBuilder<H>) -> stgclient_runtime::ClientBuilder<H> {
+    /// # fn set_up(builder: stgclient::ClientBuilder) -> stgclient::ClientBuilder {
     /// builder.credentials_provider(|| async { fetch().await })
     /// # }
     /// ```
@@ -281,9 +335,10 @@ impl<H> ClientBuilder<H> {
     /// # Errors
     /// One of the name servers is no address, none of them answers in time, or the host cannot run clients
     /// ([`ErrorKind::InvalidArgument`]).
-    pub async fn connect(self) -> Result<Client<H>, Error> {
-        let Self { host, mut config, mut provider, .. } = self;
+    pub async fn connect(mut self) -> Result<Client, Error> {
+        let host = self.host()?;
         host.check()?;
+        let Self { mut config, mut provider, .. } = self;
         if let Some(provider) = &mut provider {
             let credentials = guard::poll(|| provider.next()).await.map_err(|panic| {
                 Error::new(ErrorKind::InvalidArgument, format!("the credentials provider panicked: {panic}"))
@@ -311,7 +366,7 @@ impl<H> ClientBuilder<H> {
         let shared = Shared::new(core, host, settings, connection::link);
         shared.spawn(timers::run(Arc::clone(&shared)));
         let handle = Arc::new(Handle { shared });
-        let client = Client { handle, host: PhantomData };
+        let client = Client::new(handle);
         if let (Some(provider), Some(credentials)) = (provider, credentials) {
             let shared = &client.handle.shared;
             shared.spawn(rotation::run(Arc::clone(shared), provider, credentials));

@@ -1,52 +1,96 @@
-//! A connection, from the client's side of its link.
+//! A connection, as its host drives it.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::{Buf, BytesMut};
 use stgclient_core::address::Address;
 use stgclient_core::client::ConnectionId;
 use stgclient_core::connection::{CloseReason, Outbox};
 use stgclient_core::wire::command::Command;
+use stgclient_core::wire::frame::{FrameError, FrameReader};
+use stgclient_host::{Link, Output};
 
 use crate::effects::Effects;
-use crate::link::{Connection, Link, Output};
+use crate::guard::{self, LogSpan};
 use crate::shared::Shared;
 use crate::state::SocketWork;
+use crate::tasks::TaskGuard;
 
-/// What a host drives a connection with.
-pub(crate) fn link(shared: &Arc<Shared>, connection: ConnectionId, address: Address) -> Link {
-    let side = ClientSide { shared: Arc::clone(shared), connection, effects: Effects::default(), gave_way: false };
-    Link::new(Box::new(side), address, shared.settings.max_frame_length, shared.tasks.guard())
+/// What the host drives a connection with.
+pub(crate) fn link(shared: &Arc<Shared>, id: ConnectionId, address: Address) -> Box<dyn Link> {
+    Box::new(Connection {
+        shared: Arc::clone(shared),
+        id,
+        effects: Effects::default(),
+        gave_way: false,
+        reader: FrameReader::new(shared.settings.max_frame_length),
+        commands: Vec::new(),
+        is_closed: false,
+        span: guard::span(|| tracing::debug_span!("connection", %address)),
+        address,
+        _task: shared.tasks.guard(),
+    })
 }
 
-/// The client's side of a connection.
-struct ClientSide {
+/// A connection of a client.
+struct Connection {
     shared: Arc<Shared>,
-    connection: ConnectionId,
+    id: ConnectionId,
+    address: Address,
     effects: Effects,
     /// Whether this round of output has let others add to it.
     gave_way: bool,
+    reader: FrameReader,
+    commands: Vec<Command>,
+    is_closed: bool,
+    span: LogSpan,
+    /// Goes last: the client is gone when its connections are.
+    _task: TaskGuard,
 }
 
-impl Connection for ClientSide {
-    fn connected(&mut self) {
-        let connection = self.connection;
-        self.shared.with(|state, now| state.core.handle_connected(now, connection));
+impl Link for Connection {
+    fn address(&self) -> &Address {
+        &self.address
     }
 
-    fn take(&mut self, commands: &mut Vec<Command>) {
-        let Self { shared, connection, effects, .. } = self;
-        shared.with_buffers(effects, |state, now| {
-            state.core.handle_commands(now, *connection, commands.drain(..));
-        });
+    fn connected(&mut self) {
+        let _inside = guard::enter(&self.span);
+        guard::log(|| tracing::info!("connected"));
+        self.shared.with(|state, now| state.core.handle_connected(now, self.id));
+    }
+
+    fn read_buffer(&mut self) -> &mut BytesMut {
+        self.reader.read_buffer()
+    }
+
+    fn received(&mut self) -> Result<(), FrameError> {
+        // What came before a malformed frame still counts.
+        let result = loop {
+            match self.reader.next_command() {
+                Ok(Some(command)) => self.commands.push(command),
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        if !self.commands.is_empty() {
+            let _inside = guard::enter(&self.span);
+            let Self { shared, id, effects, commands, .. } = self;
+            shared.with_buffers(effects, |state, now| state.core.handle_commands(now, *id, commands.drain(..)));
+        }
+        result
+    }
+
+    fn is_mid_frame(&self) -> bool {
+        self.reader.is_mid_frame()
     }
 
     fn poll_output(&mut self, context: &Context<'_>, outbox: &mut Outbox) -> Poll<Output> {
-        let Self { shared, connection, gave_way, .. } = self;
-        let connection = *connection;
+        let Self { shared, id, gave_way, effects, .. } = self;
+        let id = *id;
         let work = shared.peek(|state| {
             let is_busy = state.waiting.is_busy();
-            state.poll_socket(connection, context.waker()).map(|work| (work, is_busy))
+            state.poll_socket(id, context.waker()).map(|work| (work, is_busy))
         });
         match work {
             None => return Poll::Pending,
@@ -59,12 +103,12 @@ impl Connection for ClientSide {
             Some((SocketWork::Write, _)) => {}
         }
         *gave_way = false;
-        let work = shared.with_buffers(&mut self.effects, |state, now| {
-            state.core.take_outbox(now, connection, outbox);
+        let work = shared.with_buffers(effects, |state, now| {
+            state.core.take_outbox(now, id, outbox);
             state.waiting.note_flush();
-            if !bytes::Buf::has_remaining(outbox) {
-                state.note_written(connection);
-                return state.poll_socket(connection, context.waker());
+            if !outbox.has_remaining() {
+                state.note_written(id);
+                return state.poll_socket(id, context.waker());
             }
             Some(SocketWork::Write)
         });
@@ -75,15 +119,32 @@ impl Connection for ClientSide {
         }
     }
 
+    fn written(&self, outbox: &mut Outbox, count: usize) {
+        outbox.advance(count);
+        while let Some(body) = outbox.take_written() {
+            guard::discard(body);
+        }
+    }
+
     fn poll_close(&mut self, context: &Context<'_>) -> Poll<()> {
-        match self.shared.peek(|state| state.poll_socket(self.connection, context.waker())) {
+        match self.shared.peek(|state| state.poll_socket(self.id, context.waker())) {
             Some(SocketWork::Close) => Poll::Ready(()),
             Some(SocketWork::Write) | None => Poll::Pending,
         }
     }
 
     fn closed(&mut self, reason: CloseReason<'_>) {
-        let connection = self.connection;
-        self.shared.with(|state, now| state.core.handle_closed(now, connection, reason));
+        if std::mem::replace(&mut self.is_closed, true) {
+            return;
+        }
+        let _inside = guard::enter(&self.span);
+        guard::log(|| tracing::info!(reason = reason.words(), "closed"));
+        self.shared.with(|state, now| state.core.handle_closed(now, self.id, reason));
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.closed("the host gave the connection up".into());
     }
 }

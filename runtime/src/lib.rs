@@ -1,19 +1,45 @@
-//! The async API of stgclient, once for every host.
+//! A client for the RocketMQ remoting protocol: Apache RocketMQ 4.x and 5.x, and smartgo's servers.
 //!
-//! A [`Client`] drives the state machine of `stgclient-core`; a [`Host`] gives it sockets, a clock and tasks. Users of
-//! tokio add the crate `stgclient`, which is this one on a tokio host.
+//! ```no_run
+//! # async fn run() -> Result<(), stgclient::Error> {
+//! use stgclient::{Client, Message};
+//!
+//! let client = Client::connect("127.0.0.1:9876").await?;
+//! client.admin().create_topic("orders").queues(8).await?;
+//!
+//! let producer = client.producer("shop").start().await?;
+//! let receipt = producer.send(Message::new("orders", "hello").tag("paid").key("42")).await?;
+//! println!("{} at {}", receipt.status, receipt.queue);
+//!
+//! let consumer = client.pull_consumer("audit").start().await?;
+//! for queue in consumer.queues("orders").await? {
+//!     let batch = consumer.pull(&queue, "paid || refunded", 0, 32).await?;
+//!     for message in batch.messages {
+//!         println!("{:?}", message.body());
+//!     }
+//! }
+//! client.close().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! For clusters that let in whom they know only there are `ClientBuilder::tls` (feature `tls`, on by default) and
+//! [`ClientBuilder::credentials`].
+//!
+//! To smartgo's stgregistry and stgbroker, [`ClientBuilder::dialect`] speaks;
+//! [`coming_from_stgclient`] is for who comes from their own client.
+//!
+//! With the feature `embedded`, `Client::embedded()` starts a whole cluster in memory, for development and tests.
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod admin;
-mod bounds;
 mod client;
 mod connection;
 mod consumer_place;
 mod effects;
 mod guard;
 mod handle;
-mod host;
-mod link;
 mod lock;
 mod log;
 mod offset_store;
@@ -29,22 +55,59 @@ mod tasks;
 mod timers;
 mod waiting;
 
+/// What the README shows compiles.
+#[cfg(all(doctest, feature = "embedded"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
+#[doc = include_str!("../docs/coming-from-stgclient.md")]
+pub mod coming_from_stgclient {}
+/// What a client needs of where it runs, for who wants it to run somewhere new: [`ClientBuilder::on`].
+pub mod host {
+    pub use stgclient_host::*;
+}
+#[cfg(feature = "embedded")]
+pub use stgclient_tokio::embedded;
+
 pub use admin::{Admin, CreateTopic, DeleteTopic};
-pub use bounds::{BoxFuture, MaybeSend, MaybeSync};
 pub use client::{Client, ClientBuilder};
-pub use host::{EmbeddedHost, Host, Observation, TlsHost};
-pub use link::{Link, Output};
 #[cfg(feature = "measure-lock")]
 pub use lock::LockTimes;
-pub use offset_store::{MemoryOffsets, OffsetStore};
 pub use producer::{Producer, ProducerBuilder, Sending, SendingOneway};
 pub use pull_consumer::{PullConsumer, PullConsumerBuilder};
 pub use push_consumer::{
     Committing, Delivered, Deliveries, PushConsumer, PushConsumerBuilder, ReconsumeLater, StartPushConsumer,
     StartStream, SuspendCurrentQueue,
 };
-pub use stgclient_core::consumer::push::RetryDelay;
+pub use stgclient_core::address::Address;
+pub use stgclient_core::admin::{Placement, QueueStatistics, TopicStatistics};
+pub use stgclient_core::client::{ClientConfig, SendError};
+pub use stgclient_core::connection::ConnectionCounters;
+pub use stgclient_core::consumer::allocation;
+pub use stgclient_core::consumer::push::{
+    ConsumeFrom, ConsumeOrder, ConsumerStatus, MessageModel, PushConfig, QueueStatus, RetryDelay, Unfinished,
+};
+pub use stgclient_core::consumer::{
+    MessageSelector, PullBatch, PullOptions, PullStatus, ReceivedMessage, RefusedMessage, RefusedReason,
+};
+pub use stgclient_core::credentials::Credentials;
+pub use stgclient_core::error::{Attempt, Error, ErrorKind};
+pub use stgclient_core::producer::{
+    Backlog, Message, MessageId, ProducerConfig, QueueChoice, QueueSelector, Receipt, SendOptions, SendStatus,
+};
+pub use stgclient_core::queue::MessageQueue;
+pub use stgclient_core::routes::route::{Permission, TopicRoute};
+pub use stgclient_core::wire::body::ClusterInfo;
+pub use stgclient_core::wire::code::ResponseCode;
+pub use stgclient_core::wire::command::HeaderCodec;
+pub use stgclient_core::wire::compression::Compression;
+pub use stgclient_core::wire::dialect::Dialect;
+pub use stgclient_core::wire::message::{OffsetMessageId, UniqueId};
+pub use stgclient_host::{BoxFuture, MemoryOffsets, OffsetStore};
+#[cfg(feature = "tokio")]
+pub use stgclient_tokio::FileOffsets;
+#[cfg(feature = "tls")]
+pub use stgclient_tokio::{Tls, TlsBuilder};
 
 #[doc(hidden)]
 pub use lock::holds_lock;
-pub use stgclient_core as core;

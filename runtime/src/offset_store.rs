@@ -1,35 +1,13 @@
-//! Where a broadcasting consumer keeps its offsets: no broker does it for it.
+//! A broadcasting consumer's offset store while it is open.
 
 use std::collections::BTreeMap;
-use std::future::ready;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::queue::MessageQueue;
+use stgclient_host::OffsetStore;
 
-use crate::bounds::{BoxFuture, MaybeSend, MaybeSync};
 use crate::guard::{self, Panic};
-
-/// Where a broadcasting consumer keeps its offsets.
-pub trait OffsetStore: MaybeSend + MaybeSync + 'static {
-    /// What was stored last; nothing at first. Called once, at the start.
-    ///
-    /// # Errors
-    /// It cannot be read, or belongs to somebody else; the consumer does not start, and [`close`](Self::close) is not
-    /// called: a store that fails keeps nothing to itself. The same goes for one that is dropped before it is ready, as
-    /// when the client is closed meanwhile.
-    fn load(&self) -> BoxFuture<Result<BTreeMap<MessageQueue, u64>, Error>>;
-
-    /// Stores the offsets of all queues, in place of those before. One call follows the other. When the consumer closes, what
-    /// is under way and what is stored last have 3 s together; what takes longer is dropped, which is logged.
-    ///
-    /// # Errors
-    /// They cannot be stored, which is logged; the next ones are stored at the next commit.
-    fn store(&self, offsets: BTreeMap<MessageQueue, u64>) -> BoxFuture<Result<(), Error>>;
-
-    /// The consumer is closed: another one may use the store.
-    fn close(&self) {}
-}
 
 /// A store that has been loaded, and is given back when this is dropped.
 pub(crate) struct OpenStore(Arc<dyn OffsetStore>);
@@ -56,21 +34,4 @@ impl Drop for OpenStore {
 
 fn panicked(what: &str, panic: &Panic) -> Error {
     Error::new(ErrorKind::OffsetStore, format!("it panicked as offsets were {what}: {panic}"))
-}
-
-/// Offsets in memory: a consumer that starts anew with the same store goes on, one of another process does not. Cheap to
-/// clone; clones share what they store.
-#[derive(Clone, Debug, Default)]
-pub struct MemoryOffsets(Arc<Mutex<BTreeMap<MessageQueue, u64>>>);
-
-impl OffsetStore for MemoryOffsets {
-    fn load(&self) -> BoxFuture<Result<BTreeMap<MessageQueue, u64>, Error>> {
-        let offsets = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Box::pin(ready(Ok(offsets)))
-    }
-
-    fn store(&self, offsets: BTreeMap<MessageQueue, u64>) -> BoxFuture<Result<(), Error>> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = offsets;
-        Box::pin(ready(Ok(())))
-    }
 }

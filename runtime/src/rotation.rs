@@ -8,9 +8,9 @@ use std::task::Poll;
 use stgclient_core::credentials::Credentials;
 use stgclient_core::time::Duration;
 
-use crate::bounds::{BoxFuture, MaybeSend};
 use crate::guard;
 use crate::shared::Shared;
+use stgclient_host::{BoxFuture, MaybeSend};
 
 /// How long after an answer the provider is asked again.
 const PAUSE: Duration = Duration::from_secs(1);

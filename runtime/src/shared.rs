@@ -12,16 +12,16 @@ use stgclient_core::address::Address;
 use stgclient_core::client::{Client as Core, ConnectionId};
 use stgclient_core::time::{Duration, Instant, Now};
 
-use crate::bounds::MaybeSend;
 use crate::effects::Effects;
 use crate::guard;
-use crate::host::Host;
-use crate::link::Link;
 use crate::lock::{Guard, Lock};
 use crate::state::State;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, lock};
 use crate::tasks::{Ended, Tasks, counted};
 use crate::waiting::{Place, Request, Waiter};
+use stgclient_host::Host;
+use stgclient_host::Link;
+use stgclient_host::MaybeSend;
 
 pub(crate) struct Shared {
     state: Lock<State>,
@@ -39,7 +39,7 @@ pub(crate) struct Shared {
 }
 
 /// Makes what a host drives a connection of this client with.
-pub(crate) type MakeLink = fn(&Arc<Shared>, ConnectionId, Address) -> Link;
+pub(crate) type MakeLink = fn(&Arc<Shared>, ConnectionId, Address) -> Box<dyn Link>;
 
 /// What the runtime itself has to know of a client's configuration.
 #[derive(Clone, Debug)]

@@ -8,9 +8,9 @@ use stgclient_core::time::{Deadline, Instant, Now};
 
 use crate::consumer_place::ConsumerPlaces;
 use crate::effects::Effects;
-use crate::host::{Host, Observation};
 use crate::tasks::Ended;
 use crate::waiting::{Delivery, Place, Request, Waiting};
+use stgclient_host::{Host, Observation};
 
 /// The socket of a connection, as far as the client knows it.
 #[derive(Default)]

@@ -12,7 +12,7 @@ use stgclient_core::wire::command::{self, Command, Head, HeaderCodec, Language};
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::{FieldWriter, WriteHeader};
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
-use stgclient_simulator::server::{Cluster, ClusterConfig, Peer, ServerId};
+use stgclient_servers::{Cluster, ClusterConfig, Peer, ServerId};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;

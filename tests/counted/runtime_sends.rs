@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
+use stgclient::host::{BoxFuture, Host, Link};
+use stgclient::{ClientBuilder, Producer};
 use stgclient_core::client::Identity;
 use stgclient_core::connection::Outbox;
 use stgclient_core::producer::Message;
 use stgclient_core::time::{Instant, Now};
 use stgclient_core::wire::command::HeaderCodec;
-use stgclient_runtime::{BoxFuture, ClientBuilder, Host, Link, Producer};
 
 use crate::meter::Meter;
 use crate::servers::{Connection, NOW, Servers};
@@ -31,7 +32,7 @@ pub(crate) fn binary(meter: &mut Meter) {
 /// One operation: an awaited send of 128 B, `EACH` of them in flight, with both polls of its future.
 fn awaited(meter: &mut Meter, codec: HeaderCodec) {
     let mut world = World::new();
-    let builder = ClientBuilder::<Still>::on(world.host.clone(), &world.name_server).header_codec(codec);
+    let builder = ClientBuilder::on(world.host.clone(), &world.name_server).header_codec(codec);
     let client = world.complete(builder.connect()).expect("the name server answers");
     let admin = client.admin();
     world.complete(admin.create_topic("topic").into_future()).expect("the topic is created");
@@ -47,7 +48,7 @@ fn awaited(meter: &mut Meter, codec: HeaderCodec) {
 /// A host on which nothing happens by itself.
 #[derive(Default)]
 struct Still {
-    links: Mutex<Vec<Link>>,
+    links: Mutex<Vec<Box<dyn Link>>>,
     tasks: Mutex<Vec<BoxFuture<()>>>,
 }
 
@@ -64,7 +65,7 @@ impl Host for Still {
         Box::pin(std::future::pending())
     }
 
-    fn connect(&self, link: Link) {
+    fn connect(&self, link: Box<dyn Link>) {
         self.links.lock().expect("no panic").push(link);
     }
 
@@ -85,7 +86,7 @@ struct World {
 }
 
 struct Open {
-    link: Link,
+    link: Box<dyn Link>,
     connection: Connection,
     outbox: Outbox,
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use stgclient_core::address::Address;
 use stgclient_core::time::{Instant, Now};
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
-use stgclient_simulator::server::{BrokerConfig, Cluster, ClusterConfig, Peer, ServerId};
+use stgclient_servers::{BrokerConfig, Cluster, ClusterConfig, Peer, ServerId};
 
 /// Time stands still: nothing of what is measured waits.
 pub(crate) const NOW: Now = Now { mono: Instant::from_micros(1_000_000), unix_ms: 1_700_000_000_000 };

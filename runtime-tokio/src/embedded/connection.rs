@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes};
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
-use stgclient_simulator::server::ServerId;
+use stgclient_servers::ServerId;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::watch;
 
@@ -28,7 +28,7 @@ pub(super) async fn serve(
     server: ServerId,
     address: SocketAddr,
     served: Arc<Served>,
-    mut stopped: watch::Receiver<()>,
+    mut stopped: watch::Receiver<bool>,
 ) {
     let connected = match served.connected(server, address) {
         Ok(connected) => connected,
@@ -48,7 +48,7 @@ pub(super) async fn serve(
     };
     tokio::select! {
         () = poll_fn(|context| connection.poll(context)) => {}
-        _ = stopped.changed() => {}
+        _ = stopped.wait_for(|stop| *stop) => {}
     }
 }
 

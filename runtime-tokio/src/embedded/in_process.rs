@@ -5,53 +5,35 @@ use std::sync::Arc;
 
 use stgclient_core::address::Address;
 use stgclient_core::client::Identity;
-use stgclient_core::error::{Error, ErrorKind};
+use stgclient_core::error::Error;
 use stgclient_core::time::{Instant, Now};
-use stgclient_runtime::{BoxFuture, EmbeddedHost, Host, Link};
-use stgclient_simulator::server::{ClusterConfig, ServerId};
+use stgclient_host::{BoxFuture, Host, Link};
+use stgclient_servers::ServerId;
 use tokio::io::DuplexStream;
 use tokio::sync::watch;
 
 use super::connection;
-use super::served::{self, Served};
+use super::served::Served;
 use crate::host::Needs;
 use crate::{Tokio, socket};
 
 /// How many bytes a pipe holds.
 const PIPE: usize = 256 * 1024;
 
-/// A host whose connections lead into a cluster of its own.
+/// A host whose connections lead into a cluster.
 #[derive(Debug)]
-struct InProcess {
+pub(super) struct InProcess {
     tokio: Tokio,
     served: Arc<Served>,
     servers: Vec<(ServerId, String)>,
-    /// Dropped with the host, which ends the cluster's tasks.
-    stop: watch::Sender<()>,
-}
-
-impl EmbeddedHost for Tokio {
-    async fn start_cluster() -> Result<(Arc<dyn Host>, Vec<Address>), Error> {
-        let (host, name_servers) = InProcess::start()?;
-        Ok((Arc::new(host), name_servers))
-    }
+    /// The cluster's tasks end when the last one who has this drops it.
+    stop: Arc<watch::Sender<bool>>,
 }
 
 impl InProcess {
-    fn start() -> Result<(Self, Vec<Address>), Error> {
-        let mut config = ClusterConfig::default();
-        config.brokers.iter_mut().for_each(|broker| broker.property_filter = true);
-        let name_servers = config.name_servers.iter().map(|address| address.parse()).collect::<Result<_, _>>();
-        let name_servers = name_servers.map_err(|error: stgclient_core::address::AddressError| {
-            Error::new(ErrorKind::InvalidArgument, error.to_string())
-        })?;
-        let served = Served::new(config);
+    pub(super) fn new(served: Arc<Served>, stop: Arc<watch::Sender<bool>>) -> Self {
         let servers = served.with(|cluster| cluster.servers().map(|(id, address)| (id, address.to_owned())).collect());
-        let (stop, stopped) = watch::channel(());
-        let tokio = Tokio::default();
-        tokio.check_for(Needs::Timers)?;
-        tokio.run(served::run_timers(Arc::downgrade(&served), stopped));
-        Ok((Self { tokio, served, servers, stop }, name_servers))
+        Self { tokio: Tokio::default(), served, servers, stop }
     }
 
     /// Our end of a new connection to the server at an address.
@@ -82,10 +64,10 @@ impl Host for InProcess {
         self.tokio.sleep_until(at)
     }
 
-    fn connect(&self, mut link: Link) {
+    fn connect(&self, mut link: Box<dyn Link>) {
         match self.open(link.address()) {
-            Some(stream) => self.tokio.run(async move { socket::drive(stream, &mut link, "").await }),
-            None => link.closed("there is no such server in the embedded cluster"),
+            Some(stream) => self.tokio.run(async move { socket::drive(stream, &mut *link, "").await }),
+            None => link.closed("there is no such server in the embedded cluster".into()),
         }
     }
 
@@ -108,10 +90,11 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Context, Poll};
 
+    use stgclient::{ClientBuilder, Message};
     use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+    use super::super::EmbeddedCluster;
     use super::*;
-    use crate::{ClientBuilder, Message};
 
     /// A host whose streams are wrapped.
     struct Wrapping<F>(InProcess, F);
@@ -133,10 +116,10 @@ mod tests {
             self.0.sleep_until(at)
         }
 
-        fn connect(&self, mut link: Link) {
+        fn connect(&self, mut link: Box<dyn Link>) {
             let stream = self.0.open(link.address()).expect("a server of the cluster");
             let stream = self.1(stream);
-            self.0.tokio.run(async move { socket::drive(stream, &mut link, "").await });
+            self.0.tokio.run(async move { socket::drive(stream, &mut *link, "").await });
         }
 
         fn identity(&self) -> Identity {
@@ -190,9 +173,9 @@ mod tests {
             count.fetch_add(1, Ordering::SeqCst);
             Slow(stream, Arc::clone(&count))
         };
-        let (host, name_servers) = InProcess::start().unwrap();
-        let host = Wrapping(host, wrap);
-        let client = ClientBuilder::on(Arc::new(host), name_servers[0].as_str()).connect().await.unwrap();
+        let cluster = EmbeddedCluster::in_process().unwrap();
+        let host = Wrapping(cluster.pipes(), wrap);
+        let client = ClientBuilder::on(Arc::new(host), cluster.name_server_address()).connect().await.unwrap();
         client.producer("P").start().await.unwrap().send(Message::new("T", "body")).await.unwrap();
         assert!(open.load(Ordering::SeqCst) > 1);
         client.close().await;
@@ -201,10 +184,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_stream_has_taken_is_flushed_before_more_is_waited_for() {
-        let (host, name_servers) = InProcess::start().unwrap();
+        let cluster = EmbeddedCluster::in_process().unwrap();
         // These hold what they are given until they are flushed.
-        let host = Wrapping(host, tokio::io::BufStream::new);
-        let client = ClientBuilder::on(Arc::new(host), name_servers[0].as_str()).connect().await.unwrap();
+        let host = Wrapping(cluster.pipes(), tokio::io::BufStream::new);
+        let client = ClientBuilder::on(Arc::new(host), cluster.name_server_address()).connect().await.unwrap();
         let producer = client.producer("P").start().await.unwrap();
         for length in [1, 8191, 100_000] {
             producer.send(Message::new("T", vec![1; length])).await.unwrap();

@@ -1,17 +1,21 @@
-//! A cluster in memory, for development and tests: served on real sockets, or reached in-process without any.
+//! A cluster in memory, for development and tests: reached in-process without any socket, or served on real ones.
 //!
 //! It answers as Apache RocketMQ does, so that any client works on it, but it keeps messages in memory only, within stated
 //! limits ([`Limits`], [`EmbeddedClusterBuilder::state_bytes`]), and replicates nothing. What it answers otherwise is one table:
-//! [`stgclient_simulator::differences`]. It filters by SQL, for which an Apache broker has to be configured (`enablePropertyFilter`).
+//! [`stgclient_servers::differences`]. It filters by SQL, for which an Apache broker has to be configured (`enablePropertyFilter`).
 //! Production is an Apache RocketMQ cluster, to which the same program connects by changing one address.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! use stgclient::{Client, embedded::EmbeddedCluster};
+//! use stgclient::{Client, ClientBuilder, embedded::EmbeddedCluster};
 //!
+//! // For tests: as many clients as there are in production, and nobody else.
+//! let cluster = EmbeddedCluster::in_process()?;
+//! let client = ClientBuilder::embedded(&cluster).connect().await?;
+//!
+//! // For development: any other client may connect, too.
 //! let cluster = EmbeddedCluster::builder().name_server_port(9876).broker_port(10911).start().await?;
-//! let client = Client::connect(&cluster.name_server_address()).await?;
-//! // Any other client may connect too.
+//! let client = Client::connect(cluster.name_server_address()).await?;
 //! cluster.close().await;
 //! # Ok(())
 //! # }
@@ -25,16 +29,20 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-pub use stgclient_simulator::server::{
+pub use stgclient_servers::{
     Broker, BrokerConfig, BrokerUsage, Cluster, ClusterConfig, Force, Forced, Limits, Malformed, Memory, NameServer,
     Peer, Refused, RequestFaults, RouteOverride, ServerId,
 };
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
-use crate::Dialect;
+use stgclient_core::error::Error;
+use stgclient_core::time::Now;
+use stgclient_core::wire::dialect::Dialect;
+use stgclient_host::Host;
+
 use crate::host::{Needs, Tokio};
+use in_process::InProcess;
 use served::Served;
 
 /// How many connections may wait to be accepted.
@@ -73,7 +81,7 @@ impl EmbeddedClusterBuilder {
     }
 
     /// Whose servers they are like: Apache's by default, or smartgo's, which only smartgo's own clients and those of
-    /// [`ClientBuilder::dialect`](crate::ClientBuilder) can speak to.
+    /// `ClientBuilder::dialect` can speak to.
     pub const fn dialect(mut self, dialect: Dialect) -> Self {
         self.dialect = dialect;
         self
@@ -106,7 +114,19 @@ impl EmbeddedClusterBuilder {
         self
     }
 
-    /// Starts to serve.
+    /// Starts a cluster that clients of this process reach without sockets: `ClientBuilder::embedded` does. Ports, the address to
+    /// listen at and what routes name are of no account.
+    ///
+    /// # Errors
+    /// There is no tokio runtime with timers.
+    pub fn start_in_process(self) -> Result<EmbeddedCluster, Error> {
+        Tokio::default().check_for(Needs::Timers)?;
+        let mut config = ClusterConfig::with_servers(1, self.broker_ports.len() as u8);
+        self.set(&mut config);
+        Ok(EmbeddedCluster::new(config, Vec::new()))
+    }
+
+    /// Starts a cluster that listens.
     ///
     /// # Errors
     /// A port is taken, the address is not one of this machine, or there is no tokio runtime with timers and I/O.
@@ -116,34 +136,31 @@ impl EmbeddedClusterBuilder {
         let brokers: Vec<TcpListener> =
             self.broker_ports.iter().map(|&port| listen(self.bind, port)).collect::<Result<_, _>>()?;
         let config = self.config(&name_server, &brokers)?;
-        let name_server_address = config.name_servers.join(";");
-        let broker_addresses = config.brokers.iter().map(|broker| broker.address.clone()).collect();
-        let served = Served::new(config);
-        let (stop, stopped) = watch::channel(());
-        let mut tasks = JoinSet::new();
-        tasks.spawn(served::accept(name_server, ServerId::NameServer(0), Arc::clone(&served), stopped.clone()));
-        for (index, listener) in brokers.into_iter().enumerate() {
-            let server = ServerId::Broker(index);
-            tasks.spawn(served::accept(listener, server, Arc::clone(&served), stopped.clone()));
-        }
-        tasks.spawn(served::run_timers(Arc::downgrade(&served), stopped));
-        Ok(EmbeddedCluster { served, name_server_address, broker_addresses, stop, tasks })
+        let name_server = (ServerId::NameServer(0), name_server);
+        let brokers = brokers.into_iter().enumerate().map(|(index, listener)| (ServerId::Broker(index), listener));
+        Ok(EmbeddedCluster::new(config, std::iter::once(name_server).chain(brokers).collect()))
     }
 
     fn config(&self, name_server: &TcpListener, brokers: &[TcpListener]) -> io::Result<ClusterConfig> {
         let mut config = ClusterConfig::default();
-        config.dialect = self.dialect;
-        config.state_bytes = self.state_bytes;
         config.name_servers = vec![self.advertised(name_server.local_addr()?)];
         config.brokers.clear();
         for (listener, letter) in brokers.iter().zip('a'..='z') {
             let address = self.advertised(listener.local_addr()?);
-            let mut broker = BrokerConfig::new(format!("broker-{letter}"), address);
+            config.brokers.push(BrokerConfig::new(format!("broker-{letter}"), address));
+        }
+        self.set(&mut config);
+        Ok(config)
+    }
+
+    /// Sets what does not depend on where the servers are.
+    fn set(&self, config: &mut ClusterConfig) {
+        config.dialect = self.dialect;
+        config.state_bytes = self.state_bytes;
+        for broker in &mut config.brokers {
             broker.limits = self.limits;
             broker.property_filter = true;
-            config.brokers.push(broker);
         }
-        Ok(config)
     }
 
     fn advertised(&self, local: SocketAddr) -> String {
@@ -167,18 +184,41 @@ fn listen(bind: IpAddr, port: u16) -> io::Result<TcpListener> {
     socket.listen(BACKLOG).map_err(error)
 }
 
-/// A cluster in memory, served on real sockets. Dropped, it ends at once.
+/// A cluster in memory. Dropped, it ends once its last client in the process has; what listens ends at once.
 #[derive(Debug)]
 pub struct EmbeddedCluster {
     served: Arc<Served>,
     name_server_address: String,
     broker_addresses: Vec<String>,
-    stop: watch::Sender<()>,
-    tasks: JoinSet<()>,
+    is_listening: bool,
+    /// Whether to stop. Every task of the cluster has a receiver until it ends.
+    stop: Arc<watch::Sender<bool>>,
 }
 
 impl EmbeddedCluster {
-    /// A cluster of one name server and one broker on free ports of 127.0.0.1, still to be set up.
+    fn new(config: ClusterConfig, listeners: Vec<(ServerId, TcpListener)>) -> Self {
+        let name_server_address = config.name_servers.join(";");
+        let broker_addresses = config.brokers.iter().map(|broker| broker.address.clone()).collect();
+        let served = Served::new(config);
+        let (stop, stopped) = watch::channel(false);
+        let is_listening = !listeners.is_empty();
+        for (server, listener) in listeners {
+            drop(tokio::spawn(served::accept(listener, server, Arc::clone(&served), stopped.clone())));
+        }
+        drop(tokio::spawn(served::run_timers(Arc::downgrade(&served), stopped)));
+        Self { served, name_server_address, broker_addresses, is_listening, stop: Arc::new(stop) }
+    }
+
+    /// A cluster of one name server and one broker that clients of this process reach without sockets, with the defaults: see
+    /// [`EmbeddedClusterBuilder::start_in_process`].
+    ///
+    /// # Errors
+    /// There is no tokio runtime with timers.
+    pub fn in_process() -> Result<Self, Error> {
+        Self::builder().start_in_process()
+    }
+
+    /// A cluster of one name server and one broker, still to be set up.
     pub fn builder() -> EmbeddedClusterBuilder {
         EmbeddedClusterBuilder {
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -206,6 +246,20 @@ impl EmbeddedCluster {
         self.served.with(act)
     }
 
+    /// What clients of this cluster run on: a host whose connections lead into it, by a pipe or by sockets.
+    pub fn host(&self) -> Arc<dyn Host> {
+        if self.is_listening { Arc::new(Tokio::default()) } else { Arc::new(self.pipes()) }
+    }
+
+    fn pipes(&self) -> InProcess {
+        InProcess::new(Arc::clone(&self.served), Arc::clone(&self.stop))
+    }
+
+    /// What its clocks say: for what [`with`](Self::with) does at a moment.
+    pub fn now(&self) -> Now {
+        self.served.now()
+    }
+
     /// Stops a server as a crash does: its connections close, and new ones are closed at once.
     pub fn stop_server(&self, server: ServerId) {
         self.served.stop_server(server);
@@ -217,8 +271,8 @@ impl EmbeddedCluster {
     }
 
     /// Closes all connections and stops listening. When this returns no task and no socket of the cluster is left.
-    pub async fn close(mut self) {
-        let _ = self.stop.send(());
-        while self.tasks.join_next().await.is_some() {}
+    pub async fn close(self) {
+        self.stop.send_replace(true);
+        self.stop.closed().await;
     }
 }

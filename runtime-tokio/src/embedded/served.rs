@@ -10,9 +10,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use stgclient_core::time::{Instant, Now};
 use stgclient_core::wire::command::Command;
-use stgclient_runtime::Host;
-use stgclient_simulator::server::{Cluster, ClusterConfig, Memory, Peer, Refused, ServerId};
-use stgclient_simulator::serving::Serving;
+use stgclient_host::Host;
+use stgclient_servers::serving::Serving;
+use stgclient_servers::{Cluster, ClusterConfig, Memory, Peer, Refused, ServerId};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -64,7 +64,7 @@ impl Served {
 
     /// What time it is on the cluster's machines: their calendar goes by the runtime's clock too, or delayed messages would
     /// not come while a test has that stand still.
-    fn now(&self) -> Now {
+    pub(super) fn now(&self) -> Now {
         let mono = self.clock.now().mono;
         Now { mono, unix_ms: self.began_unix_ms + mono.as_micros() / 1000 }
     }
@@ -143,13 +143,13 @@ pub(super) async fn accept(
     listener: TcpListener,
     server: ServerId,
     served: Arc<Served>,
-    mut stopped: watch::Receiver<()>,
+    mut stopped: watch::Receiver<bool>,
 ) {
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = stopped.changed() => break,
+            _ = stopped.wait_for(|stop| *stop) => break,
             // Ended ones are forgotten as they end.
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
         };
@@ -170,7 +170,7 @@ pub(super) async fn accept(
 }
 
 /// Does what is due in the cluster, until it is gone or stopped.
-pub(super) async fn run_timers(served: Weak<Served>, mut stopped: watch::Receiver<()>) {
+pub(super) async fn run_timers(served: Weak<Served>, mut stopped: watch::Receiver<bool>) {
     while let Some(now_served) = served.upgrade() {
         let next: Option<Instant> = now_served.act(|serving, now| {
             serving.handle_timeout(now);
@@ -180,7 +180,7 @@ pub(super) async fn run_timers(served: Weak<Served>, mut stopped: watch::Receive
         tokio::select! {
             () = async { match sleep { Some(sleep) => sleep.await, None => std::future::pending().await } } => {}
             () = now_served.changed.notified() => {}
-            _ = stopped.changed() => break,
+            _ = stopped.wait_for(|stop| *stop) => break,
         }
     }
 }
@@ -246,7 +246,7 @@ mod tests {
         let body = body::to_vec(&heartbeat);
         command::encode(&mut bytes, HeaderCodec::Json, Dialect::Apache, &head, &NoFields, &body);
         let (server, address) = (ServerId::Broker(0), SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
-        let (_stop, stopped) = watch::channel(());
+        let (_stop, stopped) = watch::channel(false);
         let stream = Panics { bytes: bytes.freeze(), is_answered: false };
         let task = tokio::spawn(connection::serve(stream, server, address, Arc::clone(&served), stopped));
         assert!(task.await.unwrap_err().is_panic());

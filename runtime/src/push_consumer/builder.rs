@@ -18,13 +18,13 @@ use super::dispatch::Work;
 use super::handler::{Batches, Committing, Each, Handler, ReconsumeLater, SuspendCurrentQueue};
 use super::keeper::{Directly, Keeper};
 use super::task::ConsumerTask;
-use crate::bounds::{MaybeSend, MaybeSync};
 use crate::consumer_place::ConsumerPlace;
 use crate::handle::Handle;
-use crate::offset_store::{OffsetStore, OpenStore};
+use crate::offset_store::OpenStore;
 use crate::operation::Operation;
 use crate::shared::Shared;
 use crate::tasks::{Tasks, unless};
+use stgclient_host::{MaybeSend, MaybeSync, OffsetStore};
 
 /// Sets a [`PushConsumer`] up: what it subscribes to, how it consumes, and last what is done with messages.
 #[must_use = "a builder does nothing until `start`"]

@@ -7,7 +7,7 @@ use stgclient_core::consumer::ReceivedMessage;
 use stgclient_core::consumer::push::{Outcome, RetryDelay};
 use stgclient_core::time::Duration;
 
-use crate::bounds::{MaybeSend, MaybeSync};
+use stgclient_host::{MaybeSend, MaybeSync};
 
 /// A message failed and is to be consumed again later, by any member of the group; after the most retries it goes to the
 /// group's dead letters.
@@ -15,7 +15,7 @@ use crate::bounds::{MaybeSend, MaybeSync};
 /// Every error becomes one by `?`:
 ///
 /// ```
-/// use stgclient_runtime::{ReconsumeLater, RetryDelay};
+/// use stgclient::{ReconsumeLater, RetryDelay};
 ///
 /// fn handle(body: &str) -> Result<(), ReconsumeLater> {
 ///     let amount: u32 = body.parse()?;

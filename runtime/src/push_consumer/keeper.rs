@@ -10,12 +10,12 @@ use stgclient_core::time::Duration;
 use stgclient_core::wire::body::{DirectConsumption, DirectResult};
 
 use super::task::ConsumerTask;
-use crate::bounds::BoxFuture;
 use crate::consumer_place::{Chore, ConsumerPlace};
 use crate::guard;
 use crate::offset_store::OpenStore;
 use crate::shared::Shared;
 use crate::tasks::{Tasks, unless};
+use stgclient_host::BoxFuture;
 
 /// Consumes a message at once, apart from all others.
 #[cfg(not(target_family = "wasm"))]

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
+use stgclient::{BoxFuture, OffsetStore, ReconsumeLater};
 use stgclient_core::consumer::push::{ConsumeFrom, MessageModel};
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::producer::Message;
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Duration;
 use stgclient_core::wire::code::RequestCode;
-use stgclient_runtime::{BoxFuture, OffsetStore, ReconsumeLater};
-use stgclient_simulator::server::{Force, Forced, Memory, ServerId};
+use stgclient_servers::{Force, Forced, Memory, ServerId};
 
 use super::stage::{Book, GROUP, SECOND, Stage, TOPIC, newcomer, shares};
 
@@ -37,7 +37,7 @@ fn nothing_is_lost_when_the_connection_ends_before_a_new_group_has_committed_wha
                 async move {
                     machine.sleep(SECOND / 2).await;
                     noted.note(0, &message);
-                    Ok::<_, stgclient_runtime::SuspendCurrentQueue>(())
+                    Ok::<_, stgclient::SuspendCurrentQueue>(())
                 }
             });
             let _consumer = consumer.start().await.unwrap();

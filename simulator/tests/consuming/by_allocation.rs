@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use stgclient::{Client, PushConsumer, SuspendCurrentQueue};
 use stgclient_core::client::ClientConfig;
 use stgclient_core::producer::Message;
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::{Duration, Instant};
 use stgclient_core::wire::code::RequestCode;
-use stgclient_runtime::{PushConsumer, SuspendCurrentQueue};
-use stgclient_simulator::server::{Force, Forced, Memory, ServerId};
-use stgclient_simulator::world::{Client, Machine};
+use stgclient_servers::{Force, Forced, Memory, ServerId};
+use stgclient_simulator::Machine;
 
 use super::stage::{SECOND, Stage, TOPIC, member, shares};
 

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use stgclient::MemoryOffsets;
 use stgclient_core::consumer::MessageSelector;
 use stgclient_core::consumer::push::{ConsumeFrom, MessageModel};
 use stgclient_core::producer::{Message, SendOptions};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
-use stgclient_runtime::MemoryOffsets;
-use stgclient_simulator::server::{Force, Forced};
+use stgclient_servers::{Force, Forced};
 
 use super::stage::{Book, GROUP, SECOND, Stage, TOPIC};
 

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use bytes::BytesMut;
+use stgclient::{BoxFuture, Client, OffsetStore, PushConsumer};
 use stgclient_core::consumer::push::{ConsumeFrom, MessageModel};
 use stgclient_core::error::Error;
 use stgclient_core::queue::MessageQueue;
@@ -16,8 +17,6 @@ use stgclient_core::time::Duration;
 use stgclient_core::wire::command::{self, Head, HeaderCodec};
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::{ConsumeDirectly, Request};
-use stgclient_runtime::{BoxFuture, OffsetStore, PushConsumer};
-use stgclient_simulator::world::Client;
 
 use super::stage::{Book, GROUP, SECOND, Stage, TOPIC, member};
 

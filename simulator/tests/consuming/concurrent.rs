@@ -5,11 +5,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
+use stgclient::{Delivered, ReconsumeLater, RetryDelay};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Duration;
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
-use stgclient_runtime::{Delivered, ReconsumeLater, RetryDelay};
-use stgclient_simulator::server::{Force, Forced};
+use stgclient_servers::{Force, Forced};
 
 use super::stage::{Book, SECOND, Stage, TOPIC, member, of_topic, shares};
 

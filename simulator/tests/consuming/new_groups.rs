@@ -6,7 +6,7 @@ use stgclient_core::producer::Message;
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Duration;
 use stgclient_core::wire::code::RequestCode;
-use stgclient_simulator::server::{Force, Forced};
+use stgclient_servers::{Force, Forced};
 
 use super::stage::{Book, SECOND, Stage, TOPIC, newcomer};
 

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use stgclient::{BoxFuture, Client, MemoryOffsets, OffsetStore};
 use stgclient_core::consumer::push::MessageModel;
 use stgclient_core::error::Error;
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Duration;
 use stgclient_core::wire::code::RequestCode;
-use stgclient_runtime::{BoxFuture, MemoryOffsets, OffsetStore};
-use stgclient_simulator::server::{Force, Forced};
-use stgclient_simulator::world::{Client, Machine};
+use stgclient_servers::{Force, Forced};
+use stgclient_simulator::Machine;
 
 use super::beginning::Failing;
 use super::stage::{Book, SECOND, Stage, TOPIC, newcomer};

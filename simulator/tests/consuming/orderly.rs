@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use stgclient::{Committing, SuspendCurrentQueue};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Duration;
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_runtime::{Committing, SuspendCurrentQueue};
-use stgclient_simulator::server::{Memory, ServerId};
+use stgclient_servers::{Memory, ServerId};
 
 use super::stage::{Book, SECOND, Stage, TOPIC, member, shares};
 
@@ -229,8 +229,8 @@ fn what_is_not_committed_by_the_application_is_delivered_again() {
 
 #[test]
 fn an_administrators_reset_counts_while_the_lock_is_yet_that_of_a_member_that_has_died() {
-    use stgclient_simulator::server::ClusterConfig;
-    use stgclient_simulator::world::World;
+    use stgclient_servers::ClusterConfig;
+    use stgclient_simulator::World;
 
     let world = World::new(11);
     let mut config = ClusterConfig::with_servers(1, 1);

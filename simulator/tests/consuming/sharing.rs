@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use stgclient::{Client, MemoryOffsets, PushConsumer, ReconsumeLater};
 use stgclient_core::consumer::push::{ConsumeFrom, MessageModel};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Duration;
-use stgclient_runtime::{MemoryOffsets, PushConsumer, ReconsumeLater};
-use stgclient_simulator::world::{Client, Machine};
+use stgclient_simulator::Machine;
 
 use super::stage::{Book, GROUP, SECOND, Stage, TOPIC, member, shares};
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use stgclient::{Client, PushConsumer, PushConsumerBuilder};
 use stgclient_core::consumer::ReceivedMessage;
 use stgclient_core::consumer::push::{ConsumeFrom, QueueStatus};
 use stgclient_core::producer::Message;
@@ -11,9 +12,8 @@ use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Duration;
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::InvokeResetOffset;
-use stgclient_runtime::{PushConsumer, PushConsumerBuilder};
-use stgclient_simulator::server::ClusterConfig;
-use stgclient_simulator::world::{Client, ClusterHandle, Machine, World};
+use stgclient_servers::ClusterConfig;
+use stgclient_simulator::{ClusterHandle, Machine, World};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const TOPIC: &str = "orders";

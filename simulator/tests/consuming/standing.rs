@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
+use stgclient::ReconsumeLater;
 use stgclient_core::consumer::push::MessageModel;
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Duration;
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
-use stgclient_runtime::ReconsumeLater;
-use stgclient_simulator::server::{Force, Forced};
+use stgclient_servers::{Force, Forced};
 
 use super::stage::{Book, SECOND, Stage, TOPIC, member, of_topic, shares};
 
@@ -216,7 +216,7 @@ fn an_orderly_batch_is_consumed_one_message_after_the_other_and_none_overtakes_o
                 machine.sleep(Duration::from_millis(3)).await;
                 running.fetch_sub(1, Relaxed);
                 let fails = message.body() == "1" && message.reconsume_times() == 0;
-                if fails { Err(stgclient_runtime::SuspendCurrentQueue::new()) } else { Ok(()) }
+                if fails { Err(stgclient::SuspendCurrentQueue::new()) } else { Ok(()) }
             }
         });
         let _consumer = consumer.start().await.unwrap();

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::future::{pending, ready};
 use std::sync::{Arc, Mutex};
 
+use stgclient::{BoxFuture, OffsetStore};
 use stgclient_core::consumer::MessageSelector;
 use stgclient_core::consumer::push::{ConsumeFrom, MessageModel};
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::producer::Message;
 use stgclient_core::queue::MessageQueue;
-use stgclient_runtime::{BoxFuture, OffsetStore};
 
 use super::stage::{Book, GROUP, SECOND, Stage, TOPIC};
 

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::future::ready;
 use std::sync::{Arc, Mutex};
 
+use stgclient::{BoxFuture, Client, OffsetStore, PushConsumer, PushConsumerBuilder};
 use stgclient_core::consumer::push::{ConsumeFrom, MessageModel};
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::queue::MessageQueue;
-use stgclient_runtime::{BoxFuture, OffsetStore, PushConsumer, PushConsumerBuilder};
-use stgclient_simulator::world::Client;
 
 use super::stage::{Book, SECOND, Stage, TOPIC};
 

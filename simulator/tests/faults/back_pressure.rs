@@ -2,12 +2,12 @@
 
 use std::future::Future;
 
+use stgclient::Producer;
 use stgclient_core::error::ErrorKind;
 use stgclient_core::producer::{Message, QueueChoice, SendOptions};
 use stgclient_core::time::Duration;
-use stgclient_runtime::Producer;
-use stgclient_simulator::server::{Force, Forced};
-use stgclient_simulator::world::Direction;
+use stgclient_servers::{Force, Forced};
+use stgclient_simulator::Direction;
 
 use super::stage::{
     BROKER_A, BROKER_B, ROUND_TRIP, SECOND, Stage, consumer, message, producer, pull_all, queue, reason,

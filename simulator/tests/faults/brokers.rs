@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use stgclient::Producer;
 use stgclient_core::error::ErrorKind;
 use stgclient_core::producer::SendOptions;
 use stgclient_core::time::Duration;
-use stgclient_runtime::Producer;
-use stgclient_simulator::server::{Force, Forced, Memory, ServerId};
-use stgclient_simulator::world::Direction;
+use stgclient_servers::{Force, Forced, Memory, ServerId};
+use stgclient_simulator::Direction;
 
 use super::stage::{
     BROKER_A, BROKER_B, FIRST_PAUSE, ROUND_TRIP, SECOND, Stage, consumer, message, producer, pull_all, queue, reason,

@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration as RealDuration;
 
+use stgclient::{Producer, ReconsumeLater, holds_lock};
 use stgclient_core::consumer::allocation::{Allocation, AllocationRequest};
 use stgclient_core::consumer::push::ConsumeFrom;
 use stgclient_core::error::ErrorKind;
 use stgclient_core::producer::Message;
 use stgclient_core::queue::MessageQueue;
-use stgclient_runtime::{Producer, ReconsumeLater, holds_lock};
 
 use super::stage::{SECOND, Stage, producer};
 

@@ -13,8 +13,8 @@ use stgclient_core::wire::command::{self, Command, Head, HeaderCodec};
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
 use stgclient_core::wire::request::{GetConsumerList, Request};
-use stgclient_simulator::server::{Force, Forced};
-use stgclient_simulator::world::Direction;
+use stgclient_servers::{Force, Forced};
+use stgclient_simulator::Direction;
 
 use super::stage::{
     BROKER_A, NAME_SERVER, ROUND_TRIP, SECOND, Stage, begun, consumer, message, producer, queue, reason, waiting,

@@ -1,8 +1,8 @@
 //! Connections that nobody needs for a while are closed, made again on use, and cost nothing meanwhile.
 
 use stgclient_core::time::Duration;
-use stgclient_simulator::server::{Memory, ServerId};
-use stgclient_simulator::world::Patience;
+use stgclient_servers::{Memory, ServerId};
+use stgclient_simulator::Patience;
 
 use super::stage::{
     BROKER_A, NAME_SERVER, ROUND_TRIP, SECOND, Stage, begun, consumer, message, producer, queue, waiting,

@@ -7,7 +7,7 @@ use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::producer::SendStatus;
 use stgclient_core::wire::code::RequestCode;
 use stgclient_core::wire::command::Command;
-use stgclient_simulator::world::{Reaction, Script};
+use stgclient_simulator::{Reaction, Script};
 
 use super::stage::{BROKER_A, NAME_SERVER, ROUND_TRIP, SECOND, Stage, consumer, message, producer, queue, reason};
 use super::wire;

@@ -5,7 +5,7 @@ use stgclient_core::consumer::PullStatus;
 use stgclient_core::error::ErrorKind;
 use stgclient_core::time::Duration;
 use stgclient_core::wire::code::RequestCode;
-use stgclient_simulator::server::{Force, Forced};
+use stgclient_servers::{Force, Forced};
 
 use super::stage::{
     BROKER_A, FIRST_PAUSE, NAME_SERVER, OTHER_NAME_SERVER, ROUND_TRIP, SECOND, Stage, begun, consumer, message,

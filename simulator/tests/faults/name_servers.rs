@@ -3,8 +3,8 @@
 use stgclient_core::error::ErrorKind;
 use stgclient_core::time::Duration;
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
-use stgclient_simulator::server::{ClusterConfig, Force, Forced, Memory, RouteOverride, ServerId};
-use stgclient_simulator::world::{Direction, Patience, World};
+use stgclient_servers::{ClusterConfig, Force, Forced, Memory, RouteOverride, ServerId};
+use stgclient_simulator::{Direction, Patience, World};
 
 use super::stage::{
     FIRST_PAUSE, NAME_SERVER, NOWHERE, OTHER_NAME_SERVER, ROUND_TRIP, SECOND, Stage, consumer, message, producer,

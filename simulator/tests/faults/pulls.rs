@@ -5,8 +5,8 @@ use stgclient_core::error::ErrorKind;
 use stgclient_core::producer::Message;
 use stgclient_core::time::Duration;
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
-use stgclient_simulator::server::{ClusterConfig, Force, Forced, Memory, ServerId};
-use stgclient_simulator::world::Direction;
+use stgclient_servers::{ClusterConfig, Force, Forced, Memory, ServerId};
+use stgclient_simulator::Direction;
 
 use super::stage::{
     BROKER_A, FIRST_PAUSE, ROUND_TRIP, SECOND, Stage, begun, consumer, message, producer, pull_all, queue, reason,

@@ -6,7 +6,7 @@ use stgclient_core::error::ErrorKind;
 use stgclient_core::time::Duration;
 use stgclient_core::wire::body::{BrokerData, Permission, QueueData, TopicRouteData};
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
-use stgclient_simulator::server::{BrokerConfig, ClusterConfig, Force, Forced, Memory, RouteOverride, ServerId};
+use stgclient_servers::{BrokerConfig, ClusterConfig, Force, Forced, Memory, RouteOverride, ServerId};
 
 use super::stage::{
     BROKER_A, FIRST_PAUSE, NOWHERE, ROUND_TRIP, SECOND, Stage, begun, consumer, message, producer, pull_all, queue,

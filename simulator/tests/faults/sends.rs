@@ -7,8 +7,8 @@ use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::producer::{Message, QueueChoice, Receipt, SendOptions, SendStatus};
 use stgclient_core::time::Duration;
 use stgclient_core::wire::code::RequestCode;
-use stgclient_simulator::server::{Force, Forced, ServerId};
-use stgclient_simulator::world::Direction;
+use stgclient_servers::{Force, Forced, ServerId};
+use stgclient_simulator::Direction;
 
 use super::stage::{
     BROKER_A, NAME_SERVER, ROUND_TRIP, SECOND, Stage, begun, consumer, message, producer, pull_all, queue, reason,
@@ -89,7 +89,7 @@ fn a_callback_may_send_the_next_message() {
     stage.world.block_on(async {
         let producer = producer(&stage.client().await).await;
         let count = Arc::new(AtomicU32::new(0));
-        fn chain(producer: stgclient_runtime::Producer, count: Arc<AtomicU32>) {
+        fn chain(producer: stgclient::Producer, count: Arc<AtomicU32>) {
             let again = producer.clone();
             let told = move |result: Result<Receipt, Error>| {
                 result.expect("all is well");

@@ -2,13 +2,13 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use stgclient::{Client, PullConsumer};
 use stgclient_core::consumer::PullOptions;
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::time::Duration;
 use stgclient_core::wire::code::RequestCode;
-use stgclient_runtime::PullConsumer;
-use stgclient_simulator::server::{Force, Forced};
-use stgclient_simulator::world::{Client, Direction, Reaction};
+use stgclient_servers::{Force, Forced};
+use stgclient_simulator::{Direction, Reaction};
 
 use super::stage::{
     BROKER_A, FIRST_PAUSE, NAME_SERVER, ROUND_TRIP, SECOND, Stage, begun, consumer, message, producer, queue, reason,

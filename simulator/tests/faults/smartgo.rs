@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
+use stgclient::{Client, Producer, ReconsumeLater};
 use stgclient_core::address::Address;
 use stgclient_core::admin::Placement;
 use stgclient_core::consumer::PullStatus;
@@ -15,9 +16,8 @@ use stgclient_core::time::{Duration, Instant};
 use stgclient_core::wire::body::{BrokerData, Permission, QueueData, TopicRouteData};
 use stgclient_core::wire::code::RequestCode;
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_runtime::{Producer, ReconsumeLater};
-use stgclient_simulator::server::{ClusterConfig, Force, Forced, Memory, RouteOverride, ServerId};
-use stgclient_simulator::world::{Client, Patience};
+use stgclient_servers::{ClusterConfig, Force, Forced, Memory, RouteOverride, ServerId};
+use stgclient_simulator::Patience;
 
 use super::stage::{SECOND, Stage, begun, consumer, message, queue, waiting};
 

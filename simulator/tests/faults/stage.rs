@@ -5,14 +5,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use stgclient::{Client, Producer, PullConsumer};
 use stgclient_core::consumer::PullOptions;
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::producer::Message;
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Duration;
-use stgclient_runtime::{Producer, PullConsumer};
-use stgclient_simulator::server::{Broker, ClusterConfig};
-use stgclient_simulator::world::{Client, ClusterHandle, Machine, World};
+use stgclient_servers::{Broker, ClusterConfig};
+use stgclient_simulator::{ClusterHandle, Machine, World};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 /// The way to a server and back, on a network without faults.

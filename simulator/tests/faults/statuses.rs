@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use stgclient_core::error::ErrorKind;
 use stgclient_core::producer::{Message, SendStatus};
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
-use stgclient_simulator::server::{Force, Forced};
+use stgclient_servers::{Force, Forced};
 
 use super::stage::{BROKER_A, ROUND_TRIP, SECOND, Stage, consumer, message, producer, pull_all};
 use super::wire;

@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use stgclient::{BoxFuture, OffsetStore, Producer, ReconsumeLater, holds_lock};
 use stgclient_core::consumer::allocation::{Allocation, AllocationRequest, Average};
 use stgclient_core::consumer::push::{ConsumeFrom, MessageModel};
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::producer::{Message, QueueChoice, SendOptions};
 use stgclient_core::queue::MessageQueue;
-use stgclient_runtime::{BoxFuture, OffsetStore, Producer, ReconsumeLater, holds_lock};
-use stgclient_simulator::server::{Force, Forced};
-use stgclient_simulator::world::Direction;
+use stgclient_servers::{Force, Forced};
+use stgclient_simulator::Direction;
 
 use super::stage::{BROKER_A, SECOND, Stage, consumer, message, producer, queue};
 

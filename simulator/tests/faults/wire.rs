@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use stgclient_core::time::{Duration, Now};
 use stgclient_core::wire::code::RequestCode;
 use stgclient_core::wire::command::Command;
-use stgclient_simulator::world::{Reaction, Script};
+use stgclient_simulator::{Reaction, Script};
 
 /// A frame with this header, of the type `type_byte`: 0 is JSON.
 pub(crate) fn frame(type_byte: u8, header: &[u8], body: &[u8]) -> Bytes {

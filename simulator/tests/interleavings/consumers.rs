@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use shuttle::future::block_on;
 use shuttle::thread;
+use stgclient::MemoryOffsets;
 use stgclient_core::consumer::push::{ConsumeFrom, MessageModel};
 use stgclient_core::producer::Message;
-use stgclient_runtime::MemoryOffsets;
 
 use super::explore;
 

@@ -9,14 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
+use stgclient::ClientBuilder;
+use stgclient::host::{BoxFuture, Host, Link, Output};
 use stgclient_core::client::Identity;
 use stgclient_core::connection::Outbox;
 use stgclient_core::time::{Duration, Instant, Now};
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
-use stgclient_runtime::{BoxFuture, ClientBuilder, Host, Link, Output};
-use stgclient_simulator::server::{Cluster, ClusterConfig, Peer, ServerId};
-
-pub(crate) type Client = stgclient_runtime::Client<Threads>;
+use stgclient_servers::{Cluster, ClusterConfig, Peer, ServerId};
 
 pub(crate) struct Threads(Arc<Mutex<Inner>>);
 

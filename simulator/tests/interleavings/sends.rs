@@ -8,7 +8,7 @@ use stgclient_core::error::ErrorKind;
 use stgclient_core::producer::{Message, QueueChoice, SendOptions};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Duration;
-use stgclient_simulator::server::{Force, Forced};
+use stgclient_servers::{Force, Forced};
 
 use super::explore;
 
@@ -76,7 +76,7 @@ fn a_selector_is_asked_by_whoever_has_taken_its_send_in() {
                 let producer = producer.clone();
                 thread::spawn(move || {
                     let last = |queues: &[MessageQueue], _: &Message| {
-                        assert!(!stgclient_runtime::holds_lock());
+                        assert!(!stgclient::holds_lock());
                         queues.len() - 1
                     };
                     let chosen = SendOptions::from(QueueChoice::Selector(Arc::new(last)));

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use stgclient::Client;
 use stgclient_core::consumer::{PullBatch, PullOptions};
 use stgclient_core::error::Error;
 use stgclient_core::producer::{Message, SendStatus};
 use stgclient_core::time::Duration;
-use stgclient_simulator::server::{ClusterConfig, Force, Forced};
-use stgclient_simulator::world::{Client, ClusterHandle, Faults, Machine, World};
+use stgclient_servers::{ClusterConfig, Force, Forced};
+use stgclient_simulator::{ClusterHandle, Faults, Machine, World};
 
 const SECOND: Duration = Duration::from_secs(1);
 

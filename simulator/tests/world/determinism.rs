@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use stgclient_core::time::Duration;
-use stgclient_simulator::server::ClusterConfig;
-use stgclient_simulator::world::{Faults, Machine, World};
+use stgclient_servers::ClusterConfig;
+use stgclient_simulator::{Faults, Machine, World};
 
 use super::wire::{Wire, send};
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use stgclient_core::time::Duration;
-use stgclient_simulator::server::{ClusterConfig, Memory, ServerId};
-use stgclient_simulator::world::{ClusterHandle, Direction, Machine, Patience, World};
+use stgclient_servers::{ClusterConfig, Memory, ServerId};
+use stgclient_simulator::{ClusterHandle, Direction, Machine, Patience, World};
 
 use super::wire::{Wire, send};
 

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use stgclient_core::time::{Duration, Instant};
-use stgclient_simulator::server::ClusterConfig;
-use stgclient_simulator::world::{Machine, World};
+use stgclient_servers::ClusterConfig;
+use stgclient_simulator::{Machine, World};
 
 use super::wire::Wire;
 

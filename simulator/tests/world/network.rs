@@ -7,8 +7,8 @@ use stgclient_core::time::{Duration, Now};
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::request::{GetClusterInfo, ViewMessage};
-use stgclient_simulator::server::{ClusterConfig, Force, Forced, Memory, ServerId};
-use stgclient_simulator::world::{ClusterHandle, Direction, Faults, Machine, Patience, Reaction, StuckReason, World};
+use stgclient_servers::{ClusterConfig, Force, Forced, Memory, ServerId};
+use stgclient_simulator::{ClusterHandle, Direction, Faults, Machine, Patience, Reaction, StuckReason, World};
 
 use super::wire::{Wire, frame, send};
 

@@ -10,8 +10,8 @@ use stgclient_core::wire::command::Command;
 use stgclient_core::wire::request::{
     GetGroup, GetRouteInfo, InvokeResetOffset, LockQueues, QueryConsumerOffset, UpdateConsumerOffset,
 };
-use stgclient_simulator::server::{ClusterConfig, Force, Forced, Malformed, RequestFaults};
-use stgclient_simulator::world::{ClusterHandle, Machine, Patience, World};
+use stgclient_servers::{ClusterConfig, Force, Forced, Malformed, RequestFaults};
+use stgclient_simulator::{ClusterHandle, Machine, Patience, World};
 
 use super::wire::{Wire, send};
 

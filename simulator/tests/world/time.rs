@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use stgclient_core::time::Duration;
-use stgclient_simulator::world::{Patience, StuckReason, World};
+use stgclient_simulator::{Patience, StuckReason, World};
 
 const SECOND: Duration = Duration::from_secs(1);
 

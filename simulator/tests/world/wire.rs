@@ -7,7 +7,7 @@ use stgclient_core::wire::command::{self, Command, Head, HeaderCodec};
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
 use stgclient_core::wire::request::{GetClusterInfo, Request, SendMessage};
-use stgclient_simulator::world::{Machine, Stream};
+use stgclient_simulator::{Machine, Stream};
 
 pub(crate) const DIALECT: Dialect = Dialect::Apache;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use stgclient_core::wire::code::RequestCode as Code;
 
 /// The docs' table: request code, field, why.
-const NAMED: &str = include_str!("../../../simulator/DIFFERENCES.md");
+const NAMED: &str = include_str!("../../../servers/DIFFERENCES.md");
 
 /// How many that are not named are shown: one leads to others.
 const SHOWN: usize = 60;

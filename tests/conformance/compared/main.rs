@@ -1,6 +1,6 @@
 //! The broker and the name server in memory compared with Apache's: the same sequences of requests, valid and odd, of every
 //! code that they serve, made from seeds and played to both in step. What they answer is the same, but for what
-//! `simulator/DIFFERENCES.md` names.
+//! `servers/DIFFERENCES.md` names.
 //!
 //! `tests/servers/with-cluster` starts Apache's. `STGCLIENT_SEEDS=A..B` chooses the seeds.
 

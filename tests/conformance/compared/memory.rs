@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use stgclient_core::time::{Instant, Now};
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
-use stgclient_simulator::server::{BrokerConfig, Cluster, ClusterConfig, Peer, ServerId};
+use stgclient_servers::{BrokerConfig, Cluster, ClusterConfig, Peer, ServerId};
 
 use crate::apache::{self, Apache, CLIENTS};
 use crate::places::Places;

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
+use stgclient::{
+    BoxFuture, Client, OffsetStore, PushConsumer, PushConsumerBuilder, ReconsumeLater, RetryDelay, SuspendCurrentQueue,
+};
 use stgclient_core::consumer::allocation::{Allocation, AllocationRequest, Average};
 use stgclient_core::consumer::{MessageSelector, ReceivedMessage};
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::random::Random;
 use stgclient_core::time::Duration;
-use stgclient_runtime::{
-    BoxFuture, OffsetStore, PushConsumer, PushConsumerBuilder, ReconsumeLater, RetryDelay, SuspendCurrentQueue,
-};
-use stgclient_simulator::world::{Client, Machine};
+use stgclient_simulator::Machine;
 
 use super::options::Kind;
 use super::scene::{Member, Scene, between};

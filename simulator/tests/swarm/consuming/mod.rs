@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::random::Random;
 use stgclient_core::time::{Duration, Instant};
-use stgclient_simulator::server::{Broker, ClusterConfig};
-use stgclient_simulator::world::{Patience, StuckReason, World};
+use stgclient_servers::{Broker, ClusterConfig};
+use stgclient_simulator::{Patience, StuckReason, World};
 
 use super::seeds::{self, Finding, PLAN};
 use member::Seat;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use stgclient::{Client, Producer, PushConsumer};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::random::Random;
 use stgclient_core::time::{Duration, Instant};
-use stgclient_runtime::{Producer, PushConsumer};
-use stgclient_simulator::world::{Client, ClusterHandle, Machine, NetworkHandle};
+use stgclient_simulator::{ClusterHandle, Machine, NetworkHandle};
 
 use super::ledger::Ledger;
 use super::member::Stored;

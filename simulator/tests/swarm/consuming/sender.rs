@@ -8,7 +8,7 @@ use stgclient_core::producer::{Message, QueueChoice, SendOptions};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::random::Random;
 use stgclient_core::time::{Duration, Instant};
-use stgclient_simulator::world::Machine;
+use stgclient_simulator::Machine;
 
 use super::ledger::Body;
 use super::options::{Kind, Pace};
@@ -172,7 +172,7 @@ pub(super) async fn slow_and_quick(scene: Arc<Scene>, mut random: Random) {
     scene.sleep(between(&mut random, SECOND, 20 * SECOND)).await;
     let to = |broker| SendOptions::from(MessageQueue::new(TOPIC, Scene::broker_name(broker).as_str(), 0));
     let hung = scene.cluster.brokers()[1].clone();
-    scene.network.stall(&hung, stgclient_simulator::world::Direction::ToServer, true);
+    scene.network.stall(&hung, stgclient_simulator::Direction::ToServer, true);
     let trouble = scene.ledger.trouble_begins(scene.now());
     let mut waiting = Vec::new();
     for number in 0..100 {
@@ -190,7 +190,7 @@ pub(super) async fn slow_and_quick(scene: Arc<Scene>, mut random: Random) {
         scene.ledger.acknowledged(&body, &receipt, scene.now());
     }
     scene.sleep(20 * SECOND).await;
-    scene.network.stall(&hung, stgclient_simulator::world::Direction::ToServer, false);
+    scene.network.stall(&hung, stgclient_simulator::Direction::ToServer, false);
     scene.ledger.trouble_ends(trouble, scene.now());
     for (body, sending) in waiting {
         if let Ok(receipt) = sending.await {

@@ -8,8 +8,8 @@ use stgclient_core::time::Duration;
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::InvokeResetOffset;
-use stgclient_simulator::server::{Force, Forced, Malformed, Memory, RequestFaults, RouteOverride, ServerId};
-use stgclient_simulator::world::{Faults, World};
+use stgclient_servers::{Force, Forced, Malformed, Memory, RequestFaults, RouteOverride, ServerId};
+use stgclient_simulator::{Faults, World};
 
 use super::options::Kind;
 use super::scene::{Member, Scene, between};

@@ -8,12 +8,13 @@ mod trouble;
 
 use std::sync::Arc;
 
+use stgclient::Client;
 use stgclient_core::random::Random;
 use stgclient_core::time::{Duration, Instant};
 use stgclient_core::wire::command::HeaderCodec;
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_simulator::server::ClusterConfig;
-use stgclient_simulator::world::{Client, ClusterHandle, Faults, Machine, World};
+use stgclient_servers::ClusterConfig;
+use stgclient_simulator::{ClusterHandle, Faults, Machine, World};
 
 use super::seeds::{self, Finding, PLAN};
 use ledger::Ledger;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use stgclient::PullConsumer;
 use stgclient_core::consumer::{PullOptions, PullStatus, ReceivedMessage};
 use stgclient_core::error::Error;
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Duration;
-use stgclient_runtime::PullConsumer;
 
 use super::{BROKERS, QUEUES, RECOVERY, SECOND, Seat, TOPIC};
 

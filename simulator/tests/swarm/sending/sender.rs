@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use stgclient::Producer;
 use stgclient_core::producer::{Message, QueueChoice, SendOptions};
-use stgclient_runtime::Producer;
 
 use super::ledger::{Body, Ledger};
 use super::{BROKERS, RECOVERY, SECOND, Seat, TOPIC};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use stgclient_core::time::Duration;
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_simulator::server::{Force, Forced, Memory, RequestFaults, RouteOverride, ServerId};
-use stgclient_simulator::world::{Direction, NetworkHandle};
+use stgclient_servers::{Force, Forced, Memory, RequestFaults, RouteOverride, ServerId};
+use stgclient_simulator::{Direction, NetworkHandle};
 
 use super::{BROKERS, SECOND, Seat};
 
