@@ -13,13 +13,12 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::Parser;
-use futures::channel::oneshot;
-use futures::future::try_join_all;
+use pico_args::Arguments;
 use stgclient::embedded::EmbeddedCluster;
 use stgclient::{
     Client, Dialect, Error, ErrorKind, Message, MessageQueue, Producer, PullConsumer, PullOptions, Receipt,
 };
+use tokio::sync::oneshot;
 
 use report::Report;
 
@@ -27,26 +26,48 @@ use report::Report;
 const EXPRESSION: &str = "paid || refunded";
 const TAGS: [&str; 3] = ["paid", "refunded", "open"];
 
-#[derive(Parser)]
-#[command(about = "Creates a topic, sends in three ways, pulls everything back, and consumes it by push")]
+const HELP: &str = "\
+Creates a topic, sends in three ways, pulls everything back, and consumes it by push
+
+  --name-server HOST:PORT[;...]  the name servers of a real cluster; without, a cluster in memory is started
+  --dialect apache|smartgo       the kind of server; apache by default
+  --topic NAME                   created with 8 queues if it does not exist; quickstart by default
+  --messages COUNT               how many messages the burst has; 20000 by default, 10000000 at the most
+";
+
 struct Options {
-    /// The name servers of a real cluster, host:port separated by `;`; without, a cluster in memory is started
-    #[arg(long)]
     name_server: Option<String>,
-    /// The kind of server, apache or smartgo
-    #[arg(long, default_value_t)]
     dialect: Dialect,
-    /// The topic; it is created with 8 queues if it does not exist
-    #[arg(long, default_value = "quickstart")]
     topic: String,
-    /// How many messages the burst has
-    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     messages: u32,
+}
+
+impl Options {
+    fn read(mut arguments: Arguments) -> Result<Self, Box<dyn std::error::Error>> {
+        let options = Self {
+            name_server: arguments.opt_value_from_str("--name-server")?,
+            dialect: arguments.opt_value_from_str("--dialect")?.unwrap_or_default(),
+            topic: arguments.opt_value_from_str("--topic")?.unwrap_or_else(|| "quickstart".to_owned()),
+            messages: arguments.opt_value_from_str("--messages")?.unwrap_or(20_000),
+        };
+        if !(1..=10_000_000).contains(&options.messages) {
+            return Err("--messages wants a number from 1 to 10000000".into());
+        }
+        match arguments.finish().first() {
+            Some(unknown) => Err(format!("unknown argument {}; see --help", unknown.display()).into()),
+            None => Ok(options),
+        }
+    }
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(&Options::parse()).await {
+    let mut arguments = Arguments::from_env();
+    if arguments.contains(["-h", "--help"]) {
+        print!("{HELP}");
+        return ExitCode::SUCCESS;
+    }
+    match run(arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("quickstart: {failure}");
@@ -55,7 +76,8 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
+async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    let options = &Options::read(arguments)?;
     let (cluster, name_server) = match &options.name_server {
         Some(name_server) => (None, name_server.clone()),
         None => {
@@ -84,7 +106,10 @@ async fn exercise(client: &Client, name_server: &str, options: &Options) -> Resu
     let queues = consumer.queues(topic).await?;
     println!("Topic {topic} has {} queues.\n", queues.len());
     // The topic may have older messages: only what comes from here on counts.
-    let starts = try_join_all(queues.iter().map(|queue| consumer.max_offset(queue))).await?;
+    let mut starts = Vec::new();
+    for queue in &queues {
+        starts.push(consumer.max_offset(queue).await?);
+    }
 
     let mut report = Report::default();
     send_three_ways(&producer, topic, &mut report).await?;
@@ -92,9 +117,11 @@ async fn exercise(client: &Client, name_server: &str, options: &Options) -> Resu
 
     let started = Instant::now();
     let oneways = report.oneway.clone();
-    let pulls = queues.iter().zip(starts).map(|(queue, start)| drain(&consumer, queue, start, &oneways));
-    let pulled = try_join_all(pulls).await?;
-    report.pulled(pulled.into_iter().flatten().collect(), started.elapsed());
+    let mut pulled = Vec::new();
+    for (queue, start) in queues.iter().zip(starts) {
+        pulled.extend(drain(&consumer, queue, start, &oneways).await?);
+    }
+    report.pulled(pulled, started.elapsed());
 
     let other = Client::builder(name_server).dialect(options.dialect).connect().await?;
     let consumed = consume::by_push(client, &other, (topic, queues.len()), &report.wanted()).await;
