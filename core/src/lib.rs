@@ -17,6 +17,7 @@ pub mod producer;
 pub mod queue;
 pub mod random;
 pub mod routes;
+pub mod sorted;
 pub mod table;
 pub mod time;
 mod timed_table;

@@ -4,8 +4,9 @@
 //! keeps the core behind a lock: so hosts take notices out, and log them where nobody waits.
 
 use core::fmt::{self, Display};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
+use crate::sorted::SortedSet;
 use crate::wire::odd::Odd;
 
 /// How much a notice matters.
@@ -79,7 +80,7 @@ const MOST_SAID: usize = 256;
 pub(crate) struct Notices {
     waiting: VecDeque<Notice>,
     /// What is said once and has been.
-    said: BTreeSet<String>,
+    said: SortedSet<String>,
     /// How many values of what servers wrote have been passed over.
     odd_values: u64,
     /// How many of each severity.

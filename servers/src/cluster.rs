@@ -157,7 +157,8 @@ impl Cluster {
     ) -> Result<BTreeMap<QueueKey, i64>, String> {
         let broker = self.brokers.iter_mut().map(|server| &mut server.server).find(|known| known.name() == broker);
         let broker = broker.ok_or("no such broker")?;
-        broker.reset(request, &mut self.out).map_err(|refusal| refusal.remark)
+        let offsets = broker.reset(request, &mut self.out).map_err(|refusal| refusal.remark)?;
+        Ok(offsets.into_iter().collect())
     }
 
     /// Someone at `address` has connected to `server`.

@@ -1,12 +1,13 @@
 //! The connections by address, and what their host has to do.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::address::Address;
 use crate::client::base::event::Action;
 use crate::client::base::ids::{ConnectionId, Owner, PeerId, PeerKind};
 use crate::connection::{Connection, ConnectionConfig, ConnectionCounters, Established, Outbox};
+use crate::sorted::{SortedMap, SortedSet};
 use crate::time::{Deadline, Instant};
 use crate::timed_table::TimedTable;
 use crate::wire::signature::Signer;
@@ -14,7 +15,7 @@ use crate::wire::signature::Signer;
 #[derive(Debug)]
 pub(crate) struct Network {
     peers: TimedTable<Connection<Owner>, PeerKind>,
-    by_address: BTreeMap<Address, PeerId>,
+    by_address: SortedMap<Address, PeerId>,
     config: ConnectionConfig,
     signer: Option<Arc<Signer>>,
     actions: VecDeque<Action>,
@@ -32,7 +33,7 @@ impl Network {
     pub(crate) fn new(config: ConnectionConfig) -> Self {
         Self {
             peers: TimedTable::default(),
-            by_address: BTreeMap::new(),
+            by_address: SortedMap::new(),
             config,
             signer: None,
             actions: VecDeque::new(),
@@ -174,7 +175,7 @@ impl Network {
     }
 
     /// Disconnects the peers whose addresses nobody knows any more and who owe nothing, and forgets them.
-    pub(crate) fn retain(&mut self, known: &BTreeSet<Address>) {
+    pub(crate) fn retain(&mut self, known: &SortedSet<Address>) {
         for peer in self.peers.ids() {
             let Some(connection) = self.peers.get(peer) else {
                 continue;

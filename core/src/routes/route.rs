@@ -6,6 +6,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::address::{Address, AddressError};
+use crate::sorted::SortedMap;
 pub use crate::wire::body::Permission;
 use crate::wire::body::{BrokerData, TopicRouteData};
 
@@ -179,7 +180,7 @@ impl TopicRoute {
     }
 
     /// What of this route leads to brokers that have the topic, with so many queues of it each at the most.
-    pub(crate) fn at_brokers(mut self, has: &BTreeMap<Arc<str>, u32>) -> Self {
+    pub(crate) fn at_brokers(mut self, has: &SortedMap<Arc<str>, u32>) -> Self {
         self.brokers.retain(|broker| has.contains_key(&broker.name));
         self.queues.retain_mut(|data| {
             let count = has.get(&data.broker_name).map(|count| data.read.min(*count));

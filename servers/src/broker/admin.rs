@@ -1,8 +1,7 @@
 //! Topics on request: create, change, delete, describe (`AdminBrokerProcessor`).
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
+use stgclient_core::sorted::SortedMap;
 use stgclient_core::wire::body::{self, DataVersion, Permission, QueueKey, QueueOffsets, TopicStatsTable};
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
@@ -57,7 +56,7 @@ impl Broker {
             Dialect::Apache => attributes::parse(header.attributes.as_deref().unwrap_or_default())
                 .and_then(|changes| attributes::changed(attributes::OF_TOPICS, known, changes))
                 .map_err(|remark| Refusal::new(ResponseCode::SYSTEM_ERROR, remark))?,
-            Dialect::Smartgo => BTreeMap::new(),
+            Dialect::Smartgo => SortedMap::new(),
         };
         let config = TopicConfig {
             read_queue_nums: nums(header.read_queue_nums, "readQueueNums")?,
@@ -158,7 +157,7 @@ impl Broker {
         let version =
             DataVersion { counter: self.topics.changes(), state_version: 0, timestamp: self.started.unix_ms as i64 };
         let topics = page.of_all(version, self.topics.iter());
-        let table: BTreeMap<&str, Value> = topics.map(|topic| (&*topic.name, topic.to_json())).collect();
+        let table: SortedMap<&str, Value> = topics.map(|topic| (&*topic.name, topic.to_json())).collect();
         let no_version = DataVersion { counter: 0, ..version };
         let body = json!({
             "dataVersion": version,

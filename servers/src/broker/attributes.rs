@@ -1,7 +1,9 @@
 //! Which attributes a topic or a group may have, and how they are changed (`AttributeParser`, `AttributeUtil`, `TopicAttributes`,
 //! `SubscriptionGroupAttributes`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+use stgclient_core::sorted::{SortedMap, SortedSet};
 
 /// What an attribute may be.
 enum Values {
@@ -41,11 +43,11 @@ pub(super) const OF_TOPICS: &[Attribute] = &[
 /// Why not, in Java's words.
 pub(super) fn changed<'a>(
     all: &[Attribute],
-    known: Option<&BTreeMap<String, String>>,
+    known: Option<&SortedMap<String, String>>,
     changes: impl IntoIterator<Item = (&'a str, &'a str)>,
-) -> Result<BTreeMap<String, String>, String> {
+) -> Result<SortedMap<String, String>, String> {
     let mut attributes = known.cloned().unwrap_or_default();
-    let mut seen = BTreeSet::new();
+    let mut seen = SortedSet::new();
     for (name, value) in changes {
         let sign = name.chars().next().ok_or("begin 1, end 0, length 0")?;
         let name = &name[sign.len_utf8()..];

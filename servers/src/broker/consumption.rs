@@ -1,9 +1,8 @@
 //! How far groups have consumed, and setting them elsewhere (`AdminBrokerProcessor.getConsumeStats`, `resetOffset`,
 //! `Broker2Client.resetOffset`).
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde_json::json;
+use stgclient_core::sorted::{SortedMap, SortedSet};
 use stgclient_core::time::Now;
 use stgclient_core::wire::body::{self, ConsumeStats, ConsumedOffsets, QueueKey, ResetOffsets};
 use stgclient_core::wire::code::ResponseCode;
@@ -36,7 +35,7 @@ impl Broker {
             topic_list: fields.text("topicList"),
         };
         let group = &*header.consumer_group;
-        let mut offset_table = BTreeMap::new();
+        let mut offset_table = SortedMap::new();
         let names = self.topics_to_tell(now, &header);
         let topics = names.into_iter().filter_map(|name| Some((name, self.topics.by_name(name)?)));
         let topics: Vec<_> = topics.collect();
@@ -76,14 +75,14 @@ impl Broker {
 
     /// The topics that are asked for by name, or those that the group has consumed. A group that has members is told of
     /// only as far as it subscribes (`getTopicsForCollectingConsumeStats`).
-    fn topics_to_tell<'a>(&'a self, now: Now, header: &'a GetConsumeStats<'_>) -> BTreeSet<&'a str> {
+    fn topics_to_tell<'a>(&'a self, now: Now, header: &'a GetConsumeStats<'_>) -> SortedSet<&'a str> {
         let list = header.topic_list.as_deref().unwrap_or_default();
-        let listed: BTreeSet<&str> = list.split(';').filter(|topic| !topic.is_empty()).collect();
+        let listed: SortedSet<&str> = list.split(';').filter(|topic| !topic.is_empty()).collect();
         if !listed.is_empty() {
             return listed;
         }
         let mut topics = match header.topic.as_deref().filter(|topic| !topic.trim().is_empty()) {
-            Some(topic) => BTreeSet::from([topic]),
+            Some(topic) => SortedSet::from([topic]),
             None => self.offsets.topics_of(&header.consumer_group).collect(),
         };
         let group = &*header.consumer_group;
@@ -115,7 +114,7 @@ impl Broker {
         &mut self,
         header: &InvokeResetOffset<'_>,
         out: &mut Outputs,
-    ) -> Result<BTreeMap<QueueKey, i64>, Refusal> {
+    ) -> Result<SortedMap<QueueKey, i64>, Refusal> {
         if self.config.server_side_reset_offset && self.dialect == Dialect::Apache {
             self.reset_offset_here(header)
         } else {
@@ -123,7 +122,7 @@ impl Broker {
         }
     }
 
-    fn reset_offset_here(&mut self, header: &InvokeResetOffset<'_>) -> Result<BTreeMap<QueueKey, i64>, Refusal> {
+    fn reset_offset_here(&mut self, header: &InvokeResetOffset<'_>) -> Result<SortedMap<QueueKey, i64>, Refusal> {
         let (group, topic) = (&*header.group, &*header.topic);
         let Some(config) = self.topic(topic) else {
             return Err(Refusal::new(ResponseCode::TOPIC_NOT_EXIST, format!("Topic {topic} does not exist")));
@@ -152,7 +151,7 @@ impl Broker {
         }
         // All of them or none: there has to be room for all first.
         drop(self.budget.charge(2 * GroupOffsets::most(group, topic, offsets.len()))?);
-        let mut table = BTreeMap::new();
+        let mut table = SortedMap::new();
         for (queue_id, offset) in offsets {
             self.offsets.set(group, topic, queue_id, offset)?;
             self.reset_offsets.set(group, topic, queue_id, offset)?;
@@ -166,7 +165,7 @@ impl Broker {
         &mut self,
         header: &InvokeResetOffset<'_>,
         out: &mut Outputs,
-    ) -> Result<BTreeMap<QueueKey, i64>, Refusal> {
+    ) -> Result<SortedMap<QueueKey, i64>, Refusal> {
         let (group, topic) = (&*header.group, &*header.topic);
         let Some(config) = self.topic(topic) else {
             let remark = format!("[reset-offset] reset offset failed, no topic in this broker. topic={topic}");
@@ -176,7 +175,7 @@ impl Broker {
             };
             return Err(Refusal::new(code, remark));
         };
-        let mut offset_table = BTreeMap::new();
+        let mut offset_table = SortedMap::new();
         for queue_id in 0..config.write_queue_nums {
             let Some(consumed) = self.consumer_offset(group, topic, queue_id as i32) else {
                 let remark = format!("THe consumer group <{group}> not exist");

@@ -1,8 +1,8 @@
 //! Which messages a consumer wants (`ExpressionMessageFilter`, `ConsumerFilterManager`).
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use stgclient_core::sorted::{SortedMap, SortedSet};
 use stgclient_core::time::Now;
 use stgclient_core::wire::body::{ExpressionType, SubscriptionData};
 use stgclient_core::wire::code::ResponseCode;
@@ -68,19 +68,19 @@ pub(super) enum Filter {
     /// Nobody has said: an exception where Java runs, once there is a message to look at.
     Absent,
     /// A broker compares hashes; the client looks at the tags themselves.
-    Tags(BTreeSet<i32>),
+    Tags(SortedSet<i32>),
     Sql(Arc<Sql>),
 }
 
 /// What one message was found to be by each expression: many wait by the same.
 #[derive(Debug, Default)]
-pub(super) struct Matched(BTreeMap<*const Sql, bool>);
+pub(super) struct Matched(SortedMap<*const Sql, bool>);
 
 impl Matched {
     /// As [`Filter::matches`]; it is always the same message.
     pub(super) fn matches(&mut self, filter: &Filter, entry: Entry, log: &Log) -> bool {
         match filter {
-            Filter::Sql(sql) => *self.0.entry(Arc::as_ptr(sql)).or_insert_with(|| filter.matches(entry, log)),
+            Filter::Sql(sql) => *self.0.get_or_insert_with(Arc::as_ptr(sql), || filter.matches(entry, log)),
             Filter::Everything | Filter::Absent | Filter::Tags(_) => filter.matches(entry, log),
         }
     }

@@ -1,8 +1,9 @@
 //! What administrators ask about groups: who is connected, who subscribes to what (`AdminBrokerProcessor`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::json;
+use stgclient_core::sorted::{SortedMap, SortedSet};
 use stgclient_core::time::Now;
 use stgclient_core::wire::body::{
     self, Connection, ConsumerConnections, ConsumerSubscription, GroupList, ProducerConnections, SubscriptionData,
@@ -92,7 +93,7 @@ impl Broker {
     }
 }
 
-fn connections(members: &BTreeMap<Peer, Member>) -> BTreeSet<Connection> {
+fn connections(members: &BTreeMap<Peer, Member>) -> SortedSet<Connection> {
     let connection = |member: &Member| Connection {
         client_addr: member.address.to_string(),
         client_id: member.client_id.to_string(),
@@ -117,7 +118,7 @@ fn with_numbers(connections: &ConsumerConnections) -> Vec<u8> {
     });
     let body = json!({
         "connectionSet": connections.connection_set,
-        "subscriptionTable": subscriptions.collect::<BTreeMap<_, _>>(),
+        "subscriptionTable": subscriptions.collect::<SortedMap<_, _>>(),
         "consumeType": connections.consume_type.unwrap_or_default().number(),
         "messageModel": connections.message_model.unwrap_or_default().number(),
         "consumeFromWhere": connections.consume_from_where.unwrap_or_default().number(),

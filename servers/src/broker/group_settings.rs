@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use stgclient_core::sorted::SortedMap;
 use stgclient_core::time::Now;
 use stgclient_core::wire::body::{self, DataVersion, SubscriptionGroupConfig, SubscriptionGroups};
 use stgclient_core::wire::code::ResponseCode;
@@ -101,7 +102,7 @@ impl GroupSettings {
         let page = page.of_all(self.version, self.groups.iter());
         SubscriptionGroups {
             data_version: self.version,
-            forbidden_table: BTreeMap::new(),
+            forbidden_table: SortedMap::new(),
             subscription_group_table: page.map(|(name, (settings, _))| (name.to_string(), settings.clone())).collect(),
         }
     }

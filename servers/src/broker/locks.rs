@@ -1,7 +1,8 @@
 //! Which member of a group may consume which queue in order (`RebalanceLockManager`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use stgclient_core::sorted::SortedSet;
 use stgclient_core::time::{Duration, Instant, Now};
 use stgclient_core::wire::body::{self, LockedQueues, QueueKey, QueueLockRequest};
 use stgclient_core::wire::command::Command;
@@ -63,9 +64,9 @@ impl Locks {
     }
 
     /// Locks what nobody else has locked, and returns what the client has now.
-    fn lock(&mut self, now: Instant, request: QueueLockRequest) -> BTreeSet<QueueKey> {
+    fn lock(&mut self, now: Instant, request: QueueLockRequest) -> SortedSet<QueueKey> {
         let QueueLockRequest { client_id, consumer_group, mq_set, .. } = request;
-        let mut granted = BTreeSet::new();
+        let mut granted = SortedSet::new();
         for queue in mq_set {
             if self.lock_one(now, &consumer_group, &queue, &client_id) {
                 granted.insert(queue);
@@ -130,7 +131,7 @@ impl Broker {
                 self.locks.lock(now.mono, request)
             }
             // `TryLockBatch` takes the queues out of a set that is empty once it has been looked at.
-            Dialect::Smartgo => BTreeSet::new(),
+            Dialect::Smartgo => SortedSet::new(),
         };
         Ok(body::to_vec(&LockedQueues { lock_ok_mq_set }))
     }

@@ -1,9 +1,10 @@
 //! What a broker asks members of a group on behalf of administrators (`AdminBrokerProcessor.callConsumer`,
 //! `Broker2Client.getConsumeStatus`).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use bytes::Bytes;
+use stgclient_core::sorted::SortedMap;
 use stgclient_core::time::{Duration, Now};
 use stgclient_core::wire::body::{self, ConsumerOffsets, ConsumerStatus};
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
@@ -49,7 +50,7 @@ pub(super) struct StatusQuery {
     left: VecDeque<(Peer, Box<str>)>,
     /// Who is being asked.
     asked: Box<str>,
-    told: BTreeMap<String, ConsumerOffsets>,
+    told: SortedMap<String, ConsumerOffsets>,
     charge: Charge,
 }
 
@@ -200,7 +201,7 @@ impl Broker {
         };
         let (exchange, out) = reply.into_parts();
         let (group, topic) = ((*group).into(), fields.text("topic").map(|topic| (*topic).into()));
-        let query = StatusQuery { exchange, group, topic, left, asked: Box::default(), told: BTreeMap::new(), charge };
+        let query = StatusQuery { exchange, group, topic, left, asked: Box::default(), told: SortedMap::new(), charge };
         self.continue_status(now, Box::new(query), out);
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use stgclient_core::sorted::SortedMap;
 use stgclient_core::wire::body::Permission;
 use stgclient_core::wire::dialect::Dialect;
 
@@ -35,7 +36,7 @@ pub(crate) struct TopicConfig {
     /// Whether the topic is called ordered; the queues it is then sent to are the name server's affair.
     pub(super) is_ordered: bool,
     pub(super) filter_type: FilterType,
-    pub(super) attributes: BTreeMap<String, String>,
+    pub(super) attributes: SortedMap<String, String>,
 }
 
 impl TopicConfig {
@@ -48,7 +49,7 @@ impl TopicConfig {
             sys_flag: 0,
             is_ordered: false,
             filter_type: FilterType::SingleTag,
-            attributes: BTreeMap::new(),
+            attributes: SortedMap::new(),
         }
     }
 

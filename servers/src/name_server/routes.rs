@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use stgclient_core::sorted::{SortedMap, SortedSet};
 use stgclient_core::wire::body::{self, BrokerData, ClusterInfo, QueueData, TopicList, TopicRouteData};
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
@@ -66,7 +67,7 @@ impl Routes {
             }
         }
         self.brokers.entry(broker.into()).or_insert_with(|| BrokerData {
-            broker_addrs: BTreeMap::from([(0, address.to_owned())]),
+            broker_addrs: SortedMap::from([(0, address.to_owned())]),
             broker_name: broker.to_owned(),
             cluster: cluster.to_owned(),
             enable_acting_master: false,
@@ -134,7 +135,7 @@ impl Routes {
     }
 
     pub(super) fn topic_list(&self) -> Vec<u8> {
-        let topic_list: BTreeSet<String> = self.topics.keys().map(|topic| topic.to_string()).collect();
+        let topic_list: SortedSet<String> = self.topics.keys().map(|topic| topic.to_string()).collect();
         body::to_vec(&TopicList { topic_list, ..TopicList::default() })
     }
 
@@ -142,7 +143,7 @@ impl Routes {
     pub(super) fn cluster_info(&self, dialect: Dialect) -> Vec<u8> {
         let mut info = ClusterInfo::default();
         for (name, broker) in &self.brokers {
-            info.cluster_addr_table.entry(broker.cluster.clone()).or_default().insert(name.to_string());
+            info.cluster_addr_table.get_or_default(broker.cluster.clone()).insert(name.to_string());
             info.broker_addr_table.insert(name.to_string(), broker.clone());
         }
         match dialect {

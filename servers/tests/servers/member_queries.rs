@@ -1,7 +1,6 @@
 //! What a broker asks members of a group on behalf of administrators.
 
-use std::collections::BTreeMap;
-
+use stgclient_core::sorted::SortedMap;
 use stgclient_core::time::Duration;
 use stgclient_core::wire::body::{
     self, ConsumerData, ConsumerOffsets, ConsumerStatus, HeartbeatData, QueueKey, ResetOffsets, SubscriptionData,
@@ -209,7 +208,7 @@ fn status(client: Option<&'static str>) -> InvokeConsumerStatus<'static> {
     InvokeConsumerStatus { topic: "t".into(), group: "g".into(), client_addr: client.map(Into::into) }
 }
 
-fn offsets(offset: i64) -> BTreeMap<QueueKey, i64> {
+fn offsets(offset: i64) -> SortedMap<QueueKey, i64> {
     [(QueueKey { broker_name: "broker-a".into(), queue_id: 0, topic: "t".into() }, offset)].into()
 }
 

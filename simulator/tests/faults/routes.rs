@@ -1,7 +1,5 @@
 //! Routes that are empty, wrong, old or new: what a call says then, and how soon a client follows the right one.
 
-use std::collections::BTreeMap;
-
 use stgclient_core::error::ErrorKind;
 use stgclient_core::time::Duration;
 use stgclient_core::wire::body::{BrokerData, Permission, QueueData, TopicRouteData};
@@ -17,7 +15,7 @@ use super::stage::{
 fn route(brokers: &[(&str, &[(i64, &str)])], permission: Permission) -> TopicRouteData {
     let member = |(id, address): &(i64, &str)| (*id, (*address).to_owned());
     let broker = |(name, members): &(&str, &[(i64, &str)])| BrokerData {
-        broker_addrs: members.iter().map(member).collect::<BTreeMap<_, _>>(),
+        broker_addrs: members.iter().map(member).collect(),
         broker_name: (*name).to_owned(),
         cluster: "DefaultCluster".into(),
         enable_acting_master: false,

@@ -35,7 +35,7 @@ fn locks(group: &str) -> Vec<u8> {
     body::to_vec(&QueueLockRequest {
         client_id: "me".into(),
         consumer_group: group.into(),
-        mq_set: BTreeSet::from([queue]),
+        mq_set: [queue].into(),
         ..QueueLockRequest::default()
     })
 }

@@ -1,9 +1,9 @@
 //! Topics are what their names say: `q8-n200000-orders` has 8 queues, and 200,000 messages that can be pulled.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use bytes::{BufMut, BytesMut};
+use stgclient_core::sorted::SortedMap;
 use stgclient_core::wire::body::{BrokerData, Permission, QueueData, TopicRouteData};
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::java::body_crc;
@@ -46,7 +46,7 @@ fn said(topic: &str, letter: char) -> Option<i64> {
 pub(crate) fn route(topic: &str, address: SocketAddr) -> TopicRouteData {
     let queues = queues_of(topic);
     let broker = BrokerData {
-        broker_addrs: BTreeMap::from([(0, address.to_string())]),
+        broker_addrs: SortedMap::from([(0, address.to_string())]),
         broker_name: BROKER.to_owned(),
         cluster: "DefaultCluster".to_owned(),
         enable_acting_master: false,

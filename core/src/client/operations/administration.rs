@@ -1,7 +1,5 @@
 //! Administration under way: what a task says, carried out on connections.
 
-use std::collections::BTreeSet;
-
 use crate::client::base::ids::{OperationId, Owner};
 use crate::client::base::signal::Signal;
 use crate::client::base::value::{Outcome, Value};
@@ -13,6 +11,7 @@ use crate::connection::Backoff;
 use crate::error::{self, Error, ErrorKind};
 use crate::gather::Gather;
 use crate::notice::Notice;
+use crate::sorted::SortedSet;
 use crate::time::{Instant, Now};
 use crate::wire::body::ClusterInfo;
 use crate::wire::code::ResponseCode;
@@ -28,7 +27,7 @@ pub(crate) struct Administration {
     deadline: Instant,
     targets: Vec<Target>,
     /// The targets that were asked and have not answered yet.
-    open: BTreeSet<u32>,
+    open: SortedSet<u32>,
     /// The targets from here on have not been asked.
     asked: usize,
     /// Whether a name server has been told.
@@ -37,7 +36,7 @@ pub(crate) struct Administration {
     /// come back.
     untold: Option<Error>,
     /// The targets that were busy, and are asked again after a pause, and what the last of them said.
-    busy: BTreeSet<u32>,
+    busy: SortedSet<u32>,
     last_busy: Option<Error>,
     pauses: Backoff,
 }
@@ -48,11 +47,11 @@ impl Administration {
             task,
             deadline,
             targets: Vec::new(),
-            open: BTreeSet::new(),
+            open: SortedSet::new(),
             asked: 0,
             is_told: false,
             untold: None,
-            busy: BTreeSet::new(),
+            busy: SortedSet::new(),
             last_busy: None,
             pauses: look_pauses(),
         }

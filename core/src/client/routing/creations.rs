@@ -1,11 +1,11 @@
 //! Topics that are created for their first message: how far each broker is.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::client::base::ids::PeerId;
 use crate::error::{Error, ErrorKind};
 use crate::routes::route::TopicRoute;
+use crate::sorted::SortedMap;
 use crate::time::{Duration, Instant};
 use crate::wire::body::TopicStatsTable;
 use crate::wire::code::ResponseCode;
@@ -155,7 +155,7 @@ impl Creation {
     }
 
     /// The brokers that have it, and how many queues, if it has begun and they are more than last time.
-    pub(crate) fn take_news(&mut self) -> Option<BTreeMap<Arc<str>, u32>> {
+    pub(crate) fn take_news(&mut self) -> Option<SortedMap<Arc<str>, u32>> {
         let has = self.has();
         let is_more = self.has_begun && has.len() > self.told;
         is_more.then(|| {
@@ -169,7 +169,7 @@ impl Creation {
         self.told > 0
     }
 
-    fn has(&self) -> BTreeMap<Arc<str>, u32> {
+    fn has(&self) -> SortedMap<Arc<str>, u32> {
         let has = self.steps.iter().filter_map(|step| match step.state {
             State::Has { queues, .. } => Some((step.broker_name.clone(), queues)),
             _ => None,

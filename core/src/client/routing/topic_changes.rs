@@ -1,13 +1,14 @@
 //! Requests that change a broker's topics, one at a time where it cannot take two: smartgo's brokers handle requests side by
 //! side, and write their table of topics out while others change it, which ends the process (`RegisterBrokerAll`).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use crate::client::base::ids::{OperationId, Owner, PeerId};
+use crate::sorted::SortedMap;
 
 /// Who changes topics at which broker, and who waits.
 #[derive(Debug, Default)]
-pub(crate) struct TopicChanges(BTreeMap<PeerId, Line>);
+pub(crate) struct TopicChanges(SortedMap<PeerId, Line>);
 
 #[derive(Debug)]
 struct Line {
@@ -26,7 +27,7 @@ impl TopicChanges {
     /// Whether a change may go now. One that may not hears that it may once it is its turn: [`end`](Self::end) names it.
     pub(crate) fn may_go(&mut self, peer: PeerId, owner: Owner) -> bool {
         let line =
-            self.0.entry(peer).or_insert_with(|| Line { under_way: owner, is_sent: false, waiting: VecDeque::new() });
+            self.0.get_or_insert_with(peer, || Line { under_way: owner, is_sent: false, waiting: VecDeque::new() });
         if line.under_way != owner && !line.waiting.contains(&owner) {
             line.waiting.push_back(owner);
         }

@@ -6,9 +6,10 @@ mod lines;
 mod name_servers;
 mod routes;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::sorted::{SortedMap, SortedSet};
 use bytes::Bytes;
 
 use crate::address::Address;
@@ -72,7 +73,7 @@ pub(crate) struct Session {
     pub(crate) topics: Topics,
     pub(crate) route_waiters: RouteWaiters,
     /// Unknown topics that are being created.
-    pub(crate) creations: BTreeMap<TopicId, Creation>,
+    pub(crate) creations: SortedMap<TopicId, Creation>,
     /// What the steps of the next one are counted from.
     next_creation_step: u32,
     pub(crate) topic_changes: TopicChanges,
@@ -111,7 +112,7 @@ impl Session {
             calls: NameServerCalls::default(),
             topics: Topics::default(),
             route_waiters: RouteWaiters::default(),
-            creations: BTreeMap::new(),
+            creations: SortedMap::new(),
             next_creation_step: 0,
             topic_changes: TopicChanges::default(),
             brokers: Brokers::default(),
@@ -367,7 +368,7 @@ impl Session {
         let brokers = &self.brokers;
         self.latency.retain(|broker| brokers.get(broker).is_some());
         let members = self.brokers.iter().flat_map(|broker| broker.addresses.values());
-        let known: BTreeSet<Address> = members.chain(self.name_servers.addresses()).cloned().gather();
+        let known: SortedSet<Address> = members.chain(self.name_servers.addresses()).cloned().gather();
         self.network.retain(&known);
         let network = &self.network;
         self.greetings.retain_peers(|peer| network.get(peer).is_some());

@@ -168,7 +168,7 @@ impl Book {
         self.routes.insert(topic.to_owned(), route(brokers, queues, Permission::READ_WRITE));
         for name in brokers {
             self.clusters.broker_addr_table.insert((*name).to_owned(), broker_data(name, &[0]));
-            let members = self.clusters.cluster_addr_table.entry("cluster".to_owned()).or_default();
+            let members = self.clusters.cluster_addr_table.get_or_default("cluster".to_owned());
             members.insert((*name).to_owned());
         }
     }

@@ -170,7 +170,7 @@ proptest! {
         order in proptest::option::of("[ab:;0-9]{0,12}"),
     ) {
         let brokers = brokers.into_iter().map(|(broker_name, broker_addrs)| {
-            BrokerData { broker_addrs, broker_name, ..BrokerData::default() }
+            BrokerData { broker_addrs: broker_addrs.into_iter().collect(), broker_name, ..BrokerData::default() }
         });
         let numbers = numbers.iter().map(|(name, (read, write, bits))| queues(name, *read, *write, Permission(*bits)));
         let mut body = data(brokers.collect(), numbers.collect());

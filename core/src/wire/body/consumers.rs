@@ -1,6 +1,6 @@
 //! Consumer groups: their members, their locks and offsets, and what a member tells of itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::sorted::{SortedMap, SortedSet};
 
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ bodies! {
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     CommittedOffsets {
         /// By topic and group, `topic@group`, and by queue. Smartgo calls it `offsets`.
-        offset_table: "offsetTable" | "offsets" = BTreeMap<String, BTreeMap<i32, i64>>,
+        offset_table: "offsetTable" | "offsets" = SortedMap<String, SortedMap<i32, i64>>,
     }
 }
 
@@ -55,7 +55,7 @@ bodies! {
         /// The consumer group.
         consumer_group: "consumerGroup" = String,
         /// The queues.
-        mq_set: "mqSet" = BTreeSet<QueueKey>,
+        mq_set: "mqSet" = SortedSet<QueueKey>,
         /// Whether a broker asks its slaves too.
         only_this_broker: "onlyThisBroker" = bool,
     }
@@ -64,7 +64,7 @@ bodies! {
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     LockedQueues {
         /// Those of the queues asked for that are locked now.
-        lock_ok_mq_set: "lockOKMQSet" = BTreeSet<QueueKey>,
+        lock_ok_mq_set: "lockOKMQSet" = SortedSet<QueueKey>,
     }
 
     /// Offsets to go on from (`ResetOffsetBody`), the body of RESET_CONSUMER_CLIENT_OFFSET.
@@ -72,30 +72,30 @@ bodies! {
     ResetOffsets {
         /// By queue.
         #[serde(serialize_with = "queue::as_keys")]
-        offset_table: "offsetTable" = BTreeMap<QueueKey, i64>,
+        offset_table: "offsetTable" = SortedMap<QueueKey, i64>,
     }
 
     /// Offsets of members (`GetConsumerStatusBody`), the answer to GET_CONSUMER_STATUS_FROM_CLIENT.
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     ConsumerStatus {
         /// Of several members by client id; a broker's answer.
-        consumer_table: "consumerTable" = BTreeMap<String, ConsumerOffsets>,
+        consumer_table: "consumerTable" = SortedMap<String, ConsumerOffsets>,
         /// Of one member; a client's answer.
         #[serde(serialize_with = "queue::as_keys")]
-        message_queue_table: "messageQueueTable" = BTreeMap<QueueKey, i64>,
+        message_queue_table: "messageQueueTable" = SortedMap<QueueKey, i64>,
     }
 }
 
 /// The offsets of one member, by queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct ConsumerOffsets(#[serde(serialize_with = "queue::as_keys")] pub BTreeMap<QueueKey, i64>);
+pub struct ConsumerOffsets(#[serde(serialize_with = "queue::as_keys")] pub SortedMap<QueueKey, i64>);
 
 impl Readable for ConsumerOffsets {
     const HOLDS_OTHERS: bool = true;
 
     fn read(value: Json<'_>, odd: OddIn<'_>) -> Option<Self> {
-        BTreeMap::read(value, odd).map(Self)
+        SortedMap::read(value, odd).map(Self)
     }
 }
 
@@ -105,18 +105,18 @@ bodies! {
     ConsumerRunningInfo {
         /// Its queues consumed by POP.
         #[serde(serialize_with = "queue::as_keys")]
-        mq_pop_table: "mqPopTable" = BTreeMap<QueueKey, PopProcessQueueInfo>,
+        mq_pop_table: "mqPopTable" = SortedMap<QueueKey, PopProcessQueueInfo>,
         /// Its queues.
         #[serde(serialize_with = "queue::as_keys")]
-        mq_table: "mqTable" = BTreeMap<QueueKey, ProcessQueueInfo>,
+        mq_table: "mqTable" = SortedMap<QueueKey, ProcessQueueInfo>,
         /// How it is set up.
-        properties: "properties" = BTreeMap<String, String>,
+        properties: "properties" = SortedMap<String, String>,
         /// How fast it is, by topic.
-        status_table: "statusTable" = BTreeMap<String, ConsumeStatus>,
+        status_table: "statusTable" = SortedMap<String, ConsumeStatus>,
         /// What it subscribes to.
         subscription_set: "subscriptionSet" = Vec<SubscriptionData>,
         /// What its application adds.
-        user_consumer_info: "userConsumerInfo" = BTreeMap<String, String>,
+        user_consumer_info: "userConsumerInfo" = SortedMap<String, String>,
         /// What its threads do.
         #[serde(skip_serializing_if = "Option::is_none")]
         jstack: "jstack" = Option<String>,

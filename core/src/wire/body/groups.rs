@@ -1,6 +1,6 @@
 //! Groups as administrators see them: who is connected, what is consumed, how a group is set up.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::sorted::{SortedMap, SortedSet};
 
 use serde_json::Value;
 
@@ -26,7 +26,7 @@ bodies! {
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     ConsumerConnections {
         /// The members.
-        connection_set: "connectionSet" = BTreeSet<Connection>,
+        connection_set: "connectionSet" = SortedSet<Connection>,
         /// Where the group starts when it has no offset.
         #[serde(skip_serializing_if = "Option::is_none")]
         consume_from_where: "consumeFromWhere" = Option<ConsumeFromWhere>,
@@ -37,14 +37,14 @@ bodies! {
         #[serde(skip_serializing_if = "Option::is_none")]
         message_model: "messageModel" = Option<MessageModel>,
         /// What it subscribes to, by topic.
-        subscription_table: "subscriptionTable" = BTreeMap<String, SubscriptionData>,
+        subscription_table: "subscriptionTable" = SortedMap<String, SubscriptionData>,
     }
 
     /// The clients of a producer group (`ProducerConnection`), the answer to GET_PRODUCER_CONNECTION_LIST.
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     ProducerConnections {
         /// The clients.
-        connection_set: "connectionSet" = BTreeSet<Connection>,
+        connection_set: "connectionSet" = SortedSet<Connection>,
     }
 
     /// How far a group has consumed (`ConsumeStats`), the answer to GET_CONSUME_STATS.
@@ -54,7 +54,7 @@ bodies! {
         consume_tps: "consumeTps" = f64,
         /// By queue.
         #[serde(serialize_with = "queue::as_keys")]
-        offset_table: "offsetTable" = BTreeMap<QueueKey, ConsumedOffsets>,
+        offset_table: "offsetTable" = SortedMap<QueueKey, ConsumedOffsets>,
     }
 
     /// How far a group has consumed a queue (`OffsetWrapper`).
@@ -74,7 +74,7 @@ bodies! {
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     GroupList {
         /// The groups.
-        group_list: "groupList" = BTreeSet<String>,
+        group_list: "groupList" = SortedSet<String>,
     }
 
     /// What a group subscribes to of a topic (`QuerySubscriptionResponseBody`), the answer to
@@ -96,7 +96,7 @@ bodies! {
     #[derive(Clone, Debug, PartialEq)]
     SubscriptionGroupConfig {
         /// Attributes by name.
-        attributes: "attributes" = BTreeMap<String, String>,
+        attributes: "attributes" = SortedMap<String, String>,
         /// The broker to pull from, by its id.
         broker_id: "brokerId" = i64,
         /// Whether every member may get all.
@@ -132,7 +132,7 @@ bodies! {
 impl Default for SubscriptionGroupConfig {
     fn default() -> Self {
         Self {
-            attributes: BTreeMap::new(),
+            attributes: SortedMap::new(),
             broker_id: 0,
             consume_broadcast_enable: true,
             consume_enable: true,
@@ -184,9 +184,9 @@ bodies! {
         /// What the groups' last change is called.
         data_version: "dataVersion" = DataVersion,
         /// What groups may not, by group and topic.
-        forbidden_table: "forbiddenTable" = BTreeMap<String, BTreeMap<String, i32>>,
+        forbidden_table: "forbiddenTable" = SortedMap<String, SortedMap<String, i32>>,
         /// The groups by name.
-        subscription_group_table: "subscriptionGroupTable" = BTreeMap<String, SubscriptionGroupConfig>,
+        subscription_group_table: "subscriptionGroupTable" = SortedMap<String, SubscriptionGroupConfig>,
     }
 
     /// Which of two states of a broker's settings is newer (`DataVersion`).

@@ -1,7 +1,7 @@
 //! A queue as bodies name it, in a value or as the key of a map.
 
+use crate::sorted::SortedMap;
 use core::cmp::Ordering;
-use std::collections::BTreeMap;
 
 use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
 
@@ -62,7 +62,7 @@ impl PartialOrd for QueueKey {
 
 /// Writes maps whose keys are queues. For `#[serde(serialize_with)]`.
 pub(super) fn as_keys<V: Serialize, S: Serializer>(
-    map: &BTreeMap<QueueKey, V>,
+    map: &SortedMap<QueueKey, V>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     let mut out = serializer.serialize_map(Some(map.len()))?;

@@ -1,7 +1,7 @@
 //! Where topics live: what name servers know.
 
+use crate::sorted::{SortedMap, SortedSet};
 use core::fmt;
-use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -16,7 +16,7 @@ bodies! {
         /// The brokers that serve it.
         broker_datas: "brokerDatas" = Vec<BrokerData>,
         /// Servers of class filters, which no longer exist; Java wants the field.
-        filter_server_table: "filterServerTable" = BTreeMap<String, Vec<String>>,
+        filter_server_table: "filterServerTable" = SortedMap<String, Vec<String>>,
         /// The queues of an ordered topic, `broker:count;broker:count`.
         #[serde(skip_serializing_if = "Option::is_none")]
         order_topic_conf: "orderTopicConf" = Option<String>,
@@ -29,7 +29,7 @@ bodies! {
     BrokerData {
         /// Addresses, `host:port`, by broker id: 0 is the master, slaves have greater ones, and -1 is a member of a group without a
         /// leader that has no role yet.
-        broker_addrs: "brokerAddrs" = BTreeMap<i64, String>,
+        broker_addrs: "brokerAddrs" = SortedMap<i64, String>,
         /// The name that master and slaves share.
         broker_name: "brokerName" = String,
         /// The cluster.
@@ -105,8 +105,8 @@ bodies! {
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     ClusterInfo {
         /// Brokers by name.
-        broker_addr_table: "brokerAddrTable" = BTreeMap<String, BrokerData>,
+        broker_addr_table: "brokerAddrTable" = SortedMap<String, BrokerData>,
         /// Names of brokers by cluster.
-        cluster_addr_table: "clusterAddrTable" = BTreeMap<String, BTreeSet<String>>,
+        cluster_addr_table: "clusterAddrTable" = SortedMap<String, SortedSet<String>>,
     }
 }

@@ -1,6 +1,6 @@
 //! Subscriptions: a topic and the expression that selects its messages (`SubscriptionData`, `FilterAPI`).
 
-use std::collections::BTreeSet;
+use crate::sorted::SortedSet;
 
 use serde::ser::{Serialize, Serializer};
 use thiserror::Error;
@@ -17,7 +17,7 @@ bodies! {
         /// Whether a class filter selects, which no broker has any more.
         class_filter_mode: "classFilterMode" = bool,
         /// The Java hashes of the tags, which brokers compare first.
-        code_set: "codeSet" = BTreeSet<i32>,
+        code_set: "codeSet" = SortedSet<i32>,
         /// What kind of expression it is.
         expression_type: "expressionType" = ExpressionType,
         /// The expression as the user wrote it; `*` for everything; nothing where there is none.
@@ -26,7 +26,7 @@ bodies! {
         /// When the subscription changed last, in milliseconds since 1970.
         sub_version: "subVersion" = i64,
         /// The tags, any of which selects a message; empty: all messages.
-        tags_set: "tagsSet" = BTreeSet<String>,
+        tags_set: "tagsSet" = SortedSet<String>,
         /// The topic.
         topic: "topic" = String,
     }

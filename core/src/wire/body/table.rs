@@ -1,6 +1,6 @@
 //! Tables of names and values.
 
-use std::collections::BTreeMap;
+use crate::sorted::SortedMap;
 
 use super::bodies;
 
@@ -9,6 +9,6 @@ bodies! {
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     KeyValueTable {
         /// Values by name.
-        table: "table" = BTreeMap<String, String>,
+        table: "table" = SortedMap<String, String>,
     }
 }

@@ -2,7 +2,7 @@
 
 mod styles;
 
-use std::collections::BTreeMap;
+use crate::sorted::SortedMap;
 
 use proptest::prelude::*;
 
@@ -27,7 +27,7 @@ fn what_servers_leave_out_reads_as_a_default() {
 #[test]
 fn what_we_do_not_know_is_passed_over() {
     let text = br#"{"brokerDatas":[{"brokerAddrs":{0:"a:1",},"zoneName":"z"}],"topicQueueMappingByBroker":{"b":{"currIdMap":{0:1}}}}"#;
-    let broker = BrokerData { broker_addrs: BTreeMap::from([(0, "a:1".to_owned())]), ..BrokerData::default() };
+    let broker = BrokerData { broker_addrs: SortedMap::from([(0, "a:1".to_owned())]), ..BrokerData::default() };
     let route = TopicRouteData { broker_datas: vec![broker], ..TopicRouteData::default() };
     assert_eq!(from_slice(text), Ok(route));
 }
@@ -36,7 +36,7 @@ fn what_we_do_not_know_is_passed_over() {
 fn queues_as_keys_are_written_as_fastjson_writes_them() {
     let queue = QueueKey { broker_name: "a\"\\b".to_owned(), queue_id: 1, topic: "T".to_owned() };
     let offsets = QueueOffsets { last_update_timestamp: 3, max_offset: 2, min_offset: 1 };
-    let table = TopicStatsTable { offset_table: BTreeMap::from([(queue, offsets)]), topic_put_tps: 0.5 };
+    let table = TopicStatsTable { offset_table: SortedMap::from([(queue, offsets)]), topic_put_tps: 0.5 };
     let text = r#"{"offsetTable":{{"brokerName":"a\"\\b","queueId":1,"topic":"T"}:{"lastUpdateTimestamp":3,"maxOffset":2,"minOffset":1}},"topicPutTps":0.5}"#;
     assert_eq!(String::from_utf8(to_vec(&table)).as_deref(), Ok(text));
     assert_eq!(from_slice(text.as_bytes()), Ok(table));
@@ -63,7 +63,7 @@ fn what_administrators_see_of_a_group_is_written_as_java_writes_it() {
 #[test]
 fn other_keys_keep_their_quotes() {
     let table = KeyValueTable {
-        table: BTreeMap::from([("".to_owned(), "{}".to_owned()), ("\"{".to_owned(), "\t".to_owned())]),
+        table: SortedMap::from([("".to_owned(), "{}".to_owned()), ("\"{".to_owned(), "\t".to_owned())]),
     };
     let text = r#"{"table":{"":"{}","\"{":"\t"}}"#;
     assert_eq!(String::from_utf8(to_vec(&table)).as_deref(), Ok(text));
@@ -87,7 +87,7 @@ fn an_odd_entry_does_not_refuse_its_neighbours() {
     let info: ClusterInfo = from_slice(text).unwrap();
     assert_eq!(info.broker_addr_table.keys().collect::<Vec<_>>(), ["a"]);
     let addresses = [(-1, "b:1".to_owned()), (0, "a:1".to_owned())];
-    assert_eq!(info.broker_addr_table["a"].broker_addrs, BTreeMap::from(addresses));
+    assert_eq!(info.broker_addr_table["a"].broker_addrs, SortedMap::from(addresses));
     assert_eq!(info.cluster_addr_table.len(), 1);
 
     let text = br#"{"brokerDatas":["x",{"brokerName":"a"},7],"queueDatas":[{"brokerName":"a","readQueueNums":null},{"brokerName":"a","readQueueNums":2}]}"#;

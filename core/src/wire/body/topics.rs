@@ -1,6 +1,6 @@
 //! Lists and statistics of topics.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::sorted::{SortedMap, SortedSet};
 
 use super::{QueueKey, bodies, queue};
 
@@ -12,7 +12,7 @@ bodies! {
         #[serde(skip_serializing_if = "Option::is_none")]
         broker_addr: "brokerAddr" = Option<String>,
         /// The topics.
-        topic_list: "topicList" = BTreeSet<String>,
+        topic_list: "topicList" = SortedSet<String>,
     }
 
     /// How full a topic's queues on one broker are (`TopicStatsTable`), the answer to GET_TOPIC_STATS_INFO.
@@ -20,7 +20,7 @@ bodies! {
     TopicStatsTable {
         /// By queue.
         #[serde(serialize_with = "queue::as_keys")]
-        offset_table: "offsetTable" = BTreeMap<QueueKey, QueueOffsets>,
+        offset_table: "offsetTable" = SortedMap<QueueKey, QueueOffsets>,
         /// How many messages come in a second.
         topic_put_tps: "topicPutTps" = f64,
     }

@@ -4,8 +4,8 @@
 //! Nothing, for everything that is read here, is null, an empty text, and what is passed over. What has a list or a map that is
 //! none is passed over as a whole: without these it says nothing.
 
+use crate::sorted::{SortedMap, SortedSet};
 use core::str::FromStr;
-use std::collections::{BTreeMap, BTreeSet};
 
 use super::Json;
 use crate::gather::Gather;
@@ -208,7 +208,7 @@ impl<T: Readable> Readable for Vec<T> {
     }
 }
 
-impl<T: Readable + Ord> Readable for BTreeSet<T> {
+impl<T: Readable + Ord> Readable for SortedSet<T> {
     const HOLDS_OTHERS: bool = true;
 
     fn read(value: Json<'_>, odd: OddIn<'_>) -> Option<Self> {
@@ -217,7 +217,7 @@ impl<T: Readable + Ord> Readable for BTreeSet<T> {
 }
 
 /// A map without those of its entries that are nothing. Of several with one key the last counts.
-impl<K: Key, V: Readable> Readable for BTreeMap<K, V> {
+impl<K: Key, V: Readable> Readable for SortedMap<K, V> {
     const HOLDS_OTHERS: bool = true;
 
     fn read(value: Json<'_>, odd: OddIn<'_>) -> Option<Self> {

@@ -1,12 +1,11 @@
 //! Whom a task asks.
 
-use std::collections::BTreeSet;
-
 use crate::address::Address;
 use crate::admin::Placement;
 use crate::error::{Error, ErrorKind};
 use crate::gather::Gather;
 use crate::routes::route::{MASTER_ID, RouteBroker, TopicRoute};
+use crate::sorted::SortedSet;
 use crate::wire::body::{BrokerData, ClusterInfo};
 
 /// Whom to ask what.
@@ -37,8 +36,8 @@ impl Target {
 
 /// The members of the brokers of a place: its masters, and its slaves that are no masters elsewhere.
 pub(super) struct Members {
-    pub(super) masters: BTreeSet<Address>,
-    pub(super) slaves: BTreeSet<Address>,
+    pub(super) masters: SortedSet<Address>,
+    pub(super) slaves: SortedSet<Address>,
 }
 
 impl Members {
@@ -47,7 +46,7 @@ impl Members {
         let members = brokers.into_iter().flat_map(|broker| RouteBroker::from_body(broker.clone()).addresses);
         let (masters, slaves): (Vec<_>, Vec<_>) = members.partition(|(id, _)| *id == MASTER_ID);
         let [masters, mut slaves] =
-            [masters, slaves].map(|members| members.into_iter().map(|(_, address)| address).gather::<BTreeSet<_>>());
+            [masters, slaves].map(|members| members.into_iter().map(|(_, address)| address).gather::<SortedSet<_>>());
         slaves.retain(|address| !masters.contains(address));
         Ok(Self { masters, slaves })
     }

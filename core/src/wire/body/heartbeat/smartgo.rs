@@ -1,6 +1,6 @@
 //! A heartbeat as smartgo's brokers read it: numbers in place of names, and nothing that came after RocketMQ 3.2.6.
 
-use std::collections::BTreeSet;
+use crate::sorted::SortedSet;
 
 use serde::Serialize;
 
@@ -33,8 +33,8 @@ struct Subscription<'a> {
     class_filter_mode: bool,
     topic: &'a str,
     sub_string: &'a str,
-    tags_set: &'a BTreeSet<String>,
-    code_set: &'a BTreeSet<i32>,
+    tags_set: &'a SortedSet<String>,
+    code_set: &'a SortedSet<i32>,
     sub_version: i64,
 }
 
