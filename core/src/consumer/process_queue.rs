@@ -129,9 +129,9 @@ impl ProcessQueue {
         self.sending_back
     }
 
-    /// How many messages the application has, or has yet to commit.
-    pub(crate) fn with_application(&self) -> usize {
-        self.unfinished - self.waiting - self.sending_back - self.deferred.len()
+    /// How many messages the application has consumed and has yet to commit.
+    pub(crate) fn uncommitted(&self) -> usize {
+        self.unfinished - self.waiting - self.in_work - self.sending_back - self.deferred.len()
     }
 
     /// How many messages are not finished.

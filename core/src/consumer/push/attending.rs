@@ -23,6 +23,8 @@ enum Act {
     /// It stands in the line of queues with something to deliver.
     LineUp,
     Pull,
+    /// What is consumed and not committed is delivered again.
+    RollBack,
     /// The pull under way is not wanted any more.
     CancelPull,
     Commit,
@@ -164,7 +166,7 @@ impl PushConsumer {
             waits.until(until);
         }
         waits.for_answer |= messages.sending_back() > 0;
-        waits.for_application |= known.is_in_line || messages.with_application() > 0;
+        waits.for_application |= known.is_in_line || messages.in_work() > 0;
         waits.for_application |= self.config.is_orderly() && self.abandoned.has_any_of(&known.queue);
         Ok(())
     }
@@ -179,7 +181,12 @@ impl PushConsumer {
             Fetch::UnderWay { .. } => waits.for_answer = true,
             Fetch::Opening { .. } => waits.for_application = true,
             Fetch::Delayed { until } if now < until => waits.until(until),
-            Fetch::Idle | Fetch::Delayed { .. } if !rests && self.has_room(known) => return Err(Act::Pull),
+            Fetch::Idle | Fetch::Delayed { .. } if rests => {}
+            Fetch::Idle | Fetch::Delayed { .. } if self.has_room(known) => return Err(Act::Pull),
+            // Nothing else has the room that is missing, and nobody can commit it any more.
+            Fetch::Idle | Fetch::Delayed { .. } if known.messages.uncommitted() == known.messages.len() => {
+                return Err(Act::RollBack);
+            }
             Fetch::Idle | Fetch::Delayed { .. } => {}
         }
         Ok(())
@@ -248,6 +255,7 @@ impl PushConsumer {
             Act::WakeDeferred => self.wake_deferred(now.mono, id),
             Act::LineUp => self.line_up(id),
             Act::Pull => self.pull(now, id),
+            Act::RollBack => self.roll_back_uncommitted(now.mono, id),
             Act::CancelPull => self.cancel_pull(id),
             Act::Commit => self.commit(id),
             Act::Unlock => self.unlock(id),

@@ -88,9 +88,11 @@ pub struct PushConfig {
     pub pull_max_bytes: u32,
     /// How long a broker may hold a fetch when there is nothing new.
     pub pull_wait: Duration,
-    /// A queue with more unfinished messages is not fetched from.
+    /// A queue with more unfinished messages is not fetched from. Those that an orderly consumer which commits itself has consumed count
+    /// by their bytes only.
     pub max_cached_messages: usize,
-    /// A queue with more bytes of unfinished messages is not fetched from.
+    /// A queue with more bytes of unfinished messages is not fetched from. When all of them are consumed and none is committed, they are
+    /// delivered again.
     pub max_cached_bytes: usize,
     /// A queue whose last fetched offset is further from the first unfinished one is not fetched from; concurrent
     /// consumption only.

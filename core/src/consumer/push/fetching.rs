@@ -43,7 +43,8 @@ impl PushConsumer {
         self.ask(ask);
     }
 
-    /// Whether more of a queue may be cached.
+    /// Whether more of a queue may be cached. Messages that are consumed and not committed count by their bytes only: the application
+    /// can commit them with a further message alone, and may do so once in many thousands. (Java's consumer waits for ever then.)
     pub(super) fn has_room(&self, known: &AssignedQueue) -> bool {
         let config = &self.config;
         let of_topic = |limit: Option<usize>, of_queue: usize| match limit {
@@ -54,7 +55,8 @@ impl PushConsumer {
             }
         };
         let messages = &known.messages;
-        messages.len() < of_topic(config.max_cached_messages_of_topic, config.max_cached_messages)
+        messages.len() - messages.uncommitted()
+            < of_topic(config.max_cached_messages_of_topic, config.max_cached_messages)
             && messages.bytes() < of_topic(config.max_cached_bytes_of_topic, config.max_cached_bytes)
             && (config.is_orderly() || messages.span() <= config.max_span)
     }

@@ -150,6 +150,19 @@ impl PushConsumer {
         in_hand.len()
     }
 
+    /// What the application has consumed and not committed takes all the room there is, so that it would never have a message to commit
+    /// it with: it comes again.
+    pub(super) fn roll_back_uncommitted(&mut self, now: Instant, id: QueueId) {
+        let Some(known) = self.queues.touch(id) else {
+            return;
+        };
+        let notice =
+            Notice::error("messages that are consumed and not committed have all room: they are delivered again");
+        self.notices.push(notice.about("queue", &known.queue).about("count", known.messages.len()));
+        known.messages.roll_back();
+        self.suspend(now, id, None);
+    }
+
     fn suspend(&mut self, now: Instant, id: QueueId, pause: Option<Duration>) {
         let until = now + pause.unwrap_or(self.config.suspend_time);
         if let Some(known) = self.queues.touch(id) {

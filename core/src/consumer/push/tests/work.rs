@@ -53,6 +53,41 @@ fn a_queue_is_not_fetched_from_beyond_its_bounds_and_again_when_there_is_room() 
 }
 
 #[test]
+fn an_application_may_commit_more_at_a_time_than_a_queue_caches() {
+    let mut scene = locked(|config| (config.auto_commit, config.max_cached_messages) = (false, 5));
+    for offset in 0..20 {
+        let delivery = scene.deliver(1).unwrap();
+        assert_eq!(offsets(&delivery), [offset]);
+        scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success);
+        if offset % 5 == 4 {
+            let next = offset as u64 + 1;
+            scene.fill(next..next + 5);
+        }
+    }
+    assert_eq!(scene.consumer.status(scene.now).queues[0].cached_messages, 25);
+}
+
+#[test]
+fn what_is_consumed_and_not_committed_comes_again_once_it_has_all_the_room_there_is() {
+    let mut scene = locked(|config| (config.auto_commit, config.max_cached_bytes) = (false, 1000));
+    scene.fill(5..10);
+    for offset in 0..10 {
+        let delivery = scene.deliver(1).unwrap();
+        assert_eq!(offsets(&delivery), [offset]);
+        scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success);
+    }
+    assert_eq!((pulls(&mut scene), scene.deliver(1).is_none()), (0, true));
+    scene.pass(SECOND);
+    for offset in 0..10 {
+        let delivery = scene.deliver(1).unwrap();
+        assert_eq!(offsets(&delivery), [offset]);
+        let outcome = if offset == 9 { Outcome::Commit } else { Outcome::Success };
+        scene.consumer.settle(scene.now, delivery.settlement, outcome);
+    }
+    assert_eq!(pulls(&mut scene), 1);
+}
+
+#[test]
 fn no_more_is_in_work_than_may_be_and_queues_take_turns() {
     let mut scene = Scene::new(|config| config.max_in_work = 5);
     scene.begin(2);

@@ -7,7 +7,7 @@ use super::super::super::asked::{self, Ticket};
 use super::super::super::closing::Closing;
 use super::super::super::queue::{Begin, Fetch, Stage};
 use super::super::super::{Delivery, PushEvent};
-use super::super::scene::ME;
+use super::super::scene::{ME, queue};
 
 use super::play::{MOST_CACHED, Play};
 
@@ -79,9 +79,9 @@ impl Play {
     }
 
     pub(super) fn check_room(&self, queue_id: u32) {
-        let status = self.scene.consumer.status(self.scene.now);
-        let queue = status.queues.iter().find(|known| known.queue.queue_id == queue_id).expect("it is ours");
-        assert!(queue.cached_messages < MOST_CACHED, "{queue:?}");
+        let id = self.scene.consumer.queues.find(&queue(queue_id)).expect("it is ours");
+        let messages = &self.scene.consumer.queues.get(id).expect("it is there").messages;
+        assert!(messages.len() - messages.uncommitted() < MOST_CACHED, "{messages:?}");
     }
 
     pub(super) fn check_lock(&self, queue_id: u32, what: &str) {
