@@ -58,6 +58,11 @@ impl<K, V> SortedMap<K, V> {
         self.0.clear();
     }
 
+    /// Takes the lowest key and its value out.
+    pub fn pop_first(&mut self) -> Option<(K, V)> {
+        (!self.0.is_empty()).then(|| self.0.remove(0))
+    }
+
     /// The value of the lowest key.
     pub fn first_key_value(&self) -> Option<(&K, &V)> {
         self.0.first().map(|(key, value)| (key, value))

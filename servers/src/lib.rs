@@ -37,6 +37,7 @@ mod config;
 mod force;
 mod forces;
 mod name_server;
+mod named;
 mod needed;
 mod nullable;
 mod output;

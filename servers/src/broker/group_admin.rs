@@ -1,7 +1,5 @@
 //! What administrators ask about groups: who is connected, who subscribes to what (`AdminBrokerProcessor`).
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
 use stgclient_core::sorted::{SortedMap, SortedSet};
 use stgclient_core::time::Now;
@@ -93,7 +91,7 @@ impl Broker {
     }
 }
 
-fn connections(members: &BTreeMap<Peer, Member>) -> SortedSet<Connection> {
+fn connections(members: &SortedMap<Peer, Member>) -> SortedSet<Connection> {
     let connection = |member: &Member| Connection {
         client_addr: member.address.to_string(),
         client_id: member.client_id.to_string(),

@@ -1,7 +1,5 @@
 //! How consumer groups are set up, and that a group exists at all (`SubscriptionGroupManager`, `AdminBrokerProcessor`).
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 use stgclient_core::sorted::SortedMap;
 use stgclient_core::time::Now;
@@ -11,6 +9,7 @@ use stgclient_core::wire::command::Command;
 use stgclient_core::wire::request::{DeleteGroup, GetGroup};
 
 use super::super::budget::{Budget, Charge, ENTRY, FIRST};
+use super::super::named::Named;
 use super::super::needed::{Need, read_body_with};
 use super::super::refusal::Refusal;
 use super::super::reply::Reply;
@@ -32,7 +31,7 @@ const FROM_THE_START: [&str; 8] = [
 /// The settings of every group of a broker.
 #[derive(Debug)]
 pub(super) struct GroupSettings {
-    groups: BTreeMap<Box<str>, (SubscriptionGroupConfig, Charge)>,
+    groups: Named<(SubscriptionGroupConfig, Charge)>,
     version: DataVersion,
     creates: bool,
     budget: Budget,
@@ -41,8 +40,10 @@ pub(super) struct GroupSettings {
 impl GroupSettings {
     /// The groups that every broker has; `creates` says whether an unknown one is created when it shows up.
     pub(super) fn new(now: Now, creates: bool, budget: &Budget) -> Self {
-        let groups =
-            FROM_THE_START.into_iter().map(|group| (group.into(), (settings_of(group), budget.free()))).collect();
+        let mut groups = Named::default();
+        for group in FROM_THE_START {
+            groups.insert(group, (settings_of(group), budget.free()));
+        }
         let version = DataVersion { timestamp: now.unix_ms as i64, ..DataVersion::default() };
         Self { groups, version, creates, budget: budget.clone() }
     }
@@ -61,7 +62,7 @@ impl GroupSettings {
         now: Now,
         group: &str,
     ) -> Result<Option<&SubscriptionGroupConfig>, Refusal> {
-        if !self.groups.contains_key(group) {
+        if !self.groups.contains(group) {
             if !self.creates || topic_names::validate_group(group).is_err() {
                 return Ok(None);
             }
@@ -79,7 +80,8 @@ impl GroupSettings {
             }
             None => {
                 let charge = self.budget.charge(cost)?;
-                self.groups.insert(settings.group_name.as_str().into(), (settings, charge));
+                let name = settings.group_name.clone();
+                self.groups.insert(&name, (settings, charge));
             }
         }
         self.count_change(now);

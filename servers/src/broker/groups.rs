@@ -1,14 +1,14 @@
 //! Who produces and who consumes (`ConsumerManager`, `ConsumerGroupInfo`, `ProducerManager`).
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
+use stgclient_core::sorted::{SortedMap, SortedSet};
 use stgclient_core::time::{Duration, Instant};
 use stgclient_core::wire::body::{ConsumeFromWhere, ConsumeType, ConsumerData, MessageModel, SubscriptionData};
 use stgclient_core::wire::command::Language;
 
 use super::super::budget::{Budget, Charge, ENTRY, FIRST};
+use super::super::named::Named;
 use super::super::peer::Peer;
 use super::super::refusal::Refusal;
 use super::filter::Subscription;
@@ -37,8 +37,8 @@ pub(super) fn cost(group: &str, client_id: &str) -> usize {
 /// The members of a consumer group and what they last agreed on.
 #[derive(Debug)]
 pub(super) struct ConsumerGroup {
-    members: BTreeMap<Peer, Member>,
-    subscriptions: BTreeMap<Box<str>, Subscription>,
+    members: SortedMap<Peer, Member>,
+    subscriptions: Named<Subscription>,
     pub(super) consume_type: Option<ConsumeType>,
     pub(super) message_model: Option<MessageModel>,
     pub(super) consume_from_where: Option<ConsumeFromWhere>,
@@ -48,8 +48,8 @@ pub(super) struct ConsumerGroup {
 impl ConsumerGroup {
     fn new(charge: Charge) -> Self {
         Self {
-            members: BTreeMap::new(),
-            subscriptions: BTreeMap::new(),
+            members: SortedMap::new(),
+            subscriptions: Named::default(),
             consume_type: None,
             message_model: None,
             consume_from_where: None,
@@ -58,7 +58,7 @@ impl ConsumerGroup {
     }
 
     /// The members by their connections.
-    pub(super) const fn members(&self) -> &BTreeMap<Peer, Member> {
+    pub(super) const fn members(&self) -> &SortedMap<Peer, Member> {
         &self.members
     }
 
@@ -94,9 +94,9 @@ impl ConsumerGroup {
         group: &str,
         subscriptions: Vec<SubscriptionData>,
     ) -> (bool, Result<(), Refusal>) {
-        let named: BTreeSet<&str> = subscriptions.iter().map(|subscription| subscription.topic.as_str()).collect();
+        let named: SortedSet<&str> = subscriptions.iter().map(|subscription| subscription.topic.as_str()).collect();
         let before = self.subscriptions.len();
-        self.subscriptions.retain(|topic, _| named.contains(&**topic));
+        self.subscriptions.retain(|topic, _| named.contains(topic));
         let mut is_changed = self.subscriptions.len() != before;
         for data in subscriptions {
             let known = self.subscriptions.get(data.topic.as_str());
@@ -107,7 +107,7 @@ impl ConsumerGroup {
             let topic: Box<str> = data.topic.as_str().into();
             let noted = if is_new { topics.note(group, &topic) } else { Ok(()) };
             match noted.and_then(|()| Subscription::new(&topics.budget, data)) {
-                Ok(subscription) => _ = self.subscriptions.insert(topic, subscription),
+                Ok(subscription) => _ = self.subscriptions.insert(&topic, subscription),
                 Err(refusal) => return (is_changed, Err(refusal)),
             }
             is_changed |= is_new;
@@ -120,7 +120,7 @@ impl ConsumerGroup {
 /// group subscribes to when it loses its last member is taken back (`ConsumerManager.clearTopicGroupTable`).
 #[derive(Debug)]
 struct SubscribedTopics {
-    groups: BTreeMap<Box<str>, BTreeMap<Box<str>, Charge>>,
+    groups: Named<Named<Charge>>,
     budget: Budget,
 }
 
@@ -128,22 +128,22 @@ impl SubscribedTopics {
     /// # Errors
     /// There is no room for it.
     fn note(&mut self, group: &str, topic: &str) -> Result<(), Refusal> {
-        if !self.groups.get(topic).is_some_and(|groups| groups.contains_key(group)) {
+        if !self.groups.get(topic).is_some_and(|groups| groups.contains(group)) {
             let cost = 2 * ENTRY + FIRST * size_of::<(Box<str>, Charge)>() + topic.len() + group.len();
             let charge = self.budget.charge(cost)?;
-            self.groups.entry(topic.into()).or_default().insert(group.into(), charge);
+            self.groups.get_or_insert_with(topic, Named::default).insert(group, charge);
         }
         Ok(())
     }
 
-    fn forget(&mut self, group: &str, topics: impl Iterator<Item = Box<str>>) {
+    fn forget<'t>(&mut self, group: &str, topics: impl Iterator<Item = &'t str>) {
         for topic in topics {
-            let Some(groups) = self.groups.get_mut(&topic) else {
+            let Some(groups) = self.groups.get_mut(topic) else {
                 continue;
             };
             groups.remove(group);
             if groups.is_empty() {
-                self.groups.remove(&topic);
+                self.groups.remove(topic);
             }
         }
     }
@@ -152,8 +152,8 @@ impl SubscribedTopics {
 /// The groups that have members.
 #[derive(Debug)]
 pub(super) struct Groups {
-    consumers: BTreeMap<Box<str>, ConsumerGroup>,
-    producers: BTreeMap<Box<str>, BTreeMap<Peer, Member>>,
+    consumers: Named<ConsumerGroup>,
+    producers: Named<SortedMap<Peer, Member>>,
     topics: SubscribedTopics,
     next_scan: Option<Instant>,
     budget: Budget,
@@ -161,13 +161,19 @@ pub(super) struct Groups {
 
 impl Groups {
     pub(super) fn new(budget: &Budget) -> Self {
-        let topics = SubscribedTopics { groups: BTreeMap::new(), budget: budget.clone() };
-        Self { consumers: BTreeMap::new(), producers: BTreeMap::new(), topics, next_scan: None, budget: budget.clone() }
+        let topics = SubscribedTopics { groups: Named::default(), budget: budget.clone() };
+        Self {
+            consumers: Named::default(),
+            producers: Named::default(),
+            topics,
+            next_scan: None,
+            budget: budget.clone(),
+        }
     }
 
     /// The groups that subscribe to a topic, by name.
     pub(super) fn subscribers(&self, topic: &str) -> impl Iterator<Item = &str> {
-        self.topics.groups.get(topic).into_iter().flat_map(BTreeMap::keys).map(|group| &**group)
+        self.topics.groups.get(topic).into_iter().flat_map(Named::names)
     }
 
     /// A consumer group that has members.
@@ -176,7 +182,7 @@ impl Groups {
     }
 
     /// The members of a producer group.
-    pub(super) fn producers(&self, group: &str) -> Option<&BTreeMap<Peer, Member>> {
+    pub(super) fn producers(&self, group: &str) -> Option<&SortedMap<Peer, Member>> {
         self.producers.get(group)
     }
 
@@ -191,16 +197,15 @@ impl Groups {
         with_subscriptions: bool,
     ) -> (bool, Result<(), Refusal>) {
         self.next_scan.get_or_insert(member.last_heartbeat + SCAN_PERIOD);
-        let group = match self.consumers.entry(data.group_name.as_str().into()) {
-            Entry::Occupied(group) => group.into_mut(),
-            Entry::Vacant(place) => {
-                let entries = size_of::<(Peer, Member)>() + size_of::<(Box<str>, Subscription)>();
-                let cost = 2 * ENTRY + data.group_name.len() + FIRST * entries;
-                match self.budget.charge(cost) {
-                    Ok(charge) => place.insert(ConsumerGroup::new(charge)),
-                    Err(refusal) => return (false, Err(refusal)),
-                }
+        if !self.consumers.contains(&data.group_name) {
+            let entries = size_of::<(Peer, Member)>() + size_of::<(Box<str>, Subscription)>();
+            match self.budget.charge(2 * ENTRY + data.group_name.len() + FIRST * entries) {
+                Ok(charge) => self.consumers.insert(&data.group_name, ConsumerGroup::new(charge)),
+                Err(refusal) => return (false, Err(refusal)),
             }
+        }
+        let Some(group) = self.consumers.get_mut(&data.group_name) else {
+            return (false, Ok(()));
         };
         group.consume_type = data.consume_type;
         group.message_model = data.message_model;
@@ -218,15 +223,15 @@ impl Groups {
     /// # Errors
     /// There is no room for it.
     pub(super) fn join_producers(&mut self, peer: Peer, mut member: Member, group: &str) -> Result<(), Refusal> {
-        if !self.producers.contains_key(group) {
+        if !self.producers.contains(group) {
             let bytes = member.charge.bytes() + ENTRY + FIRST * size_of::<(Peer, Member)>();
             member.charge.resize(bytes)?;
         }
         self.next_scan.get_or_insert(member.last_heartbeat + SCAN_PERIOD);
         // As whom it came first it stays (`ProducerManager.registerProducer`).
         let last_heartbeat = member.last_heartbeat;
-        let members = self.producers.entry(group.into()).or_default();
-        members.entry(peer).or_insert(member).last_heartbeat = last_heartbeat;
+        let members = self.producers.get_or_insert_with(group, SortedMap::new);
+        members.get_or_insert_with(peer, || member).last_heartbeat = last_heartbeat;
         Ok(())
     }
 
@@ -257,10 +262,10 @@ impl Groups {
             let before = group.members.len();
             group.members.retain(|peer, member| stays(*peer, member));
             if group.members.len() != before && !group.members.is_empty() && group.shares_messages() {
-                changed.push(name.clone());
+                changed.push(name.into());
             }
             if group.members.is_empty() {
-                topics.forget(name, std::mem::take(&mut group.subscriptions).into_keys());
+                topics.forget(name, group.subscriptions.names());
             }
             !group.members.is_empty()
         });
@@ -286,7 +291,7 @@ impl Groups {
             if consumers.members.is_empty()
                 && let Some(consumers) = self.consumers.remove(group)
             {
-                self.topics.forget(group, consumers.subscriptions.into_keys());
+                self.topics.forget(group, consumers.subscriptions.names());
             }
         }
     }

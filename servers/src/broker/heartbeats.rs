@@ -122,7 +122,7 @@ impl Broker {
             self.fingerprints.retain(|group, _| self.group_settings.get(group).is_some());
             self.budget.charge(cost)
         })?;
-        self.fingerprints.insert(group.into(), (fingerprint, charge));
+        self.fingerprints.insert(group, (fingerprint, charge));
         Ok(None)
     }
 

@@ -9,6 +9,7 @@ use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
 
 use super::super::budget::{Budget, Charge, ENTRY, FIRST};
+use super::super::named::Named;
 use super::super::needed::{Need, read_body_with};
 use super::super::refusal::Refusal;
 use super::Broker;
@@ -43,13 +44,13 @@ impl Lock {
 /// The locks of a broker, by group and queue. Kept in memory only: a broker that is started again knows of none.
 #[derive(Debug)]
 pub(super) struct Locks {
-    groups: BTreeMap<Box<str>, BTreeMap<QueueKey, Lock>>,
+    groups: Named<BTreeMap<QueueKey, Lock>>,
     budget: Budget,
 }
 
 impl Locks {
     pub(super) fn new(budget: &Budget) -> Self {
-        Self { groups: BTreeMap::new(), budget: budget.clone() }
+        Self { groups: Named::default(), budget: budget.clone() }
     }
 
     /// Who has locked a queue.
@@ -86,7 +87,7 @@ impl Locks {
             }
         }
         let name = queue.topic.len() + queue.broker_name.len();
-        let first = if self.groups.contains_key(group) { 0 } else { FIRST };
+        let first = if self.groups.contains(group) { 0 } else { FIRST };
         let cost = 2 * ENTRY + 2 * (name + client_id.len() + group.len()) + first * size_of::<(QueueKey, Lock)>();
         let charge = self.budget.charge(cost).or_else(|_| {
             self.forget_expired(now);
@@ -96,7 +97,7 @@ impl Locks {
             return false;
         };
         let lock = Lock { client_id: client_id.into(), last_update: now, _charge: charge };
-        self.groups.entry(group.into()).or_default().insert(queue.clone(), lock);
+        self.groups.get_or_insert_with(group, BTreeMap::new).insert(queue.clone(), lock);
         true
     }
 
@@ -141,7 +142,7 @@ impl Broker {
             return Ok(());
         }
         let unlocked: QueueLockRequest = read_body_with(request, &[Need::There("consumerGroup")])?;
-        if self.locks.groups.contains_key(&*unlocked.consumer_group) {
+        if self.locks.groups.contains(&unlocked.consumer_group) {
             self.locks.unlock(&read_body_with(request, UNLOCKING)?);
         }
         Ok(())

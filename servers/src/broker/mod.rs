@@ -33,7 +33,6 @@ mod store;
 mod topic_names;
 mod topics;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use stgclient_core::time::{Instant, Now};
@@ -46,6 +45,7 @@ use super::budget::{Budget, Charge};
 use super::config::BrokerConfig;
 use super::force::Force;
 use super::forces::Forces;
+use super::named::Named;
 use super::output::Outputs;
 use super::peer::Peer;
 use super::reply;
@@ -97,7 +97,7 @@ pub struct Broker {
     group_settings: GroupSettings,
     groups: Groups,
     /// The fingerprint of each group's last heartbeat (`consumerGroupHeartbeatTable`).
-    fingerprints: BTreeMap<Box<str>, (i32, Charge)>,
+    fingerprints: Named<(i32, Charge)>,
     pulled: PulledSubscriptions,
     asks: Asks<Purpose>,
     locks: Locks,
@@ -147,7 +147,7 @@ impl Broker {
             reset_offsets: GroupOffsets::new(budget),
             group_settings: GroupSettings::new(now, config.auto_create_groups, budget),
             groups: Groups::new(budget),
-            fingerprints: BTreeMap::new(),
+            fingerprints: Named::default(),
             pulled: PulledSubscriptions::new(budget),
             asks: Asks::new(dialect),
             locks: Locks::new(budget),
@@ -248,7 +248,7 @@ impl Broker {
         self.is_jammed = false;
         self.locks = Locks::new(&self.budget);
         self.groups = Groups::new(&self.budget);
-        self.fingerprints.clear();
+        self.fingerprints = Named::default();
         self.pulled = PulledSubscriptions::new(&self.budget);
         self.asks = Asks::new(self.dialect);
         self.pull_offsets = GroupOffsets::new(&self.budget);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
+use stgclient_core::sorted::SortedMap;
 use stgclient_core::wire::body::{self, DataVersion};
 use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::command::Command;
@@ -11,6 +12,7 @@ use stgclient_core::wire::fields::NoFields;
 use stgclient_core::wire::request::{OffsetAnswer, QueryConsumerOffset, UpdateConsumerOffset};
 
 use super::super::budget::{Budget, Charge, ENTRY, FIRST};
+use super::super::named::Named;
 use super::super::nullable::Nullable;
 use super::super::refusal::Refusal;
 use super::super::reply::Reply;
@@ -23,7 +25,7 @@ const VERSION_STEP: u64 = 500;
 const OFFSET: usize = 64;
 
 /// Offsets by topic and queue.
-type Topics = BTreeMap<Box<str>, Queues>;
+type Topics = Named<Queues>;
 
 /// Offsets by queue.
 #[derive(Debug)]
@@ -35,7 +37,7 @@ struct Queues {
 /// Offsets by group, topic and queue.
 #[derive(Debug)]
 pub(super) struct GroupOffsets {
-    groups: BTreeMap<Box<str>, Topics>,
+    groups: Named<Topics>,
     budget: Budget,
     /// How often an offset was stored.
     commits: u64,
@@ -48,7 +50,7 @@ fn cost(group: &str, topic: &str) -> usize {
 
 impl GroupOffsets {
     pub(super) fn new(budget: &Budget) -> Self {
-        Self { groups: BTreeMap::new(), budget: budget.clone(), commits: 0 }
+        Self { groups: Named::default(), budget: budget.clone(), commits: 0 }
     }
 
     /// What so many offsets of one topic take at the most, in bytes.
@@ -79,7 +81,7 @@ impl GroupOffsets {
         }
         let charge = self.budget.charge(cost(group, topic))?;
         let queues = Queues { offsets: BTreeMap::from([(queue_id, offset)]), charge };
-        self.groups.entry(group.into()).or_default().insert(topic.into(), queues);
+        self.groups.get_or_insert_with(group, Topics::default).insert(topic, queues);
         Ok(())
     }
 
@@ -105,16 +107,16 @@ impl GroupOffsets {
 
     /// The groups that have offsets of a topic.
     pub(super) fn groups_of<'a>(&'a self, topic: &str) -> impl Iterator<Item = &'a str> {
-        self.groups.iter().filter(move |(_, topics)| topics.contains_key(topic)).map(|(group, _)| &**group)
+        self.groups.iter().filter(move |(_, topics)| topics.contains(topic)).map(|(group, _)| group)
     }
 
     /// The topics that a group has offsets of.
     pub(super) fn topics_of(&self, group: &str) -> impl Iterator<Item = &str> {
-        self.groups.get(group).into_iter().flatten().map(|(topic, _)| &**topic)
+        self.groups.get(group).into_iter().flatten().map(|(topic, _)| topic)
     }
 
     /// All offsets, by `topic@group` and queue.
-    fn by_topic_and_group(&self) -> BTreeMap<String, &BTreeMap<i32, i64>> {
+    fn by_topic_and_group(&self) -> SortedMap<String, &BTreeMap<i32, i64>> {
         let of_group = |(group, topics): (_, _)| {
             let topics: &Topics = topics;
             topics.iter().map(move |(topic, queues)| (format!("{topic}@{group}"), &queues.offsets))
@@ -152,13 +154,13 @@ impl Broker {
                     state_version: 0,
                     timestamp: self.started.unix_ms as i64,
                 };
-                let topics: BTreeMap<&str, Vec<&str>> =
-                    groups.map(|(group, topics)| (&**group, topics.keys().map(|topic| &**topic).collect())).collect();
+                let topics: SortedMap<&str, Vec<&str>> =
+                    groups.map(|(group, topics)| (group, topics.names().collect())).collect();
                 // As `ConsumerOffsetManager.encode` writes it.
                 let all = json!({ "dataVersion": version, "groupTopicMap": topics, "offsetTable": offsets });
                 all.to_string().into_bytes()
             }
-            Dialect::Smartgo => body::to_vec(&BTreeMap::from([("offsets", offsets)])),
+            Dialect::Smartgo => body::to_vec(&SortedMap::from([("offsets", offsets)])),
         }
     }
 

@@ -1,29 +1,28 @@
 //! Subscriptions that came with pulls, for who asks about groups that send no heartbeats
 //! (`ConsumerManager.compensateSubscribeData`). Nobody is given messages by them.
 
-use std::collections::BTreeMap;
-
 use stgclient_core::wire::body::SubscriptionData;
 
 use super::super::budget::{Budget, Charge, ENTRY, FIRST};
+use super::super::named::Named;
 use super::filter;
 
 /// How long one is told of, in milliseconds (`subscriptionExpiredTimeout`).
 const LIFE: i64 = 600_000;
 
 /// By topic.
-type Topics = BTreeMap<Box<str>, (SubscriptionData, Charge)>;
+type Topics = Named<(SubscriptionData, Charge)>;
 
 /// By group and topic.
 #[derive(Debug)]
 pub(super) struct PulledSubscriptions {
-    groups: BTreeMap<Box<str>, Topics>,
+    groups: Named<Topics>,
     budget: Budget,
 }
 
 impl PulledSubscriptions {
     pub(super) fn new(budget: &Budget) -> Self {
-        Self { groups: BTreeMap::new(), budget: budget.clone() }
+        Self { groups: Named::default(), budget: budget.clone() }
     }
 
     /// A group has pulled by this subscription, which is noted if there is room.
@@ -37,7 +36,7 @@ impl PulledSubscriptions {
             }
             return;
         }
-        let first = if self.groups.contains_key(group) { 0 } else { FIRST };
+        let first = if self.groups.contains(group) { 0 } else { FIRST };
         let cost =
             filter::cost(&data) + ENTRY + group.len() + first * size_of::<(Box<str>, (SubscriptionData, Charge))>();
         let charge = self.budget.charge(cost).or_else(|_| {
@@ -45,7 +44,8 @@ impl PulledSubscriptions {
             self.budget.charge(cost)
         });
         if let Ok(charge) = charge {
-            self.groups.entry(group.into()).or_default().insert(data.topic.as_str().into(), (data, charge));
+            let topic = data.topic.clone();
+            self.groups.get_or_insert_with(group, Topics::default).insert(&topic, (data, charge));
         }
     }
 
@@ -57,7 +57,7 @@ impl PulledSubscriptions {
 
     /// Whether a group has pulled at all.
     pub(super) fn knows(&self, group: &str) -> bool {
-        self.groups.contains_key(group)
+        self.groups.contains(group)
     }
 
     fn forget_old(&mut self, now: i64) {

@@ -1,7 +1,6 @@
 //! Names and values by namespace, which a name server keeps for whoever asks (`KVConfigManager`).
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use stgclient_core::wire::body::{self, KeyValueTable};
 use stgclient_core::wire::code::ResponseCode;
@@ -10,6 +9,7 @@ use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::KvConfigAnswer;
 
 use super::super::budget::{Budget, Charge, ENTRY, FIRST};
+use super::super::named::Named;
 use super::super::nullable::Nullable;
 use super::super::refusal::Refusal;
 use super::super::reply::Reply;
@@ -19,19 +19,19 @@ const ORDER_TOPIC_CONFIG: &str = "ORDER_TOPIC_CONFIG";
 /// Values by namespace and name.
 #[derive(Debug)]
 pub(super) struct Configs {
-    namespaces: BTreeMap<String, Namespace>,
+    namespaces: Named<Namespace>,
     budget: Budget,
 }
 
 #[derive(Debug)]
 struct Namespace {
-    values: BTreeMap<String, (String, Charge)>,
+    values: Named<(String, Charge)>,
     _charge: Charge,
 }
 
 impl Configs {
     pub(super) fn new(budget: &Budget) -> Self {
-        Self { namespaces: BTreeMap::new(), budget: budget.clone() }
+        Self { namespaces: Named::default(), budget: budget.clone() }
     }
 
     /// The queues of an ordered topic, `broker:count;broker:count`.
@@ -46,10 +46,10 @@ impl Configs {
         }
         let fields = Nullable(request);
         let (name, key) = (fields.needed_text("namespace")?, fields.needed_text("key")?);
-        if !self.namespaces.contains_key(&*name) {
+        if !self.namespaces.contains(&name) {
             let charge = self.budget.charge(ENTRY + name.len() + FIRST * size_of::<(String, (String, Charge))>())?;
-            let namespace = Namespace { values: BTreeMap::new(), _charge: charge };
-            self.namespaces.insert(name.to_string(), namespace);
+            let namespace = Namespace { values: Named::default(), _charge: charge };
+            self.namespaces.insert(&name, namespace);
         }
         let Some(namespace) = self.namespaces.get_mut(&*name) else {
             return Ok(());
@@ -57,7 +57,7 @@ impl Configs {
         match fields.text("value") {
             Some(value) => {
                 let charge = self.budget.charge(ENTRY + key.len() + value.len())?;
-                namespace.values.insert(key.into_owned(), (value.into_owned(), charge));
+                namespace.values.insert(&key, (value.into_owned(), charge));
             }
             // A value that is null is none to whoever asks.
             None => drop(namespace.values.remove(&*key)),
@@ -100,7 +100,7 @@ impl Configs {
             let remark = format!("No config item, Namespace: {}", Nullable(request).shown("namespace"));
             Refusal::new(ResponseCode::QUERY_NOT_FOUND, remark)
         })?;
-        let table = table.values.iter().map(|(key, (value, _))| (key.clone(), value.clone())).collect();
+        let table = table.values.iter().map(|(key, (value, _))| (key.to_owned(), value.clone())).collect();
         Ok(body::to_vec(&KeyValueTable { table }))
     }
 

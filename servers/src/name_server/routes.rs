@@ -1,6 +1,6 @@
 //! Which broker serves which topic (`RouteInfoManager`, `ClientRequestProcessor`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use stgclient_core::sorted::{SortedMap, SortedSet};
@@ -11,6 +11,7 @@ use stgclient_core::wire::request::GetRouteInfo;
 
 use super::super::broker::TopicConfig;
 use super::super::budget::{Budget, Charge, ENTRY, FIRST};
+use super::super::named::Named;
 use super::super::nullable::Nullable;
 use super::super::refusal::Refusal;
 
@@ -28,13 +29,13 @@ pub(crate) struct Registration<'a> {
 }
 
 /// The queues of a topic, by broker.
-type Queues = BTreeMap<Box<str>, (QueueData, Charge)>;
+type Queues = Named<(QueueData, Charge)>;
 
 /// The topics and the brokers that a name server has heard of.
 #[derive(Debug)]
 pub(super) struct Routes {
-    topics: BTreeMap<Box<str>, Queues>,
-    brokers: BTreeMap<Box<str>, BrokerData>,
+    topics: Named<Queues>,
+    brokers: Named<BrokerData>,
     /// The topics that some broker has deleted since.
     deleted: BTreeSet<Box<str>>,
     budget: Budget,
@@ -42,7 +43,7 @@ pub(super) struct Routes {
 
 impl Routes {
     pub(super) fn new(budget: &Budget) -> Self {
-        let (topics, brokers, deleted) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        let (topics, brokers, deleted) = (Named::default(), Named::default(), BTreeSet::new());
         Self { topics, brokers, deleted, budget: budget.clone() }
     }
 
@@ -63,10 +64,10 @@ impl Routes {
             None => {
                 let entry = size_of::<(Box<str>, (QueueData, Charge))>();
                 let charge = self.budget.charge(3 * ENTRY + 2 * topic.len() + 2 * broker.len() + FIRST * entry)?;
-                self.topics.entry(topic.into()).or_default().insert(broker.into(), (queues, charge));
+                self.topics.get_or_insert_with(topic, Named::default).insert(broker, (queues, charge));
             }
         }
-        self.brokers.entry(broker.into()).or_insert_with(|| BrokerData {
+        self.brokers.get_or_insert_with(broker, || BrokerData {
             broker_addrs: SortedMap::from([(0, address.to_owned())]),
             broker_name: broker.to_owned(),
             cluster: cluster.to_owned(),
@@ -77,7 +78,7 @@ impl Routes {
 
     /// A broker has deleted a topic.
     pub(super) fn note_deleted(&mut self, topic: &str) {
-        if self.topics.contains_key(topic) {
+        if self.topics.contains(topic) {
             self.deleted.insert(topic.into());
         }
     }
@@ -109,7 +110,7 @@ impl Routes {
 
     pub(super) fn route(&self, topic: &str) -> Option<TopicRouteData> {
         let queues = self.topics.get(topic)?;
-        let broker_datas: Vec<_> = queues.keys().filter_map(|broker| self.brokers.get(broker)).cloned().collect();
+        let broker_datas: Vec<_> = queues.names().filter_map(|broker| self.brokers.get(broker)).cloned().collect();
         let queue_datas = queues.values().map(|(queues, _)| queues.clone()).collect();
         Some(TopicRouteData { broker_datas, queue_datas, ..TopicRouteData::default() })
     }
@@ -123,7 +124,7 @@ impl Routes {
             return Ok(());
         };
         match fields.text("clusterName").filter(|cluster| !cluster.is_empty()) {
-            None => queues.clear(),
+            None => *queues = Queues::default(),
             Some(cluster) => {
                 queues.retain(|broker, _| self.brokers.get(broker).is_some_and(|broker| broker.cluster != *cluster));
             }
@@ -135,7 +136,7 @@ impl Routes {
     }
 
     pub(super) fn topic_list(&self) -> Vec<u8> {
-        let topic_list: SortedSet<String> = self.topics.keys().map(|topic| topic.to_string()).collect();
+        let topic_list: SortedSet<String> = self.topics.names().map(|topic| topic.to_string()).collect();
         body::to_vec(&TopicList { topic_list, ..TopicList::default() })
     }
 

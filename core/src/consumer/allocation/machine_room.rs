@@ -2,11 +2,12 @@
 
 use core::fmt::Debug;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Allocation, AllocationRequest};
 use crate::queue::MessageQueue;
+use crate::sorted::SortedMap;
 
 /// `MACHINE_ROOM`: only the queues of brokers that are named `room@broker`, in the rooms given here, are shared, evenly
 /// (`AllocateMessageQueueByMachineRoom`). The other queues belong to nobody.
@@ -85,13 +86,13 @@ impl Allocation for MachineRoomNearby {
         if request.index().is_none() {
             return Vec::new();
         }
-        let mut queues: BTreeMap<Cow<'_, str>, Vec<MessageQueue>> = BTreeMap::new();
+        let mut queues: SortedMap<Cow<'_, str>, Vec<MessageQueue>> = SortedMap::new();
         for queue in request.queues {
-            queues.entry(self.rooms.room_of_queue(queue)).or_default().push(queue.clone());
+            queues.get_or_default(self.rooms.room_of_queue(queue)).push(queue.clone());
         }
-        let mut members: BTreeMap<Cow<'_, str>, Vec<String>> = BTreeMap::new();
+        let mut members: SortedMap<Cow<'_, str>, Vec<String>> = SortedMap::new();
         for member in request.members {
-            members.entry(self.rooms.room_of_member(member)).or_default().push(member.clone());
+            members.get_or_default(self.rooms.room_of_member(member)).push(member.clone());
         }
 
         let ours = self.rooms.room_of_member(request.client_id);
