@@ -18,7 +18,7 @@ async fn main() -> Result<(), Error> {
     let producer = client.producer("shop").start().await?;
     for step in STEPS {
         for order in 0..10 {
-            let message = Message::new("orders", step).key(&format!("order-{order}"));
+            let message = Message::new("orders", step).key(format!("order-{order}"));
             producer.send_to(message, QueueChoice::Hash(order.to_string())).await?;
         }
     }
@@ -37,7 +37,7 @@ async fn main() -> Result<(), Error> {
             if !fails {
                 seen.lock().expect("not poisoned").entry(order).or_default().push(step);
             }
-            async move { if fails { Err(SuspendCurrentQueue::for_time(Duration::from_millis(300))) } else { Ok(()) } }
+            async move { if fails { Err(SuspendCurrentQueue::after(Duration::from_millis(300))) } else { Ok(()) } }
         })
         .start()
         .await?;

@@ -24,7 +24,7 @@ async fn main() -> Result<(), Error> {
                 return Ok(());
             }
             // Level 1 is a second. Without a choice the broker waits longer each time, from 10 s to 2 h.
-            Err(ReconsumeLater::with_delay(RetryDelay::Level(1)))
+            Err(ReconsumeLater::after(RetryDelay::Level(1)))
         })
         .start()
         .await?;

@@ -68,6 +68,54 @@ impl FromStr for Address {
     }
 }
 
+/// Addresses as an application has them: a text of them separated by `;`, or several texts.
+pub trait Addresses {
+    /// All of them in one text, separated by `;`.
+    fn joined(&self) -> String;
+}
+
+impl Addresses for &str {
+    fn joined(&self) -> String {
+        (*self).to_owned()
+    }
+}
+
+impl Addresses for String {
+    fn joined(&self) -> String {
+        self.clone()
+    }
+}
+
+impl Addresses for &String {
+    fn joined(&self) -> String {
+        (*self).clone()
+    }
+}
+
+impl<S: AsRef<str>> Addresses for &[S] {
+    fn joined(&self) -> String {
+        self.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(";")
+    }
+}
+
+impl<S: AsRef<str>> Addresses for Vec<S> {
+    fn joined(&self) -> String {
+        self.as_slice().joined()
+    }
+}
+
+impl<S: AsRef<str>> Addresses for &Vec<S> {
+    fn joined(&self) -> String {
+        self.as_slice().joined()
+    }
+}
+
+impl<S: AsRef<str>, const N: usize> Addresses for [S; N] {
+    fn joined(&self) -> String {
+        self.as_slice().joined()
+    }
+}
+
 /// Reads a list of addresses separated by `;` or `,`, such as the name servers of a cluster.
 ///
 /// # Errors
@@ -88,6 +136,14 @@ pub fn parse_list(text: &str) -> Result<Vec<Address>, AddressError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn several_texts_are_as_good_as_one() {
+        let owned = vec!["a:1".to_owned(), "b:2".to_owned()];
+        let all =
+            [["a:1", "b:2"].joined(), owned.joined(), owned.joined(), owned.as_slice().joined(), "a:1;b:2".joined()];
+        assert!(all.iter().all(|text| text == "a:1;b:2"));
+    }
 
     #[test]
     fn names_ipv4_and_ipv6_are_addresses() {

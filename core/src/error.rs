@@ -72,6 +72,12 @@ impl ErrorKind {
     }
 }
 
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.words())
+    }
+}
+
 /// What to do about a refusal that is one of access control, which no other try overcomes. Only the server's words tell
 /// it from other refusals: auth 2.0 answers NO_PERMISSION, which also says that a topic is read-only
 /// (`DefaultAuthenticationHandler`, `UserAuthorizationHandler`, `AclAuthorizationHandler`, and the strategies around
@@ -119,6 +125,7 @@ const fn may_pass(code: ResponseCode) -> bool {
 
 /// One try of an operation that was tried several times.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Attempt {
     /// Who was asked.
     pub address: Option<Address>,

@@ -3,6 +3,8 @@
 use core::fmt;
 use std::sync::Arc;
 
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
 use crate::wire::body::QueueKey;
 
 /// A queue: the unit that messages are ordered in and consumers own. Cheap to clone.
@@ -14,6 +16,17 @@ pub struct MessageQueue {
     pub broker_name: Arc<str>,
     /// The queue's number at its broker, from 0.
     pub queue_id: u32,
+}
+
+/// As Java's clients write it (`MessageQueue`).
+impl Serialize for MessageQueue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_struct("MessageQueue", 3)?;
+        out.serialize_field("brokerName", &*self.broker_name)?;
+        out.serialize_field("queueId", &self.queue_id)?;
+        out.serialize_field("topic", &*self.topic)?;
+        out.end()
+    }
 }
 
 impl MessageQueue {

@@ -34,12 +34,12 @@ impl<K, V> SortedMap<K, V> {
     }
 
     /// The keys in order.
-    pub fn keys(&self) -> impl DoubleEndedIterator<Item = &K> + ExactSizeIterator + Clone {
+    pub fn keys(&self) -> Part<'_, K, V, K> {
         self.0.iter().map(|(key, _)| key)
     }
 
     /// The values in the order of their keys.
-    pub fn values(&self) -> impl DoubleEndedIterator<Item = &V> + ExactSizeIterator + Clone {
+    pub fn values(&self) -> Part<'_, K, V, V> {
         self.0.iter().map(|(_, value)| value)
     }
 
@@ -158,6 +158,9 @@ impl<K: Ord + Borrow<Q>, Q: Ord + ?Sized, V> Index<&Q> for SortedMap<K, V> {
         self.get(key).expect("the key has a value")
     }
 }
+
+/// A part of each entry of a [`SortedMap`].
+pub type Part<'a, K, V, P> = core::iter::Map<core::slice::Iter<'a, (K, V)>, fn(&'a (K, V)) -> &'a P>;
 
 impl<K, V> Default for SortedMap<K, V> {
     fn default() -> Self {

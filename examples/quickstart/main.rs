@@ -207,7 +207,7 @@ async fn drain(
     let end = consumer.max_offset(queue).await?;
     let (mut offset, mut found) = (start, Vec::new());
     while offset < end {
-        let options = PullOptions { max_messages: 1024, max_bytes: 4 * 1024 * 1024, ..PullOptions::default() };
+        let options = PullOptions::new().max_messages(1024).max_bytes(4 * 1024 * 1024);
         let batch = consumer.pull_with(queue, EXPRESSION, offset, options).await?;
         for message in &batch.messages {
             let oneway = message.keys().find(|key| oneways.contains(*key));

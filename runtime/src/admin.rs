@@ -131,6 +131,7 @@ impl std::fmt::Debug for Admin {
 type Done = BoxFuture<Result<(), Error>>;
 
 /// Creates a topic, or changes it, when awaited.
+#[derive(Debug)]
 #[must_use = "nothing is created until this is awaited"]
 pub struct CreateTopic {
     handle: Arc<Handle>,
@@ -179,6 +180,7 @@ impl IntoFuture for CreateTopic {
 }
 
 /// Deletes a topic when awaited.
+#[derive(Debug)]
 #[must_use = "nothing is deleted until this is awaited"]
 pub struct DeleteTopic {
     handle: Arc<Handle>,

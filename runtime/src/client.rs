@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use stgclient_core::address;
+use stgclient_core::address::{self, Addresses};
 use stgclient_core::client::{Client as Core, ClientConfig};
 use stgclient_core::connection::ConnectionCounters;
 use stgclient_core::credentials::Credentials;
@@ -44,16 +44,16 @@ pub struct Client {
 
 #[cfg(feature = "tokio")]
 impl Client {
-    /// Connects to the cluster of these name servers, `host:port` separated by `;`, on the tokio runtime that this is called on.
+    /// Connects to the cluster of these name servers, `host:port` separated by `;` or several texts, on the tokio runtime that this is called on.
     ///
     /// # Errors
     /// One of them is no address, or none of them answers in time; or there is no tokio runtime, or one without timers or I/O.
-    pub async fn connect(name_servers: &str) -> Result<Self, Error> {
+    pub async fn connect(name_servers: impl Addresses) -> Result<Self, Error> {
         Self::builder(name_servers).connect().await
     }
 
     /// A client of the cluster of these name servers, still to be set up: as [`Client::connect`] otherwise.
-    pub fn builder(name_servers: &str) -> ClientBuilder {
+    pub fn builder(name_servers: impl Addresses) -> ClientBuilder {
         ClientBuilder::at(Place::Tokio, name_servers)
     }
 }
@@ -128,8 +128,8 @@ impl Client {
     ///
     /// # Errors
     /// One of them is no address.
-    pub fn set_name_servers(&self, name_servers: &str) -> Result<(), Error> {
-        let addresses = parse(name_servers)?;
+    pub fn set_name_servers(&self, name_servers: impl Addresses) -> Result<(), Error> {
+        let addresses = parse(&name_servers.joined())?;
         self.handle.shared.with(|state, now| state.core.handle_name_servers(now, addresses));
         Ok(())
     }
@@ -180,9 +180,15 @@ pub struct ClientBuilder {
     provider: Option<Box<dyn Provider>>,
 }
 
+impl std::fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientBuilder").field("name_servers", &self.name_servers).finish_non_exhaustive()
+    }
+}
+
 impl ClientBuilder {
     /// A client on this host, of the cluster of these name servers, `host:port` separated by `;`. On tokio: [`Client::builder`].
-    pub fn on(host: Arc<dyn Host>, name_servers: &str) -> Self {
+    pub fn on(host: Arc<dyn Host>, name_servers: impl Addresses) -> Self {
         Self::at(Place::Given(host), name_servers)
     }
 
@@ -202,12 +208,12 @@ impl ClientBuilder {
         self
     }
 
-    fn at(place: Place, name_servers: &str) -> Self {
+    fn at(place: Place, name_servers: impl Addresses) -> Self {
         Self {
             place,
             #[cfg(feature = "tls")]
             tls: None,
-            name_servers: name_servers.to_owned(),
+            name_servers: name_servers.joined(),
             config: ClientConfig::new(Vec::new()),
             max_frame_length: frame::DEFAULT_MAX_FRAME_LENGTH,
             max_body_length: compression::DEFAULT_LIMIT,

@@ -1,5 +1,6 @@
 //! What keeps a client open.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::shared::Shared;
@@ -7,6 +8,12 @@ use crate::shared::Shared;
 /// What keeps a client open: the last one that is dropped closes it.
 pub(crate) struct Handle {
     pub(crate) shared: Arc<Shared>,
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Client").field(&self.shared.settings.client_id).finish()
+    }
 }
 
 impl Drop for Handle {

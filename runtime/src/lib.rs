@@ -79,7 +79,7 @@ pub use push_consumer::{
     Committing, Delivered, Deliveries, PushConsumer, PushConsumerBuilder, ReconsumeLater, StartPushConsumer,
     StartStream, SuspendCurrentQueue,
 };
-pub use stgclient_core::address::Address;
+pub use stgclient_core::address::{Address, Addresses};
 pub use stgclient_core::admin::{Placement, QueueStatistics, TopicStatistics};
 pub use stgclient_core::client::{ClientConfig, SendError};
 pub use stgclient_core::connection::ConnectionCounters;
@@ -88,12 +88,13 @@ pub use stgclient_core::consumer::push::{
     ConsumeFrom, ConsumeOrder, ConsumerStatus, MessageModel, PushConfig, QueueStatus, RetryDelay, Unfinished,
 };
 pub use stgclient_core::consumer::{
-    MessageSelector, PullBatch, PullOptions, PullStatus, ReceivedMessage, RefusedMessage, RefusedReason,
+    MessageSelector, PullBatch, PullOptions, PullStatus, ReceivedMessage, RefusedMessage, RefusedReason, Selects,
 };
 pub use stgclient_core::credentials::Credentials;
 pub use stgclient_core::error::{Attempt, Error, ErrorKind};
 pub use stgclient_core::producer::{
-    Backlog, Message, MessageId, ProducerConfig, QueueChoice, QueueSelector, Receipt, SendOptions, SendStatus,
+    Backlog, Body, Message, MessageId, ProducerConfig, QueueChoice, QueueSelector, Receipt, SendOptions, SendStatus,
+    TopicName,
 };
 pub use stgclient_core::queue::MessageQueue;
 pub use stgclient_core::routes::route::{Permission, TopicRoute};

@@ -1,5 +1,6 @@
 //! The future of an operation.
 
+use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -21,6 +22,12 @@ pub(crate) struct Operation<T> {
     is_polled: bool,
     /// What it gives.
     gives: PhantomData<fn() -> T>,
+}
+
+impl<T> fmt::Debug for Operation<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operation").field("is_over", &self.place.is_none()).finish_non_exhaustive()
+    }
 }
 
 impl<T: Given> Operation<T> {

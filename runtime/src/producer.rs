@@ -17,6 +17,7 @@ use crate::operation::Operation;
 use crate::waiting::{Delivery, Place, Request, Waiter};
 
 /// Sets a [`Producer`] up.
+#[derive(Debug)]
 #[must_use = "a builder does nothing until `start`"]
 pub struct ProducerBuilder {
     handle: Arc<Handle>,
@@ -214,6 +215,7 @@ impl Delivered for () {
 }
 
 /// A send under way: a future of the broker's [`Receipt`].
+#[derive(Debug)]
 #[must_use = "a send that is dropped is withdrawn, or its receipt is ignored"]
 pub struct Sending(Operation<Receipt>);
 
@@ -226,6 +228,7 @@ impl Future for Sending {
 }
 
 /// A send that no broker answers: a future that ends when the message is written.
+#[derive(Debug)]
 #[must_use = "a send that is dropped before it is written is withdrawn"]
 pub struct SendingOneway(Operation<()>);
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stgclient_core::client::PullConsumerId;
-use stgclient_core::consumer::{MessageSelector, PullBatch, PullOptions};
+use stgclient_core::consumer::{PullBatch, PullOptions, Selects};
 use stgclient_core::error::Error;
 use stgclient_core::queue::MessageQueue;
 
@@ -13,6 +13,7 @@ use crate::handle::Handle;
 use crate::operation::Operation;
 
 /// Sets a [`PullConsumer`] up.
+#[derive(Debug)]
 #[must_use = "a builder does nothing until `start`"]
 pub struct PullConsumerBuilder {
     handle: Arc<Handle>,
@@ -64,8 +65,8 @@ impl PullConsumer {
         Operation::begin(&self.inner.handle, |core, now| core.queues(now, topic)).await
     }
 
-    /// Pulls up to `count` messages from `offset` on whose tag matches `expression` (`*`, or `a || b`). Answers at
-    /// once, also when there is nothing.
+    /// Pulls up to `count` messages from `offset` on that `selector` selects: a tag expression (`*`, or `a || b`), or a
+    /// [`MessageSelector`](crate::MessageSelector), as by SQL. Answers at once, also when there is nothing.
     ///
     /// # Errors
     /// The expression is none, the broker refuses or does not answer. That there is nothing at this offset is none:
@@ -73,12 +74,12 @@ impl PullConsumer {
     pub async fn pull(
         &self,
         queue: &MessageQueue,
-        expression: &str,
+        selector: impl Selects,
         offset: u64,
         count: u32,
     ) -> Result<PullBatch, Error> {
-        let options = PullOptions { max_messages: count, ..PullOptions::default() };
-        self.pull_with(queue, expression, offset, options).await
+        let options = PullOptions::new().max_messages(count);
+        self.pull_with(queue, selector, offset, options).await
     }
 
     /// As [`PullConsumer::pull`], with bounds and a time to wait for messages.
@@ -88,16 +89,16 @@ impl PullConsumer {
     pub async fn pull_with(
         &self,
         queue: &MessageQueue,
-        expression: &str,
+        selector: impl Selects,
         offset: u64,
         options: PullOptions,
     ) -> Result<PullBatch, Error> {
-        let expression: MessageSelector = expression.parse()?;
+        let selector = selector.selector()?;
         let Inner { handle, id, .. } = &*self.inner;
         let operation = {
             let span = guard::span(|| tracing::trace_span!("pull", %queue, offset));
             let _inside = guard::enter(&span);
-            Operation::begin(handle, |core, now| core.pull(now, *id, queue.clone(), expression, offset, options))
+            Operation::begin(handle, |core, now| core.pull(now, *id, queue.clone(), selector, offset, options))
         };
         let settings = &handle.shared.settings;
         Ok(operation.await?.into_batch(settings.dialect, settings.max_body_length))

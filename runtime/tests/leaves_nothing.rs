@@ -161,7 +161,7 @@ async fn begin_waiting_pulls(
     let mut pulls = Vec::new();
     for queue in consumer.queues("leaves-nothing").await? {
         let consumer = consumer.clone();
-        let options = PullOptions { wait: Duration::from_secs(60), ..PullOptions::default() };
+        let options = PullOptions::new().wait(Duration::from_secs(60));
         pulls.push(tokio::spawn(async move { consumer.pull_with(&queue, "*", 0, options).await }));
     }
     let held = || cluster.with(|cluster| cluster.broker("broker-a").map(|broker| broker.usage().held_pulls));

@@ -42,7 +42,7 @@ async fn what_comes_later_comes_by_the_paused_clock() {
         async move {
             match message.reconsume_times() {
                 // A minute.
-                0 => Err(ReconsumeLater::with_delay(RetryDelay::Level(5))),
+                0 => Err(ReconsumeLater::after(RetryDelay::Level(5))),
                 _ => Ok(()),
             }
         }

@@ -83,7 +83,7 @@ impl Bench {
     }
 
     /// A message to the topic.
-    pub fn message(&self, body: impl Into<bytes::Bytes>) -> Message {
+    pub fn message(&self, body: impl stgclient::Body) -> Message {
         Message::new(self.topic.as_str(), body)
     }
 

@@ -10,4 +10,4 @@ mod selector;
 
 pub use pull::{PullOptions, PullStatus, Pulled};
 pub use received::{PullBatch, ReceivedMessage, RefusedMessage, RefusedReason};
-pub use selector::MessageSelector;
+pub use selector::{MessageSelector, Selects};

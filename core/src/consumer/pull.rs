@@ -15,6 +15,7 @@ use crate::wire::request::{PULL_FLAG_SUBSCRIPTION, PULL_FLAG_SUSPEND, PullMessag
 
 /// How much is pulled at once, and how long a broker may wait for messages.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct PullOptions {
     /// How many messages at the most, 1 to 1024; brokers give 32 at once by default.
     pub max_messages: u32,
@@ -33,6 +34,39 @@ impl Default for PullOptions {
 }
 
 impl PullOptions {
+    /// 32 messages or 256 KiB, and an answer at once.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets how many messages may come, 1 to 1024.
+    #[must_use]
+    pub const fn max_messages(mut self, count: u32) -> Self {
+        self.max_messages = count;
+        self
+    }
+
+    /// Sets how many bytes may come; one message may be longer.
+    #[must_use]
+    pub const fn max_bytes(mut self, bytes: u32) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+
+    /// Sets how long the broker may hold the request when there is nothing new.
+    #[must_use]
+    pub const fn wait(mut self, wait: Duration) -> Self {
+        self.wait = wait;
+        self
+    }
+
+    /// Sets the time for the answer, beyond `wait`.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
     pub(crate) fn check(&self) -> Result<(), Error> {
         if (1..=1024).contains(&self.max_messages) && self.max_bytes > 0 {
             return Ok(());
@@ -44,6 +78,7 @@ impl PullOptions {
 
 /// What came of a pull.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PullStatus {
     /// Messages came.
     Found,

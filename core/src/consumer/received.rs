@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 
 use super::inner_batches::Room;
 use super::pull::{PullStatus, Pulled};
+use crate::producer::Message;
 use crate::queue::MessageQueue;
 use crate::wire::compression::{self, CompressionError};
 use crate::wire::dialect::Dialect;
@@ -257,6 +258,15 @@ impl ReceivedMessage {
         self.stored.fields.reconsume_times
     }
 
+    /// Its content, to be sent once more: to the topic that it was first sent to, also if it is a dead letter, without a delay, and with
+    /// a new id.
+    fn again(&self) -> Message {
+        let stored = self.stored.topic();
+        let is_moved = ["%RETRY%", "%DLQ%"].iter().any(|prefix| stored.starts_with(prefix));
+        let topic = self.property(property::RETRY_TOPIC).filter(|_| is_moved).unwrap_or(stored);
+        Message::again(topic, self.body.clone(), self.flag(), self.properties().iter())
+    }
+
     /// The message as it was stored.
     pub const fn stored(&self) -> &StoredMessage {
         &self.stored
@@ -267,6 +277,20 @@ impl ReceivedMessage {
     #[must_use]
     pub fn detach(&self) -> Self {
         Self { body: Bytes::copy_from_slice(&self.body), stored: self.stored.detach(), queue: self.queue.clone() }
+    }
+}
+
+/// To send its content once more, such as that of a dead letter.
+impl From<&ReceivedMessage> for Message {
+    fn from(received: &ReceivedMessage) -> Self {
+        received.again()
+    }
+}
+
+/// As of a reference to it.
+impl From<ReceivedMessage> for Message {
+    fn from(received: ReceivedMessage) -> Self {
+        received.again()
     }
 }
 

@@ -79,6 +79,39 @@ impl MessageSelector {
     }
 }
 
+/// What says which messages are wanted: a [`MessageSelector`], or a text of tags, `a || b` or `*`.
+pub trait Selects {
+    /// The selector.
+    ///
+    /// # Errors
+    /// The text has something in it, but no tag.
+    fn selector(self) -> Result<MessageSelector, Error>;
+}
+
+impl Selects for MessageSelector {
+    fn selector(self) -> Result<MessageSelector, Error> {
+        Ok(self)
+    }
+}
+
+impl Selects for &MessageSelector {
+    fn selector(self) -> Result<MessageSelector, Error> {
+        Ok(self.clone())
+    }
+}
+
+impl Selects for &str {
+    fn selector(self) -> Result<MessageSelector, Error> {
+        MessageSelector::by_tag(self)
+    }
+}
+
+impl Selects for &String {
+    fn selector(self) -> Result<MessageSelector, Error> {
+        MessageSelector::by_tag(self)
+    }
+}
+
 impl Default for MessageSelector {
     fn default() -> Self {
         Self::all()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::content::{Body, TopicName};
 use crate::wire::compression::{self, Compression};
 use crate::wire::message::{Properties, PropertyError, property, sys_flag};
 
@@ -27,6 +28,10 @@ const RESERVED: [&str; 16] = [
     property::MSG_REGION,
     property::TRACE_ON,
 ];
+
+/// What holds a message back.
+const DELAYS: [&str; 4] =
+    [property::DELAY, property::TIMER_DELAY_SEC, property::TIMER_DELAY_MS, property::TIMER_DELIVER_MS];
 
 /// A message to be sent.
 ///
@@ -60,10 +65,10 @@ pub struct Compressed {
 
 impl Message {
     /// A message for `topic`.
-    pub fn new(topic: impl Into<Arc<str>>, body: impl Into<Bytes>) -> Self {
+    pub fn new(topic: impl TopicName, body: impl Body) -> Self {
         Self {
-            topic: topic.into(),
-            body: body.into(),
+            topic: topic.into_name(),
+            body: body.into_bytes(),
             flag: 0,
             properties: Properties::new(),
             compressed: None,
@@ -71,15 +76,21 @@ impl Message {
         }
     }
 
-    /// Sets the tag that consumers filter by.
+    /// Sets the tag that consumers filter by: one, so without `||`, which separates tags where they are selected.
     #[must_use]
-    pub fn tag(self, tag: &str) -> Self {
+    pub fn tag(mut self, tag: impl AsRef<str>) -> Self {
+        let tag = tag.as_ref();
+        if tag.contains("||") {
+            self.find_invalid(format_args!("the tag {tag:?} contains ||, so that nobody could select it"));
+            return self;
+        }
         self.set(property::TAGS, tag)
     }
 
     /// Adds a key that the message can be found by. A key holds no space: spaces separate keys.
     #[must_use]
-    pub fn key(mut self, key: &str) -> Self {
+    pub fn key(mut self, key: impl AsRef<str>) -> Self {
+        let key = key.as_ref();
         if key.contains(' ') {
             self.find_invalid(format_args!("the key {key:?} contains a space, which separates keys"));
             return self;
@@ -95,16 +106,23 @@ impl Message {
 
     /// Sets a property of your own.
     #[must_use]
-    pub fn property(mut self, name: &str, value: &str) -> Self {
+    pub fn property(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
+        let name = name.as_ref();
+        let own = [(property::TAGS, "tag"), (property::KEYS, "key"), (property::DELAY, "delay_level")];
+        if let Some((_, method)) = own.iter().find(|(own, _)| *own == name) {
+            self.find_invalid(format_args!("the property {name} is set by Message::{method}"));
+            return self;
+        }
         if RESERVED.contains(&name) {
             self.find_invalid(format_args!("the property name {name} is the protocol's own"));
             return self;
         }
-        self.set(name, value)
+        self.set(name, value.as_ref())
     }
 
     /// Has the broker hold the message back: level 1 to 18 are 1 s, 5 s, 10 s, 30 s, 1 to 10 min, 20 min, 30 min, 1 h
-    /// and 2 h on brokers that are not configured otherwise.
+    /// and 2 h on brokers that are not configured otherwise (`messageDelayLevel`). 0 is no delay, and a level above the broker's
+    /// last one is that one.
     #[must_use]
     pub fn delay_level(self, level: u32) -> Self {
         self.set(property::DELAY, &level.to_string())
@@ -115,6 +133,19 @@ impl Message {
     pub const fn flag(mut self, flag: i32) -> Self {
         self.flag = flag;
         self
+    }
+
+    /// The same content once more, as its producer had made it: the topic that it was first sent to, the body, the flag, the tag, the
+    /// keys and the application's own properties, without a delay.
+    pub(crate) fn again<'a>(
+        topic: &str,
+        body: Bytes,
+        flag: i32,
+        properties: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
+        let is_kept = |name: &str| !RESERVED.contains(&name) && !DELAYS.contains(&name);
+        let properties = properties.filter(|(name, _)| is_kept(name));
+        properties.fold(Self::new(topic, body).flag(flag), |message, (name, value)| message.set(name, value))
     }
 
     fn set(mut self, name: &str, value: &str) -> Self {
@@ -197,9 +228,31 @@ mod tests {
             Message::new("T", "b").key("a b"),
             Message::new("T", "b").property("UNIQ_KEY", "x"),
             Message::new("T", "b").tag("a\u{1}b"),
+            Message::new("T", "b").tag("a || b"),
+            Message::new("T", "b").property("KEYS", "a"),
+            Message::new("T", "b").property("TAGS", "a"),
+            Message::new("T", "b").property("DELAY", "1"),
             Message::new("T", "b").property("", "x"),
         ] {
             assert!(message.invalid().is_some(), "{message:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_is_made_of_whatever_holds_a_text_or_bytes() {
+        let (topic, body, key) = ("T".to_owned(), vec![b'b'; 1], "k".to_owned());
+        let made = [
+            Message::new("T", "b"),
+            Message::new(&topic, body.as_slice()),
+            Message::new(topic.as_str(), &body),
+            Message::new(topic.clone(), body),
+            Message::new(Arc::<str>::from("T"), &*topic.to_lowercase().replace('t', "b")),
+            Message::new(Arc::<str>::from("T"), Bytes::from_static(b"b")),
+            Message::new(topic, *b"b"),
+        ];
+        for message in made {
+            let message = message.key(&key).key(key.clone()).tag(key.as_str()).property(&key, &key);
+            assert_eq!((message.topic(), &**message.body(), message.invalid()), ("T", &b"b"[..], None));
         }
     }
 

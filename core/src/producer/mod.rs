@@ -1,5 +1,6 @@
 //! Sending: which queue, how often, for how long, and what the broker's answer means.
 
+mod content;
 pub mod latency;
 mod limits;
 mod message;
@@ -10,6 +11,7 @@ mod send;
 mod unique_ids;
 mod validate;
 
+pub use content::{Body, TopicName};
 pub use latency::LatencyFaults;
 pub use limits::Backlog;
 pub use message::{Compressed, Message};
@@ -74,12 +76,42 @@ impl Default for ProducerConfig {
 }
 
 /// How one message is sent.
+///
+/// ```
+/// use std::time::Duration;
+/// use stgclient_core::producer::{QueueChoice, SendOptions};
+///
+/// let options = SendOptions::new().queue(QueueChoice::Hash("42".into())).timeout(Duration::from_secs(1));
+/// assert_eq!(options.timeout, Some(Duration::from_secs(1)));
+/// ```
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct SendOptions {
     /// Where it goes.
     pub queue: QueueChoice,
     /// The time for all tries, instead of [`ProducerConfig::send_timeout`].
     pub timeout: Option<Duration>,
+}
+
+impl SendOptions {
+    /// To any queue, in the producer's time.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Says which queue it goes to.
+    #[must_use]
+    pub fn queue(mut self, queue: impl Into<QueueChoice>) -> Self {
+        self.queue = queue.into();
+        self
+    }
+
+    /// Sets the time for all tries.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
 }
 
 impl From<QueueChoice> for SendOptions {

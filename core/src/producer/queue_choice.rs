@@ -23,6 +23,7 @@ impl<F: Fn(&[MessageQueue], &Message) -> usize + Send + Sync> QueueSelector for 
 
 /// Where a message goes.
 #[derive(Clone, Default)]
+#[non_exhaustive]
 pub enum QueueChoice {
     /// The next queue in turn, from a random start, brokers that were slow or failed passed over.
     #[default]
@@ -35,6 +36,12 @@ pub enum QueueChoice {
     Selector(Arc<dyn QueueSelector>),
     /// This one.
     Queue(MessageQueue),
+}
+
+impl From<MessageQueue> for QueueChoice {
+    fn from(queue: MessageQueue) -> Self {
+        Self::Queue(queue)
+    }
 }
 
 impl fmt::Debug for QueueChoice {

@@ -2,12 +2,15 @@
 
 use core::fmt;
 
+use serde::{Serialize, Serializer};
+
 use crate::queue::MessageQueue;
 use crate::wire::code::ResponseCode;
 use crate::wire::message::{OffsetMessageId, UniqueId};
 
 /// How safely a broker has a message. The broker has it in all four cases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum SendStatus {
     /// As safely as the broker is configured to.
     SendOk,
@@ -48,6 +51,13 @@ impl fmt::Display for SendStatus {
     }
 }
 
+/// As the protocol names it.
+impl Serialize for SendStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
 /// How a message is told from others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MessageId {
@@ -68,8 +78,23 @@ impl fmt::Display for MessageId {
     }
 }
 
+/// As a text, as consumers and `mqadmin` show it.
+impl Serialize for MessageId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+fn as_text<S: Serializer>(id: &Option<OffsetMessageId>, serializer: S) -> Result<S::Ok, S::Error> {
+    match id {
+        Some(id) => serializer.collect_str(id),
+        None => serializer.serialize_none(),
+    }
+}
+
 /// What became of a sent message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Receipt {
     /// How safely the broker has it.
@@ -77,6 +102,7 @@ pub struct Receipt {
     /// Its id, as consumers see it.
     pub message_id: MessageId,
     /// Where the broker stored it; `None` when the broker's answer names no such place.
+    #[serde(serialize_with = "as_text")]
     pub offset_message_id: Option<OffsetMessageId>,
     /// The queue it is in.
     pub queue: MessageQueue,

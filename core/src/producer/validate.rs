@@ -132,7 +132,7 @@ mod tests {
             (Message::new("T", ""), "empty"),
             (Message::new("T", "0123456789a"), "11 bytes"),
             (Message::new("SELF_TEST_TOPIC", "b"), "own"),
-            (Message::new("T", "b").property("k", &"v".repeat(32_700)), "properties"),
+            (Message::new("T", "b").property("k", "v".repeat(32_700)), "properties"),
             (Message::new("T", "b").property("WAIT", "false"), "WAIT"),
         ] {
             let error = check_message(&message, &config, Dialect::Apache).unwrap_err().to_string();

@@ -1,13 +1,14 @@
 //! How a push consumer is set up and started.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
 use stgclient_core::client::{Client as Core, PushConsumerId};
 use stgclient_core::consumer::allocation::{Allocation, Average};
 use stgclient_core::consumer::push::{ConsumeFrom, ConsumeOrder, MessageModel, PushConfig};
-use stgclient_core::consumer::{MessageSelector, ReceivedMessage};
+use stgclient_core::consumer::{MessageSelector, ReceivedMessage, Selects};
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::producer::check_group;
 use stgclient_core::wire::body::ExpressionType;
@@ -37,6 +38,18 @@ pub struct PushConsumerBuilder {
     store: Option<Arc<dyn OffsetStore>>,
 }
 
+impl fmt::Debug for PushConsumerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { group, config, subscriptions, .. } = self;
+        let mut shown = f.debug_struct("PushConsumerBuilder");
+        shown
+            .field("group", group)
+            .field("config", config)
+            .field("subscriptions", subscriptions)
+            .finish_non_exhaustive()
+    }
+}
+
 impl PushConsumerBuilder {
     pub(crate) fn new(handle: Arc<Handle>, group: &str) -> Self {
         let config = PushConfig::default();
@@ -44,23 +57,19 @@ impl PushConsumerBuilder {
         Self { handle, group: group.to_owned(), config, subscriptions: Vec::new(), allocation, store: None }
     }
 
-    /// Subscribes to a topic: to messages with one of these tags, `a || b`, or to all with `*`. Can be called for several
-    /// topics.
-    pub fn subscribe(mut self, topic: &str, tags: &str) -> Self {
-        self.subscriptions.push((topic.to_owned(), tags.parse()));
-        self
-    }
-
-    /// As [`subscribe`](Self::subscribe), with any selector, such as [`MessageSelector::by_sql`]. A broker is asked at the
-    /// start whether it takes an SQL expression, if the topic is there.
-    pub fn subscribe_with(mut self, topic: &str, selector: MessageSelector) -> Self {
-        self.subscriptions.push((topic.to_owned(), Ok(selector)));
+    /// Subscribes to a topic: to messages with one of these tags, `a || b`, or to all with `*`, or to those that a [`MessageSelector`]
+    /// selects, as by SQL. Can be called for several topics. A broker is asked at the start whether it takes an SQL expression, if
+    /// the topic is there.
+    pub fn subscribe(mut self, topic: &str, selector: impl Selects) -> Self {
+        self.subscriptions.push((topic.to_owned(), selector.selector()));
         self
     }
 
     /// Where the group begins on a queue of which it has no offset. After the last message by default.
-    pub const fn consume_from(mut self, from: ConsumeFrom) -> Self {
-        self.config.consume_from = from;
+    ///
+    /// A [`SystemTime`](std::time::SystemTime) is one to begin at, too.
+    pub fn consume_from(mut self, from: impl Into<ConsumeFrom>) -> Self {
+        self.config.consume_from = from.into();
         self
     }
 
@@ -279,6 +288,12 @@ pub struct StartPushConsumer {
     launch: Box<dyn FnOnce(Launch) -> Option<Directly>>,
 }
 
+impl fmt::Debug for StartPushConsumer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("StartPushConsumer").field(&self.builder).finish()
+    }
+}
+
 impl StartPushConsumer {
     fn new<H: Handler>(builder: PushConsumerBuilder, handler: H) -> Self {
         let launch = move |launch: Launch| {
@@ -314,6 +329,7 @@ impl StartPushConsumer {
 }
 
 /// A stream of messages that is set up, and has only to be started.
+#[derive(Debug)]
 #[must_use = "a builder does nothing until `start`"]
 pub struct StartStream(PushConsumerBuilder);
 

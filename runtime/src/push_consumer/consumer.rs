@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stgclient_core::client::PushConsumerId;
-use stgclient_core::consumer::MessageSelector;
+use stgclient_core::consumer::Selects;
 use stgclient_core::consumer::push::{ConsumerStatus, Outcome, Settlement, Unfinished};
 use stgclient_core::error::Error;
 use stgclient_core::queue::MessageQueue;
@@ -45,19 +45,13 @@ impl PushConsumer {
     /// Subscribes to another topic, or changes what is wanted of one: tags, `a || b`, or `*`.
     ///
     /// Brokers are asked in the background where a new topic's queues end: with `LastOffset`, what is sent right after this call
-    /// may come before that. What is subscribed to before the start is waited for there.
+    /// may come before that. What is subscribed to before the start is waited for there. Whether a topic's broker takes an SQL
+    /// expression shows when it fetches.
     ///
     /// # Errors
     /// The expression is none, or the consumer is closed.
-    pub fn subscribe(&self, topic: &str, tags: &str) -> Result<(), Error> {
-        self.subscribe_with(topic, tags.parse()?)
-    }
-
-    /// As [`PushConsumer::subscribe`], with any selector. Whether its broker takes an SQL expression shows when it fetches.
-    ///
-    /// # Errors
-    /// The consumer is closed.
-    pub fn subscribe_with(&self, topic: &str, selector: MessageSelector) -> Result<(), Error> {
+    pub fn subscribe(&self, topic: &str, selector: impl Selects) -> Result<(), Error> {
+        let selector = selector.selector()?;
         self.shared().with(|state, now| state.core.subscribe(now, self.inner.id, topic, selector))
     }
 

@@ -12,25 +12,29 @@ use stgclient_host::{MaybeSend, MaybeSync};
 /// A message failed and is to be consumed again later, by any member of the group; after the most retries it goes to the
 /// group's dead letters.
 ///
-/// Every error becomes one by `?`:
+/// Every error becomes one by `?`, those of `anyhow`, boxed ones and texts too:
 ///
 /// ```
 /// use stgclient::{ReconsumeLater, RetryDelay};
 ///
 /// fn handle(body: &str) -> Result<(), ReconsumeLater> {
 ///     let amount: u32 = body.parse()?;
-///     if amount == 0 {
-///         return Err(ReconsumeLater::with_delay(RetryDelay::Never)); // to the dead letters at once
+///     match amount {
+///         0 => Err(ReconsumeLater::after(RetryDelay::Never).because("nothing was ordered")), // to the dead letters at once
+///         1..1000 => Ok(()),
+///         _ => Err("too much was ordered")?,
 ///     }
-///     Ok(())
 /// }
-/// assert!(handle("x").is_err() && handle("0").is_err() && handle("1").is_ok());
+/// assert!(handle("x").is_err() && handle("0").is_err() && handle("1000").is_err() && handle("1").is_ok());
 /// ```
 #[derive(Debug, Default)]
 pub struct ReconsumeLater {
     delay: RetryDelay,
-    why: Option<Box<dyn StdError + Send + Sync>>,
+    why: Option<Reason>,
 }
+
+/// Why a message failed, for the log.
+type Reason = Box<dyn StdError + Send + Sync>;
 
 impl ReconsumeLater {
     /// After the delay that the broker gives: longer each time, from 10 s to 2 h. Smartgo's brokers give none: it comes within a
@@ -40,23 +44,30 @@ impl ReconsumeLater {
     }
 
     /// After a delay of one's choice.
-    pub const fn with_delay(delay: RetryDelay) -> Self {
+    pub const fn after(delay: RetryDelay) -> Self {
         Self { delay, why: None }
+    }
+
+    /// Says why, in the log.
+    #[must_use]
+    pub fn because(mut self, why: impl Into<Reason>) -> Self {
+        self.why = Some(why.into());
+        self
     }
 }
 
-impl<E: StdError + Send + Sync + 'static> From<E> for ReconsumeLater {
+impl<E: Into<Reason>> From<E> for ReconsumeLater {
     fn from(error: E) -> Self {
-        Self { delay: RetryDelay::Broker, why: Some(Box::new(error)) }
+        Self::new().because(error)
     }
 }
 
 /// A message of an orderly consumer failed: its queue rests, and then the message is delivered again, before all that
-/// follow it. Every error becomes one by `?`.
+/// follow it. Every error becomes one by `?`, as of [`ReconsumeLater`].
 #[derive(Debug, Default)]
 pub struct SuspendCurrentQueue {
     pause: Option<Duration>,
-    why: Option<Box<dyn StdError + Send + Sync>>,
+    why: Option<Reason>,
 }
 
 impl SuspendCurrentQueue {
@@ -65,15 +76,22 @@ impl SuspendCurrentQueue {
         Self::default()
     }
 
-    /// For a time of one's choice.
-    pub const fn for_time(pause: Duration) -> Self {
+    /// To be delivered again after a time of one's choice.
+    pub const fn after(pause: Duration) -> Self {
         Self { pause: Some(pause), why: None }
+    }
+
+    /// Says why, in the log.
+    #[must_use]
+    pub fn because(mut self, why: impl Into<Reason>) -> Self {
+        self.why = Some(why.into());
+        self
     }
 }
 
-impl<E: StdError + Send + Sync + 'static> From<E> for SuspendCurrentQueue {
+impl<E: Into<Reason>> From<E> for SuspendCurrentQueue {
     fn from(error: E) -> Self {
-        Self { pause: None, why: Some(Box::new(error)) }
+        Self::new().because(error)
     }
 }
 

@@ -98,7 +98,7 @@ async fn a_message_that_is_handed_in_waits_for_no_callback_of_others() {
         };
         slow.send_with(Message::new("T", "slow"), a.clone(), blocks).unwrap();
         is_locked.recv_timeout(SOON).expect("the broker answers");
-        let in_time = SendOptions { timeout: Some(Duration::from_millis(500)), ..b.clone() };
+        let in_time = b.clone().timeout(Duration::from_millis(500));
         let sending = quick.send_to(Message::new("T", "quick"), in_time);
         handed_in.send(()).unwrap();
         let sent = tokio::time::timeout(Duration::from_secs(1), sending).await;

@@ -89,7 +89,7 @@ fn chain(producer: Producer, count: Arc<AtomicUsize>, left: usize) {
     if left == 0 {
         return;
     }
-    let options = SendOptions { timeout: Some(Duration::from_secs(20)), ..SendOptions::default() };
+    let options = SendOptions::new().timeout(Duration::from_secs(20));
     let next = producer.clone();
     let callback = move |outcome: Result<Receipt, Error>| {
         outcome.expect("the broker is well");

@@ -107,7 +107,7 @@ async fn a_pull_dropped_while_it_waits_holds_up_nothing() {
     let (cluster, client) = cluster("T", 1).await;
     let consumer = client.pull_consumer("consumer").start().await.unwrap();
     let queue = consumer.queues("T").await.unwrap().swap_remove(0);
-    let long = PullOptions { wait: crate::SOON, ..PullOptions::default() };
+    let long = PullOptions::new().wait(crate::SOON);
     for _ in 0..3 {
         let pull = consumer.pull_with(&queue, "*", 0, long.clone());
         assert!(tokio::time::timeout(Duration::from_millis(50), pull).await.is_err(), "the pull does not wait");

@@ -17,7 +17,7 @@ async fn waiting(consumer: &PullConsumer) -> JoinHandle<Result<PullBatch, Error>
     let queue = consumer.queues("T").await.unwrap().swap_remove(0);
     let consumer = consumer.clone();
     tokio::spawn(async move {
-        let options = PullOptions { wait: SOON, ..PullOptions::default() };
+        let options = PullOptions::new().wait(SOON);
         consumer.pull_with(&queue, "*", 0, options).await
     })
 }

@@ -72,7 +72,7 @@ fn a_client_whose_runtime_is_gone_says_closed_at_once_to_whoever_waits_or_asks()
             let (begun, waits) = channel();
             let pull = apart(move || {
                 current_thread().block_on(async {
-                    let options = PullOptions { wait: 3 * SOON, ..PullOptions::default() };
+                    let options = PullOptions::new().wait(3 * SOON);
                     let mut pull = Box::pin(other.pull_with(&empty, "*", 0, options));
                     assert!(tokio::time::timeout(Duration::from_millis(1), &mut pull).await.is_err());
                     begun.send(()).unwrap();

@@ -68,7 +68,7 @@ async fn a_waker_that_panics_when_a_send_has_no_answer_in_time_does_not_close_th
     let mut bad = producer.send(Message::new("T", "bad"));
     assert!(Pin::new(&mut bad).poll(&mut Context::from_waker(&waker)).is_pending());
     eventually("its time is up", async || (woken.load(SeqCst) > 0).then_some(())).await;
-    let options = stgclient::SendOptions { timeout: Some(Duration::from_secs(5)), ..Default::default() };
+    let options = stgclient::SendOptions::new().timeout(Duration::from_secs(5));
     let sent =
         tokio::time::timeout(Duration::from_secs(10), producer.send_to(Message::new("T", "after"), options)).await;
     assert!(matches!(sent, Ok(Ok(_))), "{sent:?}");

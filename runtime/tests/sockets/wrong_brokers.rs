@@ -32,7 +32,7 @@ async fn suffer(wrong: Wrong, words: &str) {
     let error = producer.send(Message::new("T", "body")).await.unwrap_err();
     assert!(error.to_string().contains(words) && error.to_string().contains(&address), "{wrong:?}: {error}");
     assert!(error.is_retryable(), "{wrong:?}: {error}");
-    let options = PullOptions { timeout: TIMEOUT, ..PullOptions::default() };
+    let options = PullOptions::new().timeout(TIMEOUT);
     let queue = MessageQueue::new("T", "broker-a", 0);
     let error = consumer.pull_with(&queue, "*", 0, options).await.unwrap_err();
     assert!(error.is_retryable(), "{wrong:?}: {error}");

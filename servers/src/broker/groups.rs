@@ -107,7 +107,7 @@ impl ConsumerGroup {
             let topic: Box<str> = data.topic.as_str().into();
             let noted = if is_new { topics.note(group, &topic) } else { Ok(()) };
             match noted.and_then(|()| Subscription::new(&topics.budget, data)) {
-                Ok(subscription) => _ = self.subscriptions.insert(&topic, subscription),
+                Ok(subscription) => self.subscriptions.insert(&topic, subscription),
                 Err(refusal) => return (is_changed, Err(refusal)),
             }
             is_changed |= is_new;

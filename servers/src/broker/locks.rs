@@ -103,7 +103,7 @@ impl Locks {
 
     /// Unlocks those of the queues that the client has locked.
     fn unlock(&mut self, request: &QueueLockRequest) {
-        let Some(locks) = self.groups.get_mut(&*request.consumer_group) else {
+        let Some(locks) = self.groups.get_mut(&request.consumer_group) else {
             return;
         };
         for queue in &request.mq_set {
@@ -112,7 +112,7 @@ impl Locks {
             }
         }
         if locks.is_empty() {
-            self.groups.remove(&*request.consumer_group);
+            self.groups.remove(&request.consumer_group);
         }
     }
 

@@ -51,7 +51,7 @@ impl Configs {
             let namespace = Namespace { values: Named::default(), _charge: charge };
             self.namespaces.insert(&name, namespace);
         }
-        let Some(namespace) = self.namespaces.get_mut(&*name) else {
+        let Some(namespace) = self.namespaces.get_mut(&name) else {
             return Ok(());
         };
         match fields.text("value") {
@@ -60,7 +60,7 @@ impl Configs {
                 namespace.values.insert(&key, (value.into_owned(), charge));
             }
             // A value that is null is none to whoever asks.
-            None => drop(namespace.values.remove(&*key)),
+            None => drop(namespace.values.remove(&key)),
         }
         Ok(())
     }
@@ -87,16 +87,16 @@ impl Configs {
     pub(super) fn delete(&mut self, request: &Command) -> Result<(), Refusal> {
         let fields = Nullable(request);
         if let Some((namespace, key)) = fields.text("namespace").zip(fields.text("key"))
-            && let Some(namespace) = self.namespaces.get_mut(&*namespace)
+            && let Some(namespace) = self.namespaces.get_mut(&namespace)
         {
-            namespace.values.remove(&*key);
+            namespace.values.remove(&key);
         }
         Ok(())
     }
 
     pub(super) fn list(&self, request: &Command) -> Result<Vec<u8>, Refusal> {
         let namespace = Nullable(request).text("namespace");
-        let table = namespace.and_then(|namespace| self.namespaces.get(&*namespace)).ok_or_else(|| {
+        let table = namespace.and_then(|namespace| self.namespaces.get(&namespace)).ok_or_else(|| {
             let remark = format!("No config item, Namespace: {}", Nullable(request).shown("namespace"));
             Refusal::new(ResponseCode::QUERY_NOT_FOUND, remark)
         })?;

@@ -120,7 +120,7 @@ impl Routes {
         let Some(topic) = fields.text("topic") else {
             return Ok(());
         };
-        let Some(queues) = self.topics.get_mut(&*topic) else {
+        let Some(queues) = self.topics.get_mut(&topic) else {
             return Ok(());
         };
         match fields.text("clusterName").filter(|cluster| !cluster.is_empty()) {

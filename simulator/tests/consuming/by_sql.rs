@@ -33,7 +33,7 @@ fn a_consumer_by_sql_starts_as_one_by_tags_does_while_one_of_two_brokers_is_away
             let consumer = client.push_consumer(GROUP).consume_from(ConsumeFrom::FirstOffset);
             let book = Book::default();
             let noted = book.clone();
-            let consumer = consumer.subscribe_with(TOPIC, selector).concurrently(move |message| {
+            let consumer = consumer.subscribe(TOPIC, selector).concurrently(move |message| {
                 noted.note(0, &message);
                 async { Ok(()) }
             });
@@ -52,7 +52,7 @@ fn a_consumer_by_sql_starts_though_a_broker_is_busy_for_a_moment() {
         let busy = Force::requests([RequestCode::CHECK_CLIENT_CONFIG], Forced::busy()).times(1);
         stage.cluster.broker("broker-a", |broker| broker.force(busy));
         let consumer = client.push_consumer(GROUP);
-        let consumer = consumer.subscribe_with(TOPIC, MessageSelector::by_sql("n > 0").unwrap());
+        let consumer = consumer.subscribe(TOPIC, MessageSelector::by_sql("n > 0").unwrap());
         consumer.concurrently(|_| async { Ok(()) }).start().await.expect("the expression is good");
     });
 }
@@ -63,12 +63,12 @@ fn sql_of_a_topic_of_two_brokers_is_consumed_from_the_one_that_is_there() {
     stage.play(async {
         let client = stage.client().await;
         let book = Book::default();
-        let consumer = client.push_consumer(GROUP).subscribe_with(TOPIC, MessageSelector::by_sql("n > 0").unwrap());
+        let consumer = client.push_consumer(GROUP).subscribe(TOPIC, MessageSelector::by_sql("n > 0").unwrap());
         let consumer = book.consume(consumer.consume_from(ConsumeFrom::FirstOffset)).await;
         let producer = client.producer("shop").start().await.unwrap();
         stage.world.network().partition(&address(&stage, "broker-a"), true);
         // The application wants other ones from now on.
-        consumer.subscribe_with(TOPIC, MessageSelector::by_sql("n > 1").unwrap()).unwrap();
+        consumer.subscribe(TOPIC, MessageSelector::by_sql("n > 1").unwrap()).unwrap();
         let queue = MessageQueue::new(TOPIC, "broker-b", 0);
         producer.send_to(Message::new(TOPIC, "2").property("n", "2"), SendOptions::from(queue)).await.unwrap();
         stage.until(100 * SECOND, "the message of the broker that is there", || book.len() == 1).await;
@@ -123,7 +123,7 @@ fn a_consumer_by_sql_starts_as_one_by_tags_does_while_the_name_servers_are_away(
                 stage.world.network().partition(&name_server, true);
             }
             let selector = if by_sql { MessageSelector::by_sql("n > 0").unwrap() } else { "paid".parse().unwrap() };
-            let consumer = client.push_consumer(GROUP).subscribe_with(TOPIC, selector);
+            let consumer = client.push_consumer(GROUP).subscribe(TOPIC, selector);
             let started = consumer.concurrently(|_| async { Ok(()) }).start().await;
             started.unwrap_or_else(|error| panic!("by SQL: {by_sql}: {error}"));
         });
@@ -140,7 +140,7 @@ fn a_broker_that_takes_no_sql_fails_a_start_by_it_at_once() {
         let refuses = Force::requests([RequestCode::CHECK_CLIENT_CONFIG], refusal);
         stage.cluster.broker("broker-a", |broker| broker.force(refuses));
         let consumer = client.push_consumer(GROUP);
-        let consumer = consumer.subscribe_with(TOPIC, MessageSelector::by_sql("n > 0").unwrap());
+        let consumer = consumer.subscribe(TOPIC, MessageSelector::by_sql("n > 0").unwrap());
         let begun = stage.machine.clock().mono;
         let error = consumer.concurrently(|_| async { Ok(()) }).start().await.expect_err("no broker gives it anything");
         assert!(error.to_string().contains(words), "{error}");

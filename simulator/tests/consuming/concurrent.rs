@@ -83,7 +83,7 @@ fn a_handler_says_when_a_message_is_to_come_back() {
             noted.note(0, &message);
             let is_first = message.reconsume_times() == 0;
             let delay = if message.body() == "0" { RetryDelay::Level(1) } else { RetryDelay::Never };
-            async move { if is_first { Err(ReconsumeLater::with_delay(delay)) } else { Ok(()) } }
+            async move { if is_first { Err(ReconsumeLater::after(delay)) } else { Ok(()) } }
         });
         let _consumer = consumer.start().await.unwrap();
         stage.until(3 * SECOND, "a second later", || book.times().get("0") == Some(&2)).await;

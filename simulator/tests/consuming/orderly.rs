@@ -65,7 +65,7 @@ fn a_message_that_fails_is_delivered_again_before_all_that_follow_it_and_its_que
         let consumer = member(&client).orderly(move |message| {
             noted.note(0, &message);
             let fails = message.body() == "2" && message.reconsume_times() < 3;
-            async move { if fails { Err(SuspendCurrentQueue::for_time(2 * SECOND)) } else { Ok(()) } }
+            async move { if fails { Err(SuspendCurrentQueue::after(2 * SECOND)) } else { Ok(()) } }
         });
         let _consumer = consumer.start().await.unwrap();
         let begin = stage.world.now().mono;

@@ -32,7 +32,7 @@ fn a_consumer_by_sql_of_a_topic_that_does_not_exist_yet_starts_as_one_by_tags_do
     stage.play(async {
         let client = stage.client().await;
         let selector = MessageSelector::by_sql("amount > 100").unwrap();
-        let consumer = client.push_consumer(GROUP).subscribe_with("later", selector);
+        let consumer = client.push_consumer(GROUP).subscribe("later", selector);
         let consumer = consumer.concurrently(|_| async { Ok(()) }).start().await.expect("as by tags");
         consumer.close().await;
     });
@@ -77,20 +77,20 @@ fn an_expression_that_no_broker_can_read_selects_nothing_and_not_everything() {
         let client = stage.client().await;
         let book = Book::default();
         let unreadable = MessageSelector::by_sql("n > ").unwrap();
-        let consumer = client.push_consumer(GROUP).subscribe_with("later", unreadable);
+        let consumer = client.push_consumer(GROUP).subscribe("later", unreadable);
         let consumer = book.consume(consumer.consume_from(ConsumeFrom::FirstOffset)).await;
         client.admin().create_topic("later").await.unwrap();
         let producer = client.producer("shop").start().await.unwrap();
         for number in 0..3 {
-            let message = Message::new("later", number.to_string()).property("n", &number.to_string());
+            let message = Message::new("later", number.to_string()).property("n", number.to_string());
             producer.send(message).await.unwrap();
         }
         stage.sleep(60 * SECOND).await;
         assert_eq!(book.len(), 0, "a broker gives all that there is to one whose expression it cannot read");
-        consumer.subscribe_with("later", MessageSelector::by_sql("n > 0").unwrap()).unwrap();
+        consumer.subscribe("later", MessageSelector::by_sql("n > 0").unwrap()).unwrap();
         stage.until(5 * SECOND, "what is selected", || book.len() == 2).await;
         // One that is changed is not believed either.
-        consumer.subscribe_with("later", MessageSelector::by_sql("n >> 0").unwrap()).unwrap();
+        consumer.subscribe("later", MessageSelector::by_sql("n >> 0").unwrap()).unwrap();
         producer.send(Message::new("later", "3").property("n", "3")).await.unwrap();
         stage.sleep(60 * SECOND).await;
         assert_eq!(book.len(), 2);

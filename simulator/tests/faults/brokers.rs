@@ -231,11 +231,11 @@ fn a_send_has_the_tries_and_the_time_that_it_was_given() {
         let (failed, took) = stage.timed(producer.send(message("t"))).await;
         failed.unwrap_err();
         assert_eq!(took, 7 * SECOND);
-        let options = SendOptions { timeout: Some(SECOND), ..SendOptions::default() };
+        let options = SendOptions::new().timeout(SECOND);
         let (failed, took) = stage.timed(producer.send_to(message("t"), options)).await;
         failed.unwrap_err();
         assert_eq!(took, SECOND);
-        let options = SendOptions { timeout: Some(Duration::ZERO), ..SendOptions::default() };
+        let options = SendOptions::new().timeout(Duration::ZERO);
         let (failed, took) = stage.timed(producer.send_to(message("t"), options)).await;
         failed.unwrap_err();
         assert_eq!(took, Duration::ZERO);
@@ -334,7 +334,7 @@ fn every_try_of_a_send_carries_the_same_id() {
         for name in ["broker-a", "broker-b"] {
             stage.cluster.broker(name, |broker| broker.force(Force::sends(Forced::Unanswered).times(1)));
         }
-        let options = SendOptions { timeout: Some(60 * SECOND), ..SendOptions::default() };
+        let options = SendOptions::new().timeout(60 * SECOND);
         let receipt = producer.send_to(message("t"), options).await.expect("the third try");
         let mut ids = Vec::new();
         for name in ["broker-a", "broker-b"] {

@@ -244,7 +244,7 @@ fn a_read_that_waits_for_its_connection_ends_at_its_own_time() {
     stage.world.block_on(async {
         let client = stage.client().await;
         let consumer = consumer(&client).await;
-        let quick = PullOptions { timeout: SECOND, ..PullOptions::default() };
+        let quick = PullOptions::new().timeout(SECOND);
         let (failed, took) = stage.timed(consumer.pull_with(&queue("broker-a", 0), "*", 0, quick)).await;
         assert_eq!(reason(&failed), (ErrorKind::ConnectFailed, Some(BROKER_A)));
         assert_eq!(took, SECOND);

@@ -46,7 +46,7 @@ fn a_send_to_a_broker_that_accepts_and_never_answers_ends_within_its_time() {
 async fn call(client: &Client, consumer: &PullConsumer, number: usize) -> (Result<(), Error>, Duration) {
     let queue = queue("broker-a", 0);
     let admin = client.admin();
-    let quick = PullOptions { timeout: SECOND, ..PullOptions::default() };
+    let quick = PullOptions::new().timeout(SECOND);
     match number {
         0 => (consumer.pull(&queue, "*", 0, 1).await.map(drop), 10 * SECOND),
         1 => (consumer.pull_with(&queue, "*", 0, waiting(5 * SECOND)).await.map(drop), 15 * SECOND),
@@ -143,7 +143,7 @@ fn a_pull_answered_too_late_is_over_and_the_next_one_gets_its_own_answer() {
         producer.send_to(message("t"), first.clone()).await.unwrap();
         let late = Forced::Delay(SECOND + SECOND / 2);
         stage.on_broker_a(|broker| broker.force(Force::requests([RequestCode::PULL_MESSAGE], late).times(1)));
-        let quick = PullOptions { timeout: SECOND, ..PullOptions::default() };
+        let quick = PullOptions::new().timeout(SECOND);
         let pull = begun(consumer.pull_with(&first, "*", 0, quick)).await;
         stage.sleep(SECOND / 2).await;
         // A sign of life keeps the connection.

@@ -110,7 +110,7 @@ pub(crate) async fn begun<F: Future>(call: F) -> Pin<Box<F>> {
 
 /// A pull that the broker may hold for so long.
 pub(crate) fn waiting(wait: Duration) -> PullOptions {
-    PullOptions { wait, ..PullOptions::default() }
+    PullOptions::new().wait(wait)
 }
 
 /// The bodies of everything in a topic.

@@ -26,7 +26,7 @@ async fn every_send_is_answered_and_counted_in_both_codecs() {
     for codec in [HeaderCodec::Json, HeaderCodec::Binary] {
         let server = Server::start(0).expect("a port is free");
         let client =
-            Client::builder(&server.address.to_string()).header_codec(codec).connect().await.expect("it answers");
+            Client::builder(server.address.to_string()).header_codec(codec).connect().await.expect("it answers");
         let producer = client.producer("group").start().await.expect("the client is open");
         let sends: Vec<_> = (0..300).map(|_| producer.send(Message::new("q100-orders", vec![7; 1000]))).collect();
         for send in sends {

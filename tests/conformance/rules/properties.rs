@@ -23,7 +23,7 @@ async fn values_come_back_as_they_were_sent() {
     let bench = bench(1).await;
     let mut message = bench.message("body");
     for (number, text) in TEXTS.iter().enumerate() {
-        message = message.property(&format!("name-{number}"), text);
+        message = message.property(format!("name-{number}"), text);
     }
     let message = bench.send_and_pull(message).await;
     for (number, text) in TEXTS.iter().enumerate() {
@@ -70,7 +70,7 @@ async fn as_many_properties_as_we_take_the_broker_takes_too() {
     let (mut fits, mut too_long) = (1, 40_000);
     while too_long - fits > 1 {
         let middle = usize::midpoint(fits, too_long);
-        let message = bench.message("body").property("long", &"v".repeat(middle));
+        let message = bench.message("body").property("long", "v".repeat(middle));
         match bench.producer.send(message).await {
             Ok(_) => fits = middle,
             Err(error) if error.address().is_none() => too_long = middle,
@@ -78,7 +78,7 @@ async fn as_many_properties_as_we_take_the_broker_takes_too() {
         }
     }
     assert!(fits > 32_000, "only {fits} bytes are taken");
-    let message = bench.message("body").property("long", &"v".repeat(fits));
+    let message = bench.message("body").property("long", "v".repeat(fits));
     let message = bench.send_and_pull(message).await;
     assert_eq!(message.property("long").map(str::len), Some(fits));
 }

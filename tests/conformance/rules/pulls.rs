@@ -125,7 +125,7 @@ async fn large_messages_come_in_several_pulls_each_at_least_one() {
 async fn a_pull_that_asks_for_nothing_or_too_much_is_refused_before_anybody_is_asked() {
     let (bench, queue) = filled(0).await;
     for (count, bytes) in [(0, 1), (1025, 1), (1, 0)] {
-        let options = PullOptions { max_messages: count, max_bytes: bytes, ..PullOptions::default() };
+        let options = PullOptions::new().max_messages(count).max_bytes(bytes);
         let error = bench.consumer.pull_with(&queue, "*", 0, options).await.unwrap_err();
         assert_eq!((error.kind(), error.address()), (ErrorKind::InvalidArgument, None), "{error}");
     }
@@ -158,7 +158,7 @@ async fn several_pulls_of_one_queue_at_once_each_get_their_own_answer() {
 async fn a_closed_consumer_pulls_no_more() {
     let (bench, queue) = filled(1).await;
     bench.consumer.close().await;
-    let options = PullOptions { wait: Duration::ZERO, ..PullOptions::default() };
+    let options = PullOptions::new().wait(Duration::ZERO);
     let error = bench.consumer.pull_with(&queue, "*", 0, options).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
 }

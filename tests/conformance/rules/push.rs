@@ -125,9 +125,7 @@ async fn what_fails_comes_back_and_in_the_end_is_a_dead_letter() {
     let noted = book.clone();
     let consumer = member(&bench.client, &bench, &group).max_reconsume_times(2).concurrently(move |message| {
         noted.note(0, message.clone());
-        async move {
-            if message.body() != "1" { Ok(()) } else { Err(ReconsumeLater::with_delay(RetryDelay::Level(1))) }
-        }
+        async move { if message.body() != "1" { Ok(()) } else { Err(ReconsumeLater::after(RetryDelay::Level(1))) } }
     });
     let _consumer = consumer.start().await.unwrap();
     eventually("three tries", async || (book.times().get("1") == Some(&3)).then_some(())).await;
@@ -170,7 +168,7 @@ async fn an_orderly_consumer_gets_each_queue_in_order_and_what_fails_again_befor
         async move {
             let fails = message.body() == "6" && message.reconsume_times() < 2;
             let pause = Duration::from_millis(50);
-            if fails { Err(SuspendCurrentQueue::for_time(pause)) } else { Ok(()) }
+            if fails { Err(SuspendCurrentQueue::after(pause)) } else { Ok(()) }
         }
     });
     let consumer = consumer.start().await.unwrap();
@@ -290,7 +288,7 @@ async fn ordered_by_a_key_a_producer_and_a_consumer_keep_its_order() {
     let bench = bench(4).await;
     for step in 0..5 {
         for key in 0..6 {
-            let message = Message::new(bench.topic.as_str(), step.to_string()).key(&format!("key-{key}"));
+            let message = Message::new(bench.topic.as_str(), step.to_string()).key(format!("key-{key}"));
             bench.producer.send_to(message, QueueChoice::Hash(key.to_string())).await.unwrap();
         }
     }
@@ -315,13 +313,13 @@ async fn ordered_by_a_key_a_producer_and_a_consumer_keep_its_order() {
 async fn an_sql_expression_selects_by_properties_and_what_is_none_is_refused_at_the_start() {
     let bench = bench(2).await;
     for amount in 0..10 {
-        bench.send(bench.message(amount.to_string()).property("amount", &amount.to_string())).await;
+        bench.send(bench.message(amount.to_string()).property("amount", amount.to_string())).await;
     }
     let (group, book) = (bench.unique("push"), Book::default());
     let start = |expression: &str| {
         let noted = book.clone();
         let selector = MessageSelector::by_sql(expression).unwrap();
-        let consumer = bench.client.push_consumer(&group).subscribe_with(&bench.topic, selector);
+        let consumer = bench.client.push_consumer(&group).subscribe(&bench.topic, selector);
         let consumer = consumer.consume_from(ConsumeFrom::FirstOffset).concurrently(move |message| {
             noted.note(0, message);
             async { Ok(()) }

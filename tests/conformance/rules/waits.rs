@@ -15,7 +15,7 @@ use super::bench;
 fn waiting(bench: &Bench, queue: &MessageQueue, expression: &'static str, wait: Duration) -> JoinHandle<PullBatch> {
     let (consumer, queue) = (bench.consumer.clone(), queue.clone());
     tokio::spawn(async move {
-        let options = PullOptions { wait, timeout: PATIENCE, ..PullOptions::default() };
+        let options = PullOptions::new().wait(wait).timeout(PATIENCE);
         consumer.pull_with(&queue, expression, 0, options).await.expect("the broker answers")
     })
 }

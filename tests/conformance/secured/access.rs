@@ -27,7 +27,7 @@ impl Work {
         eventually("the topic has a route", async || self.consumer.queues(topic).await.ok()?.pop()).await
     }
 
-    pub(crate) async fn send(&self, topic: &str, body: impl Into<Bytes>) -> Result<u64, Error> {
+    pub(crate) async fn send(&self, topic: &str, body: impl stgclient::Body) -> Result<u64, Error> {
         let message = Message::new(topic, body).tag("标签").key("clé\"quoted\"").property("name", "wert 😀\\n");
         self.producer.send(message).await.map(|receipt| receipt.queue_offset)
     }

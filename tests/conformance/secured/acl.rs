@@ -9,7 +9,7 @@ use crate::access::Work;
 use crate::{administrator, variable};
 
 async fn work_of(credentials: Option<Credentials>, codec: HeaderCodec) -> Work {
-    let builder = Client::builder(&variable("ACL_NAME_SERVER")).header_codec(codec);
+    let builder = Client::builder(variable("ACL_NAME_SERVER")).header_codec(codec);
     let client = builder.request_timeout(Duration::from_secs(10)).connect().await.expect("it has no access control");
     client.set_credentials(credentials);
     Work::begin(client).await

@@ -165,7 +165,7 @@ impl Scene {
             }
             4..=6 => {
                 let wait = Duration::from_secs(script.int_in_range(0..=20)?);
-                let options = PullOptions { wait, ..PullOptions::default() };
+                let options = PullOptions::new().wait(wait);
                 let expression: MessageSelector = script.choose(&["*", "t", "t||u"])?.parse().expect("tags");
                 client.pull(now, self.consumer, queue, expression, script.arbitrary()?, options).into()
             }
@@ -512,7 +512,7 @@ fn right_body(code: RequestCode, script: &mut Unstructured<'_>) -> Result<Vec<u8
         RequestCode::GET_BROKER_CLUSTER_INFO => {
             let mut info = ClusterInfo::default();
             for broker in brokers(script)? {
-                info.cluster_addr_table.entry("c".to_owned()).or_default().insert(broker.broker_name.clone());
+                info.cluster_addr_table.get_or_default("c".to_owned()).insert(broker.broker_name.clone());
                 info.broker_addr_table.insert(broker.broker_name.clone(), broker);
             }
             body::to_vec(&info)

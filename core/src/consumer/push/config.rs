@@ -7,6 +7,7 @@ pub use crate::wire::body::MessageModel;
 
 /// Where a group begins on a queue of which it has no offset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ConsumeFrom {
     /// After the last message that there was when the consumer subscribed: where that is, brokers are told at once, of every
     /// queue. A queue that appears later is newer than the group, and begins with its first message. One of which the group has no
@@ -20,6 +21,15 @@ pub enum ConsumeFrom {
     /// With the first message stored at this time or later, milliseconds since 1970 UTC; at smartgo's brokers perhaps with the one
     /// before.
     Timestamp(u64),
+}
+
+/// With the first message stored at this time or later; one before 1970 is 1970.
+#[expect(clippy::disallowed_types, reason = "somebody else has looked at a clock")]
+impl From<std::time::SystemTime> for ConsumeFrom {
+    fn from(time: std::time::SystemTime) -> Self {
+        let since = time.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self::Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
 }
 
 impl ConsumeFrom {
@@ -44,6 +54,7 @@ pub enum ConsumeOrder {
 
 /// When a message that failed is to be consumed again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RetryDelay {
     /// As the broker does it: later each time, from 10 s to 2 h.
     #[default]

@@ -10,7 +10,8 @@ use super::places::KEPT_FOR;
 use super::queue::Fetch;
 use super::{ConsumeFrom, PushConsumer, PushEvent, RETRY_PREFIX};
 use crate::consumer::MessageSelector;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::producer::check_topic;
 use crate::queue::MessageQueue;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::time::{Duration, Instant, Now};
@@ -159,9 +160,7 @@ impl PushConsumer {
     /// # Errors
     /// The topic's name is none.
     pub(crate) fn subscribe(&mut self, now: Now, topic: &str, selector: MessageSelector) -> Result<(), Error> {
-        if topic.is_empty() {
-            return Err(Error::new(ErrorKind::InvalidArgument, "a topic without a name"));
-        }
+        check_topic(topic)?;
         match self.subscriptions.get_mut(topic) {
             Some(known) => {
                 let is_new = known.selector != selector;

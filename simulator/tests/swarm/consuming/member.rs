@@ -93,13 +93,13 @@ impl Seat {
         if scene.options.is_orderly() {
             let handler = move |message| {
                 let handling = Arc::clone(&hands).handle(message);
-                async move { if handling.await { Ok(()) } else { Err(SuspendCurrentQueue::for_time(SECOND)) } }
+                async move { if handling.await { Ok(()) } else { Err(SuspendCurrentQueue::after(SECOND)) } }
             };
             return builder.orderly(handler).start().await;
         }
         let handler = move |message| {
             let handling = Arc::clone(&hands).handle(message);
-            let later = || ReconsumeLater::with_delay(RetryDelay::Level(1));
+            let later = || ReconsumeLater::after(RetryDelay::Level(1));
             async move { if handling.await { Ok(()) } else { Err(later()) } }
         };
         builder.concurrently(handler).start().await
@@ -112,7 +112,7 @@ impl Seat {
         if options.has_any(&[Kind::Appears, Kind::Vanishes]) {
             let all = MessageSelector::by_sql("TAGS IS NOT NULL").expect("an expression");
             let selector = if options.by_sql { all } else { MessageSelector::all() };
-            builder = builder.subscribe_with(SECOND_TOPIC, selector);
+            builder = builder.subscribe(SECOND_TOPIC, selector);
         }
         if options.has(Kind::Strategies) {
             builder = builder.allocation(Panicking { scene: Arc::clone(scene), random: Mutex::new(Random::new(seed)) });

@@ -145,7 +145,7 @@ fn failed(scene: &Scene, body: &Body, begin: Instant, error: &Error) {
 pub(super) async fn probe(scene: &Scene, sender: &Sender, body: Body, queue: MessageQueue, limit: Duration) -> bool {
     let topic = if &*queue.topic == TOPIC { TOPIC } else { SECOND_TOPIC };
     let message = message(scene, &body, topic);
-    let options = SendOptions { timeout: Some(limit), ..SendOptions::from(queue) };
+    let options = SendOptions::from(queue).timeout(limit);
     match sender.producer.send_to(message, options).await {
         Ok(receipt) => {
             scene.ledger.acknowledged(&body, &receipt, scene.now());

@@ -302,7 +302,7 @@ async fn grows(scene: Arc<Scene>, mut random: Random) {
             let queue = MessageQueue::new(TOPIC, name.as_str(), queue);
             let body = format!("grown {queue}");
             let message = sender::message(&scene, &body, TOPIC);
-            let options = stgclient_core::producer::SendOptions { timeout: Some(15 * SECOND), ..queue.into() };
+            let options = stgclient::SendOptions::from(queue).timeout(15 * SECOND);
             let begin = scene.now();
             match known.producer.send_to(message, options).await {
                 Ok(receipt) => scene.ledger.acknowledged(&body, &receipt, scene.now()),

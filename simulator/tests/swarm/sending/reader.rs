@@ -92,7 +92,7 @@ async fn read(
     let is_filtered = seat.random.below(4) == 0;
     let expression = if is_filtered { "third || unknown" } else { "*" };
     let begin = clock.clock().mono;
-    let options = PullOptions { wait, ..PullOptions::default() };
+    let options = PullOptions::new().wait(wait);
     let pulled = consumer.pull_with(queue, expression, offset, options).await;
     seat.ledger.took("pull", clock.clock().mono.since(begin), wait + 10 * SECOND);
     let batch = pulled?;

@@ -36,7 +36,7 @@ pub(super) async fn run(mut seat: Seat) {
     seat.machine.sleep_to(seat.end + RECOVERY - 5 * SECOND).await;
     for _ in 0..2 * BROKERS {
         let (body, message) = next(&seat, &mut number);
-        let options = SendOptions { timeout: Some(SECOND), ..SendOptions::default() };
+        let options = SendOptions::new().timeout(SECOND);
         producer
             .send_to(message, options)
             .await

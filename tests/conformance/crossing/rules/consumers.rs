@@ -17,7 +17,7 @@ async fn send(bench: &Bench, count: usize) -> BTreeSet<String> {
         for number in 0..count {
             let body = format!("{index}-{number}");
             let tag = if number % 2 == 0 { "even" } else { "odd" };
-            let message = bench.message(body.clone()).tag(tag).key(&body).property("number", &number.to_string());
+            let message = bench.message(body.clone()).tag(tag).key(&body).property("number", number.to_string());
             bench.send_to(queue, message).await;
             bodies.insert(body);
         }
