@@ -184,6 +184,10 @@ impl<K: Ord, V> FromIterator<(K, V)> for SortedMap<K, V> {
 
 impl<K: Ord, V> Extend<(K, V)> for SortedMap<K, V> {
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
+        let entries: Vec<(K, V)> = entries.into_iter().collect();
+        if entries.len() < self.len() / 8 {
+            return entries.into_iter().for_each(|(key, value)| _ = self.insert(key, value));
+        }
         *self = core::mem::take(self).into_iter().chain(entries).collect();
     }
 }
@@ -325,6 +329,10 @@ impl<T: Ord> FromIterator<T> for SortedSet<T> {
 
 impl<T: Ord> Extend<T> for SortedSet<T> {
     fn extend<I: IntoIterator<Item = T>>(&mut self, values: I) {
+        let values: Vec<T> = values.into_iter().collect();
+        if values.len() < self.len() / 8 {
+            return values.into_iter().for_each(|value| _ = self.insert(value));
+        }
         *self = core::mem::take(self).into_iter().chain(values).collect();
     }
 }

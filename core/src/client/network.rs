@@ -1,13 +1,13 @@
 //! The connections by address, and what their host has to do.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::address::Address;
 use crate::client::base::event::Action;
 use crate::client::base::ids::{ConnectionId, Owner, PeerId, PeerKind};
 use crate::connection::{Connection, ConnectionConfig, ConnectionCounters, Established, Outbox};
-use crate::sorted::{SortedMap, SortedSet};
+use crate::sorted::SortedSet;
 use crate::time::{Deadline, Instant};
 use crate::timed_table::TimedTable;
 use crate::wire::signature::Signer;
@@ -15,7 +15,7 @@ use crate::wire::signature::Signer;
 #[derive(Debug)]
 pub(crate) struct Network {
     peers: TimedTable<Connection<Owner>, PeerKind>,
-    by_address: SortedMap<Address, PeerId>,
+    by_address: BTreeMap<Address, PeerId>,
     config: ConnectionConfig,
     signer: Option<Arc<Signer>>,
     actions: VecDeque<Action>,
@@ -33,7 +33,7 @@ impl Network {
     pub(crate) fn new(config: ConnectionConfig) -> Self {
         Self {
             peers: TimedTable::default(),
-            by_address: SortedMap::new(),
+            by_address: BTreeMap::new(),
             config,
             signer: None,
             actions: VecDeque::new(),

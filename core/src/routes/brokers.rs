@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::route::{MASTER_ID, RouteBroker};
 use crate::address::Address;
-use crate::sorted::{SortedMap, SortedSet};
 use crate::table::{Id, Table};
 
 pub(crate) type BrokerId = Id<Broker>;
@@ -36,7 +35,7 @@ impl Broker {
 #[derive(Debug, Default)]
 pub(crate) struct Brokers {
     table: Table<Broker>,
-    by_name: SortedMap<Arc<str>, BrokerId>,
+    by_name: BTreeMap<Arc<str>, BrokerId>,
     by_address: BTreeSet<(Address, BrokerId)>,
     /// Those whose masters are others now, and those that are gone.
     lost: Vec<Arc<str>>,
@@ -106,7 +105,7 @@ impl Brokers {
     }
 
     /// Forgets the brokers that no route names any more.
-    pub(crate) fn retain(&mut self, routed: &SortedSet<BrokerId>) {
+    pub(crate) fn retain(&mut self, routed: &BTreeSet<BrokerId>) {
         for id in self.table.ids() {
             if routed.contains(&id) {
                 continue;

@@ -1,5 +1,6 @@
 //! The topics in use, their routes, and when to ask for them again.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::brokers::{BrokerId, Brokers};
@@ -7,7 +8,6 @@ use super::route::{RouteBroker, TopicRoute};
 use crate::address::Address;
 use crate::gather::Gather;
 use crate::queue::MessageQueue;
-use crate::sorted::{SortedMap, SortedSet};
 use crate::table::{Id, Table};
 use crate::time::{Deadlines, Duration, Instant};
 
@@ -66,9 +66,9 @@ pub(crate) struct Topic {
     /// A message has been stored in the topic since its route was inherited.
     is_created: bool,
     /// The brokers that have said themselves that they have no such topic, since the route came.
-    denied_by: SortedSet<Arc<str>>,
+    denied_by: BTreeSet<Arc<str>>,
     /// Since when name servers do not name brokers that keep their places in the topic's own route.
-    unnamed: SortedMap<Arc<str>, Instant>,
+    unnamed: BTreeMap<Arc<str>, Instant>,
     /// The queues to send to.
     pub(crate) writable: Vec<QueuePlace>,
     /// Whether those are at more than one broker, so that a retry can go to another.
@@ -95,7 +95,7 @@ pub(crate) enum Refresh {
 #[derive(Debug, Default)]
 pub(crate) struct Topics {
     table: Table<Topic>,
-    by_name: SortedMap<Arc<str>, TopicId>,
+    by_name: BTreeMap<Arc<str>, TopicId>,
     /// The one that was used last, which most often is the next one too.
     last_used: Option<TopicId>,
     /// When the route of each is asked for again: each has its own moment in the interval.
@@ -139,8 +139,8 @@ impl Topics {
             route: None,
             inherited: false,
             is_created: false,
-            denied_by: SortedSet::new(),
-            unnamed: SortedMap::new(),
+            denied_by: BTreeSet::new(),
+            unnamed: BTreeMap::new(),
             writable: Vec::new(),
             has_several_brokers: false,
             cursor,
@@ -207,11 +207,11 @@ impl Topics {
         let Some(topic) = self.table.get_mut(id) else {
             return;
         };
-        let named: SortedSet<Arc<str>> = route.brokers.iter().map(|broker| broker.name.clone()).gather();
-        let mut kept = SortedSet::new();
+        let named: BTreeSet<Arc<str>> = route.brokers.iter().map(|broker| broker.name.clone()).gather();
+        let mut kept = BTreeSet::new();
         if let Some(known) = topic.route.as_ref().filter(|_| !topic.inherited) {
             for broker in known.brokers.iter().filter(|broker| !named.contains(&broker.name)) {
-                let since = *topic.unnamed.get_or_insert_with(broker.name.clone(), || now);
+                let since = *topic.unnamed.entry(broker.name.clone()).or_insert(now);
                 if now.since(since) < KEPT_UNNAMED && !topic.denied_by.contains(&broker.name) && is_there(broker) {
                     kept.insert(broker.name.clone());
                     route.brokers.push(broker.clone());
@@ -236,7 +236,7 @@ impl Topics {
         let Some(topic) = self.table.get_mut(id) else {
             return new;
         };
-        let ids: SortedMap<&str, BrokerId> =
+        let ids: BTreeMap<&str, BrokerId> =
             route.brokers.iter().map(|broker| (&*broker.name, brokers.learn(broker, &mut new))).gather();
         let places = route
             .writable()
@@ -308,7 +308,7 @@ impl Topics {
     }
 
     /// The brokers that some topic's route names.
-    pub(crate) fn routed_brokers(&self, brokers: &Brokers) -> SortedSet<BrokerId> {
+    pub(crate) fn routed_brokers(&self, brokers: &Brokers) -> BTreeSet<BrokerId> {
         let routes = self.table.iter().filter_map(|(_, topic)| topic.route.as_ref());
         routes.flat_map(|route| &route.brokers).filter_map(|broker| brokers.id_of(&broker.name)).gather()
     }

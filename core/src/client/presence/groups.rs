@@ -11,7 +11,6 @@ use crate::consumer::push::asked;
 use crate::producer::{Backlog, ProducerConfig};
 use crate::queue::MessageQueue;
 use crate::routes::route::MASTER_ID;
-use crate::sorted::SortedMap;
 use crate::table::Table;
 use crate::time::Deadline;
 use crate::timed_table::{Timed, TimedTable};
@@ -108,9 +107,9 @@ pub(crate) struct Groups {
     pull_consumers: Table<PullConsumer, PullConsumerKind>,
     pub(crate) push_consumers: TimedTable<PushEntry, PushConsumerKind>,
     /// The groups with anybody of ours in them.
-    by_name: SortedMap<Arc<str>, Ours>,
+    by_name: BTreeMap<Arc<str>, Ours>,
     /// Who is told when the queues of a topic change, by slot, so that no more are kept than there were consumers at once.
-    watchers: SortedMap<Arc<str>, SortedMap<usize, PushConsumerId>>,
+    watchers: BTreeMap<Arc<str>, BTreeMap<usize, PushConsumerId>>,
     /// Changes with every group and subscription that comes, changes or goes.
     pub(crate) version: u32,
 }
@@ -165,7 +164,7 @@ impl Groups {
     }
 
     fn ours(&mut self, group: &str) -> &mut Ours {
-        self.by_name.get_or_default(group.into())
+        self.by_name.entry(group.into()).or_default()
     }
 
     fn leave(&mut self, group: &str, leave: impl FnOnce(&mut Ours)) {
@@ -179,7 +178,7 @@ impl Groups {
 
     /// Has a push consumer told when the queues of a topic change, once.
     pub(crate) fn watch(&mut self, topic: &Arc<str>, id: PushConsumerId) {
-        self.watchers.get_or_default(topic.clone()).insert(id.slot(), id);
+        self.watchers.entry(topic.clone()).or_default().insert(id.slot(), id);
     }
 
     pub(crate) fn is_watched(&self, topic: &str) -> bool {

@@ -10,7 +10,6 @@ use super::{PushConsumer, Unfinished};
 use crate::gather::Gather;
 use crate::notice::{Notice, Notices, Severity};
 use crate::queue::MessageQueue;
-use crate::sorted::SortedMap;
 use crate::time::{Instant, Now};
 use crate::wire::body::{ConsumeStatus, ConsumerRunningInfo};
 
@@ -21,11 +20,11 @@ pub struct ConsumerStatus {
     /// Its queues.
     pub queues: Vec<QueueStatus>,
     /// Messages that came so far, by topic; nothing of topics that are not subscribed to any more.
-    pub pulled: SortedMap<Arc<str>, u64>,
+    pub pulled: BTreeMap<Arc<str>, u64>,
     /// Messages that were consumed so far, by topic.
-    pub consumed: SortedMap<Arc<str>, u64>,
+    pub consumed: BTreeMap<Arc<str>, u64>,
     /// Messages that failed so far, by topic; each counts as often as it fails.
-    pub failed: SortedMap<Arc<str>, u64>,
+    pub failed: BTreeMap<Arc<str>, u64>,
     /// Messages that were consumed in the last minute, of all topics.
     pub consumed_last_minute: u64,
     /// Messages that failed in the last minute, of all topics.
@@ -76,7 +75,7 @@ pub struct QueueStatus {
 }
 
 /// By topic.
-type Counts = SortedMap<Arc<str>, Count>;
+type Counts = BTreeMap<Arc<str>, Count>;
 
 /// What is counted.
 #[derive(Debug, Default)]
@@ -128,7 +127,7 @@ fn add(counts: &mut Counts, now: Instant, topic: &Arc<str>, count: usize) {
     }
 }
 
-fn totals(counts: &Counts) -> SortedMap<Arc<str>, u64> {
+fn totals(counts: &Counts) -> BTreeMap<Arc<str>, u64> {
     counts.iter().map(|(topic, count)| (topic.clone(), count.total())).gather()
 }
 

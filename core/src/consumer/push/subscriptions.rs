@@ -1,6 +1,7 @@
 //! What a consumer subscribes to, and as what it shows up in heartbeats.
 
 use core::ops::Bound;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::asked::Ticket;
@@ -13,7 +14,6 @@ use crate::consumer::MessageSelector;
 use crate::error::Error;
 use crate::producer::check_topic;
 use crate::queue::MessageQueue;
-use crate::sorted::{SortedMap, SortedSet};
 use crate::time::{Duration, Instant, Now};
 use crate::wire::body::{ConsumeType, ConsumerData};
 
@@ -21,7 +21,7 @@ use crate::wire::body::{ConsumeType, ConsumerData};
 /// queue that came meanwhile is new.
 #[derive(Debug, Default)]
 pub(super) struct Former {
-    by_topic: SortedMap<Arc<str>, Left>,
+    by_topic: BTreeMap<Arc<str>, Left>,
 }
 
 #[derive(Debug)]
@@ -78,7 +78,7 @@ pub(crate) struct Subscription {
     /// After which time they are asked for once more.
     pub(super) pause: Duration,
     /// Whose list was without us last time; `None` stands for one that decides all queues.
-    pub(super) unlisted: SortedSet<Option<Arc<str>>>,
+    pub(super) unlisted: BTreeSet<Option<Arc<str>>>,
     /// A broadcasting consumer had stored offsets of the topic when it was subscribed to.
     had_offsets: bool,
     /// Its queues have been asked for once, whatever came of it.
@@ -105,7 +105,7 @@ impl Subscription {
             is_missing: false,
             lists_due: 0,
             pause: Duration::MAX,
-            unlisted: SortedSet::new(),
+            unlisted: BTreeSet::new(),
             had_offsets: false,
             has_been_looked_at: false,
             ends: None,
