@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
-use stgclient::ClientBuilder;
 use stgclient::host::{BoxFuture, Host, Link, Output};
+use stgclient::{Client, ClientBuilder};
 use stgclient_core::client::Identity;
 use stgclient_core::connection::Outbox;
 use stgclient_core::time::{Duration, Instant, Now};
@@ -116,7 +116,7 @@ impl Host for Threads {
         }))
     }
 
-    fn connect(&self, link: Link) {
+    fn connect(&self, link: Box<dyn Link>) {
         drop(shuttle::future::spawn(run(Arc::clone(&self.0), link)));
     }
 
@@ -129,7 +129,7 @@ impl Host for Threads {
     }
 }
 
-async fn run(inner: Arc<Mutex<Inner>>, mut link: Link) {
+async fn run(inner: Arc<Mutex<Inner>>, mut link: Box<dyn Link>) {
     let peer = {
         let mut inner = lock(&inner);
         let server = inner.servers.iter().find(|(_, address)| address == link.address().as_str()).map(|(id, _)| *id);
@@ -137,12 +137,12 @@ async fn run(inner: Arc<Mutex<Inner>>, mut link: Link) {
         server.and_then(|server| inner.cluster.connected(now, server, client).ok())
     };
     let Some(peer) = peer else {
-        return link.closed("connection refused");
+        return link.closed("connection refused".into());
     };
     link.connected();
     let mut stream =
         Stream { inner, peer, outbox: Outbox::default(), reader: FrameReader::new(DEFAULT_MAX_FRAME_LENGTH) };
-    poll_fn(|context| stream.poll(&mut link, context)).await;
+    poll_fn(|context| stream.poll(&mut *link, context)).await;
     let mut inner = lock(&stream.inner);
     let now = inner.now;
     inner.cluster.closed(now, peer);
@@ -157,7 +157,7 @@ struct Stream {
 }
 
 impl Stream {
-    fn poll(&mut self, link: &mut Link, context: &mut Context<'_>) -> Poll<()> {
+    fn poll(&mut self, link: &mut dyn Link, context: &mut Context<'_>) -> Poll<()> {
         loop {
             match link.poll_output(context, &mut self.outbox) {
                 Poll::Ready(Output::Close) => return Poll::Ready(()),

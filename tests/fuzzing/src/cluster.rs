@@ -10,8 +10,8 @@ use stgclient_core::time::{Duration, Instant, Now};
 use stgclient_core::wire::command::{self, Command, FLAG_ONEWAY, FLAG_RESPONSE, Head, HeaderCodec, Language};
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameReader};
-use stgclient_servers::{Cluster, ClusterConfig, Memory, Peer, ServerId};
 use stgclient_servers::serving::Serving;
+use stgclient_servers::{Cluster, ClusterConfig, Memory, Peer, ServerId};
 
 use crate::commands::AnyFields;
 
