@@ -27,6 +27,7 @@ pub(crate) fn link(shared: &Arc<Shared>, id: ConnectionId, address: Address) -> 
         reader: FrameReader::new(shared.settings.max_frame_length),
         commands: Vec::new(),
         is_closed: false,
+        is_unwanted: false,
         span: guard::span(|| tracing::debug_span!("connection", %address)),
         address,
         _task: shared.tasks.guard(),
@@ -44,6 +45,8 @@ struct Connection {
     reader: FrameReader,
     commands: Vec<Command>,
     is_closed: bool,
+    /// The client wants it to close, and knows why.
+    is_unwanted: bool,
     span: LogSpan,
     /// Goes last: the client is gone when its connections are.
     _task: TaskGuard,
@@ -56,7 +59,7 @@ impl Link for Connection {
 
     fn connected(&mut self) {
         let _inside = guard::enter(&self.span);
-        guard::log(|| tracing::info!("connected"));
+        guard::log(|| tracing::info!(address = %self.address, "connected"));
         self.shared.with(|state, now| state.core.handle_connected(now, self.id));
     }
 
@@ -94,7 +97,10 @@ impl Link for Connection {
         });
         match work {
             None => return Poll::Pending,
-            Some((SocketWork::Close, _)) => return Poll::Ready(Output::Close),
+            Some((SocketWork::Close, _)) => {
+                self.is_unwanted = true;
+                return Poll::Ready(Output::Close);
+            }
             Some((SocketWork::Write, true)) if !*gave_way => {
                 *gave_way = true;
                 context.waker().wake_by_ref();
@@ -114,7 +120,10 @@ impl Link for Connection {
         });
         match work {
             None => Poll::Pending,
-            Some(SocketWork::Close) => Poll::Ready(Output::Close),
+            Some(SocketWork::Close) => {
+                self.is_unwanted = true;
+                Poll::Ready(Output::Close)
+            }
             Some(SocketWork::Write) => Poll::Ready(Output::Write),
         }
     }
@@ -128,7 +137,10 @@ impl Link for Connection {
 
     fn poll_close(&mut self, context: &Context<'_>) -> Poll<()> {
         match self.shared.peek(|state| state.poll_socket(self.id, context.waker())) {
-            Some(SocketWork::Close) => Poll::Ready(()),
+            Some(SocketWork::Close) => {
+                self.is_unwanted = true;
+                Poll::Ready(())
+            }
             Some(SocketWork::Write) | None => Poll::Pending,
         }
     }
@@ -138,13 +150,14 @@ impl Link for Connection {
             return;
         }
         let _inside = guard::enter(&self.span);
-        guard::log(|| tracing::info!(reason = reason.words(), "closed"));
+        guard::log(|| tracing::info!(address = %self.address, reason = reason.words(), "closed"));
         self.shared.with(|state, now| state.core.handle_closed(now, self.id, reason));
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.closed("the host gave the connection up".into());
+        let words = if self.is_unwanted { "the client ends it" } else { "the host gave the connection up" };
+        self.closed(words.into());
     }
 }

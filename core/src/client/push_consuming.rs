@@ -110,6 +110,11 @@ impl Client {
         self.with_consumer(now, consumer, settled).unwrap_or(false)
     }
 
+    /// Messages that are not settled yet have failed: that is worth a line, with what `why` says.
+    pub fn note_failed(&mut self, now: Now, consumer: PushConsumerId, settlement: Settlement, why: &str) {
+        self.with_consumer(now, consumer, |consumer| consumer.note_failed(settlement, why));
+    }
+
     /// Delivers nothing, and fetches no more than what is under way, until it is resumed; what is in work goes on.
     pub fn pause_consumer(&mut self, now: Now, consumer: PushConsumerId) {
         self.with_consumer(now, consumer, |consumer| consumer.pause(now));

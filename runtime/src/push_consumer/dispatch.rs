@@ -148,13 +148,21 @@ impl<H: Handler> Work<H> {
                     self.settle(std::mem::take(&mut done.parts));
                     self.go_on(settlement, &queue, messages);
                     let (outcome, why) = handling.await;
-                    complain(&queue, part, why);
+                    self.complain(settlement, part, why);
                     done.push(part, outcome);
                     return done.parts;
                 }
             };
-            complain(&queue, part, why);
+            self.complain(settlement, part, why);
             done.push(part, outcome);
+        }
+    }
+
+    /// Has it logged why messages failed, if they did.
+    fn complain(&self, delivery: Settlement, (first, last, count): (u64, u64, usize), why: Option<String>) {
+        if let Some(why) = why {
+            let failed = delivery.part(first, last, count);
+            self.shared.with(|state, now| state.core.note_failed(now, self.id, failed, &why));
         }
     }
 
@@ -214,12 +222,6 @@ async fn guarded<H: Handler>(handler: &H, batch: &mut Vec<ReceivedMessage>) -> (
     match handled.and_then(|result| guard::call(|| result.into_outcome())) {
         Ok(outcome) => outcome,
         Err(panic) => (Outcome::SuspendCurrentQueue(None), Some(format!("the handler panicked: {panic}"))),
-    }
-}
-
-fn complain(queue: &MessageQueue, (first, last, _): (u64, u64, usize), why: Option<String>) {
-    if let Some(why) = why {
-        guard::log(|| tracing::warn!(%queue, first, last, why, "a message was not consumed"));
     }
 }
 

@@ -134,3 +134,100 @@ fn a_subscriber_that_panics_about_a_message_that_failed_keeps_no_queue_standing(
         });
     });
 }
+
+/// All of a line: its words, and then its fields.
+struct Line(String);
+
+impl Visit for Line {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.push_str(&format!(" {}={value}", field.name()));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        match field.name() {
+            "message" => self.0.insert_str(0, &format!("{value:?}")),
+            name => self.0.push_str(&format!(" {name}={value:?}")),
+        }
+    }
+}
+
+/// What is logged while a message fails, is consumed, and everything is closed.
+fn lines_of_a_failure() -> Vec<String> {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&lines);
+    let subscriber = Hears(move |line: String| noted.lock().unwrap().push(line));
+    tracing::subscriber::with_default(Whole(subscriber), || {
+        Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let (cluster, client) = cluster("T", 1).await;
+            let message = Message::new("T", "body").key("order-7").key("shop-3");
+            client.producer("P").start().await.unwrap().send(message).await.unwrap();
+            let calls = Arc::new(AtomicUsize::new(0));
+            let counted = Arc::clone(&calls);
+            let consumer = client.push_consumer("G").subscribe("T", "*").consume_from(ConsumeFrom::FirstOffset);
+            let consumer = consumer.configure(|config| config.suspend_time = Duration::from_millis(10));
+            let consumer = consumer.orderly(move |_| {
+                let call = counted.fetch_add(1, SeqCst);
+                async move { if call < 2 { Err("no stock".into()) } else { Ok(()) } }
+            });
+            let consumer = consumer.start().await.unwrap();
+            eventually("it is consumed in the end", async || (calls.load(SeqCst) > 2).then_some(())).await;
+            consumer.close().await;
+            client.close().await;
+            cluster.close().await;
+        });
+    });
+    let lines = lines.lock().unwrap();
+    lines.clone()
+}
+
+/// A subscriber that is given whole lines.
+struct Whole<F>(Hears<F>);
+
+impl<F: Fn(String) + Send + Sync + 'static> tracing::Subscriber for Whole<F> {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        self.0.enabled(metadata)
+    }
+
+    fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {
+        self.0.new_span(attributes)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut line = Line(String::new());
+        event.record(&mut line);
+        (self.0.0)(line.0);
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[test]
+fn a_message_that_fails_is_logged_with_what_a_reader_looks_for_it_by() {
+    let lines = lines_of_a_failure();
+    let failed: Vec<_> = lines.iter().filter(|line| line.starts_with("a message was not consumed")).collect();
+    assert_eq!(failed.len(), 2, "{lines:?}");
+    for (line, tries) in failed.into_iter().zip([1, 2]) {
+        for part in
+            ["group=G", "queue=T@broker-a:0", "offset=0", "keys=order-7 shop-3", "message_id=", "error=no stock"]
+        {
+            assert!(line.contains(part), "{part} is not in {line}");
+        }
+        assert!(line.contains(&format!("tries={tries}")), "{line}");
+    }
+}
+
+#[test]
+fn connections_that_are_closed_in_order_are_logged_so_each_with_its_address() {
+    let lines = lines_of_a_failure();
+    let of = |words: &str| lines.iter().filter(|line| line.starts_with(words)).cloned().collect::<Vec<_>>();
+    let (connected, closed) = (of("connected"), of("closed"));
+    assert!(connected.len() == 2 && closed.len() == 2, "{lines:?}");
+    assert!(connected.iter().all(|line| line.contains("address=127.0.0.1:")), "{connected:?}");
+    assert!(closed.iter().all(|line| line.contains("reason=the client ends it")), "{closed:?}");
+}

@@ -10,7 +10,7 @@ use super::{PushConsumer, Timer};
 use crate::error::Error;
 use crate::notice::Notice;
 use crate::time::{Duration, Instant, Now};
-use crate::wire::message::StoredMessage;
+use crate::wire::message::{StoredMessage, property};
 
 /// A message that could not be sent back is delivered here again after this time (`submitConsumeRequestLater`).
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
@@ -53,6 +53,31 @@ impl PushConsumer {
         self.note_consumed(now, settlement.queue, settlement.count, outcome);
         self.attend(now);
         counts > 0
+    }
+
+    /// Messages that the application has have failed. Said of the first of them, as of whom a reader would look for.
+    pub(crate) fn note_failed(&mut self, settlement: Settlement, why: &str) {
+        let Settlement { queue, delivery, first, last, count } = settlement;
+        let Some(known) = self.queues.get(queue) else {
+            return;
+        };
+        let mut notice = Notice::warn("a message was not consumed").about("queue", &known.queue).about("offset", first);
+        if count > 1 {
+            notice = notice.about("count", count);
+        }
+        if let Some((message, failures)) = known.messages.in_hand(delivery, first, last).first() {
+            let properties = message.properties();
+            let id = properties
+                .get(property::UNIQ_KEY)
+                .map_or_else(|| message.fields.offset_id().to_string(), str::to_owned);
+            notice = notice.about("message_id", id);
+            if let Some(keys) = properties.get(property::KEYS) {
+                notice = notice.about("keys", keys);
+            }
+            let before = u32::try_from(message.fields.reconsume_times).unwrap_or(0);
+            notice = notice.about("tries", before.saturating_add(*failures).saturating_add(1));
+        }
+        self.notices.push(notice.about("error", why));
     }
 
     fn settle_concurrent(&mut self, settlement: Settlement, outcome: Outcome) -> usize {
