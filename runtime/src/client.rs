@@ -44,7 +44,8 @@ pub struct Client {
 
 #[cfg(feature = "tokio")]
 impl Client {
-    /// Connects to the cluster of these name servers, `host:port` separated by `;` or several texts, on the tokio runtime that this is called on.
+    /// Connects to the cluster of these name servers, `host:port` separated by `;` or several texts, on the tokio runtime that this is
+    /// called on.
     ///
     /// # Errors
     /// One of them is no address, or none of them answers in time; or there is no tokio runtime, or one without timers or I/O.
