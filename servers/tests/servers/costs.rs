@@ -51,6 +51,18 @@ fn of_a_topic_that_is_named_many_times_statistics_are_made_once() {
 }
 
 #[test]
+fn an_expression_of_many_tags_costs_no_more_in_another_order() {
+    let (mut bench, peer) = Bench::with_broker(|_| {});
+    bench.create_topic(peer, "t", 1);
+    let mut tags: Vec<String> = (0..40_000).map(|number| format!("{number:05}")).collect();
+    let ascending = tags.join("||");
+    tags.reverse();
+    let [ascending, descending] =
+        [ascending, tags.join("||")].map(|tags| least(|| _ = bench.pull(peer, "t", 0, 0, &tags)));
+    assert!(descending < 4 * ascending, "{ascending:?}, and {descending:?} in the other order");
+}
+
+#[test]
 fn an_answer_does_not_tell_of_more_queues_than_clients_could_read() {
     let (mut bench, peer) = Bench::with_broker(|_| {});
     let topics: Vec<String> = (0..5).map(|number| format!("t{number}")).collect();

@@ -108,10 +108,9 @@ impl SubscriptionData {
         if expression.is_empty() || expression == "*" {
             return Ok(subscription);
         }
-        for tag in expression.split("||").map(trim).filter(|tag| !tag.is_empty()) {
-            subscription.tags_set.insert(tag.to_owned());
-            subscription.code_set.insert(java::string_hash(tag));
-        }
+        let tags = || expression.split("||").map(trim).filter(|tag| !tag.is_empty());
+        subscription.tags_set = tags().map(str::to_owned).collect();
+        subscription.code_set = tags().map(java::string_hash).collect();
         if subscription.tags_set.is_empty() {
             return Err(SubscriptionError::NoTag { expression: expression.to_owned() });
         }
