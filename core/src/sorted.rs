@@ -4,7 +4,6 @@
 use core::borrow::Borrow;
 use core::cmp::Ordering;
 use core::fmt;
-use core::ops::Index;
 
 use serde::{Serialize, Serializer};
 
@@ -148,16 +147,6 @@ impl<K: Ord, V> SortedMap<K, V> {
 
 /// Every key of a [`SortedMap`] with its value.
 pub type Iter<'a, K, V> = core::iter::Map<core::slice::Iter<'a, (K, V)>, fn(&'a (K, V)) -> (&'a K, &'a V)>;
-
-/// # Panics
-/// The key has no value.
-impl<K: Ord + Borrow<Q>, Q: Ord + ?Sized, V> Index<&Q> for SortedMap<K, V> {
-    type Output = V;
-
-    fn index(&self, key: &Q) -> &V {
-        self.get(key).expect("the key has a value")
-    }
-}
 
 /// A part of each entry of a [`SortedMap`].
 pub type Part<'a, K, V, P> = core::iter::Map<core::slice::Iter<'a, (K, V)>, fn(&'a (K, V)) -> &'a P>;

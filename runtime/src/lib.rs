@@ -76,7 +76,7 @@ pub use lock::LockTimes;
 pub use producer::{Producer, ProducerBuilder, Sending, SendingOneway};
 pub use pull_consumer::{PullConsumer, PullConsumerBuilder};
 pub use push_consumer::{
-    Committing, Delivered, Deliveries, PushConsumer, PushConsumerBuilder, ReconsumeLater, StartPushConsumer,
+    Beginning, Committing, Delivered, Deliveries, PushConsumer, PushConsumerBuilder, ReconsumeLater, StartPushConsumer,
     StartStream, SuspendCurrentQueue,
 };
 pub use stgclient_core::address::{Address, Addresses};

@@ -6,8 +6,8 @@ use std::error::Error as StdError;
 use std::time::{Duration, SystemTime};
 
 use stgclient::{
-    Client, ConsumeFrom, ErrorKind, Message, MessageQueue, MessageSelector, PullOptions, QueueChoice, ReconsumeLater,
-    RetryDelay, SendOptions, SuspendCurrentQueue,
+    Beginning, Client, ConsumeFrom, ErrorKind, Message, MessageQueue, MessageSelector, PullOptions, QueueChoice,
+    ReconsumeLater, RetryDelay, SendOptions, SuspendCurrentQueue,
 };
 
 /// Every error of an application becomes one of a handler by `?`.
@@ -124,6 +124,6 @@ async fn a_receipt_is_written_as_json() {
     assert_eq!(json["status"], "SEND_OK");
     assert_eq!(json["queue"], serde_json::json!({ "brokerName": "broker-a", "queueId": 0, "topic": "T" }));
     assert_eq!((&json["messageId"], &json["queueOffset"]), (&receipt.message_id.to_string().into(), &0.into()));
-    assert_eq!(ConsumeFrom::from(SystemTime::UNIX_EPOCH + Duration::from_millis(7)), ConsumeFrom::Timestamp(7));
+    assert_eq!((SystemTime::UNIX_EPOCH + Duration::from_millis(7)).consume_from(), ConsumeFrom::Timestamp(7));
     client.close().await;
 }

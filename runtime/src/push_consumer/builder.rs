@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use stgclient_core::client::{Client as Core, PushConsumerId};
 use stgclient_core::consumer::allocation::{Allocation, Average};
-use stgclient_core::consumer::push::{ConsumeFrom, ConsumeOrder, MessageModel, PushConfig};
+use stgclient_core::consumer::push::{ConsumeOrder, MessageModel, PushConfig};
 use stgclient_core::consumer::{MessageSelector, ReceivedMessage, Selects};
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::producer::check_group;
 use stgclient_core::wire::body::ExpressionType;
 
+use super::beginning::Beginning;
 use super::consumer::{Inner, PushConsumer};
 use super::deliveries::Deliveries;
 use super::dispatch::Work;
@@ -68,8 +69,8 @@ impl PushConsumerBuilder {
     /// Where the group begins on a queue of which it has no offset. After the last message by default.
     ///
     /// A [`SystemTime`](std::time::SystemTime) is one to begin at, too.
-    pub fn consume_from(mut self, from: impl Into<ConsumeFrom>) -> Self {
-        self.config.consume_from = from.into();
+    pub fn consume_from(mut self, from: impl Beginning) -> Self {
+        self.config.consume_from = from.consume_from();
         self
     }
 

@@ -1,5 +1,6 @@
 //! Push consumers: messages come to the application, which handles them or takes them from a stream.
 
+mod beginning;
 mod builder;
 mod consumer;
 mod deliveries;
@@ -8,6 +9,7 @@ mod handler;
 mod keeper;
 mod task;
 
+pub use beginning::Beginning;
 pub use builder::{PushConsumerBuilder, StartPushConsumer, StartStream};
 pub use consumer::PushConsumer;
 pub use deliveries::{Delivered, Deliveries};

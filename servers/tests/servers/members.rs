@@ -173,7 +173,7 @@ fn a_broker_lists_who_is_connected() {
     assert_eq!(ids, ["one", "two", "three"], "in the order of their ports");
     let member = members.connection_set.first().unwrap();
     assert_eq!((&*member.client_addr, &*member.language, member.version), ("192.0.2.7:50000", "RUST", 493));
-    assert_eq!(members.subscription_table["t"], subscription("t", 1));
+    assert_eq!(*members.subscription_table.get("t").expect("it is there"), subscription("t", 1));
 
     let answer = bench.ask(first, &GetProducerConnections { producer_group: "p".into() });
     let clients: ProducerConnections = body::from_slice(&answer.body).unwrap();

@@ -86,9 +86,12 @@ fn cluster_info_is_never_standard_json() {
     let answered = bench.ask(name_server, &GetClusterInfo {});
     assert!(serde_json::from_slice::<Value>(&answered.body).is_err());
     let info: ClusterInfo = body::from_slice(&answered.body).unwrap();
-    let names: Vec<_> = info.cluster_addr_table["DefaultCluster"].iter().collect();
+    let names: Vec<_> = info.cluster_addr_table.get("DefaultCluster").expect("it is there").iter().collect();
     assert_eq!(names, ["broker-a", "broker-b"]);
-    assert_eq!(info.broker_addr_table["broker-b"].broker_addrs[&0], "10.0.1.2:10911");
+    assert_eq!(
+        info.broker_addr_table.get("broker-b").expect("it is there").broker_addrs.get(&0).expect("it is there"),
+        "10.0.1.2:10911"
+    );
 }
 
 #[test]
@@ -171,9 +174,12 @@ fn a_test_can_bend_routes() {
     assert_eq!(route(&mut bench, peer, "TBW102"), TopicRouteData::default());
     bend(&mut bench, Some("TBW102"), RouteOverride::At("10.9.9.9:1".into()));
     let bent = route(&mut bench, peer, "TBW102");
-    assert!(bent.broker_datas.iter().all(|broker| broker.broker_addrs[&0] == "10.9.9.9:1"));
+    assert!(bent.broker_datas.iter().all(|broker| broker.broker_addrs.get(&0).expect("it is there") == "10.9.9.9:1"));
     bench.name_server().clear_overrides();
-    assert_eq!(route(&mut bench, peer, "TBW102").broker_datas[0].broker_addrs[&0], "10.0.1.1:10911");
+    assert_eq!(
+        route(&mut bench, peer, "TBW102").broker_datas[0].broker_addrs.get(&0).expect("it is there"),
+        "10.0.1.1:10911"
+    );
 }
 
 #[test]

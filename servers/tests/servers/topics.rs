@@ -87,7 +87,7 @@ fn statistics_name_every_queue() {
     let stats: TopicStatsTable = body::from_slice(&answered.body).unwrap();
     let key = |queue_id| QueueKey { broker_name: "broker-a".into(), queue_id, topic: "t".into() };
     let offsets = |queue_id| {
-        let offsets = stats.offset_table[&key(queue_id)];
+        let offsets = *stats.offset_table.get(&key(queue_id)).expect("it is there");
         (offsets.min_offset, offsets.max_offset, offsets.last_update_timestamp)
     };
     assert_eq!((offsets(0), offsets(1), stats.offset_table.len()), ((0, 0, 0), (0, 1, BEGINNING as i64), 2));
@@ -102,17 +102,29 @@ fn a_broker_describes_itself_to_cluster_list() {
     let info: KeyValueTable = body::from_slice(&answered.body).unwrap();
     // What ClusterListSubCommand reads, as numbers where it parses numbers.
     for name in ["putTps", "getTransferredTps", "commitLogDiskRatio", "timerEnqueueTps", "timerDequeueTps"] {
-        assert!(info.table[name].parse::<f64>().is_ok(), "{name}");
+        assert!(info.table.get(name).expect("it is there").parse::<f64>().is_ok(), "{name}");
     }
     for name in ["earliestMessageTimeStamp", "timerReadBehind", "timerOffsetBehind", "timerCongestNum"] {
-        assert!(info.table[name].parse::<i64>().is_ok(), "{name}");
+        assert!(info.table.get(name).expect("it is there").parse::<i64>().is_ok(), "{name}");
     }
     for pool in ["send", "pull", "ack"] {
-        assert_eq!(info.table[&format!("{pool}ThreadPoolQueueSize")], "0");
-        assert_eq!(info.table[&format!("{pool}ThreadPoolQueueHeadWaitTimeMills")], "0");
+        assert_eq!(*info.table.get(&format!("{pool}ThreadPoolQueueSize")).expect("it is there"), "0");
+        assert_eq!(*info.table.get(&format!("{pool}ThreadPoolQueueHeadWaitTimeMills")).expect("it is there"), "0");
     }
-    assert_eq!((&*info.table["brokerActive"], &*info.table["brokerVersionDesc"]), ("true", "V5_4_0"));
-    assert_eq!((&*info.table["msgPutTotalTodayNow"], &*info.table["pageCacheLockTimeMills"]), ("1", "0"));
+    assert_eq!(
+        (
+            info.table.get("brokerActive").expect("it is there").as_str(),
+            info.table.get("brokerVersionDesc").expect("it is there").as_str()
+        ),
+        ("true", "V5_4_0")
+    );
+    assert_eq!(
+        (
+            info.table.get("msgPutTotalTodayNow").expect("it is there").as_str(),
+            info.table.get("pageCacheLockTimeMills").expect("it is there").as_str()
+        ),
+        ("1", "0")
+    );
 }
 
 #[test]

@@ -23,15 +23,6 @@ pub enum ConsumeFrom {
     Timestamp(u64),
 }
 
-/// With the first message stored at this time or later; one before 1970 is 1970.
-#[expect(clippy::disallowed_types, reason = "somebody else has looked at a clock")]
-impl From<std::time::SystemTime> for ConsumeFrom {
-    fn from(time: std::time::SystemTime) -> Self {
-        let since = time.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Self::Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-    }
-}
-
 impl ConsumeFrom {
     pub(crate) const fn on_the_wire(self) -> ConsumeFromWhere {
         match self {

@@ -87,7 +87,7 @@ fn an_odd_entry_does_not_refuse_its_neighbours() {
     let info: ClusterInfo = from_slice(text).unwrap();
     assert_eq!(info.broker_addr_table.keys().collect::<Vec<_>>(), ["a"]);
     let addresses = [(-1, "b:1".to_owned()), (0, "a:1".to_owned())];
-    assert_eq!(info.broker_addr_table["a"].broker_addrs, SortedMap::from(addresses));
+    assert_eq!(info.broker_addr_table.get("a").unwrap().broker_addrs, SortedMap::from(addresses));
     assert_eq!(info.cluster_addr_table.len(), 1);
 
     let text = br#"{"brokerDatas":["x",{"brokerName":"a"},7],"queueDatas":[{"brokerName":"a","readQueueNums":null},{"brokerName":"a","readQueueNums":2}]}"#;
@@ -223,7 +223,7 @@ fn smartgos_tables_have_texts_as_keys() {
     let consumed =
         r#"{"consumeTps":0,"offsetTable":{"T@broker-a@0":{"brokerOffset":2,"consumerOffset":1,"lastTimestamp":7}}}"#;
     let stats: ConsumeStats = from_slice(consumed.as_bytes()).expect("statistics");
-    let offsets = stats.offset_table[&queue("T", "broker-a", 0)];
+    let offsets = *stats.offset_table.get(&queue("T", "broker-a", 0)).unwrap();
     assert_eq!((offsets.broker_offset, offsets.consumer_offset, offsets.last_timestamp), (2, 1, 7));
 }
 
