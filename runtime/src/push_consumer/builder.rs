@@ -317,7 +317,7 @@ impl StartPushConsumer {
     /// Starts the consumer. A topic that does not exist yet is consumed as soon as it does.
     ///
     /// When this returns, what is sent from now on is consumed, also by a new group that begins with
-    /// [`ConsumeFrom::LastOffset`], unless no broker of a topic could say where its queues end: that is asked once, for
+    /// [`ConsumeFrom::LastOffset`](crate::ConsumeFrom::LastOffset), unless no broker of a topic could say where its queues end: that is asked once, for
     /// as long as a request and a look-up may take.
     ///
     /// # Errors
