@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use stgclient_core::address::{self, Addresses};
-use stgclient_core::client::{Client as Core, ClientConfig};
+use stgclient_core::client::{Client as Core, ClientConfig, ClientEvent, ClientState};
 use stgclient_core::connection::ConnectionCounters;
 use stgclient_core::credentials::Credentials;
 use stgclient_core::error::{Error, ErrorKind};
@@ -24,6 +24,7 @@ use stgclient_tokio::embedded::EmbeddedCluster;
 
 use crate::admin::Admin;
 use crate::connection;
+use crate::events::Events;
 use crate::guard;
 use crate::handle::Handle;
 use crate::operation::Operation;
@@ -112,6 +113,32 @@ impl Client {
     /// Topics, offsets and clusters.
     pub fn admin(&self) -> Admin {
         Admin::new(Arc::clone(&self.handle))
+    }
+
+    /// How its connections are: what a health check asks.
+    pub fn state(&self) -> ClientState {
+        self.handle.shared.peek(|state| state.core.state())
+    }
+
+    /// A stream of what happens to the client from now on: connections that stand, end or cannot be made, name servers that do
+    /// not answer any more, routes that change, and warnings. It begins with a [`ClientEvent::Connected`] for each connection that
+    /// stands already, and ends when the client is closed. It does not keep the client open.
+    ///
+    /// ```no_run
+    /// # async fn run(client: stgclient::Client) {
+    /// let mut events = client.events();
+    /// tokio::spawn(async move {
+    ///     while let Some(event) = events.next().await {
+    ///         println!("{event}");
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    pub fn events(&self) -> Events {
+        self.handle.shared.with(|state, _| {
+            let standing = state.core.connected().cloned().map(|address| ClientEvent::Connected { address });
+            state.followers.follow(standing)
+        })
     }
 
     /// What happened on all connections so far, as numbers that only grow.

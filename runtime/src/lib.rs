@@ -38,6 +38,7 @@ mod client;
 mod connection;
 mod consumer_place;
 mod effects;
+mod events;
 mod guard;
 mod handle;
 mod lock;
@@ -71,6 +72,7 @@ pub use stgclient_tokio::embedded;
 
 pub use admin::{Admin, CreateTopic, DeleteTopic};
 pub use client::{Client, ClientBuilder};
+pub use events::Events;
 #[cfg(feature = "measure-lock")]
 pub use lock::LockTimes;
 pub use producer::{Producer, ProducerBuilder, Sending, SendingOneway};
@@ -81,7 +83,7 @@ pub use push_consumer::{
 };
 pub use stgclient_core::address::{Address, Addresses};
 pub use stgclient_core::admin::{Placement, QueueStatistics, TopicStatistics};
-pub use stgclient_core::client::{ClientConfig, SendError};
+pub use stgclient_core::client::{ClientConfig, ClientEvent, ClientState, SendError};
 pub use stgclient_core::connection::ConnectionCounters;
 pub use stgclient_core::consumer::allocation;
 pub use stgclient_core::consumer::push::{
@@ -92,6 +94,7 @@ pub use stgclient_core::consumer::{
 };
 pub use stgclient_core::credentials::Credentials;
 pub use stgclient_core::error::{Attempt, Error, ErrorKind};
+pub use stgclient_core::notice::{Notice, Severity};
 pub use stgclient_core::producer::{
     Backlog, Body, Message, MessageId, ProducerConfig, QueueChoice, QueueSelector, Receipt, SendOptions, SendStatus,
     TopicName,

@@ -8,6 +8,7 @@ use stgclient_core::time::{Deadline, Instant, Now};
 
 use crate::consumer_place::ConsumerPlaces;
 use crate::effects::Effects;
+use crate::events::Followers;
 use crate::tasks::Ended;
 use crate::waiting::{Delivery, Place, Request, Waiting};
 use stgclient_host::{Host, Observation};
@@ -27,6 +28,7 @@ pub(crate) struct State {
     pub(crate) core: Core,
     pub(crate) waiting: Waiting,
     pub(crate) consumers: ConsumerPlaces,
+    pub(crate) followers: Followers,
     /// A buffer for what was handed in, empty between uses.
     pub(crate) taken_in: Vec<(Arc<Place>, Request)>,
     sockets: Vec<Socket>,
@@ -83,6 +85,7 @@ impl State {
             core,
             waiting: Waiting::default(),
             consumers: ConsumerPlaces::default(),
+            followers: Followers::default(),
             taken_in: Vec::new(),
             sockets: Vec::new(),
             armed: None,
@@ -99,6 +102,7 @@ impl State {
         self.deliver_events(effects);
         effects.take_spent(&mut self.core);
         while let Some(notice) = self.core.poll_notice() {
+            self.followers.warn(&notice, effects);
             effects.log(notice);
         }
         while let Some(action) = self.core.poll_action() {
@@ -154,12 +158,14 @@ impl State {
         match event {
             Event::Completed { operation, outcome } => self.waiting.complete(operation, outcome, effects),
             event @ (Event::Consumer { .. } | Event::ConsumeDirectly { .. }) => self.consumers.deliver(event, effects),
+            Event::Client(event) => self.followers.tell(&event, effects),
             Event::Choose { operation, choice } => effects.choose(operation, choice),
             Event::Closed => {
                 self.is_closed = true;
                 effects.wake(self.timer.take());
                 effects.wake(self.rotation.take());
                 effects.wake(self.ended.note());
+                self.followers.end(effects);
             }
             _ => {}
         }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::address::Address;
+use crate::client::base::client_event::ClientState;
 use crate::client::base::config::ClientConfig;
 use crate::client::base::event::{Action, Event};
 use crate::client::base::ids::{ConnectionId, OperationId, OperationKind, Owner};
@@ -137,7 +138,10 @@ impl Client {
     /// The next thing the application has to know.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.session.events.pop_front()
+        match self.session.events.pop_front() {
+            None => self.session.network.client_events.pop_front().map(Event::Client),
+            event => event,
+        }
     }
 
     /// The next thing worth a line in a log.
@@ -168,6 +172,16 @@ impl Client {
     /// What happened on all connections so far, as numbers that only grow.
     pub fn counters(&self) -> ConnectionCounters {
         ConnectionCounters { odd_values: self.session.notices.odd_values(), ..self.session.network.counters() }
+    }
+
+    /// How the connections are.
+    pub fn state(&self) -> ClientState {
+        self.session.state()
+    }
+
+    /// Whom it is connected to.
+    pub fn connected(&self) -> impl Iterator<Item = &Address> {
+        self.session.network.standing()
     }
 
     // What the user wants; the operations of producers, consumers and administration are beside their code.

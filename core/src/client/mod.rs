@@ -18,6 +18,7 @@ mod routing;
 mod session;
 mod verbs;
 
+pub use base::client_event::{ClientEvent, ClientState};
 pub use base::config::{ClientConfig, Identity, LEAST_TIME};
 pub use base::event::{Action, Event, SendError};
 pub use base::ids::{BrokerQuestion, ConnectionId, OperationId, ProducerId, PullConsumerId, PushConsumerId};

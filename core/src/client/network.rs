@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::address::Address;
+use crate::client::base::client_event::{ClientEvent, ClientState};
 use crate::client::base::event::Action;
 use crate::client::base::ids::{ConnectionId, Owner, PeerId, PeerKind};
 use crate::connection::{Connection, ConnectionConfig, ConnectionCounters, Established, Outbox};
@@ -19,6 +20,8 @@ pub(crate) struct Network {
     config: ConnectionConfig,
     signer: Option<Arc<Signer>>,
     actions: VecDeque<Action>,
+    /// What the application may follow.
+    pub(crate) client_events: VecDeque<ClientEvent>,
     /// The addresses of connections that have stood and ended, however they did.
     ended: Vec<Address>,
     opaque: i32,
@@ -37,6 +40,7 @@ impl Network {
             config,
             signer: None,
             actions: VecDeque::new(),
+            client_events: VecDeque::new(),
             ended: Vec::new(),
             opaque: 0,
             oneway_opaque: 0,
@@ -108,7 +112,9 @@ impl Network {
             self.actions.push_back(Action::Connect { connection: ConnectionId { peer, attempt }, address });
         }
         if wishes.ended {
-            self.ended.push(connection.address().clone());
+            let (address, reason) = (connection.address().clone(), connection.failure().to_owned());
+            self.ended.push(address.clone());
+            self.client_events.push_back(ClientEvent::Disconnected { address, reason });
         }
         if wishes.flush {
             let connection = ConnectionId { peer, attempt: connection.attempt() };
@@ -183,11 +189,26 @@ impl Network {
             if known.contains(connection.address()) || connection.is_owing() {
                 continue;
             }
-            self.with(peer, Connection::close);
+            self.with(peer, |connection| connection.close("no route names the server any more"));
             if let Some(gone) = self.peers.remove(peer) {
                 self.by_address.remove(gone.address());
                 self.past = self.past.plus(gone.counters());
             }
+        }
+    }
+
+    /// The addresses of the connections that stand.
+    pub(crate) fn standing(&self) -> impl Iterator<Item = &Address> {
+        self.peers.iter().filter(|(_, connection)| connection.is_standing()).map(|(_, connection)| connection.address())
+    }
+
+    /// How the connections are that somebody needed.
+    pub(crate) fn state(&self) -> ClientState {
+        let are_away = self.peers.iter().any(|(_, connection)| connection.is_away());
+        match (self.standing().next().is_some(), are_away) {
+            (true, false) => ClientState::Connected,
+            (true, true) => ClientState::Degraded,
+            (false, _) => ClientState::Disconnected,
         }
     }
 

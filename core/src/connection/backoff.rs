@@ -27,6 +27,11 @@ impl Backoff {
         half + Duration::from_micros(random.below(micros.saturating_add(1)))
     }
 
+    /// Whether there was a failure since the last success.
+    pub const fn has_failed(&self) -> bool {
+        self.failures > 0
+    }
+
     /// The connection stands: the next pause is a short one again.
     pub const fn reset(&mut self) {
         self.failures = 0;

@@ -283,6 +283,11 @@ impl<T> Connection<T> {
         matches!(self.state, State::Paused { .. })
     }
 
+    /// Whether it broke or could not be made, and has not been made since.
+    pub(crate) const fn is_away(&self) -> bool {
+        !self.is_standing() && self.backoff.has_failed()
+    }
+
     /// Whether it is being opened or stands, so that the host holds a socket for it.
     pub(crate) const fn is_open(&self) -> bool {
         matches!(self.state, State::Connecting { .. } | State::Connected)
@@ -517,8 +522,7 @@ impl<T> Connection<T> {
     /// Ends the connection, and makes a new one if somebody waits for it. Returns whom it owes an answer.
     fn replace(&mut self, now: Instant) -> Vec<T> {
         let waiting = core::mem::take(&mut self.waiting);
-        self.set_failure("the server is about to stop".into());
-        let owners = self.close();
+        let owners = self.close("the server is about to stop");
         self.waiting = waiting;
         if !self.waiting.is_empty() {
             self.connect(now);
@@ -545,8 +549,9 @@ impl<T> Connection<T> {
         Some(self.end(now, random))
     }
 
-    /// Ends the connection from our side.
-    pub(crate) fn close(&mut self) -> Vec<T> {
+    /// Ends the connection from our side, for a reason.
+    pub(crate) fn close(&mut self, why: &str) -> Vec<T> {
+        self.set_failure(why.into());
         if self.is_open() {
             self.wishes.close = Some(self.attempt);
         }
@@ -634,9 +639,8 @@ impl<T> Connection<T> {
                     return (late, Some(self.give_up(now, random)));
                 }
                 if self.in_flight.len() == 0 && self.idle_at() <= now {
-                    self.set_failure("idle for too long".into());
                     // Bytes that the peer has not taken in all that time will not be taken.
-                    return (late, Some((Ended::Closed, self.close())));
+                    return (late, Some((Ended::Closed, self.close("idle for too long"))));
                 }
             }
             State::Idle | State::Connecting { .. } | State::Paused { .. } => {}

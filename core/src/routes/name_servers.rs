@@ -14,6 +14,8 @@ const SKIP: Duration = Duration::from_secs(30);
 struct NameServer {
     address: Address,
     skip_until: Instant,
+    /// It gave the last answer that was wanted of it.
+    answers: bool,
 }
 
 /// The name servers of a cluster.
@@ -49,7 +51,8 @@ impl NameServers {
             }
             let known = old.iter().find(|server| server.address == address);
             let skip_until = known.map_or(Instant::default(), |server| server.skip_until);
-            self.servers.push(NameServer { address, skip_until });
+            let answers = known.is_some_and(|server| server.answers);
+            self.servers.push(NameServer { address, skip_until, answers });
         }
         let stays = current.and_then(|current| self.servers.iter().position(|server| server.address == current));
         self.chosen = stays.unwrap_or_else(|| random.below(self.servers.len() as u64) as usize);
@@ -75,18 +78,21 @@ impl NameServers {
         if let Some(at) = self.servers.iter().position(|server| server.address == *address) {
             self.chosen = at;
             self.servers[at].skip_until = Instant::default();
+            self.servers[at].answers = true;
         }
     }
 
-    /// `address` gave none: the others are asked first for a while.
-    pub(crate) fn note_failure(&mut self, now: Instant, address: &Address) {
+    /// `address` gave none: the others are asked first for a while. Returns whether it had answered until now.
+    pub(crate) fn note_failure(&mut self, now: Instant, address: &Address) -> bool {
         let count = self.servers.len();
-        if let Some(at) = self.servers.iter().position(|server| server.address == *address) {
-            self.servers[at].skip_until = now + SKIP;
-            if at == self.chosen && count > 1 {
-                self.chosen = (at + 1) % count;
-            }
+        let Some(at) = self.servers.iter().position(|server| server.address == *address) else {
+            return false;
+        };
+        self.servers[at].skip_until = now + SKIP;
+        if at == self.chosen && count > 1 {
+            self.chosen = (at + 1) % count;
         }
+        core::mem::take(&mut self.servers[at].answers)
     }
 }
 
@@ -125,8 +131,9 @@ mod tests {
     fn a_dead_one_is_skipped_for_a_while_and_used_when_there_is_no_other() {
         let (mut servers, all) = servers("a:1;b:1");
         servers.note_answer(&all[0]);
-        servers.note_failure(T0, &all[0]);
-        servers.note_failure(T0 + Duration::from_secs(1), &all[1]);
+        assert!(servers.note_failure(T0, &all[0]), "it had answered");
+        assert!(!servers.note_failure(T0, &all[0]), "it is lost once");
+        assert!(!servers.note_failure(T0 + Duration::from_secs(1), &all[1]), "it never answered");
         assert_eq!(servers.choose(T0 + Duration::from_secs(2), &[]).as_ref(), Some(&all[0]));
         assert_eq!(servers.choose(T0 + SKIP, &[]).as_ref(), Some(&all[0]));
         servers.note_answer(&all[1]);

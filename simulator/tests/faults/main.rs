@@ -7,6 +7,7 @@ mod back_pressure;
 mod brokers;
 mod dropped;
 mod endings;
+mod events;
 mod idle;
 mod malformed_answers;
 mod malformed_frames;

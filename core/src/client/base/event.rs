@@ -1,6 +1,7 @@
 //! What a client gives its host and its application.
 
 use crate::address::Address;
+use crate::client::base::client_event::ClientEvent;
 use crate::client::base::ids::BrokerQuestion;
 use crate::client::base::ids::{ConnectionId, OperationId, PushConsumerId};
 use crate::client::base::value::Outcome;
@@ -74,6 +75,8 @@ pub enum Event {
         /// Among which queues.
         choice: Box<Choice>,
     },
+    /// Something happened that the application may follow.
+    Client(ClientEvent),
     /// A send that was refused as [`Full`](crate::error::ErrorKind::Full) may succeed now.
     Room,
     /// The client is closed; nothing of it is left.

@@ -1,5 +1,6 @@
 //! What everything stands on: ids, signals, events, what operations give, and how a client is set up.
 
+pub(super) mod client_event;
 pub(super) mod closing;
 pub(super) mod config;
 mod dialects;

@@ -13,6 +13,7 @@ use crate::sorted::{SortedMap, SortedSet};
 use bytes::Bytes;
 
 use crate::address::Address;
+use crate::client::base::client_event::{ClientEvent, ClientState};
 use crate::client::base::closing::Closing;
 use crate::client::base::config::ClientConfig;
 use crate::client::base::event::Event;
@@ -145,6 +146,9 @@ impl Session {
         let Some(waiting) = waiting.filter(|_| self.is_current(connection)) else {
             return;
         };
+        if let Some(address) = self.network.get(peer).map(|connection| connection.address().clone()) {
+            self.network.client_events.push_back(ClientEvent::Connected { address });
+        }
         // A broker has to know our groups before anything else is asked of it.
         self.greet(now, peer);
         self.signals.extend(waiting.into_iter().map(|owner| (owner, Signal::Ready)));
@@ -214,6 +218,10 @@ impl Session {
         let notice = Notice::debug("connection ended").about("address", connection.address());
         self.notices.push(notice.about("error", connection.failure()));
         let error = connection.ended(ended);
+        if ended == Ended::NotConnected {
+            let address = connection.address().clone();
+            self.network.client_events.push_back(ClientEvent::Unreachable { address, error: error.clone() });
+        }
         self.signals.extend(owners.into_iter().map(|owner| (owner, Signal::Failed(error.clone()))));
         self.note_room();
     }
@@ -410,6 +418,14 @@ impl Session {
 
     pub(crate) const fn is_closed(&self) -> bool {
         matches!(self.closing, Some(Closing::Closed))
+    }
+
+    pub(crate) fn state(&self) -> ClientState {
+        match self.closing {
+            Some(Closing::Closed) => ClientState::Closed,
+            Some(Closing::Draining { .. } | Closing::Leaving { .. }) => ClientState::Closing,
+            None => self.network.state(),
+        }
     }
 
     pub(crate) fn closing_deadline(&self) -> Option<Deadline> {

@@ -1,6 +1,7 @@
 //! Look-ups at the name servers, which go on to the next one when one fails.
 
 use crate::address::Address;
+use crate::client::base::client_event::ClientEvent;
 use crate::client::base::ids::{CallId, Owner, PeerId};
 use crate::client::base::signal::Signal;
 use crate::client::routing::look_ups::{NameServerCall, NameServerQuestion, Seeker};
@@ -125,7 +126,10 @@ impl Session {
     }
 
     fn call_failed(&mut self, now: Now, id: CallId, address: &Address, error: &Error) {
-        self.name_servers.note_failure(now.mono, address);
+        if self.name_servers.note_failure(now.mono, address) {
+            let lost = ClientEvent::NameServerLost { address: address.clone(), error: error.clone() };
+            self.network.client_events.push_back(lost);
+        }
         if let Some(call) = self.calls.table.get_mut(id) {
             let is_tls = error.kind() == ErrorKind::TlsFailed;
             let has_been = call.attempts.is_empty() || call.tls_failure.is_some();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::address::Address;
+use crate::client::base::client_event::ClientEvent;
 use crate::client::base::ids::Owner;
 use crate::client::base::signal::Signal;
 use crate::client::routing::look_ups::{RouteOf, Seeker};
@@ -121,9 +122,13 @@ impl Session {
     /// that; senders go by the default topic's route, and the broker will create the topic
     /// (`MQClientInstance.updateTopicRouteInfoFromNameServer`).
     fn topic_is_absent(&mut self, now: Now, topic: TopicId) {
+        let had_route = self.topics.get(topic).is_some_and(|topic| topic.route.is_some());
         if let Some(left) = self.topics.left_in_absence(topic) {
             self.follow_route(now, topic, left, false);
             return self.tell_waiters(topic, None, &Ok(()));
+        }
+        if had_route && let Some(known) = self.topics.get(topic).filter(|topic| topic.route.is_none()) {
+            self.note_changed_route(known.name.clone());
         }
         let inherited = self.topics.get(topic).is_some_and(|topic| topic.inherited);
         self.tell_waiters(topic, Some(Purpose::Read), &Err(Error::new(ErrorKind::TopicNotFound, "")));
@@ -191,6 +196,11 @@ impl Session {
             watched.map(Topic::readable_queues)
         };
         let before = queues(self);
+        if let Some(known) = self.topics.get(topic)
+            && known.route.as_ref().is_some_and(|known| *known != route)
+        {
+            self.note_changed_route(known.name.clone());
+        }
         let new = self.topics.learn(topic, route, inherited, &mut self.brokers);
         if queues(self) != before {
             let name = self.topics.get(topic).map(|topic| topic.name.clone());
@@ -198,6 +208,10 @@ impl Session {
         }
         self.topics.end_asking(topic);
         self.greet_new_brokers(now, &new);
+    }
+
+    fn note_changed_route(&mut self, topic: Arc<str>) {
+        self.network.client_events.push_back(ClientEvent::RouteChanged { topic });
     }
 
     fn has_waiters(&self, topic: TopicId) -> bool {

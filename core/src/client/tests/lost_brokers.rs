@@ -79,7 +79,7 @@ fn whoever_ends_a_connection_its_broker_is_lost() {
     let mut scene = scene_with_locks();
     // However it ends: what stands under it says so, and nobody else has to remember.
     let peer = scene.links_to("a:1")[0].peer;
-    scene.client.session.network.with(peer, crate::connection::Connection::close);
+    scene.client.session.network.with(peer, |connection| connection.close("it is a test"));
     scene.client.session.note_lost_brokers();
     assert_eq!(scene.client.session.lost_brokers, [std::sync::Arc::from("a")]);
 }

@@ -174,6 +174,8 @@ impl Scene {
             Event::Consumer { consumer, event: PushEvent::Open(unopened) } => {
                 self.client.opened(self.now, consumer, unopened.open());
             }
+            // What may be followed is in the trace, and is tested where it can be followed.
+            Event::Client(_) => {}
             event => self.events.push(event),
         }
     }

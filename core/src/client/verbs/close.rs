@@ -5,7 +5,6 @@ use crate::client::base::event::Event;
 use crate::client::driver::Client;
 use crate::client::operations::Operation;
 use crate::client::routing::look_ups::NameServerCalls;
-use crate::connection::Connection;
 use crate::error::{Error, ErrorKind};
 use crate::time::{Duration, Now};
 
@@ -68,7 +67,7 @@ impl Client {
         self.session.creations.clear();
         self.session.calls = NameServerCalls::default();
         for peer in self.session.network.ids() {
-            self.session.network.with(peer, Connection::close);
+            self.session.network.with(peer, |connection| connection.close("the client is closed"));
         }
         self.session.events.push_back(Event::Closed);
     }

@@ -78,10 +78,10 @@ fn our_own_end_gives_the_owners_back_and_lets_the_next_try_begin_at_once() {
     peer.oneway(0, "unwritten", b"");
     let attempt = peer.connection.attempt();
     peer.wishes();
-    assert_eq!(peer.connection.close(), ["asked", "unwritten"]);
+    assert_eq!(peer.connection.close("it is a test"), ["asked", "unwritten"]);
     assert_eq!(peer.wishes().close, Some(attempt));
     assert_eq!(peer.connection.poll_timeout(), None);
-    assert_eq!(peer.connection.close(), [""; 0]);
+    assert_eq!(peer.connection.close("it is a test"), [""; 0]);
     assert_eq!(peer.wishes(), Wishes::default());
     peer.connect(1);
 }
