@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use stgclient_core::client::{BrokerQuestion, Client as Core, Event, PushConsumerId};
 use stgclient_core::consumer::allocation::Allocation;
-use stgclient_core::consumer::push::{Delivery, PushEvent, Unfinished};
+use stgclient_core::consumer::push::{Delivery, PushEvent, Rebalanced, Unfinished};
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Now;
@@ -26,6 +26,13 @@ pub(crate) enum Chore {
     ConsumeDirectly { question: BrokerQuestion, queue: MessageQueue, message: Box<StoredMessage> },
     /// Nothing more comes.
     End,
+}
+
+/// What the application's listener is told.
+#[derive(Debug)]
+pub(crate) enum Rebalance {
+    Assigned(Rebalanced),
+    Revoked(Rebalanced),
 }
 
 /// Where a consumer's tasks wait.
@@ -48,6 +55,12 @@ pub(crate) struct Inner {
     /// It knows where its group begins.
     is_started: bool,
     starters: Wakers,
+    /// How often it has been said that it is ready.
+    times_ready: u64,
+    ready: Wakers,
+    /// What the application's listener has not been told yet.
+    rebalances: VecDeque<Rebalance>,
+    listener: Option<Waker>,
     unfinished: Option<Vec<Unfinished>>,
     closers: Wakers,
 }
@@ -63,6 +76,18 @@ impl ConsumerPlace {
             PushEvent::Started => {
                 inner.is_started = true;
                 effects.wake(inner.starters.take());
+            }
+            PushEvent::Ready => {
+                inner.times_ready += 1;
+                effects.wake(inner.ready.take());
+            }
+            PushEvent::Assigned(queues) => {
+                inner.rebalances.push_back(Rebalance::Assigned(queues));
+                effects.wake(inner.listener.take());
+            }
+            PushEvent::Revoked(queues) => {
+                inner.rebalances.push_back(Rebalance::Revoked(queues));
+                effects.wake(inner.listener.take());
             }
             PushEvent::Allocate(question) => effects.allocate(id, Arc::clone(&self.allocation), question),
             PushEvent::Open(unopened) => effects.open(id, unopened),
@@ -84,6 +109,8 @@ impl ConsumerPlace {
                 effects.wake(inner.readers.take());
                 effects.wake(inner.closers.take());
                 effects.wake(inner.starters.take());
+                effects.wake(inner.ready.take());
+                effects.wake(inner.listener.take());
             }
             _ => {}
         }
@@ -119,6 +146,34 @@ impl ConsumerPlace {
             (false, None) => None,
         };
         Seated::new(&self.inner, |inner| &mut inner.starters, ready)
+    }
+
+    /// How often it has been said that the consumer is ready.
+    pub(crate) fn times_ready(&self) -> u64 {
+        lock(&self.inner).times_ready
+    }
+
+    /// Ends when that has been said once more than `before`, or when the consumer is closed.
+    pub(crate) async fn ready(&self, before: u64) -> Result<(), Error> {
+        let ready = |inner: &mut Inner| match &inner.unfinished {
+            _ if inner.times_ready > before => Some(Ok(())),
+            Some(_) => Some(Err(Error::new(ErrorKind::Closed, "the consumer"))),
+            None => None,
+        };
+        Seated::new(&self.inner, |inner| &mut inner.ready, ready).await
+    }
+
+    /// What the application's listener is to be told next; `None` when nothing more comes.
+    pub(crate) fn poll_rebalance(&self, context: &Context<'_>) -> Poll<Option<Rebalance>> {
+        let mut inner = lock(&self.inner);
+        if let Some(rebalance) = inner.rebalances.pop_front() {
+            return Poll::Ready(Some(rebalance));
+        }
+        if inner.unfinished.is_some() {
+            return Poll::Ready(None);
+        }
+        inner.listener = Some(context.waker().clone());
+        Poll::Pending
     }
 
     pub(crate) fn poll_chore(&self, context: &Context<'_>) -> Poll<Chore> {

@@ -118,7 +118,7 @@ impl Followers {
     }
 
     /// Tells all.
-    pub(crate) fn tell(&mut self, event: &ClientEvent, effects: &mut Effects) {
+    pub(crate) fn tell(&self, event: &ClientEvent, effects: &mut Effects) {
         for feed in self.feeds.iter().filter_map(Weak::upgrade) {
             let mut inner = lock(&feed.0);
             inner.push(event.clone());

@@ -78,8 +78,8 @@ pub use lock::LockTimes;
 pub use producer::{Producer, ProducerBuilder, Sending, SendingOneway};
 pub use pull_consumer::{PullConsumer, PullConsumerBuilder};
 pub use push_consumer::{
-    Beginning, Committing, Delivered, Deliveries, PushConsumer, PushConsumerBuilder, ReconsumeLater, StartPushConsumer,
-    StartStream, SuspendCurrentQueue,
+    Beginning, Committing, Delivered, Deliveries, PushConsumer, PushConsumerBuilder, Rebalanced, ReconsumeLater,
+    StartPushConsumer, StartStream, SuspendCurrentQueue,
 };
 pub use stgclient_core::address::{Address, Addresses};
 pub use stgclient_core::admin::{Placement, QueueStatistics, TopicStatistics};

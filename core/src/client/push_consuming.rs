@@ -19,7 +19,7 @@ use crate::consumer::push::ask::Ask;
 use crate::consumer::push::asked::{self, Asked};
 use crate::consumer::push::{
     AllocationQuestion, ConsumerStatus, Delivery, Opened, Outcome as ConsumeOutcome, PushConfig, PushConsumer,
-    PushEvent, Settlement,
+    PushEvent, Rebalanced, Settlement,
 };
 use crate::consumer::{MessageSelector, PullOptions};
 use crate::error::{Error, ErrorKind};
@@ -146,6 +146,21 @@ impl Client {
         ours: Result<Vec<MessageQueue>, Error>,
     ) {
         self.with_consumer(now, consumer, |consumer| consumer.take_allocated(now, question, ours));
+    }
+
+    /// Has [`PushEvent::Ready`] follow once a consumer has begun with all queues that are its share, or none are there for it.
+    pub fn await_ready(&mut self, now: Now, consumer: PushConsumerId) {
+        self.with_consumer(now, consumer, |consumer| consumer.await_ready(now));
+    }
+
+    /// The application is done with queues that it was told of ([`PushEvent::Assigned`], [`PushEvent::Revoked`]).
+    pub fn rebalanced(&mut self, now: Now, consumer: PushConsumerId, done: &Rebalanced) {
+        self.with_consumer(now, consumer, |consumer| consumer.rebalanced(now, done));
+    }
+
+    /// Has a consumer go on at another offset of a queue, which is committed at once. Returns whether the queue is its own.
+    pub fn seek(&mut self, now: Now, consumer: PushConsumerId, queue: &MessageQueue, offset: u64) -> bool {
+        self.with_consumer(now, consumer, |consumer| consumer.seek(now, queue, offset)).unwrap_or(false)
     }
 
     /// Takes in what was opened of a pull ([`PushEvent::Open`]).
@@ -285,7 +300,9 @@ impl Client {
             Ask::Heartbeat => self.session.greet_connected(now),
             Ask::CancelPull { asked } => self.cancel_pull(id, asked),
             Ask::OvertakePull { asked, from_now_on } => self.overtake_pull(id, asked, from_now_on),
-            Ask::Pull { asked, queue, selector, offset } => self.ask_pull(now, id, asked, queue, (selector, offset)),
+            Ask::Pull { asked, queue, selector, offset, wait } => {
+                self.ask_pull(now, id, asked, queue, (selector, offset, wait));
+            }
             Ask::Members { asked, queue } => self.ask_for(now, id, asked, queue, Members { group }),
             Ask::GroupOffset { asked, queue } => self.ask_for(now, id, asked, queue, GroupOffset { group }),
             Ask::Check { asked, queue, selector } => {
@@ -355,7 +372,7 @@ impl Client {
         id: PushConsumerId,
         asked: asked::Pull,
         queue: MessageQueue,
-        (selector, offset): (MessageSelector, u64),
+        (selector, offset, wait): (MessageSelector, u64, Duration),
     ) {
         let Some(entry) = self.session.groups.push_consumers.get(id) else {
             return;
@@ -364,7 +381,7 @@ impl Client {
         let options = PullOptions {
             max_messages: config.pull_batch_size,
             max_bytes: config.pull_max_bytes,
-            wait: config.pull_wait,
+            wait,
             timeout: PULL_TIMEOUT,
         };
         let puller = (Puller::Push(id), entry.consumer.group.clone());

@@ -19,6 +19,7 @@ use super::deliveries::Deliveries;
 use super::dispatch::Work;
 use super::handler::{Batches, Committing, Each, Handler, ReconsumeLater, SuspendCurrentQueue};
 use super::keeper::{Directly, Keeper};
+use super::listener::{Listener, Listening, Rebalanced};
 use super::task::ConsumerTask;
 use crate::consumer_place::ConsumerPlace;
 use crate::handle::Handle;
@@ -37,6 +38,7 @@ pub struct PushConsumerBuilder {
     subscriptions: Vec<(String, Result<MessageSelector, Error>)>,
     allocation: Arc<dyn Allocation>,
     store: Option<Arc<dyn OffsetStore>>,
+    listener: Option<Box<dyn Listener>>,
 }
 
 impl fmt::Debug for PushConsumerBuilder {
@@ -54,8 +56,15 @@ impl fmt::Debug for PushConsumerBuilder {
 impl PushConsumerBuilder {
     pub(crate) fn new(handle: Arc<Handle>, group: &str) -> Self {
         let config = PushConfig::default();
-        let allocation = Arc::new(Average);
-        Self { handle, group: group.to_owned(), config, subscriptions: Vec::new(), allocation, store: None }
+        Self {
+            handle,
+            group: group.to_owned(),
+            config,
+            subscriptions: Vec::new(),
+            allocation: Arc::new(Average),
+            store: None,
+            listener: None,
+        }
     }
 
     /// Subscribes to a topic: to messages with one of these tags, `a || b`, or to all with `*`, or to those that a [`MessageSelector`]
@@ -109,6 +118,37 @@ impl PushConsumerBuilder {
     /// Where a broadcasting consumer keeps its offsets. In a file by default where the host has files, else in memory.
     pub fn offset_store(mut self, store: impl OffsetStore) -> Self {
         self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// Has the application follow which queues are this consumer's, for what it keeps of each.
+    ///
+    /// The listener hears of queues before their first message is delivered and after the last, of the retry topic's too. A queue
+    /// begins once the future of its [`Rebalanced::Assigned`] has ended, or after 20 s. One of an orderly consumer goes to the next
+    /// member once that of its [`Rebalanced::Revoked`] has ended, or after 20 s. Those of a concurrent consumer are locked by
+    /// nobody: the next member may have begun by then, where this one had finished.
+    /// When the consumer is closed, the listener has what is left of the time for that, and all queues stay this member's until then.
+    /// One change is told after the other. A listener that panics is logged, and counts as done.
+    ///
+    /// ```no_run
+    /// # use stgclient::{Client, Rebalanced};
+    /// # async fn load(queue: &stgclient::MessageQueue) {}
+    /// # async fn save(queue: &stgclient::MessageQueue) {}
+    /// # fn set_up(client: &Client) -> stgclient::PushConsumerBuilder {
+    /// client.push_consumer("billing").subscribe("orders", "*").rebalance_listener(|change| async move {
+    ///     match change {
+    ///         Rebalanced::Assigned(queues) => for queue in &queues { load(queue).await },
+    ///         Rebalanced::Revoked(queues) => for queue in &queues { save(queue).await },
+    ///     }
+    /// })
+    /// # }
+    /// ```
+    pub fn rebalance_listener<F, R>(mut self, listener: F) -> Self
+    where
+        F: FnMut(Rebalanced) -> R + MaybeSend + 'static,
+        R: Future<Output = ()> + MaybeSend + 'static,
+    {
+        self.listener = Some(Box::new(listener));
         self
     }
 
@@ -175,7 +215,9 @@ impl PushConsumerBuilder {
 
     /// Starts the consumer, and has `launch` begin with its messages.
     async fn start(self, launch: impl FnOnce(Launch) -> Option<Directly>) -> Result<PushConsumer, Error> {
-        let Self { handle, group, config, subscriptions, allocation, store } = self;
+        let Self { handle, group, mut config, subscriptions, allocation, store, listener } = self;
+        // Nobody else would ever be done with the queues.
+        config.follows_queues = listener.is_some();
         let subscriptions: Vec<(String, MessageSelector)> =
             subscriptions.into_iter().map(|(topic, selector)| Ok((topic, selector?))).collect::<Result<_, Error>>()?;
         // Before anything is made by this name.
@@ -232,6 +274,11 @@ impl PushConsumerBuilder {
         };
         let task = launched.task();
         let directly = launch(launched);
+        if let Some(listener) = listener {
+            let (shared, place, tasks) = (Arc::clone(shared), Arc::clone(&place), Arc::clone(&tasks));
+            let listening = Listening { shared, id, place, tasks, listener };
+            handle.shared.host.spawn(Box::pin(listening.run()));
+        }
         let keeper = Keeper { shared: Arc::clone(shared), id, place, store, directly, is_orderly, tasks, group };
         shared.host.spawn(Box::pin(async move {
             keeper.run().await;

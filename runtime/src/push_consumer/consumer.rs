@@ -85,6 +85,26 @@ impl PushConsumer {
         self.shared().with(|state, now| state.core.consumer_status(now, self.inner.id)).unwrap_or_default()
     }
 
+    /// Waits until the consumer has begun with all queues that are its share of the topics that it subscribes to, or none are there
+    /// for it: there are more members than queues, or the topics do not exist yet. What it waits for otherwise are other members that
+    /// hand over, locks, and servers that are away. Later rebalances may give it more.
+    ///
+    /// # Errors
+    /// The consumer is closed.
+    pub async fn ready(&self) -> Result<(), Error> {
+        let place = &self.inner.place;
+        let before = place.times_ready();
+        self.shared().with(|state, now| state.core.await_ready(now, self.inner.id));
+        self.shared().standing_in(place.ready(before)).await
+    }
+
+    /// Goes on at another offset of a queue: the next message that is delivered of it is the one at `offset`, which is committed at
+    /// once. What is in work of the queue runs on and does not count any more. Returns whether the queue is this consumer's: of others
+    /// nothing is changed. An offset that the queue does not have becomes the first or the end of those that it has.
+    pub fn seek(&self, queue: &MessageQueue, offset: u64) -> bool {
+        self.shared().with(|state, now| state.core.seek(now, self.inner.id, queue, offset))
+    }
+
     /// Closes the consumer: nothing more is fetched, what is in work may end within the client's close time-out, offsets
     /// are committed, locks go back, brokers hear that it leaves, which may take 3 s more when they do not answer. Returns
     /// what was in work and did not end: its handlers run on, and it is delivered again, to whoever consumes next. A last

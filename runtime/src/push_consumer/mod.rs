@@ -7,6 +7,7 @@ mod deliveries;
 mod dispatch;
 mod handler;
 mod keeper;
+mod listener;
 mod task;
 
 pub use beginning::Beginning;
@@ -14,3 +15,4 @@ pub use builder::{PushConsumerBuilder, StartPushConsumer, StartStream};
 pub use consumer::PushConsumer;
 pub use deliveries::{Delivered, Deliveries};
 pub use handler::{Committing, ReconsumeLater, SuspendCurrentQueue};
+pub use listener::Rebalanced;

@@ -5,6 +5,7 @@ mod by_allocation;
 mod by_sql;
 mod closing;
 mod concurrent;
+mod following;
 mod new_groups;
 mod newer_queues;
 mod orderly;

@@ -15,7 +15,7 @@ use crate::admin::{Placement, TopicSettings};
 use crate::consumer::MessageSelector;
 use crate::consumer::push::{Outcome as Consumed, PushConfig, RetryDelay};
 use crate::queue::MessageQueue;
-use crate::wire::code::RequestCode as Code;
+use crate::wire::code::{RequestCode as Code, ResponseCode};
 use crate::wire::command::{self, Command};
 
 const BROKER: &str = "a:1";
@@ -77,8 +77,18 @@ fn answer_as_captured(scene: &mut Scene, code: Code, number: usize, is_meant: fn
         let reply = Reply::ok().of_smartgo().body(answer.body.to_vec());
         let field = |name| answer.fields.get(name).unwrap_or_default().into_owned();
         let reply = names.into_iter().fold(reply, |reply, (name, captured)| reply.field(name, field(captured)));
+        if asked.field("suspendTimeoutMillis") == "0" && !is_meant(asked) {
+            return Some(none_yet(asked));
+        }
         is_meant(asked).then_some(reply)
     });
+}
+
+/// Our first pull of a queue is not held, theirs is: it is answered, and the next one is like theirs.
+fn none_yet(asked: &Asked) -> Reply {
+    let reply =
+        Reply::code(ResponseCode::PULL_NOT_FOUND).of_smartgo().field("NextBeginOffset", asked.field("queueOffset"));
+    reply.field("MinOffset", 0).field("MaxOffset", 0)
 }
 
 #[test]

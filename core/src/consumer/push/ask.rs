@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::asked;
 use crate::consumer::MessageSelector;
 use crate::queue::MessageQueue;
+use crate::time::Duration;
 
 /// A request. Whoever carries it out gives its answer to what is remembered of it (`asked`).
 #[derive(Clone, Debug)]
@@ -32,7 +33,7 @@ pub(crate) enum Ask {
     /// The group, which is new, begins here.
     CommitEnd { asked: asked::EndCommitted, queue: MessageQueue, offset: u64 },
     /// Messages from an offset on.
-    Pull { asked: asked::Pull, queue: MessageQueue, selector: MessageSelector, offset: u64 },
+    Pull { asked: asked::Pull, queue: MessageQueue, selector: MessageSelector, offset: u64, wait: Duration },
     /// This pull is not wanted any more.
     CancelPull { asked: asked::Pull },
     /// Another pull takes the place of this one, of which only a reset of the offsets counts any more: a broker tells of it once,

@@ -77,6 +77,7 @@ impl PushConsumer {
             }
         }
         self.say_started(now.mono);
+        self.say_ready();
         self.tell(now.mono);
     }
 
@@ -100,6 +101,9 @@ impl PushConsumer {
     fn next_act(&self, now: Instant, known: &AssignedQueue) -> Result<Waits, Act> {
         let mut waits = Waits::default();
         self.look_at_lock(now, known, &mut waits)?;
+        if let Some(until) = known.rests_until(now) {
+            return self.look_at_rest(known, until, waits);
+        }
         match known.stage {
             // Once it is ours, it begins.
             Stage::Locking if known.lock.is_held(now) => Err(Act::Start),
@@ -141,6 +145,7 @@ impl PushConsumer {
         // One that leaves keeps the lock for its delivery in hand only.
         if let Stage::Leaving(leave) = known.stage
             && !(is_held && known.messages.in_work() > 0 && now < leave.until)
+            && known.rests_until(now).is_none()
         {
             return Ok(());
         }
@@ -150,6 +155,20 @@ impl PushConsumer {
             None => waits.until(known.lock.ask_at),
         }
         Ok(())
+    }
+
+    /// The application is at the queue: it has its say before the first message and before the last commit. Where no lock keeps the
+    /// next owner from beginning, that finds at once what is finished by now.
+    fn look_at_rest(&self, known: &AssignedQueue, until: Instant, mut waits: Waits) -> Result<Waits, Act> {
+        waits.until(until);
+        waits.for_application = true;
+        waits.for_answer = known.commit.under_way.is_some();
+        let leaves_unsaid = matches!(known.stage, Stage::Leaving(leave) if !leave.has_committed());
+        let is_shared = !self.needs_locks() && !self.config.is_broadcasting();
+        if leaves_unsaid && is_shared && !waits.for_answer && known.uncommitted().is_some() {
+            return Err(Act::Commit);
+        }
+        Ok(waits)
     }
 
     fn look_at_messages(&self, now: Instant, known: &AssignedQueue, waits: &mut Waits) -> Look {

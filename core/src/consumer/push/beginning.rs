@@ -207,10 +207,23 @@ impl PushConsumer {
         self.cancel_pull(id);
         if let Some(known) = self.queues.touch(id) {
             known.reset_to = reset_to;
-            let notice = Notice::warn("the queue goes on at another offset").about("queue", &known.queue);
+            let what = "the queue goes on at another offset";
+            // Somebody wanted that; or the broker has no such offset any more.
+            let notice = if reset_to.is_some() { Notice::info(what) } else { Notice::warn(what) };
+            let notice = notice.about("queue", &known.queue);
             self.notices.push(notice.about("from", known.messages.fetch_offset()).about("offset", offset));
         }
         self.begin_at(now, id, offset, false);
+    }
+
+    /// The application has a queue go on at another offset. Returns whether it is ours.
+    pub(crate) fn seek(&mut self, now: Now, queue: &MessageQueue, offset: u64) -> bool {
+        let is_ours =
+            self.queues.find(queue).and_then(|id| self.queues.get(id)).is_some_and(|known| !known.is_leaving());
+        if is_ours {
+            self.reset_offsets(now, &queue.topic, &BTreeMap::from([(queue.clone(), offset)]));
+        }
+        is_ours
     }
 
     /// Offsets that an administrator sets; those of queues that are not ours are passed over. A queue that leaves commits

@@ -21,8 +21,11 @@ pub(super) enum Closing {
     Draining {
         until: Instant,
     },
-    /// Every queue leaves: what is finished is committed, and the lock goes back.
-    Leaving,
+    /// Every queue leaves: what is finished is committed, and the lock goes back. An application that follows its queues has
+    /// until then for what it keeps of them.
+    Leaving {
+        until: Instant,
+    },
     /// Nothing is committed any more: the locks go back.
     Unlocking,
     Closed,
@@ -94,11 +97,6 @@ impl PushConsumer {
         self.closing != Closing::No
     }
 
-    /// Whether what is in work has had its time.
-    pub(super) const fn is_leaving(&self) -> bool {
-        matches!(self.closing, Closing::Leaving | Closing::Unlocking | Closing::Closed)
-    }
-
     /// Begins to close: nothing more is fetched or delivered, what is in work may end within `grace`. Who closes again
     /// may make that shorter.
     pub(crate) fn close(&mut self, now: Now, grace: Duration) {
@@ -110,9 +108,23 @@ impl PushConsumer {
                 self.drain_until(until);
             }
             Closing::Draining { until: known } if until < known => self.drain_until(until),
-            Closing::Draining { .. } | Closing::Leaving | Closing::Unlocking | Closing::Closed => {}
+            Closing::Leaving { until: known } if until < known => self.leave_until(until),
+            Closing::Draining { .. } | Closing::Leaving { .. } | Closing::Unlocking | Closing::Closed => {}
         }
         self.attend(now);
+    }
+
+    /// Brokers have their time for the last offsets once the application has had its own.
+    fn leave_until(&mut self, until: Instant) {
+        self.closing = Closing::Leaving { until };
+        self.set(Timer::Close, until + LAST_COMMITS);
+        for id in self.queues.ids() {
+            if let Some(known) = self.queues.touch(id)
+                && let Some(listening) = &mut known.listening
+            {
+                listening.until = listening.until.min(until);
+            }
+        }
     }
 
     fn drain_until(&mut self, until: Instant) {
@@ -124,7 +136,7 @@ impl PushConsumer {
     pub(crate) fn abort(&mut self, now: Now) {
         match self.closing {
             Closing::No | Closing::Draining { .. } => self.note_unfinished(),
-            Closing::Leaving | Closing::Unlocking => {}
+            Closing::Leaving { .. } | Closing::Unlocking => {}
             Closing::Closed => return,
         }
         self.end(now);
@@ -133,8 +145,12 @@ impl PushConsumer {
     /// Goes on with closing once nothing is in work, and ends it once every queue has left.
     pub(super) fn go_on_closing(&mut self, now: Now) {
         match self.closing {
-            Closing::Draining { .. } if self.in_work + self.sending_back + self.directly == 0 => self.leave_all(now),
-            Closing::Leaving | Closing::Unlocking if self.queues.len() == 0 && self.owed.is_empty() => self.end(now),
+            Closing::Draining { until } if self.in_work + self.sending_back + self.directly == 0 => {
+                self.leave_all(now, until);
+            }
+            Closing::Leaving { .. } | Closing::Unlocking if self.queues.len() == 0 && self.owed.is_empty() => {
+                self.end(now)
+            }
             _ => {}
         }
     }
@@ -142,8 +158,8 @@ impl PushConsumer {
     /// The time of a stage of closing is up.
     pub(super) fn close_in_time(&mut self, now: Now) {
         match self.closing {
-            Closing::Draining { until } if until <= now.mono => self.leave_all(now),
-            Closing::Leaving => self.unlock_all(now),
+            Closing::Draining { until } if until <= now.mono => self.leave_all(now, until),
+            Closing::Leaving { .. } => self.unlock_all(now),
             Closing::Unlocking => self.end(now),
             Closing::No | Closing::Draining { .. } | Closing::Closed => {}
         }
@@ -164,10 +180,11 @@ impl PushConsumer {
         self.totals.unfinished = unfinished.collect();
     }
 
-    fn leave_all(&mut self, now: Now) {
+    /// All queues leave, and may rest until then for the application's sake.
+    fn leave_all(&mut self, now: Now, until: Instant) {
         self.note_unfinished();
-        self.closing = Closing::Leaving;
-        self.set(Timer::Close, now.mono + LAST_COMMITS);
+        let until = if self.config.follows_queues { until } else { now.mono };
+        self.leave_until(until);
         for id in self.queues.ids() {
             self.leave(now, id);
         }

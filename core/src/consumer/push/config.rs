@@ -113,6 +113,8 @@ pub struct PushConfig {
     pub suspend_time: Duration,
     /// Whether an orderly consumer commits what it has consumed by itself.
     pub auto_commit: bool,
+    /// Whether the application is told of queues that are its own now or no longer, and waited for before they begin and leave.
+    pub follows_queues: bool,
     /// How often offsets are committed, 1 ms or longer.
     pub commit_interval: Duration,
     /// How often the queues are shared anew, 1 ms or longer.
@@ -140,6 +142,7 @@ impl Default for PushConfig {
             consume_timeout: Duration::from_secs(15 * 60),
             suspend_time: Duration::from_secs(1),
             auto_commit: true,
+            follows_queues: false,
             commit_interval: Duration::from_secs(5),
             rebalance_interval: Duration::from_secs(20),
         }

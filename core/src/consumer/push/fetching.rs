@@ -39,6 +39,8 @@ impl PushConsumer {
             queue: known.queue.clone(),
             selector: subscription.selector.clone(),
             offset: known.messages.fetch_offset(),
+            // The first one is answered at once, so that the lag is known of a queue that has nothing new.
+            wait: known.max_offset.map_or(Duration::ZERO, |_| self.config.pull_wait),
         };
         self.ask(ask);
     }
@@ -111,7 +113,7 @@ impl PushConsumer {
             return;
         };
         known.fetch = Fetch::Idle;
-        known.max_offset = pulled.max_offset;
+        let was_held = known.max_offset.replace(pulled.max_offset).is_some();
         let asked = known.messages.fetch_offset();
         let next_offset = match pulled.status {
             PullStatus::OffsetIllegal => {
@@ -129,7 +131,7 @@ impl PushConsumer {
             return;
         };
         known.messages.advance(next_offset);
-        if known.messages.fetch_offset() == asked && now.mono.since(since) < TOO_SOON {
+        if was_held && known.messages.fetch_offset() == asked && now.mono.since(since) < TOO_SOON {
             self.pull_later(id, now.mono + TOO_SOON);
         }
     }

@@ -3,6 +3,7 @@
 
 use super::ask::Ask;
 use super::asked::{self, Ticket};
+use super::closing::Closing;
 use super::locking::AGAIN_AFTER;
 use super::queue::{Leave, QueueId, Stage};
 use super::{PushConsumer, queue_timer};
@@ -18,7 +19,11 @@ impl PushConsumer {
     /// delivery while we have the lock.
     pub(super) fn leave(&mut self, now: Now, id: QueueId) {
         self.cancel_pull(id);
-        let until = if self.is_leaving() { now.mono } else { now.mono + HANDOVER };
+        let until = match self.closing {
+            Closing::No | Closing::Draining { .. } => now.mono + HANDOVER,
+            Closing::Leaving { until } => until,
+            Closing::Unlocking | Closing::Closed => now.mono,
+        };
         let Some(known) = self.queues.touch(id) else {
             return;
         };
@@ -32,6 +37,7 @@ impl PushConsumer {
                 self.notices.push(Notice::debug("queue revoked").about("queue", &known.queue));
                 known.stage = Stage::Leaving(Leave::new(until));
                 known.commit.due = None;
+                self.tell_revoked(id, until);
             }
         }
     }

@@ -18,12 +18,14 @@ mod delivering;
 mod ends;
 mod fetching;
 mod leaving;
+mod listening;
 mod locking;
 mod opening;
 mod places;
 pub(crate) mod queue;
 mod queues;
 mod rate;
+mod readiness;
 mod rebalance;
 mod settling;
 mod status;
@@ -37,6 +39,7 @@ use std::sync::Arc;
 pub use closing::Unfinished;
 pub use config::{ConsumeFrom, ConsumeOrder, MessageModel, PushConfig, RetryDelay};
 pub use delivering::{Delivery, Settlement};
+pub use listening::Rebalanced;
 pub use opening::{Opened, Unopened};
 pub use rebalance::AllocationQuestion;
 pub use settling::Outcome;
@@ -69,8 +72,17 @@ pub enum PushEvent {
     /// message that is sent from now on is consumed, also by a new group that begins with
     /// [`ConsumeFrom::LastOffset`].
     Started,
+    /// It has begun with all queues that are its share, or none are there for it: told once for each
+    /// [`Client::await_ready`](crate::client::Client::await_ready).
+    Ready,
     /// There may be something to deliver.
     Readable,
+    /// Queues are ours now, and begin once [`Client::rebalanced`](crate::client::Client::rebalanced) says that the application has
+    /// taken them over, or after 20 s. Told only if [`PushConfig::follows_queues`] is set.
+    Assigned(Rebalanced),
+    /// Queues leave. They are handed over once [`Client::rebalanced`](crate::client::Client::rebalanced) says that the application
+    /// is done with them, or after 20 s; when the consumer closes, at the end of its time.
+    Revoked(Rebalanced),
     /// Which queues are ours? The answer is given by
     /// [`Client::allocated`](crate::client::Client::allocated).
     Allocate(Box<AllocationQuestion>),
@@ -137,6 +149,8 @@ pub struct PushConsumer {
     is_paused: bool,
     /// The application has been told that it has started.
     is_started: bool,
+    /// The application waits until it is ready.
+    is_ready_awaited: bool,
     /// A topic that this waits for.
     starting: Option<Arc<str>>,
     /// How long this waits for the store of a broadcasting consumer.
@@ -195,6 +209,7 @@ impl PushConsumer {
             is_told: false,
             is_paused: false,
             is_started: false,
+            is_ready_awaited: false,
             starting: None,
             stored_until: None,
             has_others: false,

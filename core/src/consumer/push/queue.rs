@@ -2,6 +2,7 @@
 
 use super::asked::Ticket;
 use super::claiming::Claim;
+use super::listening::Listening;
 use crate::consumer::process_queue::ProcessQueue;
 use crate::queue::MessageQueue;
 use crate::table::Id;
@@ -165,13 +166,15 @@ pub(crate) struct AssignedQueue {
     pub(crate) suspended_until: Option<Instant>,
     /// Where an administrator wants the group to go on, until the broker has that.
     pub(crate) reset_to: Option<Reset>,
+    /// The application has been told of it and is not done.
+    pub(crate) listening: Option<Listening>,
     pub(crate) is_paused: bool,
     /// No broker has taken yet what its topic is selected by.
     pub(crate) is_unchecked: bool,
     /// Whether it stands in the line of queues with something to deliver.
     pub(crate) is_in_line: bool,
     /// The offset after the last one that the broker has, as far as it said.
-    pub(crate) max_offset: u64,
+    pub(crate) max_offset: Option<u64>,
     /// How many messages could not be read and were passed over, and the offset of the last one.
     pub(crate) passed_over: u64,
     pub(crate) last_passed_over: Option<u64>,
@@ -195,10 +198,11 @@ impl AssignedQueue {
             kept: None,
             suspended_until: None,
             reset_to: None,
+            listening: None,
             is_paused: false,
             is_unchecked: false,
             is_in_line: false,
-            max_offset: 0,
+            max_offset: None,
             passed_over: 0,
             last_passed_over: None,
             last_pull_unix_ms: 0,
@@ -245,11 +249,11 @@ impl AssignedQueue {
         }
     }
 
-    /// How many messages of the queue are not yet consumed, as far as the broker said.
-    pub(crate) fn lag(&self) -> u64 {
+    /// How many messages of the queue are not yet consumed, once the broker has said where it ends.
+    pub(crate) fn lag(&self) -> Option<u64> {
         match self.stage {
-            Stage::Consuming | Stage::Leaving(_) => self.max_offset.saturating_sub(self.messages.committable()),
-            Stage::Locking | Stage::Starting(_) => 0,
+            Stage::Consuming | Stage::Leaving(_) => Some(self.max_offset?.saturating_sub(self.messages.committable())),
+            Stage::Locking | Stage::Starting(_) => None,
         }
     }
 }

@@ -153,6 +153,7 @@ impl PushConsumer {
         self.check_selector(topic);
         if self.config.is_broadcasting() {
             self.share(now, topic, None, &queues);
+            self.note_shared(topic);
             self.end_asking(now.mono, topic, self.rebalance_interval());
         } else {
             self.ask_members(now, topic, ticket, &queues);
@@ -173,6 +174,8 @@ impl PushConsumer {
         if is_absent {
             // Whatever appears is newer than the group.
             subscription.note_first_look();
+            // None are there for us.
+            subscription.is_shared = true;
         }
         self.end_asking(now, topic, pause);
     }
@@ -192,7 +195,8 @@ impl PushConsumer {
             brokers.swap(0, turn);
             brokers.truncate(1);
         }
-        (subscription.lists_due, subscription.pause) = (brokers.len(), Duration::MAX);
+        (subscription.lists_due, subscription.lists_failed) = (brokers.len(), 0);
+        subscription.pause = Duration::MAX;
         if claims_queues {
             self.leave_other_brokers(now, topic, &brokers);
         } else if brokers.is_empty() {
@@ -204,6 +208,7 @@ impl PushConsumer {
             self.ask(Ask::Members { asked, queue: MessageQueue::clone(queue) });
         }
         if brokers.is_empty() {
+            self.note_shared(topic);
             self.end_asking(now.mono, topic, self.rebalance_interval());
         }
     }
@@ -218,6 +223,20 @@ impl PushConsumer {
         }
     }
 
+    fn note_shared(&mut self, topic: &str) {
+        if let Some(subscription) = self.subscriptions.get_mut(topic) {
+            subscription.is_shared = true;
+        }
+    }
+
+    /// A list of members could not be gone by.
+    fn fail_list(&mut self, now: Instant, topic: &str) {
+        if let Some(subscription) = self.subscriptions.get_mut(topic) {
+            subscription.lists_failed += 1;
+        }
+        self.end_list(now, topic, LEAST_PAUSE);
+    }
+
     /// A list of members has been gone by, or could not. Once that is so of all that were asked for, they are asked for again
     /// after the shortest pause.
     fn end_list(&mut self, now: Instant, topic: &str, pause: Duration) {
@@ -228,6 +247,7 @@ impl PushConsumer {
         subscription.lists_due = subscription.lists_due.saturating_sub(1);
         if subscription.lists_due == 0 {
             let pause = subscription.pause;
+            subscription.is_shared |= subscription.lists_failed == 0;
             self.end_asking(now, topic, pause);
         }
     }
@@ -245,7 +265,7 @@ impl PushConsumer {
                 Err(error) => {
                     let notice = Notice::debug("the members cannot be had");
                     self.notices.push(notice.about("topic", topic).about("error", error));
-                    self.end_list(now.mono, topic, LEAST_PAUSE);
+                    self.fail_list(now.mono, topic);
                 }
             }
         }
@@ -259,7 +279,7 @@ impl PushConsumer {
         mut members: Vec<String>,
     ) {
         if !self.may_go_by(topic, broker.clone(), &members) {
-            return self.end_list(now, topic, LEAST_PAUSE);
+            return self.fail_list(now, topic);
         }
         members.sort_unstable();
         // One that is listed twice would own a share that nobody consumes.
@@ -319,6 +339,9 @@ impl PushConsumer {
                 Err(error) => {
                     let notice = Notice::error("no queues are allocated");
                     self.notices.push(notice.about("topic", topic).about("error", error));
+                    if let Some(subscription) = self.subscriptions.get_mut(topic) {
+                        subscription.lists_failed += 1;
+                    }
                 }
             }
             let is_unlisted = self.subscriptions.get(topic).is_some_and(|known| known.unlisted.contains(broker));
@@ -373,6 +396,7 @@ impl PushConsumer {
             known.reset_to = reset_to;
             known.is_unchecked = check != Some(Check::Passed);
         }
+        self.tell_assigned(now.mono, id);
         id
     }
 }

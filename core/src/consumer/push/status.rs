@@ -17,6 +17,8 @@ use crate::wire::body::{ConsumeStatus, ConsumerRunningInfo};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConsumerStatus {
+    /// Whether it has begun with all queues that are its share, or none are there for it.
+    pub is_ready: bool,
     /// Its queues.
     pub queues: Vec<QueueStatus>,
     /// Messages that came so far, by topic; nothing of topics that are not subscribed to any more.
@@ -36,9 +38,14 @@ pub struct ConsumerStatus {
 }
 
 impl ConsumerStatus {
-    /// How many messages of all queues are not yet consumed, as far as the brokers said.
-    pub fn lag(&self) -> u64 {
-        self.queues.iter().map(|queue| queue.lag).sum()
+    /// How many messages of all its queues are not yet consumed, as far as the brokers said; `None` while that is not known:
+    /// before it has got its share of the queues, and before each has been fetched from. That of the whole group, whoever
+    /// consumes it, an administrator has.
+    pub fn lag(&self) -> Option<u64> {
+        if !self.is_ready {
+            return None;
+        }
+        self.queues.iter().filter(|queue| queue.is_consuming).map(|queue| queue.lag).sum()
     }
 }
 
@@ -57,8 +64,8 @@ pub struct QueueStatus {
     pub committed: Option<u64>,
     /// The offset to fetch from.
     pub fetch_offset: u64,
-    /// How many messages are not yet consumed, as far as the broker said.
-    pub lag: u64,
+    /// How many messages are not yet consumed, as far as the broker said; `None` until it has.
+    pub lag: Option<u64>,
     /// Messages that are fetched and not finished.
     pub cached_messages: usize,
     /// Their bytes.
@@ -211,6 +218,7 @@ impl PushConsumer {
             last_passed_over: known.last_passed_over,
         });
         ConsumerStatus {
+            is_ready: self.is_ready(),
             queues: queues.collect(),
             pulled: totals(&self.totals.pulled),
             consumed: totals(&self.totals.consumed),

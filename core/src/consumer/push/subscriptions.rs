@@ -75,6 +75,10 @@ pub(crate) struct Subscription {
     pub(super) is_missing: bool,
     /// Of how many brokers the list of members is awaited.
     pub(super) lists_due: usize,
+    /// How many of those could not be had or gone by.
+    pub(super) lists_failed: usize,
+    /// Its queues have been shared, or it is not there: what is ours of it is known.
+    pub(super) is_shared: bool,
     /// After which time they are asked for once more.
     pub(super) pause: Duration,
     /// Whose list was without us last time; `None` stands for one that decides all queues.
@@ -104,6 +108,8 @@ impl Subscription {
             check_turn: 0,
             is_missing: false,
             lists_due: 0,
+            lists_failed: 0,
+            is_shared: false,
             pause: Duration::MAX,
             unlisted: BTreeSet::new(),
             had_offsets: false,

@@ -97,8 +97,8 @@ fn unowned(scene: &Scene) -> Option<String> {
     let mut owners: BTreeMap<MessageQueue, Vec<u32>> = BTreeMap::new();
     for (number, member) in members.iter() {
         let status = member.consumer.status();
-        if status.lag() > 0 {
-            return Some(format!("member {number} lags by {}", status.lag()));
+        if status.lag() != Some(0) {
+            return Some(format!("member {number} lags by {:?}", status.lag()));
         }
         for queue in status.queues.iter().filter(|queue| queue.is_consuming && !queue.is_paused) {
             owners.entry(queue.queue.clone()).or_default().push(*number);

@@ -6,8 +6,8 @@ use super::super::super::ask::Ask;
 use super::super::super::asked::{self, Ticket};
 use super::super::super::closing::Closing;
 use super::super::super::queue::{Begin, Fetch, Stage};
-use super::super::super::{Delivery, PushEvent};
-use super::super::scene::{ME, queue};
+use super::super::super::{Delivery, PushEvent, Rebalanced};
+use super::super::scene::{ME, SECOND, queue};
 
 use super::play::{MOST_CACHED, Play};
 
@@ -33,7 +33,7 @@ impl Play {
         let hand = self.hand();
         let abandoned: BTreeSet<_> = consumer.abandoned.all().collect();
         assert!(abandoned.is_subset(&hand), "abandoned {abandoned:?} but in hand {hand:?}");
-        if consumer.is_leaving() && !self.was_leaving {
+        if !matches!(consumer.closing, Closing::No | Closing::Draining { .. }) && !self.was_leaving {
             self.was_leaving = true;
             let closed = consumer.events.iter().find_map(|event| match event {
                 PushEvent::Closed(unfinished) => Some(unfinished.clone()),
@@ -76,6 +76,38 @@ impl Play {
         if consumer.closing != Closing::Closed {
             assert!(consumer.owed.iter().copied().all(is_asked));
         }
+    }
+
+    /// The application hears of queues: each is its own once, and then leaves.
+    pub(super) fn hear(&mut self, queues: Rebalanced, leave: bool) {
+        let told = (self.scene.now.mono, leave);
+        for queue in &queues.queues {
+            let is_new = if leave { self.owned.remove(&queue.queue_id) } else { self.owned.insert(queue.queue_id) };
+            assert!(is_new, "{queue} is told twice, leaving: {leave}");
+            self.resting.insert(queue.queue_id, told);
+        }
+        self.told.push((queues, told));
+    }
+
+    /// The application is done with queues that it was told of, though perhaps not with what it was told of them since.
+    pub(super) fn be_done(&mut self, index: usize) {
+        let (done, told) = self.told.remove(index);
+        for queue in &done.queues {
+            if self.resting.get(&queue.queue_id) == Some(&told) {
+                self.resting.remove(&queue.queue_id);
+            }
+        }
+        self.scene.consumer.rebalanced(self.scene.now, &done);
+    }
+
+    /// The application is not at this queue, or has had its time.
+    pub(super) fn check_rest(&self, queue_id: u32, what: &str) {
+        let is_closing = self.scene.consumer.closing != Closing::No;
+        let rests = self
+            .resting
+            .get(&queue_id)
+            .filter(|(since, leaves)| self.scene.now.mono < *since + 20 * SECOND && !(*leaves && is_closing));
+        assert!(rests.is_none(), "queue {queue_id} is {what} while the application is at it: {rests:?}");
     }
 
     pub(super) fn check_room(&self, queue_id: u32) {

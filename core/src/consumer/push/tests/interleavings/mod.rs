@@ -1,7 +1,8 @@
 //! Whatever the order in which brokers act and answer, the application settles, pauses and changes its mind, and members,
 //! connections and administrators come and go: no queue is ever idle without a reason; nothing is committed that is not
 //! settled; nothing orderly is delivered or committed without the broker's lock, or out of order; no more is fetched than
-//! may be; in the end everything is settled and committed; and a consumer that has closed keeps no lock.
+//! may be; an application that follows its queues hears of each in turn, and nothing is delivered or committed of one that it is
+//! still at; in the end everything is settled and committed; and a consumer that has closed keeps no lock.
 
 mod checks;
 mod cluster;
@@ -50,6 +51,7 @@ fn a_lock_that_is_granted_once_more_while_it_is_being_given_back_goes_back_at_on
         from_last: true,
         broadcasts: false,
         claims: false,
+        follows: false,
     });
     play.take(Step::Route(1));
     play.take(Step::Pass(1));

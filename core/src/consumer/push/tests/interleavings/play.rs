@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::super::ask::Ask;
-use super::super::super::{ConsumeFrom, Delivery, MessageModel, Outcome, PushConfig, PushEvent, RetryDelay, Unopened};
+use super::super::super::{
+    ConsumeFrom, Delivery, MessageModel, Outcome, PushConfig, PushEvent, Rebalanced, RetryDelay, Unopened,
+};
 use super::super::scene::{ME, SECOND, Scene, TOPIC, failed, queue};
 use crate::consumer::MessageSelector;
 use crate::error::Error;
@@ -62,6 +64,12 @@ pub(super) struct Play {
     pub(super) questions: Vec<Question>,
     /// Batches that the application has yet to open.
     pub(super) unopened: Vec<Unopened>,
+    /// What the application was told of queues and is not done with, since when, and whether they leave.
+    pub(super) told: Vec<(Rebalanced, (Instant, bool))>,
+    /// The last of that for each queue.
+    pub(super) resting: BTreeMap<u32, (Instant, bool)>,
+    /// Those that are its own, as it was told.
+    pub(super) owned: BTreeSet<u32>,
     pub(super) broker: BTreeMap<u32, AtBroker>,
     pub(super) deliveries: Vec<Delivery>,
     pub(super) settled: BTreeSet<(u32, u64)>,
@@ -75,7 +83,7 @@ pub(super) struct Play {
 
 impl Play {
     pub(super) fn new(kind: Kind) -> Self {
-        let Kind { is_orderly, auto_commit, gives_up, from_last, broadcasts, claims } = kind;
+        let Kind { is_orderly, auto_commit, gives_up, from_last, broadcasts, claims, follows } = kind;
         let bound = |config: &mut PushConfig| {
             config.max_cached_messages = MOST_CACHED;
             config.batch_size = 4;
@@ -84,6 +92,7 @@ impl Play {
                 config.message_model = MessageModel::Broadcasting;
             }
             config.auto_commit = auto_commit;
+            config.follows_queues = follows;
             config.max_reconsume_times = (is_orderly && gives_up).then_some(1);
             config.consume_from = if from_last { ConsumeFrom::LastOffset } else { ConsumeFrom::FirstOffset };
         };
@@ -106,6 +115,9 @@ impl Play {
             grants: true,
             questions: Vec::new(),
             unopened: Vec::new(),
+            told: Vec::new(),
+            resting: BTreeMap::new(),
+            owned: BTreeSet::new(),
             broker,
             deliveries: Vec::new(),
             settled: (0..QUEUES).flat_map(|id| (0..passed_over).map(move |offset| (id, offset))).collect(),
@@ -143,13 +155,23 @@ impl Play {
                     continue;
                 }
                 Ask::Pull { queue, .. } => self.check_room(queue.queue_id),
-                Ask::Commit { queue, .. } if self.is_orderly => self.check_lock(queue.queue_id, "committed"),
+                Ask::Commit { queue, .. } if self.is_orderly => {
+                    self.check_rest(queue.queue_id, "committed");
+                    self.check_lock(queue.queue_id, "committed");
+                }
                 _ => {}
             }
             self.questions.push(Question { ask, done: None });
         }
         self.check_books();
-        self.is_closed |= self.scene.events().iter().any(|event| matches!(event, PushEvent::Closed(_)));
+        for event in self.scene.events() {
+            match event {
+                PushEvent::Assigned(queues) => self.hear(queues, false),
+                PushEvent::Revoked(queues) => self.hear(queues, true),
+                PushEvent::Closed(_) => self.is_closed = true,
+                _ => {}
+            }
+        }
         self.scene.consumer.check_reasons(self.scene.now.mono);
         self.check_tickets();
     }
@@ -157,6 +179,7 @@ impl Play {
     pub(super) fn deliver(&mut self, most: usize) {
         let Some(delivery) = self.scene.deliver(most) else { return };
         assert!(!delivery.messages.is_empty(), "a delivery has messages");
+        self.check_rest(delivery.queue.queue_id, "delivered");
         if self.is_orderly {
             let queue_id = delivery.queue.queue_id;
             self.check_lock(queue_id, "delivered");
@@ -249,6 +272,11 @@ impl Play {
             Step::Gone(is_gone) => self.is_gone = is_gone,
             Step::Reset(queue_id, offset) => self.reset(queue_id, offset),
             Step::Send(queue_id) => self.at_broker(queue_id).end += 1,
+            Step::Rebalanced(number) => {
+                if let Some(index) = number.checked_rem(self.told.len()) {
+                    self.be_done(index);
+                }
+            }
             Step::Close => self.scene.consumer.close(now, 2 * SECOND),
             Step::Part(number, at, succeeds) => {
                 self.settle_part(number, at, if succeeds { done } else { Outcome::SuspendCurrentQueue(None) })
@@ -261,7 +289,7 @@ impl Play {
     pub(super) fn answer_all(&mut self) {
         loop {
             let at_end = |known: &Question| match &known.ask {
-                Ask::Pull { queue, offset, .. } => *offset >= self.broker[&queue.queue_id].end,
+                Ask::Pull { queue, offset, wait, .. } => !wait.is_zero() && *offset >= self.broker[&queue.queue_id].end,
                 _ => false,
             };
             let index = self.questions.iter().position(|question| !at_end(question));
@@ -289,6 +317,7 @@ impl Play {
         }
         let outcome = if self.is_orderly { Outcome::Commit } else { Outcome::Success };
         for _ in 0..200 {
+            self.take(Step::Rebalanced(0));
             self.answer_all();
             self.deliver(BATCH as usize);
             self.settle(0, outcome);
@@ -303,7 +332,8 @@ impl Play {
         for (queue_id, at_broker) in &self.broker {
             assert_eq!(at_broker.committed, Some(at_broker.end), "in the end, of queue {queue_id}");
         }
-        assert_eq!(self.scene.consumer.status(self.scene.now).lag(), 0);
+        let status = self.scene.consumer.status(self.scene.now);
+        assert_eq!(status.lag(), Some(0), "{status:?}");
     }
 
     /// The consumer closes, and brokers answer all that it asks within its time.

@@ -48,6 +48,8 @@ pub(super) enum Step {
     /// An administrator sets the group's offset.
     Reset(u32, u64),
     Send(u32),
+    /// The application is done with queues that it was told of.
+    Rebalanced(usize),
     Close,
     /// A part of a delivery is settled, and then the rest.
     Part(usize, usize, bool),
@@ -79,6 +81,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => any::<bool>().prop_map(Step::Gone),
         1 => (0..QUEUES, 0..MESSAGES).prop_map(|(queue, offset)| Step::Reset(queue, offset)),
         3 => (0..QUEUES).prop_map(Step::Send),
+        6 => any::<usize>().prop_map(Step::Rebalanced),
         6 => (any::<usize>(), any::<usize>(), any::<bool>()).prop_map(|(a, b, c)| Step::Part(a, b, c)),
     ]
 }
@@ -94,15 +97,18 @@ pub(super) struct Kind {
     pub(super) broadcasts: bool,
     /// In order by allocation alone.
     pub(super) claims: bool,
+    /// The application is told of its queues.
+    pub(super) follows: bool,
 }
 
 pub(super) fn kind() -> impl Strategy<Value = Kind> {
-    any::<[bool; 6]>().prop_map(|[is_orderly, auto_commit, gives_up, from_last, broadcasts, claims]| Kind {
+    any::<[bool; 7]>().prop_map(|[is_orderly, auto_commit, gives_up, from_last, broadcasts, claims, follows]| Kind {
         claims: claims && is_orderly && !broadcasts,
         broadcasts,
         is_orderly,
         auto_commit: auto_commit || !is_orderly,
         gives_up,
         from_last,
+        follows,
     })
 }
