@@ -34,6 +34,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod admin;
+mod callbacks;
 mod client;
 mod connection;
 mod consumer_place;

@@ -5,12 +5,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use stgclient_core::client::{Given, ProducerId, SendError};
+use stgclient_core::client::{Client as Core, Given, Pending, ProducerId, SendError};
 use stgclient_core::error::Error;
 use stgclient_core::producer::{Backlog, Message, ProducerConfig, Receipt, SendOptions};
-use stgclient_core::time::Duration;
+use stgclient_core::time::{Duration, Now};
 use stgclient_core::wire::compression::{self, Compression};
 
+use crate::callbacks::Callbacks;
 use crate::guard;
 use crate::handle::Handle;
 use crate::operation::Operation;
@@ -84,7 +85,7 @@ impl ProducerBuilder {
     pub async fn start(self) -> Result<Producer, Error> {
         let Self { handle, group, config, compression, threshold } = self;
         let id = handle.shared.with(|state, now| state.core.start_producer(now, &group, config))?;
-        Ok(Producer { inner: Arc::new(Inner { handle, id, compression, threshold }) })
+        Ok(Producer { inner: Arc::new(Inner { handle, id, compression, threshold, callbacks: Arc::default() }) })
     }
 }
 
@@ -99,6 +100,7 @@ struct Inner {
     id: ProducerId,
     compression: Option<Compression>,
     threshold: usize,
+    callbacks: Arc<Callbacks>,
 }
 
 impl Drop for Inner {
@@ -148,7 +150,12 @@ impl Producer {
     ) -> Result<(), SendError> {
         self.compress(&mut message);
         let request = self.request(message, options.into(), Delivery::Awaited);
-        let place = Place::new(Waiter::Callback(Box::new(|outcome| callback(Receipt::read(outcome)))));
+        let pending = self.inner.callbacks.begin();
+        let place = Place::new(Waiter::Callback(Box::new(|outcome| {
+            // Given back also when the callback panics.
+            let _pending = pending;
+            callback(Receipt::read(outcome));
+        })));
         self.inner.handle.shared.with(|state, now| state.try_send(now, request, &place))
     }
 
@@ -170,9 +177,45 @@ impl Producer {
         self.inner.handle.shared.with(|state, _| state.core.backlog(self.inner.id)).unwrap_or_default()
     }
 
-    /// Closes the producer: what it has under way goes on, nothing new is taken.
+    /// Waits until all that was sent before this call is over, however it went, and its callbacks have returned. Receipts and errors go
+    /// to whoever sent. Each send has its time, so this ends after the longest of them. What is sent meanwhile is not waited for.
+    ///
+    /// A callback must not wait for this.
+    ///
+    /// ```no_run
+    /// # use stgclient::{Message, Producer, SendOptions};
+    /// # async fn run(producer: Producer) -> Result<(), Box<dyn std::error::Error>> {
+    /// for line in ["one", "two"] {
+    ///     producer.send_with(Message::new("lines", line), SendOptions::new(), |sent| {
+    ///         if let Err(error) = sent {
+    ///             eprintln!("{error}");
+    ///         }
+    ///     })?;
+    /// }
+    /// producer.flush().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn flush(&self) {
+        self.end(|core, now| core.flush(now, self.inner.id)).await;
+    }
+
+    /// Closes the producer: nothing new is taken, what it has under way goes on, and when this returns all of that is over, as with
+    /// [`flush`](Self::flush). Brokers hear that it leaves.
     pub async fn close(&self) {
-        self.inner.handle.shared.with(|state, now| state.core.close_producer(now, self.inner.id));
+        let close = |core: &mut Core, now| {
+            core.close_producer(now, self.inner.id);
+            core.flush(now, self.inner.id)
+        };
+        self.end(close).await;
+    }
+
+    async fn end(&self, flush: impl FnOnce(&mut Core, Now) -> Pending<()>) {
+        let Inner { handle, callbacks, .. } = &*self.inner;
+        let last = callbacks.last();
+        // It fails only when the client is closed, with which all its sends have ended.
+        _ = Operation::begin(handle, flush).await;
+        callbacks.returned(last).await;
     }
 
     fn compress(&self, message: &mut Message) {

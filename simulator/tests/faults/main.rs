@@ -8,6 +8,7 @@ mod brokers;
 mod dropped;
 mod endings;
 mod events;
+mod flushing;
 mod idle;
 mod malformed_answers;
 mod malformed_frames;

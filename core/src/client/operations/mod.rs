@@ -3,6 +3,7 @@
 pub(super) mod administration;
 pub(super) mod asker;
 mod exchange;
+pub(super) mod flush;
 pub(super) mod lookup;
 pub(super) mod questions;
 pub(super) mod queue_list;
@@ -14,6 +15,7 @@ use crate::client::base::ids::OperationId;
 use crate::client::base::signal::Signal;
 use crate::client::base::value::Outcome;
 use crate::client::operations::administration::Administration;
+use crate::client::operations::flush::Flush;
 use crate::client::operations::lookup::Lookup;
 use crate::client::operations::queue_list::QueueList;
 use crate::client::operations::queue_request::QueueRequest;
@@ -28,6 +30,7 @@ use crate::time::{Instant, Now};
 #[doc(hidden)]
 pub(crate) enum Operation {
     Send(Sending),
+    Flush(Flush),
     Queue(QueueRequest),
     Queues(QueueList),
     Lookup(Lookup),
@@ -42,6 +45,7 @@ impl Operation {
         match self {
             Self::Send(sending) => sending.reserved(),
             Self::Queue(request) => request.offset_table().map_or(Reserved::Nothing, Reserved::FirstCommit),
+            Self::Flush(flush) => Reserved::Flush(flush.producer()),
             Self::Queues(_) | Self::Lookup(_) | Self::Administration(_) | Self::Refused => Reserved::Nothing,
         }
     }
@@ -58,6 +62,8 @@ impl Operation {
         match self {
             // A send sets its own, since most never wait for anything but an answer.
             Self::Send(_) | Self::Lookup(_) | Self::Refused => None,
+            // The sends have their own.
+            Self::Flush(_) => None,
             Self::Queue(request) => Some(request.deadline()),
             Self::Queues(list) => Some(list.deadline()),
             Self::Administration(administration) => Some(administration.deadline()),
@@ -74,6 +80,7 @@ impl Operation {
     ) -> Option<Outcome> {
         match self {
             Self::Send(sending) => sending.resume(session, now, id, step, signal),
+            Self::Flush(flush) => flush.resume(session, id, &signal),
             Self::Queue(request) => request.resume(session, now, id, step, signal),
             Self::Queues(list) => list.resume(session, now, id, signal),
             Self::Lookup(lookup) => lookup.resume(session, now, id, signal),

@@ -36,8 +36,20 @@ pub(crate) struct Producer {
     pub(crate) calls: u64,
     /// The application is being asked for the queue of one, which all that were asked for later wait for.
     pub(crate) choosing: bool,
+    /// Who waits until what was asked for before is over.
+    flushes: Vec<Awaited>,
     /// Closed by the application; it goes when its last send is over.
     pub(crate) closed: bool,
+}
+
+/// Sends of a producer that somebody waits for.
+#[derive(Debug)]
+struct Awaited {
+    by: OperationId,
+    /// The number of the last of them.
+    last: u64,
+    /// How many of them are not over.
+    left: usize,
 }
 
 /// A pull consumer: a group, and which member of each broker to pull from.
@@ -58,7 +70,8 @@ pub(crate) struct SuggestedMembers {
 impl Producer {
     pub(crate) fn new(group: &str, config: ProducerConfig) -> Self {
         let (backlog, line) = (Backlog::default(), BTreeMap::new());
-        Self { group: group.into(), config, backlog, line, calls: 0, choosing: false, closed: false }
+        let flushes = Vec::new();
+        Self { group: group.into(), config, backlog, line, calls: 0, choosing: false, flushes, closed: false }
     }
 
     /// Whether a body may join those that wait for their answers.
@@ -67,7 +80,12 @@ impl Producer {
     }
 
     fn is_idle(&self) -> bool {
-        self.backlog.messages == 0 && self.line.is_empty()
+        self.under_way() == 0
+    }
+
+    /// How many sends are not over.
+    fn under_way(&self) -> usize {
+        self.backlog.messages + self.line.len()
     }
 }
 
@@ -276,6 +294,34 @@ impl Groups {
             })
         });
         data.collect()
+    }
+
+    /// Has an operation wait until all sends that a producer has been asked for by now are over. Returns whether there are any.
+    pub(crate) fn await_sends(&mut self, id: ProducerId, by: OperationId) -> bool {
+        let Some(producer) = self.producers.get_mut(id).filter(|producer| !producer.is_idle()) else {
+            return false;
+        };
+        let (last, left) = (producer.calls, producer.under_way());
+        producer.flushes.push(Awaited { by, last, left });
+        true
+    }
+
+    /// An operation does not wait any more.
+    pub(crate) fn end_await_sends(&mut self, id: ProducerId, by: OperationId) {
+        if let Some(producer) = self.producers.get_mut(id) {
+            producer.flushes.retain(|awaited| awaited.by != by);
+        }
+    }
+
+    /// The send of this number is over. Gives those for whom it was the last.
+    pub(crate) fn note_over(&mut self, id: ProducerId, number: u64) -> Vec<OperationId> {
+        let Some(producer) = self.producers.get_mut(id).filter(|producer| !producer.flushes.is_empty()) else {
+            return Vec::new();
+        };
+        for awaited in producer.flushes.iter_mut().filter(|awaited| number <= awaited.last) {
+            awaited.left -= 1;
+        }
+        producer.flushes.extract_if(.., |awaited| awaited.left == 0).map(|awaited| awaited.by).collect()
     }
 
     /// A send of so many bytes that was under way is over. Returns whether its producer has others in line.

@@ -4,7 +4,8 @@
 //! A line has no bound of its own: each send in it is held by a caller who waits, and who leaves the line by cancelling it.
 //! Its time runs while it stands there. Lines do not know of each other: what one waits for holds no other up.
 
-use crate::client::base::ids::{OperationId, PeerId, ProducerId};
+use crate::client::base::ids::{OperationId, Owner, PeerId, ProducerId};
+use crate::client::base::signal::Signal;
 use crate::client::presence::lines::{Call, Held};
 use crate::client::session::Session;
 use crate::connection::Connection;
@@ -87,6 +88,8 @@ impl Session {
 
     /// Gives back what a send that is over had.
     pub(super) fn release_send(&mut self, call: Call, held: Held) {
+        let flushed = self.groups.note_over(call.producer, call.number);
+        self.signals.extend(flushed.into_iter().map(|id| (Owner::Operation(id, 0), Signal::Ready)));
         if held == Held::Line {
             self.leave_line(call);
             self.groups.forget_if_over(call.producer);

@@ -17,7 +17,7 @@ use crate::client::base::client_event::{ClientEvent, ClientState};
 use crate::client::base::closing::Closing;
 use crate::client::base::config::ClientConfig;
 use crate::client::base::event::Event;
-use crate::client::base::ids::{ConnectionId, OperationId, Owner, PeerId};
+use crate::client::base::ids::{ConnectionId, OperationId, Owner, PeerId, ProducerId};
 use crate::client::base::signal::Signal;
 use crate::client::network::Network;
 use crate::client::presence::first_commits::{FirstCommits, OffsetTable};
@@ -55,6 +55,8 @@ pub(crate) enum Reserved {
         call: Call,
         held: Held,
     },
+    /// A place among those who wait for the sends of this producer.
+    Flush(ProducerId),
     /// A place among the first commits to this table.
     FirstCommit(OffsetTable),
 }
@@ -399,6 +401,7 @@ impl Session {
     pub(crate) fn release(&mut self, id: OperationId, reserved: Reserved) {
         match reserved {
             Reserved::Send { call, held } => self.release_send(call, held),
+            Reserved::Flush(producer) => self.groups.end_await_sends(producer, id),
             Reserved::FirstCommit(table) => {
                 let next = self.first_commits.release(&table, id);
                 self.signals.extend(next.into_iter().map(|owner| (owner, Signal::Ready)));

@@ -6,6 +6,7 @@ use crate::client::base::signal::Signal;
 use crate::client::base::value::Pending;
 use crate::client::driver::Client;
 use crate::client::operations::Operation;
+use crate::client::operations::flush::Flush;
 use crate::client::operations::sending::Sending;
 use crate::client::presence::groups::Producer;
 use crate::error::{Error, ErrorKind};
@@ -72,6 +73,12 @@ impl Client {
         options: SendOptions,
     ) -> Result<Pending<()>, SendError> {
         self.start_send(now, producer, message, options, Delivery::Oneway, WithoutRoom::LineUp).map(Pending::new)
+    }
+
+    /// Waits until all that a producer has been asked to send so far is over, however each went; those tell themselves. What is
+    /// asked for from now on is not waited for.
+    pub fn flush(&mut self, now: Now, producer: ProducerId) -> Pending<()> {
+        Pending::new(self.begin(now, Operation::Flush(Flush::new(producer))))
     }
 
     /// What of a producer waits for answers.
