@@ -12,6 +12,7 @@ pub mod consumer;
 pub mod credentials;
 pub mod error;
 mod gather;
+pub mod metrics;
 pub mod notice;
 pub mod producer;
 pub mod queue;

@@ -8,6 +8,7 @@ use stgclient_core::client::{Client as Core, ClientConfig, ClientEvent, ClientSt
 use stgclient_core::connection::ConnectionCounters;
 use stgclient_core::credentials::Credentials;
 use stgclient_core::error::{Error, ErrorKind};
+use stgclient_core::metrics::Metrics;
 use stgclient_core::time::Duration;
 use stgclient_core::wire::command::HeaderCodec;
 use stgclient_core::wire::compression;
@@ -139,6 +140,42 @@ impl Client {
             let standing = state.core.connected().cloned().map(|address| ClientEvent::Connected { address });
             state.followers.follow(standing)
         })
+    }
+
+    /// What the client has counted so far and has under way: sends by outcome and broker, how long they took, bytes, connections, and
+    /// how its push consumers fare. With the feature `metrics`, [`Client::export_metrics`] gives it to a recorder.
+    ///
+    /// ```no_run
+    /// # fn show(client: &stgclient::Client) {
+    /// let metrics = client.metrics();
+    /// println!("{} sent, {} failed", metrics.all_sends().send_ok, metrics.all_sends().failed);
+    /// println!("of all, 99 % took at most {:?}", metrics.send_latency.at_most(0.99));
+    /// # }
+    /// ```
+    pub fn metrics(&self) -> Metrics {
+        // With what was handed in.
+        self.handle.shared.with(|state, _| state.core.metrics())
+    }
+
+    /// Gives [`Client::metrics`] to the recorder of the `metrics` facade that the process has installed: to be called before that is read,
+    /// or every few seconds. All names begin with `stgclient_`, all values are labelled with the `client`'s id; sends with the `broker`
+    /// and `outcome`, consumers with the `group`. How long sends took is told in buckets, as `stgclient_send_seconds_bucket`, `_sum` and
+    /// `_count`.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # async fn run(client: stgclient::Client) {
+    /// tokio::spawn(async move {
+    ///     loop {
+    ///         tokio::time::sleep(Duration::from_secs(10)).await;
+    ///         client.export_metrics();
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    #[cfg(feature = "metrics")]
+    pub fn export_metrics(&self) {
+        crate::export::export(self.client_id(), &self.metrics());
     }
 
     /// What happened on all connections so far, as numbers that only grow.

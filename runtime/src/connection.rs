@@ -68,6 +68,7 @@ impl Link for Connection {
     }
 
     fn received(&mut self) -> Result<(), FrameError> {
+        let buffered = self.reader.buffered();
         // What came before a malformed frame still counts.
         let result = loop {
             match self.reader.next_command() {
@@ -78,8 +79,12 @@ impl Link for Connection {
         };
         if !self.commands.is_empty() {
             let _inside = guard::enter(&self.span);
-            let Self { shared, id, effects, commands, .. } = self;
-            shared.with_buffers(effects, |state, now| state.core.handle_commands(now, *id, commands.drain(..)));
+            let Self { shared, id, effects, commands, reader, .. } = self;
+            let bytes = (buffered - reader.buffered()) as u64;
+            shared.with_buffers(effects, |state, now| {
+                state.core.note_received(bytes);
+                state.core.handle_commands(now, *id, commands.drain(..));
+            });
         }
         result
     }

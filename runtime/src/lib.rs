@@ -40,6 +40,8 @@ mod connection;
 mod consumer_place;
 mod effects;
 mod events;
+#[cfg(feature = "metrics")]
+mod export;
 mod guard;
 mod handle;
 mod lock;
@@ -95,6 +97,7 @@ pub use stgclient_core::consumer::{
 };
 pub use stgclient_core::credentials::Credentials;
 pub use stgclient_core::error::{Attempt, Error, ErrorKind};
+pub use stgclient_core::metrics::{ConsumerMetrics, Histogram, Metrics, SendCounters};
 pub use stgclient_core::notice::{Notice, Severity};
 pub use stgclient_core::producer::{
     Backlog, Body, Message, MessageId, ProducerConfig, QueueChoice, QueueSelector, Receipt, SendOptions, SendStatus,

@@ -16,6 +16,7 @@ use crate::client::session::Session;
 use crate::connection::{CloseReason, ConnectionCounters, Outbox, Received};
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
+use crate::metrics::Metrics;
 use crate::notice::Notice;
 use crate::table::Table;
 use crate::time::{Deadline, Now, Reason};
@@ -174,6 +175,16 @@ impl Client {
         ConnectionCounters { odd_values: self.session.notices.odd_values(), ..self.session.network.counters() }
     }
 
+    /// Bytes of frames came on a connection.
+    pub const fn note_received(&mut self, bytes: u64) {
+        self.session.network.bytes_received += bytes;
+    }
+
+    /// What the client has counted, and what it has under way.
+    pub fn metrics(&self) -> Metrics {
+        self.session.metrics()
+    }
+
     /// How the connections are.
     pub fn state(&self) -> ClientState {
         self.session.state()
@@ -194,7 +205,11 @@ impl Client {
 
     /// Gives an operation up: it does not complete. What was written already may still take effect.
     pub fn cancel(&mut self, now: Now, operation: impl Into<OperationId>) {
-        if self.remove(operation.into()) {
+        let operation = operation.into();
+        if let Some(known) = self.operations.get(operation) {
+            known.note_over(&mut self.session, now, None);
+        }
+        if self.remove(operation) {
             self.session.note_room();
             self.run(now);
             self.close_if_done(now);
@@ -300,6 +315,9 @@ impl Client {
 
     pub(crate) fn complete(&mut self, now: Now, id: OperationId, outcome: Outcome) {
         let asker = self.askers.get_mut(id.slot()).and_then(Option::take);
+        if let Some(operation) = self.operations.get(id) {
+            operation.note_over(&mut self.session, now, Some(&outcome));
+        }
         if self.remove(id) {
             match asker {
                 None => self.session.events.push_back(Event::Completed { operation: id, outcome }),

@@ -28,6 +28,10 @@ pub(crate) struct Network {
     oneway_opaque: i32,
     /// The counters of connections that are gone.
     past: ConnectionCounters,
+    pub(crate) bytes_sent: u64,
+    pub(crate) bytes_received: u64,
+    /// How often a connection stood to a server that there had been one to.
+    pub(crate) reconnects: u64,
     /// Bodies of the application that were never written, if the host wants them.
     unwritten: Option<Vec<Outbox>>,
 }
@@ -44,6 +48,9 @@ impl Network {
             ended: Vec::new(),
             opaque: 0,
             oneway_opaque: 0,
+            bytes_sent: 0,
+            bytes_received: 0,
+            reconnects: 0,
             unwritten: None,
             past: ConnectionCounters {
                 connects: 0,

@@ -126,7 +126,7 @@ mod tests {
     }
 
     fn broker() -> crate::routes::brokers::Broker {
-        crate::routes::brokers::Broker { name: "b".into(), addresses: Default::default() }
+        crate::routes::brokers::Broker { name: "b".into(), addresses: Default::default(), sends: Default::default() }
     }
 
     fn choose(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::route::{MASTER_ID, RouteBroker};
 use crate::address::Address;
+use crate::metrics::SendCounters;
 use crate::table::{Id, Table};
 
 pub(crate) type BrokerId = Id<Broker>;
@@ -14,6 +15,8 @@ pub(crate) type BrokerId = Id<Broker>;
 pub(crate) struct Broker {
     pub(crate) name: Arc<str>,
     pub(crate) addresses: BTreeMap<u64, Address>,
+    /// The sends whose last try was here.
+    pub(crate) sends: SendCounters,
 }
 
 impl Broker {
@@ -39,11 +42,25 @@ pub(crate) struct Brokers {
     by_address: BTreeSet<(Address, BrokerId)>,
     /// Those whose masters are others now, and those that are gone.
     lost: Vec<Arc<str>>,
+    /// The sends to those that are gone, and those that had none.
+    other_sends: SendCounters,
 }
 
 impl Brokers {
     pub(crate) fn get(&self, id: BrokerId) -> Option<&Broker> {
         self.table.get(id)
+    }
+
+    /// What is counted of the sends of a broker, or of those that have none.
+    pub(crate) fn sends_of(&mut self, id: Option<BrokerId>) -> &mut SendCounters {
+        match id.and_then(|id| self.table.get_mut(id)) {
+            Some(broker) => &mut broker.sends,
+            None => &mut self.other_sends,
+        }
+    }
+
+    pub(crate) const fn other_sends(&self) -> SendCounters {
+        self.other_sends
     }
 
     pub(crate) fn id_of(&self, name: &str) -> Option<BrokerId> {
@@ -78,7 +95,11 @@ impl Brokers {
     /// are added to `new`.
     pub(crate) fn learn(&mut self, broker: &RouteBroker, new: &mut Vec<(u64, Address)>) -> BrokerId {
         let id = self.by_name.get(&broker.name).copied().unwrap_or_else(|| {
-            let id = self.table.insert(Broker { name: broker.name.clone(), addresses: BTreeMap::new() });
+            let id = self.table.insert(Broker {
+                name: broker.name.clone(),
+                addresses: BTreeMap::new(),
+                sends: SendCounters::default(),
+            });
             self.by_name.insert(broker.name.clone(), id);
             id
         });
@@ -113,6 +134,7 @@ impl Brokers {
             self.set_addresses(id, BTreeMap::new());
             if let Some(broker) = self.table.remove(id) {
                 self.by_name.remove(&broker.name);
+                self.other_sends = self.other_sends.plus(&broker.sends);
             }
         }
     }

@@ -94,6 +94,11 @@ impl FrameReader {
         !self.buffer.is_empty()
     }
 
+    /// How many bytes have been read and belong to no command yet.
+    pub fn buffered(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// The next whole command; `None` until more bytes have come.
     ///
     /// # Errors

@@ -198,6 +198,27 @@ fn a_queue_in_order_goes_to_the_next_member_once_the_listener_is_done_or_had_20_
 }
 
 #[test]
+fn the_lock_of_a_queue_that_leaves_is_kept_while_the_listener_is_at_it_so_that_the_last_commit_counts() {
+    // Locks are renewed every 20 s and count for 30: at some of these moments one would be over before the listener is.
+    for wait in [12, 15, 18, 21] {
+        let stage = Stage::new(1, 2);
+        stage.play(async {
+            let clients = [stage.client().await, stage.client().await];
+            let (told, book) = (Told::default(), Book::default());
+            let first = book.consume_in_order(slow_to_leave(&clients[0], &told, &stage.machine, 19)).await;
+            first.ready().await.expect("it is ready");
+            stage.sleep(wait * SECOND).await;
+            stage.send(0..10).await;
+            stage.until(SECOND, "ten messages", || book.len() == 10).await;
+            let second = book.consume_in_order(member(&clients[1])).await;
+            stage.until(40 * SECOND, "its queue", || shares(&[&first, &second]) == [1, 1]).await;
+            stage.sleep(10 * SECOND).await;
+            assert_eq!(book.len(), 10, "{wait}: what was finished is not repeated");
+        });
+    }
+}
+
+#[test]
 fn what_is_finished_of_a_concurrent_consumers_queue_is_committed_at_once_for_whoever_has_begun_already() {
     let stage = Stage::new(1, 1);
     stage.play(async {

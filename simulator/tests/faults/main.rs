@@ -13,6 +13,7 @@ mod idle;
 mod malformed_answers;
 mod malformed_frames;
 mod malformed_messages;
+mod metrics;
 mod name_servers;
 mod pulls;
 mod routes;

@@ -50,6 +50,14 @@ impl Operation {
         }
     }
 
+    /// It is over, with an outcome unless it was given up.
+    #[inline]
+    pub(crate) fn note_over(&self, session: &mut Session, now: Now, outcome: Option<&Outcome>) {
+        if let Self::Send(sending) = self {
+            sending.note_over(session, now, outcome);
+        }
+    }
+
     /// Gives what it has of the application, which is not to be dropped here.
     pub(crate) fn take_spent(&mut self, spent: &mut Spent) {
         if let Self::Send(sending) = self {

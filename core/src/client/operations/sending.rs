@@ -4,13 +4,13 @@ use crate::address::Address;
 use crate::client::base::event::Event;
 use crate::client::base::ids::{OperationId, Owner, PeerId, ProducerId};
 use crate::client::base::signal::Signal;
-use crate::client::base::value::Outcome;
+use crate::client::base::value::{Outcome, Value};
 use crate::client::presence::lines::{Call, Held};
 use crate::client::session::{Reserved, Session};
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind};
 use crate::producer::queue_choice::Standing;
-use crate::producer::{Delivery, Message, Send, Spent, Verdict};
+use crate::producer::{Delivery, Message, Send, SendStatus, Spent, Verdict};
 use crate::queue::MessageQueue;
 use crate::routes::brokers::{BrokerId, Brokers};
 use crate::routes::topics::{Purpose, TopicId};
@@ -387,6 +387,7 @@ impl Sending {
         self.written = (opaque, now.mono);
         self.waits_for = WaitsFor::Broker;
         self.send.note_written();
+        session.brokers.sends_of(self.send.broker()).tries += 1;
         if is_oneway {
             // An answer has a deadline at its connection; a message that is never written has this one.
             session.operation_timers.set(id.key(), self.send.deadline());
@@ -463,6 +464,34 @@ impl Sending {
             }
             WaitsFor::Again => Some(Err(self.send.time_is_up("too much waits for the topic's brokers already"))),
         }
+    }
+
+    /// It is over, with an outcome unless it was given up.
+    pub(crate) fn note_over(&self, session: &mut Session, now: Now, outcome: Option<&Outcome>) {
+        let receipt = match outcome {
+            Some(Ok(Value::Sent(receipt))) => Some(receipt),
+            _ => None,
+        };
+        let mut broker = self.send.broker();
+        if let Some(receipt) = receipt {
+            session.send_latency.add(now.mono.since(self.send.started()));
+            let name = &receipt.queue.broker_name;
+            // An earlier try may have been answered after all.
+            if broker.and_then(|broker| session.brokers.get(broker)).is_none_or(|known| known.name != *name) {
+                broker = session.brokers.id_of(name);
+            }
+        }
+        let counters = session.brokers.sends_of(broker);
+        let count = match (outcome, receipt.map(|receipt| receipt.status)) {
+            (None, _) => &mut counters.cancelled,
+            (Some(Err(_)), _) => &mut counters.failed,
+            (Some(Ok(_)), None) => &mut counters.oneway,
+            (_, Some(SendStatus::SendOk)) => &mut counters.send_ok,
+            (_, Some(SendStatus::FlushDiskTimeout)) => &mut counters.flush_disk_timeout,
+            (_, Some(SendStatus::FlushSlaveTimeout)) => &mut counters.flush_slave_timeout,
+            (_, Some(SendStatus::SlaveNotAvailable)) => &mut counters.slave_not_available,
+        };
+        *count += 1;
     }
 
     fn note_latency(&self, session: &mut Session, now: Now, took: Duration) {

@@ -8,6 +8,7 @@ use crate::client::base::ids::{
 };
 use crate::consumer::push::PushConsumer;
 use crate::consumer::push::asked;
+use crate::metrics::ConsumerMetrics;
 use crate::producer::{Backlog, ProducerConfig};
 use crate::queue::MessageQueue;
 use crate::routes::route::MASTER_ID;
@@ -128,6 +129,8 @@ pub(crate) struct Groups {
     by_name: BTreeMap<Arc<str>, Ours>,
     /// Who is told when the queues of a topic change, by slot, so that no more are kept than there were consumers at once.
     watchers: BTreeMap<Arc<str>, BTreeMap<usize, PushConsumerId>>,
+    /// What the push consumers of each group have counted that are closed.
+    past_consumers: BTreeMap<Arc<str>, ConsumerMetrics>,
     /// Changes with every group and subscription that comes, changes or goes.
     pub(crate) version: u32,
 }
@@ -172,8 +175,28 @@ impl Groups {
 
     pub(crate) fn remove_push_consumer(&mut self, id: PushConsumerId) -> Option<PushConsumer> {
         let consumer = self.push_consumers.remove(id)?.consumer;
+        let past = self.past_consumers.entry(consumer.group.clone()).or_default();
+        *past = consumer.metrics().closed().after(past);
         self.leave(&consumer.group, |ours| ours.push_consumer = None);
         Some(consumer)
+    }
+
+    /// What push consumers have counted, by group.
+    pub(crate) fn consumer_metrics(&self) -> BTreeMap<Arc<str>, ConsumerMetrics> {
+        let mut all = self.past_consumers.clone();
+        for (_, entry) in self.push_consumers.iter() {
+            let of_group = all.entry(entry.consumer.group.clone()).or_default();
+            *of_group = entry.consumer.metrics().after(of_group);
+        }
+        all
+    }
+
+    /// What of all producers waits for answers, and how many sends stand in line.
+    pub(crate) fn backlog(&self) -> (Backlog, usize) {
+        self.producers.iter().fold((Backlog::default(), 0), |(all, in_line), (_, producer)| {
+            let Backlog { messages, bytes } = producer.backlog;
+            (Backlog { messages: all.messages + messages, bytes: all.bytes + bytes }, in_line + producer.line.len())
+        })
     }
 
     /// The push consumer of a group: a client is one member of it.

@@ -119,7 +119,7 @@ impl Session {
         let others = self.brokers.iter().filter(|broker| route.broker(&broker.name).is_none());
         let there = others.filter(|broker| broker.master().is_some_and(is_connected));
         let of_route = |broker: &Broker| {
-            let Broker { name, addresses } = broker;
+            let Broker { name, addresses, .. } = broker;
             RouteBroker { name: name.clone(), cluster: String::new(), addresses: addresses.clone() }
         };
         there.map(of_route).collect()

@@ -3,6 +3,7 @@
 mod creating;
 mod heartbeats;
 mod lines;
+mod metrics;
 mod name_servers;
 mod routes;
 
@@ -31,6 +32,7 @@ use crate::client::routing::topic_changes::TopicChanges;
 use crate::connection::{Backoff, CloseReason, Connection, Ended, Outbox, Received};
 use crate::error::{Error, ErrorKind};
 use crate::gather::Gather;
+use crate::metrics::Histogram;
 use crate::notice::{Notice, Notices};
 use crate::producer::{LatencyFaults, Spent, UniqueIds};
 use crate::random::Random;
@@ -92,6 +94,7 @@ pub(crate) struct Session {
     pub(crate) changed_topics: Vec<Arc<str>>,
     /// Brokers whose connection has ended, for push consumers.
     pub(crate) lost_brokers: Vec<Arc<str>>,
+    pub(crate) send_latency: Histogram,
     pub(crate) unique_ids: UniqueIds,
     pub(crate) operation_timers: Deadlines,
     pub(crate) signals: VecDeque<(Owner, Signal<'static>)>,
@@ -127,6 +130,7 @@ impl Session {
             spent: None,
             changed_topics: Vec::new(),
             lost_brokers: Vec::new(),
+            send_latency: Histogram::default(),
             unique_ids: UniqueIds::new(config.identity.ip, config.identity.process_id, client_hash),
             operation_timers: Deadlines::default(),
             signals: VecDeque::new(),
@@ -148,7 +152,9 @@ impl Session {
         let Some(waiting) = waiting.filter(|_| self.is_current(connection)) else {
             return;
         };
-        if let Some(address) = self.network.get(peer).map(|connection| connection.address().clone()) {
+        if let Some(connection) = self.network.get(peer) {
+            let (address, is_first) = (connection.address().clone(), connection.counters().connects == 1);
+            self.network.reconnects += u64::from(!is_first);
             self.network.client_events.push_back(ClientEvent::Connected { address });
         }
         // A broker has to know our groups before anything else is asked of it.
@@ -298,6 +304,7 @@ impl Session {
         }
         let mut written = core::mem::take(&mut self.written);
         let room = self.network.with(connection.peer, |connection| connection.take_outbox(outbox, &mut written));
+        self.network.bytes_sent += outbox.len() as u64;
         self.signals.extend(written.drain(..).map(|owner| (owner, Signal::Written)));
         self.written = written;
         if room == Some(true) {

@@ -25,7 +25,7 @@ impl Client {
         self.session.closing = Some(Closing::Draining { until });
         self.close_push_consumers(now, grace);
         let pulls = |operation: &Operation| matches!(operation, Operation::Queue(request) if request.is_pull());
-        self.abandon(pulls);
+        self.abandon(now, pulls);
         self.close_if_done(now);
         self.run(now);
     }
@@ -37,7 +37,7 @@ impl Client {
             Some(Closing::Draining { until })
                 if !self.session.groups.has_push_consumers() && (self.is_drained() || until <= now.mono) =>
             {
-                self.abandon(|_| true);
+                self.abandon(now, |_| true);
                 self.session.closing = Some(Closing::Leaving { until: now.mono + FAREWELL });
                 self.session.leave_all(now);
                 self.close_if_done(now);
@@ -57,7 +57,7 @@ impl Client {
         }
         // What ends here begins nothing new.
         self.session.closing = Some(Closing::Leaving { until: now.mono });
-        self.abandon(|_| true);
+        self.abandon(now, |_| true);
         self.abort_push_consumers(now);
         self.end();
     }
@@ -78,11 +78,15 @@ impl Client {
     }
 
     /// Fails the operations that `which` picks.
-    fn abandon(&mut self, which: impl Fn(&Operation) -> bool) {
+    fn abandon(&mut self, now: Now, which: impl Fn(&Operation) -> bool) {
         for id in self.operations.ids() {
             let is_asked = self.askers.get(id.slot()).is_some_and(Option::is_some);
-            if self.operations.get(id).is_some_and(&which) && self.remove(id) && !is_asked {
-                let outcome = Err(Error::new(ErrorKind::Closed, "the client"));
+            let Some(operation) = self.operations.get(id).filter(|operation| which(operation)) else {
+                continue;
+            };
+            let outcome = Err(Error::new(ErrorKind::Closed, "the client"));
+            operation.note_over(&mut self.session, now, Some(&outcome));
+            if self.remove(id) && !is_asked {
                 self.session.events.push_back(Event::Completed { operation: id, outcome });
             }
         }

@@ -131,6 +131,12 @@ impl PushConsumer {
             return;
         };
         known.messages.advance(next_offset);
+        let is_full =
+            known.messages.fetch_offset() != asked && self.queues.get(id).is_some_and(|known| !self.has_room(known));
+        self.totals.metrics.flow_controlled += u64::from(is_full);
+        let Some(known) = self.queues.touch(id) else {
+            return;
+        };
         if was_held && known.messages.fetch_offset() == asked && now.mono.since(since) < TOO_SOON {
             self.pull_later(id, now.mono + TOO_SOON);
         }

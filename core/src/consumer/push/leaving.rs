@@ -35,6 +35,7 @@ impl PushConsumer {
             }
             Stage::Locking | Stage::Starting(_) | Stage::Consuming => {
                 self.notices.push(Notice::debug("queue revoked").about("queue", &known.queue));
+                self.totals.metrics.revoked += 1;
                 known.stage = Stage::Leaving(Leave::new(until));
                 known.commit.due = None;
                 self.tell_revoked(id, until);

@@ -19,16 +19,12 @@ impl PushConsumer {
         }
     }
 
-    /// Whether it has begun with all queues that are its share of the topics that it subscribes to. The retry topic does not
-    /// count: it is there only once a message has failed.
+    /// Whether it has begun with all queues that are its share of the topics that it subscribes to, the retry topic among them.
     pub(super) fn is_ready(&self) -> bool {
-        let mut subscriptions = self.subscriptions.values().filter(|known| !known.is_retry);
-        let has_begun = |known: &AssignedQueue| known.is_consuming() && !known.is_unchecked;
-        let counts = |known: &&AssignedQueue| {
-            let subscription = self.subscriptions.get(&known.queue.topic);
-            !known.is_leaving() && subscription.is_some_and(|known| !known.is_retry)
-        };
-        let mut queues = self.queues.iter().map(|(_, known)| known).filter(counts);
-        self.is_started && !self.is_closing() && subscriptions.all(|known| known.is_shared) && queues.all(has_begun)
+        let has_begun = |known: &AssignedQueue| known.is_leaving() || (known.is_consuming() && !known.is_unchecked);
+        self.is_started
+            && !self.is_closing()
+            && self.subscriptions.values().all(|known| known.is_shared)
+            && self.queues.iter().all(|(_, known)| has_begun(known))
     }
 }

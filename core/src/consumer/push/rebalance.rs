@@ -389,6 +389,7 @@ impl PushConsumer {
     /// A queue is ours from now on. An administrator may have said where it is to begin.
     pub(super) fn join(&mut self, now: Now, queue: MessageQueue, reset_to: Option<Reset>) -> QueueId {
         self.notices.push(Notice::debug("queue assigned").about("queue", &queue));
+        self.totals.metrics.assigned += 1;
         let stage = if self.needs_locks() { Stage::Locking } else { Stage::Starting(Begin::Due(now.mono)) };
         let check = self.subscriptions.get(&queue.topic).map(|known| known.check);
         let id = self.queues.insert(queue, stage);

@@ -238,6 +238,7 @@ impl PushConsumer {
         result: Result<(), Error>,
     ) {
         self.sending_back = self.sending_back.saturating_sub(1);
+        self.totals.metrics.sent_back += u64::from(result.is_ok());
         let rest = self.config.is_orderly().then_some(self.config.suspend_time);
         if let Some(known) = self.queues.touch(id).filter(|known| known.begun == begun) {
             let again = result.err().map(|error| {

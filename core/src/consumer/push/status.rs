@@ -8,6 +8,7 @@ use super::queue::{AssignedQueue, QueueId};
 use super::settling::Outcome;
 use super::{PushConsumer, Unfinished};
 use crate::gather::Gather;
+use crate::metrics::ConsumerMetrics;
 use crate::notice::{Notice, Notices, Severity};
 use crate::queue::MessageQueue;
 use crate::time::{Instant, Now};
@@ -90,13 +91,15 @@ pub(super) struct Totals {
     pulled: Counts,
     consumed: Counts,
     failed: Counts,
-    refused: u64,
+    /// All that only grows, of topics that are not subscribed to any more too.
+    pub(super) metrics: ConsumerMetrics,
     /// What closing will tell of.
     pub(super) unfinished: Vec<Unfinished>,
 }
 
 impl Totals {
     pub(super) fn pulled(&mut self, now: Instant, topic: &Arc<str>, count: usize) {
+        self.metrics.pulled += count as u64;
         add(&mut self.pulled, now, topic, count);
     }
 
@@ -114,7 +117,7 @@ impl Totals {
         });
         known.passed_over += 1;
         known.last_passed_over = Some(offset);
-        self.refused += 1;
+        self.metrics.passed_over += 1;
     }
 
     /// Nobody subscribes to a topic any more.
@@ -148,10 +151,14 @@ impl PushConsumer {
             return;
         };
         known.last_consume_unix_ms = now.unix_ms;
-        let counts = match outcome {
-            Outcome::Success | Outcome::Commit => &mut self.totals.consumed,
-            Outcome::ReconsumeLater(_) | Outcome::SuspendCurrentQueue(_) | Outcome::Rollback => &mut self.totals.failed,
+        let Totals { consumed, failed, metrics, .. } = &mut self.totals;
+        let (counts, all) = match outcome {
+            Outcome::Success | Outcome::Commit => (consumed, &mut metrics.consumed),
+            Outcome::ReconsumeLater(_) | Outcome::SuspendCurrentQueue(_) | Outcome::Rollback => {
+                (failed, &mut metrics.failed)
+            }
         };
+        *all += count as u64;
         if self.subscriptions.contains_key(&known.queue.topic) {
             add(counts, now.mono, &known.queue.topic, count);
         }
@@ -201,6 +208,18 @@ impl PushConsumer {
         }
     }
 
+    /// What it has counted, and how it fares now.
+    pub(crate) fn metrics(&self) -> ConsumerMetrics {
+        let queues = || self.queues.iter().map(|(_, known)| known);
+        let lags = queues().filter(|known| known.is_consuming() && !known.is_unchecked).map(AssignedQueue::lag);
+        ConsumerMetrics {
+            queues: queues().filter(|known| !known.is_leaving()).count(),
+            in_work: self.in_work,
+            lag: if self.is_ready() { lags.sum() } else { None },
+            ..self.totals.metrics
+        }
+    }
+
     /// How the consumer fares.
     pub(crate) fn status(&self, now: Now) -> ConsumerStatus {
         let queues = self.queues.iter().map(|(_, known)| QueueStatus {
@@ -225,7 +244,7 @@ impl PushConsumer {
             failed: totals(&self.totals.failed),
             consumed_last_minute: last_minute(&self.totals.consumed, now.mono),
             failed_last_minute: last_minute(&self.totals.failed, now.mono),
-            refused: self.totals.refused,
+            refused: self.totals.metrics.passed_over,
             in_work: self.in_work,
         }
     }

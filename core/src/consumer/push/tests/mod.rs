@@ -7,6 +7,7 @@ mod coming_back;
 mod ends;
 mod in_hand;
 mod interleavings;
+mod listening;
 mod locks;
 mod offsets;
 mod resets;

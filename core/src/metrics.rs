@@ -1,0 +1,239 @@
+//! What a client counts: one snapshot of numbers, most of which only grow.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::time::Duration;
+
+/// How a client has fared since it was made, and what it has under way. Numbers without another word only grow.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// Sends that are over, by the broker of their last try: those that the client knows now.
+    pub sends: BTreeMap<Arc<str>, SendCounters>,
+    /// All other sends that are over: they had no broker when they ended, or no route names theirs any more.
+    pub other_sends: SendCounters,
+    /// How long sends took, from the call to the receipt, with all tries; those with a receipt.
+    pub send_latency: Histogram,
+    /// Sends under way now, whose messages wait for their answers or to be written.
+    pub messages_in_flight: usize,
+    /// The bytes of their bodies.
+    pub bytes_in_flight: usize,
+    /// Sends that stand in line for room now.
+    pub messages_in_line: usize,
+    /// Connections that stand now.
+    pub connections: usize,
+    /// How often a connection stood.
+    pub connects: u64,
+    /// How often one stood of a server that there had been one of before.
+    pub reconnects: u64,
+    /// Bytes handed to the host to be written, with all that the protocol adds, without TLS.
+    pub bytes_sent: u64,
+    /// Bytes of frames that came, without TLS.
+    pub bytes_received: u64,
+    /// Push consumers, by group, those that are closed by now too.
+    pub consumers: BTreeMap<Arc<str>, ConsumerMetrics>,
+}
+
+impl Metrics {
+    /// All sends that are over, whatever broker they went to.
+    pub fn all_sends(&self) -> SendCounters {
+        self.sends.values().fold(self.other_sends, |sum, counters| sum.plus(counters))
+    }
+}
+
+/// Sends that are over, by how they ended; each counts once, however often it was tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SendCounters {
+    /// With a receipt of the status SEND_OK.
+    pub send_ok: u64,
+    /// With a receipt of the status FLUSH_DISK_TIMEOUT.
+    pub flush_disk_timeout: u64,
+    /// With a receipt of the status FLUSH_SLAVE_TIMEOUT.
+    pub flush_slave_timeout: u64,
+    /// With a receipt of the status SLAVE_NOT_AVAILABLE.
+    pub slave_not_available: u64,
+    /// Oneway, and written.
+    pub oneway: u64,
+    /// With an error.
+    pub failed: u64,
+    /// Given up by the application before they were over.
+    pub cancelled: u64,
+    /// How often messages were handed to the broker: more than the sends where some were tried again.
+    pub tries: u64,
+}
+
+impl SendCounters {
+    /// How many sends are over.
+    pub const fn total(&self) -> u64 {
+        let receipts = self.send_ok + self.flush_disk_timeout + self.flush_slave_timeout + self.slave_not_available;
+        receipts + self.oneway + self.failed + self.cancelled
+    }
+
+    pub(crate) const fn plus(self, other: &Self) -> Self {
+        Self {
+            send_ok: self.send_ok + other.send_ok,
+            flush_disk_timeout: self.flush_disk_timeout + other.flush_disk_timeout,
+            flush_slave_timeout: self.flush_slave_timeout + other.flush_slave_timeout,
+            slave_not_available: self.slave_not_available + other.slave_not_available,
+            oneway: self.oneway + other.oneway,
+            failed: self.failed + other.failed,
+            cancelled: self.cancelled + other.cancelled,
+            tries: self.tries + other.tries,
+        }
+    }
+}
+
+/// Durations, counted by how long they were.
+///
+/// ```
+/// use std::time::Duration;
+/// use stgclient_core::metrics::Histogram;
+///
+/// let mut histogram = Histogram::default();
+/// (1..=100).for_each(|millis| histogram.add(Duration::from_millis(millis)));
+/// assert_eq!((histogram.count(), histogram.sum()), (100, Duration::from_millis(5050)));
+/// // No more than half were longer than this.
+/// assert_eq!(histogram.at_most(0.5), Some(Duration::from_millis(50)));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Histogram {
+    counts: [u64; BOUNDS.len() + 1],
+    sum: Duration,
+}
+
+/// The upper bounds of a histogram's buckets, in microseconds; the last bucket has none.
+const BOUNDS: [u64; 19] = [
+    100,
+    200,
+    500,
+    1_000,
+    2_000,
+    5_000,
+    10_000,
+    20_000,
+    50_000,
+    100_000,
+    200_000,
+    500_000,
+    1_000_000,
+    2_000_000,
+    5_000_000,
+    10_000_000,
+    20_000_000,
+    50_000_000,
+    100_000_000,
+];
+
+impl Histogram {
+    /// One more.
+    pub fn add(&mut self, duration: Duration) {
+        let micros = duration.as_micros();
+        let bucket = BOUNDS.iter().take_while(|bound| micros > u128::from(**bound)).count();
+        if let Some(count) = self.counts.get_mut(bucket) {
+            *count += 1;
+        }
+        self.sum = self.sum.saturating_add(duration);
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// All of them together.
+    pub const fn sum(&self) -> Duration {
+        self.sum
+    }
+
+    /// The buckets, each with its upper bound, which still belongs to it, and how many are in it; the last has no bound.
+    pub fn buckets(&self) -> impl Iterator<Item = (Option<Duration>, u64)> {
+        let bounds = BOUNDS.iter().map(|micros| Some(Duration::from_micros(*micros)));
+        bounds.chain([None]).zip(self.counts)
+    }
+
+    /// The bound below which this share of all lies, 0 to 1: the upper bound of a bucket, so it is exact to a factor of 2.5. `None`
+    /// when there are none, or it is in the last bucket, above 100 s.
+    pub fn at_most(&self, share: f64) -> Option<Duration> {
+        let wanted = (share.clamp(0.0, 1.0) * self.count() as f64).ceil().max(1.0);
+        let mut seen = 0;
+        let reaches = |(_, count): &(Option<Duration>, u64)| {
+            seen += count;
+            seen as f64 >= wanted
+        };
+        self.buckets().find(reaches)?.0
+    }
+}
+
+/// How the push consumers of a group of one client have fared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConsumerMetrics {
+    /// Messages that came.
+    pub pulled: u64,
+    /// Messages that were consumed.
+    pub consumed: u64,
+    /// Messages that failed, each as often as it did.
+    pub failed: u64,
+    /// Messages that brokers have taken back, to bring them again or to the dead letters.
+    pub sent_back: u64,
+    /// Messages that could not be read, and were passed over.
+    pub passed_over: u64,
+    /// How often a queue was not fetched from any more because as much as may be of it was cached.
+    pub flow_controlled: u64,
+    /// Queues that a rebalance gave to the consumer.
+    pub assigned: u64,
+    /// Queues that it took from it, or that it gave back when it closed.
+    pub revoked: u64,
+    /// Queues that are its own now.
+    pub queues: usize,
+    /// Messages that the application has now.
+    pub in_work: usize,
+    /// How many messages of its queues are not yet consumed now; `None` while that is not known, and when it is closed.
+    pub lag: Option<u64>,
+}
+
+impl ConsumerMetrics {
+    /// What is left of it once it is closed.
+    pub(crate) const fn closed(self) -> Self {
+        Self { queues: 0, in_work: 0, lag: None, ..self }
+    }
+
+    /// What another consumer of the group had counted before.
+    pub(crate) const fn after(self, earlier: &Self) -> Self {
+        Self {
+            pulled: self.pulled + earlier.pulled,
+            consumed: self.consumed + earlier.consumed,
+            failed: self.failed + earlier.failed,
+            sent_back: self.sent_back + earlier.sent_back,
+            passed_over: self.passed_over + earlier.passed_over,
+            flow_controlled: self.flow_controlled + earlier.flow_controlled,
+            assigned: self.assigned + earlier.assigned,
+            revoked: self.revoked + earlier.revoked,
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_in_the_first_bucket_whose_bound_it_does_not_pass() {
+        for (micros, bound) in [(0, Some(100)), (100, Some(100)), (101, Some(200)), (100_000_001, None)] {
+            let mut histogram = Histogram::default();
+            histogram.add(Duration::from_micros(micros));
+            let of: Vec<_> = histogram.buckets().filter(|(_, count)| *count > 0).collect();
+            assert_eq!(of, [(bound.map(Duration::from_micros), 1)], "{micros}");
+            assert_eq!(histogram.at_most(1.0), bound.map(Duration::from_micros));
+        }
+        assert_eq!(Histogram::default().at_most(0.5), None);
+    }
+
+    #[test]
+    fn bounds_rise() {
+        assert!(BOUNDS.is_sorted());
+    }
+}
