@@ -46,6 +46,15 @@ impl Admin {
         self.run(Core::topic_list).await
     }
 
+    /// The names of all consumer groups that the masters of all clusters know, sorted; those among them that each broker has from the
+    /// start, such as `TOOLS_CONSUMER`. A group is known from when its first member was there, until somebody deletes it.
+    ///
+    /// # Errors
+    /// No name server answers, or not every master does. Smartgo's servers have no such list, so that they are not asked.
+    pub async fn groups(&self) -> Result<Vec<String>, Error> {
+        self.run(Core::groups).await
+    }
+
     /// A topic's route.
     ///
     /// # Errors

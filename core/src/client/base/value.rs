@@ -80,8 +80,8 @@ values! {
     Locked(BTreeSet<MessageQueue>),
     /// A topic's route.
     Route(TopicRoute),
-    /// The names of topics, sorted.
-    Topics(Vec<String>),
+    /// The names of topics or of groups, sorted.
+    Names(Vec<String>),
     /// Clusters and their brokers.
     ClusterInfo(ClusterInfo),
     /// A topic's offsets, queue by queue.

@@ -9,6 +9,7 @@ mod closing;
 mod connecting;
 mod determinism;
 mod dialects;
+mod groups;
 mod heartbeats;
 mod limits;
 mod lines;

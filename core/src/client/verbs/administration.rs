@@ -7,7 +7,7 @@ use crate::client::operations::Operation;
 use crate::client::operations::administration::Administration;
 use crate::client::operations::lookup::Lookup;
 use crate::client::operations::queue_list::QueueList;
-use crate::client::operations::tasks::{CreateTopic, DeleteTopic, Rule, StatisticsOf};
+use crate::client::operations::tasks::{CreateTopic, DeleteTopic, GroupNames, Rule, StatisticsOf};
 use crate::client::routing::look_ups::{Clusters, LookUp, ProjectGroup, RouteOf, SignOfLife, TopicNames};
 use crate::producer::check_topic;
 use crate::queue::MessageQueue;
@@ -54,6 +54,11 @@ impl Client {
         self.look_up(now, TopicNames, self.session.config.request_timeout)
     }
 
+    /// The names of all consumer groups that masters know, sorted.
+    pub fn groups(&mut self, now: Now) -> Pending<Vec<String>> {
+        self.administer(now, GroupNames::default())
+    }
+
     /// The clusters and their brokers.
     pub fn cluster_info(&mut self, now: Now) -> Pending<ClusterInfo> {
         self.look_up(now, Clusters, self.session.config.request_timeout)
@@ -90,12 +95,11 @@ impl Client {
         let (config, brokers) = (&self.session.config, &self.session.brokers);
         let is_server = |name: &str| brokers.find(name).is_some();
         let changes = task.changes().map_or(Ok(()), |topic| config.check_topic_to_change(topic, is_server));
-        if let Err(error) = task.check().and(changes) {
+        if let Err(error) = task.check(config).and(changes) {
             let words = task.words();
             return self.refuse(now, error.context(words));
         }
-        // Two legs: the name servers, then the brokers.
-        let deadline = now.mono + self.session.config.request_timeout.saturating_mul(2);
+        let deadline = now.mono + self.session.config.request_timeout.saturating_mul(R::LEGS);
         let administration = Administration::new(task.into(), deadline);
         Pending::new(self.begin(now, Operation::Administration(administration)))
     }

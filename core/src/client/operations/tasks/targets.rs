@@ -53,7 +53,7 @@ impl Members {
 }
 
 /// The masters along a route.
-pub(crate) fn masters_of(route: &TopicRoute) -> Result<Vec<Target>, Error> {
+pub(super) fn masters_of(route: &TopicRoute) -> Result<Vec<Target>, Error> {
     let masters = route.brokers.iter().filter_map(|broker| broker.addresses.get(&MASTER_ID));
     let targets: Vec<Target> = masters.cloned().map(Target::Broker).collect();
     if targets.is_empty() {
