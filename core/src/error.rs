@@ -29,6 +29,8 @@ pub enum ErrorKind {
     NameServersUnavailable,
     /// The name servers know no such topic.
     TopicNotFound,
+    /// No broker that was asked knows such a consumer group.
+    GroupNotFound,
     /// The topic has no queue that may be used in this way: none is writable, or none has a master.
     NoQueueAvailable,
     /// The name servers know no such broker, or it has no master.
@@ -60,6 +62,7 @@ impl ErrorKind {
             Self::ConnectionClosed => "connection closed",
             Self::NameServersUnavailable => "no name server answered",
             Self::TopicNotFound => "the name servers know no such topic",
+            Self::GroupNotFound => "no broker knows such a consumer group",
             Self::NoQueueAvailable => "no queue is available",
             Self::BrokerNotFound => "the broker is not known",
             Self::Refused => "refused",
@@ -228,6 +231,7 @@ impl Error {
             ErrorKind::InvalidArgument
             | ErrorKind::Closed
             | ErrorKind::TopicNotFound
+            | ErrorKind::GroupNotFound
             | ErrorKind::TlsFailed
             | ErrorKind::AccessDenied
             | ErrorKind::WrongDialect

@@ -3,7 +3,7 @@
 use std::future::IntoFuture;
 use std::sync::Arc;
 
-use stgclient_core::admin::{Placement, TopicSettings, TopicStatistics};
+use stgclient_core::admin::{GroupLag, Placement, TopicSettings, TopicStatistics};
 use stgclient_core::client::{Client as Core, Given, Pending};
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::queue::MessageQueue;
@@ -53,6 +53,30 @@ impl Admin {
     /// No name server answers, or not every master does. Smartgo's servers have no such list, so that they are not asked.
     pub async fn groups(&self) -> Result<Vec<String>, Error> {
         self.run(Core::groups).await
+    }
+
+    /// How far a group is behind: what each of its queues has, what it has committed, and what lies between.
+    ///
+    /// ```no_run
+    /// # async fn example(client: &stgclient::Client) -> Result<(), stgclient::Error> {
+    /// let lag = client.admin().lag("billing").await?;
+    /// for (queue, at) in &lag.queues {
+    ///     println!("{queue}: {} of {} are to come", at.lag(), at.broker_offset);
+    /// }
+    /// assert_eq!(lag.total(), lag.of_topic("orders") + lag.of_topic("%RETRY%billing"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Queues of the group's retry topic are among them, once the group has committed an offset there. A topic of which it has
+    /// committed no offset is not, nor is one that the members who are there do not subscribe to; a broadcasting group commits
+    /// nothing at brokers.
+    ///
+    /// # Errors
+    /// [`ErrorKind::GroupNotFound`] when no broker knows the group: it has no retry topic, which a broker creates for its first
+    /// member, and no offset anywhere. No name server answers, or not every broker does.
+    pub async fn lag(&self, group: &str) -> Result<GroupLag, Error> {
+        self.run(|core, now| core.group_lag(now, group)).await
     }
 
     /// A topic's route.

@@ -80,7 +80,7 @@ pub use push_consumer::{
     StartStream, SuspendCurrentQueue,
 };
 pub use stgclient_core::address::{Address, Addresses};
-pub use stgclient_core::admin::{Placement, QueueStatistics, TopicStatistics};
+pub use stgclient_core::admin::{GroupLag, Placement, QueueLag, QueueStatistics, TopicStatistics};
 pub use stgclient_core::client::{ClientConfig, SendError};
 pub use stgclient_core::connection::ConnectionCounters;
 pub use stgclient_core::consumer::allocation;

@@ -4,7 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use std::collections::BTreeSet;
 
-use crate::admin::TopicStatistics;
+use crate::admin::{GroupLag, TopicStatistics};
 use crate::client::base::ids::OperationId;
 use crate::consumer::Pulled;
 use crate::error::{Error, ErrorKind};
@@ -86,6 +86,8 @@ values! {
     ClusterInfo(ClusterInfo),
     /// A topic's offsets, queue by queue.
     Statistics(TopicStatistics),
+    /// How far a group is behind, queue by queue.
+    Lag(GroupLag),
 }
 
 impl From<()> for Value {

@@ -75,7 +75,12 @@ impl Administration {
         let result = match signal {
             Signal::Start => self.look(session, now, id),
             Signal::Looked(answer) => {
-                let targets = answer.map_err(topic_not_found).and_then(|command| self.targets_of(session, &command));
+                let answer = answer.map_err(topic_not_found);
+                let is_absent = matches!(&answer, Err(error) if error.kind() == ErrorKind::TopicNotFound);
+                if is_absent && self.task.goes_without_route() {
+                    return self.look(session, now, id).transpose();
+                }
+                let targets = answer.and_then(|command| self.targets_of(session, &command));
                 targets.and_then(|targets| {
                     self.targets = targets;
                     self.ask_next_targets(session, now, id)

@@ -1,13 +1,13 @@
 //! Administration, and look-ups at the name servers.
 
-use crate::admin::{Placement, TopicSettings, TopicStatistics};
+use crate::admin::{GroupLag, Placement, TopicSettings, TopicStatistics};
 use crate::client::base::value::Pending;
 use crate::client::driver::Client;
 use crate::client::operations::Operation;
 use crate::client::operations::administration::Administration;
 use crate::client::operations::lookup::Lookup;
 use crate::client::operations::queue_list::QueueList;
-use crate::client::operations::tasks::{CreateTopic, DeleteTopic, GroupNames, Rule, StatisticsOf};
+use crate::client::operations::tasks::{CreateTopic, DeleteTopic, GroupNames, LagOf, Rule, StatisticsOf};
 use crate::client::routing::look_ups::{Clusters, LookUp, ProjectGroup, RouteOf, SignOfLife, TopicNames};
 use crate::producer::check_topic;
 use crate::queue::MessageQueue;
@@ -57,6 +57,11 @@ impl Client {
     /// The names of all consumer groups that masters know, sorted.
     pub fn groups(&mut self, now: Now) -> Pending<Vec<String>> {
         self.administer(now, GroupNames::default())
+    }
+
+    /// How far a group is behind, queue by queue.
+    pub fn group_lag(&mut self, now: Now, group: &str) -> Pending<GroupLag> {
+        self.administer(now, LagOf::new(group))
     }
 
     /// The clusters and their brokers.

@@ -3,12 +3,14 @@
 
 mod create_topic;
 mod delete_topic;
+mod group_lag;
 mod group_names;
 mod targets;
 mod topic_statistics;
 
 pub(crate) use create_topic::CreateTopic;
 pub(crate) use delete_topic::DeleteTopic;
+pub(crate) use group_lag::LagOf;
 pub(crate) use group_names::GroupNames;
 pub(crate) use targets::Target;
 pub(crate) use topic_statistics::StatisticsOf;
@@ -76,6 +78,11 @@ pub(crate) trait Rule: Into<Task> {
     /// The topic that is not the same afterwards.
     fn changes(&self) -> Option<&str> {
         None
+    }
+
+    /// Its topic has no route. Whether it needs something else now.
+    fn goes_without_route(&mut self) -> bool {
+        false
     }
 
     /// Whom to ask in these clusters, if they had to be known.
@@ -148,6 +155,12 @@ macro_rules! kinds {
                 }
             }
 
+            pub(crate) fn goes_without_route(&mut self) -> bool {
+                match self {
+                    $(Self::$kind(task) => task.goes_without_route(),)*
+                }
+            }
+
             pub(crate) fn targets(&self, clusters: &ClusterInfo, name_servers: &[Address]) -> Result<Vec<Target>, Error> {
                 match self {
                     $(Self::$kind(task) => task.targets(clusters, name_servers),)*
@@ -181,4 +194,4 @@ macro_rules! kinds {
     };
 }
 
-kinds! { CreateTopic DeleteTopic StatisticsOf GroupNames }
+kinds! { CreateTopic DeleteTopic StatisticsOf GroupNames LagOf }

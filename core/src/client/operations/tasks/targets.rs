@@ -62,6 +62,25 @@ pub(super) fn masters_of(route: &TopicRoute) -> Result<Vec<Target>, Error> {
     Ok(targets)
 }
 
+/// A member of each of these brokers, which reads for it: the master, or while that is away a slave (`BrokerData.selectBrokerAddr`).
+pub(super) fn readers_of<'b>(brokers: impl IntoIterator<Item = &'b RouteBroker>) -> Result<Vec<Target>, Error> {
+    let reader = |broker: &RouteBroker| {
+        let away = || Error::new(ErrorKind::BrokerNotFound, "it has no member").at_broker(&broker.name);
+        // The master comes first.
+        broker.addresses.values().next().cloned().map(Target::Broker).ok_or_else(away)
+    };
+    let targets: Vec<Target> = brokers.into_iter().map(reader).collect::<Result<_, _>>()?;
+    if targets.is_empty() {
+        return Err(Error::new(ErrorKind::BrokerNotFound, "there is no broker"));
+    }
+    Ok(targets)
+}
+
+/// The brokers of all clusters.
+pub(super) fn brokers_of(clusters: &ClusterInfo) -> Vec<RouteBroker> {
+    clusters.broker_addr_table.values().cloned().map(RouteBroker::from_body).collect()
+}
+
 pub(super) fn no_master() -> Error {
     Error::new(ErrorKind::BrokerNotFound, "the name servers know no master there")
 }
