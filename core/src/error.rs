@@ -13,7 +13,7 @@ use crate::wire::code::ResponseCode;
 pub enum ErrorKind {
     /// What was asked cannot be asked: a wrong name, an empty body, a body too large. Nothing was sent.
     InvalidArgument,
-    /// A bound is reached: too many messages or bytes wait already. Nothing was sent.
+    /// A bound is reached: too many messages or bytes wait already, and nothing was sent; or more was found than is read at once.
     Full,
     /// The client or the producer is closed.
     Closed,

@@ -69,7 +69,7 @@ pub mod host {
 #[cfg(feature = "embedded")]
 pub use stgclient_tokio::embedded;
 
-pub use admin::{Admin, CreateTopic, DeleteTopic};
+pub use admin::{Admin, CreateTopic, DeleteTopic, MessagesByKey};
 pub use client::{Client, ClientBuilder};
 #[cfg(feature = "measure-lock")]
 pub use lock::LockTimes;

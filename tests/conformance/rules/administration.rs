@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use stgclient::{ConsumeFrom, Dialect, ErrorKind, PushConsumer, ReconsumeLater};
+use stgclient::{
+    ConsumeFrom, Dialect, ErrorKind, OffsetMessageId, PushConsumer, ReceivedMessage, ReconsumeLater, RetryDelay,
+};
 use stgclient_tests::{Bench, eventually};
 
 use super::bench;
@@ -17,7 +19,7 @@ async fn member(bench: &Bench, group: &str) -> (PushConsumer, Arc<AtomicUsize>) 
     let consumer = consumer.concurrently(move |message| {
         let fails = message.body().starts_with(b"fail");
         counted.fetch_add(1, Ordering::SeqCst);
-        async move { if fails { Err(ReconsumeLater::default()) } else { Ok(()) } }
+        async move { if fails { Err(ReconsumeLater::after(RetryDelay::Level(1))) } else { Ok(()) } }
     });
     (consumer.start().await.unwrap(), count)
 }
@@ -43,17 +45,16 @@ async fn the_list_of_groups_has_those_with_members_once_each_and_sorted() {
 #[tokio::test]
 async fn the_lag_of_a_group_is_what_its_queues_have_beyond_its_offsets() {
     let bench = bench(2).await;
-    let (admin, group, queue) = (bench.admin(), bench.unique("behind"), bench.queue(1).await);
-    let unknown = admin.lag(&group).await.unwrap_err();
+    let (admin, group, queue) = (bench.admin(), &bench.group, bench.queue(1).await);
+    let unknown = admin.lag(&bench.unique("unknown")).await.unwrap_err();
     assert_eq!(unknown.kind(), ErrorKind::GroupNotFound, "{unknown}");
     for number in 0..5 {
         bench.send_to(&queue, bench.message(format!("{number}"))).await;
     }
     bench.await_messages(&queue, 5).await;
-    // It has an offset, and had no member ever.
-    admin.commit_group_offset(&group, &queue, 3).await.unwrap();
+    admin.commit_group_offset(group, &queue, 3).await.unwrap();
     let lag = eventually("the offset shows", async || {
-        admin.lag(&group).await.ok().filter(|lag| lag.queues.get(&queue).is_some_and(|at| at.consumer_offset == 3))
+        admin.lag(group).await.ok().filter(|lag| lag.queues.get(&queue).is_some_and(|at| at.consumer_offset == 3))
     })
     .await;
     let at = lag.queues[&queue];
@@ -87,7 +88,6 @@ async fn what_is_to_be_consumed_again_counts_as_lag_of_the_retry_topic() {
     let (consumer, _) = member(&bench, &group).await;
     bench.send(bench.message("fail")).await;
     let retry = format!("%RETRY%{group}");
-    // It is held back for ten seconds first, and in the retry topic then; the member is gone by that.
     let queues = eventually("the group has an offset of its retry topic", async || {
         let lag = admin.lag(&group).await.ok()?;
         lag.queues.keys().any(|queue| *queue.topic == retry).then_some(lag.queues.len())
@@ -99,4 +99,77 @@ async fn what_is_to_be_consumed_again_counts_as_lag_of_the_retry_topic() {
         (admin.lag(&group).await.unwrap().of_topic(&retry) == 1).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_message_is_found_where_its_receipt_says_and_nowhere_else() {
+    let bench = bench(1).await;
+    let (admin, body) = (bench.admin(), "text ".repeat(2000));
+    let receipt = bench.send(bench.message(body.clone()).tag("tag")).await;
+    let id = receipt.offset_message_id.unwrap();
+    let found = eventually("it is stored", async || admin.message_by_id(id).await.unwrap()).await;
+    assert_eq!((found.offset_message_id(), found.body().len(), found.tag()), (id, body.len(), Some("tag")));
+    assert_eq!((found.queue(), found.queue_offset()), (&receipt.queue, receipt.queue_offset));
+    let text = id.to_string();
+    assert!(admin.message_by_id(&text).await.unwrap().is_some());
+    assert!(admin.message_by_id(text.as_str()).await.unwrap().is_some());
+    let beyond = OffsetMessageId::new(id.host(), 1 << 60);
+    assert!(admin.message_by_id(beyond).await.unwrap().is_none());
+    let elsewhere = OffsetMessageId::new("127.0.0.1:1".parse().unwrap(), id.physical_offset());
+    assert_eq!(admin.message_by_id(elsewhere).await.unwrap_err().kind(), ErrorKind::BrokerNotFound);
+    assert_eq!(admin.message_by_id("no id").await.unwrap_err().kind(), ErrorKind::InvalidArgument);
+}
+
+#[tokio::test]
+async fn messages_are_found_by_their_keys_the_newest_of_them_oldest_first() {
+    let bench = bench(2).await;
+    let admin = bench.admin();
+    if bench.cluster.dialect() == Dialect::Smartgo {
+        let refused = admin.messages_by_key(&bench.topic, "k").await.unwrap_err();
+        return assert_eq!(refused.kind(), ErrorKind::InvalidArgument);
+    }
+    let key = bench.unique("key");
+    let body = |number: u32| format!("{number} ").repeat(3000);
+    for number in 0..5 {
+        bench.send(bench.message(body(number)).key("other").key(&key)).await;
+    }
+    bench.send(bench.message("not this one").key(format!("{key}0"))).await;
+    let find = || admin.messages_by_key(&bench.topic, &key);
+    let found =
+        eventually("all are in the index", async || Some(find().await.unwrap()).filter(|found| found.len() == 5)).await;
+    let bodies: Vec<_> = found.iter().map(|message| String::from_utf8_lossy(message.body()).into_owned()).collect();
+    assert!(found.is_sorted_by_key(ReceivedMessage::store_timestamp));
+    assert!((0..5).all(|number| bodies.contains(&body(number))), "decompressed");
+    assert_eq!(find().max(2).await.unwrap().len(), 2);
+    // Brokers store times by the millisecond, and look for them by the second.
+    for message in &found {
+        let at = u64::try_from(message.store_timestamp()).unwrap();
+        let just_then = find().between(at, at).await.unwrap();
+        assert!(just_then.iter().any(|other| other.offset_message_id() == message.offset_message_id()));
+        assert!(just_then.iter().all(|other| other.store_timestamp() == message.store_timestamp()));
+    }
+    assert!(find().between(0, 1_000_000_000_000).await.unwrap().is_empty());
+    assert!(admin.messages_by_key(&bench.topic, "nobody has it").await.is_err());
+    assert!(admin.messages_by_key(&bench.topic, "nobody").await.unwrap().is_empty());
+    let unknown = admin.messages_by_key(&bench.unique("topic"), &key).await.unwrap_err();
+    assert_eq!(unknown.kind(), ErrorKind::TopicNotFound);
+}
+
+#[tokio::test]
+async fn a_message_is_found_by_the_id_that_its_producer_gave() {
+    let bench = bench(2).await;
+    let admin = bench.admin();
+    if bench.cluster.dialect() == Dialect::Smartgo {
+        let refused = admin.message_by_unique_key(&bench.topic, "k").await.unwrap_err();
+        return assert_eq!(refused.kind(), ErrorKind::InvalidArgument);
+    }
+    let receipt = bench.send(bench.message("one")).await;
+    bench.send(bench.message("two")).await;
+    let id = receipt.message_id.to_string();
+    let found =
+        eventually("it is in the index", async || admin.message_by_unique_key(&bench.topic, &id).await.unwrap()).await;
+    assert_eq!((found.message_id(), &found.body()[..]), (id, &b"one"[..]));
+    assert_eq!((found.queue(), found.queue_offset()), (&receipt.queue, receipt.queue_offset));
+    let none = admin.message_by_unique_key(&bench.topic, "0A0000010000000000000000DEADBEEF").await.unwrap();
+    assert!(none.is_none());
 }

@@ -58,6 +58,18 @@ impl ClientConfig {
         if self.dialect().knows(code) { Ok(()) } else { Err(unknown(what)) }
     }
 
+    /// Whether brokers find messages by their keys.
+    ///
+    /// # Errors
+    /// They do not.
+    pub(crate) fn check_queries(&self) -> Result<(), Error> {
+        if self.dialect().finds_by_key() {
+            return Ok(());
+        }
+        let why = "smartgo's brokers (Dialect::Smartgo) answer that they have no such message, whatever key they are asked for";
+        Err(Error::new(ErrorKind::InvalidArgument, why))
+    }
+
     /// Whether the dialect knows such expressions.
     ///
     /// # Errors

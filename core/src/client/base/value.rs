@@ -4,7 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use std::collections::BTreeSet;
 
-use crate::admin::{GroupLag, TopicStatistics};
+use crate::admin::{FoundMessages, GroupLag, TopicStatistics};
 use crate::client::base::ids::OperationId;
 use crate::consumer::Pulled;
 use crate::error::{Error, ErrorKind};
@@ -88,6 +88,8 @@ values! {
     Statistics(TopicStatistics),
     /// How far a group is behind, queue by queue.
     Lag(GroupLag),
+    /// Messages that were looked for.
+    Messages(FoundMessages),
 }
 
 impl From<()> for Value {

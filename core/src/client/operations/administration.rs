@@ -159,7 +159,11 @@ impl Administration {
     }
 
     fn at(&self, error: Error, step: u32) -> Error {
-        self.targets.get(step as usize).into_iter().fold(error, |error, target| error.at(target.address()))
+        let Some(target) = self.targets.get(step as usize) else {
+            return error;
+        };
+        let error = error.at(target.address());
+        target.broker_name().into_iter().fold(error, Error::at_broker)
     }
 
     /// Why there was no answer in time, at the first of those that gave none.

@@ -15,6 +15,7 @@ mod limits;
 mod lines;
 mod lost_brokers;
 mod malformed;
+mod messages;
 mod offsets;
 mod oneways;
 mod pulls;

@@ -1,19 +1,22 @@
 //! Administration, and look-ups at the name servers.
 
-use crate::admin::{GroupLag, Placement, TopicSettings, TopicStatistics};
+use crate::admin::{FoundMessages, GroupLag, MessageQuery, Placement, TopicSettings, TopicStatistics};
 use crate::client::base::value::Pending;
 use crate::client::driver::Client;
 use crate::client::operations::Operation;
 use crate::client::operations::administration::Administration;
 use crate::client::operations::lookup::Lookup;
 use crate::client::operations::queue_list::QueueList;
-use crate::client::operations::tasks::{CreateTopic, DeleteTopic, GroupNames, LagOf, Rule, StatisticsOf};
+use crate::client::operations::tasks::{
+    CreateTopic, DeleteTopic, FindMessages, GroupNames, LagOf, MessageAt, Rule, StatisticsOf,
+};
 use crate::client::routing::look_ups::{Clusters, LookUp, ProjectGroup, RouteOf, SignOfLife, TopicNames};
 use crate::producer::check_topic;
 use crate::queue::MessageQueue;
 use crate::routes::route::TopicRoute;
 use crate::time::{Duration, Now};
 use crate::wire::body::ClusterInfo;
+use crate::wire::message::OffsetMessageId;
 
 impl Client {
     /// Creates a topic, or changes it; done when all brokers have it.
@@ -62,6 +65,16 @@ impl Client {
     /// How far a group is behind, queue by queue.
     pub fn group_lag(&mut self, now: Now, group: &str) -> Pending<GroupLag> {
         self.administer(now, LagOf::new(group))
+    }
+
+    /// Looks for the message at a place in a broker's commit log.
+    pub fn message_by_id(&mut self, now: Now, id: OffsetMessageId) -> Pending<FoundMessages> {
+        self.administer(now, MessageAt::new(id))
+    }
+
+    /// Looks for messages by a key, or by the id that a producer gave.
+    pub fn find_messages(&mut self, now: Now, query: MessageQuery) -> Pending<FoundMessages> {
+        self.administer(now, FindMessages::new(query))
     }
 
     /// The clusters and their brokers.

@@ -5,6 +5,8 @@ mod create_topic;
 mod delete_topic;
 mod group_lag;
 mod group_names;
+mod message_by_id;
+mod message_query;
 mod targets;
 mod topic_statistics;
 
@@ -12,6 +14,8 @@ pub(crate) use create_topic::CreateTopic;
 pub(crate) use delete_topic::DeleteTopic;
 pub(crate) use group_lag::LagOf;
 pub(crate) use group_names::GroupNames;
+pub(crate) use message_by_id::MessageAt;
+pub(crate) use message_query::FindMessages;
 pub(crate) use targets::Target;
 pub(crate) use topic_statistics::StatisticsOf;
 
@@ -194,4 +198,4 @@ macro_rules! kinds {
     };
 }
 
-kinds! { CreateTopic DeleteTopic StatisticsOf GroupNames LagOf }
+kinds! { CreateTopic DeleteTopic StatisticsOf GroupNames LagOf MessageAt FindMessages }

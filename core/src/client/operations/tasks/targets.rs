@@ -1,5 +1,7 @@
 //! Whom a task asks.
 
+use std::sync::Arc;
+
 use crate::address::Address;
 use crate::admin::Placement;
 use crate::error::{Error, ErrorKind};
@@ -12,6 +14,8 @@ use crate::wire::body::{BrokerData, ClusterInfo};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     Broker(Address),
+    /// A member of the broker that is called so, which reads for it.
+    Reader(Address, Arc<str>),
     /// It follows its master; what it says is not needed. One of 4.9 refuses to delete a topic.
     Slave(Address),
     /// After all brokers, so that no route leads to a topic that is gone.
@@ -21,7 +25,17 @@ pub(crate) enum Target {
 impl Target {
     pub(crate) const fn address(&self) -> &Address {
         match self {
-            Self::Broker(address) | Self::Slave(address) | Self::NameServer(address) => address,
+            Self::Broker(address) | Self::Reader(address, _) | Self::Slave(address) | Self::NameServer(address) => {
+                address
+            }
+        }
+    }
+
+    /// The name of the broker that it reads for.
+    pub(crate) const fn broker_name(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Reader(_, name) => Some(name),
+            Self::Broker(_) | Self::Slave(_) | Self::NameServer(_) => None,
         }
     }
 
@@ -67,7 +81,8 @@ pub(super) fn readers_of<'b>(brokers: impl IntoIterator<Item = &'b RouteBroker>)
     let reader = |broker: &RouteBroker| {
         let away = || Error::new(ErrorKind::BrokerNotFound, "it has no member").at_broker(&broker.name);
         // The master comes first.
-        broker.addresses.values().next().cloned().map(Target::Broker).ok_or_else(away)
+        let member = broker.addresses.values().next();
+        member.map(|address| Target::Reader(address.clone(), broker.name.clone())).ok_or_else(away)
     };
     let targets: Vec<Target> = brokers.into_iter().map(reader).collect::<Result<_, _>>()?;
     if targets.is_empty() {

@@ -1,21 +1,28 @@
-//! Topics, offsets and clusters.
+//! Topics, groups, messages, offsets and clusters.
 
-use std::future::IntoFuture;
+mod messages;
+mod topics;
+
+pub use messages::MessagesByKey;
+pub use topics::{CreateTopic, DeleteTopic};
+
+use std::fmt::Display;
 use std::sync::Arc;
 
-use stgclient_core::admin::{GroupLag, Placement, TopicSettings, TopicStatistics};
+use stgclient_core::admin::{FoundMessages, GroupLag, MessageQuery, TopicStatistics};
 use stgclient_core::client::{Client as Core, Given, Pending};
+use stgclient_core::consumer::ReceivedMessage;
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::queue::MessageQueue;
-use stgclient_core::routes::route::{Permission, TopicRoute};
+use stgclient_core::routes::route::TopicRoute;
 use stgclient_core::time::Now;
 use stgclient_core::wire::body::ClusterInfo;
+use stgclient_core::wire::message::OffsetMessageId;
 
 use crate::handle::Handle;
 use crate::operation::Operation;
-use stgclient_host::BoxFuture;
 
-/// Topics, offsets and clusters. Cheap to clone.
+/// Topics, groups, messages, offsets and clusters. Cheap to clone.
 #[derive(Clone)]
 pub struct Admin {
     handle: Arc<Handle>,
@@ -28,14 +35,13 @@ impl Admin {
 
     /// Creates a topic, or changes it: `admin.create_topic("orders").queues(8).await?`.
     pub fn create_topic(&self, topic: &str) -> CreateTopic {
-        let (settings, placement) = (TopicSettings::default(), Placement::default());
-        CreateTopic { handle: Arc::clone(&self.handle), topic: topic.to_owned(), settings, placement }
+        CreateTopic::new(&self.handle, topic)
     }
 
     /// Deletes a topic: `admin.delete_topic("orders").await?`. One that does not exist is deleted already. Created anew at smartgo's
     /// servers, it has its old messages.
     pub fn delete_topic(&self, topic: &str) -> DeleteTopic {
-        DeleteTopic { handle: Arc::clone(&self.handle), topic: topic.to_owned(), placement: Placement::default() }
+        DeleteTopic::new(&self.handle, topic)
     }
 
     /// The names of all topics, sorted.
@@ -77,6 +83,56 @@ impl Admin {
     /// member, and no offset anywhere. No name server answers, or not every broker does.
     pub async fn lag(&self, group: &str) -> Result<GroupLag, Error> {
         self.run(|core, now| core.group_lag(now, group)).await
+    }
+
+    /// The message that a broker has stored at a place in its commit log, which its id names: [`Receipt::offset_message_id`] or
+    /// [`ReceivedMessage::offset_message_id`], or one as text, of 32 or 56 hexadecimal digits. `None` when the broker has no message
+    /// there, or none any more.
+    ///
+    /// ```no_run
+    /// # async fn example(client: &stgclient::Client, receipt: stgclient::Receipt) -> Result<(), stgclient::Error> {
+    /// if let Some(id) = receipt.offset_message_id {
+    ///     let found = client.admin().message_by_id(id).await?;
+    /// }
+    /// let found = client.admin().message_by_id("0A00000100002A9F0000000000001F40").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// An id that a producer gave ([`ReceivedMessage::message_id`]) names no broker:
+    /// [`message_by_unique_key`](Self::message_by_unique_key) finds the message.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] when the text is no such id. [`ErrorKind::BrokerNotFound`] when no broker that the name servers
+    /// know listens where the id says: nobody else is connected to, since an id may come from anywhere. Addresses that are names
+    /// are not compared. No name server answers, or the broker does not; [`ErrorKind::MalformedAnswer`] when the message cannot
+    /// be read, or its body is longer than [`ClientBuilder::max_body_length`](crate::ClientBuilder::max_body_length).
+    ///
+    /// [`Receipt::offset_message_id`]: crate::Receipt::offset_message_id
+    pub async fn message_by_id(
+        &self,
+        id: impl TryInto<OffsetMessageId, Error: Display>,
+    ) -> Result<Option<ReceivedMessage>, Error> {
+        let id = id.try_into().map_err(|error| Error::new(ErrorKind::InvalidArgument, error.to_string()))?;
+        let found = self.run(|core, now| core.message_by_id(now, id)).await?;
+        Ok(read(&self.handle, found)?.pop())
+    }
+
+    /// The messages of a topic that have a key, the oldest first: `admin.messages_by_key("orders", "4711").await?`. None is no error.
+    pub fn messages_by_key(&self, topic: &str, key: &str) -> MessagesByKey {
+        MessagesByKey::new(&self.handle, MessageQuery::by_key(topic, key))
+    }
+
+    /// The message of a topic that has this id of its producer's ([`ReceivedMessage::message_id`]); `None` when no broker of the topic
+    /// has one. When a send that was tried again has stored it twice, it is the first.
+    ///
+    /// # Errors
+    /// The topic does not exist; a broker does not answer; the message cannot be read. Smartgo's brokers find nothing by keys, and
+    /// are not asked.
+    pub async fn message_by_unique_key(&self, topic: &str, id: &str) -> Result<Option<ReceivedMessage>, Error> {
+        let query = MessageQuery::by_unique_key(topic, id);
+        let found = self.run(|core, now| core.find_messages(now, query)).await?;
+        Ok(read(&self.handle, found)?.pop())
     }
 
     /// A topic's route.
@@ -160,84 +216,8 @@ impl std::fmt::Debug for Admin {
     }
 }
 
-/// The future that a builder becomes when it is awaited.
-type Done = BoxFuture<Result<(), Error>>;
-
-/// Creates a topic, or changes it, when awaited.
-#[derive(Debug)]
-#[must_use = "nothing is created until this is awaited"]
-pub struct CreateTopic {
-    handle: Arc<Handle>,
-    topic: String,
-    settings: TopicSettings,
-    placement: Placement,
-}
-
-impl CreateTopic {
-    /// How many queues the topic has at each broker, 1 to 65,536. 8 by default.
-    pub const fn queues(mut self, queues: u32) -> Self {
-        self.settings.queues = queues;
-        self
-    }
-
-    /// The template key: the topic whose permissions it inherits.
-    pub fn template(mut self, key: &str) -> Self {
-        self.settings.template = Some(key.to_owned());
-        self
-    }
-
-    /// What may be done with the topic. Reading and writing by default.
-    pub const fn permission(mut self, permission: Permission) -> Self {
-        self.settings.permission = permission;
-        self
-    }
-
-    /// Where: at all masters by default, or at those of one cluster, or at one broker.
-    pub fn at(mut self, placement: Placement) -> Self {
-        self.placement = placement;
-        self
-    }
-}
-
-impl IntoFuture for CreateTopic {
-    type Output = Result<(), Error>;
-    type IntoFuture = Done;
-
-    fn into_future(self) -> Done {
-        Box::pin(async move {
-            let Self { handle, topic, settings, placement } = self;
-            let create = |core: &mut Core, now| core.create_topic(now, &topic, settings, placement);
-            Operation::begin(&handle, create).await
-        })
-    }
-}
-
-/// Deletes a topic when awaited.
-#[derive(Debug)]
-#[must_use = "nothing is deleted until this is awaited"]
-pub struct DeleteTopic {
-    handle: Arc<Handle>,
-    topic: String,
-    placement: Placement,
-}
-
-impl DeleteTopic {
-    /// Where: everywhere by default, or at the brokers of one cluster, or at one broker.
-    pub fn at(mut self, placement: Placement) -> Self {
-        self.placement = placement;
-        self
-    }
-}
-
-impl IntoFuture for DeleteTopic {
-    type Output = Result<(), Error>;
-    type IntoFuture = Done;
-
-    fn into_future(self) -> Done {
-        Box::pin(async move {
-            let Self { handle, topic, placement } = self;
-            let delete = |core: &mut Core, now| core.delete_topic(now, &topic, placement);
-            Operation::begin(&handle, delete).await
-        })
-    }
+/// Reads messages outside the lock.
+fn read(handle: &Handle, found: FoundMessages) -> Result<Vec<ReceivedMessage>, Error> {
+    let settings = &handle.shared.settings;
+    found.read(settings.dialect, settings.max_body_length)
 }
