@@ -6,6 +6,7 @@ mod topics;
 pub use messages::MessagesByKey;
 pub use topics::{CreateTopic, DeleteTopic};
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use stgclient_core::wire::message::OffsetMessageId;
 
 use crate::handle::Handle;
 use crate::operation::Operation;
+use crate::push_consumer::Beginning;
 
 /// Topics, groups, messages, offsets and clusters. Cheap to clone.
 #[derive(Clone)]
@@ -83,6 +85,54 @@ impl Admin {
     /// member, and no offset anywhere. No name server answers, or not every broker does.
     pub async fn lag(&self, group: &str) -> Result<GroupLag, Error> {
         self.run(|core, now| core.group_lag(now, group)).await
+    }
+
+    /// Has a group go on elsewhere in a topic, on all of its queues: with the first message ([`ConsumeFrom::FirstOffset`]), after
+    /// the last ([`ConsumeFrom::LastOffset`]), or with the first one stored at a time or later, which a `SystemTime` or
+    /// [`ConsumeFrom::Timestamp`] says, milliseconds since 1970 UTC. Gives the new offsets by queue.
+    ///
+    /// ```no_run
+    /// # use std::time::{Duration, SystemTime};
+    /// # async fn example(client: &stgclient::Client) -> Result<(), stgclient::Error> {
+    /// let admin = client.admin();
+    /// let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+    /// for (queue, offset) in admin.reset_offsets("billing", "orders", hour_ago).await? {
+    ///     println!("{queue} goes on with {offset}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Offsets go back and forward alike, which Java's tool calls forced. Going back, the group consumes again what it has consumed; going
+    /// forward, what lies between is never consumed.
+    ///
+    /// **While members are there**, each master of the topic is asked to reset the group. A broker of 5.x sets the offsets itself, and
+    /// each member hears of it with its next pull, once one that waits for new messages has ended. One that does not (before 5.x, with `useServerSideResetOffset=false`, or smartgo's) tells the
+    /// members: push consumers, ours and Java's, leave the queues of the topic, drop what they have fetched of them and begin anew at the new
+    /// offsets; pull consumers go on as they were. What is in work meanwhile is finished and may be consumed again.
+    ///
+    /// **While no member is there**, a broker of 5.x does the same; at others the offsets are looked up and committed queue by queue, and a
+    /// group that starts at that very moment may be told something else by its own first commits.
+    ///
+    /// Each broker is reset by itself: after an error some may be reset and others not. The same call may be made again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::GroupNotFound`] when a broker knows no such group; [`ErrorKind::Refused`] when one that leaves resets to members has
+    /// no offset of the group on one of its queues, by which it means the same. The topic does not exist; a broker of it has no master
+    /// ([`ErrorKind::BrokerNotFound`], nothing was reset), refuses or does not answer. Smartgo's brokers cannot reset to
+    /// [`ConsumeFrom::LastOffset`], and are not asked ([`ErrorKind::InvalidArgument`]).
+    ///
+    /// [`ConsumeFrom::FirstOffset`]: crate::ConsumeFrom::FirstOffset
+    /// [`ConsumeFrom::LastOffset`]: crate::ConsumeFrom::LastOffset
+    /// [`ConsumeFrom::Timestamp`]: crate::ConsumeFrom::Timestamp
+    pub async fn reset_offsets(
+        &self,
+        group: &str,
+        topic: &str,
+        to: impl Beginning,
+    ) -> Result<BTreeMap<MessageQueue, u64>, Error> {
+        let to = to.consume_from();
+        self.run(|core, now| core.reset_group_offsets(now, group, topic, to)).await
     }
 
     /// The message that a broker has stored at a place in its commit log, which its id names: [`Receipt::offset_message_id`] or

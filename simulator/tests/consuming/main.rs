@@ -8,6 +8,7 @@ mod concurrent;
 mod new_groups;
 mod newer_queues;
 mod orderly;
+mod resets;
 mod sharing;
 mod stage;
 mod standing;

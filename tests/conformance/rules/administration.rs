@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 use stgclient::{
-    ConsumeFrom, Dialect, ErrorKind, OffsetMessageId, PushConsumer, ReceivedMessage, ReconsumeLater, RetryDelay,
+    ConsumeFrom, Dialect, ErrorKind, MessageQueue, OffsetMessageId, PushConsumer, ReceivedMessage, ReconsumeLater,
+    RetryDelay,
 };
-use stgclient_tests::{Bench, eventually};
+use stgclient_tests::{Bench, PATIENCE, eventually, within};
 
 use super::bench;
 
@@ -172,4 +174,71 @@ async fn a_message_is_found_by_the_id_that_its_producer_gave() {
     assert_eq!((found.queue(), found.queue_offset()), (&receipt.queue, receipt.queue_offset));
     let none = admin.message_by_unique_key(&bench.topic, "0A0000010000000000000000DEADBEEF").await.unwrap();
     assert!(none.is_none());
+}
+
+/// Sends so many messages to a queue and waits until a broker shows them.
+async fn fill(bench: &Bench, queue: &MessageQueue, count: u64) {
+    let end = bench.admin().max_offset(queue).await.unwrap() + count;
+    for number in 0..count {
+        bench.send_to(queue, bench.message(format!("{number}"))).await;
+    }
+    bench.await_messages(queue, end).await;
+}
+
+#[tokio::test]
+async fn a_running_group_consumes_again_from_where_it_was_reset_to() {
+    let bench = bench(2).await;
+    let (admin, group, queue) = (bench.admin(), bench.unique("running"), bench.queue(0).await);
+    fill(&bench, &queue, 4).await;
+    let (_consumer, count) = member(&bench, &group).await;
+    eventually("all is consumed", async || (count.load(Ordering::SeqCst) == 4).then_some(())).await;
+    // One that leaves it to the members resets groups alone that have committed an offset of each queue.
+    let offsets = eventually("the group can be reset", async || {
+        admin.reset_offsets(&group, &bench.topic, ConsumeFrom::FirstOffset).await.ok()
+    })
+    .await;
+    assert_eq!(offsets.into_iter().collect::<Vec<_>>(), [(queue.clone(), 0), (bench.queue(1).await, 0)]);
+    // A waiting pull hears of it when it waits no longer, and this message ends the wait.
+    fill(&bench, &queue, 1).await;
+    within(2 * PATIENCE, "all again", async || (count.load(Ordering::SeqCst) == 9).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_group_at_rest_goes_on_where_it_was_reset_to() {
+    let bench = bench(2).await;
+    let (admin, group, queue) = (bench.admin(), bench.unique("resting"), bench.queue(0).await);
+    let unknown = admin.reset_offsets(&group, &bench.topic, ConsumeFrom::FirstOffset).await.unwrap_err();
+    if bench.cluster.dialect() == Dialect::Apache {
+        assert_eq!(unknown.kind(), ErrorKind::GroupNotFound, "{unknown}");
+    }
+    fill(&bench, &queue, 4).await;
+    let (consumer, count) = member(&bench, &group).await;
+    eventually("all is consumed", async || (count.load(Ordering::SeqCst) == 4).then_some(())).await;
+    consumer.close().await;
+    let last = bench.pull(&queue, "*", 3).await.messages[0].store_timestamp();
+    let later = u64::try_from(last).unwrap() + 1;
+    eventually("time has passed", async || (now_ms() > later + 1).then_some(())).await;
+    fill(&bench, &queue, 3).await;
+
+    let at = async |to: ConsumeFrom| {
+        let offsets =
+            eventually("the group is reset", async || admin.reset_offsets(&group, &bench.topic, to).await.ok());
+        offsets.await[&queue]
+    };
+    let apache = bench.cluster.dialect() == Dialect::Apache;
+    assert_eq!(at(ConsumeFrom::FirstOffset).await, 0);
+    if apache {
+        assert_eq!(at(ConsumeFrom::LastOffset).await, 7);
+        assert_eq!(admin.lag(&group).await.unwrap().of_topic(&bench.topic), 0);
+        assert_eq!(at(ConsumeFrom::Timestamp(later)).await, 4);
+        assert_eq!(admin.lag(&group).await.unwrap().of_topic(&bench.topic), 3);
+    }
+    let (_consumer, count) = member(&bench, &group).await;
+    let expected = if apache { 3 } else { 7 };
+    within(2 * PATIENCE, "what is left", async || (count.load(Ordering::SeqCst) == expected).then_some(())).await;
+}
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    u64::try_from(now.as_millis()).unwrap()
 }

@@ -2,6 +2,7 @@
 
 use crate::client::base::config::ClientConfig;
 use crate::consumer::MessageSelector;
+use crate::consumer::push::ConsumeFrom;
 use crate::error::{Error, ErrorKind};
 use crate::producer::Message;
 use crate::wire::body::ExpressionType;
@@ -68,6 +69,20 @@ impl ClientConfig {
         }
         let why = "smartgo's brokers (Dialect::Smartgo) answer that they have no such message, whatever key they are asked for";
         Err(Error::new(ErrorKind::InvalidArgument, why))
+    }
+
+    /// Whether brokers can have a group go on there.
+    ///
+    /// # Errors
+    /// They cannot.
+    pub(crate) fn check_reset(&self, to: ConsumeFrom) -> Result<(), Error> {
+        match (self.dialect(), to) {
+            // They would take the time -1 for the one before all messages.
+            (Dialect::Smartgo, ConsumeFrom::LastOffset) => {
+                Err(unknown("resets to the end; one to a time that is not over goes to the last message of each queue"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether the dialect knows such expressions.

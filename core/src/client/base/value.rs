@@ -2,7 +2,7 @@
 
 use core::fmt;
 use core::marker::PhantomData;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::admin::{FoundMessages, GroupLag, TopicStatistics};
 use crate::client::base::ids::OperationId;
@@ -90,6 +90,8 @@ values! {
     Lag(GroupLag),
     /// Messages that were looked for.
     Messages(FoundMessages),
+    /// Offsets by queue.
+    Offsets(BTreeMap<MessageQueue, u64>),
 }
 
 impl From<()> for Value {

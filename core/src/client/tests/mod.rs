@@ -20,6 +20,7 @@ mod offsets;
 mod oneways;
 mod pulls;
 mod push_consumers;
+mod resets;
 mod retries;
 mod riding_out;
 mod routes;

@@ -1,5 +1,7 @@
 //! Administration, and look-ups at the name servers.
 
+use std::collections::BTreeMap;
+
 use crate::admin::{FoundMessages, GroupLag, MessageQuery, Placement, TopicSettings, TopicStatistics};
 use crate::client::base::value::Pending;
 use crate::client::driver::Client;
@@ -8,9 +10,10 @@ use crate::client::operations::administration::Administration;
 use crate::client::operations::lookup::Lookup;
 use crate::client::operations::queue_list::QueueList;
 use crate::client::operations::tasks::{
-    CreateTopic, DeleteTopic, FindMessages, GroupNames, LagOf, MessageAt, Rule, StatisticsOf,
+    CreateTopic, DeleteTopic, FindMessages, GroupNames, LagOf, MessageAt, ResetOffsets, Rule, StatisticsOf,
 };
 use crate::client::routing::look_ups::{Clusters, LookUp, ProjectGroup, RouteOf, SignOfLife, TopicNames};
+use crate::consumer::push::ConsumeFrom;
 use crate::producer::check_topic;
 use crate::queue::MessageQueue;
 use crate::routes::route::TopicRoute;
@@ -65,6 +68,17 @@ impl Client {
     /// How far a group is behind, queue by queue.
     pub fn group_lag(&mut self, now: Now, group: &str) -> Pending<GroupLag> {
         self.administer(now, LagOf::new(group))
+    }
+
+    /// Has a group go on elsewhere in a topic; gives the new offsets by queue.
+    pub fn reset_group_offsets(
+        &mut self,
+        now: Now,
+        group: &str,
+        topic: &str,
+        to: ConsumeFrom,
+    ) -> Pending<BTreeMap<MessageQueue, u64>> {
+        self.administer(now, ResetOffsets::new(group, topic, to))
     }
 
     /// Looks for the message at a place in a broker's commit log.

@@ -7,6 +7,7 @@ mod group_lag;
 mod group_names;
 mod message_by_id;
 mod message_query;
+mod reset_offsets;
 mod targets;
 mod topic_statistics;
 
@@ -16,6 +17,7 @@ pub(crate) use group_lag::LagOf;
 pub(crate) use group_names::GroupNames;
 pub(crate) use message_by_id::MessageAt;
 pub(crate) use message_query::FindMessages;
+pub(crate) use reset_offsets::ResetOffsets;
 pub(crate) use targets::Target;
 pub(crate) use topic_statistics::StatisticsOf;
 
@@ -198,4 +200,4 @@ macro_rules! kinds {
     };
 }
 
-kinds! { CreateTopic DeleteTopic StatisticsOf GroupNames LagOf MessageAt FindMessages }
+kinds! { CreateTopic DeleteTopic StatisticsOf GroupNames LagOf MessageAt FindMessages ResetOffsets }

@@ -6,6 +6,7 @@ use crate::address::Address;
 use crate::admin::Placement;
 use crate::error::{Error, ErrorKind};
 use crate::gather::Gather;
+use crate::queue::MessageQueue;
 use crate::routes::route::{MASTER_ID, RouteBroker, TopicRoute};
 use crate::sorted::SortedSet;
 use crate::wire::body::{BrokerData, ClusterInfo};
@@ -16,6 +17,8 @@ pub(crate) enum Target {
     Broker(Address),
     /// A member of the broker that is called so, which reads for it.
     Reader(Address, Arc<str>),
+    /// The master that has a queue, about that queue.
+    Queue(Address, MessageQueue),
     /// It follows its master; what it says is not needed. One of 4.9 refuses to delete a topic.
     Slave(Address),
     /// After all brokers, so that no route leads to a topic that is gone.
@@ -25,16 +28,19 @@ pub(crate) enum Target {
 impl Target {
     pub(crate) const fn address(&self) -> &Address {
         match self {
-            Self::Broker(address) | Self::Reader(address, _) | Self::Slave(address) | Self::NameServer(address) => {
-                address
-            }
+            Self::Broker(address)
+            | Self::Reader(address, _)
+            | Self::Queue(address, _)
+            | Self::Slave(address)
+            | Self::NameServer(address) => address,
         }
     }
 
-    /// The name of the broker that it reads for.
+    /// The name of the broker, if it matters.
     pub(crate) const fn broker_name(&self) -> Option<&Arc<str>> {
         match self {
             Self::Reader(_, name) => Some(name),
+            Self::Queue(_, queue) => Some(&queue.broker_name),
             Self::Broker(_) | Self::Slave(_) | Self::NameServer(_) => None,
         }
     }
