@@ -114,7 +114,7 @@ impl Admin {
     /// **While no member is there**, a broker of 5.x does the same; at others the offsets are looked up and committed queue by queue, and a
     /// group that starts at that very moment may be told something else by its own first commits.
     ///
-    /// Each broker is reset by itself: after an error some may be reset and others not. The same call may be made again.
+    /// It may take ten times the time-out of requests: a broker of smartgo's takes five seconds for each member. Each broker is reset by itself: after an error some may be reset and others not. The same call may be made again.
     ///
     /// # Errors
     /// [`ErrorKind::GroupNotFound`] when a broker knows no such group; [`ErrorKind::Refused`] when one that leaves resets to members has

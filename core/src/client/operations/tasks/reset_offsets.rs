@@ -112,8 +112,9 @@ impl ResetOffsets {
 impl Rule for ResetOffsets {
     type Gives = BTreeMap<MessageQueue, u64>;
 
-    /// Offsets that are looked up and committed one by one are many requests.
-    const LEGS: u32 = 6;
+    /// Offsets that are looked up and committed one by one are many requests. A broker of smartgo's takes five seconds for each member
+    /// that it tells (`broker_client.go`, `resetOffset`: it waits for an answer to what has none).
+    const LEGS: u32 = 10;
 
     fn words(&self) -> String {
         format!("reset of the offsets of group {} in topic {}", self.group, self.topic)
