@@ -63,10 +63,10 @@ impl Rule for GroupNames {
     fn write(&self, _dialect: Dialect, target: &Target, write: &mut Write<'_>) {
         let list = self.lists.get(target.address());
         let version = list.and_then(|list| list.version).map(|version| bodies::to_vec(&version));
-        let version = version.map(|json| String::from_utf8_lossy(&json).into_owned()).unwrap_or_default();
         let header = GetGroups {
             group_seq: Some(list.map_or(0, |list| list.names.len() as i32)),
-            data_version: Some(Cow::Owned(version)),
+            // Not an empty text: with binary headers brokers sign the word `null` for that.
+            data_version: version.map(|json| Cow::Owned(String::from_utf8_lossy(&json).into_owned())),
             max_group_num: Some(PAGE),
         };
         write(GetGroups::CODE, &header);

@@ -13,6 +13,10 @@ use crate::wire::command::Command;
 use crate::wire::dialect::Dialect;
 use crate::wire::request::{QueryMessage, Request};
 
+/// What a key is (`MessageConst.INDEX_KEY_TYPE`, `INDEX_UNIQUE_TYPE`); brokers before 5.4 do not ask.
+const KEY: &str = "K";
+const UNIQUE_KEY: &str = "U";
+
 #[derive(Debug)]
 pub(crate) struct FindMessages {
     query: MessageQuery,
@@ -58,9 +62,12 @@ impl Rule for FindMessages {
             max_num: self.query.max as i32,
             begin_timestamp: on_the_wire(begin),
             end_timestamp: on_the_wire(*self.query.stored.end()),
-            index_type: None,
+            index_type: Some(Cow::Borrowed(if self.query.is_unique_key { UNIQUE_KEY } else { KEY })),
             last_key: None,
-            is_unique_key: Some(self.query.is_unique_key),
+            // Older clients say so by this field, which makes no difference to a broker but that it takes another number for `maxNum`.
+            // ACL 1.0 leaves it out of what is signed (`PlainAccessValidator.parse`), and auth 2.0 does not
+            // (`DefaultAuthenticationContextBuilder.build`).
+            is_unique_key: None,
         };
         write(QueryMessage::CODE, &header);
     }
