@@ -55,6 +55,8 @@ impl MessagesByKey {
     }
 
     /// Those alone that were stored from this time to that one, both included, in milliseconds since 1970 UTC by the broker's clock.
+    /// A broker of 5.4 that has its index in RocksDB looks back for some days only, and finds nothing in a longer time
+    /// (`maxRocksDBIndexQueryDays`).
     pub const fn between(mut self, from_unix_ms: u64, to_unix_ms: u64) -> Self {
         self.query.stored = from_unix_ms..=to_unix_ms;
         self

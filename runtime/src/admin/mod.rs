@@ -103,18 +103,21 @@ impl Admin {
     /// # }
     /// ```
     ///
-    /// Offsets go back and forward alike, which Java's tool calls forced. Going back, the group consumes again what it has consumed; going
-    /// forward, what lies between is never consumed.
+    /// Offsets go back and forward alike, which Java's tool calls forced. Going back, the group consumes again what it has consumed;
+    /// going forward, what lies between is never consumed. A time is exact but at smartgo's brokers, where a queue may go on with the
+    /// message before.
     ///
     /// **While members are there**, each master of the topic is asked to reset the group. A broker of 5.x sets the offsets itself, and
-    /// each member hears of it with its next pull, once one that waits for new messages has ended. One that does not (before 5.x, with `useServerSideResetOffset=false`, or smartgo's) tells the
-    /// members: push consumers, ours and Java's, leave the queues of the topic, drop what they have fetched of them and begin anew at the new
-    /// offsets; pull consumers go on as they were. What is in work meanwhile is finished and may be consumed again.
+    /// each member hears of it with its next pull, once one that waits for new messages has ended. One that does not (before 5.x, with
+    /// `useServerSideResetOffset=false`, or smartgo's) tells the members: push consumers, ours and Java's, leave the queues of the
+    /// topic, drop what they have fetched of them and begin anew at the new offsets; pull consumers go on as they were. What is in work
+    /// meanwhile is finished and may be consumed again.
     ///
-    /// **While no member is there**, a broker of 5.x does the same; at others the offsets are looked up and committed queue by queue, and a
-    /// group that starts at that very moment may be told something else by its own first commits.
+    /// **While no member is there**, a broker of 5.x does the same; at others the offsets are looked up and committed queue by queue,
+    /// and a group that starts at that very moment may undo that with its own first commits.
     ///
-    /// It may take ten times the time-out of requests: a broker of smartgo's takes five seconds for each member. Each broker is reset by itself: after an error some may be reset and others not. The same call may be made again.
+    /// Each broker is reset by itself: after an error some may be reset and others not. The same call may be made again. It may take
+    /// ten times the time-out of requests, since a broker of smartgo's takes five seconds for each member.
     ///
     /// # Errors
     /// [`ErrorKind::GroupNotFound`] when a broker knows no such group; [`ErrorKind::Refused`] when one that leaves resets to members has
