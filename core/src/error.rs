@@ -13,7 +13,7 @@ use crate::wire::code::ResponseCode;
 pub enum ErrorKind {
     /// What was asked cannot be asked: a wrong name, an empty body, a body too large. Nothing was sent.
     InvalidArgument,
-    /// A bound is reached: too many messages or bytes wait already. Nothing was sent.
+    /// A bound is reached: too many messages or bytes wait already, and nothing was sent; or more was found than is read at once.
     Full,
     /// The client or the producer is closed.
     Closed,
@@ -29,6 +29,8 @@ pub enum ErrorKind {
     NameServersUnavailable,
     /// The name servers know no such topic.
     TopicNotFound,
+    /// No broker that was asked knows such a consumer group.
+    GroupNotFound,
     /// The topic has no queue that may be used in this way: none is writable, or none has a master.
     NoQueueAvailable,
     /// The name servers know no such broker, or it has no master.
@@ -60,6 +62,7 @@ impl ErrorKind {
             Self::ConnectionClosed => "connection closed",
             Self::NameServersUnavailable => "no name server answered",
             Self::TopicNotFound => "the name servers know no such topic",
+            Self::GroupNotFound => "no broker knows such a consumer group",
             Self::NoQueueAvailable => "no queue is available",
             Self::BrokerNotFound => "the broker is not known",
             Self::Refused => "refused",
@@ -228,6 +231,7 @@ impl Error {
             ErrorKind::InvalidArgument
             | ErrorKind::Closed
             | ErrorKind::TopicNotFound
+            | ErrorKind::GroupNotFound
             | ErrorKind::TlsFailed
             | ErrorKind::AccessDenied
             | ErrorKind::WrongDialect

@@ -73,7 +73,7 @@ pub mod host {
 #[cfg(feature = "embedded")]
 pub use stgclient_tokio::embedded;
 
-pub use admin::{Admin, CreateTopic, DeleteTopic};
+pub use admin::{Admin, CreateTopic, DeleteTopic, MessagesByKey};
 pub use client::{Client, ClientBuilder};
 pub use events::Events;
 #[cfg(feature = "measure-lock")]
@@ -85,7 +85,7 @@ pub use push_consumer::{
     StartPushConsumer, StartStream, SuspendCurrentQueue,
 };
 pub use stgclient_core::address::{Address, Addresses};
-pub use stgclient_core::admin::{Placement, QueueStatistics, TopicStatistics};
+pub use stgclient_core::admin::{GroupLag, Placement, QueueLag, QueueStatistics, TopicStatistics};
 pub use stgclient_core::client::{ClientConfig, ClientEvent, ClientState, SendError};
 pub use stgclient_core::connection::ConnectionCounters;
 pub use stgclient_core::consumer::allocation;

@@ -113,6 +113,11 @@ impl Dialect {
         matches!(self, Self::Apache)
     }
 
+    /// Whether brokers find messages by their keys. Smartgo's look for as many as they read of their own answer, which is none.
+    pub const fn finds_by_key(self) -> bool {
+        matches!(self, Self::Apache)
+    }
+
     /// Whether a broker says 0 where a group has committed nothing, as long as the queue has its first message.
     pub const fn has_doubtful_zeros(self) -> bool {
         matches!(self, Self::Smartgo)

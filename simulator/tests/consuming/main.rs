@@ -9,6 +9,7 @@ mod following;
 mod new_groups;
 mod newer_queues;
 mod orderly;
+mod resets;
 mod sharing;
 mod stage;
 mod standing;

@@ -3,6 +3,7 @@
 // How long a pause was is real time.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
+mod administration;
 mod killed_master;
 mod killed_master_consumers;
 mod odd_members;

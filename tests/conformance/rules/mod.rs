@@ -1,5 +1,6 @@
 //! What holds on every cluster, with headers of either kind.
 
+mod administration;
 mod bodies;
 mod choices;
 mod groups;

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use stgclient::{
-    Client, Credentials, Error, ErrorKind, HeaderCodec, Message, MessageQueue, Producer, PullConsumer, ResponseCode,
+    Client, ConsumeFrom, Credentials, Error, ErrorKind, HeaderCodec, Message, MessageQueue, Producer, PullConsumer,
+    ResponseCode,
 };
 use stgclient_tests::{PATIENCE, eventually, noise, unique};
 
@@ -30,6 +31,27 @@ impl Work {
     pub(crate) async fn send(&self, topic: &str, body: impl stgclient::Body) -> Result<u64, Error> {
         let message = Message::new(topic, body).tag("标签").key("clé\"quoted\"").property("name", "wert 😀\\n");
         self.producer.send(message).await.map(|receipt| receipt.queue_offset)
+    }
+
+    /// What an administrator asks about a message of this topic and about a group, which is signed as well.
+    pub(crate) async fn administer(&self, queue: &MessageQueue) {
+        let admin = self.client.admin();
+        let found = eventually("it is in the index", async || {
+            let found = admin.messages_by_key(&queue.topic, "clé\"quoted\"").await.expect("may be asked");
+            found.first().cloned()
+        })
+        .await;
+        let id = found.message_id();
+        let by_id = admin.message_by_unique_key(&queue.topic, &id).await.expect("may be asked").expect("it is there");
+        assert_eq!(by_id.offset_message_id(), found.offset_message_id());
+        let by_place = admin.message_by_id(found.offset_message_id()).await.expect("may be asked");
+        assert!(by_place.is_some_and(|message| message.message_id() == id));
+        assert!(!admin.groups().await.expect("may be asked").is_empty());
+        let unknown = admin.lag(&unique("unknown")).await.unwrap_err();
+        assert_eq!(unknown.kind(), ErrorKind::GroupNotFound, "{unknown}");
+        let unknown =
+            admin.reset_offsets(&unique("unknown"), &queue.topic, ConsumeFrom::FirstOffset).await.unwrap_err();
+        assert!(matches!(unknown.kind(), ErrorKind::GroupNotFound | ErrorKind::Refused), "{unknown}");
     }
 
     /// The body at an offset, once the broker shows it.
@@ -89,6 +111,7 @@ async fn the_right_key_may_do_everything_in_both_header_codecs() {
         .await;
         work.consumer.commit_offset(&queue, 3).await.unwrap();
         assert_eq!(work.consumer.committed_offset(&queue).await.unwrap(), Some(3));
+        work.administer(&queue).await;
         let admin = work.client.admin();
         assert_eq!(admin.topic_statistics(&queue.topic).await.unwrap().queues.len(), 1);
         admin.delete_topic(&queue.topic).await.unwrap();

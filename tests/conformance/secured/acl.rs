@@ -30,6 +30,7 @@ async fn the_right_key_may_do_everything() {
         let queue = work.create(&unique("open")).await;
         let offset = work.send(&queue.topic, "body").await.expect("the message is sent");
         assert_eq!(work.pull(&queue, offset).await, "body");
+        work.administer(&queue).await;
         work.client.admin().delete_topic(&queue.topic).await.unwrap();
         work.client.close().await;
     }

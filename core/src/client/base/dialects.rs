@@ -2,6 +2,7 @@
 
 use crate::client::base::config::ClientConfig;
 use crate::consumer::MessageSelector;
+use crate::consumer::push::ConsumeFrom;
 use crate::error::{Error, ErrorKind};
 use crate::producer::Message;
 use crate::wire::body::ExpressionType;
@@ -56,6 +57,32 @@ impl ClientConfig {
     /// They do not.
     pub(crate) fn check_request(&self, code: RequestCode, what: &str) -> Result<(), Error> {
         if self.dialect().knows(code) { Ok(()) } else { Err(unknown(what)) }
+    }
+
+    /// Whether brokers find messages by their keys.
+    ///
+    /// # Errors
+    /// They do not.
+    pub(crate) fn check_queries(&self) -> Result<(), Error> {
+        if self.dialect().finds_by_key() {
+            return Ok(());
+        }
+        let why = "smartgo's brokers (Dialect::Smartgo) answer that they have no such message, whatever key they are asked for";
+        Err(Error::new(ErrorKind::InvalidArgument, why))
+    }
+
+    /// Whether brokers can have a group go on there.
+    ///
+    /// # Errors
+    /// They cannot.
+    pub(crate) fn check_reset(&self, to: ConsumeFrom) -> Result<(), Error> {
+        match (self.dialect(), to) {
+            // They would take the time -1 for the one before all messages.
+            (Dialect::Smartgo, ConsumeFrom::LastOffset) => {
+                Err(unknown("resets to the end; one to a time that is not over goes to the last message of each queue"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether the dialect knows such expressions.

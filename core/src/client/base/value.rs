@@ -2,9 +2,9 @@
 
 use core::fmt;
 use core::marker::PhantomData;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::admin::TopicStatistics;
+use crate::admin::{FoundMessages, GroupLag, TopicStatistics};
 use crate::client::base::ids::OperationId;
 use crate::consumer::Pulled;
 use crate::error::{Error, ErrorKind};
@@ -80,12 +80,18 @@ values! {
     Locked(BTreeSet<MessageQueue>),
     /// A topic's route.
     Route(TopicRoute),
-    /// The names of topics, sorted.
-    Topics(Vec<String>),
+    /// The names of topics or of groups, sorted.
+    Names(Vec<String>),
     /// Clusters and their brokers.
     ClusterInfo(ClusterInfo),
     /// A topic's offsets, queue by queue.
     Statistics(TopicStatistics),
+    /// How far a group is behind, queue by queue.
+    Lag(GroupLag),
+    /// Messages that were looked for.
+    Messages(FoundMessages),
+    /// Offsets by queue.
+    Offsets(BTreeMap<MessageQueue, u64>),
 }
 
 impl From<()> for Value {

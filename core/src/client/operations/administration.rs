@@ -3,7 +3,7 @@
 use crate::client::base::ids::{OperationId, Owner};
 use crate::client::base::signal::Signal;
 use crate::client::base::value::{Outcome, Value};
-use crate::client::operations::tasks::{Needs, Target, Task, masters_of};
+use crate::client::operations::tasks::{Needs, Target, Task, Then};
 use crate::client::routing::look_ups::{Clusters, NameServerQuestion, RouteOf, Seeker, topic_not_found};
 use crate::client::routing::routes::read_route;
 use crate::client::session::{EMPTY, Session, look_pauses};
@@ -75,7 +75,12 @@ impl Administration {
         let result = match signal {
             Signal::Start => self.look(session, now, id),
             Signal::Looked(answer) => {
-                let targets = answer.map_err(topic_not_found).and_then(|command| self.targets_of(session, &command));
+                let answer = answer.map_err(topic_not_found);
+                let is_absent = matches!(&answer, Err(error) if error.kind() == ErrorKind::TopicNotFound);
+                if is_absent && self.task.goes_without_route() {
+                    return self.look(session, now, id).transpose();
+                }
+                let targets = answer.and_then(|command| self.targets_of(session, &command));
                 targets.and_then(|targets| {
                     self.targets = targets;
                     self.ask_next_targets(session, now, id)
@@ -86,12 +91,12 @@ impl Administration {
                 Ok(None)
             }
             Signal::Answer { command, .. } if error::says_busy(ResponseCode(command.code)) && self.waits_for(step) => {
-                let error = self.task.take(command).err();
-                self.ask_later(session, now, id, step, error);
+                let refused = Error::refused(ResponseCode(command.code), command.remark.as_deref());
+                self.ask_later(session, now, id, step, refused);
                 Ok(None)
             }
             Signal::Failed(error) if error.is_busy() && self.waits_for(step) => {
-                self.ask_later(session, now, id, step, Some(error));
+                self.ask_later(session, now, id, step, error);
                 Ok(None)
             }
             Signal::Elapsed if now.mono < self.deadline => {
@@ -101,17 +106,16 @@ impl Administration {
                 self.ask_next_targets(session, now, id)
             }
             Signal::Answer { command, .. } => {
-                let answered = match self.task.take(command).map_err(|error| self.at(error, step)) {
+                let then = match self.take(command, step).map_err(|error| self.at(error, step)) {
                     Err(error) if self.is_slave(step) => {
                         let notice = Notice::debug("a slave refused, which does not matter");
                         session.notices.push(notice.about("error", error));
-                        Ok(())
+                        Ok(Then::Done)
                     }
-                    answered => answered,
+                    then => then,
                 };
-                self.open.remove(&step);
                 self.is_told |= self.is_name_server(step);
-                answered.and_then(|()| self.ask_next_targets(session, now, id))
+                then.and_then(|then| self.go_on(session, now, id, step, then))
             }
             Signal::Failed(error) if self.is_name_server(step) => {
                 self.untold = Some(self.at(error, step));
@@ -123,7 +127,7 @@ impl Administration {
                 self.ask_next_targets(session, now, id)
             }
             Signal::Failed(error) => Err(self.at(error, step)),
-            Signal::Elapsed if self.is_told => Ok(Some(self.task.give())),
+            Signal::Elapsed if self.is_told => self.task.give().map(Some),
             Signal::Elapsed => Err(self.time_is_up(session)),
             Signal::Written | Signal::Routed(_) => Ok(None),
         };
@@ -147,15 +151,19 @@ impl Administration {
     }
 
     /// Asks a target that is busy once more, after a pause.
-    fn ask_later(&mut self, session: &mut Session, now: Now, id: OperationId, step: u32, error: Option<Error>) {
-        self.last_busy = error.map(|error| self.at(error, step));
+    fn ask_later(&mut self, session: &mut Session, now: Now, id: OperationId, step: u32, error: Error) {
+        self.last_busy = Some(self.at(error, step));
         self.busy.insert(step);
         let pause = self.pauses.next_pause(&mut session.random);
         session.operation_timers.set(id.key(), self.deadline.min(now.mono + pause));
     }
 
     fn at(&self, error: Error, step: u32) -> Error {
-        self.targets.get(step as usize).into_iter().fold(error, |error, target| error.at(target.address()))
+        let Some(target) = self.targets.get(step as usize) else {
+            return error;
+        };
+        let error = error.at(target.address());
+        target.broker_name().into_iter().fold(error, Error::at_broker)
     }
 
     /// Why there was no answer in time, at the first of those that gave none.
@@ -175,6 +183,35 @@ impl Administration {
         self.at(error, step)
     }
 
+    fn take(&mut self, command: &Command, step: u32) -> Result<Then, Error> {
+        match self.targets.get(step as usize) {
+            Some(target) => self.task.take(target, command),
+            None => Ok(Then::Done),
+        }
+    }
+
+    /// Who has answered is asked what follows from it, or is done.
+    fn go_on(
+        &mut self,
+        session: &mut Session,
+        now: Now,
+        id: OperationId,
+        step: u32,
+        then: Then,
+    ) -> Result<Option<Value>, Error> {
+        match (then, self.targets.get_mut(step as usize)) {
+            (Then::Ask(next), Some(target)) => {
+                *target = next;
+                self.ask_target(session, now, id, step);
+                Ok(None)
+            }
+            _ => {
+                self.open.remove(&step);
+                self.ask_next_targets(session, now, id)
+            }
+        }
+    }
+
     /// Asks for what has to be known first.
     fn look(&mut self, session: &mut Session, now: Now, id: OperationId) -> Result<Option<Value>, Error> {
         // What is the servers' own is found among their names.
@@ -192,9 +229,9 @@ impl Administration {
         Ok(None)
     }
 
-    fn targets_of(&self, session: &Session, command: &Command) -> Result<Vec<Target>, Error> {
+    fn targets_of(&mut self, session: &Session, command: &Command) -> Result<Vec<Target>, Error> {
         if matches!(self.task.needs(), Needs::Route(_)) {
-            return masters_of(&read_route(command)?.0);
+            return self.task.targets_on(&read_route(command)?.0);
         }
         let clusters: ClusterInfo =
             command.read_body().map_err(|error| Error::new(ErrorKind::MalformedAnswer, error.to_string()))?;
@@ -219,7 +256,7 @@ impl Administration {
         let Some(kind) = self.targets.get(self.asked).map(Target::is_name_server) else {
             return match self.untold.take().filter(|_| !self.is_told) {
                 Some(error) => Err(error),
-                None => Ok(Some(self.task.give())),
+                None => self.task.give().map(Some),
             };
         };
         let from = self.asked;

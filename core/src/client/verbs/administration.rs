@@ -1,19 +1,25 @@
 //! Administration, and look-ups at the name servers.
 
-use crate::admin::{Placement, TopicSettings, TopicStatistics};
+use std::collections::BTreeMap;
+
+use crate::admin::{FoundMessages, GroupLag, MessageQuery, Placement, TopicSettings, TopicStatistics};
 use crate::client::base::value::Pending;
 use crate::client::driver::Client;
 use crate::client::operations::Operation;
 use crate::client::operations::administration::Administration;
 use crate::client::operations::lookup::Lookup;
 use crate::client::operations::queue_list::QueueList;
-use crate::client::operations::tasks::{CreateTopic, DeleteTopic, Rule, StatisticsOf};
+use crate::client::operations::tasks::{
+    CreateTopic, DeleteTopic, FindMessages, GroupNames, LagOf, MessageAt, ResetOffsets, Rule, StatisticsOf,
+};
 use crate::client::routing::look_ups::{Clusters, LookUp, ProjectGroup, RouteOf, SignOfLife, TopicNames};
+use crate::consumer::push::ConsumeFrom;
 use crate::producer::check_topic;
 use crate::queue::MessageQueue;
 use crate::routes::route::TopicRoute;
 use crate::time::{Duration, Now};
 use crate::wire::body::ClusterInfo;
+use crate::wire::message::OffsetMessageId;
 
 impl Client {
     /// Creates a topic, or changes it; done when all brokers have it.
@@ -54,6 +60,37 @@ impl Client {
         self.look_up(now, TopicNames, self.session.config.request_timeout)
     }
 
+    /// The names of all consumer groups that masters know, sorted.
+    pub fn groups(&mut self, now: Now) -> Pending<Vec<String>> {
+        self.administer(now, GroupNames::default())
+    }
+
+    /// How far a group is behind, queue by queue.
+    pub fn group_lag(&mut self, now: Now, group: &str) -> Pending<GroupLag> {
+        self.administer(now, LagOf::new(group))
+    }
+
+    /// Has a group go on elsewhere in a topic; gives the new offsets by queue.
+    pub fn reset_group_offsets(
+        &mut self,
+        now: Now,
+        group: &str,
+        topic: &str,
+        to: ConsumeFrom,
+    ) -> Pending<BTreeMap<MessageQueue, u64>> {
+        self.administer(now, ResetOffsets::new(group, topic, to))
+    }
+
+    /// Looks for the message at a place in a broker's commit log.
+    pub fn message_by_id(&mut self, now: Now, id: OffsetMessageId) -> Pending<FoundMessages> {
+        self.administer(now, MessageAt::new(id))
+    }
+
+    /// Looks for messages by a key, or by the id that a producer gave.
+    pub fn find_messages(&mut self, now: Now, query: MessageQuery) -> Pending<FoundMessages> {
+        self.administer(now, FindMessages::new(query))
+    }
+
     /// The clusters and their brokers.
     pub fn cluster_info(&mut self, now: Now) -> Pending<ClusterInfo> {
         self.look_up(now, Clusters, self.session.config.request_timeout)
@@ -90,12 +127,11 @@ impl Client {
         let (config, brokers) = (&self.session.config, &self.session.brokers);
         let is_server = |name: &str| brokers.find(name).is_some();
         let changes = task.changes().map_or(Ok(()), |topic| config.check_topic_to_change(topic, is_server));
-        if let Err(error) = task.check().and(changes) {
+        if let Err(error) = task.check(config).and(changes) {
             let words = task.words();
             return self.refuse(now, error.context(words));
         }
-        // Two legs: the name servers, then the brokers.
-        let deadline = now.mono + self.session.config.request_timeout.saturating_mul(2);
+        let deadline = now.mono + self.session.config.request_timeout.saturating_mul(R::LEGS);
         let administration = Administration::new(task.into(), deadline);
         Pending::new(self.begin(now, Operation::Administration(administration)))
     }

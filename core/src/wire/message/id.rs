@@ -133,3 +133,25 @@ impl FromStr for OffsetMessageId {
         Self::from_bytes(IdBytes::parse(text.as_bytes())?)
     }
 }
+
+impl TryFrom<&str> for OffsetMessageId {
+    type Error = IdError;
+
+    fn try_from(text: &str) -> Result<Self, IdError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<&String> for OffsetMessageId {
+    type Error = IdError;
+
+    fn try_from(text: &String) -> Result<Self, IdError> {
+        text.parse()
+    }
+}
+
+impl From<&Self> for OffsetMessageId {
+    fn from(id: &Self) -> Self {
+        *id
+    }
+}

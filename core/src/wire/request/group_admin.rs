@@ -34,9 +34,9 @@ headers! {
         /// The consumer group.
         group: "group" = Cow<'a, str>,
         /// The queue; -1 for all.
-        queue_id: "queueId" = Option<i32>,
+        queue_id: "queueId" in Apache = Option<i32>,
         /// The offset, when one queue is meant; -1 for the one of the store time.
-        offset: "offset" = Option<i64>,
+        offset: "offset" in Apache = Option<i64>,
         /// The store time to go on from, milliseconds since 1970 UTC; -1 for the end.
         timestamp: "timestamp" = i64,
         /// Whether offsets may go back.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::address::Address;
 use crate::admin::{Placement, TopicSettings};
+use crate::client::base::config::ClientConfig;
 use crate::client::operations::tasks::targets::{Members, no_master};
 use crate::client::operations::tasks::{Needs, Rule, Target, Write};
 use crate::error::Error;
@@ -26,7 +27,7 @@ impl Rule for CreateTopic {
         format!("create topic {}", self.topic)
     }
 
-    fn check(&self) -> Result<(), Error> {
+    fn check(&self, _config: &ClientConfig) -> Result<(), Error> {
         check_topic(&self.topic)?;
         self.settings.check()
     }
@@ -63,5 +64,7 @@ impl Rule for CreateTopic {
         write(request::CreateTopic::CODE, &header);
     }
 
-    fn give(&mut self) {}
+    fn give(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
 }

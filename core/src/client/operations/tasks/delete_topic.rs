@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use crate::address::Address;
 use crate::admin::Placement;
+use crate::client::base::config::ClientConfig;
 use crate::client::operations::tasks::targets::{Members, no_master};
-use crate::client::operations::tasks::{Needs, Rule, Target, Write, success};
+use crate::client::operations::tasks::{Needs, Rule, Target, Then, Write, success};
 use crate::error::Error;
 use crate::producer::check_topic;
 use crate::wire::body::ClusterInfo;
@@ -27,7 +28,7 @@ impl Rule for DeleteTopic {
         format!("delete topic {}", self.topic)
     }
 
-    fn check(&self) -> Result<(), Error> {
+    fn check(&self, _config: &ClientConfig) -> Result<(), Error> {
         check_topic(&self.topic)
     }
 
@@ -59,12 +60,15 @@ impl Rule for DeleteTopic {
     }
 
     /// Deleting what is not there is done already.
-    fn take(&mut self, answer: &Command) -> Result<(), Error> {
+    fn take(&mut self, _target: &Target, answer: &Command) -> Result<Then, Error> {
         match ResponseCode(answer.code) {
-            ResponseCode::TOPIC_NOT_EXIST => Ok(()),
-            _ => success(answer),
+            ResponseCode::TOPIC_NOT_EXIST => {}
+            _ => success(answer)?,
         }
+        Ok(Then::Done)
     }
 
-    fn give(&mut self) {}
+    fn give(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
 }

@@ -1,9 +1,12 @@
 //! Whom a task asks.
 
+use std::sync::Arc;
+
 use crate::address::Address;
 use crate::admin::Placement;
 use crate::error::{Error, ErrorKind};
 use crate::gather::Gather;
+use crate::queue::MessageQueue;
 use crate::routes::route::{MASTER_ID, RouteBroker, TopicRoute};
 use crate::sorted::SortedSet;
 use crate::wire::body::{BrokerData, ClusterInfo};
@@ -12,6 +15,10 @@ use crate::wire::body::{BrokerData, ClusterInfo};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     Broker(Address),
+    /// A member of the broker that is called so, which reads for it.
+    Reader(Address, Arc<str>),
+    /// The master that has a queue, about that queue.
+    Queue(Address, MessageQueue),
     /// It follows its master; what it says is not needed. One of 4.9 refuses to delete a topic.
     Slave(Address),
     /// After all brokers, so that no route leads to a topic that is gone.
@@ -21,7 +28,20 @@ pub(crate) enum Target {
 impl Target {
     pub(crate) const fn address(&self) -> &Address {
         match self {
-            Self::Broker(address) | Self::Slave(address) | Self::NameServer(address) => address,
+            Self::Broker(address)
+            | Self::Reader(address, _)
+            | Self::Queue(address, _)
+            | Self::Slave(address)
+            | Self::NameServer(address) => address,
+        }
+    }
+
+    /// The name of the broker, if it matters.
+    pub(crate) const fn broker_name(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Reader(_, name) => Some(name),
+            Self::Queue(_, queue) => Some(&queue.broker_name),
+            Self::Broker(_) | Self::Slave(_) | Self::NameServer(_) => None,
         }
     }
 
@@ -53,13 +73,33 @@ impl Members {
 }
 
 /// The masters along a route.
-pub(crate) fn masters_of(route: &TopicRoute) -> Result<Vec<Target>, Error> {
+pub(super) fn masters_of(route: &TopicRoute) -> Result<Vec<Target>, Error> {
     let masters = route.brokers.iter().filter_map(|broker| broker.addresses.get(&MASTER_ID));
     let targets: Vec<Target> = masters.cloned().map(Target::Broker).collect();
     if targets.is_empty() {
         return Err(Error::new(ErrorKind::BrokerNotFound, "no broker of the topic has a master"));
     }
     Ok(targets)
+}
+
+/// A member of each of these brokers, which reads for it: the master, or while that is away a slave (`BrokerData.selectBrokerAddr`).
+pub(super) fn readers_of<'b>(brokers: impl IntoIterator<Item = &'b RouteBroker>) -> Result<Vec<Target>, Error> {
+    let reader = |broker: &RouteBroker| {
+        let away = || Error::new(ErrorKind::BrokerNotFound, "it has no member").at_broker(&broker.name);
+        // The master comes first.
+        let member = broker.addresses.values().next();
+        member.map(|address| Target::Reader(address.clone(), broker.name.clone())).ok_or_else(away)
+    };
+    let targets: Vec<Target> = brokers.into_iter().map(reader).collect::<Result<_, _>>()?;
+    if targets.is_empty() {
+        return Err(Error::new(ErrorKind::BrokerNotFound, "there is no broker"));
+    }
+    Ok(targets)
+}
+
+/// The brokers of all clusters.
+pub(super) fn brokers_of(clusters: &ClusterInfo) -> Vec<RouteBroker> {
+    clusters.broker_addr_table.values().cloned().map(RouteBroker::from_body).collect()
 }
 
 pub(super) fn no_master() -> Error {

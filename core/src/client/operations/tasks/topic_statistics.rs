@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use crate::admin::TopicStatistics;
-use crate::client::operations::tasks::{Needs, Rule, Target, Write, success};
-use crate::error::{Error, ErrorKind};
+use crate::client::base::config::ClientConfig;
+use crate::client::operations::tasks::{Needs, Rule, Target, Then, Write, body};
+use crate::error::Error;
 use crate::producer::check_topic;
-use crate::wire::body::TopicStatsTable;
 use crate::wire::command::Command;
 use crate::wire::dialect::Dialect;
 use crate::wire::request::{GetTopicStats, Request};
@@ -24,7 +24,7 @@ impl Rule for StatisticsOf {
         format!("statistics of topic {}", self.topic)
     }
 
-    fn check(&self) -> Result<(), Error> {
+    fn check(&self, _config: &ClientConfig) -> Result<(), Error> {
         check_topic(&self.topic)
     }
 
@@ -36,15 +36,12 @@ impl Rule for StatisticsOf {
         write(GetTopicStats::CODE, &GetTopicStats { topic: Cow::Borrowed(&self.topic) });
     }
 
-    fn take(&mut self, answer: &Command) -> Result<(), Error> {
-        success(answer)?;
-        let table: TopicStatsTable =
-            answer.read_body().map_err(|error| Error::new(ErrorKind::MalformedAnswer, error.to_string()))?;
-        self.found.add(table);
-        Ok(())
+    fn take(&mut self, _target: &Target, answer: &Command) -> Result<Then, Error> {
+        self.found.add(body(answer)?);
+        Ok(Then::Done)
     }
 
-    fn give(&mut self) -> TopicStatistics {
-        core::mem::take(&mut self.found)
+    fn give(&mut self) -> Result<TopicStatistics, Error> {
+        Ok(core::mem::take(&mut self.found))
     }
 }
