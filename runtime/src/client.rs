@@ -57,7 +57,7 @@ impl Client {
 
     /// A client of the cluster of these name servers, still to be set up: as [`Client::connect`] otherwise.
     pub fn builder(name_servers: impl Addresses) -> ClientBuilder {
-        ClientBuilder::at(Place::Tokio, name_servers)
+        ClientBuilder::at(HostChoice::Tokio, name_servers)
     }
 }
 
@@ -223,7 +223,7 @@ impl std::fmt::Debug for Client {
 }
 
 /// Where a client runs.
-enum Place {
+enum HostChoice {
     /// On a host that somebody has given.
     Given(Arc<dyn Host>),
     #[cfg(feature = "tokio")]
@@ -233,7 +233,7 @@ enum Place {
 /// Sets a [`Client`] up.
 #[must_use = "a builder does nothing until `connect`"]
 pub struct ClientBuilder {
-    place: Place,
+    place: HostChoice,
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
     name_servers: String,
@@ -254,7 +254,7 @@ impl std::fmt::Debug for ClientBuilder {
 impl ClientBuilder {
     /// A client on this host, of the cluster of these name servers, `host:port` separated by `;`. On tokio: [`Client::builder`].
     pub fn on(host: Arc<dyn Host>, name_servers: impl Addresses) -> Self {
-        Self::at(Place::Given(host), name_servers)
+        Self::at(HostChoice::Given(host), name_servers)
     }
 
     /// A client of a cluster in memory, of which there may be many.
@@ -273,7 +273,7 @@ impl ClientBuilder {
         self
     }
 
-    fn at(place: Place, name_servers: impl Addresses) -> Self {
+    fn at(place: HostChoice, name_servers: impl Addresses) -> Self {
         Self {
             place,
             #[cfg(feature = "tls")]
@@ -293,17 +293,17 @@ impl ClientBuilder {
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls.take() {
             return match self.place {
-                Place::Tokio => Ok(Arc::new(Tokio::with_tls(tls))),
-                Place::Given(_) => Err(Error::new(
+                HostChoice::Tokio => Ok(Arc::new(Tokio::with_tls(tls))),
+                HostChoice::Given(_) => Err(Error::new(
                     ErrorKind::InvalidArgument,
                     "TLS is for clients of `Client::builder`: how others connect, the host says that they run on",
                 )),
             };
         }
         Ok(match &self.place {
-            Place::Given(host) => Arc::clone(host),
+            HostChoice::Given(host) => Arc::clone(host),
             #[cfg(feature = "tokio")]
-            Place::Tokio => Arc::new(Tokio::default()),
+            HostChoice::Tokio => Arc::new(Tokio::default()),
         })
     }
 

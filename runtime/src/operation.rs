@@ -12,13 +12,13 @@ use stgclient_core::error::Error;
 use stgclient_core::time::Now;
 
 use crate::handle::Handle;
-use crate::waiting::{Place, Waiter};
+use crate::waiting::{Completion, Waiter};
 
 /// An operation under way, or in line; dropped, it is cancelled.
 pub(crate) struct Operation<T> {
     handle: Arc<Handle>,
     /// Where this future waits; `None` once the outcome has been taken.
-    place: Option<Arc<Place>>,
+    place: Option<Arc<Completion>>,
     is_polled: bool,
     /// What it gives.
     gives: PhantomData<fn() -> T>,
@@ -33,7 +33,7 @@ impl<T> fmt::Debug for Operation<T> {
 impl<T: Given> Operation<T> {
     /// Begins an operation of the core.
     pub(crate) fn begin(handle: &Arc<Handle>, begin: impl FnOnce(&mut Core, Now) -> Pending<T>) -> Self {
-        let place = Place::new(Waiter::Nobody);
+        let place = Completion::new(Waiter::Nobody);
         handle.shared.with(|state, now| {
             let pending = begin(&mut state.core, now);
             state.waiting.register(pending.id(), Arc::clone(&place));
@@ -42,7 +42,7 @@ impl<T: Given> Operation<T> {
     }
 
     /// An operation that has a place already.
-    pub(crate) fn at(handle: &Arc<Handle>, place: Arc<Place>) -> Self {
+    pub(crate) fn at(handle: &Arc<Handle>, place: Arc<Completion>) -> Self {
         Self { handle: Arc::clone(handle), place: Some(place), is_polled: false, gives: PhantomData }
     }
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use stgclient_core::client::{Client as Core, Given, Pending, ProducerId, SendError};
 use stgclient_core::error::Error;
-use stgclient_core::producer::{Backlog, Message, ProducerConfig, Receipt, SendOptions};
+use stgclient_core::producer::{Backlog, CommunicationMode, Message, ProducerConfig, Receipt, SendOptions};
 use stgclient_core::time::{Duration, Now};
 use stgclient_core::wire::compression::{self, Compression};
 
@@ -15,7 +15,7 @@ use crate::callbacks::Callbacks;
 use crate::guard;
 use crate::handle::Handle;
 use crate::operation::Operation;
-use crate::waiting::{Delivery, Place, Request, Waiter};
+use crate::waiting::{Completion, Request, Waiter};
 
 /// Sets a [`Producer`] up.
 #[derive(Debug)]
@@ -130,8 +130,8 @@ impl Producer {
     /// [`ErrorKind::Full`](stgclient_core::error::ErrorKind::Full), or the message cannot be sent at all.
     pub fn try_send(&self, mut message: Message, options: impl Into<SendOptions>) -> Result<Sending, SendError> {
         self.compress(&mut message);
-        let request = self.request(message, options.into(), Delivery::Awaited);
-        let place = Place::new(Waiter::Nobody);
+        let request = self.request(message, options.into(), CommunicationMode::Awaited);
+        let place = Completion::new(Waiter::Nobody);
         self.inner.handle.shared.with(|state, now| state.try_send(now, request, &place))?;
         Ok(Sending(Operation::at(&self.inner.handle, place)))
     }
@@ -149,9 +149,9 @@ impl Producer {
         callback: impl FnOnce(Result<Receipt, Error>) + Send + 'static,
     ) -> Result<(), SendError> {
         self.compress(&mut message);
-        let request = self.request(message, options.into(), Delivery::Awaited);
+        let request = self.request(message, options.into(), CommunicationMode::Awaited);
         let pending = self.inner.callbacks.begin();
-        let place = Place::new(Waiter::Callback(Box::new(|outcome| {
+        let place = Completion::new(Waiter::Callback(Box::new(|outcome| {
             // Given back also when the callback panics.
             let _pending = pending;
             callback(Receipt::read(outcome));
@@ -224,15 +224,15 @@ impl Producer {
         }
     }
 
-    fn request(&self, message: Message, options: SendOptions, delivery: Delivery) -> Request {
-        Request { producer: self.inner.id, message, options, delivery }
+    fn request(&self, message: Message, options: SendOptions, mode: CommunicationMode) -> Request {
+        Request { producer: self.inner.id, message, options, mode }
     }
 
-    fn submit<T: Delivered>(&self, mut message: Message, options: SendOptions) -> Operation<T> {
+    fn submit<T: Sent>(&self, mut message: Message, options: SendOptions) -> Operation<T> {
         let span = guard::span(|| tracing::trace_span!("send", topic = message.topic()));
         let _inside = guard::enter(&span);
         self.compress(&mut message);
-        let request = self.request(message, options, T::DELIVERY);
+        let request = self.request(message, options, T::MODE);
         let place = self.inner.handle.shared.send(request);
         Operation::at(&self.inner.handle, place)
     }
@@ -245,16 +245,16 @@ impl std::fmt::Debug for Producer {
 }
 
 /// What a send gives, and so how its message is delivered.
-trait Delivered: Given {
-    const DELIVERY: Delivery;
+trait Sent: Given {
+    const MODE: CommunicationMode;
 }
 
-impl Delivered for Receipt {
-    const DELIVERY: Delivery = Delivery::Awaited;
+impl Sent for Receipt {
+    const MODE: CommunicationMode = CommunicationMode::Awaited;
 }
 
-impl Delivered for () {
-    const DELIVERY: Delivery = Delivery::Oneway;
+impl Sent for () {
+    const MODE: CommunicationMode = CommunicationMode::Oneway;
 }
 
 /// A send under way: a future of the broker's [`Receipt`].

@@ -18,7 +18,7 @@ use crate::lock::{Guard, Lock};
 use crate::state::State;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, lock};
 use crate::tasks::{Ended, Tasks, counted};
-use crate::waiting::{Place, Request, Waiter};
+use crate::waiting::{Completion, Request, Waiter};
 use stgclient_host::Host;
 use stgclient_host::Link;
 use stgclient_host::MaybeSend;
@@ -26,7 +26,7 @@ use stgclient_host::MaybeSend;
 pub(crate) struct Shared {
     state: Lock<State>,
     /// Messages that were to be sent while somebody else had the lock, in the order of the calls.
-    handed_in: Mutex<Vec<(Arc<Place>, Request)>>,
+    handed_in: Mutex<Vec<(Arc<Completion>, Request)>>,
     /// Links and the client's other tasks: what has to end until it is gone.
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) ended: Arc<Ended>,
@@ -158,8 +158,8 @@ impl Shared {
     /// Nobody waits for the lock to do so: when another thread has it, the message is handed in, and that thread takes
     /// it in before it goes on. So many senders do not stand at the lock one behind the other, each with a core that
     /// lies in another's cache.
-    pub(crate) fn send(self: &Arc<Self>, request: Request) -> Arc<Place> {
-        let place = Place::new(Waiter::Nobody);
+    pub(crate) fn send(self: &Arc<Self>, request: Request) -> Arc<Completion> {
+        let place = Completion::new(Waiter::Nobody);
         let sent = Arc::clone(&place);
         let mut effects = Effects::default();
         let Some(state) = self.state.try_lock() else {
@@ -178,13 +178,13 @@ impl Shared {
     }
 
     /// Leaves a message for whoever has the lock. Returns whether too many wait there for the sender to go on.
-    fn hand_in(&self, place: Arc<Place>, request: Request) -> bool {
+    fn hand_in(&self, place: Arc<Completion>, request: Request) -> bool {
         let mut handed_in = self.handed_in();
         handed_in.push((place, request));
         handed_in.len() >= MAX_HANDED_IN
     }
 
-    fn handed_in(&self) -> MutexGuard<'_, Vec<(Arc<Place>, Request)>> {
+    fn handed_in(&self) -> MutexGuard<'_, Vec<(Arc<Completion>, Request)>> {
         lock(&self.handed_in)
     }
 

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use stgclient_core::client::{Action, Client as Core, ConnectionId, Event, Pending, SendError};
+use stgclient_core::producer::CommunicationMode;
 use stgclient_core::time::{Deadline, Instant, Now};
 
 use crate::consumer_place::ConsumerPlaces;
 use crate::effects::Effects;
 use crate::events::Followers;
 use crate::tasks::Ended;
-use crate::waiting::{Delivery, Place, Request, Waiting};
+use crate::waiting::{Completion, Request, Waiting};
 use stgclient_host::{Host, Observation};
 
 /// The socket of a connection, as far as the client knows it.
@@ -30,7 +31,7 @@ pub(crate) struct State {
     pub(crate) consumers: ConsumerPlaces,
     pub(crate) followers: Followers,
     /// A buffer for what was handed in, empty between uses.
-    pub(crate) taken_in: Vec<(Arc<Place>, Request)>,
+    pub(crate) taken_in: Vec<(Arc<Completion>, Request)>,
     sockets: Vec<Socket>,
     /// When the timer task wakes, and how to wake it earlier.
     pub(crate) armed: Option<Instant>,
@@ -45,11 +46,13 @@ pub(crate) struct State {
 
 impl State {
     /// Sends a message, in its turn if there is no room for it; `place` waits for what comes of it.
-    pub(crate) fn send(&mut self, now: Now, place: Arc<Place>, request: Request, effects: &mut Effects) {
-        let Request { producer, message, options, delivery } = request;
-        let begun = match delivery {
-            Delivery::Awaited => self.core.send_in_turn(now, producer, message, options).map(Pending::id),
-            Delivery::Oneway => self.core.send_oneway_in_turn(now, producer, message, options).map(Pending::id),
+    pub(crate) fn send(&mut self, now: Now, place: Arc<Completion>, request: Request, effects: &mut Effects) {
+        let Request { producer, message, options, mode } = request;
+        let begun = match mode {
+            CommunicationMode::Awaited => self.core.send_in_turn(now, producer, message, options).map(Pending::id),
+            CommunicationMode::Oneway => {
+                self.core.send_oneway_in_turn(now, producer, message, options).map(Pending::id)
+            }
         };
         match begun {
             Ok(operation) => self.waiting.register(operation, place),
@@ -61,18 +64,18 @@ impl State {
     }
 
     /// Sends a message if there is room for it and nobody in line, and has `place` wait for it.
-    pub(crate) fn try_send(&mut self, now: Now, request: Request, place: &Arc<Place>) -> Result<(), SendError> {
-        let Request { producer, message, options, delivery } = request;
-        let operation = match delivery {
-            Delivery::Awaited => self.core.send(now, producer, message, options)?.id(),
-            Delivery::Oneway => self.core.send_oneway(now, producer, message, options)?.id(),
+    pub(crate) fn try_send(&mut self, now: Now, request: Request, place: &Arc<Completion>) -> Result<(), SendError> {
+        let Request { producer, message, options, mode } = request;
+        let operation = match mode {
+            CommunicationMode::Awaited => self.core.send(now, producer, message, options)?.id(),
+            CommunicationMode::Oneway => self.core.send_oneway(now, producer, message, options)?.id(),
         };
         self.waiting.register(operation, Arc::clone(place));
         Ok(())
     }
 
     /// Nobody waits at a place any more: what is under way there is cancelled.
-    pub(crate) fn give_up(&mut self, now: Now, place: &Arc<Place>) {
+    pub(crate) fn give_up(&mut self, now: Now, place: &Arc<Completion>) {
         if let Some(operation) = self.waiting.give_up(place) {
             self.core.cancel(now, operation);
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use stgclient_core::client::{OperationId, Outcome, ProducerId};
-use stgclient_core::producer::{Message, SendOptions};
+use stgclient_core::producer::{CommunicationMode, Message, SendOptions};
 
 use crate::effects::Effects;
 use crate::sync::{Mutex, MutexGuard, lock};
@@ -28,7 +28,7 @@ pub(crate) enum Waiter {
 
 /// How far what is waited for has come.
 #[derive(Clone, Copy, Default)]
-enum Stage {
+enum Progress {
     /// A message on its way to the core.
     #[default]
     HandedIn,
@@ -39,17 +39,17 @@ enum Stage {
 /// Where somebody waits for one operation. Its future and what will end it share it, so that neither has to wait for the
 /// client's lock to poll.
 #[derive(Default)]
-pub(crate) struct Place(Mutex<Tenant>);
+pub(crate) struct Completion(Mutex<Tenant>);
 
 #[derive(Default)]
 struct Tenant {
     waiter: Waiter,
-    stage: Stage,
+    progress: Progress,
 }
 
-impl Place {
+impl Completion {
     pub(crate) fn new(waiter: Waiter) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Tenant { waiter, stage: Stage::HandedIn })))
+        Arc::new(Self(Mutex::new(Tenant { waiter, progress: Progress::HandedIn })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Tenant> {
@@ -75,7 +75,7 @@ impl Place {
 
     pub(crate) fn end(&self, outcome: Outcome, effects: &mut Effects) {
         let mut tenant = self.lock();
-        tenant.stage = Stage::Over;
+        tenant.progress = Progress::Over;
         match std::mem::take(&mut tenant.waiter) {
             // Called, and dropped, where it may do what it likes.
             Waiter::Callback(callback) => return effects.call_back(|| callback(outcome)),
@@ -86,26 +86,19 @@ impl Place {
     }
 }
 
-/// Whether a broker answers a message.
-#[derive(Clone, Copy)]
-pub(crate) enum Delivery {
-    Awaited,
-    Oneway,
-}
-
 /// A message that is to be sent.
 pub(crate) struct Request {
     pub(crate) producer: ProducerId,
     pub(crate) message: Message,
     pub(crate) options: SendOptions,
-    pub(crate) delivery: Delivery,
+    pub(crate) mode: CommunicationMode,
 }
 
 /// Who waits for what.
 #[derive(Default)]
 pub(crate) struct Waiting {
     /// By the operation's slot.
-    places: Vec<Option<(OperationId, Arc<Place>)>>,
+    places: Vec<Option<(OperationId, Arc<Completion>)>>,
     under_way: usize,
     /// How many operations have ended since bytes were taken to be written: whoever waited for them may ask for more.
     woken: usize,
@@ -113,8 +106,8 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     /// Has `place` wait for an operation that was begun under this lock.
-    pub(crate) fn register(&mut self, operation: OperationId, place: Arc<Place>) {
-        place.lock().stage = Stage::UnderWay(operation);
+    pub(crate) fn register(&mut self, operation: OperationId, place: Arc<Completion>) {
+        place.lock().progress = Progress::UnderWay(operation);
         let slot = operation.slot();
         if self.places.len() <= slot {
             self.places.resize_with(slot + 1, || None);
@@ -124,7 +117,7 @@ impl Waiting {
     }
 
     /// Who waits for an operation, which is over.
-    fn leave(&mut self, operation: OperationId) -> Option<Arc<Place>> {
+    fn leave(&mut self, operation: OperationId) -> Option<Arc<Completion>> {
         let (_, place) = self.places.get_mut(operation.slot())?.take_if(|(known, _)| *known == operation)?;
         self.under_way -= 1;
         Some(place)
@@ -138,12 +131,12 @@ impl Waiting {
     }
 
     /// Nobody waits at a place any more. Gives what is under way there.
-    pub(crate) fn give_up(&mut self, place: &Place) -> Option<OperationId> {
-        let stage = place.lock().stage;
-        match stage {
+    pub(crate) fn give_up(&mut self, place: &Completion) -> Option<OperationId> {
+        let progress = place.lock().progress;
+        match progress {
             // Whatever was handed in has been taken in by whoever got the lock to say this.
-            Stage::HandedIn | Stage::Over => None,
-            Stage::UnderWay(operation) => {
+            Progress::HandedIn | Progress::Over => None,
+            Progress::UnderWay(operation) => {
                 self.leave(operation);
                 Some(operation)
             }

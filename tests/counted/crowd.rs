@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use stgclient_core::client::{Event, PushConsumerId, Value};
 use stgclient_core::consumer::MessageSelector;
-use stgclient_core::consumer::push::{ConsumeFrom, Outcome, PushConfig, PushEvent};
+use stgclient_core::consumer::push::{ConsumeFrom, ConsumeOutcome, PushConfig, PushEvent};
 use stgclient_core::producer::{Message, ProducerConfig, SendOptions};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::wire::command::HeaderCodec;
@@ -86,7 +86,7 @@ impl Crowd {
         meter.measure(operations, || {
             while let Some(delivery) = driver.client.next_delivery(NOW, *consumer, 32) {
                 consumed += delivery.messages.len();
-                driver.client.settle(NOW, *consumer, delivery.settlement, Outcome::Success);
+                driver.client.settle(NOW, *consumer, delivery.settlement, ConsumeOutcome::Success);
             }
         });
         driver.calm();

@@ -7,6 +7,7 @@ use crate::wire::body::TopicStatsTable;
 
 /// The offsets of one queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct QueueStatistics {
     /// The first offset that the queue has.
     pub min_offset: u64,
@@ -18,6 +19,7 @@ pub struct QueueStatistics {
 
 /// The offsets of all queues of a topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TopicStatistics {
     /// By queue, sorted.
     pub queues: BTreeMap<MessageQueue, QueueStatistics>,

@@ -39,6 +39,7 @@ impl TopicSettings {
 
 /// Where a topic is created or deleted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Placement {
     /// At all masters that the name servers know.
     #[default]

@@ -15,11 +15,11 @@ use crate::client::operations::questions::{
 use crate::client::operations::queue_list::QueueList;
 use crate::client::operations::queue_request::QueueRequest;
 use crate::client::presence::groups::Puller;
-use crate::consumer::push::ask::Ask;
 use crate::consumer::push::asked::{self, Asked};
+use crate::consumer::push::wish::Wish;
 use crate::consumer::push::{
-    AllocationQuestion, ConsumerStatus, Delivery, Opened, Outcome as ConsumeOutcome, PushConfig, PushConsumer,
-    PushEvent, Rebalanced, Settlement,
+    AllocationQuestion, ConsumeOutcome, ConsumerStatus, Delivery, Opened, PushConfig, PushConsumer, PushEvent,
+    Rebalanced, Settlement,
 };
 use crate::consumer::{MessageSelector, PullOptions};
 use crate::error::{Error, ErrorKind};
@@ -257,7 +257,7 @@ impl Client {
                 self.session.notices.push(notice);
             } else if let Some(event) = entry.consumer.poll_event() {
                 self.take_event(now, id, event);
-            } else if let Some(ask) = entry.consumer.poll_ask() {
+            } else if let Some(ask) = entry.consumer.poll_wish() {
                 self.carry_out(now, id, ask);
             } else {
                 break;
@@ -290,46 +290,46 @@ impl Client {
         }
     }
 
-    fn carry_out(&mut self, now: Now, id: PushConsumerId, ask: Ask) {
+    fn carry_out(&mut self, now: Now, id: PushConsumerId, ask: Wish) {
         let Some(entry) = self.session.groups.push_consumers.get(id) else {
             return;
         };
         let group = entry.consumer.group.clone();
         match ask {
-            Ask::Queues { asked, topic } => self.ask_queues(now, id, asked, topic),
-            Ask::Heartbeat => self.session.greet_connected(now),
-            Ask::CancelPull { asked } => self.cancel_pull(id, asked),
-            Ask::OvertakePull { asked, from_now_on } => self.overtake_pull(id, asked, from_now_on),
-            Ask::Pull { asked, queue, selector, offset, wait } => {
+            Wish::Queues { asked, topic } => self.ask_queues(now, id, asked, topic),
+            Wish::Heartbeat => self.session.greet_connected(now),
+            Wish::CancelPull { asked } => self.cancel_pull(id, asked),
+            Wish::OvertakePull { asked, from_now_on } => self.overtake_pull(id, asked, from_now_on),
+            Wish::Pull { asked, queue, selector, offset, wait } => {
                 self.ask_pull(now, id, asked, queue, (selector, offset, wait));
             }
-            Ask::Members { asked, queue } => self.ask_for(now, id, asked, queue, Members { group }),
-            Ask::GroupOffset { asked, queue } => self.ask_for(now, id, asked, queue, GroupOffset { group }),
-            Ask::Check { asked, queue, selector } => {
+            Wish::Members { asked, queue } => self.ask_for(now, id, asked, queue, Members { group }),
+            Wish::GroupOffset { asked, queue } => self.ask_for(now, id, asked, queue, GroupOffset { group }),
+            Wish::Check { asked, queue, selector } => {
                 self.ask_for(now, id, asked, queue, CheckSubscription { group, selector });
             }
-            Ask::MinOffset { asked, queue } => self.ask_for(now, id, asked, queue, MinOffset),
-            Ask::MaxOffset { asked, queue } => self.ask_for(now, id, asked, queue, MaxOffset),
-            Ask::FormerOffset { asked, queue } => self.ask_for(now, id, asked, queue, GroupOffset { group }),
-            Ask::EndOffset { asked, queue } => self.ask_for(now, id, asked, queue, GroupOffset { group }),
-            Ask::CommitEnd { asked, queue, offset } => {
+            Wish::MinOffset { asked, queue } => self.ask_for(now, id, asked, queue, MinOffset),
+            Wish::MaxOffset { asked, queue } => self.ask_for(now, id, asked, queue, MaxOffset),
+            Wish::FormerOffset { asked, queue } => self.ask_for(now, id, asked, queue, GroupOffset { group }),
+            Wish::EndOffset { asked, queue } => self.ask_for(now, id, asked, queue, GroupOffset { group }),
+            Wish::CommitEnd { asked, queue, offset } => {
                 self.ask_for(now, id, asked, queue, Commit { group, offset, needs_lock: false });
             }
-            Ask::OffsetAt { asked, queue, unix_ms } => self.ask_for(now, id, asked, queue, OffsetAt { unix_ms }),
-            Ask::Commit { asked, queue, offset, needs_lock } => {
+            Wish::OffsetAt { asked, queue, unix_ms } => self.ask_for(now, id, asked, queue, OffsetAt { unix_ms }),
+            Wish::Commit { asked, queue, offset, needs_lock } => {
                 self.ask_for(now, id, asked, queue, Commit { group, offset, needs_lock });
             }
-            Ask::Lock { asked, queues } => {
+            Wish::Lock { asked, queues } => {
                 if let Some(queue) = queues.first().cloned() {
                     self.ask_for(now, id, asked, queue, Lock { group, queues });
                 }
             }
-            Ask::Unlock { asked, queues } => {
+            Wish::Unlock { asked, queues } => {
                 if let Some(queue) = queues.first().cloned() {
                     self.ask_for(now, id, asked, queue, Unlock { group, queues });
                 }
             }
-            Ask::SendBack { asked, message } => {
+            Wish::SendBack { asked, message } => {
                 self.ask_for(now, id, asked, message.queue.clone(), SendBack { group, message });
             }
         }

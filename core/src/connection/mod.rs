@@ -123,6 +123,7 @@ const REBUFF: Duration = Duration::from_secs(1);
 
 /// What happened on a connection, as numbers that only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ConnectionCounters {
     /// How often the connection stood.
     pub connects: u64,

@@ -21,6 +21,7 @@ pub struct ReceivedMessage {
 
 /// A message that came and cannot be read; those beside it are not affected.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RefusedMessage {
     /// Its offset in the queue, when it is long enough to have one.
     pub queue_offset: Option<u64>,

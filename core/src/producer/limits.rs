@@ -2,6 +2,7 @@
 
 /// The messages of a producer that wait for their answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Backlog {
     /// How many there are.
     pub messages: usize,

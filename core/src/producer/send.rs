@@ -22,10 +22,12 @@ use crate::wire::dialect::Dialect;
 use crate::wire::message::{OffsetMessageId, UniqueId};
 use crate::wire::request::{SendMessage, SendMessageAnswer, SentProperties};
 
-/// Whether anybody waits for the broker's answer.
+/// Whether anybody waits for the broker's answer (Java's `CommunicationMode`, where SYNC and ASYNC differ in who waits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Delivery {
+pub enum CommunicationMode {
+    /// The broker answers.
     Awaited,
+    /// Nobody answers: it is over when it is written.
     Oneway,
 }
 
@@ -53,7 +55,7 @@ pub(crate) struct Send {
     message: Message,
     id: UniqueId,
     choice: QueueChoice,
-    delivery: Delivery,
+    mode: CommunicationMode,
     born_ms: u64,
     started: Instant,
     deadline: Instant,
@@ -132,7 +134,7 @@ impl Send {
         message: Message,
         id: UniqueId,
         options: SendOptions,
-        delivery: Delivery,
+        mode: CommunicationMode,
         config: &ProducerConfig,
     ) -> Self {
         let timeout = options.timeout.unwrap_or(config.send_timeout);
@@ -140,12 +142,12 @@ impl Send {
             message,
             id,
             choice: options.queue,
-            delivery,
+            mode,
             born_ms: now.unix_ms,
             started: now.mono,
             deadline: now.mono + timeout,
             // Nobody knows whether a oneway arrived, so a second try could only make two of it.
-            tries_left: if delivery == Delivery::Oneway { 1 } else { config.max_tries.max(1) },
+            tries_left: if mode == CommunicationMode::Oneway { 1 } else { config.max_tries.max(1) },
             try_timeout: config.try_timeout,
             default_queues: config.default_topic_queues,
             current: None,
@@ -153,8 +155,8 @@ impl Send {
         }
     }
 
-    pub(crate) const fn delivery(&self) -> Delivery {
-        self.delivery
+    pub(crate) const fn mode(&self) -> CommunicationMode {
+        self.mode
     }
 
     pub(crate) const fn message(&self) -> &Message {

@@ -42,6 +42,7 @@ pub struct RouteQueues {
 
 /// A topic's route, sorted by broker name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TopicRoute {
     /// The brokers.
     pub brokers: Vec<RouteBroker>,
@@ -88,7 +89,7 @@ pub enum RouteError {
 }
 
 /// Where a queue is: a broker's name and the queue's number there.
-pub type Place<'a> = (&'a Arc<str>, u32);
+pub type BrokerQueue<'a> = (&'a Arc<str>, u32);
 
 impl TopicRoute {
     /// Reads a name server's answer. Beside the route stands what of it is passed over.
@@ -137,7 +138,7 @@ impl TopicRoute {
 
     /// The queues to send to (`MQClientInstance.topicRouteData2TopicPublishInfo`): those of the order configuration if
     /// there is one, else the writable ones of brokers that have a master.
-    pub fn writable(&self) -> Vec<Place<'_>> {
+    pub fn writable(&self) -> Vec<BrokerQueue<'_>> {
         if let Some(text) = &self.order_configuration {
             return self.ordered_places(text);
         }
@@ -149,7 +150,7 @@ impl TopicRoute {
     }
 
     /// The queues to pull from (`MQClientInstance.topicRouteData2TopicSubscribeInfo`): a slave will do.
-    pub fn readable(&self) -> Vec<Place<'_>> {
+    pub fn readable(&self) -> Vec<BrokerQueue<'_>> {
         let usable = self.queues.iter().filter(|queues| queues.permission.is_readable());
         usable.flat_map(|queues| (0..queues.read).map(|id| (&queues.broker_name, id))).collect()
     }
@@ -191,7 +192,7 @@ impl TopicRoute {
         self
     }
 
-    fn ordered_places(&self, text: &str) -> Vec<Place<'_>> {
+    fn ordered_places(&self, text: &str) -> Vec<BrokerQueue<'_>> {
         let mut named = BTreeSet::new();
         let parts = order_parts(text).filter_map(Result::ok).filter(move |(name, _)| named.insert(*name));
         // A broker that the route does not name has no address to send to.

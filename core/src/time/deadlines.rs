@@ -26,11 +26,11 @@ const NOBODY: u32 = u32::MAX;
 struct Entry {
     at: Instant,
     sequence: u64,
-    place: Place,
+    place: Position,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum Position {
     Nowhere,
     Line { number: u8, before: u32, after: u32 },
     Heap { index: u32 },
@@ -55,37 +55,37 @@ impl Deadlines {
         self.clear(key);
         let index = key as usize;
         if self.entries.len() <= index {
-            let nowhere = Entry { at, sequence: 0, place: Place::Nowhere };
+            let nowhere = Entry { at, sequence: 0, place: Position::Nowhere };
             self.entries.resize(index + 1, nowhere);
         }
         self.sequence += 1;
         let place = self.place_for(key, at);
         self.entries[index] = Entry { at, sequence: self.sequence, place };
-        if let Place::Heap { index } = place {
+        if let Position::Heap { index } = place {
             self.heap.push(key);
             self.sift_up(index as usize);
         }
     }
 
     /// The end of a line, in which `key` then is the last; or the heap's.
-    fn place_for(&mut self, key: u32, at: Instant) -> Place {
+    fn place_for(&mut self, key: u32, at: Instant) -> Position {
         for (number, line) in self.lines.iter_mut().enumerate() {
             let before = line.last;
             let number = number as u8;
             match self.entries.get_mut(before as usize) {
                 None => {
                     *line = Line { first: key, last: key };
-                    return Place::Line { number, before: NOBODY, after: NOBODY };
+                    return Position::Line { number, before: NOBODY, after: NOBODY };
                 }
-                Some(Entry { at: last, place: Place::Line { after, .. }, .. }) if *last <= at => {
+                Some(Entry { at: last, place: Position::Line { after, .. }, .. }) if *last <= at => {
                     *after = key;
                     line.last = key;
-                    return Place::Line { number, before, after: NOBODY };
+                    return Position::Line { number, before, after: NOBODY };
                 }
                 Some(_) => {}
             }
         }
-        Place::Heap { index: self.heap.len() as u32 }
+        Position::Heap { index: self.heap.len() as u32 }
     }
 
     /// Takes the deadline of `key` back, if it has one.
@@ -93,21 +93,21 @@ impl Deadlines {
         let Some(entry) = self.entries.get_mut(key as usize) else {
             return;
         };
-        match std::mem::replace(&mut entry.place, Place::Nowhere) {
-            Place::Nowhere => {}
-            Place::Line { number, before, after } => self.leave_line(number, before, after),
-            Place::Heap { index } => self.leave_heap(index as usize),
+        match std::mem::replace(&mut entry.place, Position::Nowhere) {
+            Position::Nowhere => {}
+            Position::Line { number, before, after } => self.leave_line(number, before, after),
+            Position::Heap { index } => self.leave_heap(index as usize),
         }
     }
 
     fn leave_line(&mut self, number: u8, before: u32, after: u32) {
         let line = &mut self.lines[usize::from(number)];
         match self.entries.get_mut(before as usize) {
-            Some(Entry { place: Place::Line { after: next, .. }, .. }) => *next = after,
+            Some(Entry { place: Position::Line { after: next, .. }, .. }) => *next = after,
             _ => line.first = after,
         }
         match self.entries.get_mut(after as usize) {
-            Some(Entry { place: Place::Line { before: last, .. }, .. }) => *last = before,
+            Some(Entry { place: Position::Line { before: last, .. }, .. }) => *last = before,
             _ => line.last = before,
         }
     }
@@ -122,7 +122,7 @@ impl Deadlines {
 
     /// The deadline of `key`, if it has one.
     pub fn at(&self, key: u32) -> Option<Instant> {
-        self.entries.get(key as usize).filter(|entry| !matches!(entry.place, Place::Nowhere)).map(|entry| entry.at)
+        self.entries.get(key as usize).filter(|entry| !matches!(entry.place, Position::Nowhere)).map(|entry| entry.at)
     }
 
     /// The earliest deadline.
@@ -176,7 +176,7 @@ impl Deadlines {
     }
 
     fn note(&mut self, at: usize) {
-        self.entries[self.heap[at] as usize].place = Place::Heap { index: at as u32 };
+        self.entries[self.heap[at] as usize].place = Position::Heap { index: at as u32 };
     }
 }
 

@@ -12,6 +12,7 @@ use super::odd::Odd;
 
 /// How a header is written: one of the two types that `SerializeType` knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum HeaderCodec {
     /// A JSON object.
     #[default]

@@ -176,7 +176,7 @@ impl PushConsumerBuilder {
         F: Fn(Vec<ReceivedMessage>) -> R + MaybeSend + MaybeSync + 'static,
         R: Future<Output = Result<(), ReconsumeLater>> + MaybeSend + 'static,
     {
-        self.config.batch_size = size;
+        self.config.consume_batch_size = size;
         self.config.max_in_work = self.config.max_in_work.max(size.saturating_mul(4));
         StartPushConsumer::new(self, Batches { handler, size: size.max(1) })
     }

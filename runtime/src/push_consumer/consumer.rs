@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use stgclient_core::client::PushConsumerId;
 use stgclient_core::consumer::Selects;
-use stgclient_core::consumer::push::{ConsumerStatus, Outcome, Settlement, Unfinished};
+use stgclient_core::consumer::push::{ConsumeOutcome, ConsumerStatus, Settlement, Unfinished};
 use stgclient_core::error::Error;
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Duration;
@@ -136,7 +136,7 @@ impl PushConsumer {
         self.inner.id
     }
 
-    pub(super) fn settle(&self, settlement: Settlement, outcome: Outcome) -> bool {
+    pub(super) fn settle(&self, settlement: Settlement, outcome: ConsumeOutcome) -> bool {
         self.shared().with(|state, now| state.core.settle(now, self.inner.id, settlement, outcome))
     }
 }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use stgclient_core::consumer::ReceivedMessage;
-use stgclient_core::consumer::push::{Outcome, RetryDelay, Settlement};
+use stgclient_core::consumer::push::{ConsumeOutcome, RetryDelay, Settlement};
 
 use super::consumer::PushConsumer;
 use crate::consumer_place::ConsumerPlace;
@@ -81,7 +81,7 @@ impl Deliveries {
                 Err(error) => {
                     let what = "a message cannot be read; it goes to the dead letters";
                     guard::log(|| tracing::error!(%error, "{what}"));
-                    self.consumer.settle(settlement, Outcome::ReconsumeLater(RetryDelay::Never));
+                    self.consumer.settle(settlement, ConsumeOutcome::ReconsumeLater(RetryDelay::Never));
                 }
             }
         }
@@ -126,15 +126,15 @@ impl Delivered {
     /// It is consumed. Returns whether that still counts: it does not when its queue has gone to another member
     /// meanwhile, which gets the message again.
     pub fn ack(self) -> bool {
-        self.settle(Outcome::Success)
+        self.settle(ConsumeOutcome::Success)
     }
 
     /// It failed and is to be consumed again later. Returns whether that still counts.
     pub fn reconsume_later(self, delay: RetryDelay) -> bool {
-        self.settle(Outcome::ReconsumeLater(delay))
+        self.settle(ConsumeOutcome::ReconsumeLater(delay))
     }
 
-    fn settle(mut self, outcome: Outcome) -> bool {
+    fn settle(mut self, outcome: ConsumeOutcome) -> bool {
         self.settlement.take().is_some_and(|settlement| self.consumer.settle(settlement, outcome))
     }
 }
@@ -151,7 +151,7 @@ impl Drop for Delivered {
     fn drop(&mut self) {
         if let Some(settlement) = self.settlement.take() {
             // An orderly queue rests; otherwise the broker brings it again.
-            self.consumer.settle(settlement, Outcome::SuspendCurrentQueue(None));
+            self.consumer.settle(settlement, ConsumeOutcome::SuspendCurrentQueue(None));
         }
     }
 }

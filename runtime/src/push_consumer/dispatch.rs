@@ -10,7 +10,7 @@ use std::task::Poll;
 
 use stgclient_core::client::PushConsumerId;
 use stgclient_core::consumer::ReceivedMessage;
-use stgclient_core::consumer::push::{Delivery, Outcome, RetryDelay, Settlement};
+use stgclient_core::consumer::push::{ConsumeOutcome, Delivery, RetryDelay, Settlement};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::wire::message::StoredMessage;
 
@@ -41,7 +41,7 @@ pub(super) struct Work<H> {
 /// The parts of a delivery that are done, neighbours with the same outcome joined.
 struct Done {
     all: Settlement,
-    parts: Vec<(Settlement, Outcome)>,
+    parts: Vec<(Settlement, ConsumeOutcome)>,
     /// The first offset of the last part.
     first: u64,
 }
@@ -51,9 +51,9 @@ impl Done {
         Self { all, parts: Vec::new(), first: 0 }
     }
 
-    fn push(&mut self, (first, last, count): (u64, u64, usize), outcome: Outcome) {
-        if let Some((part, Outcome::Success)) = self.parts.last_mut()
-            && outcome == Outcome::Success
+    fn push(&mut self, (first, last, count): (u64, u64, usize), outcome: ConsumeOutcome) {
+        if let Some((part, ConsumeOutcome::Success)) = self.parts.last_mut()
+            && outcome == ConsumeOutcome::Success
         {
             *part = part.part(self.first, last, part.count() + count);
             return;
@@ -83,11 +83,11 @@ impl<H: Handler> Work<H> {
     }
 
     /// Settles what is done, and takes the next delivery.
-    fn next(&self, done: Vec<(Settlement, Outcome)>) -> Option<Delivery> {
+    fn next(&self, done: Vec<(Settlement, ConsumeOutcome)>) -> Option<Delivery> {
         // A share of what may be in work, so that as many tasks as there are threads have something to do. Of an orderly
         // queue only what one call of the handler takes: it is not to have what follows a message that fails.
         let grab = if self.is_orderly { 1 } else { (self.max_in_work / 4).clamp(1, GRAB) };
-        let grab = grab.max(self.handler.batch_size());
+        let grab = grab.max(self.handler.consume_batch_size());
         self.shared.with(|state, now| {
             for (settlement, outcome) in done {
                 state.core.settle(now, self.id, settlement, outcome);
@@ -96,7 +96,7 @@ impl<H: Handler> Work<H> {
         })
     }
 
-    fn settle(&self, done: Vec<(Settlement, Outcome)>) {
+    fn settle(&self, done: Vec<(Settlement, ConsumeOutcome)>) {
         if !done.is_empty() {
             self.shared.with(|state, now| {
                 for (settlement, outcome) in done {
@@ -127,11 +127,11 @@ impl<H: Handler> Work<H> {
     }
 
     /// Has the handler consume a delivery, or what it can of it before it has to wait; the rest goes on elsewhere then.
-    async fn consume(self: &Arc<Self>, delivery: Delivery) -> Vec<(Settlement, Outcome)> {
+    async fn consume(self: &Arc<Self>, delivery: Delivery) -> Vec<(Settlement, ConsumeOutcome)> {
         let Delivery { settlement, queue, messages, .. } = delivery;
         let mut messages = messages.into_iter();
         let mut done = Done::new(settlement);
-        let mut batch = Vec::with_capacity(self.handler.batch_size().min(messages.len()));
+        let mut batch = Vec::with_capacity(self.handler.consume_batch_size().min(messages.len()));
         loop {
             let Some(part) = self.fill(&mut batch, &queue, &mut messages, &mut done) else {
                 return done.parts;
@@ -191,7 +191,7 @@ impl<H: Handler> Work<H> {
         batch.clear();
         let mut part: Option<(u64, u64, usize)> = None;
         let limit = self.shared.settings.max_body_length;
-        while batch.len() < self.handler.batch_size()
+        while batch.len() < self.handler.consume_batch_size()
             && let Some((stored, failures)) = messages.next()
         {
             let offset = offset_of(&stored);
@@ -203,7 +203,7 @@ impl<H: Handler> Work<H> {
                 Err(error) => {
                     let what = "a message cannot be read; it goes to the dead letters";
                     guard::log(|| tracing::error!(%queue, offset, %error, "{what}"));
-                    done.push((offset, offset, 1), Outcome::ReconsumeLater(RetryDelay::Never));
+                    done.push((offset, offset, 1), ConsumeOutcome::ReconsumeLater(RetryDelay::Never));
                 }
             }
         }
@@ -211,17 +211,20 @@ impl<H: Handler> Work<H> {
     }
 
     /// Has the handler consume a message that a broker wants consumed at once.
-    pub(super) async fn consume_directly(self: Arc<Self>, message: ReceivedMessage) -> (Outcome, Option<String>) {
+    pub(super) async fn consume_directly(
+        self: Arc<Self>,
+        message: ReceivedMessage,
+    ) -> (ConsumeOutcome, Option<String>) {
         guarded(&self.handler, &mut vec![message]).await
     }
 }
 
 /// Has the handler handle a batch; a panic is a failure like any other, also one of what it says of a failure.
-async fn guarded<H: Handler>(handler: &H, batch: &mut Vec<ReceivedMessage>) -> (Outcome, Option<String>) {
+async fn guarded<H: Handler>(handler: &H, batch: &mut Vec<ReceivedMessage>) -> (ConsumeOutcome, Option<String>) {
     let handled = guard::poll(|| handler.handle(batch)).await;
     match handled.and_then(|result| guard::call(|| result.into_outcome())) {
         Ok(outcome) => outcome,
-        Err(panic) => (Outcome::SuspendCurrentQueue(None), Some(format!("the handler panicked: {panic}"))),
+        Err(panic) => (ConsumeOutcome::SuspendCurrentQueue(None), Some(format!("the handler panicked: {panic}"))),
     }
 }
 

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::future::Future;
 
 use stgclient_core::consumer::ReceivedMessage;
-use stgclient_core::consumer::push::{Outcome, RetryDelay};
+use stgclient_core::consumer::push::{ConsumeOutcome, RetryDelay};
 use stgclient_core::time::Duration;
 
 use stgclient_host::{MaybeSend, MaybeSync};
@@ -109,41 +109,41 @@ pub enum Committing {
 /// What a handler's result means.
 pub(crate) trait IntoOutcome {
     /// The outcome, and what is to be said of a failure.
-    fn into_outcome(self) -> (Outcome, Option<String>);
+    fn into_outcome(self) -> (ConsumeOutcome, Option<String>);
 }
 
 impl IntoOutcome for Result<(), ReconsumeLater> {
-    fn into_outcome(self) -> (Outcome, Option<String>) {
+    fn into_outcome(self) -> (ConsumeOutcome, Option<String>) {
         match self {
-            Ok(()) => (Outcome::Success, None),
-            Err(ReconsumeLater { delay, why }) => (Outcome::ReconsumeLater(delay), Some(words(why.as_deref()))),
+            Ok(()) => (ConsumeOutcome::Success, None),
+            Err(ReconsumeLater { delay, why }) => (ConsumeOutcome::ReconsumeLater(delay), Some(words(why.as_deref()))),
         }
     }
 }
 
 impl IntoOutcome for Result<(), SuspendCurrentQueue> {
-    fn into_outcome(self) -> (Outcome, Option<String>) {
-        self.map(|()| Outcome::Success).into_outcome()
+    fn into_outcome(self) -> (ConsumeOutcome, Option<String>) {
+        self.map(|()| ConsumeOutcome::Success).into_outcome()
     }
 }
 
 impl IntoOutcome for Result<Committing, SuspendCurrentQueue> {
-    fn into_outcome(self) -> (Outcome, Option<String>) {
+    fn into_outcome(self) -> (ConsumeOutcome, Option<String>) {
         let outcome = self.map(|done| match done {
-            Committing::NotYet => Outcome::Success,
-            Committing::Commit => Outcome::Commit,
-            Committing::Rollback => Outcome::Rollback,
+            Committing::NotYet => ConsumeOutcome::Success,
+            Committing::Commit => ConsumeOutcome::Commit,
+            Committing::Rollback => ConsumeOutcome::Rollback,
         });
         outcome.into_outcome()
     }
 }
 
-impl IntoOutcome for Result<Outcome, SuspendCurrentQueue> {
-    fn into_outcome(self) -> (Outcome, Option<String>) {
+impl IntoOutcome for Result<ConsumeOutcome, SuspendCurrentQueue> {
+    fn into_outcome(self) -> (ConsumeOutcome, Option<String>) {
         match self {
             Ok(outcome) => (outcome, None),
             Err(SuspendCurrentQueue { pause, why }) => {
-                (Outcome::SuspendCurrentQueue(pause), Some(words(why.as_deref())))
+                (ConsumeOutcome::SuspendCurrentQueue(pause), Some(words(why.as_deref())))
             }
         }
     }
@@ -159,7 +159,7 @@ pub(crate) trait Handler: MaybeSend + MaybeSync + 'static {
     type Future: Future<Output = Self::Result> + MaybeSend;
 
     /// How many messages one call takes at the most.
-    fn batch_size(&self) -> usize;
+    fn consume_batch_size(&self) -> usize;
 
     /// Handles the messages that `batch` has.
     fn handle(&self, batch: &mut Vec<ReceivedMessage>) -> Self::Future;
@@ -177,7 +177,7 @@ where
     type Result = T;
     type Future = R;
 
-    fn batch_size(&self) -> usize {
+    fn consume_batch_size(&self) -> usize {
         1
     }
 
@@ -202,7 +202,7 @@ where
     type Result = T;
     type Future = R;
 
-    fn batch_size(&self) -> usize {
+    fn consume_batch_size(&self) -> usize {
         self.size
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use stgclient_core::client::{BrokerQuestion, PushConsumerId};
 use stgclient_core::consumer::ReceivedMessage;
-use stgclient_core::consumer::push::{Outcome, RetryDelay};
+use stgclient_core::consumer::push::{ConsumeOutcome, RetryDelay};
 use stgclient_core::time::Duration;
 use stgclient_core::wire::body::{DirectConsumption, DirectResult};
 
@@ -19,10 +19,10 @@ use stgclient_host::BoxFuture;
 
 /// Consumes a message at once, apart from all others.
 #[cfg(not(target_family = "wasm"))]
-pub(super) type Directly = Box<dyn Fn(ReceivedMessage) -> BoxFuture<(Outcome, Option<String>)> + Send + Sync>;
+pub(super) type Directly = Box<dyn Fn(ReceivedMessage) -> BoxFuture<(ConsumeOutcome, Option<String>)> + Send + Sync>;
 /// Consumes a message at once, apart from all others.
 #[cfg(target_family = "wasm")]
-pub(super) type Directly = Box<dyn Fn(ReceivedMessage) -> BoxFuture<(Outcome, Option<String>)>>;
+pub(super) type Directly = Box<dyn Fn(ReceivedMessage) -> BoxFuture<(ConsumeOutcome, Option<String>)>>;
 
 /// A consumer's keeper.
 pub(super) struct Keeper {
@@ -84,7 +84,7 @@ impl Keeper {
     }
 
     /// Waits for the outcome of a message that was consumed at once, and lets the broker know.
-    fn answer(&self, question: BrokerQuestion, handling: BoxFuture<(Outcome, Option<String>)>) {
+    fn answer(&self, question: BrokerQuestion, handling: BoxFuture<(ConsumeOutcome, Option<String>)>) {
         let (shared, tasks, id, is_orderly) =
             (Arc::clone(&self.shared), Arc::clone(&self.tasks), self.id, self.is_orderly);
         self.shared.host.spawn(Box::pin(async move {
@@ -96,8 +96,8 @@ impl Keeper {
             let result = DirectConsumption {
                 auto_commit: true,
                 consume_result: Some(match outcome {
-                    Outcome::Success | Outcome::Commit => DirectResult::Success,
-                    Outcome::Rollback => DirectResult::Rollback,
+                    ConsumeOutcome::Success | ConsumeOutcome::Commit => DirectResult::Success,
+                    ConsumeOutcome::Rollback => DirectResult::Rollback,
                     _ => DirectResult::Later,
                 }),
                 order: is_orderly,
@@ -112,6 +112,6 @@ impl Keeper {
 }
 
 /// It cannot be consumed here.
-fn failed(why: String) -> BoxFuture<(Outcome, Option<String>)> {
-    Box::pin(std::future::ready((Outcome::ReconsumeLater(RetryDelay::Broker), Some(why))))
+fn failed(why: String) -> BoxFuture<(ConsumeOutcome, Option<String>)> {
+    Box::pin(std::future::ready((ConsumeOutcome::ReconsumeLater(RetryDelay::Broker), Some(why))))
 }

@@ -207,7 +207,7 @@ fn an_orderly_batch_is_consumed_one_message_after_the_other_and_none_overtakes_o
         let book = Book::default();
         let (noted, machine) = (book.clone(), Arc::clone(&stage.machine));
         let running = Arc::new(std::sync::atomic::AtomicUsize::new(0));
-        let consumer = member(&client).configure(|config| config.batch_size = 4).orderly(move |message| {
+        let consumer = member(&client).configure(|config| config.consume_batch_size = 4).orderly(move |message| {
             use std::sync::atomic::Ordering::Relaxed;
             let (noted, machine, running) = (noted.clone(), Arc::clone(&machine), Arc::clone(&running));
             async move {

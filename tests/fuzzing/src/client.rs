@@ -17,7 +17,7 @@ use stgclient_core::client::{
 use stgclient_core::connection::Outbox;
 use stgclient_core::consumer::allocation::{Allocation, Average};
 use stgclient_core::consumer::push::{
-    ConsumeFrom, ConsumeOrder, Outcome, PushConfig, PushEvent, RetryDelay, Settlement,
+    ConsumeFrom, ConsumeOrder, ConsumeOutcome, PushConfig, PushEvent, RetryDelay, Settlement,
 };
 use stgclient_core::consumer::{MessageSelector, PullOptions};
 use stgclient_core::producer::{Message, ProducerConfig, QueueChoice, SendOptions};
@@ -197,10 +197,10 @@ impl Scene {
         }
         let settlement = self.deliveries.swap_remove(script.choose_index(self.deliveries.len())?);
         let outcome = match script.int_in_range(0..=4_u8)? {
-            0 | 1 => Outcome::Success,
-            2 => Outcome::ReconsumeLater(RetryDelay::Broker),
-            3 => Outcome::SuspendCurrentQueue(None),
-            _ => Outcome::Rollback,
+            0 | 1 => ConsumeOutcome::Success,
+            2 => ConsumeOutcome::ReconsumeLater(RetryDelay::Broker),
+            3 => ConsumeOutcome::SuspendCurrentQueue(None),
+            _ => ConsumeOutcome::Rollback,
         };
         self.client.settle(self.now, self.push, settlement, outcome);
         Ok(())

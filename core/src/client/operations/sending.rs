@@ -10,7 +10,7 @@ use crate::client::session::{Reserved, Session};
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind};
 use crate::producer::queue_choice::Standing;
-use crate::producer::{Delivery, Message, Send, SendStatus, Spent, Verdict};
+use crate::producer::{CommunicationMode, Message, Send, SendStatus, Spent, Verdict};
 use crate::queue::MessageQueue;
 use crate::routes::brokers::{BrokerId, Brokers};
 use crate::routes::topics::{Purpose, TopicId};
@@ -365,7 +365,7 @@ impl Sending {
         let header = self.send.header(dialect, &producer.group, template);
         let (body, _) = self.send.message().written();
         let owner = Owner::Operation(id, self.turn);
-        let is_oneway = self.send.delivery() == Delivery::Oneway;
+        let is_oneway = self.send.mode() == CommunicationMode::Oneway;
         let written = if is_oneway {
             let head = Head::oneway(dialect, SendMessage::CODE, session.network.next_oneway_opaque());
             session.network.on_established(peer, |connection| {

@@ -38,14 +38,14 @@ pub(crate) struct Producer {
     /// The application is being asked for the queue of one, which all that were asked for later wait for.
     pub(crate) choosing: bool,
     /// Who waits until what was asked for before is over.
-    flushes: Vec<Awaited>,
+    flushes: Vec<AwaitedSends>,
     /// Closed by the application; it goes when its last send is over.
     pub(crate) closed: bool,
 }
 
 /// Sends of a producer that somebody waits for.
 #[derive(Debug)]
-struct Awaited {
+struct AwaitedSends {
     by: OperationId,
     /// The number of the last of them.
     last: u64,
@@ -325,7 +325,7 @@ impl Groups {
             return false;
         };
         let (last, left) = (producer.calls, producer.under_way());
-        producer.flushes.push(Awaited { by, last, left });
+        producer.flushes.push(AwaitedSends { by, last, left });
         true
     }
 

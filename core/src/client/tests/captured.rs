@@ -13,7 +13,7 @@ use super::*;
 use crate::address::Address;
 use crate::admin::{Placement, TopicSettings};
 use crate::consumer::MessageSelector;
-use crate::consumer::push::{Outcome as Consumed, PushConfig, RetryDelay};
+use crate::consumer::push::{ConsumeOutcome as Consumed, PushConfig, RetryDelay};
 use crate::queue::MessageQueue;
 use crate::wire::code::{RequestCode as Code, ResponseCode};
 use crate::wire::command::{self, Command};

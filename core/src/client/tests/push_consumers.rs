@@ -9,7 +9,7 @@ use super::servers::{self, Reply, broker_data};
 use super::*;
 use crate::client::PushConsumerId;
 use crate::consumer::MessageSelector;
-use crate::consumer::push::{ConsumeFrom, ConsumeOrder, Outcome as ConsumeOutcome, PushConfig};
+use crate::consumer::push::{ConsumeFrom, ConsumeOrder, ConsumeOutcome, PushConfig};
 use crate::wire::body::{self, LockedQueues, Permission, QueueLockRequest};
 use crate::wire::code::{RequestCode, ResponseCode};
 

@@ -10,7 +10,7 @@ use crate::client::operations::flush::Flush;
 use crate::client::operations::sending::Sending;
 use crate::client::presence::groups::Producer;
 use crate::error::{Error, ErrorKind};
-use crate::producer::{self, Backlog, Delivery, Message, Receipt, Send, SendOptions};
+use crate::producer::{self, Backlog, CommunicationMode, Message, Receipt, Send, SendOptions};
 use crate::time::Now;
 
 impl Client {
@@ -26,7 +26,8 @@ impl Client {
         message: Message,
         options: SendOptions,
     ) -> Result<Pending<Receipt>, SendError> {
-        self.start_send(now, producer, message, options, Delivery::Awaited, WithoutRoom::GiveBack).map(Pending::new)
+        self.start_send(now, producer, message, options, CommunicationMode::Awaited, WithoutRoom::GiveBack)
+            .map(Pending::new)
     }
 
     /// As [`Client::send`], but when too much waits already, the message waits in its producer's line, and is sent in its
@@ -43,7 +44,8 @@ impl Client {
         message: Message,
         options: SendOptions,
     ) -> Result<Pending<Receipt>, SendError> {
-        self.start_send(now, producer, message, options, Delivery::Awaited, WithoutRoom::LineUp).map(Pending::new)
+        self.start_send(now, producer, message, options, CommunicationMode::Awaited, WithoutRoom::LineUp)
+            .map(Pending::new)
     }
 
     /// Sends a message without waiting for the broker's answer; it is done when the message is
@@ -58,7 +60,8 @@ impl Client {
         message: Message,
         options: SendOptions,
     ) -> Result<Pending<()>, SendError> {
-        self.start_send(now, producer, message, options, Delivery::Oneway, WithoutRoom::GiveBack).map(Pending::new)
+        self.start_send(now, producer, message, options, CommunicationMode::Oneway, WithoutRoom::GiveBack)
+            .map(Pending::new)
     }
 
     /// As [`Client::send_oneway`], in its turn like [`Client::send_in_turn`].
@@ -72,7 +75,8 @@ impl Client {
         message: Message,
         options: SendOptions,
     ) -> Result<Pending<()>, SendError> {
-        self.start_send(now, producer, message, options, Delivery::Oneway, WithoutRoom::LineUp).map(Pending::new)
+        self.start_send(now, producer, message, options, CommunicationMode::Oneway, WithoutRoom::LineUp)
+            .map(Pending::new)
     }
 
     /// Waits until all that a producer has been asked to send so far is over, however each went; those tell themselves. What is
@@ -92,7 +96,7 @@ impl Client {
         id: ProducerId,
         message: Message,
         options: SendOptions,
-        delivery: Delivery,
+        mode: CommunicationMode,
         without_room: WithoutRoom,
     ) -> Result<OperationId, SendError> {
         let bytes = message.body().len();
@@ -109,7 +113,7 @@ impl Client {
             return Err(SendError { error: Error::new(ErrorKind::Closed, "the producer"), message });
         };
         producer.calls += 1;
-        let send = Send::new(now, message, unique_id, options, delivery, &producer.config);
+        let send = Send::new(now, message, unique_id, options, mode, &producer.config);
         let sending = Sending::new(now, (id, producer.calls), bytes, send);
         if has_room {
             producer.backlog.add(bytes);

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::ask::Ask;
 use super::asked::{self, Ticket};
 use super::committing::DOUBTED_AFTER;
 use super::ends::{End, NEWER};
 use super::queue::{Begin, Fetch, Leave, QueueId, Reset, Stage};
+use super::wish::Wish;
 
 use super::{AFTER_FAILURE, ConsumeFrom, PushConsumer};
 use crate::consumer::process_queue::ProcessQueue;
@@ -43,7 +43,7 @@ impl PushConsumer {
             return;
         };
         if !self.config.is_broadcasting() {
-            let ask = |ticket| Ask::GroupOffset { asked: asked::GroupOffset(id, ticket), queue };
+            let ask = |ticket| Wish::GroupOffset { asked: asked::GroupOffset(id, ticket), queue };
             return self.ask_about_beginning(id, ask);
         }
         match self.places.get(&queue) {
@@ -52,11 +52,11 @@ impl PushConsumer {
         }
     }
 
-    fn ask_about_beginning(&mut self, id: QueueId, ask: impl FnOnce(Ticket) -> Ask) {
+    fn ask_about_beginning(&mut self, id: QueueId, ask: impl FnOnce(Ticket) -> Wish) {
         let ticket = self.next_ticket();
         if let Some(known) = self.queues.touch(id) {
             known.stage = Stage::Starting(Begin::Asked(ticket));
-            self.ask(ask(ticket));
+            self.wish(ask(ticket));
         }
     }
 
@@ -101,11 +101,11 @@ impl PushConsumer {
         match self.beginning(&queue) {
             Beginning::At(offset) => self.begin_at(now, id, offset, false),
             Beginning::First => {
-                self.ask_about_beginning(id, |ticket| Ask::MinOffset { asked: asked::FirstOffset(id, ticket), queue });
+                self.ask_about_beginning(id, |ticket| Wish::MinOffset { asked: asked::FirstOffset(id, ticket), queue });
             }
             Beginning::Since(unix_ms) => {
                 let asked = |ticket| asked::FirstOffset(id, ticket);
-                self.ask_about_beginning(id, |ticket| Ask::OffsetAt { asked: asked(ticket), queue, unix_ms });
+                self.ask_about_beginning(id, |ticket| Wish::OffsetAt { asked: asked(ticket), queue, unix_ms });
             }
             Beginning::AwaitEnd => {
                 if let Some(known) = self.queues.touch(id) {

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use super::PushConsumer;
-use super::ask::Ask;
 use super::asked::{self, Ticket};
+use super::wish::Wish;
 use crate::consumer::MessageSelector;
 use crate::error::{Error, ErrorKind};
 use crate::notice::Notice;
@@ -41,7 +41,7 @@ impl PushConsumer {
         {
             subscription.check = Check::Asked(ticket);
             let selector = subscription.selector.clone();
-            self.ask(Ask::Check { asked: asked::Check(topic.clone(), ticket), queue, selector });
+            self.wish(Wish::Check { asked: asked::Check(topic.clone(), ticket), queue, selector });
         }
         self.note_check(topic);
     }

@@ -18,10 +18,10 @@
 use std::collections::BTreeMap;
 
 use super::PushConsumer;
-use super::ask::Ask;
 use super::asked::{self, Ticket};
 use super::locking::{AGAIN_AFTER, LIFE};
 use super::queue::QueueId;
+use super::wish::Wish;
 use crate::error::Error;
 use crate::notice::Notice;
 use crate::queue::MessageQueue;
@@ -184,7 +184,7 @@ impl PushConsumer {
                 if let Some(known) = self.queues.touch(id) {
                     known.lock.asked = Some(ticket);
                 }
-                self.ask(Ask::FormerOffset { asked: asked::FormerOffset(id, ticket), queue });
+                self.wish(Wish::FormerOffset { asked: asked::FormerOffset(id, ticket), queue });
             }
         }
     }

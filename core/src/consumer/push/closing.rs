@@ -1,4 +1,4 @@
-//! Closing: what is in work may end, offsets are committed, locks go back; then it is told what never ended.
+//! ConsumerClosing: what is in work may end, offsets are committed, locks go back; then it is told what never ended.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ const LAST_LOCKS: Duration = Duration::from_secs(1);
 
 /// How far closing is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Closing {
+pub(super) enum ConsumerClosing {
     No,
     /// What is in work may end until then.
     Draining {
@@ -94,7 +94,7 @@ impl Abandoned {
 
 impl PushConsumer {
     pub(super) fn is_closing(&self) -> bool {
-        self.closing != Closing::No
+        self.closing != ConsumerClosing::No
     }
 
     /// Begins to close: nothing more is fetched or delivered, what is in work may end within `grace`. Who closes again
@@ -102,21 +102,24 @@ impl PushConsumer {
     pub(crate) fn close(&mut self, now: Now, grace: Duration) {
         let until = now.mono + grace;
         match self.closing {
-            Closing::No => {
+            ConsumerClosing::No => {
                 self.timers.clear(Timer::Rebalance as u32);
                 self.queues.touch_all();
                 self.drain_until(until);
             }
-            Closing::Draining { until: known } if until < known => self.drain_until(until),
-            Closing::Leaving { until: known } if until < known => self.leave_until(until),
-            Closing::Draining { .. } | Closing::Leaving { .. } | Closing::Unlocking | Closing::Closed => {}
+            ConsumerClosing::Draining { until: known } if until < known => self.drain_until(until),
+            ConsumerClosing::Leaving { until: known } if until < known => self.leave_until(until),
+            ConsumerClosing::Draining { .. }
+            | ConsumerClosing::Leaving { .. }
+            | ConsumerClosing::Unlocking
+            | ConsumerClosing::Closed => {}
         }
         self.attend(now);
     }
 
     /// Brokers have their time for the last offsets once the application has had its own.
     fn leave_until(&mut self, until: Instant) {
-        self.closing = Closing::Leaving { until };
+        self.closing = ConsumerClosing::Leaving { until };
         self.set(Timer::Close, until + LAST_COMMITS);
         for id in self.queues.ids() {
             if let Some(known) = self.queues.touch(id)
@@ -128,16 +131,16 @@ impl PushConsumer {
     }
 
     fn drain_until(&mut self, until: Instant) {
-        self.closing = Closing::Draining { until };
+        self.closing = ConsumerClosing::Draining { until };
         self.set(Timer::Close, until);
     }
 
     /// Ends at once: nobody carries anything out any more.
     pub(crate) fn abort(&mut self, now: Now) {
         match self.closing {
-            Closing::No | Closing::Draining { .. } => self.note_unfinished(),
-            Closing::Leaving { .. } | Closing::Unlocking => {}
-            Closing::Closed => return,
+            ConsumerClosing::No | ConsumerClosing::Draining { .. } => self.note_unfinished(),
+            ConsumerClosing::Leaving { .. } | ConsumerClosing::Unlocking => {}
+            ConsumerClosing::Closed => return,
         }
         self.end(now);
     }
@@ -145,10 +148,12 @@ impl PushConsumer {
     /// Goes on with closing once nothing is in work, and ends it once every queue has left.
     pub(super) fn go_on_closing(&mut self, now: Now) {
         match self.closing {
-            Closing::Draining { until } if self.in_work + self.sending_back + self.directly == 0 => {
+            ConsumerClosing::Draining { until } if self.in_work + self.sending_back + self.directly == 0 => {
                 self.leave_all(now, until);
             }
-            Closing::Leaving { .. } | Closing::Unlocking if self.queues.len() == 0 && self.owed.is_empty() => {
+            ConsumerClosing::Leaving { .. } | ConsumerClosing::Unlocking
+                if self.queues.len() == 0 && self.owed.is_empty() =>
+            {
                 self.end(now)
             }
             _ => {}
@@ -158,10 +163,10 @@ impl PushConsumer {
     /// The time of a stage of closing is up.
     pub(super) fn close_in_time(&mut self, now: Now) {
         match self.closing {
-            Closing::Draining { until } if until <= now.mono => self.leave_all(now, until),
-            Closing::Leaving { .. } => self.unlock_all(now),
-            Closing::Unlocking => self.end(now),
-            Closing::No | Closing::Draining { .. } | Closing::Closed => {}
+            ConsumerClosing::Draining { until } if until <= now.mono => self.leave_all(now, until),
+            ConsumerClosing::Leaving { .. } => self.unlock_all(now),
+            ConsumerClosing::Unlocking => self.end(now),
+            ConsumerClosing::No | ConsumerClosing::Draining { .. } | ConsumerClosing::Closed => {}
         }
     }
 
@@ -195,7 +200,7 @@ impl PushConsumer {
 
     /// Brokers have had their time for the last offsets. A lock that was asked for may be granted by now.
     fn unlock_all(&mut self, now: Now) {
-        self.closing = Closing::Unlocking;
+        self.closing = ConsumerClosing::Unlocking;
         self.set(Timer::Close, now.mono + LAST_LOCKS);
         for id in self.queues.ids() {
             if let Some(known) = self.queues.touch(id) {
@@ -209,7 +214,7 @@ impl PushConsumer {
     }
 
     fn end(&mut self, now: Now) {
-        self.closing = Closing::Closed;
+        self.closing = ConsumerClosing::Closed;
         for id in self.queues.ids() {
             self.note_place(now.mono, id);
             self.queues.remove(id);
@@ -223,7 +228,7 @@ impl PushConsumer {
             self.timers.clear(timer as u32);
         }
         self.line.clear();
-        self.asks.clear();
+        self.wishes.clear();
         self.events.push_back(PushEvent::Closed(core::mem::take(&mut self.totals.unfinished)));
     }
 }

@@ -3,10 +3,10 @@
 //! One commit of a queue is under way at a time, so that an older one never lands last. Nothing is committed of a queue
 //! whose lock is not ours.
 
-use super::ask::Ask;
 use super::asked::{self, Ticket};
 use super::locking::AGAIN_AFTER;
 use super::queue::{QueueId, Stage};
+use super::wish::Wish;
 use super::{AFTER_FAILURE, PushConsumer, PushEvent};
 use crate::error::Error;
 use crate::notice::Notice;
@@ -49,7 +49,7 @@ impl PushConsumer {
             leave.commits_left = leave.commits_left.saturating_sub(1);
         }
         let queue = known.queue.clone();
-        self.ask(Ask::Commit { asked: asked::Commit(id, ticket), queue, offset, needs_lock });
+        self.wish(Wish::Commit { asked: asked::Commit(id, ticket), queue, offset, needs_lock });
     }
 
     /// Takes what came of a commit. One that failed is tried again at the next interval, unless

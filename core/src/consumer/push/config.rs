@@ -81,7 +81,7 @@ pub struct PushConfig {
     /// How many messages the application may have in work, 1 or more.
     pub max_in_work: usize,
     /// How many messages one delivery may have, 1 to 1024.
-    pub batch_size: usize,
+    pub consume_batch_size: usize,
     /// How many messages a second are delivered at the most; `None`: as many as come.
     pub max_rate: Option<u32>,
     /// How many messages are fetched at once, 1 to 1024; brokers give 32 by default.
@@ -128,7 +128,7 @@ impl Default for PushConfig {
             consume_from: ConsumeFrom::LastOffset,
             order: ConsumeOrder::Concurrently,
             max_in_work: 64,
-            batch_size: 1,
+            consume_batch_size: 1,
             max_rate: None,
             pull_batch_size: 32,
             pull_max_bytes: 256 * 1024,
@@ -158,8 +158,8 @@ impl PushConfig {
     pub(crate) fn check(&self) -> Result<(), Error> {
         let wrong = if self.max_in_work == 0 {
             "max_in_work is 0"
-        } else if !(1..=1024).contains(&self.batch_size) {
-            "batch_size is not from 1 to 1024"
+        } else if !(1..=1024).contains(&self.consume_batch_size) {
+            "consume_batch_size is not from 1 to 1024"
         } else if !(1..=1024).contains(&self.pull_batch_size) || self.pull_max_bytes == 0 {
             "a fetch of no messages or bytes, or of more than 1024 messages"
         } else if self.max_rate == Some(0) {

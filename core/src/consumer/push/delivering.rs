@@ -104,7 +104,7 @@ impl PushConsumer {
 
     fn deliver(&mut self, now: Instant, most: usize) -> Option<Delivery> {
         let is_orderly = self.config.is_orderly();
-        let most = if is_orderly { most.min(self.config.batch_size) } else { most };
+        let most = if is_orderly { most.min(self.config.consume_batch_size) } else { most };
         while let Some(id) = self.line.pop_front() {
             let may_go = self.queues.get(id).is_some_and(|known| self.is_deliverable(now, known));
             let Some(known) = self.queues.touch(id) else {

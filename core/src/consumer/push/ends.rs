@@ -12,9 +12,9 @@
 
 use std::collections::BTreeMap;
 
-use super::ask::Ask;
 use super::asked::{self, Ticket};
 use super::queue::{Begin, Stage};
+use super::wish::Wish;
 use super::{ConsumeFrom, PushConsumer, Timer};
 use crate::error::Error;
 use crate::notice::Notice;
@@ -146,7 +146,7 @@ impl PushConsumer {
         for queue in queues {
             let ticket = self.next_ticket();
             self.set_end(queue, End::Asked(ticket));
-            self.ask(Ask::MaxOffset { asked: asked::End(queue.clone(), ticket), queue: queue.clone() });
+            self.wish(Wish::MaxOffset { asked: asked::End(queue.clone(), ticket), queue: queue.clone() });
         }
     }
 
@@ -203,7 +203,7 @@ impl PushConsumer {
     fn compare_end(&mut self, queue: &MessageQueue, end: u64, tries: u8) {
         let ticket = self.next_ticket();
         self.set_end(queue, End::Compared { ticket, end, tries });
-        self.ask(Ask::EndOffset { asked: asked::EndOffset(queue.clone(), ticket), queue: queue.clone() });
+        self.wish(Wish::EndOffset { asked: asked::EndOffset(queue.clone(), ticket), queue: queue.clone() });
     }
 
     /// Asks once more about queues of which it could not be said whether the group has an offset.
@@ -315,7 +315,7 @@ impl PushConsumer {
                 self.set_end(&queue, End::Committed { ticket, end, tries });
                 self.note_found_new(&queue, at);
                 let asked = asked::EndCommitted(queue.clone(), ticket);
-                self.ask(Ask::CommitEnd { asked, queue, offset: end });
+                self.wish(Wish::CommitEnd { asked, queue, offset: end });
             }
         }
         self.begin_after_end(now, queue);

@@ -1,9 +1,9 @@
 //! Fetching: one pull of a queue after the other, as long as there is room for what comes
 //! (`DefaultMQPushConsumerImpl.pullMessage`).
 
-use super::ask::Ask;
 use super::asked::{self, Ticket};
 use super::queue::{AssignedQueue, Fetch, QueueId};
+use super::wish::Wish;
 use super::{AFTER_FAILURE, PushConsumer};
 use crate::consumer::{MessageSelector, PullStatus, Pulled};
 use crate::error::{Error, ErrorKind};
@@ -34,7 +34,7 @@ impl PushConsumer {
         };
         known.fetch = Fetch::UnderWay { ticket, since: now.mono };
         known.last_pull_unix_ms = now.unix_ms;
-        let ask = Ask::Pull {
+        let ask = Wish::Pull {
             asked: asked::Pull(id, ticket),
             queue: known.queue.clone(),
             selector: subscription.selector.clone(),
@@ -42,7 +42,7 @@ impl PushConsumer {
             // The first one is answered at once, so that the lag is known of a queue that has nothing new.
             wait: known.max_offset.map_or(Duration::ZERO, |_| self.config.pull_wait),
         };
-        self.ask(ask);
+        self.wish(ask);
     }
 
     /// Whether more of a queue may be cached. Messages that are consumed and not committed count by their bytes only: the application
@@ -68,7 +68,7 @@ impl PushConsumer {
         if let Some(known) = self.queues.touch(id)
             && let Fetch::UnderWay { ticket, .. } = core::mem::replace(&mut known.fetch, Fetch::Idle)
         {
-            self.ask(Ask::CancelPull { asked: asked::Pull(id, ticket) });
+            self.wish(Wish::CancelPull { asked: asked::Pull(id, ticket) });
         }
     }
 
@@ -78,7 +78,7 @@ impl PushConsumer {
             && let Fetch::UnderWay { ticket, .. } = core::mem::replace(&mut known.fetch, Fetch::Idle)
         {
             let from_now_on = asked::OvertakenPull(id, known.begun);
-            self.ask(Ask::OvertakePull { asked: asked::Pull(id, ticket), from_now_on });
+            self.wish(Wish::OvertakePull { asked: asked::Pull(id, ticket), from_now_on });
         }
     }
 

@@ -1,11 +1,11 @@
 //! How a queue leaves: what is under way ends, what is finished is committed, its lock goes back, and only then is it
 //! forgotten. So whoever gets it back, we too, begins after all that.
 
-use super::ask::Ask;
 use super::asked::{self, Ticket};
-use super::closing::Closing;
+use super::closing::ConsumerClosing;
 use super::locking::AGAIN_AFTER;
 use super::queue::{Leave, QueueId, Stage};
+use super::wish::Wish;
 use super::{PushConsumer, queue_timer};
 use crate::error::Error;
 use crate::notice::Notice;
@@ -20,9 +20,9 @@ impl PushConsumer {
     pub(super) fn leave(&mut self, now: Now, id: QueueId) {
         self.cancel_pull(id);
         let until = match self.closing {
-            Closing::No | Closing::Draining { .. } => now.mono + HANDOVER,
-            Closing::Leaving { until } => until,
-            Closing::Unlocking | Closing::Closed => now.mono,
+            ConsumerClosing::No | ConsumerClosing::Draining { .. } => now.mono + HANDOVER,
+            ConsumerClosing::Leaving { until } => until,
+            ConsumerClosing::Unlocking | ConsumerClosing::Closed => now.mono,
         };
         let Some(known) = self.queues.touch(id) else {
             return;
@@ -53,7 +53,7 @@ impl PushConsumer {
             (known.lock.may_be_kept, known.lock.until, known.lock.back_at) = (false, None, None);
             known.lock.giving_back = Some(ticket);
             let queues = vec![known.queue.clone()];
-            self.ask(Ask::Unlock { asked: asked::Unlock(id, ticket), queues });
+            self.wish(Wish::Unlock { asked: asked::Unlock(id, ticket), queues });
         }
     }
 

@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 
 use super::PushConsumer;
-use super::ask::Ask;
 use super::asked::{self, Ticket};
 use super::queue::{AssignedQueue, Kept, Leave, QueueId, Stage};
+use super::wish::Wish;
 use crate::consumer::process_queue::ProcessQueue;
 use crate::error::Error;
 use crate::notice::Notice;
@@ -47,7 +47,7 @@ impl PushConsumer {
             }
         }
         self.owed.insert(ticket);
-        self.ask(Ask::Lock { asked: asked::Lock { ticket, queues: ids, at: now }, queues });
+        self.wish(Wish::Lock { asked: asked::Lock { ticket, queues: ids, at: now }, queues });
     }
 
     /// Takes which of the queues are locked.

@@ -1,10 +1,9 @@
 //! A push consumer: its group's queues are shared, fetched, delivered and committed; all of it decisions over inputs.
 //!
-//! What it wants of the cluster it says as `Ask`s; what came of them it is told by `take_*`. What the application has to
+//! What it wants of the cluster it says as `Wish`s; what came of them it is told by `take_*`. What the application has to
 //! know are [`PushEvent`]s; what it takes and gives back are deliveries and settlements. Each queue is a state machine of
 //! its own (`queue`).
 
-pub(crate) mod ask;
 pub(crate) mod asked;
 mod attending;
 mod beginning;
@@ -32,6 +31,7 @@ mod status;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
+pub(crate) mod wish;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -42,7 +42,7 @@ pub use delivering::{Delivery, Settlement};
 pub use listening::Rebalanced;
 pub use opening::{Opened, Unopened};
 pub use rebalance::AllocationQuestion;
-pub use settling::Outcome;
+pub use settling::ConsumeOutcome;
 pub use status::{ConsumerStatus, QueueStatus};
 use subscriptions::{Former, Subscription};
 
@@ -51,15 +51,15 @@ use crate::notice::{Notice, Notices};
 use crate::queue::MessageQueue;
 use crate::time::{Deadline, Deadlines, Duration, Instant, Now, Reason};
 use crate::wire::dialect::Dialect;
-use ask::Ask;
 use asked::Ticket;
 use claiming::Claims;
-use closing::{Abandoned, Closing};
+use closing::{Abandoned, ConsumerClosing};
 use places::Places;
 use queue::QueueId;
 use queues::Queues;
 use rate::Rate;
 use status::Totals;
+use wish::Wish;
 
 /// The retry topic of a group, which is subscribed to with all others (`MixAll.getRetryTopic`).
 pub(crate) const RETRY_PREFIX: &str = "%RETRY%";
@@ -162,9 +162,9 @@ pub struct PushConsumer {
     sending_back: usize,
     /// How many messages the application consumes at once, apart from all others, because a broker wants it.
     directly: usize,
-    closing: Closing,
+    closing: ConsumerClosing,
     timers: Deadlines,
-    asks: VecDeque<Ask>,
+    wishes: VecDeque<Wish>,
     events: VecDeque<PushEvent>,
     /// Each is about its group too, which whoever takes it adds.
     notices: Notices,
@@ -215,9 +215,9 @@ impl PushConsumer {
             has_others: false,
             sending_back: 0,
             directly: 0,
-            closing: Closing::No,
+            closing: ConsumerClosing::No,
             timers: Deadlines::default(),
-            asks: VecDeque::new(),
+            wishes: VecDeque::new(),
             events: VecDeque::new(),
             notices: Notices::default(),
             started_unix_ms: now.unix_ms,
@@ -243,8 +243,8 @@ impl PushConsumer {
     }
 
     /// The next thing that is wanted of the cluster.
-    pub(crate) fn poll_ask(&mut self) -> Option<Ask> {
-        self.asks.pop_front()
+    pub(crate) fn poll_wish(&mut self) -> Option<Wish> {
+        self.wishes.pop_front()
     }
 
     /// The next thing that the application has to know.
@@ -305,8 +305,8 @@ impl PushConsumer {
         }
     }
 
-    fn ask(&mut self, ask: Ask) {
-        self.asks.push_back(ask);
+    fn wish(&mut self, wish: Wish) {
+        self.wishes.push_back(wish);
     }
 
     const fn next_ticket(&mut self) -> Ticket {

@@ -6,11 +6,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::ask::Ask;
 use super::asked::{self, Ticket};
 use super::checking::Check;
 use super::locking::RENEWAL;
 use super::queue::{Begin, QueueId, Reset, Stage};
+use super::wish::Wish;
 use super::{PushConsumer, PushEvent, Timer};
 use crate::consumer::allocation::AllocationRequest;
 use crate::error::{Error, ErrorKind};
@@ -86,7 +86,7 @@ impl PushConsumer {
             // Another entry may have been earlier.
             if let Some(subscription) = self.subscriptions.get_mut(&topic).filter(|known| known.is_due(now)) {
                 (subscription.asking, subscription.asked_at, subscription.due) = (Some(ticket), Some(now), None);
-                self.ask(Ask::Queues { asked: asked::Queues(topic.clone(), ticket), topic });
+                self.wish(Wish::Queues { asked: asked::Queues(topic.clone(), ticket), topic });
             }
         }
         if let Some(&(at, _)) = self.due_topics.first() {
@@ -205,7 +205,7 @@ impl PushConsumer {
         for queue in &brokers {
             let broker = claims_queues.then(|| queue.broker_name.clone());
             let asked = asked::Members(topic.clone(), ticket, broker);
-            self.ask(Ask::Members { asked, queue: MessageQueue::clone(queue) });
+            self.wish(Wish::Members { asked, queue: MessageQueue::clone(queue) });
         }
         if brokers.is_empty() {
             self.note_shared(topic);
@@ -303,7 +303,7 @@ impl PushConsumer {
                 subscription.unlisted.insert(broker);
                 let notice = Notice::warn("a broker does not list us among the members of our group");
                 self.notices.push(notice.about("client_id", &self.client_id).about("topic", topic));
-                self.ask(Ask::Heartbeat);
+                self.wish(Wish::Heartbeat);
                 was_unlisted
             }
             1 => true,

@@ -1,11 +1,11 @@
 //! Settlement: what becomes of messages when the application is done with them (`ConsumeMessageConcurrentlyService`,
 //! `ConsumeMessageOrderlyService`).
 
-use super::ask::{Ask, SendingBack};
 use super::asked::{self, Ticket};
 use super::config::RetryDelay;
 use super::delivering::Settlement;
 use super::queue::{QueueId, Stage};
+use super::wish::{SendingBack, Wish};
 use super::{PushConsumer, Timer};
 use crate::error::Error;
 use crate::notice::Notice;
@@ -20,14 +20,14 @@ const EXPIRED_LEVEL: i32 = 3;
 /// How the application is done with messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum ConsumeOutcome {
     /// They are consumed. With an orderly consumer that does not commit by itself they can still be rolled back.
     Success,
     /// They failed: the broker brings them again later, to any member of the group, behind what came meanwhile. A
     /// broadcasting consumer drops them.
     ReconsumeLater(RetryDelay),
     /// They failed, and their queue rests until they are delivered again; `None`: for as long as is set up. Orderly
-    /// consumption only; otherwise it means [`Outcome::ReconsumeLater`].
+    /// consumption only; otherwise it means [`ConsumeOutcome::ReconsumeLater`].
     SuspendCurrentQueue(Option<Duration>),
     /// They are consumed, and with them is committed what was consumed before. Orderly consumption only.
     Commit,
@@ -38,7 +38,7 @@ pub enum Outcome {
 impl PushConsumer {
     /// The application is done with messages. Returns whether that still counts: it does not for a queue that has gone
     /// to another member or goes on at another offset, nor for messages that it had for too long.
-    pub(crate) fn settle(&mut self, now: Now, settlement: Settlement, outcome: Outcome) -> bool {
+    pub(crate) fn settle(&mut self, now: Now, settlement: Settlement, outcome: ConsumeOutcome) -> bool {
         self.in_work = self.in_work.saturating_sub(settlement.count);
         let ended = self.abandoned.settled(settlement.delivery, settlement.first, settlement.last);
         // The queue may have come back, and wait for that.
@@ -80,7 +80,7 @@ impl PushConsumer {
         self.notices.push(notice.about("error", why));
     }
 
-    fn settle_concurrent(&mut self, settlement: Settlement, outcome: Outcome) -> usize {
+    fn settle_concurrent(&mut self, settlement: Settlement, outcome: ConsumeOutcome) -> usize {
         let Settlement { queue: id, delivery, first, last, .. } = settlement;
         let Some(known) = self.queues.touch(id) else {
             return 0;
@@ -91,9 +91,11 @@ impl PushConsumer {
             return 0;
         }
         let level = match outcome {
-            Outcome::Success | Outcome::Commit => return known.messages.consumed(delivery, first, last, true),
-            Outcome::ReconsumeLater(delay) => delay.level(),
-            Outcome::SuspendCurrentQueue(_) | Outcome::Rollback => RetryDelay::Broker.level(),
+            ConsumeOutcome::Success | ConsumeOutcome::Commit => {
+                return known.messages.consumed(delivery, first, last, true);
+            }
+            ConsumeOutcome::ReconsumeLater(delay) => delay.level(),
+            ConsumeOutcome::SuspendCurrentQueue(_) | ConsumeOutcome::Rollback => RetryDelay::Broker.level(),
         };
         let failed = known.messages.send_back(delivery, first, last);
         let count = failed.len();
@@ -101,7 +103,7 @@ impl PushConsumer {
         count
     }
 
-    fn settle_orderly(&mut self, now: Now, settlement: Settlement, outcome: Outcome) -> usize {
+    fn settle_orderly(&mut self, now: Now, settlement: Settlement, outcome: ConsumeOutcome) -> usize {
         let Settlement { queue: id, delivery, first, last, .. } = settlement;
         let auto_commit = self.config.auto_commit;
         let needs_locks = self.needs_locks();
@@ -120,15 +122,15 @@ impl PushConsumer {
             return 0;
         }
         match outcome {
-            Outcome::Success => known.messages.consumed(delivery, first, last, auto_commit),
-            Outcome::Commit => {
+            ConsumeOutcome::Success => known.messages.consumed(delivery, first, last, auto_commit),
+            ConsumeOutcome::Commit => {
                 let count = known.messages.consumed(delivery, first, last, false);
                 if count > 0 {
                     known.messages.commit();
                 }
                 count
             }
-            Outcome::Rollback => {
+            ConsumeOutcome::Rollback => {
                 let count = known.messages.consumed(delivery, first, last, false);
                 if count > 0 {
                     known.messages.roll_back();
@@ -137,8 +139,8 @@ impl PushConsumer {
                 }
                 count
             }
-            Outcome::SuspendCurrentQueue(pause) => self.fail_orderly(now, settlement, pause),
-            Outcome::ReconsumeLater(delay) => {
+            ConsumeOutcome::SuspendCurrentQueue(pause) => self.fail_orderly(now, settlement, pause),
+            ConsumeOutcome::ReconsumeLater(delay) => {
                 let failed = known.messages.send_back(delivery, first, last);
                 let count = failed.len();
                 self.send_back(id, failed, delay.level());
@@ -223,7 +225,7 @@ impl PushConsumer {
                 delay_level: if is_dead { RetryDelay::Never.level() } else { delay_level },
                 max_reconsume_times,
             };
-            self.ask(Ask::SendBack { asked: asked::SendBack(id, begun, offset), message });
+            self.wish(Wish::SendBack { asked: asked::SendBack(id, begun, offset), message });
         }
     }
 
@@ -275,7 +277,7 @@ impl PushConsumer {
             }
             let notice = Notice::warn("messages are in work for longer than they may");
             self.notices.push(notice.about("queue", &known.queue).about("count", late.len()));
-            self.note_consumed(now, id, late.len(), Outcome::ReconsumeLater(RetryDelay::Broker));
+            self.note_consumed(now, id, late.len(), ConsumeOutcome::ReconsumeLater(RetryDelay::Broker));
             self.send_back(id, late, EXPIRED_LEVEL);
             if self.in_work >= self.config.max_in_work {
                 let notice = Notice::error("nothing more is consumed: handlers that do not return have all places");

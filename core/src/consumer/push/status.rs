@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::count::Count;
 use super::queue::{AssignedQueue, QueueId};
-use super::settling::Outcome;
+use super::settling::ConsumeOutcome;
 use super::{PushConsumer, Unfinished};
 use crate::gather::Gather;
 use crate::metrics::ConsumerMetrics;
@@ -146,15 +146,15 @@ fn last_minute(counts: &Counts, now: Instant) -> u64 {
 }
 
 impl PushConsumer {
-    pub(super) fn note_consumed(&mut self, now: Now, id: QueueId, count: usize, outcome: Outcome) {
+    pub(super) fn note_consumed(&mut self, now: Now, id: QueueId, count: usize, outcome: ConsumeOutcome) {
         let Some(known) = self.queues.touch(id) else {
             return;
         };
         known.last_consume_unix_ms = now.unix_ms;
         let Totals { consumed, failed, metrics, .. } = &mut self.totals;
         let (counts, all) = match outcome {
-            Outcome::Success | Outcome::Commit => (consumed, &mut metrics.consumed),
-            Outcome::ReconsumeLater(_) | Outcome::SuspendCurrentQueue(_) | Outcome::Rollback => {
+            ConsumeOutcome::Success | ConsumeOutcome::Commit => (consumed, &mut metrics.consumed),
+            ConsumeOutcome::ReconsumeLater(_) | ConsumeOutcome::SuspendCurrentQueue(_) | ConsumeOutcome::Rollback => {
                 (failed, &mut metrics.failed)
             }
         };
@@ -182,7 +182,7 @@ impl PushConsumer {
             ("PROP_NAMESERVER_ADDR", name_servers.to_owned()),
             ("PROP_CLIENT_VERSION", "V5_4_0".to_owned()),
             ("consumerGroup", self.group.to_string()),
-            ("consumeMessageBatchMaxSize", config.batch_size.to_string()),
+            ("consumeMessageBatchMaxSize", config.consume_batch_size.to_string()),
             ("pullBatchSize", config.pull_batch_size.to_string()),
         ];
         let is_orderly = config.is_orderly();

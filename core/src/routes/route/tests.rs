@@ -29,7 +29,7 @@ fn route(data: TopicRouteData) -> TopicRoute {
 }
 
 /// The places as `broker:queue`.
-fn shown(places: Vec<Place<'_>>) -> Vec<String> {
+fn shown(places: Vec<BrokerQueue<'_>>) -> Vec<String> {
     places.iter().map(|(name, queue_id)| format!("{name}:{queue_id}")).collect()
 }
 

@@ -9,12 +9,12 @@ use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
 /// A compact formatter with such keys.
 #[derive(Default)]
 pub(super) struct ObjectKeys {
-    place: Place,
+    place: Writing,
 }
 
 /// What is being written.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Place {
+enum Writing {
     /// A value, or a key that is a string.
     #[default]
     Plain,
@@ -27,14 +27,14 @@ enum Place {
 impl ObjectKeys {
     /// Decides what the key is, by its first piece.
     fn begin_key<W: ?Sized + Write>(&mut self, writer: &mut W, is_object: bool) -> io::Result<()> {
-        if self.place != Place::KeyBegins {
+        if self.place != Writing::KeyBegins {
             return Ok(());
         }
         if is_object {
-            self.place = Place::ObjectKey;
+            self.place = Writing::ObjectKey;
             return Ok(());
         }
-        self.place = Place::Plain;
+        self.place = Writing::Plain;
         writer.write_all(b"\"")
     }
 }
@@ -56,12 +56,12 @@ impl Formatter for ObjectKeys {
     }
 
     fn begin_object_key<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        self.place = Place::KeyBegins;
+        self.place = Writing::KeyBegins;
         if first { Ok(()) } else { writer.write_all(b",") }
     }
 
     fn begin_string<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        if self.place == Place::KeyBegins { Ok(()) } else { writer.write_all(b"\"") }
+        if self.place == Writing::KeyBegins { Ok(()) } else { writer.write_all(b"\"") }
     }
 
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
@@ -72,8 +72,8 @@ impl Formatter for ObjectKeys {
     fn write_char_escape<W: ?Sized + Write>(&mut self, writer: &mut W, escape: CharEscape) -> io::Result<()> {
         self.begin_key(writer, false)?;
         match escape {
-            CharEscape::Quote if self.place == Place::ObjectKey => writer.write_all(b"\""),
-            CharEscape::ReverseSolidus if self.place == Place::ObjectKey => writer.write_all(b"\\"),
+            CharEscape::Quote if self.place == Writing::ObjectKey => writer.write_all(b"\""),
+            CharEscape::ReverseSolidus if self.place == Writing::ObjectKey => writer.write_all(b"\\"),
             // The text of an object has no other characters that need escaping.
             other => CompactFormatter.write_char_escape(writer, other),
         }
@@ -81,8 +81,8 @@ impl Formatter for ObjectKeys {
 
     fn end_string<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
         self.begin_key(writer, false)?;
-        if self.place == Place::ObjectKey {
-            self.place = Place::Plain;
+        if self.place == Writing::ObjectKey {
+            self.place = Writing::Plain;
             return Ok(());
         }
         writer.write_all(b"\"")

@@ -122,7 +122,7 @@ impl Seat {
         }
         let hangs = options.has(Kind::Hangs);
         builder.message_model(options.model).configure(|config| {
-            config.batch_size = options.batch;
+            config.consume_batch_size = options.batch;
             if hangs {
                 config.consume_timeout = CONSUME_TIMEOUT;
                 config.max_cached_messages = 8;

@@ -7,7 +7,7 @@ use crate::address::Address;
 use crate::client::operations::exchange::{Answered, Exchange, broker_name, topic};
 use crate::client::operations::questions::Rule;
 use crate::client::session::Session;
-use crate::consumer::push::ask::SendingBack;
+use crate::consumer::push::wish::SendingBack;
 use crate::error::Error;
 use crate::queue::MessageQueue;
 use crate::time::Now;

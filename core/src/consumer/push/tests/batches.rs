@@ -1,14 +1,14 @@
 //! Inner batches of a pull: opened outside, and taken in only where they are still awaited.
 
-use super::super::ask::Ask;
 use super::super::asked;
-use super::super::{Opened, Outcome, PushEvent};
+use super::super::wish::Wish;
+use super::super::{ConsumeOutcome, Opened, PushEvent};
 use super::scene::{ME, Scene, found, found_batch};
 use crate::consumer::Pulled;
 
 /// A consumer of one queue gets this pulled; gives what it wants opened.
 fn pulled(scene: &mut Scene, change: impl FnOnce(Pulled) -> Pulled) -> Opened {
-    let Ask::Pull { asked: asked::Pull(id, ticket), queue, offset, .. } = scene.ask() else { panic!() };
+    let Wish::Pull { asked: asked::Pull(id, ticket), queue, offset, .. } = scene.wish() else { panic!() };
     let pulled = change(found_batch(queue, offset..offset + 5, false));
     scene.consumer.take_pulled(scene.now, id, ticket, Ok(pulled));
     let mut unopened = None;
@@ -35,11 +35,11 @@ fn the_messages_of_a_batch_come_in_their_order_between_those_before_and_behind_i
         let body = [before.body, batch.body, behind.body.clone()].concat().into();
         Pulled { body, ..behind }
     });
-    assert!(scene.asks().is_empty(), "nothing is fetched before it is open");
+    assert!(scene.wishes().is_empty(), "nothing is fetched before it is open");
     scene.consumer.check_reasons(scene.now.mono);
     scene.consumer.take_opened(scene.now, opened);
     assert_eq!(offsets(&mut scene), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
-    assert!(matches!(&*scene.asks(), [Ask::Pull { offset: 9, .. }]));
+    assert!(matches!(&*scene.wishes(), [Wish::Pull { offset: 9, .. }]));
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn what_is_settled_of_a_batch_is_committed_up_to_its_first_unfinished_message() 
     let opened = pulled(&mut scene, |batch| batch);
     scene.consumer.take_opened(scene.now, opened);
     let (first, _second) = (scene.deliver(3).unwrap(), scene.deliver(1).unwrap());
-    scene.consumer.settle(scene.now, first.settlement, Outcome::Success);
+    scene.consumer.settle(scene.now, first.settlement, ConsumeOutcome::Success);
     scene.commit_all();
     assert_eq!(scene.commits(), [3]);
 }

@@ -1,8 +1,8 @@
 //! Orderly queues that are ours by allocation alone: when and where they go on.
 
-use super::super::Outcome;
-use super::super::ask::Ask;
+use super::super::ConsumeOutcome;
 use super::super::asked::{self, Asked};
+use super::super::wish::Wish;
 use super::scene::{ME, SECOND, Scene, TOPIC, found, queue};
 use crate::consumer::MessageSelector;
 use crate::time::{Duration, Instant};
@@ -12,22 +12,22 @@ use crate::time::{Duration, Instant};
 fn answer(scene: &mut Scene, members: &[&str]) -> Vec<u64> {
     let mut pulled = Vec::new();
     loop {
-        let asks = scene.asks();
+        let asks = scene.wishes();
         if asks.is_empty() {
             return pulled;
         }
         for ask in asks {
             let (now, consumer) = (scene.now, &mut scene.consumer);
             match ask {
-                Ask::Queues { asked, .. } => asked.take(consumer, now, Ok(vec![queue(0)])),
-                Ask::Members { asked: asked::Members(topic, ticket, broker), .. } => {
+                Wish::Queues { asked, .. } => asked.take(consumer, now, Ok(vec![queue(0)])),
+                Wish::Members { asked: asked::Members(topic, ticket, broker), .. } => {
                     let members = members.iter().map(|member| (*member).to_owned()).collect();
                     consumer.take_members(now, (&topic, ticket, broker), Ok(members));
                 }
-                Ask::FormerOffset { asked, .. } => asked.take(consumer, now, Ok(None)),
-                Ask::GroupOffset { asked, .. } => asked.take(consumer, now, Ok(Some(0))),
-                Ask::Commit { asked, .. } => asked.take(consumer, now, Ok(())),
-                Ask::Pull { asked, queue, offset, .. } => {
+                Wish::FormerOffset { asked, .. } => asked.take(consumer, now, Ok(None)),
+                Wish::GroupOffset { asked, .. } => asked.take(consumer, now, Ok(Some(0))),
+                Wish::Commit { asked, .. } => asked.take(consumer, now, Ok(())),
+                Wish::Pull { asked, queue, offset, .. } => {
                     pulled.push(offset);
                     asked.take(consumer, now, Ok(found(queue, offset..offset + 1)));
                 }
@@ -43,7 +43,7 @@ fn consume_until(scene: &mut Scene, second: u32) {
     while scene.now.mono < Instant::default() + second * SECOND {
         answer(scene, &[ME]);
         if let Some(delivery) = scene.deliver(1) {
-            scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success);
+            scene.consumer.settle(scene.now, delivery.settlement, ConsumeOutcome::Success);
         }
         scene.pass(SECOND);
     }
@@ -63,7 +63,7 @@ fn rest_after(leaves: impl Fn(&mut Scene), returns: impl Fn(&mut Scene)) -> Dura
         scene.pass(SECOND);
         answer(&mut scene, &[ME]);
     }
-    scene.consumer.settle(scene.now, in_hand.settlement, Outcome::Success);
+    scene.consumer.settle(scene.now, in_hand.settlement, ConsumeOutcome::Success);
     let ended = scene.now.mono;
     while scene.deliver(1).is_none() {
         scene.pass(SECOND / 10);

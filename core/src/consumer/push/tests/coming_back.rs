@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::ask::Ask;
 use super::super::asked::{self, Asked};
-use super::super::{ConsumeFrom, MessageModel, Outcome, PushConfig, PushEvent};
+use super::super::wish::Wish;
+use super::super::{ConsumeFrom, ConsumeOutcome, MessageModel, PushConfig, PushEvent};
 use super::scene::{ME, SECOND, Scene, TOPIC, found, lose_and_regain, queue};
 use crate::consumer::MessageSelector;
 
@@ -23,18 +23,18 @@ fn a_consumer_whose_topic_was_unsubscribed_and_subscribed_again_before_it_starte
     for _ in 0..120 {
         scene.pass(SECOND);
         for _ in 0..4 {
-            for ask in scene.asks() {
+            for ask in scene.wishes() {
                 match ask {
-                    Ask::MaxOffset { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(Some(3))),
-                    Ask::OffsetAt { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(Some(3))),
-                    Ask::EndOffset { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(None)),
-                    Ask::CommitEnd { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(())),
-                    Ask::Queues { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(queues.to_vec())),
-                    Ask::Members { asked: asked::Members(topic, ticket, broker), .. } => {
+                    Wish::MaxOffset { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(Some(3))),
+                    Wish::OffsetAt { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(Some(3))),
+                    Wish::EndOffset { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(None)),
+                    Wish::CommitEnd { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(())),
+                    Wish::Queues { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(queues.to_vec())),
+                    Wish::Members { asked: asked::Members(topic, ticket, broker), .. } => {
                         scene.consumer.take_members(scene.now, (&topic, ticket, broker), Ok(vec![ME.to_owned()]));
                     }
-                    Ask::GroupOffset { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(None)),
-                    Ask::Commit { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(())),
+                    Wish::GroupOffset { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(None)),
+                    Wish::Commit { asked, .. } => asked.take(&mut scene.consumer, scene.now, Ok(())),
                     _ => {}
                 }
                 is_started |= scene.consumer.events.iter().any(|event| matches!(event, PushEvent::Started));
@@ -48,12 +48,12 @@ fn a_consumer_whose_topic_was_unsubscribed_and_subscribed_again_before_it_starte
 /// Answers what a broadcasting consumer asks about a queue of three messages.
 fn fill(scene: &mut Scene) {
     for _ in 0..4 {
-        for ask in scene.asks() {
+        for ask in scene.wishes() {
             let (now, consumer) = (scene.now, &mut scene.consumer);
             match ask {
-                Ask::Queues { asked, .. } => asked.take(consumer, now, Ok(vec![queue(0)])),
-                Ask::MinOffset { asked, .. } => asked.take(consumer, now, Ok(Some(0))),
-                Ask::Pull { asked, queue, offset, .. } if offset < 3 => {
+                Wish::Queues { asked, .. } => asked.take(consumer, now, Ok(vec![queue(0)])),
+                Wish::MinOffset { asked, .. } => asked.take(consumer, now, Ok(Some(0))),
+                Wish::Pull { asked, queue, offset, .. } if offset < 3 => {
                     asked.take(consumer, now, Ok(found(queue, offset..3)));
                 }
                 _ => {}
@@ -75,7 +75,7 @@ fn a_broadcasting_orderly_queue_that_goes_and_comes_back_has_one_delivery_at_a_t
     fill(&mut scene);
     let second = scene.deliver(1);
     assert!(second.is_none(), "the application has two deliveries of an orderly queue: {second:?}");
-    scene.consumer.settle(scene.now, in_hand.settlement, Outcome::Success);
+    scene.consumer.settle(scene.now, in_hand.settlement, ConsumeOutcome::Success);
     assert!(scene.deliver(1).is_some());
 }
 
@@ -83,7 +83,7 @@ fn a_broadcasting_orderly_queue_that_goes_and_comes_back_has_one_delivery_at_a_t
 fn an_orderly_queue_whose_lock_is_lost_goes_and_comes_back_has_one_delivery_at_a_time() {
     let mut scene = Scene::orderly(|_| {});
     scene.rebalance(1, &[ME]);
-    let Ask::Lock { asked: asked::Lock { ticket, queues, at }, .. } = scene.ask() else { panic!() };
+    let Wish::Lock { asked: asked::Lock { ticket, queues, at }, .. } = scene.wish() else { panic!() };
     scene.consumer.take_locked(scene.now, ticket, (&queues, at), Ok(BTreeSet::from([queue(0)])));
     scene.begin_at(0);
     scene.fill(0..3);
@@ -92,13 +92,13 @@ fn an_orderly_queue_whose_lock_is_lost_goes_and_comes_back_has_one_delivery_at_a
     lose_and_regain(&mut scene);
     let mut second = None;
     for _ in 0..4 {
-        for ask in scene.asks() {
+        for ask in scene.wishes() {
             let (now, consumer) = (scene.now, &mut scene.consumer);
             match ask {
-                Ask::Lock { asked, queues } => asked.take(consumer, now, Ok(queues.into_iter().collect())),
-                Ask::Unlock { asked, .. } => asked.take(consumer, now, Ok(())),
-                Ask::GroupOffset { asked, .. } => asked.take(consumer, now, Ok(Some(0))),
-                Ask::Pull { asked, queue, offset, .. } if offset < 3 => {
+                Wish::Lock { asked, queues } => asked.take(consumer, now, Ok(queues.into_iter().collect())),
+                Wish::Unlock { asked, .. } => asked.take(consumer, now, Ok(())),
+                Wish::GroupOffset { asked, .. } => asked.take(consumer, now, Ok(Some(0))),
+                Wish::Pull { asked, queue, offset, .. } if offset < 3 => {
                     asked.take(consumer, now, Ok(found(queue, offset..3)));
                 }
                 _ => {}
@@ -112,14 +112,14 @@ fn an_orderly_queue_whose_lock_is_lost_goes_and_comes_back_has_one_delivery_at_a
 #[test]
 fn an_orderly_queue_that_goes_and_comes_back_waits_for_the_rest_of_a_delivery_behind_one_that_failed() {
     let broadcasting = |config: &mut PushConfig| {
-        (config.message_model, config.batch_size) = (MessageModel::Broadcasting, 4);
+        (config.message_model, config.consume_batch_size) = (MessageModel::Broadcasting, 4);
     };
     let mut scene = Scene::orderly(broadcasting);
     scene.pass(SECOND);
     fill(&mut scene);
     let in_hand = scene.deliver(4).expect("all three").settlement;
     assert_eq!(in_hand.count(), 3);
-    scene.consumer.settle(scene.now, in_hand.part(0, 0, 1), Outcome::SuspendCurrentQueue(None));
+    scene.consumer.settle(scene.now, in_hand.part(0, 0, 1), ConsumeOutcome::SuspendCurrentQueue(None));
     // The application has the other two yet.
     scene.share(&[]);
     scene.share(&[queue(0)]);
@@ -128,7 +128,7 @@ fn an_orderly_queue_that_goes_and_comes_back_waits_for_the_rest_of_a_delivery_be
     let second = scene.deliver(4);
     assert!(second.is_none(), "the application has two deliveries of an orderly queue: {second:?}");
     for offset in 1..3 {
-        scene.consumer.settle(scene.now, in_hand.part(offset, offset, 1), Outcome::Success);
+        scene.consumer.settle(scene.now, in_hand.part(offset, offset, 1), ConsumeOutcome::Success);
     }
     assert_eq!(scene.deliver(4).map(|delivery| delivery.messages.len()), Some(3));
 }
@@ -142,12 +142,12 @@ fn an_orderly_queue_whose_lock_was_lost_goes_on_where_it_was_unless_somebody_els
         let go_on = |scene: &mut Scene, group_offset: u64| {
             let mut began = None;
             for _ in 0..4 {
-                for ask in scene.asks() {
+                for ask in scene.wishes() {
                     let (now, consumer) = (scene.now, &mut scene.consumer);
                     match ask {
-                        Ask::Lock { asked, queues } => asked.take(consumer, now, Ok(queues.into_iter().collect())),
-                        Ask::GroupOffset { asked, .. } => asked.take(consumer, now, Ok(Some(group_offset))),
-                        Ask::Pull { asked, queue, offset, .. } => {
+                        Wish::Lock { asked, queues } => asked.take(consumer, now, Ok(queues.into_iter().collect())),
+                        Wish::GroupOffset { asked, .. } => asked.take(consumer, now, Ok(Some(group_offset))),
+                        Wish::Pull { asked, queue, offset, .. } => {
                             began = began.or(Some(offset));
                             if offset < 5 {
                                 asked.take(consumer, now, Ok(found(queue, offset..5)));
@@ -162,7 +162,7 @@ fn an_orderly_queue_whose_lock_was_lost_goes_on_where_it_was_unless_somebody_els
         assert_eq!(go_on(&mut scene, 0), Some(0));
         for _ in 0..2 {
             let delivery = scene.deliver(1).expect("the next");
-            assert!(scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success));
+            assert!(scene.consumer.settle(scene.now, delivery.settlement, ConsumeOutcome::Success));
         }
         scene.consumer.handle_disconnected(scene.now, "a");
         assert_eq!(go_on(&mut scene, committed), Some(expected), "the group is at {committed}");
@@ -176,15 +176,15 @@ fn an_administrators_reset_counts_no_more_once_another_member_has_it_and_went_on
     // The owner before us has the lock yet; both hear of the reset, and it is the owner who carries it out.
     let answer = |scene: &mut Scene, grants: bool| {
         let mut began = None;
-        for ask in scene.asks() {
+        for ask in scene.wishes() {
             let (now, consumer) = (scene.now, &mut scene.consumer);
             match ask {
-                Ask::Lock { asked, queues } => {
+                Wish::Lock { asked, queues } => {
                     let granted = if grants { queues.into_iter().collect() } else { BTreeSet::new() };
                     asked.take(consumer, now, Ok(granted));
                 }
-                Ask::GroupOffset { asked, .. } => asked.take(consumer, now, Ok(Some(100))),
-                Ask::Pull { offset, .. } => began = Some(offset),
+                Wish::GroupOffset { asked, .. } => asked.take(consumer, now, Ok(Some(100))),
+                Wish::Pull { offset, .. } => began = Some(offset),
                 _ => {}
             }
         }
@@ -211,8 +211,8 @@ fn a_delivery_that_ends_after_its_lock_and_before_anybody_notices_holds_nothing_
     let mut scene = Scene::orderly(|_| {});
     scene.rebalance(1, &[ME]);
     let lock = |scene: &mut Scene| {
-        let asks = scene.asks();
-        let lock = asks.into_iter().find_map(|ask| if let Ask::Lock { asked, .. } = ask { Some(asked) } else { None });
+        let asks = scene.wishes();
+        let lock = asks.into_iter().find_map(|ask| if let Wish::Lock { asked, .. } = ask { Some(asked) } else { None });
         lock.expect("a lock is asked for").take(&mut scene.consumer, scene.now, Ok(BTreeSet::from([queue(0)])));
     };
     lock(&mut scene);
@@ -221,7 +221,7 @@ fn a_delivery_that_ends_after_its_lock_and_before_anybody_notices_holds_nothing_
     let in_hand = scene.deliver(1).expect("the first");
     // The process stands still, and the application is the first to go on.
     scene.now.mono = scene.now.mono + 40 * SECOND;
-    assert!(!scene.consumer.settle(scene.now, in_hand.settlement, Outcome::Success), "another may have it");
+    assert!(!scene.consumer.settle(scene.now, in_hand.settlement, ConsumeOutcome::Success), "another may have it");
     scene.pass(SECOND);
     lock(&mut scene);
     scene.begin_at(0);

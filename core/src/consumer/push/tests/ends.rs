@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::ask::Ask;
 use super::super::asked::Asked;
+use super::super::wish::Wish;
 use super::super::{ConsumeFrom, MessageModel, PushConfig, PushConsumer, PushEvent};
 use super::scene::{ME, SECOND, Scene, TOPIC, failed};
 use crate::consumer::MessageSelector;
@@ -35,7 +35,7 @@ struct World {
     recent: BTreeMap<MessageQueue, u64>,
     /// Questions for the ends of these topics are not answered.
     held: Vec<&'static str>,
-    kept: Vec<Ask>,
+    kept: Vec<Wish>,
     is_started: bool,
 }
 
@@ -56,7 +56,7 @@ impl World {
     fn go(&mut self, scene: &mut Scene) {
         scene.pass(crate::time::Duration::ZERO);
         for _ in 0..12 {
-            for ask in std::mem::take(&mut self.kept).into_iter().chain(scene.asks()).collect::<Vec<_>>() {
+            for ask in std::mem::take(&mut self.kept).into_iter().chain(scene.wishes()).collect::<Vec<_>>() {
                 self.answer(scene, ask);
                 scene.allocate();
             }
@@ -71,51 +71,51 @@ impl World {
         if self.away.contains(&&*queue.broker_name) { Err(failed()) } else { Ok(()) }
     }
 
-    fn answer(&mut self, scene: &mut Scene, ask: Ask) {
+    fn answer(&mut self, scene: &mut Scene, ask: Wish) {
         let (now, consumer) = (scene.now, &mut scene.consumer);
         match ask {
-            Ask::Queues { asked, topic } => {
+            Wish::Queues { asked, topic } => {
                 let queues = self.queues.iter().filter(|queue| queue.topic == topic).cloned().collect();
                 asked.take(consumer, now, if self.no_routes { Err(failed()) } else { Ok(queues) });
             }
-            Ask::Members { asked, .. } => {
+            Wish::Members { asked, .. } => {
                 consumer.take_members(now, (&asked.0, asked.1, asked.2), Ok(vec![ME.to_owned()]));
             }
             // It is answered later.
-            Ask::MaxOffset { ref queue, .. } if self.held.contains(&&*queue.topic) => self.kept.push(ask),
-            Ask::MaxOffset { asked, queue } => {
+            Wish::MaxOffset { ref queue, .. } if self.held.contains(&&*queue.topic) => self.kept.push(ask),
+            Wish::MaxOffset { asked, queue } => {
                 let end = self.ends.get(&queue).copied().unwrap_or(0);
                 asked.take(consumer, now, self.is_there(&queue).map(|()| Some(end)));
             }
-            Ask::EndOffset { asked, queue } => {
+            Wish::EndOffset { asked, queue } => {
                 let known = if self.no_offsets { Err(failed()) } else { self.is_there(&queue) };
                 asked.take(consumer, now, known.map(|()| self.offsets.get(&queue).copied()));
             }
-            Ask::GroupOffset { asked, queue } => {
+            Wish::GroupOffset { asked, queue } => {
                 let known = if self.no_offsets { Err(failed()) } else { self.is_there(&queue) };
                 asked.take(consumer, now, known.map(|()| self.offsets.get(&queue).copied()));
             }
-            Ask::CommitEnd { asked, queue, offset } => {
+            Wish::CommitEnd { asked, queue, offset } => {
                 let result = self.is_there(&queue);
                 if result.is_ok() {
                     self.offsets.insert(queue, offset);
                 }
                 asked.take(consumer, now, result);
             }
-            Ask::Commit { asked, queue, offset, .. } => {
+            Wish::Commit { asked, queue, offset, .. } => {
                 let result = self.is_there(&queue);
                 if result.is_ok() {
                     self.offsets.insert(queue, offset);
                 }
                 asked.take(consumer, now, result);
             }
-            Ask::MinOffset { asked, queue } => asked.take(consumer, now, self.is_there(&queue).map(|()| Some(0))),
-            Ask::OffsetAt { asked, queue, unix_ms } => {
+            Wish::MinOffset { asked, queue } => asked.take(consumer, now, self.is_there(&queue).map(|()| Some(0))),
+            Wish::OffsetAt { asked, queue, unix_ms } => {
                 let recent = self.recent.get(&queue).filter(|_| unix_ms + 60_000 < START_UNIX_MS);
                 let first = recent.or_else(|| self.ends.get(&queue)).copied().unwrap_or(0);
                 asked.take(consumer, now, self.is_there(&queue).map(|()| Some(first)));
             }
-            Ask::Pull { queue, offset, .. } => _ = self.begun.entry(queue).or_insert(offset),
+            Wish::Pull { queue, offset, .. } => _ = self.begun.entry(queue).or_insert(offset),
             _ => {}
         }
     }

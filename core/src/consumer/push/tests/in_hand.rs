@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::super::ask::Ask;
 use super::super::asked::{self, Asked};
-use super::super::{Outcome, PushEvent, Unfinished};
+use super::super::wish::Wish;
+use super::super::{ConsumeOutcome, PushEvent, Unfinished};
 use super::scene::{ME, SECOND, Scene, found, lose_and_regain, queue};
 use crate::time::Duration;
 
@@ -14,14 +14,14 @@ fn leave_before_a_delivery_ends(scene: &mut Scene) {
     scene.fill(0..3);
     let first = scene.deliver(1).expect("the first");
     let second = scene.deliver(1).expect("the second");
-    scene.consumer.settle(scene.now, first.settlement, Outcome::Success);
+    scene.consumer.settle(scene.now, first.settlement, ConsumeOutcome::Success);
     // Another member comes.
     scene.share(&[]);
-    let asks = scene.asks();
-    assert!(asks.iter().any(|ask| matches!(ask, Ask::Commit { .. })), "{asks:?}");
-    scene.consumer.settle(scene.now, second.settlement, Outcome::Success);
+    let asks = scene.wishes();
+    assert!(asks.iter().any(|ask| matches!(ask, Wish::Commit { .. })), "{asks:?}");
+    scene.consumer.settle(scene.now, second.settlement, ConsumeOutcome::Success);
     for ask in asks {
-        if let Ask::Commit { asked, .. } = ask {
+        if let Wish::Commit { asked, .. } = ask {
             asked.take(&mut scene.consumer, scene.now, Ok(()));
         }
     }
@@ -52,8 +52,8 @@ fn books_of_deliveries_that_ended_do_not_grow_with_each_rebalance() {
     let mut scene = Scene::new(|_| {});
     for _ in 0..100 {
         scene.share(&[queue(0)]);
-        for ask in scene.asks() {
-            if let Ask::GroupOffset { asked, .. } = ask {
+        for ask in scene.wishes() {
+            if let Wish::GroupOffset { asked, .. } = ask {
                 asked.take(&mut scene.consumer, scene.now, Ok(Some(0)));
             }
         }
@@ -65,14 +65,14 @@ fn books_of_deliveries_that_ended_do_not_grow_with_each_rebalance() {
 /// Locks are granted, the group is at 0, and there are three messages.
 fn go_on(scene: &mut Scene) {
     for _ in 0..4 {
-        for ask in scene.asks() {
+        for ask in scene.wishes() {
             let (now, consumer) = (scene.now, &mut scene.consumer);
             match ask {
-                Ask::Lock { asked, queues } => asked.take(consumer, now, Ok(queues.into_iter().collect())),
-                Ask::Unlock { asked, .. } => asked.take(consumer, now, Ok(())),
-                Ask::Commit { asked, .. } => asked.take(consumer, now, Ok(())),
-                Ask::GroupOffset { asked, .. } => asked.take(consumer, now, Ok(Some(0))),
-                Ask::Pull { asked, queue, offset, .. } if offset < 3 => {
+                Wish::Lock { asked, queues } => asked.take(consumer, now, Ok(queues.into_iter().collect())),
+                Wish::Unlock { asked, .. } => asked.take(consumer, now, Ok(())),
+                Wish::Commit { asked, .. } => asked.take(consumer, now, Ok(())),
+                Wish::GroupOffset { asked, .. } => asked.take(consumer, now, Ok(Some(0))),
+                Wish::Pull { asked, queue, offset, .. } if offset < 3 => {
                     asked.take(consumer, now, Ok(found(queue, offset..3)));
                 }
                 _ => {}
@@ -83,14 +83,14 @@ fn go_on(scene: &mut Scene) {
 
 #[test]
 fn an_orderly_queue_that_comes_back_waits_for_the_rest_of_a_batch_whose_first_message_failed() {
-    let mut scene = Scene::orderly(|config| config.batch_size = 3);
+    let mut scene = Scene::orderly(|config| config.consume_batch_size = 3);
     scene.rebalance(1, &[ME]);
     go_on(&mut scene);
     let batch = scene.deliver(3).expect("a batch");
     assert_eq!(batch.messages.len(), 3);
     // The first one fails; the application still has the other two.
     let first = batch.settlement.part(0, 0, 1);
-    assert!(scene.consumer.settle(scene.now, first, Outcome::SuspendCurrentQueue(None)));
+    assert!(scene.consumer.settle(scene.now, first, ConsumeOutcome::SuspendCurrentQueue(None)));
     // The connection is reset; another member comes, and goes.
     lose_and_regain(&mut scene);
     go_on(&mut scene);
@@ -102,12 +102,12 @@ fn an_orderly_queue_that_comes_back_waits_for_the_rest_of_a_batch_whose_first_me
 
 #[test]
 fn what_the_application_has_of_a_batch_whose_first_message_failed_is_told_as_unfinished() {
-    let mut scene = Scene::orderly(|config| config.batch_size = 3);
+    let mut scene = Scene::orderly(|config| config.consume_batch_size = 3);
     scene.rebalance(1, &[ME]);
     go_on(&mut scene);
     let batch = scene.deliver(3).expect("a batch");
     let first = batch.settlement.part(0, 0, 1);
-    assert!(scene.consumer.settle(scene.now, first, Outcome::SuspendCurrentQueue(None)));
+    assert!(scene.consumer.settle(scene.now, first, ConsumeOutcome::SuspendCurrentQueue(None)));
     scene.consumer.close(scene.now, SECOND);
     for _ in 0..8 {
         scene.pass(Duration::from_secs(1));
@@ -126,20 +126,20 @@ fn an_administrators_reset_counts_while_only_a_member_that_is_gone_has_the_lock(
     let answer = |scene: &mut Scene, grants: bool| {
         let mut began = None;
         for _ in 0..4 {
-            for ask in scene.asks() {
+            for ask in scene.wishes() {
                 let (now, consumer) = (scene.now, &mut scene.consumer);
                 match ask {
-                    Ask::Queues { asked, .. } => asked.take(consumer, now, Ok(vec![queue(0)])),
-                    Ask::Members { asked: asked::Members(topic, ticket, broker), .. } => {
+                    Wish::Queues { asked, .. } => asked.take(consumer, now, Ok(vec![queue(0)])),
+                    Wish::Members { asked: asked::Members(topic, ticket, broker), .. } => {
                         consumer.take_members(now, (&topic, ticket, broker), Ok(vec![ME.to_owned()]));
                     }
-                    Ask::Lock { asked, queues } => {
+                    Wish::Lock { asked, queues } => {
                         let granted = if grants { queues.into_iter().collect() } else { BTreeSet::new() };
                         asked.take(consumer, now, Ok(granted));
                     }
-                    Ask::GroupOffset { asked, .. } => asked.take(consumer, now, Ok(Some(100))),
-                    Ask::Commit { asked, .. } => asked.take(consumer, now, Ok(())),
-                    Ask::Pull { offset, .. } => began = Some(offset),
+                    Wish::GroupOffset { asked, .. } => asked.take(consumer, now, Ok(Some(100))),
+                    Wish::Commit { asked, .. } => asked.take(consumer, now, Ok(())),
+                    Wish::Pull { offset, .. } => began = Some(offset),
                     _ => {}
                 }
                 scene.allocate();
@@ -168,7 +168,7 @@ fn an_administrators_reset_counts_while_only_a_member_that_is_gone_has_the_lock(
 
 #[test]
 fn a_queue_that_leaves_waits_for_what_is_being_sent_back_or_the_next_owner_gets_it_too() {
-    for outcome in [Outcome::SuspendCurrentQueue(None), Outcome::ReconsumeLater(Default::default())] {
+    for outcome in [ConsumeOutcome::SuspendCurrentQueue(None), ConsumeOutcome::ReconsumeLater(Default::default())] {
         let mut scene = Scene::orderly(|config| config.max_reconsume_times = Some(0));
         scene.rebalance(1, &[ME]);
         go_on(&mut scene);
@@ -178,19 +178,19 @@ fn a_queue_that_leaves_waits_for_what_is_being_sent_back_or_the_next_owner_gets_
         assert!(scene.consumer.settle(scene.now, in_hand.settlement, outcome), "it counts");
         let (mut sent_back, mut committed, mut unlocked) = (Vec::new(), Vec::new(), false);
         for _ in 0..8 {
-            for ask in std::mem::take(&mut sent_back).into_iter().chain(scene.asks()).collect::<Vec<_>>() {
+            for ask in std::mem::take(&mut sent_back).into_iter().chain(scene.wishes()).collect::<Vec<_>>() {
                 let (now, consumer) = (scene.now, &mut scene.consumer);
                 match ask {
                     // The broker's answer takes its time.
-                    Ask::SendBack { .. } if now.mono < crate::time::Instant::from_micros(3_000_000) => {
+                    Wish::SendBack { .. } if now.mono < crate::time::Instant::from_micros(3_000_000) => {
                         sent_back.push(ask)
                     }
-                    Ask::SendBack { asked, .. } => asked.take(consumer, now, Ok(())),
-                    Ask::Commit { asked, offset, .. } => {
+                    Wish::SendBack { asked, .. } => asked.take(consumer, now, Ok(())),
+                    Wish::Commit { asked, offset, .. } => {
                         committed.push(offset);
                         asked.take(consumer, now, Ok(()));
                     }
-                    Ask::Unlock { asked, .. } => {
+                    Wish::Unlock { asked, .. } => {
                         unlocked = true;
                         asked.take(consumer, now, Ok(()));
                     }
@@ -214,16 +214,16 @@ fn a_concurrent_queue_that_leaves_waits_for_what_is_being_sent_back_or_the_next_
     scene.begin(1);
     scene.fill(0..1);
     let in_hand = scene.deliver(1).expect("the first");
-    assert!(scene.consumer.settle(scene.now, in_hand.settlement, Outcome::ReconsumeLater(Default::default())));
+    assert!(scene.consumer.settle(scene.now, in_hand.settlement, ConsumeOutcome::ReconsumeLater(Default::default())));
     // The broker has been asked to bring it again; a moment later another member comes.
     scene.share(&[]);
     let mut committed = None;
     for _ in 0..4 {
-        for ask in scene.asks() {
+        for ask in scene.wishes() {
             let (now, consumer) = (scene.now, &mut scene.consumer);
             match ask {
-                Ask::SendBack { asked, .. } => asked.take(consumer, now, Ok(())),
-                Ask::Commit { asked, offset, .. } => {
+                Wish::SendBack { asked, .. } => asked.take(consumer, now, Ok(())),
+                Wish::Commit { asked, offset, .. } => {
                     committed = Some(offset);
                     asked.take(consumer, now, Ok(()));
                 }
@@ -241,16 +241,16 @@ fn a_queue_that_leaves_commits_all_that_is_sent_back_however_many_answers_come_o
     scene.fill(0..6);
     for _ in 0..6 {
         let one = scene.deliver(1).expect("one");
-        assert!(scene.consumer.settle(scene.now, one.settlement, Outcome::ReconsumeLater(Default::default())));
+        assert!(scene.consumer.settle(scene.now, one.settlement, ConsumeOutcome::ReconsumeLater(Default::default())));
     }
     // The broker has been asked to bring them again; a moment later another member comes.
     scene.share(&[]);
     let (mut committed, mut sent_back) = (None, std::collections::VecDeque::new());
     for _ in 0..20 {
-        for ask in scene.asks() {
+        for ask in scene.wishes() {
             match ask {
-                Ask::SendBack { asked, .. } => sent_back.push_back(asked),
-                Ask::Commit { asked, offset, .. } => {
+                Wish::SendBack { asked, .. } => sent_back.push_back(asked),
+                Wish::Commit { asked, offset, .. } => {
                     committed = Some(offset);
                     asked.take(&mut scene.consumer, scene.now, Ok(()));
                 }

@@ -1,6 +1,6 @@
 //! An application that follows its queues is waited for, each time it is told of one, and no longer than it may.
 
-use super::super::ask::Ask;
+use super::super::wish::Wish;
 use super::super::{PushEvent, Rebalanced};
 use super::scene::{ME, SECOND, Scene};
 use crate::time::Duration;
@@ -14,7 +14,7 @@ fn told(scene: &mut Scene) -> Vec<Rebalanced> {
 }
 
 fn begins(scene: &mut Scene) -> bool {
-    scene.asks().iter().any(|ask| matches!(ask, Ask::GroupOffset { .. }))
+    scene.wishes().iter().any(|ask| matches!(ask, Wish::GroupOffset { .. }))
 }
 
 #[test]

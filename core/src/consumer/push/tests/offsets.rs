@@ -2,25 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use super::super::ask::Ask;
 use super::super::asked;
-use super::super::{ConsumeFrom, Outcome};
+use super::super::wish::Wish;
+use super::super::{ConsumeFrom, ConsumeOutcome};
 use super::scene::{ME, SECOND, Scene, TOPIC, answer, failed, found, queue};
 use crate::consumer::PullStatus;
 
 /// What is asked of a queue whose group has no offset.
-fn first_ask(from: ConsumeFrom) -> Ask {
+fn first_ask(from: ConsumeFrom) -> Wish {
     let mut scene = Scene::new(|config| config.consume_from = from);
     scene.rebalance(1, &[ME]);
-    let Ask::GroupOffset { asked: asked::GroupOffset(id, ticket), .. } = scene.ask() else { panic!() };
+    let Wish::GroupOffset { asked: asked::GroupOffset(id, ticket), .. } = scene.wish() else { panic!() };
     scene.consumer.take_group_offset(scene.now, id, ticket, Ok(None));
-    scene.ask()
+    scene.wish()
 }
 
 #[test]
 fn a_group_without_an_offset_begins_where_it_is_set_up_to() {
-    assert!(matches!(first_ask(ConsumeFrom::FirstOffset), Ask::MinOffset { .. }));
-    assert!(matches!(first_ask(ConsumeFrom::Timestamp(7)), Ask::OffsetAt { unix_ms: 7, .. }));
+    assert!(matches!(first_ask(ConsumeFrom::FirstOffset), Wish::MinOffset { .. }));
+    assert!(matches!(first_ask(ConsumeFrom::Timestamp(7)), Wish::OffsetAt { unix_ms: 7, .. }));
 }
 
 #[test]
@@ -28,10 +28,10 @@ fn an_unknown_answer_never_counts_as_no_offset() {
     let mut scene = Scene::new(|_| {});
     scene.rebalance(1, &[ME]);
     for _ in 0..3 {
-        let asks = scene.asks();
-        let [Ask::GroupOffset { asked: asked::GroupOffset(id, ticket), .. }] = &*asks else { panic!("{asks:?}") };
+        let asks = scene.wishes();
+        let [Wish::GroupOffset { asked: asked::GroupOffset(id, ticket), .. }] = &*asks else { panic!("{asks:?}") };
         scene.consumer.take_group_offset(scene.now, *id, *ticket, Err(failed()));
-        assert!(scene.asks().is_empty(), "it is asked again, and nothing else");
+        assert!(scene.wishes().is_empty(), "it is asked again, and nothing else");
         scene.pass(SECOND);
     }
 }
@@ -44,7 +44,7 @@ fn what_is_committed_never_falls_and_never_passes_an_unsettled_message() {
     let deliveries: Vec<_> = (0..4).map(|_| scene.deliver(1).unwrap()).collect();
     let (now, mut committed) = (scene.now, Vec::new());
     for index in [2, 1, 3, 0] {
-        scene.consumer.settle(now, deliveries[index].settlement, Outcome::Success);
+        scene.consumer.settle(now, deliveries[index].settlement, ConsumeOutcome::Success);
         scene.commit_all();
         committed.extend(scene.commits());
     }
@@ -60,12 +60,12 @@ fn an_offset_that_the_broker_does_not_have_moves_the_queue_and_what_is_in_work_c
     // What `fill` has left open is given back by nobody: the queue pulls anew.
     scene.consumer.pause(scene.now);
     scene.consumer.resume(scene.now);
-    let asks = scene.asks();
-    let Some(&Ask::Pull { asked: asked::Pull(id, ticket), .. }) = asks.last() else { panic!("{asks:?}") };
+    let asks = scene.wishes();
+    let Some(&Wish::Pull { asked: asked::Pull(id, ticket), .. }) = asks.last() else { panic!("{asks:?}") };
     let moved = answer(queue(0), PullStatus::OffsetIllegal, 50, bytes::Bytes::new());
     scene.consumer.take_pulled(scene.now, id, ticket, Ok(moved));
     assert_eq!(scene.commits(), [50]);
-    assert!(!scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success));
+    assert!(!scene.consumer.settle(scene.now, delivery.settlement, ConsumeOutcome::Success));
     scene.commit_all();
     assert_eq!(scene.commits(), [] as [u64; 0]);
 }
@@ -74,14 +74,14 @@ fn an_offset_that_the_broker_does_not_have_moves_the_queue_and_what_is_in_work_c
 fn an_administrator_sets_the_offsets_of_the_queues_that_are_ours() {
     let mut scene = Scene::new(|_| {});
     scene.begin(2);
-    scene.asks();
+    scene.wishes();
     let offsets = BTreeMap::from([(queue(0), 7), (queue(9), 3)]);
     scene.consumer.reset_offsets(scene.now, TOPIC, &offsets);
     let pulls: Vec<u64> = scene
-        .asks()
+        .wishes()
         .into_iter()
         .filter_map(|ask| match ask {
-            Ask::Pull { offset, .. } | Ask::Commit { offset, .. } => Some(offset),
+            Wish::Pull { offset, .. } | Wish::Commit { offset, .. } => Some(offset),
             _ => None,
         })
         .collect();
@@ -95,7 +95,7 @@ fn a_queue_that_leaves_is_committed_up_to_its_first_unfinished_message() {
     scene.fill(0..4);
     let first = scene.deliver(2).unwrap();
     let _second = scene.deliver(1).unwrap();
-    scene.consumer.settle(scene.now, first.settlement, Outcome::Success);
+    scene.consumer.settle(scene.now, first.settlement, ConsumeOutcome::Success);
     scene.share(&[]);
     assert_eq!(scene.commits(), [2]);
 }
@@ -105,10 +105,10 @@ fn a_next_offset_counts_whatever_the_status_and_however_soon_the_answer() {
     for status in [PullStatus::NoNewMessage, PullStatus::NoMatchedMessage, PullStatus::Found] {
         let mut scene = Scene::new(|_| {});
         scene.begin(1);
-        let Ask::Pull { asked: asked::Pull(id, ticket), queue, offset: 0, .. } = scene.ask() else { panic!() };
+        let Wish::Pull { asked: asked::Pull(id, ticket), queue, offset: 0, .. } = scene.wish() else { panic!() };
         scene.consumer.take_pulled(scene.now, id, ticket, Ok(answer(queue, status, 7, bytes::Bytes::new())));
-        let asks = scene.asks();
-        assert!(matches!(&*asks, [Ask::Pull { offset: 7, .. }]), "{status:?}: {asks:?}");
+        let asks = scene.wishes();
+        assert!(matches!(&*asks, [Wish::Pull { offset: 7, .. }]), "{status:?}: {asks:?}");
     }
 }
 
@@ -118,14 +118,14 @@ fn a_broker_that_has_none_of_the_offsets_it_says_it_has_is_asked_once_a_second()
     scene.begin(1);
     let mut asked = 0;
     for _ in 0..100 {
-        for ask in scene.asks() {
+        for ask in scene.wishes() {
             match ask {
-                Ask::Pull { asked: asked::Pull(id, ticket), queue, .. } => {
+                Wish::Pull { asked: asked::Pull(id, ticket), queue, .. } => {
                     asked += 1;
                     let moved = answer(queue, PullStatus::OffsetIllegal, 5, bytes::Bytes::new());
                     scene.consumer.take_pulled(scene.now, id, ticket, Ok(moved));
                 }
-                Ask::Commit { asked: asked::Commit(id, ticket), .. } => {
+                Wish::Commit { asked: asked::Commit(id, ticket), .. } => {
                     scene.consumer.take_committed(scene.now, id, ticket, Ok(()))
                 }
                 _ => {}
@@ -142,30 +142,31 @@ fn an_older_commit_under_way_never_lands_after_an_administrator_s_reset() {
     scene.begin(1);
     scene.fill(0..4);
     let delivery = scene.deliver(4).unwrap();
-    scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success);
-    scene.asks();
+    scene.consumer.settle(scene.now, delivery.settlement, ConsumeOutcome::Success);
+    scene.wishes();
     scene.commit_all();
-    let Ask::Commit { asked: asked::Commit(id, older), offset: 4, .. } = scene.ask() else { panic!() };
+    let Wish::Commit { asked: asked::Commit(id, older), offset: 4, .. } = scene.wish() else { panic!() };
     scene.consumer.reset_offsets(scene.now, TOPIC, &BTreeMap::from([(queue(0), 1)]));
-    let commits = |scene: &mut Scene| scene.asks().into_iter().filter(|ask| matches!(ask, Ask::Commit { .. })).count();
+    let commits =
+        |scene: &mut Scene| scene.wishes().into_iter().filter(|ask| matches!(ask, Wish::Commit { .. })).count();
     assert_eq!(commits(&mut scene), 0, "it might be overtaken by the older one");
     scene.consumer.take_committed(scene.now, id, older, Ok(()));
-    let asks = scene.asks();
-    assert!(asks.iter().any(|ask| matches!(ask, Ask::Commit { offset: 1, .. })), "{asks:?}");
+    let asks = scene.wishes();
+    assert!(asks.iter().any(|ask| matches!(ask, Wish::Commit { offset: 1, .. })), "{asks:?}");
 }
 
 #[test]
 fn where_a_group_begins_is_committed_at_once_and_again_a_second_later_when_that_fails() {
     let mut scene = Scene::new(|_| {});
     scene.rebalance(1, &[ME]);
-    let Ask::GroupOffset { asked: asked::GroupOffset(id, ticket), .. } = scene.ask() else { panic!() };
+    let Wish::GroupOffset { asked: asked::GroupOffset(id, ticket), .. } = scene.wish() else { panic!() };
     scene.consumer.take_group_offset(scene.now, id, ticket, Ok(None));
-    let Ask::MinOffset { asked: asked::FirstOffset(id, ticket), .. } = scene.ask() else { panic!() };
+    let Wish::MinOffset { asked: asked::FirstOffset(id, ticket), .. } = scene.wish() else { panic!() };
     scene.consumer.take_first_offset(scene.now, id, ticket, Ok(Some(9)));
     for _ in 0..3 {
-        let asks = scene.asks();
+        let asks = scene.wishes();
         let commit = asks.iter().find_map(|ask| match ask {
-            Ask::Commit { asked: asked::Commit(id, ticket), offset: 9, .. } => Some((*id, *ticket)),
+            Wish::Commit { asked: asked::Commit(id, ticket), offset: 9, .. } => Some((*id, *ticket)),
             _ => None,
         });
         let (id, ticket) = commit.expect("a commit");
@@ -178,7 +179,7 @@ fn where_a_group_begins_is_committed_at_once_and_again_a_second_later_when_that_
 fn behind_a_record_without_a_length_the_others_are_fetched_and_what_is_passed_over_is_told() {
     let mut scene = Scene::new(|_| {});
     scene.begin(1);
-    let Ask::Pull { asked: asked::Pull(id, ticket), queue: of, .. } = scene.ask() else { panic!() };
+    let Wish::Pull { asked: asked::Pull(id, ticket), queue: of, .. } = scene.wish() else { panic!() };
     let mut pulled = found(of, 0..32);
     // The third of 32 records of the same length says to be four times as long as all of them.
     let (length, mut body) = (pulled.body.len() / 32, pulled.body.to_vec());
@@ -186,8 +187,8 @@ fn behind_a_record_without_a_length_the_others_are_fetched_and_what_is_passed_ov
     body[2 * length..2 * length + 4].copy_from_slice(&wrong);
     pulled.body = body.into();
     scene.consumer.take_pulled(scene.now, id, ticket, Ok(pulled));
-    let asks = scene.asks();
-    let [Ask::Pull { asked: asked::Pull(id, ticket), queue: of, offset: 3, .. }] = &*asks else { panic!("{asks:?}") };
+    let asks = scene.wishes();
+    let [Wish::Pull { asked: asked::Pull(id, ticket), queue: of, offset: 3, .. }] = &*asks else { panic!("{asks:?}") };
     scene.consumer.take_pulled(scene.now, *id, *ticket, Ok(found(of.clone(), 3..32)));
     let status = scene.consumer.status(scene.now);
     assert_eq!((status.refused, status.queues[0].passed_over, status.queues[0].last_passed_over), (1, 1, Some(2)));
@@ -200,14 +201,14 @@ fn the_last_commit_of_a_queue_is_tried_again_when_its_broker_is_busy_once() {
     scene.begin(1);
     scene.fill(0..5);
     while let Some(delivery) = scene.deliver(5) {
-        scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success);
+        scene.consumer.settle(scene.now, delivery.settlement, ConsumeOutcome::Success);
     }
-    scene.asks();
+    scene.wishes();
     scene.consumer.close(scene.now, 10 * SECOND);
     let mut offsets = Vec::new();
     for _ in 0..5 {
-        for ask in scene.asks() {
-            if let Ask::Commit { asked: asked::Commit(id, ticket), offset, .. } = ask {
+        for ask in scene.wishes() {
+            if let Wish::Commit { asked: asked::Commit(id, ticket), offset, .. } = ask {
                 let busy = crate::error::Error::refused(crate::wire::code::ResponseCode::SYSTEM_BUSY, None);
                 let result = if offsets.is_empty() { Err(busy) } else { Ok(()) };
                 offsets.push(offset);
@@ -225,13 +226,13 @@ fn an_offset_that_is_committed_is_said_once_more_after_a_while_since_somebody_ma
     scene.begin(1);
     scene.fill(0..5);
     while let Some(delivery) = scene.deliver(5) {
-        scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success);
+        scene.consumer.settle(scene.now, delivery.settlement, ConsumeOutcome::Success);
     }
     let mut commits = Vec::new();
     for _ in 0..80 {
         scene.pass(SECOND);
-        for ask in scene.asks() {
-            if let Ask::Commit { asked: asked::Commit(id, ticket), offset, .. } = ask {
+        for ask in scene.wishes() {
+            if let Wish::Commit { asked: asked::Commit(id, ticket), offset, .. } = ask {
                 commits.push(offset);
                 scene.consumer.take_committed(scene.now, id, ticket, Ok(()));
             }

@@ -2,30 +2,30 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::Outcome;
-use super::super::ask::Ask;
+use super::super::ConsumeOutcome;
 use super::super::asked;
+use super::super::wish::Wish;
 use super::scene::{ME, SECOND, Scene, TOPIC, failed, queue};
 
 /// Answers all that is asked as a broker does that has `committed`; commits come through only if it `takes` them.
 fn answer_all(scene: &mut Scene, committed: &mut u64, takes: bool) {
     for _ in 0..6 {
-        for ask in scene.asks() {
+        for ask in scene.wishes() {
             let consumer = &mut scene.consumer;
             match ask {
-                Ask::Lock { asked: asked::Lock { ticket, queues, at }, queues: wanted } => {
+                Wish::Lock { asked: asked::Lock { ticket, queues, at }, queues: wanted } => {
                     consumer.take_locked(scene.now, ticket, (&queues, at), Ok(wanted.into_iter().collect()));
                 }
-                Ask::GroupOffset { asked: asked::GroupOffset(id, ticket), .. } => {
+                Wish::GroupOffset { asked: asked::GroupOffset(id, ticket), .. } => {
                     consumer.take_group_offset(scene.now, id, ticket, Ok(Some(*committed)));
                 }
-                Ask::Commit { asked: asked::Commit(id, ticket), offset, .. } => {
+                Wish::Commit { asked: asked::Commit(id, ticket), offset, .. } => {
                     if takes {
                         *committed = offset;
                     }
                     consumer.take_committed(scene.now, id, ticket, if takes { Ok(()) } else { Err(failed()) });
                 }
-                Ask::Unlock { asked: asked::Unlock(id, ticket), .. } => {
+                Wish::Unlock { asked: asked::Unlock(id, ticket), .. } => {
                     consumer.take_unlocked(scene.now, id, ticket, Ok(()))
                 }
                 _ => {}
@@ -38,7 +38,7 @@ fn answer_all(scene: &mut Scene, committed: &mut u64, takes: bool) {
 fn locked() -> Scene {
     let mut scene = Scene::orderly(|_| {});
     scene.rebalance(1, &[ME]);
-    let Ask::Lock { asked: asked::Lock { ticket, queues, at }, .. } = scene.ask() else {
+    let Wish::Lock { asked: asked::Lock { ticket, queues, at }, .. } = scene.wish() else {
         panic!("the lock comes first")
     };
     scene.consumer.take_locked(scene.now, ticket, (&queues, at), Ok(BTreeSet::from([queue(0)])));
@@ -49,11 +49,11 @@ fn locked() -> Scene {
 fn an_administrators_reset_counts_though_the_connection_ends_before_it_is_committed() {
     let mut scene = locked();
     scene.begin_at(5);
-    scene.asks();
+    scene.wishes();
     scene.consumer.reset_offsets(scene.now, TOPIC, &BTreeMap::from([(queue(0), 2)]));
-    let asks = scene.asks();
-    let commit = asks.iter().find(|ask| matches!(ask, Ask::Commit { .. }));
-    let Some(Ask::Commit { asked: asked::Commit(id, ticket), offset: 2, .. }) = commit else { panic!("{asks:?}") };
+    let asks = scene.wishes();
+    let commit = asks.iter().find(|ask| matches!(ask, Wish::Commit { .. }));
+    let Some(Wish::Commit { asked: asked::Commit(id, ticket), offset: 2, .. }) = commit else { panic!("{asks:?}") };
     // The connection is reset while the commit is on its way, and nobody says once more what the administrator wants.
     scene.consumer.take_committed(scene.now, *id, *ticket, Err(failed()));
     scene.consumer.handle_disconnected(scene.now, "a");
@@ -70,7 +70,7 @@ fn an_administrators_reset_counts_for_a_queue_that_comes_back_before_it_could_be
     let mut scene = Scene::new(|_| {});
     scene.rebalance(1, &[ME]);
     scene.begin_at(5);
-    scene.asks();
+    scene.wishes();
     let mut committed = 5;
     scene.consumer.reset_offsets(scene.now, TOPIC, &BTreeMap::from([(queue(0), 2)]));
     // The broker is busy for two seconds, in which another member comes and goes.
@@ -95,18 +95,18 @@ fn an_administrators_reset_that_is_committed_counts_once() {
     // An administrator sets the offset while the queue leaves, and the broker takes that.
     scene.consumer.reset_offsets(scene.now, TOPIC, &BTreeMap::from([(queue(0), 2)]));
     for expected in [6, 2] {
-        let Ask::Commit { asked: asked::Commit(id, ticket), offset, .. } = scene.ask() else { panic!("{expected}") };
+        let Wish::Commit { asked: asked::Commit(id, ticket), offset, .. } = scene.wish() else { panic!("{expected}") };
         assert_eq!(offset, expected);
         scene.consumer.take_committed(scene.now, id, ticket, Ok(()));
     }
     // The broker takes the lock back, and its answers are lost; meanwhile the next owner consumes up to 50, and goes.
     for _ in 0..3 {
-        let Ask::Unlock { asked: asked::Unlock(id, ticket), .. } = scene.ask() else {
+        let Wish::Unlock { asked: asked::Unlock(id, ticket), .. } = scene.wish() else {
             panic!("then the lock goes back")
         };
         scene.share(&[queue(0)]);
         scene.pass(3 * SECOND);
-        scene.asks();
+        scene.wishes();
         scene.consumer.take_unlocked(scene.now, id, ticket, Err(failed()));
         scene.pass(SECOND / 2);
     }
@@ -121,10 +121,10 @@ fn leaving_with_a_commit_under_way() -> Scene {
     scene.begin_at(5);
     scene.fill(5..7);
     let delivery = scene.deliver(1).expect("a message");
-    scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success);
-    scene.asks();
+    scene.consumer.settle(scene.now, delivery.settlement, ConsumeOutcome::Success);
+    scene.wishes();
     scene.share(&[]);
-    let Ask::CancelPull { .. } = scene.ask() else { panic!("nothing more is fetched") };
+    let Wish::CancelPull { .. } = scene.wish() else { panic!("nothing more is fetched") };
     scene
 }
 
@@ -134,25 +134,25 @@ fn an_administrators_reset_counts_for_a_queue_that_leaves_and_comes_back() {
     scene.begin(1);
     scene.fill(0..5);
     while let Some(delivery) = scene.deliver(5) {
-        scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success);
+        scene.consumer.settle(scene.now, delivery.settlement, ConsumeOutcome::Success);
     }
-    scene.asks();
+    scene.wishes();
     // Another member comes and goes.
     scene.share(&[]);
-    let commits: Vec<_> = scene.asks().into_iter().filter(|ask| matches!(ask, Ask::Commit { .. })).collect();
-    let [Ask::Commit { asked: asked::Commit(id, ticket), offset: 5, .. }] = &*commits else { panic!("{commits:?}") };
+    let commits: Vec<_> = scene.wishes().into_iter().filter(|ask| matches!(ask, Wish::Commit { .. })).collect();
+    let [Wish::Commit { asked: asked::Commit(id, ticket), offset: 5, .. }] = &*commits else { panic!("{commits:?}") };
     scene.share(&[queue(0)]);
     // While the last commit is on its way, an administrator sets the group's offset; nobody else would hear of it.
     scene.consumer.reset_offsets(scene.now, TOPIC, &BTreeMap::from([(queue(0), 2)]));
     scene.consumer.take_committed(scene.now, *id, *ticket, Ok(()));
     let mut committed = 5;
     for _ in 0..4 {
-        for ask in scene.asks() {
+        for ask in scene.wishes() {
             match ask {
-                Ask::GroupOffset { asked: asked::GroupOffset(id, ticket), .. } => {
+                Wish::GroupOffset { asked: asked::GroupOffset(id, ticket), .. } => {
                     scene.consumer.take_group_offset(scene.now, id, ticket, Ok(Some(committed)));
                 }
-                Ask::Commit { asked: asked::Commit(id, ticket), offset, .. } => {
+                Wish::Commit { asked: asked::Commit(id, ticket), offset, .. } => {
                     committed = offset;
                     scene.consumer.take_committed(scene.now, id, ticket, Ok(()));
                 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Bytes, BytesMut};
 
-use super::super::ask::Ask;
 use super::super::asked::{self, Asked as _};
+use super::super::wish::Wish;
 use super::super::{ConsumeFrom, ConsumeOrder, Delivery, PushConfig, PushConsumer, PushEvent};
 use crate::consumer::allocation::{Allocation, Average};
 use crate::consumer::{MessageSelector, PullStatus, Pulled};
@@ -67,12 +67,12 @@ impl Scene {
     }
 
     /// What is asked now.
-    pub(super) fn asks(&mut self) -> Vec<Ask> {
-        std::iter::from_fn(|| self.consumer.poll_ask()).collect()
+    pub(super) fn wishes(&mut self) -> Vec<Wish> {
+        std::iter::from_fn(|| self.consumer.poll_wish()).collect()
     }
 
-    pub(super) fn ask(&mut self) -> Ask {
-        self.consumer.poll_ask().expect("something is asked")
+    pub(super) fn wish(&mut self) -> Wish {
+        self.consumer.poll_wish().expect("something is asked")
     }
 
     /// What the application is told, but for that it has started.
@@ -90,7 +90,7 @@ impl Scene {
 
     /// Answers the question for the topic's queues, which comes next.
     pub(super) fn answer_queues(&mut self, queues: Result<Vec<MessageQueue>, Error>) {
-        let Ask::Queues { asked: asked::Queues(topic, ticket), .. } = self.ask() else {
+        let Wish::Queues { asked: asked::Queues(topic, ticket), .. } = self.wish() else {
             panic!("the queues come first")
         };
         self.consumer.take_queues(self.now, &topic, ticket, queues);
@@ -98,7 +98,7 @@ impl Scene {
 
     /// Answers the question for the members, which comes next, and then how the queues are shared.
     pub(super) fn answer_members(&mut self, members: Result<Vec<String>, Error>) {
-        let Ask::Members { asked: asked::Members(topic, ticket, broker), .. } = self.ask() else {
+        let Wish::Members { asked: asked::Members(topic, ticket, broker), .. } = self.wish() else {
             panic!("then the members")
         };
         self.consumer.take_members(self.now, (&topic, ticket, broker), members);
@@ -127,16 +127,16 @@ impl Scene {
 
     /// Answers every question for the group's offset.
     pub(super) fn begin_at(&mut self, offset: u64) {
-        for ask in self.asks() {
-            let Ask::GroupOffset { asked: asked::GroupOffset(id, ticket), .. } = ask else { panic!("{ask:?}") };
+        for ask in self.wishes() {
+            let Wish::GroupOffset { asked: asked::GroupOffset(id, ticket), .. } = ask else { panic!("{ask:?}") };
             self.consumer.take_group_offset(self.now, id, ticket, Ok(Some(offset)));
         }
     }
 
     /// Answers every pull that is asked for with the messages at `offsets`.
     pub(super) fn fill(&mut self, offsets: std::ops::Range<u64>) {
-        for ask in self.asks() {
-            if let Ask::Pull { asked: asked::Pull(id, ticket), queue, offset, .. } = ask
+        for ask in self.wishes() {
+            if let Wish::Pull { asked: asked::Pull(id, ticket), queue, offset, .. } = ask
                 && offset < offsets.end
             {
                 let pulled = found(queue, offset.max(offsets.start)..offsets.end);
@@ -164,8 +164,8 @@ impl Scene {
     /// The offsets of commits that are asked for, which succeed.
     pub(super) fn commits(&mut self) -> Vec<u64> {
         let mut offsets = Vec::new();
-        for ask in self.asks() {
-            if let Ask::Commit { asked: asked::Commit(id, ticket), offset, .. } = ask {
+        for ask in self.wishes() {
+            if let Wish::Commit { asked: asked::Commit(id, ticket), offset, .. } = ask {
                 offsets.push(offset);
                 self.consumer.take_committed(self.now, id, ticket, Ok(()));
             }
@@ -238,19 +238,19 @@ pub(super) fn play(
 ) -> Vec<MessageQueue> {
     let mut pulled = Vec::new();
     for _ in 0..8 {
-        for ask in scene.asks() {
+        for ask in scene.wishes() {
             let (now, consumer) = (scene.now, &mut scene.consumer);
             match ask {
-                Ask::Queues { asked, .. } => asked.take(consumer, now, Ok(topic_queues.to_vec())),
-                Ask::Members { asked: asked::Members(topic, ticket, broker), .. } => {
+                Wish::Queues { asked, .. } => asked.take(consumer, now, Ok(topic_queues.to_vec())),
+                Wish::Members { asked: asked::Members(topic, ticket, broker), .. } => {
                     consumer.take_members(now, (&topic, ticket, broker), Ok(vec![ME.to_owned()]));
                 }
-                Ask::Check { asked, queue, .. } => asked.take(consumer, now, check(&queue)),
-                Ask::GroupOffset { asked, .. } => asked.take(consumer, now, Ok(Some(0))),
-                Ask::Commit { asked, .. } => asked.take(consumer, now, Ok(())),
-                Ask::Lock { asked, queues } => asked.take(consumer, now, Ok(queues.into_iter().collect())),
-                Ask::Unlock { asked, .. } => asked.take(consumer, now, Ok(())),
-                Ask::Pull { queue, .. } => pulled.push(queue),
+                Wish::Check { asked, queue, .. } => asked.take(consumer, now, check(&queue)),
+                Wish::GroupOffset { asked, .. } => asked.take(consumer, now, Ok(Some(0))),
+                Wish::Commit { asked, .. } => asked.take(consumer, now, Ok(())),
+                Wish::Lock { asked, queues } => asked.take(consumer, now, Ok(queues.into_iter().collect())),
+                Wish::Unlock { asked, .. } => asked.take(consumer, now, Ok(())),
+                Wish::Pull { queue, .. } => pulled.push(queue),
                 _ => {}
             }
             scene.allocate();
@@ -262,8 +262,8 @@ pub(super) fn play(
 /// The connection to the broker of an orderly queue is reset; another member gets the queue, and we get it back.
 pub(super) fn lose_and_regain(scene: &mut Scene) {
     scene.consumer.handle_disconnected(scene.now, "a");
-    for ask in scene.asks() {
-        if let Ask::Lock { asked, .. } = ask {
+    for ask in scene.wishes() {
+        if let Wish::Lock { asked, .. } = ask {
             asked.take(&mut scene.consumer, scene.now, Ok(BTreeSet::new()));
         }
     }

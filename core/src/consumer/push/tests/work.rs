@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
-use super::super::ask::Ask;
 use super::super::asked;
-use super::super::{Delivery, MessageModel, Outcome, PushConfig, PushEvent, RetryDelay};
+use super::super::wish::Wish;
+use super::super::{ConsumeOutcome, Delivery, MessageModel, PushConfig, PushEvent, RetryDelay};
 use super::scene::{ME, SECOND, Scene, TOPIC, answer, failed, queue};
 use crate::consumer::PullStatus;
 use crate::time::Duration;
@@ -15,7 +15,7 @@ use crate::time::Duration;
 fn locked(change: impl FnOnce(&mut PushConfig)) -> Scene {
     let mut scene = Scene::orderly(change);
     scene.rebalance(1, &[ME]);
-    let Ask::Lock { asked: asked::Lock { ticket, queues, at }, .. } = scene.ask() else {
+    let Wish::Lock { asked: asked::Lock { ticket, queues, at }, .. } = scene.wish() else {
         panic!("the lock comes first")
     };
     scene.consumer.take_locked(scene.now, ticket, (&queues, at), Ok(BTreeSet::from([queue(0)])));
@@ -29,7 +29,7 @@ fn offsets(delivery: &Delivery) -> Vec<i64> {
 }
 
 fn pulls(scene: &mut Scene) -> usize {
-    scene.asks().iter().filter(|ask| matches!(ask, Ask::Pull { .. })).count()
+    scene.wishes().iter().filter(|ask| matches!(ask, Wish::Pull { .. })).count()
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn a_queue_is_not_fetched_from_beyond_its_bounds_and_again_when_there_is_room() 
         scene.fill(0..10);
         assert_eq!(pulls(&mut scene), 0, "10 messages of 102 bytes are cached, of each queue");
         while let Some(delivery) = scene.deliver(4) {
-            scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success);
+            scene.consumer.settle(scene.now, delivery.settlement, ConsumeOutcome::Success);
         }
         assert_eq!(pulls(&mut scene), 2, "one for each queue");
     }
@@ -58,7 +58,7 @@ fn an_application_may_commit_more_at_a_time_than_a_queue_caches() {
     for offset in 0..20 {
         let delivery = scene.deliver(1).unwrap();
         assert_eq!(offsets(&delivery), [offset]);
-        scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success);
+        scene.consumer.settle(scene.now, delivery.settlement, ConsumeOutcome::Success);
         if offset % 5 == 4 {
             let next = offset as u64 + 1;
             scene.fill(next..next + 5);
@@ -74,14 +74,14 @@ fn what_is_consumed_and_not_committed_comes_again_once_it_has_all_the_room_there
     for offset in 0..10 {
         let delivery = scene.deliver(1).unwrap();
         assert_eq!(offsets(&delivery), [offset]);
-        scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success);
+        scene.consumer.settle(scene.now, delivery.settlement, ConsumeOutcome::Success);
     }
     assert_eq!((pulls(&mut scene), scene.deliver(1).is_none()), (0, true));
     scene.pass(SECOND);
     for offset in 0..10 {
         let delivery = scene.deliver(1).unwrap();
         assert_eq!(offsets(&delivery), [offset]);
-        let outcome = if offset == 9 { Outcome::Commit } else { Outcome::Success };
+        let outcome = if offset == 9 { ConsumeOutcome::Commit } else { ConsumeOutcome::Success };
         scene.consumer.settle(scene.now, delivery.settlement, outcome);
     }
     assert_eq!(pulls(&mut scene), 1);
@@ -96,7 +96,7 @@ fn no_more_is_in_work_than_may_be_and_queues_take_turns() {
     let queues: Vec<u32> = deliveries.iter().map(|delivery| delivery.queue.queue_id).collect();
     assert_eq!(queues, [0, 1, 0]);
     assert_eq!(deliveries.iter().map(|delivery| delivery.messages.len()).sum::<usize>(), 5);
-    scene.consumer.settle(scene.now, deliveries[0].settlement, Outcome::Success);
+    scene.consumer.settle(scene.now, deliveries[0].settlement, ConsumeOutcome::Success);
     assert_eq!(scene.deliver(9).unwrap().messages.len(), 2);
 }
 
@@ -117,9 +117,9 @@ fn a_message_that_failed_is_sent_back_and_stays_until_the_broker_has_it() {
     scene.begin(1);
     scene.fill(0..1);
     let delivery = scene.deliver(1).unwrap();
-    scene.asks();
-    scene.consumer.settle(scene.now, delivery.settlement, Outcome::ReconsumeLater(RetryDelay::Level(5)));
-    let Ask::SendBack { asked: asked::SendBack(id, begun, offset), message } = scene.ask() else { panic!() };
+    scene.wishes();
+    scene.consumer.settle(scene.now, delivery.settlement, ConsumeOutcome::ReconsumeLater(RetryDelay::Level(5)));
+    let Wish::SendBack { asked: asked::SendBack(id, begun, offset), message } = scene.wish() else { panic!() };
     assert_eq!((message.delay_level, message.max_reconsume_times, message.physical_offset), (5, 3, 0));
     scene.consumer.take_sent_back(scene.now, id, begun, offset, Err(failed()));
     scene.commit_all();
@@ -134,17 +134,17 @@ fn a_pause_delivers_nothing_and_fetches_no_more_but_hears_what_a_held_pull_tells
     let mut scene = Scene::new(|_| {});
     scene.begin(1);
     scene.fill(0..5);
-    let asks = scene.asks();
-    let Some(Ask::Pull { asked: asked::Pull(id, ticket), .. }) =
-        asks.into_iter().find(|ask| matches!(ask, Ask::Pull { .. }))
+    let asks = scene.wishes();
+    let Some(Wish::Pull { asked: asked::Pull(id, ticket), .. }) =
+        asks.into_iter().find(|ask| matches!(ask, Wish::Pull { .. }))
     else {
         panic!("the next pull")
     };
     scene.consumer.pause(scene.now);
-    assert!(scene.asks().is_empty() && scene.deliver(1).is_none());
+    assert!(scene.wishes().is_empty() && scene.deliver(1).is_none());
     // The broker tells of a reset of the offsets, which it does once.
     scene.consumer.take_pulled(scene.now, id, ticket, Ok(answer(queue(0), PullStatus::OffsetIllegal, 2, Bytes::new())));
-    assert!(!scene.asks().iter().any(|ask| matches!(ask, Ask::Pull { .. })));
+    assert!(!scene.wishes().iter().any(|ask| matches!(ask, Wish::Pull { .. })));
     assert_eq!(scene.consumer.offsets_of(TOPIC).get(&queue(0)), Some(&2));
     scene.consumer.resume(scene.now);
     scene.pass(SECOND);
@@ -158,12 +158,12 @@ fn closing_waits_for_work_and_for_what_is_being_sent_back_then_for_the_last_comm
     scene.fill(0..2);
     let (first, second) = (scene.deliver(1).unwrap(), scene.deliver(1).unwrap());
     scene.consumer.close(scene.now, 100 * SECOND);
-    scene.asks();
+    scene.wishes();
     scene.events();
-    scene.consumer.settle(scene.now, first.settlement, Outcome::Success);
-    scene.consumer.settle(scene.now, second.settlement, Outcome::ReconsumeLater(RetryDelay::Broker));
-    let Ask::SendBack { asked: asked::SendBack(id, begun, offset), .. } = scene.ask() else { panic!() };
-    assert!(scene.asks().is_empty());
+    scene.consumer.settle(scene.now, first.settlement, ConsumeOutcome::Success);
+    scene.consumer.settle(scene.now, second.settlement, ConsumeOutcome::ReconsumeLater(RetryDelay::Broker));
+    let Wish::SendBack { asked: asked::SendBack(id, begun, offset), .. } = scene.wish() else { panic!() };
+    assert!(scene.wishes().is_empty());
     scene.consumer.take_sent_back(scene.now, id, begun, offset, Ok(()));
     assert_eq!(scene.commits(), [2]);
     assert!(matches!(&*scene.events(), [PushEvent::Closed(left)] if left.is_empty()));
@@ -177,8 +177,8 @@ fn closing_ends_at_its_time_and_says_what_was_in_work() {
     scene.fill(0..3);
     let delivery = scene.deliver(1).unwrap();
     let _never_ends = scene.deliver(2).unwrap();
-    scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success);
-    scene.asks();
+    scene.consumer.settle(scene.now, delivery.settlement, ConsumeOutcome::Success);
+    scene.wishes();
     scene.events();
     scene.consumer.close(scene.now, 10 * SECOND);
     scene.pass(10 * SECOND - Duration::from_millis(1));
@@ -199,14 +199,14 @@ fn what_the_application_has_for_too_long_goes_back_and_frees_its_place_only_when
     scene.begin(1);
     scene.fill(0..3);
     let delivery = scene.deliver(1).unwrap();
-    scene.asks();
+    scene.wishes();
     scene.pass(60 * SECOND);
-    scene.asks();
+    scene.wishes();
     scene.pass(60 * SECOND);
-    let backs: Vec<_> = scene.asks().into_iter().filter(|ask| matches!(ask, Ask::SendBack { .. })).collect();
+    let backs: Vec<_> = scene.wishes().into_iter().filter(|ask| matches!(ask, Wish::SendBack { .. })).collect();
     assert_eq!(backs.len(), 1);
     assert!(scene.deliver(1).is_none(), "the handler still runs");
-    assert!(!scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success));
+    assert!(!scene.consumer.settle(scene.now, delivery.settlement, ConsumeOutcome::Success));
     assert!(scene.deliver(1).is_some());
 }
 
@@ -218,12 +218,15 @@ fn an_orderly_message_that_cannot_go_to_the_dead_letters_is_not_overtaken() {
         while let Some(delivery) = scene.deliver(1) {
             let is_first = offsets(&delivery) == [0];
             consumed.extend(offsets(&delivery));
-            let outcome =
-                if is_first && consumed.len() == 1 { Outcome::SuspendCurrentQueue(None) } else { Outcome::Success };
+            let outcome = if is_first && consumed.len() == 1 {
+                ConsumeOutcome::SuspendCurrentQueue(None)
+            } else {
+                ConsumeOutcome::Success
+            };
             scene.consumer.settle(scene.now, delivery.settlement, outcome);
             // The broker does not take it.
-            for ask in scene.asks() {
-                if let Ask::SendBack { asked: asked::SendBack(id, begun, offset), .. } = ask {
+            for ask in scene.wishes() {
+                if let Wish::SendBack { asked: asked::SendBack(id, begun, offset), .. } = ask {
                     scene.consumer.take_sent_back(scene.now, id, begun, offset, Err(failed()));
                 }
             }
@@ -238,18 +241,18 @@ fn a_broadcasting_consumer_has_no_broker_bring_a_message_again_in_whatever_order
     let mut scene = Scene::orderly(|config| config.message_model = MessageModel::Broadcasting);
     scene.pass(SECOND);
     scene.answer_queues(Ok(vec![queue(0)]));
-    for ask in scene.asks() {
-        if let Ask::MinOffset { asked: asked::FirstOffset(id, ticket), .. } = ask {
+    for ask in scene.wishes() {
+        if let Wish::MinOffset { asked: asked::FirstOffset(id, ticket), .. } = ask {
             scene.consumer.take_first_offset(scene.now, id, ticket, Ok(Some(0)));
         }
     }
     scene.fill(0..2);
     let delivery = scene.deliver(1).expect("a message");
-    scene.asks();
-    scene.consumer.settle(scene.now, delivery.settlement, Outcome::ReconsumeLater(RetryDelay::Broker));
-    let asks = scene.asks();
+    scene.wishes();
+    scene.consumer.settle(scene.now, delivery.settlement, ConsumeOutcome::ReconsumeLater(RetryDelay::Broker));
+    let asks = scene.wishes();
     // It would lie in a retry topic that no broadcasting consumer reads.
-    assert!(!asks.iter().any(|ask| matches!(ask, Ask::SendBack { .. })), "{asks:?}");
+    assert!(!asks.iter().any(|ask| matches!(ask, Wish::SendBack { .. })), "{asks:?}");
 }
 
 #[test]
@@ -257,9 +260,9 @@ fn nothing_is_counted_of_a_topic_that_is_not_subscribed_to_any_more() {
     let mut scene = locked(|_| {});
     let delivery = scene.deliver(1).expect("a message");
     scene.consumer.unsubscribe(scene.now, TOPIC);
-    scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success);
+    scene.consumer.settle(scene.now, delivery.settlement, ConsumeOutcome::Success);
     scene.pass(30 * SECOND);
-    scene.asks();
+    scene.wishes();
     let status = scene.consumer.status(scene.now);
     assert!(status.consumed.is_empty(), "{:?}", status.consumed);
 }
@@ -280,5 +283,5 @@ fn closing_tells_of_a_message_that_never_ended_though_the_lock_of_its_queue_was_
     });
     let told: Vec<_> = closed.expect("it is closed").into_iter().map(|left| (left.queue, left.offsets)).collect();
     assert_eq!(told, [(queue(0), vec![0])], "it never ended, and is delivered again");
-    assert!(!scene.consumer.settle(scene.now, delivery.settlement, Outcome::Success));
+    assert!(!scene.consumer.settle(scene.now, delivery.settlement, ConsumeOutcome::Success));
 }

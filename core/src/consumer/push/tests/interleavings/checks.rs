@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::super::super::ask::Ask;
 use super::super::super::asked::{self, Ticket};
-use super::super::super::closing::Closing;
+use super::super::super::closing::ConsumerClosing;
 use super::super::super::queue::{Begin, Fetch, Stage};
+use super::super::super::wish::Wish;
 use super::super::super::{Delivery, PushEvent, Rebalanced};
 use super::super::scene::{ME, SECOND, queue};
 
@@ -33,7 +33,7 @@ impl Play {
         let hand = self.hand();
         let abandoned: BTreeSet<_> = consumer.abandoned.all().collect();
         assert!(abandoned.is_subset(&hand), "abandoned {abandoned:?} but in hand {hand:?}");
-        if !matches!(consumer.closing, Closing::No | Closing::Draining { .. }) && !self.was_leaving {
+        if !matches!(consumer.closing, ConsumerClosing::No | ConsumerClosing::Draining { .. }) && !self.was_leaving {
             self.was_leaving = true;
             let closed = consumer.events.iter().find_map(|event| match event {
                 PushEvent::Closed(unfinished) => Some(unfinished.clone()),
@@ -70,10 +70,10 @@ impl Play {
             let tickets = [stage, fetch, commit, known.lock.asked, known.lock.giving_back];
             assert!(tickets.into_iter().flatten().all(is_asked), "nobody will answer {known:?}");
         }
-        if consumer.closing == Closing::No {
+        if consumer.closing == ConsumerClosing::No {
             assert!(consumer.subscriptions.values().filter_map(|known| known.asking).all(is_asked));
         }
-        if consumer.closing != Closing::Closed {
+        if consumer.closing != ConsumerClosing::Closed {
             assert!(consumer.owed.iter().copied().all(is_asked));
         }
     }
@@ -102,7 +102,7 @@ impl Play {
 
     /// The application is not at this queue, or has had its time.
     pub(super) fn check_rest(&self, queue_id: u32, what: &str) {
-        let is_closing = self.scene.consumer.closing != Closing::No;
+        let is_closing = self.scene.consumer.closing != ConsumerClosing::No;
         let rests = self
             .resting
             .get(&queue_id)
@@ -131,24 +131,24 @@ impl Play {
     }
 }
 
-pub(super) fn ticket_of(ask: &Ask) -> Option<Ticket> {
+pub(super) fn ticket_of(ask: &Wish) -> Option<Ticket> {
     match ask {
-        Ask::Queues { asked: asked::Queues(_, ticket), .. }
-        | Ask::Members { asked: asked::Members(_, ticket, _), .. }
-        | Ask::Check { asked: asked::Check(_, ticket), .. }
-        | Ask::MaxOffset { asked: asked::End(_, ticket), .. }
-        | Ask::EndOffset { asked: asked::EndOffset(_, ticket), .. }
-        | Ask::CommitEnd { asked: asked::EndCommitted(_, ticket), .. }
-        | Ask::GroupOffset { asked: asked::GroupOffset(_, ticket), .. }
-        | Ask::FormerOffset { asked: asked::FormerOffset(_, ticket), .. }
-        | Ask::MinOffset { asked: asked::FirstOffset(_, ticket), .. }
-        | Ask::OffsetAt { asked: asked::FirstOffset(_, ticket), .. }
-        | Ask::Pull { asked: asked::Pull(_, ticket), .. }
-        | Ask::CancelPull { asked: asked::Pull(_, ticket) }
-        | Ask::OvertakePull { asked: asked::Pull(_, ticket), .. }
-        | Ask::Commit { asked: asked::Commit(_, ticket), .. }
-        | Ask::Lock { asked: asked::Lock { ticket, .. }, .. }
-        | Ask::Unlock { asked: asked::Unlock(_, ticket), .. } => Some(*ticket),
-        Ask::SendBack { .. } | Ask::Heartbeat => None,
+        Wish::Queues { asked: asked::Queues(_, ticket), .. }
+        | Wish::Members { asked: asked::Members(_, ticket, _), .. }
+        | Wish::Check { asked: asked::Check(_, ticket), .. }
+        | Wish::MaxOffset { asked: asked::End(_, ticket), .. }
+        | Wish::EndOffset { asked: asked::EndOffset(_, ticket), .. }
+        | Wish::CommitEnd { asked: asked::EndCommitted(_, ticket), .. }
+        | Wish::GroupOffset { asked: asked::GroupOffset(_, ticket), .. }
+        | Wish::FormerOffset { asked: asked::FormerOffset(_, ticket), .. }
+        | Wish::MinOffset { asked: asked::FirstOffset(_, ticket), .. }
+        | Wish::OffsetAt { asked: asked::FirstOffset(_, ticket), .. }
+        | Wish::Pull { asked: asked::Pull(_, ticket), .. }
+        | Wish::CancelPull { asked: asked::Pull(_, ticket) }
+        | Wish::OvertakePull { asked: asked::Pull(_, ticket), .. }
+        | Wish::Commit { asked: asked::Commit(_, ticket), .. }
+        | Wish::Lock { asked: asked::Lock { ticket, .. }, .. }
+        | Wish::Unlock { asked: asked::Unlock(_, ticket), .. } => Some(*ticket),
+        Wish::SendBack { .. } | Wish::Heartbeat => None,
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::super::ask::Ask;
 use super::super::super::asked::{self, Asked as _};
+use super::super::super::wish::Wish;
 use super::super::scene::{ME, TOPIC, answer, found, found_batch, queue};
 use crate::consumer::PullStatus;
 use crate::consumer::allocation::{Allocation as _, AllocationRequest, Average};
@@ -25,13 +25,13 @@ impl Play {
         self.let_other_begin();
         let mut granted = Vec::new();
         match &self.questions[index].ask {
-            Ask::Commit { queue, offset, .. } => {
+            Wish::Commit { queue, offset, .. } => {
                 let (queue_id, offset) = (queue.queue_id, *offset);
                 let open = (0..offset).find(|offset| !self.settled.contains(&(queue_id, *offset)));
                 assert_eq!(open, None, "{offset} is committed of queue {queue_id}");
                 self.at_broker(queue_id).committed = Some(offset);
             }
-            Ask::Lock { queues, .. } => {
+            Wish::Lock { queues, .. } => {
                 for queue_id in queues.iter().map(|queue| queue.queue_id).collect::<Vec<_>>() {
                     let grants = self.grants;
                     let lock = &mut self.at_broker(queue_id).lock;
@@ -42,7 +42,7 @@ impl Play {
                     }
                 }
             }
-            Ask::Unlock { queues, .. } => {
+            Wish::Unlock { queues, .. } => {
                 for queue_id in queues.iter().map(|queue| queue.queue_id).collect::<Vec<_>>() {
                     self.at_broker(queue_id).lock.take_if(|(owner, _)| *owner == ME);
                 }
@@ -58,12 +58,12 @@ impl Play {
         let Question { ask, done } = self.questions.remove(index);
         let (now, consumer) = (self.scene.now, &mut self.scene.consumer);
         match ask {
-            Ask::Queues { asked: asked::Queues(topic, ticket), .. } => {
+            Wish::Queues { asked: asked::Queues(topic, ticket), .. } => {
                 let queues = if &*topic == TOPIC { (0..self.routed).map(queue).collect() } else { Vec::new() };
                 let answer = if self.is_gone { Err(Error::new(ErrorKind::TopicNotFound, "")) } else { Ok(queues) };
                 consumer.take_queues(now, &topic, ticket, answer);
             }
-            Ask::Members { asked: asked::Members(topic, ticket, broker), .. } => {
+            Wish::Members { asked: asked::Members(topic, ticket, broker), .. } => {
                 let others = self.has_other.then(|| "other".to_owned());
                 consumer.take_members(
                     now,
@@ -71,33 +71,33 @@ impl Play {
                     Ok(others.into_iter().chain([ME.to_owned()]).collect()),
                 );
             }
-            Ask::GroupOffset { asked: asked::GroupOffset(id, ticket), queue } => {
+            Wish::GroupOffset { asked: asked::GroupOffset(id, ticket), queue } => {
                 consumer.take_group_offset(now, id, ticket, Ok(self.broker[&queue.queue_id].committed));
             }
-            Ask::FormerOffset { asked, queue } => {
+            Wish::FormerOffset { asked, queue } => {
                 asked.take(consumer, now, Ok(self.broker[&queue.queue_id].committed));
             }
-            Ask::MaxOffset { asked: asked::End(known, ticket), .. } => {
+            Wish::MaxOffset { asked: asked::End(known, ticket), .. } => {
                 // What came while it was asked may be passed over.
                 let end = self.broker[&known.queue_id].end;
                 self.settled.extend((0..end).map(|offset| (known.queue_id, offset)));
                 self.next.insert(known.queue_id, end);
                 consumer.take_end(now, &known, ticket, Ok(Some(end)));
             }
-            Ask::EndOffset { asked, queue } => {
+            Wish::EndOffset { asked, queue } => {
                 asked.take(consumer, now, Ok(self.broker[&queue.queue_id].committed));
             }
-            Ask::CommitEnd { asked, queue, offset } => {
+            Wish::CommitEnd { asked, queue, offset } => {
                 self.broker.entry(queue.queue_id).or_default().committed = Some(offset);
                 asked.take(consumer, now, Ok(()));
             }
-            Ask::MinOffset { asked: asked::FirstOffset(id, ticket), .. } => {
+            Wish::MinOffset { asked: asked::FirstOffset(id, ticket), .. } => {
                 consumer.take_first_offset(now, id, ticket, Ok(Some(0)));
             }
-            Ask::OffsetAt { asked: asked::FirstOffset(id, ticket), .. } => {
+            Wish::OffsetAt { asked: asked::FirstOffset(id, ticket), .. } => {
                 consumer.take_first_offset(now, id, ticket, Ok(Some(MESSAGES)));
             }
-            Ask::Pull { asked: asked::Pull(id, ticket), queue, offset, .. } => {
+            Wish::Pull { asked: asked::Pull(id, ticket), queue, offset, .. } => {
                 let end = self.broker[&queue.queue_id].end.min(offset + BATCH);
                 let pulled = if offset < end && offset % 3 == 0 {
                     found_batch(queue, offset..end, false)
@@ -108,46 +108,48 @@ impl Play {
                 };
                 consumer.take_pulled(now, id, ticket, Ok(pulled));
             }
-            Ask::Check { asked: asked::Check(topic, ticket), .. } => consumer.take_checked(now, &topic, ticket, Ok(())),
-            Ask::Commit { asked: asked::Commit(id, ticket), .. } => consumer.take_committed(now, id, ticket, Ok(())),
-            Ask::Lock { asked: asked::Lock { ticket, queues, at }, .. } => {
+            Wish::Check { asked: asked::Check(topic, ticket), .. } => {
+                consumer.take_checked(now, &topic, ticket, Ok(()))
+            }
+            Wish::Commit { asked: asked::Commit(id, ticket), .. } => consumer.take_committed(now, id, ticket, Ok(())),
+            Wish::Lock { asked: asked::Lock { ticket, queues, at }, .. } => {
                 let granted = done.unwrap_or_default().into_iter().map(queue).collect();
                 consumer.take_locked(now, ticket, (&queues, at), Ok(granted));
             }
-            Ask::Unlock { asked: asked::Unlock(id, ticket), .. } => consumer.take_unlocked(now, id, ticket, Ok(())),
-            Ask::SendBack { asked: asked::SendBack(id, begun, offset), message } => {
+            Wish::Unlock { asked: asked::Unlock(id, ticket), .. } => consumer.take_unlocked(now, id, ticket, Ok(())),
+            Wish::SendBack { asked: asked::SendBack(id, begun, offset), message } => {
                 // The broker has it: it will come back by itself.
                 self.settled.insert((message.queue.queue_id, offset));
                 consumer.take_sent_back(now, id, begun, offset, Ok(()));
             }
-            Ask::Heartbeat | Ask::CancelPull { .. } | Ask::OvertakePull { .. } => {}
+            Wish::Heartbeat | Wish::CancelPull { .. } | Wish::OvertakePull { .. } => {}
         }
     }
 
     pub(super) fn fail(&mut self, number: usize, is_done: bool, error: Error) {
         let Some(index) = number.checked_rem(self.questions.len()) else { return };
-        let is_unlock = matches!(self.questions[index].ask, Ask::Unlock { .. });
+        let is_unlock = matches!(self.questions[index].ask, Wish::Unlock { .. });
         if is_done || (is_unlock && core::mem::replace(&mut self.has_lost_unlock, true)) {
             self.act(index);
         }
         let Question { ask, .. } = self.questions.remove(index);
         let (now, consumer) = (self.scene.now, &mut self.scene.consumer);
         match ask {
-            Ask::Queues { asked, .. } => asked.take(consumer, now, Err(error)),
-            Ask::Members { asked, .. } => asked.take(consumer, now, Err(error)),
-            Ask::Check { asked, .. } => asked.take(consumer, now, Err(error)),
-            Ask::MaxOffset { asked, .. } => asked.take(consumer, now, Err(error)),
-            Ask::EndOffset { asked, .. } => asked.take(consumer, now, Err(error)),
-            Ask::CommitEnd { asked, .. } => asked.take(consumer, now, Err(error)),
-            Ask::GroupOffset { asked, .. } => asked.take(consumer, now, Err(error)),
-            Ask::FormerOffset { asked, .. } => asked.take(consumer, now, Err(error)),
-            Ask::MinOffset { asked, .. } | Ask::OffsetAt { asked, .. } => asked.take(consumer, now, Err(error)),
-            Ask::Pull { asked, .. } => asked.take(consumer, now, Err(error)),
-            Ask::Commit { asked, .. } => asked.take(consumer, now, Err(error)),
-            Ask::Lock { asked, .. } => asked.take(consumer, now, Err(error)),
-            Ask::Unlock { asked, .. } => asked.take(consumer, now, Err(error)),
-            Ask::SendBack { asked, .. } => asked.take(consumer, now, Err(error)),
-            Ask::Heartbeat | Ask::CancelPull { .. } | Ask::OvertakePull { .. } => {}
+            Wish::Queues { asked, .. } => asked.take(consumer, now, Err(error)),
+            Wish::Members { asked, .. } => asked.take(consumer, now, Err(error)),
+            Wish::Check { asked, .. } => asked.take(consumer, now, Err(error)),
+            Wish::MaxOffset { asked, .. } => asked.take(consumer, now, Err(error)),
+            Wish::EndOffset { asked, .. } => asked.take(consumer, now, Err(error)),
+            Wish::CommitEnd { asked, .. } => asked.take(consumer, now, Err(error)),
+            Wish::GroupOffset { asked, .. } => asked.take(consumer, now, Err(error)),
+            Wish::FormerOffset { asked, .. } => asked.take(consumer, now, Err(error)),
+            Wish::MinOffset { asked, .. } | Wish::OffsetAt { asked, .. } => asked.take(consumer, now, Err(error)),
+            Wish::Pull { asked, .. } => asked.take(consumer, now, Err(error)),
+            Wish::Commit { asked, .. } => asked.take(consumer, now, Err(error)),
+            Wish::Lock { asked, .. } => asked.take(consumer, now, Err(error)),
+            Wish::Unlock { asked, .. } => asked.take(consumer, now, Err(error)),
+            Wish::SendBack { asked, .. } => asked.take(consumer, now, Err(error)),
+            Wish::Heartbeat | Wish::CancelPull { .. } | Wish::OvertakePull { .. } => {}
         }
     }
 

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::super::ask::Ask;
+use super::super::super::wish::Wish;
 use super::super::super::{
-    ConsumeFrom, Delivery, MessageModel, Outcome, PushConfig, PushEvent, Rebalanced, RetryDelay, Unopened,
+    ConsumeFrom, ConsumeOutcome, Delivery, MessageModel, PushConfig, PushEvent, Rebalanced, RetryDelay, Unopened,
 };
 use super::super::scene::{ME, SECOND, Scene, TOPIC, failed, queue};
 use crate::consumer::MessageSelector;
@@ -30,7 +30,7 @@ pub(super) const CLAIMED_AFTER: Duration = Duration::from_secs(35);
 
 /// A question, and whether its broker has done already what it asks for: the granted locks, for one that asks for locks.
 pub(super) struct Question {
-    pub(super) ask: Ask,
+    pub(super) ask: Wish,
     pub(super) done: Option<Vec<u32>>,
 }
 
@@ -86,7 +86,7 @@ impl Play {
         let Kind { is_orderly, auto_commit, gives_up, from_last, broadcasts, claims, follows } = kind;
         let bound = |config: &mut PushConfig| {
             config.max_cached_messages = MOST_CACHED;
-            config.batch_size = 4;
+            config.consume_batch_size = 4;
             config.consume_timeout = Duration::from_secs(1_000_000);
             if broadcasts {
                 config.message_model = MessageModel::Broadcasting;
@@ -147,15 +147,15 @@ impl Play {
             }
         }
         self.scene.allocate();
-        for ask in self.scene.asks() {
+        for ask in self.scene.wishes() {
             match &ask {
-                Ask::CancelPull { .. } => {
+                Wish::CancelPull { .. } => {
                     let ticket = ticket_of(&ask);
                     self.questions.retain(|known| ticket_of(&known.ask) != ticket);
                     continue;
                 }
-                Ask::Pull { queue, .. } => self.check_room(queue.queue_id),
-                Ask::Commit { queue, .. } if self.is_orderly => {
+                Wish::Pull { queue, .. } => self.check_room(queue.queue_id),
+                Wish::Commit { queue, .. } if self.is_orderly => {
                     self.check_rest(queue.queue_id, "committed");
                     self.check_lock(queue.queue_id, "committed");
                 }
@@ -196,18 +196,18 @@ impl Play {
         self.deliveries.push(delivery);
     }
 
-    pub(super) fn settle(&mut self, number: usize, outcome: Outcome) {
+    pub(super) fn settle(&mut self, number: usize, outcome: ConsumeOutcome) {
         let Some(index) = number.checked_rem(self.deliveries.len()) else { return };
         let delivery = self.deliveries.remove(index);
         let offsets: Vec<_> = delivery.messages.iter().map(|(message, _)| message.fields.queue_offset as u64).collect();
         let counts = self.scene.consumer.settle(self.scene.now, delivery.settlement, outcome);
-        let drops = self.broadcasts && (!self.is_orderly || matches!(outcome, Outcome::ReconsumeLater(_)));
-        if counts && (drops || matches!(outcome, Outcome::Success | Outcome::Commit)) {
+        let drops = self.broadcasts && (!self.is_orderly || matches!(outcome, ConsumeOutcome::ReconsumeLater(_)));
+        if counts && (drops || matches!(outcome, ConsumeOutcome::Success | ConsumeOutcome::Commit)) {
             self.settled.extend(offsets.iter().map(|offset| (delivery.queue.queue_id, *offset)));
         }
     }
 
-    pub(super) fn settle_part(&mut self, number: usize, at: usize, outcome: Outcome) {
+    pub(super) fn settle_part(&mut self, number: usize, at: usize, outcome: ConsumeOutcome) {
         let Some(index) = number.checked_rem(self.deliveries.len()) else { return };
         let count = self.deliveries[index].messages.len();
         if count < 2 {
@@ -228,7 +228,8 @@ impl Play {
     }
 
     pub(super) fn take(&mut self, step: Step) {
-        let (now, done) = (self.scene.now, if self.is_orderly { Outcome::Commit } else { Outcome::Success });
+        let (now, done) =
+            (self.scene.now, if self.is_orderly { ConsumeOutcome::Commit } else { ConsumeOutcome::Success });
         match step {
             Step::Pass(millis) => self.scene.pass(Duration::from_millis(millis)),
             Step::StandStill => self.scene.pass(35 * SECOND),
@@ -243,11 +244,11 @@ impl Play {
             Step::Open(number) => self.open(number),
             Step::Deliver(most) => self.deliver(most),
             Step::Succeed(number) => self.settle(number, done),
-            Step::SucceedUncommitted(number) => self.settle(number, Outcome::Success),
-            Step::SendBack(number) => self.settle(number, Outcome::ReconsumeLater(RetryDelay::Broker)),
-            Step::RollBack(number) => self.settle(number, Outcome::Rollback),
-            Step::Retry(number) if self.is_orderly => self.settle(number, Outcome::SuspendCurrentQueue(None)),
-            Step::Retry(number) => self.settle(number, Outcome::ReconsumeLater(RetryDelay::Broker)),
+            Step::SucceedUncommitted(number) => self.settle(number, ConsumeOutcome::Success),
+            Step::SendBack(number) => self.settle(number, ConsumeOutcome::ReconsumeLater(RetryDelay::Broker)),
+            Step::RollBack(number) => self.settle(number, ConsumeOutcome::Rollback),
+            Step::Retry(number) if self.is_orderly => self.settle(number, ConsumeOutcome::SuspendCurrentQueue(None)),
+            Step::Retry(number) => self.settle(number, ConsumeOutcome::ReconsumeLater(RetryDelay::Broker)),
             Step::Other(is_there) => {
                 self.has_other = is_there;
                 self.let_other_lock();
@@ -279,7 +280,7 @@ impl Play {
             }
             Step::Close => self.scene.consumer.close(now, 2 * SECOND),
             Step::Part(number, at, succeeds) => {
-                self.settle_part(number, at, if succeeds { done } else { Outcome::SuspendCurrentQueue(None) })
+                self.settle_part(number, at, if succeeds { done } else { ConsumeOutcome::SuspendCurrentQueue(None) })
             }
         }
         self.look();
@@ -289,7 +290,9 @@ impl Play {
     pub(super) fn answer_all(&mut self) {
         loop {
             let at_end = |known: &Question| match &known.ask {
-                Ask::Pull { queue, offset, wait, .. } => !wait.is_zero() && *offset >= self.broker[&queue.queue_id].end,
+                Wish::Pull { queue, offset, wait, .. } => {
+                    !wait.is_zero() && *offset >= self.broker[&queue.queue_id].end
+                }
                 _ => false,
             };
             let index = self.questions.iter().position(|question| !at_end(question));
@@ -315,7 +318,7 @@ impl Play {
             // With it is committed what was consumed and not committed before.
             self.take(Step::Send(queue_id));
         }
-        let outcome = if self.is_orderly { Outcome::Commit } else { Outcome::Success };
+        let outcome = if self.is_orderly { ConsumeOutcome::Commit } else { ConsumeOutcome::Success };
         for _ in 0..200 {
             self.take(Step::Rebalanced(0));
             self.answer_all();

@@ -9,7 +9,7 @@ use crate::time::Duration;
 
 /// A request. Whoever carries it out gives its answer to what is remembered of it (`asked`).
 #[derive(Clone, Debug)]
-pub(crate) enum Ask {
+pub(crate) enum Wish {
     /// The queues of a topic, as its route has them.
     Queues { asked: asked::Queues, topic: Arc<str> },
     /// The client ids of the group's members, from the broker of a queue.
