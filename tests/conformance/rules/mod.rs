@@ -3,6 +3,7 @@
 mod administration;
 mod bodies;
 mod choices;
+mod following;
 mod groups;
 mod name_servers;
 mod names;
