@@ -267,6 +267,7 @@ impl PushConsumerBuilder {
         let launched = Launch {
             shared: Arc::clone(shared),
             id,
+            group: group.clone(),
             place: Arc::clone(&place),
             tasks: Arc::clone(&tasks),
             is_orderly,
@@ -276,7 +277,7 @@ impl PushConsumerBuilder {
         let directly = launch(launched);
         if let Some(listener) = listener {
             let (shared, place, tasks) = (Arc::clone(shared), Arc::clone(&place), Arc::clone(&tasks));
-            let listening = Listening { shared, id, place, tasks, listener };
+            let listening = Listening { shared, id, group: group.clone(), place, tasks, listener };
             handle.shared.host.spawn(Box::pin(listening.run()));
         }
         let keeper = Keeper { shared: Arc::clone(shared), id, place, store, directly, is_orderly, tasks, group };
@@ -314,6 +315,7 @@ async fn check(handle: &Arc<Handle>, group: &str, topic: &str, selector: &Messag
 struct Launch {
     shared: Arc<Shared>,
     id: PushConsumerId,
+    group: String,
     place: Arc<ConsumerPlace>,
     tasks: Arc<Tasks>,
     is_orderly: bool,
@@ -346,9 +348,9 @@ impl StartPushConsumer {
     fn new<H: Handler>(builder: PushConsumerBuilder, handler: H) -> Self {
         let launch = move |launch: Launch| {
             let task = launch.task();
-            let Launch { shared, id, place, tasks, is_orderly, max_in_work } = launch;
+            let Launch { shared, id, group, place, tasks, is_orderly, max_in_work } = launch;
             let host = Arc::clone(&shared.host);
-            let work = Arc::new(Work { shared, id, place, tasks, handler, is_orderly, max_in_work });
+            let work = Arc::new(Work { shared, id, group, place, tasks, handler, is_orderly, max_in_work });
             let dispatcher = Arc::clone(&work);
             host.spawn(Box::pin(async move {
                 dispatcher.dispatch().await;
