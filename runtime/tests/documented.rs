@@ -1,4 +1,4 @@
-//! What the documentation lists is what there is: lines of the log, their fields, and Java's methods.
+//! What the documentation lists is what there is: lines of the log and their fields, metrics, and Java's methods.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -96,6 +96,15 @@ fn every_field_that_the_core_gives_is_written() {
             let name = source[place + call.len()..].split('"').next().unwrap();
             assert!(log.contains(&format!("$notice.get(\"{name}\")")), "log.rs leaves the field {name} out");
         }
+    }
+}
+
+#[test]
+fn every_metric_that_is_exported_is_in_the_guide() {
+    let guide = read("runtime/docs/guide.md");
+    let names: BTreeSet<_> = literals(&read("runtime/src/export.rs")).into_iter().collect();
+    for name in names.iter().filter(|name| name.starts_with("stgclient_")) {
+        assert!(guide.contains(&format!("`{name}`")), "{name} is not in the guide");
     }
 }
 
