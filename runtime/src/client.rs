@@ -157,7 +157,7 @@ impl Client {
     }
 
     /// What the client has counted so far and has under way: sends by outcome and broker, how long they took, bytes, connections, and
-    /// how its push consumers fare. With the feature `metrics`, [`Client::export_metrics`] gives it to a recorder.
+    /// how its push consumers fare. With the feature `metrics`, `Client::export_metrics` gives it to a recorder.
     ///
     /// ```no_run
     /// # fn show(client: &stgclient::Client) {

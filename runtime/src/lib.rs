@@ -65,8 +65,8 @@ pub use push_consumer::{
 };
 pub use stgclient_core::address::{Address, Addresses};
 pub use stgclient_core::admin::{GroupLag, Placement, QueueLag, QueueStatistics, TopicStatistics};
-pub use stgclient_core::client::{ClientConfig, ClientEvent, ClientState, SendError};
-pub use stgclient_core::connection::ConnectionCounters;
+pub use stgclient_core::client::{ClientConfig, ClientEvent, ClientState, Identity, SendError};
+pub use stgclient_core::connection::{ConnectionConfig, ConnectionCounters};
 pub use stgclient_core::consumer::allocation;
 pub use stgclient_core::consumer::push::{
     ConsumeFrom, ConsumeOrder, ConsumerStatus, MessageModel, PushConfig, QueueStatus, RetryDelay, Unfinished,
@@ -84,12 +84,12 @@ pub use stgclient_core::producer::{
 };
 pub use stgclient_core::queue::MessageQueue;
 pub use stgclient_core::routes::route::{Permission, TopicRoute};
-pub use stgclient_core::wire::body::ClusterInfo;
-pub use stgclient_core::wire::code::ResponseCode;
+pub use stgclient_core::wire::body::{ClusterInfo, ExpressionType};
+pub use stgclient_core::wire::code::{RequestCode, ResponseCode};
 pub use stgclient_core::wire::command::HeaderCodec;
 pub use stgclient_core::wire::compression::Compression;
 pub use stgclient_core::wire::dialect::Dialect;
-pub use stgclient_core::wire::message::{OffsetMessageId, UniqueId};
+pub use stgclient_core::wire::message::{OffsetMessageId, Properties, PropertiesRef, UniqueId};
 pub use stgclient_host::{BoxFuture, MemoryOffsets, OffsetStore};
 #[cfg(feature = "tokio")]
 pub use stgclient_tokio::FileOffsets;
