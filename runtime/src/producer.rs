@@ -121,8 +121,9 @@ impl Producer {
     /// Sends a message: it is queued now, in the order of the calls, and the future gives the broker's receipt.
     ///
     /// The receipt's status says how safely the broker has it; only an error says that it may not have it at all.
-    /// Dropped before it is written, a message is withdrawn; dropped later, only its receipt is ignored. When too much
-    /// waits already, the message stands in line, and is sent in its turn whether the future is polled or not.
+    /// Dropping the future withdraws a message that still waits: in line, for a route or for a connection. Where a connection stands
+    /// the message is handed to it within the call, so mostly only its receipt is ignored. When too much waits already, the message
+    /// stands in line, and is sent in its turn whether the future is polled or not.
     ///
     /// ```no_run
     /// # use stgclient::{Error, Message, Producer};
@@ -284,7 +285,7 @@ impl Sent for () {
 
 /// A send under way: a future of the broker's [`Receipt`].
 #[derive(Debug)]
-#[must_use = "a send that is dropped is withdrawn, or its receipt is ignored"]
+#[must_use = "a send that is dropped is withdrawn while it waits, or its receipt is ignored"]
 pub struct Sending(Operation<Receipt>);
 
 impl Future for Sending {
@@ -297,7 +298,7 @@ impl Future for Sending {
 
 /// A send that no broker answers: a future that ends when the message is written.
 #[derive(Debug)]
-#[must_use = "a send that is dropped before it is written is withdrawn"]
+#[must_use = "a send that is dropped while it waits is withdrawn"]
 pub struct SendingOneway(Operation<()>);
 
 impl Future for SendingOneway {
