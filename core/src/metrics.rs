@@ -58,7 +58,7 @@ pub struct SendCounters {
     pub oneway: u64,
     /// With an error.
     pub failed: u64,
-    /// Given up by the application before they were over.
+    /// Given up by the application before they were over. They may have been stored all the same.
     pub cancelled: u64,
     /// How often messages were handed to the broker: more than the sends where some were tried again.
     pub tries: u64,

@@ -11,7 +11,6 @@ use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::metrics::Metrics;
 use stgclient_core::time::Duration;
 use stgclient_core::wire::command::HeaderCodec;
-use stgclient_core::wire::compression;
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::frame;
 
@@ -37,6 +36,18 @@ use crate::shared::{Settings, Shared};
 use crate::timers;
 
 /// A client of a cluster, wherever it runs. Cheap to clone; the last clone, producer or consumer that is dropped closes it.
+///
+/// One is enough for a process: its producers and consumers share its connections.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), stgclient::Error> {
+/// let client = stgclient::Client::connect("10.0.0.1:9876;10.0.0.2:9876").await?;
+/// let producer = client.producer("shop").start().await?;
+/// // ...
+/// client.close().await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Client {
     handle: Arc<Handle>,
@@ -50,7 +61,8 @@ impl Client {
     /// called on.
     ///
     /// # Errors
-    /// One of them is no address, or none of them answers in time; or there is no tokio runtime, or one without timers or I/O.
+    /// [`ErrorKind::InvalidArgument`] when one of them is no address, or there is no tokio runtime, or one without timers or I/O;
+    /// [`ErrorKind::NameServersUnavailable`] when none of them answers in time.
     pub async fn connect(name_servers: impl Addresses) -> Result<Self, Error> {
         Self::builder(name_servers).connect().await
     }
@@ -90,17 +102,19 @@ impl Client {
         }
     }
 
-    /// A producer of the group `group`, still to be set up.
+    /// A producer of the group `group`, still to be set up. The name is for brokers and their tools; producers of one process may
+    /// have the same.
     pub fn producer(&self, group: &str) -> ProducerBuilder {
         ProducerBuilder::new(Arc::clone(&self.handle), group)
     }
 
-    /// A pull consumer of the group `group`, still to be set up.
+    /// A pull consumer of the group `group`, still to be set up: for who keeps offsets and chooses queues.
     pub fn pull_consumer(&self, group: &str) -> PullConsumerBuilder {
         PullConsumerBuilder::new(Arc::clone(&self.handle), group)
     }
 
-    /// A push consumer of the group `group`, still to be set up.
+    /// A push consumer of the group `group`, still to be set up: messages come to a handler or as a stream. A client is one
+    /// member of a group, which shares the queues with those of other clients: a second push consumer of the same group is refused.
     pub fn push_consumer(&self, group: &str) -> PushConsumerBuilder {
         PushConsumerBuilder::new(Arc::clone(&self.handle), group)
     }
@@ -143,7 +157,7 @@ impl Client {
     }
 
     /// What the client has counted so far and has under way: sends by outcome and broker, how long they took, bytes, connections, and
-    /// how its push consumers fare. With the feature `metrics`, [`Client::export_metrics`] gives it to a recorder.
+    /// how its push consumers fare. With the feature `metrics`, `Client::export_metrics` gives it to a recorder.
     ///
     /// ```no_run
     /// # fn show(client: &stgclient::Client) {
@@ -178,7 +192,8 @@ impl Client {
         crate::export::export(self.client_id(), &self.metrics());
     }
 
-    /// What happened on all connections so far, as numbers that only grow.
+    /// What happened on all connections so far, as numbers that only grow: late answers, oneway messages that busy brokers threw away,
+    /// values that were passed over. [`Client::metrics`] has the rest.
     pub fn counters(&self) -> ConnectionCounters {
         self.handle.shared.peek(|state| state.core.counters())
     }
@@ -189,10 +204,11 @@ impl Client {
         self.handle.shared.lock_times()
     }
 
-    /// Replaces the list of name servers, `host:port` separated by `;`.
+    /// Replaces the list of name servers, `host:port` separated by `;` or several texts. Whether they answer shows with the next
+    /// look-up.
     ///
     /// # Errors
-    /// One of them is no address.
+    /// [`ErrorKind::InvalidArgument`] when one of them is no address, or there is none; the old list stays.
     pub fn set_name_servers(&self, name_servers: impl Addresses) -> Result<(), Error> {
         let addresses = parse(&name_servers.joined())?;
         self.handle.shared.with(|state, now| state.core.handle_name_servers(now, addresses));
@@ -206,8 +222,10 @@ impl Client {
         self.handle.shared.with(|state, _| state.core.set_credentials(credentials));
     }
 
-    /// Closes the client: sends under way may end, brokers hear that its groups leave, connections close. When this
-    /// returns nothing of the client is left. All its producers and consumers are closed with it.
+    /// Closes the client: sends and handlers under way may end within the close time-out
+    /// ([`ClientBuilder::close_timeout`]), offsets are committed, brokers hear that its groups leave, connections close. When this
+    /// returns nothing of the client is left. All its producers and consumers are closed with it; what is asked of them later
+    /// fails with [`ErrorKind::Closed`].
     pub async fn close(&self) {
         let shared = &self.handle.shared;
         let grace = shared.settings.close_timeout;
@@ -239,7 +257,6 @@ pub struct ClientBuilder {
     name_servers: String,
     config: ClientConfig,
     max_frame_length: usize,
-    max_body_length: usize,
     close_timeout: Duration,
     instance: Option<String>,
     provider: Option<Box<dyn Provider>>,
@@ -281,7 +298,6 @@ impl ClientBuilder {
             name_servers: name_servers.joined(),
             config: ClientConfig::new(Vec::new()),
             max_frame_length: frame::DEFAULT_MAX_FRAME_LENGTH,
-            max_body_length: compression::DEFAULT_LIMIT,
             close_timeout: Duration::from_secs(5),
             instance: None,
             provider: None,
@@ -352,7 +368,8 @@ impl ClientBuilder {
         self
     }
 
-    /// The time for one request to a server, and for [`connect`](Self::connect). 3 s by default.
+    /// The time for one request to a server, for one look-up, and for [`connect`](Self::connect). 3 s by default, 1 ms at the
+    /// least. That of a send is [`ProducerBuilder::send_timeout`].
     pub const fn request_timeout(mut self, timeout: Duration) -> Self {
         self.config.request_timeout = timeout;
         self
@@ -365,37 +382,49 @@ impl ClientBuilder {
         self
     }
 
-    /// The time to open a connection. 3 s by default.
+    /// The time to open a connection, with TLS. 3 s by default, 1 ms at the least.
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.config.connection.connect_timeout = timeout;
         self
     }
 
-    /// The longest frame that is read, in bytes. 16 MiB by default.
+    /// The longest frame that is read, in bytes. 16 MiB by default. A server that sends a longer one loses its connection.
     pub const fn max_frame_length(mut self, length: usize) -> Self {
         self.max_frame_length = length;
         self
     }
 
-    /// The longest body that a compressed message may have when decompressed, in bytes. 64 MiB by default.
+    /// The longest body that a compressed message may have when decompressed, in bytes, and what all bodies of a pull may have
+    /// together. 64 MiB by default. A longer one is refused: a push consumer has it go to the dead letters.
     pub const fn max_body_length(mut self, length: usize) -> Self {
-        self.max_body_length = length;
+        self.config.max_body_length = length;
         self
     }
 
-    /// What tells this client apart from others of the process, for brokers. Unique by default.
+    /// What tells this client apart from others of the process, for brokers. Unique by default. Two clients at one address with the
+    /// same name are one to brokers, and share queues wrongly. Broadcasting consumers keep their offsets by this name, `DEFAULT` if
+    /// none is given.
     pub fn instance(mut self, instance: &str) -> Self {
         self.instance = Some(instance.to_owned());
         self
     }
 
-    /// How long [`Client::close`] waits for sends under way. 5 s by default.
+    /// How long [`Client::close`] waits for sends and handlers under way, and
+    /// [`PushConsumer::close`](crate::PushConsumer::close) for handlers. 5 s by default.
     pub const fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
         self
     }
 
-    /// Everything else: connections, intervals, bounds.
+    /// Everything else: connections, intervals, bounds. Name servers and identity are not read from here: the one is an argument of
+    /// the builder, the other the host's.
+    ///
+    /// ```no_run
+    /// # fn set_up() -> stgclient::ClientBuilder {
+    /// # use std::time::Duration;
+    /// stgclient::Client::builder("10.0.0.1:9876").configure(|config| config.route_interval = Duration::from_secs(10))
+    /// # }
+    /// ```
     pub fn configure(mut self, change: impl FnOnce(&mut ClientConfig)) -> Self {
         change(&mut self.config);
         self
@@ -404,8 +433,9 @@ impl ClientBuilder {
     /// Connects: waits until a name server answers.
     ///
     /// # Errors
-    /// One of the name servers is no address, none of them answers in time, or the host cannot run clients
-    /// ([`ErrorKind::InvalidArgument`]).
+    /// [`ErrorKind::InvalidArgument`] when one of the name servers is no address, a number or a time is out of its range, or the host
+    /// cannot run clients; [`ErrorKind::NameServersUnavailable`] when none of them answers in time; [`ErrorKind::TlsFailed`],
+    /// [`ErrorKind::AccessDenied`] and [`ErrorKind::WrongDialect`] where they apply.
     pub async fn connect(mut self) -> Result<Client, Error> {
         let host = self.host()?;
         host.check()?;
@@ -422,12 +452,11 @@ impl ClientBuilder {
         let seed = host.seed();
         config.identity = host.identity();
         let process_id = config.identity.process_id;
-        config.max_body_length = self.max_body_length;
         config.identity.instance = self.instance.clone().unwrap_or_else(|| format!("{process_id}#{seed:x}"));
         let settings = Settings {
             dialect: config.dialect(),
             max_frame_length: self.max_frame_length,
-            max_body_length: self.max_body_length,
+            max_body_length: config.max_body_length,
             close_timeout: self.close_timeout,
             instance: self.instance,
             client_id: config.identity.client_id(),

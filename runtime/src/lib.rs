@@ -1,35 +1,10 @@
 //! A client for the RocketMQ remoting protocol: Apache RocketMQ 4.x and 5.x, and smartgo's servers.
 //!
-//! ```no_run
-//! # async fn run() -> Result<(), stgclient::Error> {
-//! use stgclient::{Client, Message};
+//! What comes here is the guide. Every type has its own page below; these are the first ones: [`Client`], [`Producer`],
+//! [`PushConsumer`], [`PullConsumer`], [`Admin`], [`Message`], [`Error`].
 //!
-//! let client = Client::connect("127.0.0.1:9876").await?;
-//! client.admin().create_topic("orders").queues(8).await?;
-//!
-//! let producer = client.producer("shop").start().await?;
-//! let receipt = producer.send(Message::new("orders", "hello").tag("paid").key("42")).await?;
-//! println!("{} at {}", receipt.status, receipt.queue);
-//!
-//! let consumer = client.pull_consumer("audit").start().await?;
-//! for queue in consumer.queues("orders").await? {
-//!     let batch = consumer.pull(&queue, "paid || refunded", 0, 32).await?;
-//!     for message in batch.messages {
-//!         println!("{:?}", message.body());
-//!     }
-//! }
-//! client.close().await;
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! For clusters that let in whom they know only there are `ClientBuilder::tls` (feature `tls`, on by default) and
-//! [`ClientBuilder::credentials`].
-//!
-//! To smartgo's stgregistry and stgbroker, [`ClientBuilder::dialect`] speaks;
-//! [`coming_from_stgclient`] is for who comes from their own client.
-//!
-//! With the feature `embedded`, `Client::embedded()` starts a whole cluster in memory, for development and tests.
+// What the guide shows runs on a cluster in memory, so there are no tests of it where there is none.
+#![cfg_attr(any(not(doctest), feature = "embedded"), doc = include_str!("../docs/guide.md"))]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -64,8 +39,12 @@ mod waiting;
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+#[doc = include_str!("../docs/coming-from-java.md")]
+pub mod coming_from_java {}
 #[doc = include_str!("../docs/coming-from-stgclient.md")]
 pub mod coming_from_stgclient {}
+#[doc = include_str!("../docs/logs.md")]
+pub mod logs {}
 /// What a client needs of where it runs, for who wants it to run somewhere new: [`ClientBuilder::on`].
 pub mod host {
     pub use stgclient_host::*;
@@ -86,8 +65,8 @@ pub use push_consumer::{
 };
 pub use stgclient_core::address::{Address, Addresses};
 pub use stgclient_core::admin::{GroupLag, Placement, QueueLag, QueueStatistics, TopicStatistics};
-pub use stgclient_core::client::{ClientConfig, ClientEvent, ClientState, SendError};
-pub use stgclient_core::connection::ConnectionCounters;
+pub use stgclient_core::client::{ClientConfig, ClientEvent, ClientState, Identity, SendError};
+pub use stgclient_core::connection::{ConnectionConfig, ConnectionCounters};
 pub use stgclient_core::consumer::allocation;
 pub use stgclient_core::consumer::push::{
     ConsumeFrom, ConsumeOrder, ConsumerStatus, MessageModel, PushConfig, QueueStatus, RetryDelay, Unfinished,
@@ -105,12 +84,12 @@ pub use stgclient_core::producer::{
 };
 pub use stgclient_core::queue::MessageQueue;
 pub use stgclient_core::routes::route::{Permission, TopicRoute};
-pub use stgclient_core::wire::body::ClusterInfo;
-pub use stgclient_core::wire::code::ResponseCode;
+pub use stgclient_core::wire::body::{ClusterInfo, ExpressionType};
+pub use stgclient_core::wire::code::{RequestCode, ResponseCode};
 pub use stgclient_core::wire::command::HeaderCodec;
 pub use stgclient_core::wire::compression::Compression;
 pub use stgclient_core::wire::dialect::Dialect;
-pub use stgclient_core::wire::message::{OffsetMessageId, UniqueId};
+pub use stgclient_core::wire::message::{OffsetMessageId, Properties, PropertiesRef, UniqueId};
 pub use stgclient_host::{BoxFuture, MemoryOffsets, OffsetStore};
 #[cfg(feature = "tokio")]
 pub use stgclient_tokio::FileOffsets;

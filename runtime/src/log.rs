@@ -4,7 +4,8 @@ use stgclient_core::notice::{Notice, Severity};
 
 use crate::guard;
 
-/// Writes a line for a notice. Fields that it does not have are left out.
+/// Writes a line for a notice. Fields that it does not have are left out; a name that is not here is never written, so the test
+/// `every_line_is_in_the_table` compares them with those that the core gives.
 macro_rules! line {
     ($level:ident, $notice:expr) => {
         tracing::$level!(
@@ -13,15 +14,20 @@ macro_rules! line {
             topic = $notice.get("topic"),
             queue = $notice.get("queue"),
             offset = $notice.get("offset"),
+            from = $notice.get("from"),
             message_id = $notice.get("message_id"),
             keys = $notice.get("keys"),
             tries = $notice.get("tries"),
             count = $notice.get("count"),
+            max_in_work = $notice.get("max_in_work"),
+            seconds = $notice.get("seconds"),
+            broker = $notice.get("broker"),
             address = $notice.get("address"),
             client_id = $notice.get("client_id"),
             code = $notice.get("code"),
             opaque = $notice.get("opaque"),
             project = $notice.get("project"),
+            question = $notice.get("question"),
             remark = $notice.get("remark"),
             error = $notice.get("error"),
             "{}",

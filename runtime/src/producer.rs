@@ -39,13 +39,14 @@ impl ProducerBuilder {
         }
     }
 
-    /// The time for one send with all its tries. 3 s by default.
+    /// The time for one send with all its tries, and with waiting for routes, connections and room. 3 s by default.
+    /// [`SendOptions::timeout`] sets that of one message.
     pub const fn send_timeout(mut self, timeout: Duration) -> Self {
         self.config.send_timeout = timeout;
         self
     }
 
-    /// How often a send is tried at the most. 3 by default.
+    /// How often a message is handed to a broker at the most: how many copies there can be. 3 by default; 0 counts as 1.
     pub const fn max_tries(mut self, tries: u32) -> Self {
         self.config.max_tries = tries;
         self
@@ -65,14 +66,20 @@ impl ProducerBuilder {
     }
 
     /// How many messages, and how many bytes of bodies, may wait for answers. 2,048 and 64 MiB by default: at a
-    /// thousand messages a second the last of them is still answered within its time.
+    /// thousand messages a second the last of them is still answered within its time. One message may wait whatever its length.
     pub const fn max_waiting(mut self, messages: usize, bytes: usize) -> Self {
         self.config.max_waiting_messages = messages;
         self.config.max_waiting_bytes = bytes;
         self
     }
 
-    /// Everything else.
+    /// Everything else: the time of one try, the largest body, how topics are created.
+    ///
+    /// ```no_run
+    /// # fn set_up(client: &stgclient::Client) -> stgclient::ProducerBuilder {
+    /// client.producer("shop").configure(|config| config.max_body_size = Some(1024 * 1024))
+    /// # }
+    /// ```
     pub fn configure(mut self, change: impl FnOnce(&mut ProducerConfig)) -> Self {
         change(&mut self.config);
         self
@@ -81,7 +88,8 @@ impl ProducerBuilder {
     /// Starts the producer. Brokers hear of its group when it connects to them.
     ///
     /// # Errors
-    /// The group's name is none, or the client is closed.
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) when the group's name is not 1 to 120 letters, digits and
+    /// `%|_-`; [`ErrorKind::Closed`](crate::ErrorKind::Closed) when the client is closed.
     pub async fn start(self) -> Result<Producer, Error> {
         let Self { handle, group, config, compression, threshold } = self;
         let id = handle.shared.with(|state, now| state.core.start_producer(now, &group, config))?;
@@ -113,13 +121,31 @@ impl Producer {
     /// Sends a message: it is queued now, in the order of the calls, and the future gives the broker's receipt.
     ///
     /// The receipt's status says how safely the broker has it; only an error says that it may not have it at all.
-    /// Dropped before it is written, a message is withdrawn; dropped later, only its receipt is ignored. When too much
-    /// waits already, the message stands in line, and is sent in its turn whether the future is polled or not.
+    /// Dropping the future withdraws a message that still waits: in line, for a route or for a connection. Where a connection stands
+    /// the message is handed to it within the call, so mostly only its receipt is ignored. When too much waits already, the message
+    /// stands in line, and is sent in its turn whether the future is polled or not.
+    ///
+    /// ```no_run
+    /// # use stgclient::{Error, Message, Producer};
+    /// # async fn run(producer: Producer) -> Result<(), Error> {
+    /// let receipt = producer.send(Message::new("orders", "hello").tag("paid").key("42")).await?;
+    /// println!("{} at offset {} of {}", receipt.status, receipt.queue_offset, receipt.queue);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Of the future: [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a message that cannot be sent (its topic, an
+    /// empty body or one that is too long, properties); what the last try met, such as
+    /// [`Refused`](crate::ErrorKind::Refused), [`Timeout`](crate::ErrorKind::Timeout) or
+    /// [`ConnectionClosed`](crate::ErrorKind::ConnectionClosed); [`Closed`](crate::ErrorKind::Closed). What may pass has been tried again
+    /// within the send's time by then. See [`Error::is_retryable`] and [`Error::attempts`].
     pub fn send(&self, message: Message) -> Sending {
         self.send_to(message, SendOptions::default())
     }
 
-    /// As [`Producer::send`], to a queue of one's choice or with a time of its own.
+    /// As [`Producer::send`], to a queue of one's choice or with a time of its own: `options` are [`SendOptions`], a
+    /// [`QueueChoice`](crate::QueueChoice) or a [`MessageQueue`](crate::MessageQueue).
     pub fn send_to(&self, message: Message, options: impl Into<SendOptions>) -> Sending {
         Sending(self.submit(message, options.into()))
     }
@@ -171,7 +197,7 @@ impl Producer {
         SendingOneway(self.submit(message, options.into()))
     }
 
-    /// What waits for answers.
+    /// How many messages, and how many bytes of bodies, wait for answers now; without those that stand in line.
     pub fn backlog(&self) -> Backlog {
         // With what was handed in.
         self.inner.handle.shared.with(|state, _| state.core.backlog(self.inner.id)).unwrap_or_default()
@@ -259,7 +285,7 @@ impl Sent for () {
 
 /// A send under way: a future of the broker's [`Receipt`].
 #[derive(Debug)]
-#[must_use = "a send that is dropped is withdrawn, or its receipt is ignored"]
+#[must_use = "a send that is dropped is withdrawn while it waits, or its receipt is ignored"]
 pub struct Sending(Operation<Receipt>);
 
 impl Future for Sending {
@@ -272,7 +298,7 @@ impl Future for Sending {
 
 /// A send that no broker answers: a future that ends when the message is written.
 #[derive(Debug)]
-#[must_use = "a send that is dropped before it is written is withdrawn"]
+#[must_use = "a send that is dropped while it waits is withdrawn"]
 pub struct SendingOneway(Operation<()>);
 
 impl Future for SendingOneway {

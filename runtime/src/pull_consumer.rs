@@ -28,7 +28,8 @@ impl PullConsumerBuilder {
     /// Starts the consumer. Brokers hear of its group when it connects to them.
     ///
     /// # Errors
-    /// The group's name is none, or the client is closed.
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) when the group's name is not 1 to 120 letters, digits and
+    /// `%|_-`; [`ErrorKind::Closed`](crate::ErrorKind::Closed) when the client is closed.
     pub async fn start(self) -> Result<PullConsumer, Error> {
         let Self { handle, group } = self;
         let id = handle.shared.with(|state, now| state.core.start_pull_consumer(now, &group))?;
@@ -38,6 +39,19 @@ impl PullConsumerBuilder {
 }
 
 /// Pulls messages. Cheap to clone; the last clone that is dropped closes it.
+///
+/// ```no_run
+/// # async fn run(client: stgclient::Client) -> Result<(), stgclient::Error> {
+/// let consumer = client.pull_consumer("audit").start().await?;
+/// for queue in consumer.queues("orders").await? {
+///     let offset = consumer.committed_offset(&queue).await?.unwrap_or_default();
+///     let batch = consumer.pull(&queue, "paid || refunded", offset, 32).await?;
+///     batch.messages.iter().for_each(|message| println!("{:?}", message.body()));
+///     consumer.commit_offset(&queue, batch.next_offset).await?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct PullConsumer {
     inner: Arc<Inner>,
@@ -65,7 +79,7 @@ impl PullConsumer {
         Operation::begin(&self.inner.handle, |core, now| core.queues(now, topic)).await
     }
 
-    /// Pulls up to `count` messages from `offset` on that `selector` selects: a tag expression (`*`, or `a || b`), or a
+    /// Pulls up to `count` messages, 1 to 1024, from `offset` on that `selector` selects: a tag expression (`*`, or `a || b`), or a
     /// [`MessageSelector`](crate::MessageSelector), as by SQL. Answers at once, also when there is nothing.
     ///
     /// # Errors
@@ -137,7 +151,8 @@ impl PullConsumer {
         self.inner.admin.group_offset(&self.inner.group, queue).await
     }
 
-    /// Commits the offset of the next message that the group has to consume.
+    /// Commits the offset of the next message that the group has to consume. The broker is told at once; a push consumer of the group
+    /// that is consuming the queue does not hear of it, and commits its own again: see [`Admin::reset_offsets`].
     ///
     /// # Errors
     /// The broker refuses or does not answer.

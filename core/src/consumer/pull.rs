@@ -17,13 +17,13 @@ use crate::wire::request::{PULL_FLAG_SUBSCRIPTION, PULL_FLAG_SUSPEND, PullMessag
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PullOptions {
-    /// How many messages at the most, 1 to 1024; brokers give 32 at once by default.
+    /// How many messages at the most, 1 to 1024. 32 by default, as brokers give at once by default.
     pub max_messages: u32,
-    /// How many bytes at the most; the broker gives one message at least. 256 KiB as in Java.
+    /// How many bytes at the most, 1 or more; the broker gives one message at least. 256 KiB by default, as in Java.
     pub max_bytes: u32,
-    /// How long the broker may hold the request when there is nothing new. Zero: it answers at once.
+    /// How long the broker may hold the request when there is nothing new. Zero, the default: it answers at once.
     pub wait: Duration,
-    /// The time for the answer, beyond `wait`.
+    /// The time for the answer, beyond `wait`. 10 s by default.
     pub timeout: Duration,
 }
 

@@ -11,7 +11,8 @@ use crate::wire::compression::{self, CompressionError};
 use crate::wire::dialect::Dialect;
 use crate::wire::message::{MessageError, OffsetMessageId, PropertiesRef, StoredMessage, StoredMessages, property};
 
-/// A message that a broker delivered. Cheap to clone.
+/// A message that a broker delivered. Cheap to clone. It shares the memory of what was read with it:
+/// [`detach`](Self::detach) copies one that is kept for long.
 #[derive(Clone, Debug)]
 pub struct ReceivedMessage {
     stored: StoredMessage,

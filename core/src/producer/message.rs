@@ -42,7 +42,8 @@ const DELAYS: [&str; 4] =
 /// assert_eq!(message.properties().get("shop"), Some("berlin"));
 /// ```
 ///
-/// What cannot be sent (a reserved name, a character that the protocol uses to separate) is reported by the send.
+/// What cannot be sent (a reserved name, a character that the protocol uses to separate, a body that is empty or too long) is reported
+/// by the send. Tag, keys and properties may have 32,767 bytes together, of which the client takes 128.
 #[derive(Clone, Debug)]
 pub struct Message {
     topic: Arc<str>,
@@ -64,7 +65,8 @@ pub struct Compressed {
 }
 
 impl Message {
-    /// A message for `topic`.
+    /// A message for `topic`, 1 to 127 letters, digits and `%|_-`. The body has 1 byte at the least, and 4 MiB at the most unless
+    /// [`ProducerConfig::max_body_size`](crate::producer::ProducerConfig::max_body_size) says otherwise. A borrowed body is copied.
     pub fn new(topic: impl TopicName, body: impl Body) -> Self {
         Self {
             topic: topic.into_name(),
@@ -87,7 +89,8 @@ impl Message {
         self.set(property::TAGS, tag)
     }
 
-    /// Adds a key that the message can be found by. A key holds no space: spaces separate keys.
+    /// Adds a key that the message can be found by. A key holds no space: spaces separate keys. One that is unique lets consumers tell
+    /// repeats.
     #[must_use]
     pub fn key(mut self, key: impl AsRef<str>) -> Self {
         let key = key.as_ref();
@@ -104,7 +107,7 @@ impl Message {
         }
     }
 
-    /// Sets a property of your own.
+    /// Sets a property of your own, for consumers and for SQL92 expressions. The protocol's own names are refused, such as `KEYS`.
     #[must_use]
     pub fn property(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         let name = name.as_ref();

@@ -47,16 +47,16 @@ pub struct ProducerConfig {
     /// its own client. These must never get a message of more than 512 KiB, its topic and properties included, so that more
     /// is refused whatever is said here.
     pub max_body_size: Option<usize>,
-    /// How many queues a topic gets that the first send creates.
+    /// How many queues a topic gets that the first send creates, where brokers create topics. 4 by default.
     pub default_topic_queues: u32,
     /// The template of such a topic; the dialect's default topic when `None`. Smartgo's servers take none: the client creates
     /// the topic.
     pub template_topic: Option<String>,
-    /// How many messages may wait for their answer.
+    /// How many messages may wait for their answer. 2048 by default.
     pub max_waiting_messages: usize,
-    /// How many bytes of bodies may wait for their answer.
+    /// How many bytes of bodies may wait for their answer. 64 MiB by default; one message may wait whatever its length.
     pub max_waiting_bytes: usize,
-    /// Whether brokers that were slow are avoided for a while.
+    /// Whether brokers that were slow are avoided for a while. They are by default.
     pub avoid_slow_brokers: bool,
 }
 

@@ -21,14 +21,16 @@ impl<F: Fn(&[MessageQueue], &Message) -> usize + Send + Sync> QueueSelector for 
     }
 }
 
-/// Where a message goes.
+/// Where a message goes. Messages in turn and at random go on to another broker when a try fails; a queue that is chosen in another way
+/// stays for all tries.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub enum QueueChoice {
     /// The next queue in turn, from a random start, brokers that were slow or failed passed over.
     #[default]
     RoundRobin,
-    /// The queue that the hash of a key falls on, as Java's `SelectMessageQueueByHash` chooses.
+    /// The queue that the hash of a key falls on, as Java's `SelectMessageQueueByHash` chooses: another one when the topic's queues
+    /// change.
     Hash(String),
     /// Any queue, brokers that were slow or failed passed over.
     Random,

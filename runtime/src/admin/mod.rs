@@ -188,7 +188,7 @@ impl Admin {
         Ok(read(&self.handle, found)?.pop())
     }
 
-    /// A topic's route.
+    /// A topic's route: its brokers with their addresses, and how many queues each has for reading and writing.
     ///
     /// # Errors
     /// The topic does not exist, or no name server answers.
@@ -196,7 +196,7 @@ impl Admin {
         self.run(|core, now| core.topic_route(now, topic)).await
     }
 
-    /// A topic's offsets, queue by queue.
+    /// A topic's offsets, queue by queue: the first that there is, one past the last, and when the last message was stored.
     ///
     /// # Errors
     /// The topic does not exist, or a server does not answer.
@@ -237,7 +237,7 @@ impl Admin {
         self.offset(|core, now| core.offset_at(now, queue.clone(), unix_ms)).await
     }
 
-    /// A group's committed offset; `None` when it has none.
+    /// A group's committed offset of a queue: that of the next message it has to consume. `None` when it has none.
     ///
     /// # Errors
     /// The broker refuses or does not answer.
@@ -245,7 +245,8 @@ impl Admin {
         self.run(|core, now| core.group_offset(now, group, queue.clone())).await
     }
 
-    /// Commits the offset of the next message that a group has to consume.
+    /// Commits the offset of the next message that a group has to consume. A member that is consuming the queue does not hear of it,
+    /// and commits its own again: [`reset_offsets`](Self::reset_offsets) is for groups that run.
     ///
     /// # Errors
     /// The broker refuses or does not answer.

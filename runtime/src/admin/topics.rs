@@ -15,7 +15,19 @@ use stgclient_host::BoxFuture;
 /// The future that a builder becomes when it is awaited.
 type Done = BoxFuture<Result<(), Error>>;
 
-/// Creates a topic, or changes it, when awaited.
+/// Creates a topic, or changes it, when awaited. It is done when all masters concerned have it.
+///
+/// ```no_run
+/// # async fn run(client: &stgclient::Client) -> Result<(), stgclient::Error> {
+/// client.admin().create_topic("orders").queues(16).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a wrong name or number of queues,
+/// [`AccessDenied`](crate::ErrorKind::AccessDenied), or a server does not answer. Each broker is told by itself: after an error some may
+/// have the topic. The same call may be made again.
 #[derive(Debug)]
 #[must_use = "nothing is created until this is awaited"]
 pub struct CreateTopic {
@@ -70,6 +82,9 @@ impl IntoFuture for CreateTopic {
 }
 
 /// Deletes a topic when awaited.
+///
+/// # Errors
+/// As of [`CreateTopic`].
 #[derive(Debug)]
 #[must_use = "nothing is deleted until this is awaited"]
 pub struct DeleteTopic {

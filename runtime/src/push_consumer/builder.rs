@@ -83,19 +83,21 @@ impl PushConsumerBuilder {
         self
     }
 
-    /// Whether the members of the group share the messages, as by default, or each gets all.
+    /// Whether the members of the group share the messages ([`MessageModel::Clustering`], the default), or each gets all
+    /// ([`MessageModel::Broadcasting`]).
     pub const fn message_model(mut self, model: MessageModel) -> Self {
         self.config.message_model = model;
         self
     }
 
-    /// How many messages may be in work at once. 64 by default.
+    /// How many messages may be in work at once: handlers that run, or messages of a stream that are held. 64 by default, 1 at the
+    /// least.
     pub const fn max_in_work(mut self, messages: usize) -> Self {
         self.config.max_in_work = messages;
         self
     }
 
-    /// How many messages a second are delivered at the most. As many as come by default.
+    /// How many messages a second are delivered at the most, 1 or more. As many as come by default.
     pub const fn max_rate(mut self, messages: u32) -> Self {
         self.config.max_rate = Some(messages);
         self
@@ -109,13 +111,16 @@ impl PushConsumerBuilder {
     }
 
     /// How queues are shared among the members of the group; all have to do it in the same way. Evenly, in rows, by
-    /// default.
+    /// default ([`allocation::Average`](crate::allocation::Average), Java's `AllocateMessageQueueAveragely`). The module
+    /// [`allocation`](crate::allocation) has Java's others.
     pub fn allocation(mut self, allocation: impl Allocation + 'static) -> Self {
         self.allocation = Arc::new(allocation);
         self
     }
 
-    /// Where a broadcasting consumer keeps its offsets. In a file by default where the host has files, else in memory.
+    /// Where a broadcasting consumer keeps its offsets: a `FileOffsets`, [`MemoryOffsets`](crate::MemoryOffsets) or an
+    /// [`OffsetStore`] of one's own. In a file below `~/.rocketmq_offsets` by default on tokio. Of no account to a clustering
+    /// consumer, whose offsets brokers have.
     pub fn offset_store(mut self, store: impl OffsetStore) -> Self {
         self.store = Some(Arc::new(store));
         self
@@ -153,6 +158,16 @@ impl PushConsumerBuilder {
     }
 
     /// Everything else: bounds, intervals, batches.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # fn set_up(client: &stgclient::Client) -> stgclient::PushConsumerBuilder {
+    /// client.push_consumer("billing").subscribe("orders", "*").configure(|config| {
+    ///     config.max_cached_messages = 100;
+    ///     config.consume_timeout = Duration::from_secs(60);
+    /// })
+    /// # }
+    /// ```
     pub fn configure(mut self, change: impl FnOnce(&mut PushConfig)) -> Self {
         change(&mut self.config);
         self
@@ -160,7 +175,19 @@ impl PushConsumerBuilder {
 
     /// Has `handler` consume messages side by side, in any order.
     ///
-    /// One that fails or panics is consumed again later, by any member of the group.
+    /// One that fails or panics is consumed again later, by any member of the group; of a broadcasting consumer it is logged and
+    /// dropped. `?` takes any error.
+    ///
+    /// ```no_run
+    /// # async fn run(client: &stgclient::Client) -> Result<(), stgclient::Error> {
+    /// let consumer = client.push_consumer("billing").subscribe("orders", "paid || refunded").concurrently(|order| async move {
+    ///     println!("{}", std::str::from_utf8(order.body())?);
+    ///     Ok(())
+    /// });
+    /// let consumer = consumer.start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn concurrently<F, R>(self, handler: F) -> StartPushConsumer
     where
         F: Fn(ReceivedMessage) -> R + MaybeSend + MaybeSync + 'static,
@@ -169,8 +196,8 @@ impl PushConsumerBuilder {
         StartPushConsumer::new(self, Each(handler))
     }
 
-    /// As [`concurrently`](Self::concurrently), up to `size` messages of a queue at once, 1 to 1024. They succeed or fail
-    /// together.
+    /// As [`concurrently`](Self::concurrently), up to `size` messages of a queue at once, 1 to 1024: those that are there, so there may
+    /// be fewer. They succeed or fail together. [`max_in_work`](Self::max_in_work) becomes four batches if it is less.
     pub fn concurrently_in_batches<F, R>(mut self, size: usize, handler: F) -> StartPushConsumer
     where
         F: Fn(Vec<ReceivedMessage>) -> R + MaybeSend + MaybeSync + 'static,
@@ -197,7 +224,8 @@ impl PushConsumerBuilder {
         StartPushConsumer::new(self, Each(handler))
     }
 
-    /// As [`orderly`](Self::orderly), but `handler` says when what is consumed is committed.
+    /// As [`orderly`](Self::orderly), but `handler` says when what is consumed is committed. What is not comes again after a restart, or
+    /// when the queue moves to another member.
     pub fn orderly_committing<F, R>(mut self, handler: F) -> StartPushConsumer
     where
         F: Fn(ReceivedMessage) -> R + MaybeSend + MaybeSync + 'static,
@@ -208,7 +236,7 @@ impl PushConsumerBuilder {
         StartPushConsumer::new(self, Each(handler))
     }
 
-    /// Gives the messages as a stream, to be acknowledged by hand.
+    /// Gives the messages as a stream, to be acknowledged by hand: [`Deliveries`].
     pub const fn stream(self) -> StartStream {
         StartStream(self)
     }
@@ -267,6 +295,7 @@ impl PushConsumerBuilder {
         let launched = Launch {
             shared: Arc::clone(shared),
             id,
+            group: group.clone(),
             place: Arc::clone(&place),
             tasks: Arc::clone(&tasks),
             is_orderly,
@@ -276,7 +305,7 @@ impl PushConsumerBuilder {
         let directly = launch(launched);
         if let Some(listener) = listener {
             let (shared, place, tasks) = (Arc::clone(shared), Arc::clone(&place), Arc::clone(&tasks));
-            let listening = Listening { shared, id, place, tasks, listener };
+            let listening = Listening { shared, id, group: group.clone(), place, tasks, listener };
             handle.shared.host.spawn(Box::pin(listening.run()));
         }
         let keeper = Keeper { shared: Arc::clone(shared), id, place, store, directly, is_orderly, tasks, group };
@@ -314,6 +343,7 @@ async fn check(handle: &Arc<Handle>, group: &str, topic: &str, selector: &Messag
 struct Launch {
     shared: Arc<Shared>,
     id: PushConsumerId,
+    group: String,
     place: Arc<ConsumerPlace>,
     tasks: Arc<Tasks>,
     is_orderly: bool,
@@ -346,9 +376,9 @@ impl StartPushConsumer {
     fn new<H: Handler>(builder: PushConsumerBuilder, handler: H) -> Self {
         let launch = move |launch: Launch| {
             let task = launch.task();
-            let Launch { shared, id, place, tasks, is_orderly, max_in_work } = launch;
+            let Launch { shared, id, group, place, tasks, is_orderly, max_in_work } = launch;
             let host = Arc::clone(&shared.host);
-            let work = Arc::new(Work { shared, id, place, tasks, handler, is_orderly, max_in_work });
+            let work = Arc::new(Work { shared, id, group, place, tasks, handler, is_orderly, max_in_work });
             let dispatcher = Arc::clone(&work);
             host.spawn(Box::pin(async move {
                 dispatcher.dispatch().await;
@@ -368,8 +398,9 @@ impl StartPushConsumer {
     /// as long as a request and a look-up may take.
     ///
     /// # Errors
-    /// A group's or a topic's name or an expression is none, a broker does not take an SQL expression, a number is out of
-    /// its range, the stored offsets cannot be read, or the client is closed.
+    /// [`ErrorKind::InvalidArgument`] when a group's or a topic's name or an expression is none, a number is out of its range, or
+    /// the client has a push consumer of this group already; [`ErrorKind::Refused`] when a broker does not take an SQL expression; [`ErrorKind::OffsetStore`] when the stored offsets cannot
+    /// be read or another consumer uses them; [`ErrorKind::Closed`] when the client is closed.
     pub async fn start(self) -> Result<PushConsumer, Error> {
         let Self { builder, launch } = self;
         builder.start(launch).await

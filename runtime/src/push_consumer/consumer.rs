@@ -60,7 +60,7 @@ impl PushConsumer {
         self.shared().with(|state, now| state.core.unsubscribe(now, self.inner.id, topic));
     }
 
-    /// Delivers nothing, and fetches no more than what is under way, until [`resume`](Self::resume); what is in work goes on.
+    /// Delivers nothing, and fetches no more than what is under way (a fetch may wait for 15 s), until [`resume`](Self::resume); what is in work goes on.
     pub fn pause(&self) {
         self.shared().with(|state, now| state.core.pause_consumer(now, self.inner.id));
     }
@@ -81,6 +81,13 @@ impl PushConsumer {
     }
 
     /// How the consumer fares: its queues, lag, and what came of messages so far. Empty once it is closed.
+    ///
+    /// ```no_run
+    /// # fn show(consumer: &stgclient::PushConsumer) {
+    /// let status = consumer.status();
+    /// println!("{} queues, {} in work, {:?} behind", status.queues.len(), status.in_work, status.lag());
+    /// # }
+    /// ```
     pub fn status(&self) -> ConsumerStatus {
         self.shared().with(|state, now| state.core.consumer_status(now, self.inner.id)).unwrap_or_default()
     }

@@ -73,6 +73,7 @@ impl Deliveries {
             let (stored, failures) = delivery.messages.into_iter().next()?;
             let limit = shared.settings.max_body_length;
             let settlement = delivery.settlement;
+            let (queue, offset) = (delivery.queue.clone(), stored.fields.queue_offset);
             match ReceivedMessage::open(stored, delivery.queue, failures, limit) {
                 Ok(message) => {
                     let consumer = self.consumer.clone();
@@ -80,7 +81,8 @@ impl Deliveries {
                 }
                 Err(error) => {
                     let what = "a message cannot be read; it goes to the dead letters";
-                    guard::log(|| tracing::error!(%error, "{what}"));
+                    let group = self.consumer.group();
+                    guard::log(|| tracing::error!(group, %queue, offset, %error, "{what}"));
                     self.consumer.settle(settlement, ConsumeOutcome::ReconsumeLater(RetryDelay::Never));
                 }
             }

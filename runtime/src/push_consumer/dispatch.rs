@@ -30,6 +30,8 @@ const TURNS: usize = 16;
 pub(super) struct Work<H> {
     pub(super) shared: Arc<Shared>,
     pub(super) id: PushConsumerId,
+    /// For the log.
+    pub(super) group: String,
     pub(super) place: Arc<ConsumerPlace>,
     pub(super) tasks: Arc<Tasks>,
     pub(super) handler: H,
@@ -202,7 +204,7 @@ impl<H: Handler> Work<H> {
                 }
                 Err(error) => {
                     let what = "a message cannot be read; it goes to the dead letters";
-                    guard::log(|| tracing::error!(%queue, offset, %error, "{what}"));
+                    guard::log(|| tracing::error!(group = self.group, %queue, offset, %error, "{what}"));
                     done.push((offset, offset, 1), ConsumeOutcome::ReconsumeLater(RetryDelay::Never));
                 }
             }

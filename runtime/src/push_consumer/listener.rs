@@ -42,6 +42,8 @@ where
 pub(super) struct Listening {
     pub(super) shared: Arc<Shared>,
     pub(super) id: PushConsumerId,
+    /// For the log.
+    pub(super) group: String,
     pub(super) place: Arc<ConsumerPlace>,
     pub(super) tasks: Arc<Tasks>,
     pub(super) listener: Box<dyn Listener>,
@@ -51,7 +53,7 @@ impl Listening {
     /// Runs until the consumer is closed and the listener has been told of all. While the listener is at it the task is not the
     /// client's: who closes waits for it no longer than it was given.
     pub(super) async fn run(self) {
-        let Self { shared, id, place, tasks, mut listener } = self;
+        let Self { shared, id, group, place, tasks, mut listener } = self;
         let mut ours = ConsumerTask::new(&shared, &tasks);
         while let Some(rebalance) = poll_fn(|context| place.poll_rebalance(context)).await {
             drop(ours);
@@ -60,7 +62,7 @@ impl Listening {
                 Rebalance::Revoked(told) => (Rebalanced::Revoked(told.queues.clone()), told),
             };
             if let Err(panic) = guard::poll(|| listener.rebalanced(change)).await {
-                guard::log(|| tracing::error!(%panic, "the rebalance listener panicked"));
+                guard::log(|| tracing::error!(group, %panic, "the rebalance listener panicked"));
             }
             ours = ConsumerTask::new(&shared, &tasks);
             shared.with(|state, now| state.core.rebalanced(now, id, &done));

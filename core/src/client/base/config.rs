@@ -43,28 +43,28 @@ const MOST_ROUTE_INTERVAL: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ClientConfig {
-    /// The name servers, at least one.
+    /// The name servers, at least one. The runtime takes them from `Client::builder`.
     pub name_servers: Vec<Address>,
-    /// Who the client is.
+    /// Who the client is. The runtime takes it from its host.
     pub identity: Identity,
     /// What every request is signed with, to name servers and brokers; unsigned by default.
     pub credentials: Option<Credentials>,
     /// Connections: bounds and times.
     pub connection: ConnectionConfig,
     /// The time for one request to a server, and for one look-up at the name servers. A look-up waits in it for a server
-    /// that is away.
+    /// that is away. 3 s by default, 1 ms at the least.
     pub request_timeout: Duration,
     /// How long [`Client::connect`](crate::client::Client::connect) waits for servers that are still starting: until then it asks again,
     /// with growing pauses, as long as no name server answers. None by default: each name server is asked once, within
     /// [`request_timeout`](Self::request_timeout).
     pub wait_for_servers: Duration,
-    /// How often routes are asked for again. Towards smartgo's servers at least each 30 s: members of an orderly group go by that.
+    /// How often routes are asked for again. 30 s by default, 1 ms at the least. Towards smartgo's servers at least each 30 s: members of an orderly group go by that.
     pub route_interval: Duration,
-    /// How often brokers hear that we are alive.
+    /// How often brokers hear that we are alive. 30 s by default, 1 ms at the least; they forget a client after 2 min.
     pub heartbeat_interval: Duration,
-    /// How many operations may be under way.
+    /// How many operations may be under way: sends, pulls, look-ups. 131,072 by default.
     pub max_operations: usize,
-    /// The longest body that a compressed message may have when decompressed, in bytes.
+    /// The longest body that a compressed message may have when decompressed, in bytes. 64 MiB by default.
     pub max_body_length: usize,
 }
 

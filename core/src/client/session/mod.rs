@@ -191,13 +191,20 @@ impl Session {
             Received::BusyOneway => {
                 let remark = command.remark.as_deref().unwrap_or_default();
                 let notice = Notice::warn("a broker was too busy for a oneway message, which is lost");
-                self.notices.push(notice.about("remark", remark));
+                self.notices.push(self.at(connection.peer, notice).about("remark", remark));
             }
             Received::Unexpected => {
-                self.notices.push(Notice::debug("an answer that nobody waits for").about("opaque", command.opaque));
+                let notice = Notice::debug("an answer that nobody waits for").about("opaque", command.opaque);
+                self.notices.push(self.at(connection.peer, notice));
             }
         }
         None
+    }
+
+    /// A notice with the address of whom it is about.
+    pub(crate) fn at(&self, peer: PeerId, notice: Notice) -> Notice {
+        let address = self.network.get(peer).map(Connection::address);
+        address.into_iter().fold(notice, |notice, address| notice.about("address", address))
     }
 
     pub(crate) fn handle_closed(&mut self, now: Now, connection: ConnectionId, reason: CloseReason<'_>) {

@@ -51,7 +51,7 @@ impl Client {
                 return;
             }
             RequestCode::RESET_CONSUMER_CLIENT_OFFSET => {
-                self.reset_offsets(now, request);
+                self.reset_offsets(now, connection, request);
                 return;
             }
             RequestCode::GET_CONSUMER_STATUS_FROM_CLIENT => self.tell_offsets(request),
@@ -59,7 +59,7 @@ impl Client {
             RequestCode::CONSUME_MESSAGE_DIRECTLY => self.consume_directly(question, request),
             _ => {
                 let notice = Notice::debug("a server's request that is not known here");
-                self.session.notices.push(notice.about("code", request.code));
+                self.session.notices.push(self.session.at(connection.peer, notice).about("code", request.code));
                 self.session.network.with(connection.peer, |peer| peer.refuse_unknown(now.mono, request));
                 return;
             }
@@ -93,13 +93,14 @@ impl Client {
         }
     }
 
-    fn reset_offsets(&mut self, now: Now, request: &Command) {
+    fn reset_offsets(&mut self, now: Now, connection: ConnectionId, request: &Command) {
         let Ok(header) = request.header::<ResetConsumerOffset<'_>>() else {
             return;
         };
         let Ok(reset) = request.read_body::<ResetOffsets>() else {
             let notice = Notice::warn("a broker's offsets to reset to cannot be read");
-            return self.session.notices.push(notice.about("group", &header.group));
+            let notice = self.session.at(connection.peer, notice.about("group", &header.group));
+            return self.session.notices.push(notice.about("topic", &header.topic));
         };
         let offsets = reset.offset_table.into_iter();
         let offsets: BTreeMap<MessageQueue, u64> = offsets

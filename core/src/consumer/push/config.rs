@@ -72,52 +72,54 @@ impl RetryDelay {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PushConfig {
-    /// Whether the members of the group share the messages, or each gets all.
+    /// Whether the members of the group share the messages, as by default, or each gets all.
     pub message_model: MessageModel,
     /// Where the group begins when it has no offset.
     pub consume_from: ConsumeFrom,
-    /// In which order messages of a queue are consumed.
+    /// In which order messages of a queue are consumed. The form of consumption sets it: `concurrently`, `orderly`.
     pub order: ConsumeOrder,
-    /// How many messages the application may have in work, 1 or more.
+    /// How many messages the application may have in work, 1 or more. 64 by default.
     pub max_in_work: usize,
-    /// How many messages one delivery may have, 1 to 1024.
+    /// How many messages one delivery may have, 1 to 1024. 1 by default.
     pub consume_batch_size: usize,
-    /// How many messages a second are delivered at the most; `None`: as many as come.
+    /// How many messages a second are delivered at the most, 1 or more; `None`, the default: as many as come.
     pub max_rate: Option<u32>,
-    /// How many messages are fetched at once, 1 to 1024; brokers give 32 by default.
+    /// How many messages are fetched at once, 1 to 1024. 32 by default, which is also what brokers give by default.
     pub pull_batch_size: u32,
-    /// How many bytes are fetched at once.
+    /// How many bytes are fetched at once, 1 or more. 256 KiB by default.
     pub pull_max_bytes: u32,
-    /// How long a broker may hold a fetch when there is nothing new.
+    /// How long a broker may hold a fetch when there is nothing new. 15 s by default.
     pub pull_wait: Duration,
-    /// A queue with more unfinished messages is not fetched from. Those that an orderly consumer which commits itself has consumed count
+    /// A queue with more unfinished messages is not fetched from, 1 or more; 1000 by default. Those that an orderly consumer which commits itself has consumed count
     /// by their bytes only.
     pub max_cached_messages: usize,
-    /// A queue with more bytes of unfinished messages is not fetched from. When all of them are consumed and none is committed, they are
+    /// A queue with more bytes of unfinished messages is not fetched from, 1 or more; 100 MiB by default. When all of them are consumed and none is committed, they are
     /// delivered again.
     pub max_cached_bytes: usize,
     /// A queue whose last fetched offset is further from the first unfinished one is not fetched from; concurrent
-    /// consumption only.
+    /// consumption only. 2000 by default.
     pub max_span: u64,
-    /// The bound of messages for all queues of a topic together, in place of the one for each.
+    /// The bound of messages for all queues of a topic together, in place of the one for each. None by default.
     pub max_cached_messages_of_topic: Option<usize>,
-    /// The bound of bytes for all queues of a topic together, in place of the one for each.
+    /// The bound of bytes for all queues of a topic together, in place of the one for each. None by default.
     pub max_cached_bytes_of_topic: Option<usize>,
     /// How often a message is consumed again before it goes to the dead letters; `None`: 16 times, and for an orderly
     /// consumer without end.
     pub max_reconsume_times: Option<u32>,
     /// A concurrent consumer that has a message for longer is taken to have failed; its end is ignored then. Its handler keeps
-    /// its place among `max_in_work` until it returns: where all hang, nothing more is consumed, which is logged.
+    /// its place among `max_in_work` until it returns: where all hang, nothing more is consumed, which is logged. 15 min by default,
+    /// 1 ms or longer.
     pub consume_timeout: Duration,
-    /// After a failure an orderly consumer's queue rests for so long.
+    /// After a failure an orderly consumer's queue rests for so long. 1 s by default.
     pub suspend_time: Duration,
-    /// Whether an orderly consumer commits what it has consumed by itself.
+    /// Whether an orderly consumer commits what it has consumed by itself. The form of consumption sets it.
     pub auto_commit: bool,
     /// Whether the application is told of queues that are its own now or no longer, and waited for before they begin and leave.
+    /// A rebalance listener sets it.
     pub follows_queues: bool,
-    /// How often offsets are committed, 1 ms or longer.
+    /// How often offsets are committed, 1 ms or longer. 5 s by default.
     pub commit_interval: Duration,
-    /// How often the queues are shared anew, 1 ms or longer.
+    /// How often the queues are shared anew, 1 ms or longer. 20 s by default.
     pub rebalance_interval: Duration,
 }
 

@@ -298,10 +298,12 @@ impl PushConsumer {
             return false;
         };
         let was_unlisted = subscription.unlisted.remove(&broker);
+        // Where brokers grant no locks each is asked by itself; else any of them.
+        let at_broker = |notice: Notice| broker.iter().fold(notice, |notice, broker| notice.about("broker", broker));
         match listed {
             0 => {
+                let notice = at_broker(Notice::warn("a broker does not list us among the members of our group"));
                 subscription.unlisted.insert(broker);
-                let notice = Notice::warn("a broker does not list us among the members of our group");
                 self.notices.push(notice.about("client_id", &self.client_id).about("topic", topic));
                 self.wish(Wish::Heartbeat);
                 was_unlisted
@@ -309,7 +311,7 @@ impl PushConsumer {
             1 => true,
             _ => {
                 let what = "our client id is listed twice: another client has the same, or a connection of ours has ended unnoticed";
-                let notice = Notice::warn(what);
+                let notice = at_broker(Notice::warn(what)).about("topic", topic);
                 self.notices.push(notice.about("client_id", &self.client_id));
                 true
             }

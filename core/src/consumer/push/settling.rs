@@ -66,16 +66,7 @@ impl PushConsumer {
             notice = notice.about("count", count);
         }
         if let Some((message, failures)) = known.messages.in_hand(delivery, first, last).first() {
-            let properties = message.properties();
-            let id = properties
-                .get(property::UNIQ_KEY)
-                .map_or_else(|| message.fields.offset_id().to_string(), str::to_owned);
-            notice = notice.about("message_id", id);
-            if let Some(keys) = properties.get(property::KEYS) {
-                notice = notice.about("keys", keys);
-            }
-            let before = u32::try_from(message.fields.reconsume_times).unwrap_or(0);
-            notice = notice.about("tries", before.saturating_add(*failures).saturating_add(1));
+            notice = about_message(notice, message, *failures);
         }
         self.notices.push(notice.about("error", why));
     }
@@ -204,8 +195,8 @@ impl PushConsumer {
             return;
         };
         if self.config.is_broadcasting() {
-            let notice = Notice::warn("a broadcasting consumer drops what failed");
-            self.notices.push(notice.about("queue", &known.queue).about("count", failed.len()));
+            let notice = Notice::warn("a broadcasting consumer drops what failed").about("queue", &known.queue);
+            self.notices.push(about_first(notice, &failed));
             let offsets = failed.iter().filter_map(|(message, _)| offset_of(message));
             return offsets.for_each(|offset| known.messages.sent_back(offset, None));
         }
@@ -275,8 +266,8 @@ impl PushConsumer {
             if late.is_empty() {
                 continue;
             }
-            let notice = Notice::warn("messages are in work for longer than they may");
-            self.notices.push(notice.about("queue", &known.queue).about("count", late.len()));
+            let notice = Notice::warn("messages are in work for longer than they may").about("queue", &known.queue);
+            self.notices.push(about_first(notice, &late));
             self.note_consumed(now, id, late.len(), ConsumeOutcome::ReconsumeLater(RetryDelay::Broker));
             self.send_back(id, late, EXPIRED_LEVEL);
             if self.in_work >= self.config.max_in_work {
@@ -285,6 +276,26 @@ impl PushConsumer {
             }
         }
     }
+}
+
+/// Says which message a notice is about, as somebody would look for it.
+fn about_message(notice: Notice, message: &StoredMessage, failures: u32) -> Notice {
+    let properties = message.properties();
+    let id = properties.get(property::UNIQ_KEY).map_or_else(|| message.fields.offset_id().to_string(), str::to_owned);
+    let notice = notice.about("message_id", id);
+    let keys = properties.get(property::KEYS);
+    let notice = keys.into_iter().fold(notice, |notice, keys| notice.about("keys", keys));
+    let before = u32::try_from(message.fields.reconsume_times).unwrap_or(0);
+    notice.about("tries", before.saturating_add(failures).saturating_add(1))
+}
+
+/// Says how many messages of a queue a notice is about, and which is the first of them.
+fn about_first(notice: Notice, messages: &[(StoredMessage, u32)]) -> Notice {
+    let notice = notice.about("count", messages.len());
+    let Some((first, failures)) = messages.first() else {
+        return notice;
+    };
+    about_message(notice.about("offset", first.fields.queue_offset), first, *failures)
 }
 
 fn offset_of(message: &StoredMessage) -> Option<u64> {

@@ -205,6 +205,10 @@ fn what_the_application_has_for_too_long_goes_back_and_frees_its_place_only_when
     scene.pass(60 * SECOND);
     let backs: Vec<_> = scene.wishes().into_iter().filter(|ask| matches!(ask, Wish::SendBack { .. })).collect();
     assert_eq!(backs.len(), 1);
+    let notices = std::iter::from_fn(|| scene.consumer.poll_notice());
+    let late: Vec<_> = notices.filter(|notice| notice.what.contains("longer than they may")).collect();
+    let told = |name| late[0].get(name).unwrap_or_default();
+    assert_eq!((late.len(), told("offset"), told("tries"), told("group").is_empty()), (1, "0", "1", false));
     assert!(scene.deliver(1).is_none(), "the handler still runs");
     assert!(!scene.consumer.settle(scene.now, delivery.settlement, ConsumeOutcome::Success));
     assert!(scene.deliver(1).is_some());
