@@ -90,10 +90,12 @@ impl Exporter {
         for (name, count) in counters {
             counter!(name, "client" => self.client(), "group" => group.to_owned()).absolute(count);
         }
-        let mut gauges =
-            vec![("stgclient_queues", consumer.queues as f64), ("stgclient_messages_in_work", consumer.in_work as f64)];
-        // What is not known is left as it was said last.
-        gauges.extend(consumer.lag.map(|lag| ("stgclient_lag_messages", lag as f64)));
+        let gauges = [
+            ("stgclient_queues", consumer.queues as f64),
+            ("stgclient_messages_in_work", consumer.in_work as f64),
+            // What is not known is not a number: the last one would be taken for the one of now.
+            ("stgclient_lag_messages", consumer.lag.map_or(f64::NAN, |lag| lag as f64)),
+        ];
         for (name, value) in gauges {
             gauge!(name, "client" => self.client(), "group" => group.to_owned()).set(value);
         }

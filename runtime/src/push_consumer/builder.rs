@@ -150,7 +150,7 @@ impl PushConsumerBuilder {
     /// ```
     pub fn rebalance_listener<F, R>(mut self, listener: F) -> Self
     where
-        F: FnMut(Rebalanced) -> R + MaybeSend + 'static,
+        F: FnMut(Rebalanced) -> R + MaybeSend + MaybeSync + 'static,
         R: Future<Output = ()> + MaybeSend + 'static,
     {
         self.listener = Some(Box::new(listener));

@@ -11,7 +11,7 @@ use crate::consumer_place::{ConsumerPlace, Rebalance};
 use crate::guard;
 use crate::shared::Shared;
 use crate::tasks::Tasks;
-use stgclient_host::{BoxFuture, MaybeSend};
+use stgclient_host::{BoxFuture, MaybeSend, MaybeSync};
 
 /// What a rebalance did: see [`PushConsumerBuilder::rebalance_listener`](crate::PushConsumerBuilder::rebalance_listener).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,13 +24,13 @@ pub enum Rebalanced {
 }
 
 /// What an application does when queues come and go.
-pub(super) trait Listener: MaybeSend {
+pub(super) trait Listener: MaybeSend + MaybeSync {
     fn rebalanced(&mut self, change: Rebalanced) -> BoxFuture<()>;
 }
 
 impl<F, R> Listener for F
 where
-    F: FnMut(Rebalanced) -> R + MaybeSend,
+    F: FnMut(Rebalanced) -> R + MaybeSend + MaybeSync,
     R: Future<Output = ()> + MaybeSend + 'static,
 {
     fn rebalanced(&mut self, change: Rebalanced) -> BoxFuture<()> {
