@@ -46,5 +46,10 @@ async fn a_recorder_gets_all_that_a_client_counts() {
     let last = |line: &str| line.rsplit(' ').next().and_then(|value| value.parse::<u64>().ok()).expect("a number");
     assert_eq!(buckets.clone().count(), 20);
     assert_eq!(buckets.map(last).max(), Some(3));
+    // Of a consumer that is closed nobody knows the lag.
+    consumer.close().await;
+    metrics::with_local_recorder(&recorder, || client.export_metrics());
+    let page = recorder.handle().render();
+    assert!(page.contains(&format!("stgclient_lag_messages{{client=\"{id}\",group=\"billing\"}} NaN\n")), "{page}");
     client.close().await;
 }
