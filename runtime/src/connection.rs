@@ -52,6 +52,13 @@ struct Connection {
     _task: TaskGuard,
 }
 
+impl Connection {
+    /// Which of the process's clients it is of, for the log.
+    fn client_id(&self) -> &str {
+        &self.shared.settings.client_id
+    }
+}
+
 impl Link for Connection {
     fn address(&self) -> &Address {
         &self.address
@@ -59,7 +66,8 @@ impl Link for Connection {
 
     fn connected(&mut self) {
         let _inside = guard::enter(&self.span);
-        guard::log(|| tracing::info!(address = %self.address, "connected"));
+        let client_id = self.client_id();
+        guard::log(|| tracing::info!(client_id, address = %self.address, "connected"));
         self.shared.with(|state, now| state.core.handle_connected(now, self.id));
     }
 
@@ -155,7 +163,8 @@ impl Link for Connection {
             return;
         }
         let _inside = guard::enter(&self.span);
-        guard::log(|| tracing::info!(address = %self.address, reason = reason.words(), "closed"));
+        let client_id = self.client_id();
+        guard::log(|| tracing::info!(client_id, address = %self.address, reason = reason.words(), "closed"));
         self.shared.with(|state, now| state.core.handle_closed(now, self.id, reason));
     }
 }

@@ -266,7 +266,7 @@ impl PushConsumerBuilder {
         };
         let (store, stored) = match store {
             Some(store) => {
-                let opened = unless(shared.ended.wait(), OpenStore::open(store)).await;
+                let opened = unless(shared.ended.wait(), OpenStore::open(store, &group)).await;
                 let (store, stored) = opened.unwrap_or_else(|| Err(Error::new(ErrorKind::Closed, "the client")))?;
                 (Some(store), stored)
             }
