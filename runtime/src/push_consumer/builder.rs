@@ -133,7 +133,8 @@ impl PushConsumerBuilder {
     /// member once that of its [`Rebalanced::Revoked`] has ended, or after 20 s. Those of a concurrent consumer are locked by
     /// nobody: the next member may have begun by then, where this one had finished.
     /// When the consumer is closed, the listener has what is left of the time for that, and all queues stay this member's until then.
-    /// One change is told after the other. A listener that panics is logged, and counts as done.
+    /// One change is told after the other; what comes while the
+    /// listener is at an earlier one may begin, or leave, before it is told. A listener that panics is logged, and counts as done.
     ///
     /// ```no_run
     /// # use stgclient::{Client, Rebalanced};

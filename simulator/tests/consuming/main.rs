@@ -6,6 +6,7 @@ mod by_sql;
 mod closing;
 mod concurrent;
 mod following;
+mod handing_over;
 mod new_groups;
 mod newer_queues;
 mod orderly;

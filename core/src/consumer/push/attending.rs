@@ -102,7 +102,7 @@ impl PushConsumer {
         let mut waits = Waits::default();
         self.look_at_lock(now, known, &mut waits)?;
         if let Some(until) = known.rests_until(now) {
-            return self.look_at_rest(known, until, waits);
+            return self.look_at_rest(now, known, until, waits);
         }
         match known.stage {
             // Once it is ours, it begins.
@@ -158,17 +158,24 @@ impl PushConsumer {
     }
 
     /// The application is at the queue: it has its say before the first message and before the last commit. Where no lock keeps the
-    /// next owner from beginning, that finds at once what is finished by now.
-    fn look_at_rest(&self, known: &AssignedQueue, until: Instant, mut waits: Waits) -> Result<Waits, Act> {
+    /// next owner from beginning, that owner is not to find an offset that moves backwards later: what is finished is committed as
+    /// soon as without the application, and only then is the queue kept for it.
+    fn look_at_rest(
+        &self,
+        now: Instant,
+        known: &AssignedQueue,
+        until: Instant,
+        mut waits: Waits,
+    ) -> Result<Waits, Act> {
         waits.until(until);
         waits.for_application = true;
-        waits.for_answer = known.commit.under_way.is_some();
-        let leaves_unsaid = matches!(known.stage, Stage::Leaving(leave) if !leave.has_committed());
-        let is_shared = !self.needs_locks() && !self.config.is_broadcasting();
-        if leaves_unsaid && is_shared && !waits.for_answer && known.uncommitted().is_some() {
-            return Err(Act::Commit);
+        match known.stage {
+            Stage::Leaving(leave) if !self.needs_locks() => match self.look_at_leaving(now, known, leave, &mut waits) {
+                Ok(()) | Err(Act::Remove) => Ok(waits),
+                Err(act) => Err(act),
+            },
+            _ => Ok(waits),
         }
-        Ok(waits)
     }
 
     fn look_at_messages(&self, now: Instant, known: &AssignedQueue, waits: &mut Waits) -> Look {

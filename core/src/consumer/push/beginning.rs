@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::asked::{self, Ticket};
 use super::committing::DOUBTED_AFTER;
 use super::ends::{End, NEWER};
-use super::queue::{Begin, Fetch, Leave, QueueId, Reset, Stage};
+use super::queue::{Begin, Fetch, Leave, QueueId, Reset, ResetBy, Stage};
 use super::wish::Wish;
 
 use super::{AFTER_FAILURE, ConsumeFrom, PushConsumer};
@@ -191,6 +191,10 @@ impl PushConsumer {
         (known.commit.again_at, known.commit.is_doubted) = (Some(now.mono + DOUBTED_AFTER), false);
         known.commit.due = (!is_persisted).then_some(now.mono);
         known.commit.is_urgent = !is_persisted;
+        if is_broadcasting {
+            // Its place is kept here, and no broker has to take it.
+            known.reset_to = None;
+        }
         if is_broadcasting && !is_persisted {
             self.note_place(now.mono, id);
             self.places.hurry();
@@ -221,7 +225,8 @@ impl PushConsumer {
         let is_ours =
             self.queues.find(queue).and_then(|id| self.queues.get(id)).is_some_and(|known| !known.is_leaving());
         if is_ours {
-            self.reset_offsets(now, &queue.topic, &BTreeMap::from([(queue.clone(), offset)]));
+            self.reset(now, queue, offset, ResetBy::Application);
+            self.attend(now);
         }
         is_ours
     }
@@ -230,28 +235,31 @@ impl PushConsumer {
     /// what was set, since we may get it back, and nobody says it once more.
     pub(crate) fn reset_offsets(&mut self, now: Now, topic: &str, offsets: &BTreeMap<MessageQueue, u64>) {
         for (queue, &offset) in offsets.iter().filter(|(queue, _)| &*queue.topic == topic) {
-            let Some(id) = self.queues.find(queue) else {
-                continue;
-            };
-            let reset = Reset { offset, since: self.next_ticket() };
-            match self.queues.get(id).map(|known| known.stage) {
-                Some(Stage::Consuming) => self.go_on_at(now, id, offset, Some(reset)),
-                Some(Stage::Locking | Stage::Starting(_)) => {
-                    if let Some(known) = self.queues.touch(id) {
-                        known.reset_to = Some(reset);
-                    }
-                }
-                Some(Stage::Leaving(leave)) => {
-                    if let Some(known) = self.queues.touch(id) {
-                        known.stage = Stage::Leaving(Leave { commits_left: Leave::TRIES, ..leave });
-                        self.abandoned.take_from(known);
-                        (known.begun, known.messages) = (reset.since, ProcessQueue::new(offset));
-                        known.reset_to = Some(reset);
-                    }
-                }
-                None => {}
-            }
+            self.reset(now, queue, offset, ResetBy::Administrator);
         }
         self.attend(now);
+    }
+
+    fn reset(&mut self, now: Now, queue: &MessageQueue, offset: u64, by: ResetBy) {
+        let Some(id) = self.queues.find(queue) else {
+            return;
+        };
+        let reset = Reset { offset, by, since: self.next_ticket() };
+        match self.queues.get(id).map(|known| known.stage) {
+            Some(Stage::Consuming) => self.go_on_at(now, id, offset, Some(reset)),
+            Some(Stage::Locking | Stage::Starting(_)) => {
+                if let Some(known) = self.queues.touch(id) {
+                    known.reset_to = Some(reset);
+                }
+            }
+            Some(Stage::Leaving(leave)) => {
+                if let Some(known) = self.queues.touch(id) {
+                    known.stage = Stage::Leaving(Leave { commits_left: Leave::TRIES, ..leave });
+                    self.abandoned.take_from(known);
+                    known.stand_at(reset);
+                }
+            }
+            None => {}
+        }
     }
 }

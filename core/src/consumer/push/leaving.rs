@@ -4,7 +4,7 @@
 use super::asked::{self, Ticket};
 use super::closing::ConsumerClosing;
 use super::locking::AGAIN_AFTER;
-use super::queue::{Leave, QueueId, Stage};
+use super::queue::{Leave, QueueId, ResetBy, Stage};
 use super::wish::Wish;
 use super::{PushConsumer, queue_timer};
 use crate::error::Error;
@@ -36,6 +36,12 @@ impl PushConsumer {
             Stage::Locking | Stage::Starting(_) | Stage::Consuming => {
                 self.notices.push(Notice::debug("queue revoked").about("queue", &known.queue));
                 self.totals.metrics.revoked += 1;
+                // Nobody else knows where our application wants it to go on.
+                if known.stage != Stage::Consuming
+                    && let Some(reset) = known.reset_to.filter(|reset| reset.by == ResetBy::Application)
+                {
+                    known.stand_at(reset);
+                }
                 known.stage = Stage::Leaving(Leave::new(until));
                 known.commit.due = None;
                 self.tell_revoked(id, until);

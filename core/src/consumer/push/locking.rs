@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::PushConsumer;
 use super::asked::{self, Ticket};
-use super::queue::{AssignedQueue, Kept, Leave, QueueId, Stage};
+use super::queue::{AssignedQueue, Kept, Leave, QueueId, Reset, ResetBy, Stage};
 use super::wish::Wish;
 use crate::consumer::process_queue::ProcessQueue;
 use crate::error::Error;
@@ -82,7 +82,9 @@ impl PushConsumer {
                     known.lock.ask_at = now.mono + AGAIN_AFTER;
                     // Whoever has it has heard of that too, and does it: unless it is gone, and its broker does not know that yet.
                     let is_locking = known.stage == Stage::Locking && has_others;
-                    known.reset_to.take_if(|reset| reset.since < ticket && is_locking);
+                    let is_known_to_all =
+                        |reset: &mut Reset| reset.by == ResetBy::Administrator && reset.since < ticket;
+                    known.reset_to.take_if(|reset| is_locking && is_known_to_all(reset));
                 }
                 // It may have been granted all the same, and counts on as it did.
                 None => known.lock.ask_at = now.mono + AGAIN_AFTER,

@@ -101,10 +101,20 @@ impl Lock {
     }
 }
 
-/// Where an administrator wants a group to go on, who says so once.
+/// Who wants a group to go on elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ResetBy {
+    /// An administrator, who tells all members.
+    Administrator,
+    /// Our application, which tells nobody else.
+    Application,
+}
+
+/// Where a group is to go on, which is said once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reset {
     pub(crate) offset: u64,
+    pub(crate) by: ResetBy,
     /// What was asked before this ticket knows nothing of it.
     pub(crate) since: Ticket,
 }
@@ -221,6 +231,12 @@ impl AssignedQueue {
 
     pub(crate) fn is_suspended(&self, now: Instant) -> bool {
         self.suspended_until.is_some_and(|until| now < until)
+    }
+
+    /// It is to be committed where it is to go on, though it does not fetch there.
+    pub(crate) fn stand_at(&mut self, reset: Reset) {
+        (self.begun, self.messages) = (reset.since, ProcessQueue::new(reset.offset));
+        self.reset_to = Some(reset);
     }
 
     /// What is finished and not yet committed, of a queue that has begun.

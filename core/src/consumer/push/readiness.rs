@@ -1,6 +1,6 @@
 //! Whether a consumer has what is its share: all its queues begun, or none there for it.
 
-use super::queue::AssignedQueue;
+use super::queue::{AssignedQueue, Stage};
 use super::{PushConsumer, PushEvent};
 use crate::time::Now;
 
@@ -21,10 +21,13 @@ impl PushConsumer {
 
     /// Whether it has begun with all queues that are its share of the topics that it subscribes to, the retry topic among them.
     pub(super) fn is_ready(&self) -> bool {
-        let has_begun = |known: &AssignedQueue| known.is_leaving() || (known.is_consuming() && !known.is_unchecked);
+        let has_begun = |known: &AssignedQueue| match known.stage {
+            Stage::Leaving(leave) => !leave.is_wanted_back,
+            _ => known.is_consuming() && !known.is_unchecked,
+        };
         self.is_started
             && !self.is_closing()
-            && self.subscriptions.values().all(|known| known.is_shared)
+            && self.subscriptions.values().all(|known| known.share.is_known())
             && self.queues.iter().all(|(_, known)| has_begun(known))
     }
 }

@@ -10,6 +10,7 @@ use super::asked::{self, Ticket};
 use super::checking::Check;
 use super::locking::RENEWAL;
 use super::queue::{Begin, QueueId, Reset, Stage};
+use super::subscriptions::Share;
 use super::wish::Wish;
 use super::{PushConsumer, PushEvent, Timer};
 use crate::consumer::allocation::AllocationRequest;
@@ -135,6 +136,9 @@ impl PushConsumer {
             return;
         };
         subscription.is_missing = false;
+        if subscription.share == Share::Absent {
+            subscription.share = Share::Unknown;
+        }
         subscription.queues.clone_from(&queues);
         if subscription.is_first_look() {
             let is_asked = is_from_last && !subscription.is_retry;
@@ -174,8 +178,7 @@ impl PushConsumer {
         if is_absent {
             // Whatever appears is newer than the group.
             subscription.note_first_look();
-            // None are there for us.
-            subscription.is_shared = true;
+            subscription.share = Share::Absent;
         }
         self.end_asking(now, topic, pause);
     }
@@ -225,7 +228,7 @@ impl PushConsumer {
 
     fn note_shared(&mut self, topic: &str) {
         if let Some(subscription) = self.subscriptions.get_mut(topic) {
-            subscription.is_shared = true;
+            subscription.share = Share::Shared;
         }
     }
 
@@ -247,7 +250,9 @@ impl PushConsumer {
         subscription.lists_due = subscription.lists_due.saturating_sub(1);
         if subscription.lists_due == 0 {
             let pause = subscription.pause;
-            subscription.is_shared |= subscription.lists_failed == 0;
+            if subscription.lists_failed == 0 {
+                subscription.share = Share::Shared;
+            }
             self.end_asking(now, topic, pause);
         }
     }

@@ -46,6 +46,23 @@ impl Former {
     }
 }
 
+/// What is known of our share of a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Share {
+    /// Nothing yet.
+    Unknown,
+    /// The topic is not there, so nothing of it is ours.
+    Absent,
+    /// Its queues have been shared.
+    Shared,
+}
+
+impl Share {
+    pub(super) fn is_known(self) -> bool {
+        self != Self::Unknown
+    }
+}
+
 /// A topic that is subscribed to.
 #[derive(Debug)]
 pub(crate) struct Subscription {
@@ -77,8 +94,8 @@ pub(crate) struct Subscription {
     pub(super) lists_due: usize,
     /// How many of those could not be had or gone by.
     pub(super) lists_failed: usize,
-    /// Its queues have been shared, or it is not there: what is ours of it is known.
-    pub(super) is_shared: bool,
+    /// What is known of our share of it.
+    pub(super) share: Share,
     /// After which time they are asked for once more.
     pub(super) pause: Duration,
     /// Whose list was without us last time; `None` stands for one that decides all queues.
@@ -109,7 +126,7 @@ impl Subscription {
             is_missing: false,
             lists_due: 0,
             lists_failed: 0,
-            is_shared: false,
+            share: Share::Unknown,
             pause: Duration::MAX,
             unlisted: BTreeSet::new(),
             had_offsets: false,

@@ -5,6 +5,7 @@ mod checking;
 mod claims;
 mod coming_back;
 mod ends;
+mod following;
 mod in_hand;
 mod interleavings;
 mod listening;
