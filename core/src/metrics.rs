@@ -9,9 +9,9 @@ use crate::time::Duration;
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Metrics {
-    /// Sends that are over, by the broker of their last try: those that the client knows now.
+    /// Sends that are over, by the broker of their last try, those that are gone among them.
     pub sends: BTreeMap<Arc<str>, SendCounters>,
-    /// All other sends that are over: they had no broker when they ended, or no route names theirs any more.
+    /// All other sends that are over: they had no broker when they ended, or theirs is one of more than 256 that are gone.
     pub other_sends: SendCounters,
     /// How long sends took, from the call to the receipt, with all tries; those with a receipt.
     pub send_latency: Histogram,
@@ -25,7 +25,7 @@ pub struct Metrics {
     pub connections: usize,
     /// How often a connection stood.
     pub connects: u64,
-    /// How often one stood of a server that there had been one of before.
+    /// How often one stood of a server that there had been one of before, and that the client has known since.
     pub reconnects: u64,
     /// Bytes handed to the host to be written, with all that the protocol adds, without TLS.
     pub bytes_sent: u64,

@@ -15,7 +15,7 @@ use stgclient_core::time::Now;
 use stgclient_core::wire::message::StoredMessage;
 
 use crate::effects::Effects;
-use crate::sync::{Mutex, Seated, Wakers, lock};
+use crate::sync::{AtomicU64, Mutex, Seated, Wakers, lock};
 
 /// What the keeper of a consumer has to do.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ pub(crate) struct ConsumerPlace {
     inner: Mutex<Inner>,
     /// Nothing more of it counts; looked at before each call of a handler, without a lock.
     is_closed: AtomicBool,
+    /// How often queues were revoked of which the application hears.
+    revocations: AtomicU64,
     allocation: Arc<dyn Allocation>,
 }
 
@@ -67,7 +69,7 @@ pub(crate) struct Inner {
 
 impl ConsumerPlace {
     pub(crate) fn new(allocation: Arc<dyn Allocation>) -> Self {
-        Self { inner: Mutex::default(), is_closed: AtomicBool::new(false), allocation }
+        Self { inner: Mutex::default(), is_closed: AtomicBool::new(false), revocations: AtomicU64::new(0), allocation }
     }
 
     fn take(&self, id: PushConsumerId, event: PushEvent, effects: &mut Effects) {
@@ -86,6 +88,7 @@ impl ConsumerPlace {
                 effects.wake(inner.listener.take());
             }
             PushEvent::Revoked(queues) => {
+                self.revocations.fetch_add(1, SeqCst);
                 inner.rebalances.push_back(Rebalance::Revoked(queues));
                 effects.wake(inner.listener.take());
             }
@@ -183,6 +186,11 @@ impl ConsumerPlace {
         }
         inner.keeper = Some(context.waker().clone());
         Poll::Pending
+    }
+
+    /// How often queues were revoked of which the application hears: looked at before each call of a handler, without a lock.
+    pub(crate) fn revocations(&self) -> u64 {
+        self.revocations.load(SeqCst)
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -65,6 +65,8 @@ struct Inner {
     /// How many were left out since the last that was taken.
     missed: u64,
     is_over: bool,
+    /// The warnings that have been told.
+    said: BTreeSet<String>,
     follower: Wakers,
 }
 
@@ -98,8 +100,6 @@ impl Feed {
 #[derive(Default)]
 pub(crate) struct Followers {
     feeds: Vec<Weak<Feed>>,
-    /// The warnings that have been told.
-    said: BTreeSet<String>,
     is_over: bool,
 }
 
@@ -126,18 +126,23 @@ impl Followers {
         }
     }
 
-    /// Tells all of a warning, if somebody follows and it is the first of its kind about the same.
-    pub(crate) fn warn(&mut self, notice: &Notice, effects: &mut Effects) {
+    /// Tells a warning those who have not been told one of its kind about the same.
+    pub(crate) fn warn(&self, notice: &Notice, effects: &mut Effects) {
         let is_warning = matches!(notice.severity, Severity::Error | Severity::Warn);
         if !is_warning || self.feeds.is_empty() {
             return;
         }
-        let about = ["group", "topic", "address"].map(|name| notice.get(name).unwrap_or_default());
-        if self.said.len() >= MOST_SAID {
-            self.said.clear();
-        }
-        if self.said.insert(format!("{} {}", notice.what, about.join(" "))) {
-            self.tell(&ClientEvent::Warned(notice.clone()), effects);
+        let about = ["group", "topic", "queue", "address"].map(|name| notice.get(name).unwrap_or_default());
+        let what = format!("{} {}", notice.what, about.join(" "));
+        for feed in self.feeds.iter().filter_map(Weak::upgrade) {
+            let mut inner = lock(&feed.0);
+            if inner.said.len() >= MOST_SAID {
+                inner.said.clear();
+            }
+            if inner.said.insert(what.clone()) {
+                inner.push(ClientEvent::Warned(notice.clone()));
+                effects.wake(inner.follower.take());
+            }
         }
     }
 

@@ -110,6 +110,11 @@ impl Client {
         self.with_consumer(now, consumer, settled).unwrap_or(false)
     }
 
+    /// Whether the queue of a delivery is still consumed here: what of it no handler has had yet is to be settled otherwise.
+    pub fn is_ours(&self, consumer: PushConsumerId, settlement: Settlement) -> bool {
+        self.session.groups.push_consumers.get(consumer).is_some_and(|entry| entry.consumer.is_ours(settlement))
+    }
+
     /// Messages that are not settled yet have failed: that is worth a line, with what `why` says.
     pub fn note_failed(&mut self, now: Now, consumer: PushConsumerId, settlement: Settlement, why: &str) {
         self.with_consumer(now, consumer, |consumer| consumer.note_failed(settlement, why));

@@ -34,6 +34,9 @@ impl Broker {
     }
 }
 
+/// Of how many brokers that are gone it is kept what was sent to each.
+const MOST_PAST: usize = 256;
+
 /// The brokers that some topic's route names.
 #[derive(Debug, Default)]
 pub(crate) struct Brokers {
@@ -42,7 +45,9 @@ pub(crate) struct Brokers {
     by_address: BTreeSet<(Address, BrokerId)>,
     /// Those whose masters are others now, and those that are gone.
     lost: Vec<Arc<str>>,
-    /// The sends to those that are gone, and those that had none.
+    /// The sends to those that are gone.
+    past_sends: BTreeMap<Arc<str>, SendCounters>,
+    /// The sends that had none, and those to some that are gone when there are too many.
     other_sends: SendCounters,
 }
 
@@ -59,8 +64,14 @@ impl Brokers {
         }
     }
 
-    pub(crate) const fn other_sends(&self) -> SendCounters {
-        self.other_sends
+    /// What is counted of the sends to each broker that there is or was, and then of all others.
+    pub(crate) fn sends(&self) -> (BTreeMap<Arc<str>, SendCounters>, SendCounters) {
+        let mut sends = self.past_sends.clone();
+        for broker in self.iter() {
+            let all = sends.entry(broker.name.clone()).or_default();
+            *all = all.plus(&broker.sends);
+        }
+        (sends, self.other_sends)
     }
 
     pub(crate) fn id_of(&self, name: &str) -> Option<BrokerId> {
@@ -134,7 +145,12 @@ impl Brokers {
             self.set_addresses(id, BTreeMap::new());
             if let Some(broker) = self.table.remove(id) {
                 self.by_name.remove(&broker.name);
-                self.other_sends = self.other_sends.plus(&broker.sends);
+                if self.past_sends.len() >= MOST_PAST {
+                    let past = core::mem::take(&mut self.past_sends);
+                    self.other_sends = past.values().fold(self.other_sends, |sum, sends| sum.plus(sends));
+                }
+                let past = self.past_sends.entry(broker.name).or_default();
+                *past = past.plus(&broker.sends);
             }
         }
     }

@@ -40,6 +40,12 @@ pub(super) struct Work<H> {
     pub(super) max_in_work: usize,
 }
 
+/// A delivery, and how often queues had been revoked when it was taken.
+struct Taken {
+    delivery: Delivery,
+    revocations: u64,
+}
+
 /// The parts of a delivery that are done, neighbours with the same outcome joined.
 struct Done {
     all: Settlement,
@@ -69,23 +75,23 @@ impl<H: Handler> Work<H> {
     /// Hands deliveries out until the consumer is closed.
     pub(super) async fn dispatch(self: Arc<Self>) {
         while self.place.readable().await {
-            while let Some(delivery) = self.next(Vec::new()) {
-                self.spawn(delivery);
+            while let Some(taken) = self.next(Vec::new()) {
+                self.spawn(taken);
             }
         }
     }
 
-    fn spawn(self: &Arc<Self>, delivery: Delivery) {
+    fn spawn(self: &Arc<Self>, taken: Taken) {
         let work = Arc::clone(self);
         self.shared.host.spawn(Box::pin(async move {
-            let ours = work.work_off(delivery).await;
+            let ours = work.work_off(taken).await;
             // Last of all that the task has.
             drop(ours);
         }));
     }
 
     /// Settles what is done, and takes the next delivery.
-    fn next(&self, done: Vec<(Settlement, ConsumeOutcome)>) -> Option<Delivery> {
+    fn next(&self, done: Vec<(Settlement, ConsumeOutcome)>) -> Option<Taken> {
         // A share of what may be in work, so that as many tasks as there are threads have something to do. Of an orderly
         // queue only what one call of the handler takes: it is not to have what follows a message that fails.
         let grab = if self.is_orderly { 1 } else { (self.max_in_work / 4).clamp(1, GRAB) };
@@ -94,7 +100,9 @@ impl<H: Handler> Work<H> {
             for (settlement, outcome) in done {
                 state.core.settle(now, self.id, settlement, outcome);
             }
-            self.place.next_delivery(&mut state.core, now, self.id, grab)
+            let delivery = self.place.next_delivery(&mut state.core, now, self.id, grab)?;
+            // Under the lock, under which they are counted.
+            Some(Taken { delivery, revocations: self.place.revocations() })
         })
     }
 
@@ -111,12 +119,12 @@ impl<H: Handler> Work<H> {
     /// Works off a delivery, and then others as long as there are some. It counts as a task of ours only while it has
     /// something to do for the client: who closes that waits for handlers no longer than they were given, also for one that
     /// blocks its thread.
-    async fn work_off(self: Arc<Self>, mut delivery: Delivery) -> ConsumerTask {
+    async fn work_off(self: Arc<Self>, mut taken: Taken) -> ConsumerTask {
         let mut turns = 0;
         loop {
-            let done = self.consume(delivery).await;
+            let done = self.consume(taken).await;
             let ours = ConsumerTask::new(&self.shared, &self.tasks);
-            delivery = match self.next(done) {
+            taken = match self.next(done) {
                 Some(next) => next,
                 None => return ours,
             };
@@ -129,8 +137,8 @@ impl<H: Handler> Work<H> {
     }
 
     /// Has the handler consume a delivery, or what it can of it before it has to wait; the rest goes on elsewhere then.
-    async fn consume(self: &Arc<Self>, delivery: Delivery) -> Vec<(Settlement, ConsumeOutcome)> {
-        let Delivery { settlement, queue, messages, .. } = delivery;
+    async fn consume(self: &Arc<Self>, taken: Taken) -> Vec<(Settlement, ConsumeOutcome)> {
+        let Taken { delivery: Delivery { settlement, queue, messages, .. }, mut revocations } = taken;
         let mut messages = messages.into_iter();
         let mut done = Done::new(settlement);
         let mut batch = Vec::with_capacity(self.handler.consume_batch_size().min(messages.len()));
@@ -142,13 +150,17 @@ impl<H: Handler> Work<H> {
                 // It has been told that these never ended: they are delivered again, perhaps already.
                 return done.parts;
             }
+            if std::mem::replace(&mut revocations, self.place.revocations()) != revocations && !self.is_ours(settlement)
+            {
+                return self.leave_off(part, messages, done);
+            }
             let mut handling = pin!(guarded(&self.handler, &mut batch));
             let polled = poll_fn(|context| Poll::Ready(handling.as_mut().poll(context))).await;
             let (outcome, why) = match polled {
                 Poll::Ready(done) => done,
                 Poll::Pending => {
                     self.settle(std::mem::take(&mut done.parts));
-                    self.go_on(settlement, &queue, messages);
+                    self.go_on(settlement, &queue, messages, revocations);
                     let (outcome, why) = handling.await;
                     self.complain(settlement, part, why);
                     done.push(part, outcome);
@@ -158,6 +170,27 @@ impl<H: Handler> Work<H> {
             self.complain(settlement, part, why);
             done.push(part, outcome);
         }
+    }
+
+    /// Whether messages of a delivery are still to be delivered: not once their queue has left.
+    fn is_ours(&self, settlement: Settlement) -> bool {
+        self.shared.with(|state, _| state.core.is_ours(self.id, settlement))
+    }
+
+    /// Gives the rest of a delivery back, unhandled: its queue has left, and the application has been told.
+    fn leave_off(
+        &self,
+        part: (u64, u64, usize),
+        rest: impl Iterator<Item = (StoredMessage, u32)>,
+        mut done: Done,
+    ) -> Vec<(Settlement, ConsumeOutcome)> {
+        let again = ConsumeOutcome::SuspendCurrentQueue(None);
+        done.push(part, again);
+        for (stored, _) in rest {
+            let offset = offset_of(&stored);
+            done.push((offset, offset, 1), again);
+        }
+        done.parts
     }
 
     /// Has it logged why messages failed, if they did.
@@ -174,11 +207,12 @@ impl<H: Handler> Work<H> {
         settlement: Settlement,
         queue: &MessageQueue,
         rest: impl Iterator<Item = (StoredMessage, u32)>,
+        revocations: u64,
     ) {
         let messages: Vec<_> = rest.collect();
         if let (Some((first, _)), Some((last, _))) = (messages.first(), messages.last()) {
             let rest = settlement.part(offset_of(first), offset_of(last), messages.len());
-            self.spawn(Delivery::new(rest, queue.clone(), messages));
+            self.spawn(Taken { delivery: Delivery::new(rest, queue.clone(), messages), revocations });
         }
     }
 

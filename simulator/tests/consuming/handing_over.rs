@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex};
 
 use stgclient::{Rebalanced, ReconsumeLater};
 use stgclient_core::consumer::allocation::{Allocation, AllocationRequest};
-use stgclient_core::producer::Message;
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::wire::code::RequestCode;
 use stgclient_servers::{Force, Forced};

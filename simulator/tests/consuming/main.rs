@@ -16,3 +16,4 @@ mod stage;
 mod standing;
 mod starting;
 mod stores;
+mod warnings;

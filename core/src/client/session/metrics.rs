@@ -1,15 +1,15 @@
 //! What a client has counted, put together.
 
 use crate::client::session::Session;
-use crate::gather::Gather;
 use crate::metrics::Metrics;
 
 impl Session {
     pub(crate) fn metrics(&self) -> Metrics {
+        let (sends, other_sends) = self.brokers.sends();
         let (backlog, messages_in_line) = self.groups.backlog();
         Metrics {
-            sends: self.brokers.iter().map(|broker| (broker.name.clone(), broker.sends)).gather(),
-            other_sends: self.brokers.other_sends(),
+            sends,
+            other_sends,
             send_latency: self.send_latency.clone(),
             messages_in_flight: backlog.messages,
             bytes_in_flight: backlog.bytes,

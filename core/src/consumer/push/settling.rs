@@ -4,7 +4,7 @@
 use super::asked::{self, Ticket};
 use super::config::RetryDelay;
 use super::delivering::Settlement;
-use super::queue::{QueueId, Stage};
+use super::queue::{AssignedQueue, QueueId, Stage};
 use super::wish::{SendingBack, Wish};
 use super::{PushConsumer, Timer};
 use crate::error::Error;
@@ -69,6 +69,11 @@ impl PushConsumer {
             notice = about_message(notice, message, *failures);
         }
         self.notices.push(notice.about("error", why));
+    }
+
+    /// Whether a delivery's queue is still consumed here.
+    pub(crate) fn is_ours(&self, settlement: Settlement) -> bool {
+        self.queues.get(settlement.queue).is_some_and(AssignedQueue::is_consuming)
     }
 
     fn settle_concurrent(&mut self, settlement: Settlement, outcome: ConsumeOutcome) -> usize {
