@@ -67,6 +67,30 @@ pub(crate) struct Inner {
     closers: Wakers,
 }
 
+impl Inner {
+    /// A listener that is slow need not hear of queues that came and went meanwhile; so there are never more than two changes of
+    /// each queue to be told.
+    fn push_revoked(&mut self, mut queues: Rebalanced) {
+        let untold = self.rebalances.iter_mut().filter_map(|rebalance| match rebalance {
+            Rebalance::Assigned(assigned) => Some(assigned),
+            Rebalance::Revoked(_) => None,
+        });
+        for assigned in untold {
+            let gone: Vec<_> = queues.queues.iter().filter(|queue| assigned.queues.contains(queue)).cloned().collect();
+            for queue in gone {
+                assigned.forget(&queue);
+                queues.forget(&queue);
+            }
+        }
+        self.rebalances.retain(|rebalance| match rebalance {
+            Rebalance::Assigned(queues) | Rebalance::Revoked(queues) => !queues.queues.is_empty(),
+        });
+        if !queues.queues.is_empty() {
+            self.rebalances.push_back(Rebalance::Revoked(queues));
+        }
+    }
+}
+
 impl ConsumerPlace {
     pub(crate) fn new(allocation: Arc<dyn Allocation>) -> Self {
         Self { inner: Mutex::default(), is_closed: AtomicBool::new(false), revocations: AtomicU64::new(0), allocation }
@@ -89,7 +113,7 @@ impl ConsumerPlace {
             }
             PushEvent::Revoked(queues) => {
                 self.revocations.fetch_add(1, SeqCst);
-                inner.rebalances.push_back(Rebalance::Revoked(queues));
+                inner.push_revoked(queues);
                 effects.wake(inner.listener.take());
             }
             PushEvent::Allocate(question) => effects.allocate(id, Arc::clone(&self.allocation), question),

@@ -28,7 +28,8 @@ pub struct TopicStatistics {
 impl TopicStatistics {
     /// How many messages the topic has.
     pub fn messages(&self) -> u64 {
-        self.queues.values().map(|queue| queue.max_offset.saturating_sub(queue.min_offset)).sum()
+        let lengths = self.queues.values().map(|queue| queue.max_offset.saturating_sub(queue.min_offset));
+        lengths.fold(0, u64::saturating_add)
     }
 
     pub(crate) fn add(&mut self, table: TopicStatsTable) {

@@ -139,10 +139,13 @@ impl Client {
     /// The next thing the application has to know.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
-        match self.session.events.pop_front() {
-            None => self.session.network.client_events.pop_front().map(Event::Client),
-            event => event,
+        // What happens to the client is told before its end, which is the last of all.
+        if matches!(self.session.events.front(), None | Some(Event::Closed))
+            && let Some(event) = self.session.network.client_events.pop_front()
+        {
+            return Some(Event::Client(event));
         }
+        self.session.events.pop_front()
     }
 
     /// The next thing worth a line in a log.

@@ -94,7 +94,8 @@ impl PushConsumer {
 
     /// Waits until the consumer has begun with all queues that are its share of the topics that it subscribes to, or none are there
     /// for it: there are more members than queues, or the topics do not exist yet. What it waits for otherwise are other members that
-    /// hand over, locks, and servers that are away. Later rebalances may give it more.
+    /// hand over, locks, and servers that are away; and it does not end while a broker takes no expression, or a strategy fails, which the
+    /// log tells. Later rebalances may give it more. In a listener that is at assigned queues, which begin after it, it ends after 20 s.
     ///
     /// # Errors
     /// The consumer is closed.

@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
-use stgclient::{Client, PushConsumer, PushConsumerBuilder, Rebalanced};
+use stgclient::{Client, Permission, PushConsumer, PushConsumerBuilder, Rebalanced};
 use stgclient_core::consumer::push::ConsumeFrom;
 use stgclient_core::queue::MessageQueue;
 use stgclient_servers::{Memory, ServerId};
@@ -127,6 +127,10 @@ fn a_consumer_is_ready_though_nothing_is_there_for_it() {
         let idle = if shares(&[&first]) == [0] { &first } else { &second };
         assert!(idle.status().is_ready);
         assert_eq!(idle.status().lag(), Some(0), "nothing is there for it, so nothing is left");
+        // A topic that nobody may read has no queues for anybody.
+        clients[0].admin().create_topic("unread").permission(Permission::WRITE).await.expect("it is created");
+        let unread = book.consume(clients[0].push_consumer("readers").subscribe("unread", "*")).await;
+        unread.ready().await.expect("none of its queues can be read");
         let none = clients[0].push_consumer("others").subscribe("nothing", "*");
         let none = book.consume(none).await;
         none.ready().await.expect("the topic does not exist");

@@ -211,3 +211,39 @@ fn the_state_says_what_stands_and_what_is_away() {
         assert_eq!(client.state(), ClientState::Closed);
     });
 }
+
+#[test]
+fn a_topic_that_is_gone_is_told_whoever_deleted_it() {
+    for is_own in [false, true] {
+        let stage = Stage::new(1, 1).with_topic("t", 1);
+        stage.world.block_on(async {
+            let client = stage.client().await;
+            let consumer = client.push_consumer("g").subscribe("t", "*").concurrently(|_| async { Ok(()) });
+            let consumer = consumer.start().await.expect("it starts");
+            consumer.ready().await.expect("it is ready");
+            let mut events = client.events();
+            stage.sleep(10 * SECOND).await;
+            let administrator = if is_own { client.clone() } else { stage.client().await };
+            administrator.admin().delete_topic("t").await.expect("it is gone");
+            stage.sleep(100 * SECOND).await;
+            client.close().await;
+            let mut changed = Vec::new();
+            while let Some(event) = events.next().await {
+                if let stgclient::ClientEvent::RouteChanged { topic } = event {
+                    changed.push(topic.to_string());
+                }
+            }
+            assert_eq!(changed, ["t"], "by its own administrator: {is_own}");
+        });
+    }
+}
+
+#[test]
+fn who_follows_a_client_that_is_closed_hears_nothing_and_that_it_is_over() {
+    let stage = Stage::new(1, 1).with_topic("t", 1);
+    stage.world.block_on(async {
+        let client = stage.client().await;
+        client.close().await;
+        assert!(client.events().next().await.is_none());
+    });
+}

@@ -5,6 +5,7 @@
 
 mod back_pressure;
 mod brokers;
+mod counting;
 mod dropped;
 mod endings;
 mod events;

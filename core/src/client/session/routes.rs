@@ -210,7 +210,7 @@ impl Session {
         self.greet_new_brokers(now, &new);
     }
 
-    fn note_changed_route(&mut self, topic: Arc<str>) {
+    pub(crate) fn note_changed_route(&mut self, topic: Arc<str>) {
         self.network.client_events.push_back(ClientEvent::RouteChanged { topic });
     }
 

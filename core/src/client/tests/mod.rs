@@ -9,6 +9,7 @@ mod closing;
 mod connecting;
 mod determinism;
 mod dialects;
+mod following;
 mod groups;
 mod heartbeats;
 mod limits;

@@ -36,6 +36,11 @@ impl Client {
     /// Deletes a topic at its brokers and, if everywhere, from the name servers' routes. One that does not
     /// exist is deleted already.
     pub fn delete_topic(&mut self, now: Now, topic: &str, placement: Placement) -> Pending<()> {
+        let known = self.session.topics.find(topic).and_then(|id| self.session.topics.get(id));
+        if let Some(known) = known.filter(|known| known.route.is_some()) {
+            let topic = known.name.clone();
+            self.session.note_changed_route(topic);
+        }
         self.session.topics.remove(topic);
         self.session.forget_topic(topic);
         self.administer(now, DeleteTopic { topic: topic.to_owned(), placement })

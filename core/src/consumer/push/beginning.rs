@@ -34,6 +34,9 @@ impl PushConsumer {
         if let Some(known) = self.queues.touch(id) {
             known.stage = Stage::Starting(Begin::Due(now));
             known.fetch = Fetch::Idle;
+            if core::mem::take(&mut known.is_told_lost) {
+                self.tell_assigned(now, id);
+            }
         }
     }
 

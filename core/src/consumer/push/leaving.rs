@@ -44,7 +44,9 @@ impl PushConsumer {
                 }
                 known.stage = Stage::Leaving(Leave::new(until));
                 known.commit.due = None;
-                self.tell_revoked(id, until);
+                if !known.is_told_lost {
+                    self.tell_revoked(id, until);
+                }
             }
         }
     }

@@ -20,6 +20,16 @@ pub struct Rebalanced {
 }
 
 impl Rebalanced {
+    /// Takes a queue out, of which the application need not be told any more. Returns whether it was there.
+    pub fn forget(&mut self, queue: &MessageQueue) -> bool {
+        let at = self.queues.iter().position(|known| known == queue);
+        if let Some(at) = at {
+            self.queues.remove(at);
+            self.told.remove(at);
+        }
+        at.is_some()
+    }
+
     fn push(&mut self, queue: MessageQueue, told: (QueueId, Ticket)) {
         self.queues.push(queue);
         self.told.push(told);

@@ -119,7 +119,8 @@ impl PushConsumer {
             known.lock.ask_at = known.lock.ask_at.min(now);
         }
         known.claim.since = None;
-        if matches!(known.stage, Stage::Starting(_) | Stage::Consuming) {
+        let was_ours = matches!(known.stage, Stage::Starting(_) | Stage::Consuming);
+        if was_ours {
             let what = if grants_locks { "lock lost" } else { "a queue in order may not be ours any more" };
             self.notices.push(Notice::info(what).about("queue", &known.queue));
             known.stage = Stage::Locking;
@@ -135,6 +136,10 @@ impl PushConsumer {
         known.suspended_until = None;
         (known.commit.persisted, known.commit.again_at, known.commit.is_doubted) = (None, None, false);
         (known.commit.due, known.commit.is_urgent) = (None, false);
+        if was_ours && !core::mem::replace(&mut known.is_told_lost, true) {
+            // Another member may have it by now: there is nothing to hand over.
+            self.tell_revoked(id, now);
+        }
     }
 
     /// The connection to a broker has ended, and with it the locks that it granted.

@@ -178,6 +178,8 @@ pub(crate) struct AssignedQueue {
     pub(crate) reset_to: Option<Reset>,
     /// The application has been told of it and is not done.
     pub(crate) listening: Option<Listening>,
+    /// The application has been told that it is not ours, since its lock was lost.
+    pub(crate) is_told_lost: bool,
     pub(crate) is_paused: bool,
     /// No broker has taken yet what its topic is selected by.
     pub(crate) is_unchecked: bool,
@@ -209,6 +211,7 @@ impl AssignedQueue {
             suspended_until: None,
             reset_to: None,
             listening: None,
+            is_told_lost: false,
             is_paused: false,
             is_unchecked: false,
             is_in_line: false,

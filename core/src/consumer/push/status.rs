@@ -46,7 +46,7 @@ impl ConsumerStatus {
         if !self.is_ready {
             return None;
         }
-        self.queues.iter().filter(|queue| queue.is_consuming).map(|queue| queue.lag).sum()
+        sum(self.queues.iter().filter(|queue| queue.is_consuming).map(|queue| queue.lag))
     }
 }
 
@@ -141,6 +141,11 @@ fn totals(counts: &Counts) -> BTreeMap<Arc<str>, u64> {
     counts.iter().map(|(topic, count)| (topic.clone(), count.total())).gather()
 }
 
+/// All lags together, if each is known; of what brokers say, the most that there is a number for.
+fn sum(mut lags: impl Iterator<Item = Option<u64>>) -> Option<u64> {
+    lags.try_fold(0_u64, |sum, lag| Some(sum.saturating_add(lag?)))
+}
+
 fn last_minute(counts: &Counts, now: Instant) -> u64 {
     counts.values().map(|count| count.last_minute(now)).sum()
 }
@@ -215,7 +220,7 @@ impl PushConsumer {
         ConsumerMetrics {
             queues: queues().filter(|known| !known.is_leaving()).count(),
             in_work: self.in_work,
-            lag: if self.is_ready() { lags.sum() } else { None },
+            lag: if self.is_ready() { sum(lags) } else { None },
             ..self.totals.metrics
         }
     }

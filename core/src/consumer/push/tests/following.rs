@@ -125,3 +125,55 @@ fn a_broadcasting_consumers_queue_that_comes_back_goes_on_where_it_was_and_not_a
     scene.pass(20 * SECOND);
     assert_eq!(scene.consumer.status(scene.now).queues[0].fetch_offset, 9, "what is consumed comes no more");
 }
+
+#[test]
+fn whatever_ends_brokers_say_that_queues_have_the_lag_is_a_number() {
+    let mut scene = Scene::new(|_| {});
+    scene.begin(3);
+    for ask in scene.wishes() {
+        if let Wish::Pull { asked: asked::Pull(id, ticket), queue, .. } = ask {
+            let mut pulled = super::scene::found(queue, 0..1);
+            pulled.max_offset = i64::MAX as u64;
+            scene.consumer.take_pulled(scene.now, id, ticket, Ok(pulled));
+        }
+    }
+    // As `Client::metrics` asks under the lock, and `ConsumerStatus::lag` the application.
+    assert!(scene.consumer.metrics().lag.is_some());
+    assert!(scene.consumer.status(scene.now).lag().is_some());
+}
+
+#[test]
+fn a_listener_hears_that_a_queue_was_somebody_elses_before_it_goes_on() {
+    let mut scene = Scene::orderly(|config| config.follows_queues = true);
+    scene.rebalance(1, &[ME, "other"]);
+    for event in scene.events() {
+        if let PushEvent::Assigned(told) = event {
+            scene.consumer.rebalanced(scene.now, &told);
+        }
+    }
+    grant(&mut scene, true);
+    scene.begin_at(0);
+    scene.fill(0..3);
+    while let Some(delivery) = scene.deliver(1) {
+        scene.consumer.settle(scene.now, delivery.settlement, ConsumeOutcome::Success);
+    }
+    scene.commit_all();
+    assert_eq!(scene.commits(), [3]);
+    // We are cut off; the other member gets the lock, consumes up to 50, and gives it back once we are there again.
+    scene.consumer.handle_disconnected(scene.now, "a");
+    for _ in 0..40 {
+        grant(&mut scene, false);
+        scene.pass(SECOND / 2);
+    }
+    let is_revoked = |event: &PushEvent| matches!(event, PushEvent::Revoked(_));
+    assert!(scene.events().iter().any(is_revoked), "what the application keeps of the queue is of before");
+    grant(&mut scene, true);
+    assert!(scene.wishes().is_empty(), "the application is to take it over again first");
+    for event in scene.events() {
+        if let PushEvent::Assigned(told) = event {
+            scene.consumer.rebalanced(scene.now, &told);
+        }
+    }
+    scene.begin_at(50);
+    assert_eq!(scene.consumer.status(scene.now).queues[0].fetch_offset, 50, "the other has consumed it");
+}

@@ -84,7 +84,14 @@ impl Play {
         for queue in &queues.queues {
             let is_new = if leave { self.owned.remove(&queue.queue_id) } else { self.owned.insert(queue.queue_id) };
             assert!(is_new, "{queue} is told twice, leaving: {leave}");
-            self.resting.insert(queue.queue_id, told);
+            // Of one whose lock is lost there is nothing to hand over.
+            let id = self.scene.consumer.queues.find(queue);
+            let known = id.and_then(|id| self.scene.consumer.queues.get(id));
+            if known.is_some_and(|known| known.rests_until(self.scene.now.mono).is_some()) {
+                self.resting.insert(queue.queue_id, told);
+            } else {
+                self.resting.remove(&queue.queue_id);
+            }
         }
         self.told.push((queues, told));
     }
