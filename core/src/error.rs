@@ -27,6 +27,8 @@ pub enum ErrorKind {
     ConnectionClosed,
     /// No name server gave an answer.
     NameServersUnavailable,
+    /// What was given as a name server is none: mostly a broker's address.
+    NotANameServer,
     /// The name servers know no such topic.
     TopicNotFound,
     /// No broker that was asked knows such a consumer group.
@@ -61,6 +63,7 @@ impl ErrorKind {
             Self::TlsFailed => "no secure connection",
             Self::ConnectionClosed => "connection closed",
             Self::NameServersUnavailable => "no name server answered",
+            Self::NotANameServer => "not a name server",
             Self::TopicNotFound => "the name servers know no such topic",
             Self::GroupNotFound => "no broker knows such a consumer group",
             Self::NoQueueAvailable => "no queue is available",
@@ -191,6 +194,14 @@ impl Error {
         error
     }
 
+    /// A server that was asked for a route, and does not know such requests.
+    pub(crate) fn no_name_server(remark: Option<&str>) -> Self {
+        let advice =
+            "this is a broker's port, or another server's: give a name server's address, whose port is 9876 mostly";
+        let code = ResponseCode::REQUEST_CODE_NOT_SUPPORTED;
+        Self::answered(ErrorKind::NotANameServer, advice, code, remark.unwrap_or_default().trim())
+    }
+
     pub(crate) fn at(mut self, address: &Address) -> Self {
         self.0.address = Some(address.clone());
         self
@@ -230,6 +241,7 @@ impl Error {
             ErrorKind::Refused => self.0.code.is_some_and(may_pass),
             ErrorKind::InvalidArgument
             | ErrorKind::Closed
+            | ErrorKind::NotANameServer
             | ErrorKind::TopicNotFound
             | ErrorKind::GroupNotFound
             | ErrorKind::TlsFailed
@@ -280,7 +292,9 @@ impl Error {
     fn write_reason(&self, f: &mut impl fmt::Write) -> fmt::Result {
         let details = &self.0;
         match details.code {
-            Some(code) if details.kind == ErrorKind::AccessDenied => write!(f, "{}: {code}", details.kind.words())?,
+            Some(code) if matches!(details.kind, ErrorKind::AccessDenied | ErrorKind::NotANameServer) => {
+                write!(f, "{}: {code}", details.kind.words())?;
+            }
             Some(code) => write!(f, "{code}")?,
             None => f.write_str(details.kind.words())?,
         }
