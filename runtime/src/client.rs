@@ -50,7 +50,7 @@ impl Client {
     /// called on.
     ///
     /// # Errors
-    /// One of them is no address, or none of them answers in time; or there is no tokio runtime, or one without timers or I/O.
+    /// One of them is no address, or a broker's ([`ErrorKind::NotANameServer`]); none of them answers in time; or there is no tokio runtime, or one without timers or I/O.
     pub async fn connect(name_servers: impl Addresses) -> Result<Self, Error> {
         Self::builder(name_servers).connect().await
     }
@@ -192,11 +192,16 @@ impl Client {
     /// Replaces the list of name servers, `host:port` separated by `;`.
     ///
     /// # Errors
-    /// One of them is no address.
+    /// One of them is no address, or the client is closed.
     pub fn set_name_servers(&self, name_servers: impl Addresses) -> Result<(), Error> {
         let addresses = parse(&name_servers.joined())?;
-        self.handle.shared.with(|state, now| state.core.handle_name_servers(now, addresses));
-        Ok(())
+        self.handle.shared.with(|state, now| match state.core.state() {
+            ClientState::Closing | ClientState::Closed => Err(Error::new(ErrorKind::Closed, "the client")),
+            _ => {
+                state.core.handle_name_servers(now, addresses);
+                Ok(())
+            }
+        })
     }
 
     /// Signs every request with these credentials from now on, or none with `None`: also the next tries of what is
@@ -404,7 +409,7 @@ impl ClientBuilder {
     /// Connects: waits until a name server answers.
     ///
     /// # Errors
-    /// One of the name servers is no address, none of them answers in time, or the host cannot run clients
+    /// One of the name servers is no address, all of them are brokers ([`ErrorKind::NotANameServer`]), none of them answers in time, or the host cannot run clients
     /// ([`ErrorKind::InvalidArgument`]).
     pub async fn connect(mut self) -> Result<Client, Error> {
         let host = self.host()?;
@@ -418,11 +423,11 @@ impl ClientBuilder {
         }
         let credentials = config.credentials.clone();
         config.name_servers = parse(&self.name_servers)?;
+        config.max_body_length = self.max_body_length;
         config.check()?;
         let seed = host.seed();
         config.identity = host.identity();
         let process_id = config.identity.process_id;
-        config.max_body_length = self.max_body_length;
         config.identity.instance = self.instance.clone().unwrap_or_else(|| format!("{process_id}#{seed:x}"));
         let settings = Settings {
             dialect: config.dialect(),
