@@ -1,5 +1,6 @@
 //! Why an operation failed: what, at which server, with which code and remark, after how many tries.
 
+use core::error::Error as StdError;
 use core::fmt;
 use std::sync::Arc;
 
@@ -141,7 +142,30 @@ pub struct Attempt {
     pub outcome: String,
 }
 
+/// What an error comes from, as somebody else's type has it: an operating system, a TLS library, a store. Cheap to clone. Two are the
+/// same when their words are.
+#[derive(Clone, Debug)]
+pub struct Cause(Arc<dyn StdError + Send + Sync>);
+
+impl Cause {
+    /// Of this error.
+    pub fn new(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self(error.into().into())
+    }
+}
+
+impl PartialEq for Cause {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.to_string() == other.0.to_string()
+    }
+}
+
+impl Eq for Cause {}
+
 /// Why an operation failed.
+///
+/// Its text is complete. [`source`](StdError::source) is for programs: the `io::Error` of a connection or a file, an error of an
+/// offset store, or, when no name server answered, the [`Error`] of the last that was asked.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Error(Box<Details>);
 
@@ -155,6 +179,7 @@ struct Details {
     /// The server's words, or the host's.
     remark: Option<Box<str>>,
     attempts: Vec<Attempt>,
+    cause: Option<Cause>,
 }
 
 impl Error {
@@ -168,7 +193,30 @@ impl Error {
             code: None,
             remark: None,
             attempts: Vec::new(),
+            cause: None,
         }))
+    }
+
+    /// Says what it comes from, for [`source`](StdError::source); the text stays as it is.
+    ///
+    /// ```
+    /// use stgclient_core::error::{Error, ErrorKind};
+    ///
+    /// fn load() -> Result<String, Error> {
+    ///     let failed = |error| Error::new(ErrorKind::OffsetStore, format!("cannot load: {error}")).with_source(error);
+    ///     std::fs::read_to_string("no such file").map_err(failed)
+    /// }
+    /// let source = std::error::Error::source(&load().unwrap_err()).map(|source| source.is::<std::io::Error>());
+    /// assert_eq!(source, Some(true));
+    /// ```
+    #[must_use]
+    pub fn with_source(self, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.caused_by(Some(Cause::new(error)))
+    }
+
+    pub(crate) fn caused_by(mut self, cause: Option<Cause>) -> Self {
+        self.0.cause = cause;
+        self
     }
 
     /// A failure of `kind` whose reason somebody else gave: a host, a server.
@@ -342,7 +390,11 @@ impl fmt::Debug for Error {
     }
 }
 
-impl core::error::Error for Error {}
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.cause.as_ref().map(|cause| &*cause.0 as &(dyn StdError + 'static))
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -456,5 +456,6 @@ impl ClientBuilder {
 }
 
 fn parse(name_servers: &str) -> Result<Vec<address::Address>, Error> {
-    address::parse_list(name_servers).map_err(|error| Error::new(ErrorKind::InvalidArgument, error.to_string()))
+    address::parse_list(name_servers)
+        .map_err(|error| Error::new(ErrorKind::InvalidArgument, error.to_string()).with_source(error))
 }

@@ -1,7 +1,10 @@
 //! Where a client connects to.
 
+use std::error::Error as _;
+use std::io;
+
 use stgclient::embedded::EmbeddedCluster;
-use stgclient::{Client, ErrorKind};
+use stgclient::{Client, Error, ErrorKind, FileOffsets, OffsetStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -84,4 +87,19 @@ async fn says(words: &'static [u8]) -> String {
         }
     });
     address
+}
+
+#[tokio::test]
+async fn an_error_leads_to_what_it_comes_from() {
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
+    let error = Client::connect(&nobody).await.unwrap_err();
+    let last: &Error = error.source().unwrap().downcast_ref().unwrap();
+    assert_eq!(last.kind(), ErrorKind::ConnectFailed);
+    let cause: &io::Error = last.source().unwrap().downcast_ref().unwrap();
+    assert_eq!(cause.kind(), io::ErrorKind::ConnectionRefused);
+
+    let error = FileOffsets::new("/dev/null", "instance", "group").load().await.unwrap_err();
+    assert!(error.source().unwrap().is::<io::Error>(), "{error}");
+    // What comes from nothing else has no source.
+    assert!(Client::embedded().await.unwrap().producer("").start().await.unwrap_err().source().is_none());
 }

@@ -6,7 +6,7 @@ use crate::client::base::ids::{CallId, Owner, PeerId};
 use crate::client::base::signal::Signal;
 use crate::client::routing::look_ups::{NameServerCall, NameServerQuestion, Seeker};
 use crate::client::session::{EMPTY, Session};
-use crate::error::{Attempt, Error, ErrorKind};
+use crate::error::{Attempt, Cause, Error, ErrorKind};
 use crate::time::{Instant, Now};
 use crate::wire::code::ResponseCode;
 use crate::wire::command::Command;
@@ -30,6 +30,7 @@ impl Session {
             attempts: Vec::new(),
             absence: None,
             lasting: None,
+            last_failure: None,
             try_deadline: deadline,
         };
         let id = self.calls.table.insert(call);
@@ -49,16 +50,17 @@ impl Session {
                 return self.end_call(now, id, Err(absence));
             }
             let attempts = core::mem::take(&mut call.attempts);
+            let cause = call.last_failure.take().map(Cause::new);
             let error = match (attempts.as_slice(), call.lasting.take()) {
                 ([_], Some(error)) => error,
                 (_, Some(error)) => error.with_attempts(attempts),
                 ([], None) => Error::new(ErrorKind::NameServersUnavailable, "there is none"),
                 // One name server: what it did is the reason.
                 ([one], None) => {
-                    let error = Error::failed(ErrorKind::NameServersUnavailable, &one.outcome);
+                    let error = Error::failed(ErrorKind::NameServersUnavailable, &one.outcome).caused_by(cause);
                     one.address.iter().fold(error, |error, address| error.at(address))
                 }
-                (_, None) => Error::new(ErrorKind::NameServersUnavailable, "").with_attempts(attempts),
+                (_, None) => Error::new(ErrorKind::NameServersUnavailable, "").with_attempts(attempts).caused_by(cause),
             };
             return self.end_call(now, id, Err(error));
         };
@@ -142,6 +144,7 @@ impl Session {
             let is_lasting = matches!(error.kind(), ErrorKind::TlsFailed | ErrorKind::NotANameServer);
             let has_been = call.attempts.is_empty() || call.lasting.is_some();
             call.lasting = (is_lasting && has_been).then(|| error.clone().at(address));
+            call.last_failure = Some(error.clone().at(address));
             call.attempts.push(Attempt {
                 address: Some(address.clone()),
                 after: now.mono.since(call.started),

@@ -128,6 +128,8 @@ pub(crate) struct NameServerCall {
     pub(crate) absence: Option<Error>,
     /// Why those asked cannot be asked later either, TLS that failed or servers that are no name servers, as long as nothing else was wrong.
     pub(crate) lasting: Option<Error>,
+    /// What the last one did that failed.
+    pub(crate) last_failure: Option<Error>,
     /// When the current one has used up its share of the time.
     pub(crate) try_deadline: Instant,
 }
