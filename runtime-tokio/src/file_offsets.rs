@@ -13,7 +13,8 @@ use stgclient_host::{BoxFuture, OffsetStore};
 
 const NAME: &str = "offsets.json";
 
-/// Where a broadcasting consumer keeps its offsets: `FOLDER/INSTANCE/GROUP/offsets.json`, in the format of Java's client.
+/// Where a broadcasting consumer keeps its offsets, or a pull consumer's application ([`load`](OffsetStore::load),
+/// [`store`](OffsetStore::store)): `FOLDER/INSTANCE/GROUP/offsets.json`, in the format of Java's client.
 ///
 /// The file is replaced as a whole, so that a crash leaves either the old offsets or the new ones. One consumer at a time
 /// can use it; a second one fails at its start, in this process or in another.

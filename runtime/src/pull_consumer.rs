@@ -38,6 +38,9 @@ impl PullConsumerBuilder {
 }
 
 /// Pulls messages. Cheap to clone; the last clone that is dropped closes it.
+///
+/// Where it is, the application knows: it may commit offsets at brokers ([`commit_offset`](Self::commit_offset)) or keep them
+/// itself, in a file by [`FileOffsets`](crate::FileOffsets) or wherever it likes.
 #[derive(Clone)]
 pub struct PullConsumer {
     inner: Arc<Inner>,

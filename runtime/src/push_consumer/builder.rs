@@ -70,6 +70,10 @@ impl PushConsumerBuilder {
     /// Subscribes to a topic: to messages with one of these tags, `a || b`, or to all with `*`, or to those that a [`MessageSelector`]
     /// selects, as by SQL. Can be called for several topics. A broker is asked at the start whether it takes an SQL expression, if
     /// the topic is there.
+    ///
+    /// All members of a group have to subscribe to the same topics in the same way: they share the queues of a topic among all of them,
+    /// so that nobody consumes what falls to one that does not want it. Brokers do not tell. Whoever wants something else is another
+    /// group.
     pub fn subscribe(mut self, topic: &str, selector: impl Selects) -> Self {
         self.subscriptions.push((topic.to_owned(), selector.selector()));
         self

@@ -2,9 +2,10 @@
 
 use std::error::Error as _;
 use std::io;
+use std::time::Duration;
 
 use stgclient::embedded::EmbeddedCluster;
-use stgclient::{Client, Error, ErrorKind, FileOffsets, OffsetStore};
+use stgclient::{Client, Dialect, Error, ErrorKind, FileOffsets, OffsetStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -59,6 +60,21 @@ async fn who_is_no_name_server_is_told_from_one() {
     let both = [broker.as_str(), cluster.name_server_address()];
     for _ in 0..8 {
         soon("a connect", Client::connect(both)).await.unwrap();
+    }
+    mistakes.assert();
+}
+
+#[tokio::test]
+async fn a_broker_of_smartgos_says_nothing_which_the_error_explains() {
+    let cluster = EmbeddedCluster::builder().dialect(Dialect::Smartgo).start().await.unwrap();
+    let mut mistakes = Mistakes::default();
+    for (dialect, kind, words) in [
+        (Dialect::Smartgo, ErrorKind::NameServersUnavailable, "is this a name server's address"),
+        (Dialect::Apache, ErrorKind::WrongDialect, "set the client's dialect to Dialect::Smartgo"),
+    ] {
+        let client = Client::builder(&cluster.broker_addresses()[0]).dialect(dialect);
+        let client = client.request_timeout(Duration::from_millis(300)).connect();
+        mistakes.fails(&dialect.to_string(), kind, words, client).await;
     }
     mistakes.assert();
 }

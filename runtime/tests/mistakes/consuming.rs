@@ -69,6 +69,7 @@ enum Handler {
     NeverReturns,
     BlocksItsThread,
     BlocksOnAFuture,
+    BlocksOnTokio,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -79,6 +80,7 @@ async fn a_handler_that_goes_wrong_loses_nothing_and_holds_up_nobody() {
         Handler::NeverReturns,
         Handler::BlocksItsThread,
         Handler::BlocksOnAFuture,
+        Handler::BlocksOnTokio,
     ] {
         let client = client().await;
         let producer = client.producer("P").start().await.unwrap();
@@ -99,6 +101,11 @@ async fn a_handler_that_goes_wrong_loses_nothing_and_holds_up_nobody() {
                     Handler::PanicsWhenPolled => panic!("on purpose"),
                     Handler::NeverReturns => std::future::pending().await,
                     Handler::BlocksItsThread => std::thread::sleep(Duration::from_millis(300)),
+                    // Which tokio forbids, and panics.
+                    Handler::BlocksOnTokio => {
+                        let send = sender.send(Message::new("T", "from the handler"));
+                        tokio::runtime::Handle::current().block_on(send).map(drop)?;
+                    }
                     Handler::BlocksOnAFuture => {
                         crate::block_on(sender.send(Message::new("T", "from the handler"))).map(drop)?;
                     }
@@ -111,7 +118,7 @@ async fn a_handler_that_goes_wrong_loses_nothing_and_holds_up_nobody() {
             producer.send(Message::new("T", body)).await.unwrap();
         }
         eventually(&format!("{wrong:?}: others are consumed"), || good.load(Ordering::SeqCst) >= 4).await;
-        if matches!(wrong, Handler::Panics | Handler::PanicsWhenPolled) {
+        if matches!(wrong, Handler::Panics | Handler::PanicsWhenPolled | Handler::BlocksOnTokio) {
             // It comes again later.
             eventually(&format!("{wrong:?}: it is sent back"), || client.metrics().consumers["G"].sent_back == 1).await;
         }
