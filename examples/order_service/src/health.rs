@@ -47,7 +47,9 @@ impl fmt::Display for Health {
 pub(crate) async fn log(mut events: Events) {
     while let Some(event) = events.next().await {
         match event {
-            ClientEvent::Connected { .. } | ClientEvent::RouteChanged { .. } => tracing::info!("{event}"),
+            ClientEvent::Connected { .. } | ClientEvent::Disconnected { .. } | ClientEvent::RouteChanged { .. } => {
+                tracing::info!("{event}")
+            }
             _ => tracing::warn!("{event}"),
         }
     }
