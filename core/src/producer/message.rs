@@ -82,7 +82,7 @@ impl Message {
         let tag = tag.as_ref();
         let what = match tag {
             _ if tag.contains("||") => "contains ||",
-            _ if tag.trim() != tag => "begins or ends with a space",
+            _ if tag.starts_with(' ') || tag.ends_with(' ') => "begins or ends with a space",
             "*" => "means every message where tags are selected",
             _ => return self.set(property::TAGS, tag),
         };

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::sync::Arc;
+use std::time::Duration;
 
 use stgclient::{Client, ConsumeFrom, Error, Message, Producer, PushConsumer, ReceivedMessage, SuspendCurrentQueue};
 
@@ -12,6 +13,9 @@ pub(crate) const GROUP: &str = "billing";
 
 /// How often billing an order is tried before it becomes a dead letter.
 pub const TRIES: u32 = 3;
+
+/// How long a queue rests between two tries.
+const RESTS: Duration = Duration::from_millis(100);
 
 /// Why an order cannot be billed.
 pub type Reason = Box<dyn StdError + Send + Sync>;
@@ -27,7 +31,7 @@ pub(crate) async fn start(
         .subscribe(ORDERS, "placed")
         .consume_from(ConsumeFrom::FirstOffset)
         .max_reconsume_times(TRIES - 1)
-        .configure(|config| config.suspend_time = std::time::Duration::from_millis(100))
+        .configure(|config| config.suspend_time = RESTS)
         .orderly(move |message| bill(message, bills.clone(), Arc::clone(&price)));
     consumer.start().await
 }

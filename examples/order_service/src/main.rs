@@ -2,7 +2,7 @@
 //! `cargo run --release -p stgclient-order-service -- --embedded 100`, no server needed, or with the address of a name server.
 
 use std::error::Error;
-use std::path::Path;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -16,14 +16,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let (client, folder) = match arguments.next().as_deref() {
         // Its offsets begin anew each time.
-        Some("--embedded") => (Client::embedded().await?, format!("target/audit/{}", std::process::id())),
-        Some(name_servers) => (Client::connect(name_servers).await?, "audit".to_owned()),
+        Some("--embedded") => {
+            (Client::embedded().await?, std::env::temp_dir().join(format!("audit-{}", std::process::id())))
+        }
+        Some(name_servers) => (Client::connect(name_servers).await?, PathBuf::from("audit")),
         None => return Err("give the address of a name server, host:port, or --embedded".into()),
     };
     let wanted = arguments.next().map_or(Ok(u64::MAX), |count| count.parse())?;
 
     let service = OrderService::start(&client, price).await?;
-    let mut audit = Audit::open(&client, Path::new(&folder)).await?;
+    let mut audit = Audit::open(&client, &folder).await?;
     let (mut customers, mut looks) = (interval(Duration::from_millis(10)), interval(Duration::from_secs(1)));
     let (mut stop, mut placed) = (pin!(asked_to_stop()), 0);
     loop {
