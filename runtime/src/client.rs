@@ -294,11 +294,11 @@ impl ClientBuilder {
     }
 
     /// The host to run on.
-    fn host(&mut self) -> Result<Arc<dyn Host>, Error> {
+    fn host(&self) -> Result<Arc<dyn Host>, Error> {
         #[cfg(feature = "tls")]
-        if let Some(tls) = self.tls.take() {
+        if let Some(tls) = &self.tls {
             return match self.place {
-                HostChoice::Tokio => Ok(Arc::new(Tokio::with_tls(tls))),
+                HostChoice::Tokio => Ok(Arc::new(Tokio::with_tls(tls.clone()))),
                 HostChoice::Given(_) => Err(Error::new(
                     ErrorKind::InvalidArgument,
                     "TLS is for clients of `Client::builder`: how others connect, the host says that they run on",
@@ -411,7 +411,7 @@ impl ClientBuilder {
     /// # Errors
     /// One of the name servers is no address, all of them are brokers ([`ErrorKind::NotANameServer`]), none of them answers in time, or the host cannot run clients
     /// ([`ErrorKind::InvalidArgument`]).
-    pub async fn connect(mut self) -> Result<Client, Error> {
+    pub async fn connect(self) -> Result<Client, Error> {
         let host = self.host()?;
         host.check()?;
         let Self { mut config, mut provider, .. } = self;

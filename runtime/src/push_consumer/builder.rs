@@ -164,7 +164,9 @@ impl PushConsumerBuilder {
 
     /// Has `handler` consume messages side by side, in any order.
     ///
-    /// One that fails or panics is consumed again later, by any member of the group.
+    /// One that fails or panics is consumed again later, by any member of the group. It runs on a thread of the runtime, which it must
+    /// not block, not even to wait for a send: what reads the connections may be due on the same thread. What blocks belongs
+    /// into tokio's `spawn_blocking`.
     pub fn concurrently<F, R>(self, handler: F) -> StartPushConsumer
     where
         F: Fn(ReceivedMessage) -> R + MaybeSend + MaybeSync + 'static,
