@@ -48,7 +48,7 @@ impl fmt::Debug for Address {
 #[error("{text:?} is no address: {what}")]
 pub struct AddressError {
     text: String,
-    what: &'static str,
+    what: String,
 }
 
 impl FromStr for Address {
@@ -56,9 +56,15 @@ impl FromStr for Address {
 
     /// Splits at the last colon, so that `::1:9876` is read as Java reads it; `[::1]:9876` is clearer.
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        let error = |what| AddressError { text: text.chars().take(128).collect(), what };
+        let error = |what: &str| AddressError { text: text.chars().take(128).collect(), what: what.to_owned() };
+        if let Some((scheme, _)) = text.split_once("://") {
+            return Err(error(&format!("write host:port, without {scheme}://")));
+        }
+        if text.contains(char::is_whitespace) {
+            return Err(error("it contains a space; several addresses are separated by ;"));
+        }
         let (host, port) = text.rsplit_once(':').ok_or_else(|| error("expected host:port"))?;
-        if matches!(host, "" | "[]") || host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/') {
+        if matches!(host, "" | "[]") || host.contains(|c: char| c.is_control() || c == '/') {
             return Err(error("the host is missing or malformed"));
         }
         match port.parse() {
@@ -128,7 +134,7 @@ pub fn parse_list(text: &str) -> Result<Vec<Address>, AddressError> {
         .map(str::parse)
         .collect::<Result<_, _>>()?;
     if addresses.is_empty() {
-        return Err(AddressError { text: text.chars().take(128).collect(), what: "expected host:port" });
+        return Err(AddressError { text: text.chars().take(128).collect(), what: "expected host:port".to_owned() });
     }
     Ok(addresses)
 }

@@ -1,5 +1,6 @@
 //! Why an operation failed: what, at which server, with which code and remark, after how many tries.
 
+use core::error::Error as StdError;
 use core::fmt;
 use std::sync::Arc;
 
@@ -27,6 +28,8 @@ pub enum ErrorKind {
     ConnectionClosed,
     /// No name server gave an answer.
     NameServersUnavailable,
+    /// What was given as a name server is none: mostly a broker's address.
+    NotANameServer,
     /// The name servers know no such topic.
     TopicNotFound,
     /// No broker that was asked knows such a consumer group.
@@ -61,6 +64,7 @@ impl ErrorKind {
             Self::TlsFailed => "no secure connection",
             Self::ConnectionClosed => "connection closed",
             Self::NameServersUnavailable => "no name server answered",
+            Self::NotANameServer => "not a name server",
             Self::TopicNotFound => "the name servers know no such topic",
             Self::GroupNotFound => "no broker knows such a consumer group",
             Self::NoQueueAvailable => "no queue is available",
@@ -138,7 +142,30 @@ pub struct Attempt {
     pub outcome: String,
 }
 
+/// What an error comes from, as somebody else's type has it: an operating system, a TLS library, a store. Cheap to clone. Two are the
+/// same when their words are.
+#[derive(Clone, Debug)]
+pub struct Cause(Arc<dyn StdError + Send + Sync>);
+
+impl Cause {
+    /// Of this error.
+    pub fn new(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self(error.into().into())
+    }
+}
+
+impl PartialEq for Cause {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.to_string() == other.0.to_string()
+    }
+}
+
+impl Eq for Cause {}
+
 /// Why an operation failed.
+///
+/// Its text is complete. [`source`](StdError::source) is for programs: the `io::Error` of a connection or a file, an error of an
+/// offset store, or, when no name server answered, the [`Error`] of the last that was asked.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Error(Box<Details>);
 
@@ -152,6 +179,7 @@ struct Details {
     /// The server's words, or the host's.
     remark: Option<Box<str>>,
     attempts: Vec<Attempt>,
+    cause: Option<Cause>,
 }
 
 impl Error {
@@ -165,7 +193,30 @@ impl Error {
             code: None,
             remark: None,
             attempts: Vec::new(),
+            cause: None,
         }))
+    }
+
+    /// Says what it comes from, for [`source`](StdError::source); the text stays as it is.
+    ///
+    /// ```
+    /// use stgclient_core::error::{Error, ErrorKind};
+    ///
+    /// fn load() -> Result<String, Error> {
+    ///     let failed = |error| Error::new(ErrorKind::OffsetStore, format!("cannot load: {error}")).with_source(error);
+    ///     std::fs::read_to_string("no such file").map_err(failed)
+    /// }
+    /// let source = std::error::Error::source(&load().unwrap_err()).map(|source| source.is::<std::io::Error>());
+    /// assert_eq!(source, Some(true));
+    /// ```
+    #[must_use]
+    pub fn with_source(self, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.caused_by(Some(Cause::new(error)))
+    }
+
+    pub(crate) fn caused_by(mut self, cause: Option<Cause>) -> Self {
+        self.0.cause = cause;
+        self
     }
 
     /// A failure of `kind` whose reason somebody else gave: a host, a server.
@@ -189,6 +240,14 @@ impl Error {
         error.0.code = Some(code);
         error.0.remark = remark.map(Into::into);
         error
+    }
+
+    /// A server that was asked for a route, and does not know such requests.
+    pub(crate) fn no_name_server(remark: Option<&str>) -> Self {
+        let advice =
+            "this is a broker's port, or another server's: give a name server's address, whose port is 9876 mostly";
+        let code = ResponseCode::REQUEST_CODE_NOT_SUPPORTED;
+        Self::answered(ErrorKind::NotANameServer, advice, code, remark.unwrap_or_default().trim())
     }
 
     pub(crate) fn at(mut self, address: &Address) -> Self {
@@ -230,6 +289,7 @@ impl Error {
             ErrorKind::Refused => self.0.code.is_some_and(may_pass),
             ErrorKind::InvalidArgument
             | ErrorKind::Closed
+            | ErrorKind::NotANameServer
             | ErrorKind::TopicNotFound
             | ErrorKind::GroupNotFound
             | ErrorKind::TlsFailed
@@ -280,7 +340,9 @@ impl Error {
     fn write_reason(&self, f: &mut impl fmt::Write) -> fmt::Result {
         let details = &self.0;
         match details.code {
-            Some(code) if details.kind == ErrorKind::AccessDenied => write!(f, "{}: {code}", details.kind.words())?,
+            Some(code) if matches!(details.kind, ErrorKind::AccessDenied | ErrorKind::NotANameServer) => {
+                write!(f, "{}: {code}", details.kind.words())?;
+            }
             Some(code) => write!(f, "{code}")?,
             None => f.write_str(details.kind.words())?,
         }
@@ -328,7 +390,11 @@ impl fmt::Debug for Error {
     }
 }
 
-impl core::error::Error for Error {}
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.cause.as_ref().map(|cause| &*cause.0 as &(dyn StdError + 'static))
+    }
+}
 
 #[cfg(test)]
 mod tests {

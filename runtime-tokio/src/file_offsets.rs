@@ -13,7 +13,8 @@ use stgclient_host::{BoxFuture, OffsetStore};
 
 const NAME: &str = "offsets.json";
 
-/// Where a broadcasting consumer keeps its offsets: `FOLDER/INSTANCE/GROUP/offsets.json`, in the format of Java's client.
+/// Where a broadcasting consumer keeps its offsets, or a pull consumer's application ([`load`](OffsetStore::load),
+/// [`store`](OffsetStore::store)): `FOLDER/INSTANCE/GROUP/offsets.json`, in the format of Java's client.
 ///
 /// The file is replaced as a whole, so that a crash leaves either the old offsets or the new ones. One consumer at a time
 /// can use it; a second one fails at its start, in this process or in another.
@@ -63,9 +64,9 @@ impl FileOffsets {
         self.folder.join(NAME)
     }
 
-    fn error(&self, what: &str, error: &io::Error) -> Error {
+    fn error(&self, what: &str, error: io::Error) -> Error {
         let path = self.path();
-        Error::new(ErrorKind::OffsetStore, format!("{what} {}: {error}", path.display()))
+        Error::new(ErrorKind::OffsetStore, format!("{what} {}: {error}", path.display())).with_source(error)
     }
 
     /// Takes the lock; it is given back when the guard is dropped, unless that is kept.
@@ -76,7 +77,7 @@ impl FileOffsets {
         let mut lock = self.held();
         if lock.is_some() {
             let used = io::Error::other("another consumer of this process uses it");
-            return Err(self.error("cannot use", &used));
+            return Err(self.error("cannot use", used));
         }
         *lock = Some(Arc::new(self.lock_file()?));
         Ok(Held(Some(self)))
@@ -87,14 +88,14 @@ impl FileOffsets {
             fs::create_dir_all(&self.folder)?;
             OpenOptions::new().create(true).append(true).open(self.folder.join("lock"))
         };
-        let file = open().map_err(|error| self.error("cannot create", &error))?;
+        let file = open().map_err(|error| self.error("cannot create", error))?;
         match file.try_lock() {
             Ok(()) => Ok(file),
             Err(TryLockError::WouldBlock) => {
                 let used = io::Error::other("another consumer uses it; give each an instance of its own");
-                Err(self.error("cannot use", &used))
+                Err(self.error("cannot use", used))
             }
-            Err(TryLockError::Error(error)) => Err(self.error("cannot lock", &error)),
+            Err(TryLockError::Error(error)) => Err(self.error("cannot lock", error)),
         }
     }
 
@@ -124,7 +125,7 @@ impl FileOffsets {
             };
             damage.get_or_insert(failure);
         }
-        damage.map_or_else(|| Ok(Found::default()), |error| Err(self.error("cannot read", &error)))
+        damage.map_or_else(|| Ok(Found::default()), |error| Err(self.error("cannot read", error)))
     }
 
     fn write(&self, offsets: &BTreeMap<MessageQueue, u64>) -> Result<(), Error> {
@@ -137,7 +138,7 @@ impl FileOffsets {
             }
             written => written,
         }
-        .map_err(|error| self.error("cannot write", &error))
+        .map_err(|error| self.error("cannot write", error))
     }
 
     fn replace(&self, offsets: &BTreeMap<MessageQueue, u64>) -> io::Result<()> {

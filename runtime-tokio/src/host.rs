@@ -148,7 +148,7 @@ impl Host for Tokio {
         if let Some(tls) = self.tls.clone() {
             return self.drive(link, |address| tls.connect(address), "");
         }
-        let open = async |address| resolve::connect(address).await.map_err(Failure::from);
+        let open = async |address| resolve::connect(address).await;
         self.drive(link, open, "; perhaps it demands TLS");
     }
 

@@ -1,5 +1,6 @@
 //! From a `host:port` to an open TCP connection: names have several addresses, of both families.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -7,40 +8,40 @@ use stgclient_core::address::Address;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::failure::reason;
+use crate::failure::Failure;
 
 /// How long an address has before the next one is tried beside it (RFC 8305, "Connection Attempt Delay").
 const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Opens a connection to the first address of `address` that answers. The core watches over the time.
-pub(crate) async fn connect(address: Address) -> Result<TcpStream, String> {
+pub(crate) async fn connect(address: Address) -> Result<TcpStream, Failure> {
     let resolved = tokio::net::lookup_host((address.host(), address.port())).await;
-    let addresses: Vec<SocketAddr> =
-        resolved.map_err(|error| format!("cannot resolve {}: {error}", address.host()))?.collect();
+    let unresolved = |error| Failure::because_of(format!("cannot resolve {}: {error}", address.host()), error);
+    let addresses: Vec<SocketAddr> = resolved.map_err(unresolved)?.collect();
     let mut attempts = JoinSet::new();
-    let mut failure = format!("{} has no address", address.host());
+    let mut failure = Failure::from(format!("{} has no address", address.host()));
     for address in interleaved(addresses) {
         attempts.spawn(open(address));
         match tokio::time::timeout(HEAD_START, attempts.join_next()).await {
             Ok(Some(Ok(Ok(stream)))) => return Ok(stream),
-            Ok(Some(Ok(Err(error)))) => failure = error,
+            Ok(Some(Ok(Err(error)))) => failure = error.into(),
             Ok(_) | Err(_) => {}
         }
     }
     while let Some(attempt) = attempts.join_next().await {
         match attempt {
             Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => failure = error,
+            Ok(Err(error)) => failure = error.into(),
             Err(_) => {}
         }
     }
     Err(failure)
 }
 
-async fn open(address: SocketAddr) -> Result<TcpStream, String> {
-    let stream = TcpStream::connect(address).await.map_err(|error| reason(&error))?;
+async fn open(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
     // Frames are gathered before they are written, so nothing is gained by waiting for more.
-    stream.set_nodelay(true).map_err(|error| reason(&error))?;
+    stream.set_nodelay(true)?;
     Ok(stream)
 }
 

@@ -95,7 +95,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 Ok(()) => Ok(()),
                 Err(error) => Err(End::Failed(error.to_string().into())),
             },
-            Err(error) => Err(End::Failed(Failure::from(&error))),
+            Err(error) => Err(End::Failed(error.into())),
         })
     }
 
@@ -104,7 +104,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             // TLS may hold what it has taken.
             match Pin::new(&mut self.stream).poll_flush(context) {
                 Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(End::Failed(Failure::from(&error)))),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(End::Failed(error.into()))),
                 Poll::Pending => return link.poll_close(context).map(|()| Err(End::Asked)),
             }
             match link.poll_output(context, &mut self.outbox) {
@@ -125,7 +125,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 link.written(&mut self.outbox, count);
                 Ok(())
             }
-            Err(error) => Err(End::Failed(Failure::from(&error))),
+            Err(error) => Err(End::Failed(error.into())),
         })
     }
 }

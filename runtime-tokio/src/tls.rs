@@ -72,15 +72,17 @@ impl Tls {
             None => ServerName::try_from(address.host().to_owned()).map_err(|_| Failure {
                 words: format!("no certificate can be for {}: set TlsBuilder::server_name", address.host()),
                 is_tls: true,
+                cause: None,
             })?,
         };
         let stream = resolve::connect(address).await?;
         TlsConnector::from(self.config).connect(name, stream).await.map_err(|error| match error.kind() {
             // As well it may be restarting, so another try may help.
             io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => {
-                "closed by the server during the TLS handshake; perhaps it does not speak TLS".to_owned().into()
+                let words = "closed by the server during the TLS handshake; perhaps it does not speak TLS";
+                Failure::because_of(words.to_owned(), error)
             }
-            _ => Failure::from(&error),
+            _ => error.into(),
         })
     }
 }
@@ -208,10 +210,10 @@ fn wrong(what: impl fmt::Display, why: impl fmt::Display) -> Error {
     Error::new(ErrorKind::InvalidArgument, format!("TLS: {what}: {why}"))
 }
 
-/// What an error of a stream means, if it is one of TLS, and what to do about it.
-pub(crate) fn explain(error: &io::Error) -> Option<Failure> {
+/// What an error of a stream means, if it is one of TLS, and what to do about it; and whether no other try helps.
+pub(crate) fn explain(error: &io::Error) -> Option<(String, bool)> {
     let error: &RustlsError = error.get_ref()?.downcast_ref()?;
-    let (words, is_tls) = match error {
+    Some(match error {
         RustlsError::InvalidCertificate(error) => (explain_certificate(error), true),
         RustlsError::AlertReceived(alert) => (explain_alert(*alert), true),
         RustlsError::InvalidMessage(InvalidMessage::InvalidContentType) => {
@@ -219,8 +221,7 @@ pub(crate) fn explain(error: &io::Error) -> Option<Failure> {
         }
         RustlsError::PeerIncompatible(_) => (error.to_string(), true),
         _ => (error.to_string(), false),
-    };
-    Some(Failure { words, is_tls })
+    })
 }
 
 fn explain_certificate(error: &CertificateError) -> String {

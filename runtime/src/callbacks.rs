@@ -1,5 +1,6 @@
 //! The callbacks of a producer's sends that have not returned: who flushes waits for those, too.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -36,6 +37,30 @@ impl Callbacks {
     pub(crate) async fn returned(&self, last: u64) {
         let are_over = |inner: &mut Inner| inner.pending.first().is_none_or(|first| *first > last).then_some(());
         Seated::new(&self.0, |inner| &mut inner.waiting, are_over).await;
+    }
+}
+
+thread_local! {
+    /// Whether this thread runs a callback.
+    static IS_WITHIN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a callback is being run by this thread.
+pub(crate) fn is_within() -> bool {
+    IS_WITHIN.get()
+}
+
+/// A callback is run by this thread until this is dropped.
+pub(crate) fn enter() -> Within {
+    Within(IS_WITHIN.replace(true))
+}
+
+/// What was before.
+pub(crate) struct Within(bool);
+
+impl Drop for Within {
+    fn drop(&mut self) {
+        IS_WITHIN.set(self.0);
     }
 }
 

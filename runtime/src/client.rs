@@ -62,7 +62,8 @@ impl Client {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] when one of them is no address, or there is no tokio runtime, or one without timers or I/O;
-    /// [`ErrorKind::NameServersUnavailable`] when none of them answers in time.
+    /// [`ErrorKind::NotANameServer`] when all that answer are brokers; [`ErrorKind::NameServersUnavailable`] when none of them answers
+    /// in time.
     pub async fn connect(name_servers: impl Addresses) -> Result<Self, Error> {
         Self::builder(name_servers).connect().await
     }
@@ -208,11 +209,16 @@ impl Client {
     /// look-up.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] when one of them is no address, or there is none; the old list stays.
+    /// [`ErrorKind::InvalidArgument`] when one of them is no address, or there is none, and [`ErrorKind::Closed`]; the old list stays.
     pub fn set_name_servers(&self, name_servers: impl Addresses) -> Result<(), Error> {
         let addresses = parse(&name_servers.joined())?;
-        self.handle.shared.with(|state, now| state.core.handle_name_servers(now, addresses));
-        Ok(())
+        self.handle.shared.with(|state, now| match state.core.state() {
+            ClientState::Closing | ClientState::Closed => Err(Error::new(ErrorKind::Closed, "the client")),
+            _ => {
+                state.core.handle_name_servers(now, addresses);
+                Ok(())
+            }
+        })
     }
 
     /// Signs every request with these credentials from now on, or none with `None`: also the next tries of what is
@@ -305,11 +311,11 @@ impl ClientBuilder {
     }
 
     /// The host to run on.
-    fn host(&mut self) -> Result<Arc<dyn Host>, Error> {
+    fn host(&self) -> Result<Arc<dyn Host>, Error> {
         #[cfg(feature = "tls")]
-        if let Some(tls) = self.tls.take() {
+        if let Some(tls) = &self.tls {
             return match self.place {
-                HostChoice::Tokio => Ok(Arc::new(Tokio::with_tls(tls))),
+                HostChoice::Tokio => Ok(Arc::new(Tokio::with_tls(tls.clone()))),
                 HostChoice::Given(_) => Err(Error::new(
                     ErrorKind::InvalidArgument,
                     "TLS is for clients of `Client::builder`: how others connect, the host says that they run on",
@@ -434,9 +440,9 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] when one of the name servers is no address, a number or a time is out of its range, or the host
-    /// cannot run clients; [`ErrorKind::NameServersUnavailable`] when none of them answers in time; [`ErrorKind::TlsFailed`],
-    /// [`ErrorKind::AccessDenied`] and [`ErrorKind::WrongDialect`] where they apply.
-    pub async fn connect(mut self) -> Result<Client, Error> {
+    /// cannot run clients; [`ErrorKind::NotANameServer`] when all that answer are brokers; [`ErrorKind::NameServersUnavailable`] when none
+    /// of them answers in time; [`ErrorKind::TlsFailed`], [`ErrorKind::AccessDenied`] and [`ErrorKind::WrongDialect`] where they apply.
+    pub async fn connect(self) -> Result<Client, Error> {
         let host = self.host()?;
         host.check()?;
         let Self { mut config, mut provider, .. } = self;
@@ -480,5 +486,6 @@ impl ClientBuilder {
 }
 
 fn parse(name_servers: &str) -> Result<Vec<address::Address>, Error> {
-    address::parse_list(name_servers).map_err(|error| Error::new(ErrorKind::InvalidArgument, error.to_string()))
+    address::parse_list(name_servers)
+        .map_err(|error| Error::new(ErrorKind::InvalidArgument, error.to_string()).with_source(error))
 }

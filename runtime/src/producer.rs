@@ -11,7 +11,7 @@ use stgclient_core::producer::{Backlog, CommunicationMode, Message, ProducerConf
 use stgclient_core::time::{Duration, Now};
 use stgclient_core::wire::compression::{self, Compression};
 
-use crate::callbacks::Callbacks;
+use crate::callbacks::{self, Callbacks};
 use crate::guard;
 use crate::handle::Handle;
 use crate::operation::Operation;
@@ -89,7 +89,7 @@ impl ProducerBuilder {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) when the group's name is not 1 to 120 letters, digits and
-    /// `%|_-`; [`ErrorKind::Closed`](crate::ErrorKind::Closed) when the client is closed.
+    /// `%|_-`, or a number is out of its range; [`ErrorKind::Closed`](crate::ErrorKind::Closed) when the client is closed.
     pub async fn start(self) -> Result<Producer, Error> {
         let Self { handle, group, config, compression, threshold } = self;
         let id = handle.shared.with(|state, now| state.core.start_producer(now, &group, config))?;
@@ -180,6 +180,7 @@ impl Producer {
         let place = Completion::new(Waiter::Callback(Box::new(|outcome| {
             // Given back also when the callback panics.
             let _pending = pending;
+            let _within = callbacks::enter();
             callback(Receipt::read(outcome));
         })));
         self.inner.handle.shared.with(|state, now| state.try_send(now, request, &place))
@@ -206,7 +207,7 @@ impl Producer {
     /// Waits until all that was sent before this call is over, however it went, and its callbacks have returned. Receipts and errors go
     /// to whoever sent. Each send has its time, so this ends after the longest of them. What is sent meanwhile is not waited for.
     ///
-    /// A callback must not wait for this.
+    /// A callback must not wait for this, nor for anything else of its client: it would wait for itself. Within one this only logs an error.
     ///
     /// ```no_run
     /// # use stgclient::{Message, Producer, SendOptions};
@@ -239,8 +240,14 @@ impl Producer {
     async fn end(&self, flush: impl FnOnce(&mut Core, Now) -> Pending<()>) {
         let Inner { handle, callbacks, .. } = &*self.inner;
         let last = callbacks.last();
+        let sends = Operation::begin(handle, flush);
+        if callbacks::is_within() {
+            return guard::log(|| {
+                tracing::error!("a callback of a send waits for sends, and so for itself: they are not waited for")
+            });
+        }
         // It fails only when the client is closed, with which all its sends have ended.
-        _ = Operation::begin(handle, flush).await;
+        _ = sends.await;
         callbacks.returned(last).await;
     }
 

@@ -40,6 +40,9 @@ impl PullConsumerBuilder {
 
 /// Pulls messages. Cheap to clone; the last clone that is dropped closes it.
 ///
+/// Where it is, the application knows: it may commit offsets at brokers ([`commit_offset`](Self::commit_offset)) or keep them
+/// itself, in a file by [`FileOffsets`](crate::FileOffsets) or wherever it likes.
+///
 /// ```no_run
 /// # async fn run(client: stgclient::Client) -> Result<(), stgclient::Error> {
 /// let consumer = client.pull_consumer("audit").start().await?;

@@ -18,7 +18,7 @@ use in_flight::InFlight;
 pub use outbox::Outbox;
 
 use crate::address::Address;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Cause, Error, ErrorKind};
 use crate::random::Random;
 use crate::time::{Deadline, Duration, Instant, Reason};
 use crate::timed_table::Timed;
@@ -155,12 +155,13 @@ pub struct CloseReason<'a> {
     words: &'a str,
     is_tls: bool,
     guess: &'a str,
+    cause: Option<&'a Cause>,
 }
 
 impl<'a> CloseReason<'a> {
     /// The two sides do not trust each other or do not both speak TLS, which no other try overcomes; in words.
     pub const fn tls(words: &'a str) -> Self {
-        Self { words, is_tls: true, guess: "" }
+        Self { words, is_tls: true, guess: "", cause: None }
     }
 
     /// The same, with what it may mean, in words that follow the reason, if the peer hung up as soon as it was connected and
@@ -168,6 +169,12 @@ impl<'a> CloseReason<'a> {
     #[must_use]
     pub const fn or_perhaps(self, guess: &'a str) -> Self {
         Self { guess, ..self }
+    }
+
+    /// The same, with what it comes from, if the host knows.
+    #[must_use]
+    pub const fn because_of(self, cause: Option<&'a Cause>) -> Self {
+        Self { cause, ..self }
     }
 
     /// The reason in words.
@@ -178,7 +185,7 @@ impl<'a> CloseReason<'a> {
 
 impl<'a> From<&'a str> for CloseReason<'a> {
     fn from(words: &'a str) -> Self {
-        Self { words, is_tls: false, guess: "" }
+        Self { words, is_tls: false, guess: "", cause: None }
     }
 }
 
@@ -224,6 +231,7 @@ pub(crate) struct Connection<T> {
     /// Why the last try failed, in the host's words, and whether TLS was the reason.
     failure: String,
     is_tls_failure: bool,
+    failure_cause: Option<Cause>,
     counters: ConnectionCounters,
 }
 
@@ -252,6 +260,7 @@ impl<T> Connection<T> {
             wishes: Wishes::default(),
             failure: String::new(),
             is_tls_failure: false,
+            failure_cause: None,
             counters: ConnectionCounters::default(),
         }
     }
@@ -323,12 +332,13 @@ impl<T> Connection<T> {
 
     fn failed(&self, kind: ErrorKind) -> Error {
         let kind = if self.is_tls_failure { ErrorKind::TlsFailed } else { kind };
-        Error::failed(kind, &self.failure).at(&self.address)
+        Error::failed(kind, &self.failure).caused_by(self.failure_cause.clone()).at(&self.address)
     }
 
     fn set_failure(&mut self, reason: CloseReason<'_>) {
         reason.words.clone_into(&mut self.failure);
         self.is_tls_failure = reason.is_tls;
+        self.failure_cause = reason.cause.cloned();
     }
 
     /// Whether more requests are taken now.

@@ -78,22 +78,29 @@ impl Message {
         }
     }
 
-    /// Sets the tag that consumers filter by: one, so without `||`, which separates tags where they are selected.
+    /// Sets the tag that consumers filter by: one, so without `||`, which separates tags where they are selected, and without spaces around it.
     #[must_use]
     pub fn tag(mut self, tag: impl AsRef<str>) -> Self {
         let tag = tag.as_ref();
-        if tag.contains("||") {
-            self.find_invalid(format_args!("the tag {tag:?} contains ||, so that nobody could select it"));
-            return self;
-        }
-        self.set(property::TAGS, tag)
+        let what = match tag {
+            _ if tag.contains("||") => "contains ||",
+            _ if tag.starts_with(' ') || tag.ends_with(' ') => "begins or ends with a space",
+            "*" => "means every message where tags are selected",
+            _ => return self.set(property::TAGS, tag),
+        };
+        self.find_invalid(format_args!("the tag {tag:?} {what}, so that nobody could select it"));
+        self
     }
 
-    /// Adds a key that the message can be found by. A key holds no space: spaces separate keys. One that is unique lets consumers tell
-    /// repeats.
+    /// Adds a key that the message can be found by. It is not empty, and holds no space: spaces separate keys. One that is unique lets
+    /// consumers tell repeats.
     #[must_use]
     pub fn key(mut self, key: impl AsRef<str>) -> Self {
         let key = key.as_ref();
+        if key.is_empty() {
+            self.find_invalid(format_args!("the key is empty"));
+            return self;
+        }
         if key.contains(' ') {
             self.find_invalid(format_args!("the key {key:?} contains a space, which separates keys"));
             return self;
@@ -128,7 +135,8 @@ impl Message {
     /// last one is that one.
     #[must_use]
     pub fn delay_level(self, level: u32) -> Self {
-        self.set(property::DELAY, &level.to_string())
+        // As brokers read it.
+        self.set(property::DELAY, &level.min(i32::MAX as u32).to_string())
     }
 
     /// Sets a number that travels beside the body, for the application's own use.

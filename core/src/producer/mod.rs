@@ -24,6 +24,7 @@ pub(crate) use unique_ids::UniqueIds;
 pub(crate) use validate::check_message;
 pub use validate::{check_group, check_topic};
 
+use crate::error::{Error, ErrorKind};
 use crate::queue::MessageQueue;
 use crate::time::Duration;
 
@@ -58,6 +59,21 @@ pub struct ProducerConfig {
     pub max_waiting_bytes: usize,
     /// Whether brokers that were slow are avoided for a while. They are by default.
     pub avoid_slow_brokers: bool,
+}
+
+impl ProducerConfig {
+    /// # Errors
+    /// A number is out of its range.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let wrong = if self.send_timeout.is_zero() || self.try_timeout.is_some_and(|timeout| timeout.is_zero()) {
+            "send_timeout or try_timeout is 0: no send could end in time"
+        } else if self.default_topic_queues == 0 {
+            "default_topic_queues is 0: a topic without queues takes nothing"
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(ErrorKind::InvalidArgument, wrong))
+    }
 }
 
 impl Default for ProducerConfig {

@@ -25,6 +25,9 @@ pub enum FrameError {
         /// Our limit, in bytes.
         limit: usize,
     },
+    /// They are no frames, but what servers of other protocols say.
+    #[error("the server speaks {0}")]
+    OtherProtocol(&'static str),
     /// The frame has no room for its header's length.
     #[error("a frame of {length} bytes, too short for a header length")]
     TooShort {
@@ -127,11 +130,24 @@ impl FrameReader {
         Some(u32::from_be_bytes(*word) as usize)
     }
 
+    /// Which protocol a stream begins as that of a frame cannot be.
+    fn other_protocol(&self) -> Option<&'static str> {
+        match self.buffer.first_chunk()? {
+            b"HTTP" => Some("HTTP"),
+            // An alert or a handshake, of a version 3.x.
+            [21 | 22, 3, 0..=4, _] => Some("TLS"),
+            _ => None,
+        }
+    }
+
     fn split_frame(&mut self) -> Result<Option<Bytes>, FrameError> {
         let Some(length) = self.announced() else {
             return Ok(None);
         };
         if length > self.limit {
+            if let Some(protocol) = self.other_protocol() {
+                return Err(FrameError::OtherProtocol(protocol));
+            }
             return Err(FrameError::TooLong { length, limit: self.limit });
         }
         if self.buffer.len() < length + 4 {

@@ -70,6 +70,10 @@ impl PushConsumerBuilder {
     /// Subscribes to a topic: to messages with one of these tags, `a || b`, or to all with `*`, or to those that a [`MessageSelector`]
     /// selects, as by SQL. Can be called for several topics. A broker is asked at the start whether it takes an SQL expression, if
     /// the topic is there.
+    ///
+    /// All members of a group have to subscribe to the same topics in the same way: they share the queues of a topic among all of them,
+    /// so that nobody consumes what falls to one that does not want it. Brokers do not tell. Whoever wants something else is another
+    /// group.
     pub fn subscribe(mut self, topic: &str, selector: impl Selects) -> Self {
         self.subscriptions.push((topic.to_owned(), selector.selector()));
         self
@@ -177,7 +181,8 @@ impl PushConsumerBuilder {
     /// Has `handler` consume messages side by side, in any order.
     ///
     /// One that fails or panics is consumed again later, by any member of the group; of a broadcasting consumer it is logged and
-    /// dropped. `?` takes any error.
+    /// dropped. `?` takes any error. It runs on a thread of the runtime, which it must not block, not even to wait for a send: what reads
+    /// the connections may be due on the same thread. What blocks belongs into tokio's `spawn_blocking`.
     ///
     /// ```no_run
     /// # async fn run(client: &stgclient::Client) -> Result<(), stgclient::Error> {

@@ -246,7 +246,7 @@ fn nothing_can_be_asked_of_a_closed_client() {
         assert_eq!(reason(&client.admin().create_topic("u").await).0, ErrorKind::Closed);
         assert_eq!(client.producer("p").start().await.unwrap_err().kind(), ErrorKind::Closed);
         assert_eq!(client.pull_consumer("c").start().await.unwrap_err().kind(), ErrorKind::Closed);
-        client.set_name_servers(NAME_SERVER).expect("an address, though of no use");
+        assert_eq!(client.set_name_servers(NAME_SERVER).unwrap_err().kind(), ErrorKind::Closed);
         client.close().await;
         client.clone().close().await;
         producer.close().await;

@@ -91,3 +91,21 @@ async fn a_client_of_the_other_dialect_is_told_which_one_to_set() {
     assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::WrongDialect, false), "{error}");
     assert!(error.to_string().contains(advice), "{error}");
 }
+
+#[tokio::test]
+async fn a_brokers_port_is_told_from_a_name_servers() {
+    let cluster = cluster().await;
+    let broker = cluster.broker();
+    let error = cluster.builder(broker).request_timeout(Duration::from_secs(3)).connect().await.unwrap_err();
+    assert!(error.to_string().contains("name server's address"), "{error}");
+    if cluster.dialect() == Dialect::Smartgo {
+        // Its brokers say nothing to what they do not know.
+        return assert_eq!(error.kind(), ErrorKind::NameServersUnavailable);
+    }
+    assert_eq!(error.kind(), ErrorKind::NotANameServer);
+    for name_servers in [[broker, cluster.name_server()], [cluster.name_server(), broker]] {
+        let client = cluster.builder(&name_servers.join(";")).connect().await.unwrap();
+        assert!(client.admin().topic_list().await.is_ok());
+        client.close().await;
+    }
+}

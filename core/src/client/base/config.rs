@@ -96,11 +96,13 @@ impl ClientConfig {
                 return wrong(format!("{name} is {time:?}; it has to be {LEAST_TIME:?} at the least"));
             }
         }
-        for (name, bound) in
-            [("max_operations", self.max_operations), ("connection.max_in_flight", self.connection.max_in_flight)]
-        {
+        for (name, bound, what) in [
+            ("max_operations", self.max_operations, "asked"),
+            ("connection.max_in_flight", self.connection.max_in_flight, "asked"),
+            ("max_body_length", self.max_body_length, "decompressed"),
+        ] {
             if bound == 0 {
-                return wrong(format!("{name} is 0: nothing could ever be asked"));
+                return wrong(format!("{name} is 0: nothing could ever be {what}"));
             }
         }
         self.check_dialect()

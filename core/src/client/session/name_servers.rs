@@ -6,10 +6,11 @@ use crate::client::base::ids::{CallId, Owner, PeerId};
 use crate::client::base::signal::Signal;
 use crate::client::routing::look_ups::{NameServerCall, NameServerQuestion, Seeker};
 use crate::client::session::{EMPTY, Session};
-use crate::error::{Attempt, Error, ErrorKind};
+use crate::error::{Attempt, Cause, Error, ErrorKind};
 use crate::time::{Instant, Now};
 use crate::wire::code::ResponseCode;
 use crate::wire::command::Command;
+use crate::wire::request::{GetRouteInfo, Request};
 
 impl Session {
     /// Asks the name servers, one after the other until one answers or the time is up.
@@ -28,7 +29,8 @@ impl Session {
             tried: Vec::new(),
             attempts: Vec::new(),
             absence: None,
-            tls_failure: None,
+            lasting: None,
+            last_failure: None,
             try_deadline: deadline,
         };
         let id = self.calls.table.insert(call);
@@ -48,16 +50,17 @@ impl Session {
                 return self.end_call(now, id, Err(absence));
             }
             let attempts = core::mem::take(&mut call.attempts);
-            let error = match (attempts.as_slice(), call.tls_failure.take()) {
+            let cause = call.last_failure.take().map(Cause::new);
+            let error = match (attempts.as_slice(), call.lasting.take()) {
                 ([_], Some(error)) => error,
                 (_, Some(error)) => error.with_attempts(attempts),
                 ([], None) => Error::new(ErrorKind::NameServersUnavailable, "there is none"),
                 // One name server: what it did is the reason.
                 ([one], None) => {
-                    let error = Error::failed(ErrorKind::NameServersUnavailable, &one.outcome);
+                    let error = Error::failed(ErrorKind::NameServersUnavailable, &one.outcome).caused_by(cause);
                     one.address.iter().fold(error, |error, address| error.at(address))
                 }
-                (_, None) => Error::new(ErrorKind::NameServersUnavailable, "").with_attempts(attempts),
+                (_, None) => Error::new(ErrorKind::NameServersUnavailable, "").with_attempts(attempts).caused_by(cause),
             };
             return self.end_call(now, id, Err(error));
         };
@@ -100,6 +103,13 @@ impl Session {
                 if let Some(error) = self.config.wrong_dialect(command) {
                     return self.end_call(now, id, Err(error.at(&address)));
                 }
+                // A name server knows where topics are, if it knows anything; a broker does not (`AdminBrokerProcessor`).
+                if code == ResponseCode::REQUEST_CODE_NOT_SUPPORTED
+                    && self.calls.table.get(id).is_some_and(|call| call.question.code() == GetRouteInfo::CODE)
+                {
+                    let error = Error::no_name_server(command.remark.as_deref());
+                    return self.call_failed(now, id, &address, &error);
+                }
                 // A name server that is starting or overloaded says so; another one may know.
                 if matches!(code, ResponseCode::SYSTEM_ERROR | ResponseCode::SYSTEM_BUSY) {
                     let error = Error::refused(code, command.remark.as_deref());
@@ -131,9 +141,10 @@ impl Session {
             self.network.client_events.push_back(lost);
         }
         if let Some(call) = self.calls.table.get_mut(id) {
-            let is_tls = error.kind() == ErrorKind::TlsFailed;
-            let has_been = call.attempts.is_empty() || call.tls_failure.is_some();
-            call.tls_failure = (is_tls && has_been).then(|| error.clone().at(address));
+            let is_lasting = matches!(error.kind(), ErrorKind::TlsFailed | ErrorKind::NotANameServer);
+            let has_been = call.attempts.is_empty() || call.lasting.is_some();
+            call.lasting = (is_lasting && has_been).then(|| error.clone().at(address));
+            call.last_failure = Some(error.clone().at(address));
             call.attempts.push(Attempt {
                 address: Some(address.clone()),
                 after: now.mono.since(call.started),

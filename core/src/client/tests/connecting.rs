@@ -43,6 +43,46 @@ fn any_answer_is_a_sign_of_life() {
     }
 }
 
+/// As `AdminBrokerProcessor` answers what only name servers know.
+fn answers_as_brokers_do(scene: &mut Scene, address: &'static str) {
+    let unknown = Reply::code(ResponseCode::REQUEST_CODE_NOT_SUPPORTED).remark(" request type 105 not supported");
+    scene.on(address, ROUTE, move |_| Some(unknown.clone()));
+}
+
+#[test]
+fn a_brokers_port_is_no_name_servers_which_the_error_says_at_once() {
+    let mut config = ClientConfig::new(parse_list("broker:1").expect("addresses"));
+    // Waiting does not make it one.
+    config.wait_for_servers = ms(10_000);
+    let mut scene = Scene::new(config, 1);
+    scene.server("broker:1");
+    answers_as_brokers_do(&mut scene, "broker:1");
+    let error = connect(&mut scene).unwrap_err();
+    assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::NotANameServer, false));
+    assert_eq!(
+        error.to_string(),
+        "connect: this is a broker's port, or another server's: give a name server's address, whose port is 9876 mostly: \
+         not a name server: REQUEST_CODE_NOT_SUPPORTED (3): request type 105 not supported (at broker:1)"
+    );
+    assert_eq!(millis(&scene), 0);
+}
+
+#[test]
+fn a_brokers_port_among_name_servers_is_passed_over_and_blamed_only_when_all_are_such() {
+    for (second, expected) in [(Reach::Accepts, None), (Reach::Refuses, Some(ErrorKind::NameServersUnavailable))] {
+        for mut scene in scenes("broker:1;ns:1") {
+            scene.server("ns:1").reach = second;
+            answers_as_brokers_do(&mut scene, "broker:1");
+            assert_eq!(connect(&mut scene).err().map(|error| error.kind()), expected);
+        }
+    }
+    for mut scene in scenes("broker:1;broker:2") {
+        ["broker:1", "broker:2"].into_iter().for_each(|address| answers_as_brokers_do(&mut scene, address));
+        let error = connect(&mut scene).unwrap_err();
+        assert_eq!((error.kind(), error.attempts().len()), (ErrorKind::NotANameServer, 2), "{error}");
+    }
+}
+
 #[test]
 fn a_dead_name_server_costs_nothing_and_is_passed_over_for_a_while() {
     let mut firsts = Vec::new();

@@ -308,7 +308,9 @@ proptest! {
             scene.server("a:1").reach = Reach::Refuses;
             scene.server("ns:1").is_mute = true;
         }
-        let limits = ProducerConfig { send_timeout: times[9], try_timeout: Some(times[10]), ..ProducerConfig::default() };
+        // None at all is refused.
+        let [send, one_try] = [times[9], times[10]].map(|time| time.max(Duration::from_nanos(1)));
+        let limits = ProducerConfig { send_timeout: send, try_timeout: Some(one_try), ..ProducerConfig::default() };
         let producer = start_producer(&mut scene, limits);
         let now = scene.now;
         scene.client.connect(now);

@@ -10,9 +10,10 @@ impl Client {
     /// Starts a producer of `group`. Brokers hear of it at once if they are connected.
     ///
     /// # Errors
-    /// The group's name is none, or the client is closed.
+    /// The group's name is none, a number is out of its range, or the client is closed.
     pub fn start_producer(&mut self, now: Now, group: &str, config: ProducerConfig) -> Result<ProducerId, Error> {
         self.check_group(group)?;
+        config.check()?;
         let id = self.session.groups.add_producer(group, config);
         self.session.groups_changed(now);
         Ok(id)

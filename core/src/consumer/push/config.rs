@@ -159,20 +159,20 @@ impl PushConfig {
     /// A number is out of its range.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let wrong = if self.max_in_work == 0 {
-            "max_in_work is 0"
+            "max_in_work is 0: nothing would ever be consumed"
         } else if !(1..=1024).contains(&self.consume_batch_size) {
             "consume_batch_size is not from 1 to 1024"
         } else if !(1..=1024).contains(&self.pull_batch_size) || self.pull_max_bytes == 0 {
-            "a fetch of no messages or bytes, or of more than 1024 messages"
+            "pull_batch_size is not from 1 to 1024, or pull_max_bytes is 0"
         } else if self.max_rate == Some(0) {
-            "max_rate is 0"
+            "max_rate is 0: nothing would ever be consumed; PushConsumer::pause holds messages back for a while"
         } else if self.max_cached_messages == 0 || self.max_cached_bytes == 0 {
-            "a queue may have nothing cached"
+            "max_cached_messages or max_cached_bytes is 0: nothing would ever be fetched"
         } else if [self.commit_interval, self.rebalance_interval, self.consume_timeout]
             .iter()
             .any(|d| *d < LEAST_INTERVAL)
         {
-            "an interval is shorter than 1 ms"
+            "commit_interval, rebalance_interval or consume_timeout is shorter than 1 ms"
         } else {
             return Ok(());
         };

@@ -126,8 +126,10 @@ pub(crate) struct NameServerCall {
     pub(crate) attempts: Vec<Attempt>,
     /// How one refused who does not know the topic: another may. They forget topics when they start.
     pub(crate) absence: Option<Error>,
-    /// Why TLS failed, as long as nothing else did.
-    pub(crate) tls_failure: Option<Error>,
+    /// Why those asked cannot be asked later either, TLS that failed or servers that are no name servers, as long as nothing else was wrong.
+    pub(crate) lasting: Option<Error>,
+    /// What the last one did that failed.
+    pub(crate) last_failure: Option<Error>,
     /// When the current one has used up its share of the time.
     pub(crate) try_deadline: Instant,
 }
