@@ -229,7 +229,7 @@ fn a_topic_that_is_gone_is_told_whoever_deleted_it() {
             client.close().await;
             let mut changed = Vec::new();
             while let Some(event) = events.next().await {
-                if let stgclient::ClientEvent::RouteChanged { topic } = event {
+                if let ClientEvent::RouteChanged { topic } = event {
                     changed.push(topic.to_string());
                 }
             }
