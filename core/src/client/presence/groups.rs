@@ -460,6 +460,24 @@ mod tests {
     }
 
     #[test]
+    fn who_waits_for_sends_is_told_with_the_last_of_them_and_leaves_nothing_when_it_gives_up() {
+        let mut groups = Groups::default();
+        let id = groups.add_producer("A", ProducerConfig::default());
+        assert!(!groups.await_sends(id, OperationId::FIRST), "there are none");
+        let producer = groups.producer_of_line(id).unwrap();
+        (0..2).for_each(|_| producer.backlog.add(1));
+        producer.calls = 2;
+        assert!(groups.await_sends(id, OperationId::FIRST));
+        groups.end_await_sends(id, OperationId::FIRST);
+        assert!(groups.producer_of_line(id).unwrap().flushes.is_empty());
+        assert!(groups.await_sends(id, OperationId::FIRST));
+        assert!(groups.note_over(id, 3).is_empty(), "it was asked for later");
+        assert!(groups.note_over(id, 2).is_empty(), "another one is left");
+        assert_eq!(groups.note_over(id, 1), [OperationId::FIRST]);
+        assert!(groups.producer_of_line(id).unwrap().flushes.is_empty());
+    }
+
+    #[test]
     fn a_group_is_ours_until_the_last_of_it_has_left() {
         let mut groups = Groups::default();
         let producers = [(); 2].map(|()| groups.add_producer("A", ProducerConfig::default()));
