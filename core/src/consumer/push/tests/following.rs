@@ -177,3 +177,16 @@ fn a_listener_hears_that_a_queue_was_somebody_elses_before_it_goes_on() {
     scene.begin_at(50);
     assert_eq!(scene.consumer.status(scene.now).queues[0].fetch_offset, 50, "the other has consumed it");
 }
+
+#[test]
+fn a_seek_in_a_queue_that_leaves_is_refused_and_changes_nothing() {
+    let mut scene = Scene::orderly(|_| {});
+    scene.rebalance(1, &[ME]);
+    grant(&mut scene, true);
+    scene.begin_at(3);
+    scene.fill(3..6);
+    assert!(scene.deliver(1).is_some(), "it is in hand, and so holds the queue up");
+    scene.share(&[]);
+    assert!(!scene.consumer.seek(scene.now, &queue(0), 0), "it is another member's now");
+    assert_eq!(scene.consumer.status(scene.now).queues[0].offset, 3);
+}
