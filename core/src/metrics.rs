@@ -5,6 +5,29 @@ use std::sync::Arc;
 
 use crate::time::Duration;
 
+/// Declares counters: numbers that only grow, and with `now` what is so at the moment.
+macro_rules! counters {
+    ($(#[$about:meta])* $name:ident { $($(#[$grows:meta])* $grown:ident,)* } $(now { $($(#[$is:meta])* $now:ident: $kind:ty,)* })?) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct $name {
+            $($(#[$grows])* pub $grown: u64,)*
+            $($($(#[$is])* pub $now: $kind,)*)?
+        }
+
+        impl $name {
+            /// With what was counted elsewhere, or before.
+            pub(crate) const fn plus(mut self, other: &Self) -> Self {
+                $(self.$grown += other.$grown;)*
+                self
+            }
+        }
+    };
+}
+
+pub(crate) use counters;
+
 /// How a client has fared since it was made, and what it has under way. Numbers without another word only grow.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
@@ -42,26 +65,26 @@ impl Metrics {
     }
 }
 
-/// Sends that are over, by how they ended; each counts once, however often it was tried.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SendCounters {
-    /// With a receipt of the status SEND_OK.
-    pub send_ok: u64,
-    /// With a receipt of the status FLUSH_DISK_TIMEOUT.
-    pub flush_disk_timeout: u64,
-    /// With a receipt of the status FLUSH_SLAVE_TIMEOUT.
-    pub flush_slave_timeout: u64,
-    /// With a receipt of the status SLAVE_NOT_AVAILABLE.
-    pub slave_not_available: u64,
-    /// Oneway, and written.
-    pub oneway: u64,
-    /// With an error.
-    pub failed: u64,
-    /// Given up by the application before they were over. They may have been stored all the same.
-    pub cancelled: u64,
-    /// How often messages were handed to the broker: more than the sends where some were tried again.
-    pub tries: u64,
+counters! {
+    /// Sends that are over, by how they ended; each counts once, however often it was tried.
+    SendCounters {
+        /// With a receipt of the status SEND_OK.
+        send_ok,
+        /// With a receipt of the status FLUSH_DISK_TIMEOUT.
+        flush_disk_timeout,
+        /// With a receipt of the status FLUSH_SLAVE_TIMEOUT.
+        flush_slave_timeout,
+        /// With a receipt of the status SLAVE_NOT_AVAILABLE.
+        slave_not_available,
+        /// Oneway, and written.
+        oneway,
+        /// With an error.
+        failed,
+        /// Given up by the application before they were over. They may have been stored all the same.
+        cancelled,
+        /// How often messages were handed to the broker: more than the sends where some were tried again.
+        tries,
+    }
 }
 
 impl SendCounters {
@@ -69,19 +92,6 @@ impl SendCounters {
     pub const fn total(&self) -> u64 {
         let receipts = self.send_ok + self.flush_disk_timeout + self.flush_slave_timeout + self.slave_not_available;
         receipts + self.oneway + self.failed + self.cancelled
-    }
-
-    pub(crate) const fn plus(self, other: &Self) -> Self {
-        Self {
-            send_ok: self.send_ok + other.send_ok,
-            flush_disk_timeout: self.flush_disk_timeout + other.flush_disk_timeout,
-            flush_slave_timeout: self.flush_slave_timeout + other.flush_slave_timeout,
-            slave_not_available: self.slave_not_available + other.slave_not_available,
-            oneway: self.oneway + other.oneway,
-            failed: self.failed + other.failed,
-            cancelled: self.cancelled + other.cancelled,
-            tries: self.tries + other.tries,
-        }
     }
 }
 
@@ -166,53 +176,39 @@ impl Histogram {
     }
 }
 
-/// How the push consumers of a group of one client have fared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ConsumerMetrics {
-    /// Messages that came.
-    pub pulled: u64,
-    /// Messages that were consumed.
-    pub consumed: u64,
-    /// Messages that failed, each as often as it did.
-    pub failed: u64,
-    /// Messages that brokers have taken back, to bring them again or to the dead letters.
-    pub sent_back: u64,
-    /// Messages that could not be read, and were passed over.
-    pub passed_over: u64,
-    /// How often a queue was not fetched from any more because as much as may be of it was cached.
-    pub flow_controlled: u64,
-    /// Queues that a rebalance gave to the consumer.
-    pub assigned: u64,
-    /// Queues that it took from it, or that it gave back when it closed.
-    pub revoked: u64,
-    /// Queues that are its own now.
-    pub queues: usize,
-    /// Messages that the application has now.
-    pub in_work: usize,
-    /// How many messages of its queues are not yet consumed now; `None` while that is not known, and when it is closed.
-    pub lag: Option<u64>,
+counters! {
+    /// How the push consumers of a group of one client have fared.
+    ConsumerMetrics {
+        /// Messages that came.
+        pulled,
+        /// Messages that were consumed.
+        consumed,
+        /// Messages that failed, each as often as it did.
+        failed,
+        /// Messages that brokers have taken back, to bring them again or to the dead letters.
+        sent_back,
+        /// Messages that could not be read, and were passed over.
+        passed_over,
+        /// How often a queue was not fetched from any more because as much as may be of it was cached.
+        flow_controlled,
+        /// Queues that a rebalance gave to the consumer.
+        assigned,
+        /// Queues that it took from it, or that it gave back when it closed.
+        revoked,
+    } now {
+        /// Queues that are its own now.
+        queues: usize,
+        /// Messages that the application has now.
+        in_work: usize,
+        /// How many messages of its queues are not yet consumed now; `None` while that is not known, and when it is closed.
+        lag: Option<u64>,
+    }
 }
 
 impl ConsumerMetrics {
     /// What is left of it once it is closed.
     pub(crate) const fn closed(self) -> Self {
         Self { queues: 0, in_work: 0, lag: None, ..self }
-    }
-
-    /// What another consumer of the group had counted before.
-    pub(crate) const fn after(self, earlier: &Self) -> Self {
-        Self {
-            pulled: self.pulled + earlier.pulled,
-            consumed: self.consumed + earlier.consumed,
-            failed: self.failed + earlier.failed,
-            sent_back: self.sent_back + earlier.sent_back,
-            passed_over: self.passed_over + earlier.passed_over,
-            flow_controlled: self.flow_controlled + earlier.flow_controlled,
-            assigned: self.assigned + earlier.assigned,
-            revoked: self.revoked + earlier.revoked,
-            ..self
-        }
     }
 }
 

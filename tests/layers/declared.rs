@@ -41,7 +41,18 @@ fn declares(text: &str, name: &str) -> bool {
 fn named_by_path<'t>(path: &'t str, text: &'t str) -> impl Iterator<Item = String> + 't {
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let named = text.lines().filter_map(|line| line.trim().strip_prefix("#[path = \"")?.split('"').next());
-    named.map(move |named| if folder.is_empty() { named.to_owned() } else { format!("{folder}/{named}") })
+    named.map(move |named| {
+        // From the folder, and up where it says so.
+        let mut steps: Vec<&str> = folder.split('/').filter(|step| !step.is_empty()).collect();
+        for step in named.split('/') {
+            if step == ".." {
+                steps.pop();
+            } else {
+                steps.push(step);
+            }
+        }
+        steps.join("/")
+    })
 }
 
 #[cfg(test)]
@@ -52,7 +63,8 @@ mod tests {
     fn a_file_that_no_module_names_is_told() {
         let files = [
             ("lib.rs", "mod a;\npub(crate) mod b;\n// mod lost;\n#[path = \"far/d.rs\"]\nmod e;"),
-            ("far/d.rs", ""),
+            ("far/d.rs", "#[path = \"../near/f.rs\"]\nmod f;"),
+            ("near/f.rs", ""),
             ("a.rs", "#[cfg(test)]\nmod tests;"),
             ("a/tests.rs", ""),
             ("b/mod.rs", "mod c;"),

@@ -52,13 +52,7 @@ impl Network {
             bytes_received: 0,
             reconnects: 0,
             unwritten: None,
-            past: ConnectionCounters {
-                connects: 0,
-                unexpected_answers: 0,
-                busy_oneways: 0,
-                unknown_requests: 0,
-                odd_values: 0,
-            },
+            past: ConnectionCounters::default(),
         }
     }
 
@@ -199,7 +193,7 @@ impl Network {
             self.with(peer, |connection| connection.close("no route names the server any more"));
             if let Some(gone) = self.peers.remove(peer) {
                 self.by_address.remove(gone.address());
-                self.past = self.past.plus(gone.counters());
+                self.past = self.past.plus(&gone.counters());
             }
         }
     }
@@ -220,6 +214,6 @@ impl Network {
     }
 
     pub(crate) fn counters(&self) -> ConnectionCounters {
-        self.peers.iter().fold(self.past, |sum, (_, connection)| sum.plus(connection.counters()))
+        self.peers.iter().fold(self.past, |sum, (_, connection)| sum.plus(&connection.counters()))
     }
 }

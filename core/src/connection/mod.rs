@@ -5,6 +5,9 @@
 //! says who asked.
 
 mod backoff;
+mod close_reason;
+mod config;
+mod counters;
 mod in_flight;
 mod outbox;
 
@@ -14,6 +17,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use backoff::Backoff;
+pub use close_reason::CloseReason;
+pub use config::ConnectionConfig;
+pub use counters::ConnectionCounters;
 use in_flight::InFlight;
 pub use outbox::Outbox;
 
@@ -24,52 +30,8 @@ use crate::time::{Deadline, Duration, Instant, Reason};
 use crate::timed_table::Timed;
 use crate::wire::code::ResponseCode;
 use crate::wire::command::{self, Command, Head, HeaderCodec};
-use crate::wire::dialect::Dialect;
 use crate::wire::fields::WriteHeader;
 use crate::wire::signature::Signer;
-
-/// The bounds and times of a connection.
-#[derive(Clone, Debug)]
-pub struct ConnectionConfig {
-    /// How headers are written. JSON by default.
-    pub codec: HeaderCodec,
-    /// The kind of server.
-    pub dialect: Dialect,
-    /// How long opening may take. 3 s by default.
-    pub connect_timeout: Duration,
-    /// A connection that nothing was asked or said on for so long is closed. 2 min by default.
-    pub idle_timeout: Duration,
-    /// A request that got no answer for at least so long closes the connection if nothing else came meanwhile either. 1 s by default.
-    pub unresponsive_after: Duration,
-    /// The pause after a first failure; it doubles. 100 ms by default.
-    pub least_pause: Duration,
-    /// The longest pause. 30 s by default.
-    pub most_pause: Duration,
-    /// How many requests may wait for answers. 65,535 by default.
-    pub max_in_flight: usize,
-    /// From how many unwritten bytes on nothing more is taken. 8 MiB by default.
-    pub high_water: usize,
-    /// Down to how many unwritten bytes it must fall until more is taken. 4 MiB by default.
-    pub low_water: usize,
-}
-
-impl Default for ConnectionConfig {
-    /// Java's times (`NettySystemConfig`, `NettyClientConfig`), and 8 MiB of unwritten bytes.
-    fn default() -> Self {
-        Self {
-            codec: HeaderCodec::Json,
-            dialect: Dialect::Apache,
-            connect_timeout: Duration::from_secs(3),
-            idle_timeout: Duration::from_secs(120),
-            unresponsive_after: Duration::from_secs(1),
-            least_pause: Duration::from_millis(100),
-            most_pause: Duration::from_secs(30),
-            max_in_flight: 65_535,
-            high_water: 8 * 1024 * 1024,
-            low_water: 4 * 1024 * 1024,
-        }
-    }
-}
 
 /// Whether a connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,74 +82,6 @@ const MOST_AWAITED_PAUSE: Duration = Duration::from_secs(1);
 
 /// A peer that hangs up within this time after it was connected does not like how we speak.
 const REBUFF: Duration = Duration::from_secs(1);
-
-/// What happened on a connection, as numbers that only grow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ConnectionCounters {
-    /// How often the connection stood.
-    pub connects: u64,
-    /// Answers that nobody waited for.
-    pub unexpected_answers: u64,
-    /// Requests without an answer that the broker was too busy for: their messages are lost.
-    pub busy_oneways: u64,
-    /// Requests of the peer that we do not know.
-    pub unknown_requests: u64,
-    /// Values of headers and bodies that are not what they should be, and were passed over.
-    pub odd_values: u64,
-}
-
-impl ConnectionCounters {
-    pub(crate) const fn plus(self, other: Self) -> Self {
-        Self {
-            connects: self.connects + other.connects,
-            unexpected_answers: self.unexpected_answers + other.unexpected_answers,
-            busy_oneways: self.busy_oneways + other.busy_oneways,
-            unknown_requests: self.unknown_requests + other.unknown_requests,
-            odd_values: self.odd_values + other.odd_values,
-        }
-    }
-}
-
-/// Why a connection ended or could not be opened, as its host knows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CloseReason<'a> {
-    words: &'a str,
-    is_tls: bool,
-    guess: &'a str,
-    cause: Option<&'a Cause>,
-}
-
-impl<'a> CloseReason<'a> {
-    /// The two sides do not trust each other or do not both speak TLS, which no other try overcomes; in words.
-    pub const fn tls(words: &'a str) -> Self {
-        Self { words, is_tls: true, guess: "", cause: None }
-    }
-
-    /// The same, with what it may mean, in words that follow the reason, if the peer hung up as soon as it was connected and
-    /// has never said anything.
-    #[must_use]
-    pub const fn or_perhaps(self, guess: &'a str) -> Self {
-        Self { guess, ..self }
-    }
-
-    /// The same, with what it comes from, if the host knows.
-    #[must_use]
-    pub const fn because_of(self, cause: Option<&'a Cause>) -> Self {
-        Self { cause, ..self }
-    }
-
-    /// The reason in words.
-    pub const fn words(&self) -> &'a str {
-        self.words
-    }
-}
-
-impl<'a> From<&'a str> for CloseReason<'a> {
-    fn from(words: &'a str) -> Self {
-        Self { words, is_tls: false, guess: "", cause: None }
-    }
-}
 
 /// Why requests failed that an ended connection owed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

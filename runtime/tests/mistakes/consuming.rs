@@ -120,10 +120,16 @@ async fn a_handler_that_goes_wrong_loses_nothing_and_holds_up_nobody() {
                 assert!(wrong == Handler::BlocksOnAFuture && error.is_retryable(), "{wrong:?}: {error}");
             }
         }
-        eventually(&format!("{wrong:?}: others are consumed"), || good.load(Ordering::SeqCst) >= 4).await;
+        eventually(&format!("{wrong:?}: others are consumed"), async || {
+            (good.load(Ordering::SeqCst) >= 4).then_some(())
+        })
+        .await;
         if matches!(wrong, Handler::Panics | Handler::PanicsWhenPolled | Handler::BlocksOnTokio) {
             // It comes again later.
-            eventually(&format!("{wrong:?}: it is sent back"), || client.metrics().consumers["G"].sent_back == 1).await;
+            eventually(&format!("{wrong:?}: it is sent back"), async || {
+                (client.metrics().consumers["G"].sent_back == 1).then_some(())
+            })
+            .await;
         }
         let unfinished = soon("the close", consumer.close_within(Duration::from_millis(100))).await;
         assert!(wrong != Handler::NeverReturns || unfinished.len() == 1, "{unfinished:?}");
@@ -146,6 +152,6 @@ async fn an_orderly_handler_that_panics_is_called_again_with_the_same_message() 
     });
     let _consumer = consumer.start().await.unwrap();
     client.producer("P").start().await.unwrap().send(Message::new("T", "body")).await.unwrap();
-    eventually("it comes again", || seen.load(Ordering::SeqCst) == 2).await;
+    eventually("it comes again", async || (seen.load(Ordering::SeqCst) == 2).then_some(())).await;
     client.close().await;
 }

@@ -9,6 +9,8 @@ mod messages;
 mod names;
 mod options;
 mod runtimes;
+#[path = "../waiting/mod.rs"]
+mod waiting;
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -16,12 +18,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake};
 use std::thread::{self, Thread};
-use std::time::{Duration, Instant};
 
 use stgclient::{Client, Error, ErrorKind};
-
-/// By when everything has ended, also on a slow machine. What would hang does not end at all.
-const SOON: Duration = Duration::from_secs(20);
+use waiting::{SOON, eventually};
 
 /// Mistakes, and which of them were not answered as they should be.
 #[derive(Default)]
@@ -69,15 +68,6 @@ async fn client() -> Client {
 /// What has to end soon.
 async fn soon<T>(what: &str, act: impl Future<Output = T>) -> T {
     tokio::time::timeout(SOON, act).await.unwrap_or_else(|_| panic!("hangs: {what}"))
-}
-
-/// Looks again until it is so.
-async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + SOON;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "not within {SOON:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 /// Waits on this thread, as people do who have no runtime there.

@@ -20,30 +20,16 @@ mod slow_disk;
 mod starting;
 mod statuses;
 mod subscribers;
+#[path = "../waiting/mod.rs"]
+mod waiting;
 mod wakers;
 mod writes;
 mod wrong;
 mod wrong_brokers;
 
-use std::time::{Duration, Instant};
-
 use stgclient::embedded::EmbeddedCluster;
 use stgclient::{Client, Dialect};
-
-/// Long enough that a slow machine does not matter, short enough that "never" shows.
-const SOON: Duration = Duration::from_secs(20);
-
-/// Looks again until there is something, and fails the test when there is nothing soon.
-async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + SOON;
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "not within {SOON:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
+use waiting::{SOON, eventually};
 
 /// A cluster of one broker, a client of it, and a topic of `queues` queues.
 async fn cluster(topic: &str, queues: u32) -> (EmbeddedCluster, Client) {

@@ -6,29 +6,17 @@ mod authority;
 mod files;
 mod front;
 mod trust;
+#[path = "../waiting/mod.rs"]
+mod waiting;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use authority::{Authority, Certified, VALID};
 use front::{Manner, Secured, silent};
 use stgclient::{Client, Error, ErrorKind, Message, Tls, TlsBuilder};
 use tokio_rustls::rustls::version;
-
-/// Long enough that a slow machine does not matter, short enough that "never" shows.
-const SOON: Duration = Duration::from_secs(20);
-
-/// Looks again until there is something, and fails the test when there is nothing soon.
-async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + SOON;
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "not within {SOON:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
+use waiting::eventually;
 
 /// Trusts a CA and nobody else.
 fn trusting(authority: &Authority) -> TlsBuilder {

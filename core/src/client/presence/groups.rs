@@ -176,7 +176,7 @@ impl Groups {
     pub(crate) fn remove_push_consumer(&mut self, id: PushConsumerId) -> Option<PushConsumer> {
         let consumer = self.push_consumers.remove(id)?.consumer;
         let past = self.past_consumers.entry(consumer.group.clone()).or_default();
-        *past = consumer.metrics().closed().after(past);
+        *past = consumer.metrics().closed().plus(past);
         self.leave(&consumer.group, |ours| ours.push_consumer = None);
         Some(consumer)
     }
@@ -186,7 +186,7 @@ impl Groups {
         let mut all = self.past_consumers.clone();
         for (_, entry) in self.push_consumers.iter() {
             let of_group = all.entry(entry.consumer.group.clone()).or_default();
-            *of_group = entry.consumer.metrics().after(of_group);
+            *of_group = entry.consumer.metrics().plus(of_group);
         }
         all
     }
