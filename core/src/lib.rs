@@ -11,7 +11,6 @@ pub mod connection;
 pub mod consumer;
 pub mod credentials;
 pub mod error;
-mod gather;
 pub mod metrics;
 pub mod notice;
 pub mod producer;

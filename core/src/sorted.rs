@@ -1,5 +1,7 @@
-//! Maps and sets that are lists in order. Next to the standard library's trees they are a tenth of the code for each type, and as quick
-//! for what is read as a whole or stays small; to put something before a thousand others moves a thousand.
+//! Maps and sets that are lists in order. Next to the standard library's trees they are a tenth of the code for each type, which a user
+//! compiles and a page loads, and as quick.
+
+mod lists;
 
 use core::borrow::Borrow;
 use core::cmp::Ordering;
@@ -7,18 +9,20 @@ use core::fmt;
 
 use serde::{Serialize, Serializer};
 
+use lists::{Lists, Place};
+
 /// Values by key, in the order of the keys.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SortedMap<K, V>(Vec<(K, V)>);
+#[derive(Clone)]
+pub struct SortedMap<K, V>(Lists<(K, V)>);
 
 impl<K, V> SortedMap<K, V> {
     /// An empty map.
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self(Lists::new())
     }
 
     /// How many values there are.
-    pub const fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.0.len()
     }
 
@@ -43,13 +47,13 @@ impl<K, V> SortedMap<K, V> {
     }
 
     /// The values in the order of their keys, to be changed.
-    pub fn values_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut V> + ExactSizeIterator {
+    pub fn values_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut V> {
         self.0.iter_mut().map(|(_, value)| value)
     }
 
     /// The values in the order of their keys.
     pub fn into_values(self) -> impl DoubleEndedIterator<Item = V> + ExactSizeIterator {
-        self.0.into_iter().map(|(_, value)| value)
+        self.into_iter().map(|(_, value)| value)
     }
 
     /// Takes everything out.
@@ -59,7 +63,7 @@ impl<K, V> SortedMap<K, V> {
 
     /// Takes the lowest key and its value out.
     pub fn pop_first(&mut self) -> Option<(K, V)> {
-        (!self.0.is_empty()).then(|| self.0.remove(0))
+        self.0.pop_first()
     }
 
     /// The value of the lowest key.
@@ -69,16 +73,25 @@ impl<K, V> SortedMap<K, V> {
 
     /// Keeps what `keep` says.
     pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut V) -> bool) {
-        self.0.retain_mut(|(key, value)| keep(key, value));
+        self.0.retain(|(key, value)| keep(key, value));
     }
 }
 
 impl<K: Ord, V> SortedMap<K, V> {
-    fn place<Q: Ord + ?Sized>(&self, key: &Q) -> Result<usize, usize>
+    fn place<Q: Ord + ?Sized>(&self, key: &Q) -> Result<Place, Place>
     where
         K: Borrow<Q>,
     {
-        self.0.binary_search_by(|(known, _)| known.borrow().cmp(key))
+        self.0.find(|(known, _)| known.borrow().cmp(key))
+    }
+
+    /// Every key from this one on with its value, in order.
+    pub fn iter_from<Q: Ord + ?Sized>(&self, key: &Q) -> Iter<'_, K, V>
+    where
+        K: Borrow<Q>,
+    {
+        let place = self.place(key).unwrap_or_else(|place| place);
+        self.0.iter_from(place).map(|(key, value)| (key, value))
     }
 
     /// The value of a key.
@@ -86,7 +99,7 @@ impl<K: Ord, V> SortedMap<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.place(key).ok().map(|at| &self.0[at].1)
+        self.0.look_up(|(known, _)| known.borrow().cmp(key)).map(|(_, value)| value)
     }
 
     /// The value of a key, to be changed.
@@ -94,7 +107,7 @@ impl<K: Ord, V> SortedMap<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.place(key).ok().map(|at| &mut self.0[at].1)
+        self.place(key).ok().map(|at| &mut self.0.get_mut(at).1)
     }
 
     /// Whether the key has a value.
@@ -102,13 +115,13 @@ impl<K: Ord, V> SortedMap<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.place(key).is_ok()
+        self.get(key).is_some()
     }
 
     /// Gives a key its value, and returns the one that it had.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         match self.place(&key) {
-            Ok(at) => Some(core::mem::replace(&mut self.0[at].1, value)),
+            Ok(at) => Some(core::mem::replace(&mut self.0.get_mut(at).1, value)),
             Err(at) => {
                 self.0.insert(at, (key, value));
                 None
@@ -120,12 +133,9 @@ impl<K: Ord, V> SortedMap<K, V> {
     pub fn get_or_insert_with(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V {
         let at = match self.place(&key) {
             Ok(at) => at,
-            Err(at) => {
-                self.0.insert(at, (key, make()));
-                at
-            }
+            Err(at) => self.0.insert(at, (key, make())),
         };
-        &mut self.0[at].1
+        &mut self.0.get_mut(at).1
     }
 
     /// The value of a key, which has one then.
@@ -141,15 +151,31 @@ impl<K: Ord, V> SortedMap<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.place(key).ok().map(|at| self.0.remove(at).1)
+        self.remove_entry(key).map(|(_, value)| value)
+    }
+
+    /// Takes a key and its value out.
+    pub fn remove_entry<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<(K, V)>
+    where
+        K: Borrow<Q>,
+    {
+        self.place(key).ok().map(|at| self.0.remove(at))
     }
 }
 
 /// Every key of a [`SortedMap`] with its value.
-pub type Iter<'a, K, V> = core::iter::Map<core::slice::Iter<'a, (K, V)>, fn(&'a (K, V)) -> (&'a K, &'a V)>;
+pub type Iter<'a, K, V> = core::iter::Map<lists::Iter<'a, (K, V)>, fn(&'a (K, V)) -> (&'a K, &'a V)>;
 
 /// A part of each entry of a [`SortedMap`].
-pub type Part<'a, K, V, P> = core::iter::Map<core::slice::Iter<'a, (K, V)>, fn(&'a (K, V)) -> &'a P>;
+pub type Part<'a, K, V, P> = core::iter::Map<lists::Iter<'a, (K, V)>, fn(&'a (K, V)) -> &'a P>;
+
+impl<K: PartialEq, V: PartialEq> PartialEq for SortedMap<K, V> {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().eq(other.iter())
+    }
+}
+
+impl<K: Eq, V: Eq> Eq for SortedMap<K, V> {}
 
 impl<K, V> Default for SortedMap<K, V> {
     fn default() -> Self {
@@ -167,7 +193,7 @@ impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for SortedMap<K, V> {
 impl<K: Ord, V> FromIterator<(K, V)> for SortedMap<K, V> {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
         let entries: Vec<(K, V)> = entries.into_iter().collect();
-        Self(in_order(entries, |one, other| one.0.cmp(&other.0)))
+        Self(Lists::from_sorted(in_order(entries, |one, other| one.0.cmp(&other.0))))
     }
 }
 
@@ -192,7 +218,7 @@ impl<K, V> IntoIterator for SortedMap<K, V> {
     type IntoIter = std::vec::IntoIter<(K, V)>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.0.into_vec().into_iter()
     }
 }
 
@@ -212,17 +238,17 @@ impl<K: Serialize, V: Serialize> Serialize for SortedMap<K, V> {
 }
 
 /// Values in order, each once.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SortedSet<T>(Vec<T>);
+#[derive(Clone)]
+pub struct SortedSet<T>(Lists<T>);
 
 impl<T> SortedSet<T> {
     /// An empty set.
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self(Lists::new())
     }
 
     /// How many there are.
-    pub const fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.0.len()
     }
 
@@ -232,7 +258,7 @@ impl<T> SortedSet<T> {
     }
 
     /// All in order.
-    pub fn iter(&self) -> core::slice::Iter<'_, T> {
+    pub fn iter(&self) -> lists::Iter<'_, T> {
         self.0.iter()
     }
 
@@ -243,7 +269,7 @@ impl<T> SortedSet<T> {
 
     /// Takes the lowest out.
     pub fn pop_first(&mut self) -> Option<T> {
-        (!self.0.is_empty()).then(|| self.0.remove(0))
+        self.0.pop_first()
     }
 
     /// Takes everything out.
@@ -257,17 +283,25 @@ impl<T> SortedSet<T> {
     }
 
     /// Keeps what `keep` says.
-    pub fn retain(&mut self, keep: impl FnMut(&T) -> bool) {
-        self.0.retain(keep);
+    pub fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
+        self.0.retain(|value| keep(value));
     }
 }
 
 impl<T: Ord> SortedSet<T> {
-    fn place<Q: Ord + ?Sized>(&self, value: &Q) -> Result<usize, usize>
+    fn place<Q: Ord + ?Sized>(&self, value: &Q) -> Result<Place, Place>
     where
         T: Borrow<Q>,
     {
-        self.0.binary_search_by(|known| known.borrow().cmp(value))
+        self.0.find(|known| known.borrow().cmp(value))
+    }
+
+    /// Those from this one on, in order.
+    pub fn iter_from<Q: Ord + ?Sized>(&self, value: &Q) -> lists::Iter<'_, T>
+    where
+        T: Borrow<Q>,
+    {
+        self.0.iter_from(self.place(value).unwrap_or_else(|place| place))
     }
 
     /// Whether it is there.
@@ -275,7 +309,7 @@ impl<T: Ord> SortedSet<T> {
     where
         T: Borrow<Q>,
     {
-        self.place(value).is_ok()
+        self.0.look_up(|known| known.borrow().cmp(value)).is_some()
     }
 
     /// Adds a value; says whether it was not there.
@@ -298,6 +332,14 @@ impl<T: Ord> SortedSet<T> {
     }
 }
 
+impl<T: PartialEq> PartialEq for SortedSet<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().eq(other.iter())
+    }
+}
+
+impl<T: Eq> Eq for SortedSet<T> {}
+
 impl<T> Default for SortedSet<T> {
     fn default() -> Self {
         Self::new()
@@ -306,13 +348,13 @@ impl<T> Default for SortedSet<T> {
 
 impl<T: fmt::Debug> fmt::Debug for SortedSet<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(&self.0).finish()
+        f.debug_set().entries(self.iter()).finish()
     }
 }
 
 impl<T: Ord> FromIterator<T> for SortedSet<T> {
     fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
-        Self(in_order(values.into_iter().collect(), T::cmp))
+        Self(Lists::from_sorted(in_order(values.into_iter().collect(), T::cmp)))
     }
 }
 
@@ -337,13 +379,13 @@ impl<T> IntoIterator for SortedSet<T> {
     type IntoIter = std::vec::IntoIter<T>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.0.into_vec().into_iter()
     }
 }
 
 impl<'a, T> IntoIterator for &'a SortedSet<T> {
     type Item = &'a T;
-    type IntoIter = core::slice::Iter<'a, T>;
+    type IntoIter = lists::Iter<'a, T>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.iter()
@@ -358,28 +400,57 @@ impl<T: Serialize> Serialize for SortedSet<T> {
 
 /// The values in order, of equal ones the last, whatever a peer has thought of: it takes no longer than to sort them.
 fn in_order<T>(mut values: Vec<T>, compare: impl Fn(&T, &T) -> Ordering) -> Vec<T> {
-    if values.is_sorted_by(|one, other| compare(one, other).is_lt()) {
-        return values;
-    }
-    let order = order(values.len(), &|one, other| compare(&values[one], &values[other]));
-    let mut places: Vec<Option<T>> = values.drain(..).map(Some).collect();
-    for at in order {
-        let Some(value) = places[at as usize].take() else {
-            continue;
-        };
-        match values.last_mut() {
-            Some(last) if compare(last, &value).is_eq() => *last = value,
-            _ => values.push(value),
-        }
-    }
+    let (swaps, left) = swaps(values.len(), true, &|one, other| compare(&values[one], &values[other]));
+    swaps.into_iter().for_each(|(one, other)| values.swap(one, other));
+    values.truncate(left);
     values
 }
 
-/// The numbers below `count` in the order that `compare` says, equal ones in their own. One sort for all types.
-fn order(count: usize, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..u32::try_from(count).unwrap_or(u32::MAX)).collect();
-    order.sort_by(|one, other| compare(*one as usize, *other as usize));
-    order
+/// Puts values in order; equal ones stay in theirs.
+pub(crate) fn sort<T>(values: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
+    let (swaps, _) = swaps(values.len(), false, &|one, other| compare(&values[one], &values[other]));
+    swaps.into_iter().for_each(|(one, other)| values.swap(one, other));
+}
+
+/// What has to change places, one after the other, so that the values with the numbers below `count` come to be in the order that
+/// `compare` says, and how many are left, if equal ones are taken for one, of which the last counts: the others stand at the end then.
+/// One sort for all types.
+fn swaps(count: usize, is_once: bool, compare: &dyn Fn(usize, usize) -> Ordering) -> (Vec<(usize, usize)>, usize) {
+    let is_before = |one, other| match compare(one, other) {
+        Ordering::Less => true,
+        Ordering::Equal => !is_once,
+        Ordering::Greater => false,
+    };
+    if (1..count).all(|number| is_before(number - 1, number)) {
+        return (Vec::new(), count);
+    }
+    let mut order: Vec<usize> = (0..count).collect();
+    order.sort_by(|one, other| compare(*one, *other));
+    let mut left = count;
+    if is_once {
+        let (mut kept, mut dropped) = (Vec::with_capacity(count), Vec::new());
+        for (at, number) in order.iter().enumerate() {
+            let is_last = order.get(at + 1).is_none_or(|next| compare(*number, *next).is_ne());
+            if is_last { kept.push(*number) } else { dropped.push(*number) }
+        }
+        left = kept.len();
+        kept.append(&mut dropped);
+        order = kept;
+    }
+    // What has stood at a place already filled has gone to where the value stood that came there, and so on: each swap moves one value on,
+    // and each is looked for once, so all the looks together are no more than the swaps.
+    let mut swaps = Vec::with_capacity(count);
+    for at in 0..count {
+        let mut from = order[at];
+        while from < at {
+            from = order[from];
+        }
+        order[at] = from;
+        if from != at {
+            swaps.push((at, from));
+        }
+    }
+    (swaps, left)
 }
 
 #[cfg(test)]
@@ -390,7 +461,25 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn to_sort_takes_no_longer_for_any_order() {
+        let rotated = |by: usize| (0..100_000).map(|number| (number + by) % 100_000).collect::<Vec<usize>>();
+        for by in [1, 50_000, 99_999] {
+            let mut values = rotated(by);
+            sort(&mut values, usize::cmp);
+            assert!(values.is_sorted());
+        }
+    }
+
     proptest! {
+        #[test]
+        fn sorting_keeps_equal_values_in_their_order(values: Vec<(u8, u16)>) {
+            let (mut ours, mut theirs) = (values.clone(), values);
+            sort(&mut ours, |one, other| one.0.cmp(&other.0));
+            theirs.sort_by_key(|value| value.0);
+            prop_assert_eq!(ours, theirs);
+        }
+
         #[test]
         fn a_map_does_what_a_tree_does(entries: Vec<(u8, u16)>, more: Vec<(bool, u8, u16)>) {
             let mut map: SortedMap<u8, u16> = entries.iter().copied().collect();

@@ -12,7 +12,7 @@ use crate::meter::Meter;
 use crate::sends::Driver;
 use crate::servers::{NOW, Servers};
 
-const STEPS: u32 = 4;
+const STEPS: u32 = 2;
 
 /// One operation: a queue of a new group, from the start of its consumer to its first pull.
 pub(crate) fn queues(meter: &mut Meter, queues: u32) {

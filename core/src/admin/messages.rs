@@ -9,6 +9,7 @@ use crate::consumer::ReceivedMessage;
 use crate::error::{Error, ErrorKind};
 use crate::producer::check_topic;
 use crate::queue::MessageQueue;
+use crate::sorted::sort;
 use crate::wire::dialect::Dialect;
 use crate::wire::message::{OffsetMessageId, StoredMessage, StoredMessages, property};
 
@@ -152,7 +153,7 @@ impl FoundMessages {
                 }
             }
         }
-        found.sort_by(|(one_broker, one), (other_broker, other)| {
+        sort(&mut found, |(one_broker, one), (other_broker, other)| {
             let order = |message: &StoredMessage| (message.fields.store_timestamp, message.fields.physical_offset);
             order(one).cmp(&order(other)).then_with(|| one_broker.cmp(other_broker))
         });

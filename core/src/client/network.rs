@@ -1,6 +1,6 @@
 //! The connections by address, and what their host has to do.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::address::Address;
@@ -8,7 +8,7 @@ use crate::client::base::client_event::{ClientEvent, ClientState};
 use crate::client::base::event::Action;
 use crate::client::base::ids::{ConnectionId, Owner, PeerId, PeerKind};
 use crate::connection::{Connection, ConnectionConfig, ConnectionCounters, Established, Outbox};
-use crate::sorted::SortedSet;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::time::{Deadline, Instant};
 use crate::timed_table::TimedTable;
 use crate::wire::signature::Signer;
@@ -16,7 +16,7 @@ use crate::wire::signature::Signer;
 #[derive(Debug)]
 pub(crate) struct Network {
     peers: TimedTable<Connection<Owner>, PeerKind>,
-    by_address: BTreeMap<Address, PeerId>,
+    by_address: SortedMap<Address, PeerId>,
     config: ConnectionConfig,
     signer: Option<Arc<Signer>>,
     actions: VecDeque<Action>,
@@ -40,7 +40,7 @@ impl Network {
     pub(crate) fn new(config: ConnectionConfig) -> Self {
         Self {
             peers: TimedTable::default(),
-            by_address: BTreeMap::new(),
+            by_address: SortedMap::new(),
             config,
             signer: None,
             actions: VecDeque::new(),

@@ -3,8 +3,9 @@
 //! What may be committed is the offset of the first message that is not finished, so that nothing unfinished is ever
 //! skipped, in whatever order messages end.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
+use crate::sorted::SortedSet;
 use crate::time::Instant;
 use crate::wire::message::StoredMessage;
 
@@ -61,7 +62,7 @@ pub(crate) struct ProcessQueue {
     /// The offset to fetch from.
     end: u64,
     /// When deferred messages wait again.
-    deferred: BTreeSet<(Instant, u64)>,
+    deferred: SortedSet<(Instant, u64)>,
     /// The delivery of which one message failed, so that the rest is to come after it once more. The application has that rest,
     /// and what becomes of it there does not count.
     overtaken: Option<DeliveryNumber>,
@@ -79,7 +80,7 @@ impl ProcessQueue {
             unfinished: 0,
             bytes: 0,
             end: start,
-            deferred: BTreeSet::new(),
+            deferred: SortedSet::new(),
             overtaken: None,
         }
     }
@@ -352,7 +353,7 @@ impl ProcessQueue {
         delivery: DeliveryNumber,
         first: u64,
         last: u64,
-        mut change: impl FnMut(&mut Slot, &mut BTreeSet<(Instant, u64)>),
+        mut change: impl FnMut(&mut Slot, &mut SortedSet<(Instant, u64)>),
     ) -> usize {
         let from = self.index_of(first);
         let mut count = 0;

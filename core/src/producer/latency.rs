@@ -1,7 +1,6 @@
 //! Which brokers were slow or failed lately, and for how long they are avoided (`MQFaultStrategy`).
 
-use std::collections::BTreeMap;
-
+use crate::sorted::SortedMap;
 use crate::time::{Duration, Instant};
 
 /// From which latency on (ms) a broker is avoided for how long (ms): `MQFaultStrategy.latencyMax` and
@@ -22,12 +21,12 @@ pub fn avoided_for(latency: Duration) -> Duration {
 /// The latency-fault table: until when each broker is avoided. `K` names a broker.
 #[derive(Clone, Debug)]
 pub struct LatencyFaults<K> {
-    avoided_until: BTreeMap<K, Instant>,
+    avoided_until: SortedMap<K, Instant>,
 }
 
 impl<K> Default for LatencyFaults<K> {
     fn default() -> Self {
-        Self { avoided_until: BTreeMap::new() }
+        Self { avoided_until: SortedMap::new() }
     }
 }
 

@@ -280,12 +280,13 @@ impl Send {
         topic.cursor = cursor;
         let no_queue = |why: &str| Error::new(ErrorKind::NoQueueAvailable, why);
         let place = place.ok_or_else(|| no_queue("no broker with a master has a writable queue of it"))?;
-        if standing(place.broker) == Standing::Congested {
+        let can_move = matches!(self.choice, QueueChoice::RoundRobin | QueueChoice::Random);
+        // What goes on in turn has looked.
+        if !can_move && standing(place.broker) == Standing::Congested {
             return Ok(None);
         }
         let broker = brokers.get(place.broker).ok_or_else(|| no_queue("its broker is gone"))?;
         let address = broker.master().ok_or_else(|| no_queue("its broker has no master"))?;
-        let can_move = matches!(self.choice, QueueChoice::RoundRobin | QueueChoice::Random);
         let has_others = can_move && topic.has_several_brokers;
         let broker_name = broker.name.clone();
         self.current = Some(Try { broker: place.broker, broker_name, queue_id: place.queue_id, has_others });

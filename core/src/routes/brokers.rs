@@ -1,11 +1,12 @@
 //! Brokers by name: where their master and slaves listen, and how they fared lately.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::route::{MASTER_ID, RouteBroker};
 use crate::address::Address;
 use crate::metrics::SendCounters;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::table::{Id, Table};
 
 pub(crate) type BrokerId = Id<Broker>;
@@ -41,12 +42,12 @@ const MOST_PAST: usize = 256;
 #[derive(Debug, Default)]
 pub(crate) struct Brokers {
     table: Table<Broker>,
-    by_name: BTreeMap<Arc<str>, BrokerId>,
-    by_address: BTreeSet<(Address, BrokerId)>,
+    by_name: SortedMap<Arc<str>, BrokerId>,
+    by_address: SortedSet<(Address, BrokerId)>,
     /// Those whose masters are others now, and those that are gone.
     lost: Vec<Arc<str>>,
     /// The sends to those that are gone.
-    past_sends: BTreeMap<Arc<str>, SendCounters>,
+    past_sends: SortedMap<Arc<str>, SendCounters>,
     /// The sends that had none, and those to some that are gone when there are too many.
     other_sends: SendCounters,
 }
@@ -68,10 +69,10 @@ impl Brokers {
     pub(crate) fn sends(&self) -> (BTreeMap<Arc<str>, SendCounters>, SendCounters) {
         let mut sends = self.past_sends.clone();
         for broker in self.iter() {
-            let all = sends.entry(broker.name.clone()).or_default();
+            let all = sends.get_or_default(broker.name.clone());
             *all = all.plus(&broker.sends);
         }
-        (sends, self.other_sends)
+        (sends.into_iter().collect(), self.other_sends)
     }
 
     pub(crate) fn id_of(&self, name: &str) -> Option<BrokerId> {
@@ -89,7 +90,7 @@ impl Brokers {
     /// The brokers one of whose members listens at `address`.
     pub(crate) fn at<'b>(&'b self, address: &Address) -> impl Iterator<Item = &'b Broker> + use<'b> {
         let address = address.clone();
-        let from = self.by_address.range((address.clone(), BrokerId::FIRST)..);
+        let from = self.by_address.iter_from(&(address.clone(), BrokerId::FIRST));
         from.take_while(move |(known, _)| *known == address).filter_map(|(_, id)| self.table.get(*id))
     }
 
@@ -137,7 +138,7 @@ impl Brokers {
     }
 
     /// Forgets the brokers that no route names any more.
-    pub(crate) fn retain(&mut self, routed: &BTreeSet<BrokerId>) {
+    pub(crate) fn retain(&mut self, routed: &SortedSet<BrokerId>) {
         for id in self.table.ids() {
             if routed.contains(&id) {
                 continue;
@@ -149,7 +150,7 @@ impl Brokers {
                     let past = core::mem::take(&mut self.past_sends);
                     self.other_sends = past.values().fold(self.other_sends, |sum, sends| sum.plus(sends));
                 }
-                let past = self.past_sends.entry(broker.name).or_default();
+                let past = self.past_sends.get_or_default(broker.name);
                 *past = past.plus(&broker.sends);
             }
         }

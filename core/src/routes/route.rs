@@ -1,12 +1,12 @@
 //! A topic's route: which brokers have its queues, and what may be done with them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use thiserror::Error;
 
 use crate::address::{Address, AddressError};
-use crate::sorted::SortedMap;
+use crate::sorted::{SortedMap, SortedSet, sort};
 pub use crate::wire::body::Permission;
 use crate::wire::body::{BrokerData, TopicRouteData};
 
@@ -175,8 +175,8 @@ impl TopicRoute {
         };
         self.queues.extend(brokers.iter().map(of_broker));
         self.brokers.extend(brokers);
-        self.brokers.sort_by(|a, b| a.name.cmp(&b.name));
-        self.queues.sort_by(|a, b| a.broker_name.cmp(&b.broker_name));
+        sort(&mut self.brokers, |a, b| a.name.cmp(&b.name));
+        sort(&mut self.queues, |a, b| a.broker_name.cmp(&b.broker_name));
         self
     }
 
@@ -193,7 +193,7 @@ impl TopicRoute {
     }
 
     fn ordered_places(&self, text: &str) -> Vec<BrokerQueue<'_>> {
-        let mut named = BTreeSet::new();
+        let mut named = SortedSet::new();
         let parts = order_parts(text).filter_map(Result::ok).filter(move |(name, _)| named.insert(*name));
         // A broker that the route does not name has no address to send to.
         let known = parts.filter_map(|(name, count)| Some((&self.broker(name)?.name, count)));
@@ -220,7 +220,7 @@ fn shown(text: &str) -> String {
 /// Sorts what a route says of brokers by their names. Of what is said twice the first counts: two members that share a
 /// queue as two would both own it.
 fn sort_each_once<T>(parts: &mut Vec<T>, name: impl Fn(&T) -> &Arc<str>, odd: &mut Vec<RouteError>) {
-    parts.sort_by(|a, b| name(a).cmp(name(b)));
+    sort(parts, |a, b| name(a).cmp(name(b)));
     parts.dedup_by(|later, first| {
         let is_twice = name(later) == name(first);
         if is_twice {

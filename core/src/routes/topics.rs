@@ -1,13 +1,12 @@
 //! The topics in use, their routes, and when to ask for them again.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::brokers::{BrokerId, Brokers};
 use super::route::{RouteBroker, TopicRoute};
 use crate::address::Address;
-use crate::gather::Gather;
 use crate::queue::MessageQueue;
+use crate::sorted::{SortedMap, SortedSet, sort};
 use crate::table::{Id, Table};
 use crate::time::{Deadlines, Duration, Instant};
 
@@ -66,9 +65,9 @@ pub(crate) struct Topic {
     /// A message has been stored in the topic since its route was inherited.
     is_created: bool,
     /// The brokers that have said themselves that they have no such topic, since the route came.
-    denied_by: BTreeSet<Arc<str>>,
+    denied_by: SortedSet<Arc<str>>,
     /// Since when name servers do not name brokers that keep their places in the topic's own route.
-    unnamed: BTreeMap<Arc<str>, Instant>,
+    unnamed: SortedMap<Arc<str>, Instant>,
     /// The queues to send to.
     pub(crate) writable: Vec<QueuePlace>,
     /// Whether those are at more than one broker, so that a retry can go to another.
@@ -95,7 +94,7 @@ pub(crate) enum Refresh {
 #[derive(Debug, Default)]
 pub(crate) struct Topics {
     table: Table<Topic>,
-    by_name: BTreeMap<Arc<str>, TopicId>,
+    by_name: SortedMap<Arc<str>, TopicId>,
     /// The one that was used last, which most often is the next one too.
     last_used: Option<TopicId>,
     /// When the route of each is asked for again: each has its own moment in the interval.
@@ -139,8 +138,8 @@ impl Topics {
             route: None,
             inherited: false,
             is_created: false,
-            denied_by: BTreeSet::new(),
-            unnamed: BTreeMap::new(),
+            denied_by: SortedSet::new(),
+            unnamed: SortedMap::new(),
             writable: Vec::new(),
             has_several_brokers: false,
             cursor,
@@ -207,11 +206,11 @@ impl Topics {
         let Some(topic) = self.table.get_mut(id) else {
             return;
         };
-        let named: BTreeSet<Arc<str>> = route.brokers.iter().map(|broker| broker.name.clone()).gather();
-        let mut kept = BTreeSet::new();
+        let named: SortedSet<Arc<str>> = route.brokers.iter().map(|broker| broker.name.clone()).collect();
+        let mut kept = SortedSet::new();
         if let Some(known) = topic.route.as_ref().filter(|_| !topic.inherited) {
             for broker in known.brokers.iter().filter(|broker| !named.contains(&broker.name)) {
-                let since = *topic.unnamed.entry(broker.name.clone()).or_insert(now);
+                let since = *topic.unnamed.get_or_insert_with(broker.name.clone(), || now);
                 if now.since(since) < KEPT_UNNAMED && !topic.denied_by.contains(&broker.name) && is_there(broker) {
                     kept.insert(broker.name.clone());
                     route.brokers.push(broker.clone());
@@ -219,8 +218,8 @@ impl Topics {
             }
             route.queues.extend(known.queues.iter().filter(|queues| kept.contains(&queues.broker_name)).cloned());
         }
-        route.brokers.sort_by(|a, b| a.name.cmp(&b.name));
-        route.queues.sort_by(|a, b| a.broker_name.cmp(&b.broker_name));
+        sort(&mut route.brokers, |a, b| a.name.cmp(&b.name));
+        sort(&mut route.queues, |a, b| a.broker_name.cmp(&b.broker_name));
         topic.unnamed.retain(|name, _| kept.contains(name));
     }
 
@@ -236,8 +235,8 @@ impl Topics {
         let Some(topic) = self.table.get_mut(id) else {
             return new;
         };
-        let ids: BTreeMap<&str, BrokerId> =
-            route.brokers.iter().map(|broker| (&*broker.name, brokers.learn(broker, &mut new))).gather();
+        let ids: SortedMap<&str, BrokerId> =
+            route.brokers.iter().map(|broker| (&*broker.name, brokers.learn(broker, &mut new))).collect();
         let places = route
             .writable()
             .into_iter()
@@ -308,9 +307,9 @@ impl Topics {
     }
 
     /// The brokers that some topic's route names.
-    pub(crate) fn routed_brokers(&self, brokers: &Brokers) -> BTreeSet<BrokerId> {
+    pub(crate) fn routed_brokers(&self, brokers: &Brokers) -> SortedSet<BrokerId> {
         let routes = self.table.iter().filter_map(|(_, topic)| topic.route.as_ref());
-        routes.flat_map(|route| &route.brokers).filter_map(|broker| brokers.id_of(&broker.name)).gather()
+        routes.flat_map(|route| &route.brokers).filter_map(|broker| brokers.id_of(&broker.name)).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::fmt;
 use core::marker::PhantomData;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::admin::{FoundMessages, GroupLag, TopicStatistics};
 use crate::client::base::ids::OperationId;
@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::producer::Receipt;
 use crate::queue::MessageQueue;
 use crate::routes::route::TopicRoute;
+use crate::sorted::SortedSet;
 use crate::wire::body::{ClusterInfo, ConsumerList};
 
 /// How an operation went; its [`Pending`] reads it.
@@ -77,7 +78,7 @@ values! {
     /// The client ids of a group's members.
     Members(ConsumerList),
     /// Those of the queues asked for that are locked.
-    Locked(BTreeSet<MessageQueue>),
+    Locked(SortedSet<MessageQueue>),
     /// A topic's route.
     Route(TopicRoute),
     /// The names of topics or of groups, sorted.

@@ -9,7 +9,6 @@ use crate::client::routing::routes::read_route;
 use crate::client::session::{EMPTY, Session, look_pauses};
 use crate::connection::Backoff;
 use crate::error::{self, Error, ErrorKind};
-use crate::gather::Gather;
 use crate::notice::Notice;
 use crate::sorted::SortedSet;
 use crate::time::{Instant, Now};
@@ -262,7 +261,7 @@ impl Administration {
         let from = self.asked;
         let count = self.targets[from..].iter().take_while(|target| target.is_name_server() == kind).count();
         self.asked += count;
-        self.open = (from as u32..(from + count) as u32).gather();
+        self.open = (from as u32..(from + count) as u32).collect();
         for step in self.open.clone() {
             self.ask_target(session, now, id, step);
         }

@@ -4,11 +4,11 @@
 //! in several threads, and of two that find no table one is lost with the table that it made, although both are
 //! acknowledged (`ConsumerOffsetManager.commitOffset`, also in 5.4).
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::client::base::ids::{OperationId, Owner};
 use crate::queue::MessageQueue;
+use crate::sorted::{SortedMap, SortedSet};
 
 /// The table of a group, a topic, and a broker.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,15 +27,15 @@ impl OffsetTable {
 /// Which tables there are, and who makes the others.
 #[derive(Debug, Default)]
 pub(crate) struct FirstCommits {
-    pub(crate) made: BTreeSet<OffsetTable>,
-    making: BTreeMap<OffsetTable, Making>,
+    pub(crate) made: SortedSet<OffsetTable>,
+    making: SortedMap<OffsetTable, Making>,
 }
 
 #[derive(Debug)]
 struct Making {
     first: OperationId,
     /// The commits that wait, each with the turn in which it will hear that it may go.
-    waiting: BTreeMap<OperationId, u32>,
+    waiting: SortedMap<OperationId, u32>,
 }
 
 impl FirstCommits {
@@ -49,7 +49,7 @@ impl FirstCommits {
         if self.is_made(&table) {
             return true;
         }
-        let making = self.making.entry(table).or_insert_with(|| Making { first: commit, waiting: BTreeMap::new() });
+        let making = self.making.get_or_insert_with(table, || Making { first: commit, waiting: SortedMap::new() });
         if making.first != commit {
             making.waiting.insert(commit, turn);
         }

@@ -1,16 +1,16 @@
 //! What brokers know of our groups, and what they have yet to hear.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::client::base::ids::{Owner, PeerId};
+use crate::sorted::{SortedMap, SortedSet};
 use crate::wire::command::Command;
 use crate::wire::request::HeartbeatAnswer;
 
 /// What brokers know of our groups.
 #[derive(Debug, Default)]
 pub(crate) struct Greetings {
-    by_peer: BTreeMap<PeerId, Greeting>,
+    by_peer: SortedMap<PeerId, Greeting>,
     /// How many farewells brokers have not yet acknowledged.
     pub(crate) farewells: usize,
 }
@@ -44,7 +44,7 @@ pub(crate) struct Farewell {
 pub(crate) struct Unsaid {
     /// The version of the groups that it is being told of, if that is what it is told.
     pub(crate) being_said: Option<u32>,
-    pub(crate) farewells: BTreeSet<Farewell>,
+    pub(crate) farewells: SortedSet<Farewell>,
     /// The groups are others now.
     pub(crate) heartbeat: bool,
 }
@@ -55,7 +55,7 @@ impl Greetings {
     }
 
     pub(crate) fn of(&mut self, peer: PeerId) -> &mut Greeting {
-        self.by_peer.entry(peer).or_default()
+        self.by_peer.get_or_default(peer)
     }
 
     /// Forgets the peers that are gone, unless somebody is still to hear of that.

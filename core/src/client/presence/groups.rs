@@ -12,6 +12,7 @@ use crate::metrics::ConsumerMetrics;
 use crate::producer::{Backlog, ProducerConfig};
 use crate::queue::MessageQueue;
 use crate::routes::route::MASTER_ID;
+use crate::sorted::SortedMap;
 use crate::table::Table;
 use crate::time::Deadline;
 use crate::timed_table::{Timed, TimedTable};
@@ -32,7 +33,7 @@ pub(crate) struct Producer {
     pub(crate) config: ProducerConfig,
     pub(crate) backlog: Backlog,
     /// Sends that wait for room, by the number of their call.
-    pub(crate) line: BTreeMap<u64, OperationId>,
+    pub(crate) line: SortedMap<u64, OperationId>,
     /// How many sends were asked for so far.
     pub(crate) calls: u64,
     /// The application is being asked for the queue of one, which all that were asked for later wait for.
@@ -65,12 +66,12 @@ pub(crate) struct PullConsumer {
 #[derive(Debug, Default)]
 pub(crate) struct SuggestedMembers {
     /// Only suggestions other than the master.
-    slaves: BTreeMap<MessageQueue, u64>,
+    slaves: SortedMap<MessageQueue, u64>,
 }
 
 impl Producer {
     pub(crate) fn new(group: &str, config: ProducerConfig) -> Self {
-        let (backlog, line) = (Backlog::default(), BTreeMap::new());
+        let (backlog, line) = (Backlog::default(), SortedMap::new());
         let flushes = Vec::new();
         Self { group: group.into(), config, backlog, line, calls: 0, choosing: false, flushes, closed: false }
     }
@@ -126,11 +127,11 @@ pub(crate) struct Groups {
     pull_consumers: Table<PullConsumer, PullConsumerKind>,
     pub(crate) push_consumers: TimedTable<PushEntry, PushConsumerKind>,
     /// The groups with anybody of ours in them.
-    by_name: BTreeMap<Arc<str>, Ours>,
+    by_name: SortedMap<Arc<str>, Ours>,
     /// Who is told when the queues of a topic change, by slot, so that no more are kept than there were consumers at once.
-    watchers: BTreeMap<Arc<str>, BTreeMap<usize, PushConsumerId>>,
+    watchers: SortedMap<Arc<str>, SortedMap<usize, PushConsumerId>>,
     /// What the push consumers of each group have counted that are closed.
-    past_consumers: BTreeMap<Arc<str>, ConsumerMetrics>,
+    past_consumers: SortedMap<Arc<str>, ConsumerMetrics>,
     /// Changes with every group and subscription that comes, changes or goes.
     pub(crate) version: u32,
 }
@@ -175,7 +176,7 @@ impl Groups {
 
     pub(crate) fn remove_push_consumer(&mut self, id: PushConsumerId) -> Option<PushConsumer> {
         let consumer = self.push_consumers.remove(id)?.consumer;
-        let past = self.past_consumers.entry(consumer.group.clone()).or_default();
+        let past = self.past_consumers.get_or_default(consumer.group.clone());
         *past = consumer.metrics().closed().plus(past);
         self.leave(&consumer.group, |ours| ours.push_consumer = None);
         Some(consumer)
@@ -185,10 +186,10 @@ impl Groups {
     pub(crate) fn consumer_metrics(&self) -> BTreeMap<Arc<str>, ConsumerMetrics> {
         let mut all = self.past_consumers.clone();
         for (_, entry) in self.push_consumers.iter() {
-            let of_group = all.entry(entry.consumer.group.clone()).or_default();
+            let of_group = all.get_or_default(entry.consumer.group.clone());
             *of_group = entry.consumer.metrics().plus(of_group);
         }
-        all
+        all.into_iter().collect()
     }
 
     /// What of all producers waits for answers, and how many sends stand in line.
@@ -205,7 +206,7 @@ impl Groups {
     }
 
     fn ours(&mut self, group: &str) -> &mut Ours {
-        self.by_name.entry(group.into()).or_default()
+        self.by_name.get_or_default(group.into())
     }
 
     fn leave(&mut self, group: &str, leave: impl FnOnce(&mut Ours)) {
@@ -219,7 +220,7 @@ impl Groups {
 
     /// Has a push consumer told when the queues of a topic change, once.
     pub(crate) fn watch(&mut self, topic: &Arc<str>, id: PushConsumerId) {
-        self.watchers.entry(topic.clone()).or_default().insert(id.slot(), id);
+        self.watchers.get_or_default(topic.clone()).insert(id.slot(), id);
     }
 
     pub(crate) fn is_watched(&self, topic: &str) -> bool {

@@ -1,8 +1,9 @@
 //! Which sends wait for room, and what for: the books of the producers' lines.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use crate::client::base::ids::{PeerId, ProducerId};
+use crate::sorted::SortedSet;
 use crate::time::Instant;
 
 /// A send as its producer's line knows it.
@@ -28,7 +29,7 @@ pub(crate) enum Held {
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
     order: VecDeque<ProducerId>,
-    known: BTreeSet<ProducerId>,
+    known: SortedSet<ProducerId>,
 }
 
 impl Turns {
@@ -78,7 +79,7 @@ pub(crate) struct Lines {
     pub(crate) ready: Turns,
     /// Producers whose first in line found no broker with room, and the connections that had none.
     pub(crate) congested: Turns,
-    pub(crate) without_room: BTreeSet<PeerId>,
+    pub(crate) without_room: SortedSet<PeerId>,
     /// Producers whose first in line found too many operations under way.
     pub(crate) crowded: Turns,
 }

@@ -1,18 +1,17 @@
 //! Routes: who waits for which, and how an answer is read.
 
-use std::collections::BTreeMap;
-
 use crate::client::base::ids::Owner;
 use crate::error::{Error, ErrorKind};
 use crate::routes::route::{RouteError, TopicRoute};
 use crate::routes::topics::{Purpose, TopicId};
+use crate::sorted::SortedMap;
 use crate::wire::body::TopicRouteData;
 use crate::wire::command::Command;
 
 /// Who waits for which topic's route, and what for.
 #[derive(Debug, Default)]
 pub(crate) struct RouteWaiters {
-    pub(crate) waiting: BTreeMap<TopicId, Vec<(Owner, Purpose)>>,
+    pub(crate) waiting: SortedMap<TopicId, Vec<(Owner, Purpose)>>,
 }
 
 impl RouteWaiters {

@@ -64,7 +64,7 @@ impl Session {
         if !is_asking && !self.topics.begin_asking(now.mono, topic) {
             return false;
         }
-        self.route_waiters.waiting.entry(topic).or_default().push((owner, purpose));
+        self.route_waiters.waiting.get_or_default(topic).push((owner, purpose));
         if !is_asking {
             let queues = most_queues(&route);
             self.create_topic(now, topic, route, queues);

@@ -31,7 +31,6 @@ use crate::client::routing::routes::RouteWaiters;
 use crate::client::routing::topic_changes::TopicChanges;
 use crate::connection::{Backoff, CloseReason, Connection, Ended, Outbox, Received};
 use crate::error::{Error, ErrorKind};
-use crate::gather::Gather;
 use crate::metrics::Histogram;
 use crate::notice::{Notice, Notices};
 use crate::producer::{LatencyFaults, Spent, UniqueIds};
@@ -392,7 +391,7 @@ impl Session {
         let brokers = &self.brokers;
         self.latency.retain(|broker| brokers.get(broker).is_some());
         let members = self.brokers.iter().flat_map(|broker| broker.addresses.values());
-        let known: SortedSet<Address> = members.chain(self.name_servers.addresses()).cloned().gather();
+        let known: SortedSet<Address> = members.chain(self.name_servers.addresses()).cloned().collect();
         self.network.retain(&known);
         let network = &self.network;
         self.greetings.retain_peers(|peer| network.get(peer).is_some());

@@ -36,7 +36,7 @@ impl Session {
 
     /// Has `owner` told once the route of `topic` is there, or will not be.
     pub(crate) fn await_route(&mut self, now: Now, topic: TopicId, purpose: Purpose, owner: Owner) {
-        self.route_waiters.waiting.entry(topic).or_default().push((owner, purpose));
+        self.route_waiters.waiting.get_or_default(topic).push((owner, purpose));
         self.ask_route(now, topic);
         if !self.topics.get(topic).is_some_and(Topic::is_asking) {
             // Asked for a moment ago: what is known is new enough.
@@ -48,7 +48,7 @@ impl Session {
     /// route has been asked for a moment ago.
     pub(crate) fn seek_route(&mut self, now: Now, topic: TopicId, purpose: Purpose, owner: Owner) -> bool {
         // Before the question: it may fail at once, and then the owner is told already.
-        self.route_waiters.waiting.entry(topic).or_default().push((owner, purpose));
+        self.route_waiters.waiting.get_or_default(topic).push((owner, purpose));
         self.ask_route(now, topic);
         if self.topics.get(topic).is_some_and(Topic::is_asking) {
             return true;

@@ -6,7 +6,6 @@ use crate::client::base::event::Event;
 use crate::client::base::ids::BrokerQuestion;
 use crate::client::base::ids::{ConnectionId, PushConsumerId};
 use crate::client::driver::Client;
-use crate::gather::Gather;
 use crate::notice::Notice;
 use crate::queue::MessageQueue;
 use crate::time::Now;
@@ -105,7 +104,7 @@ impl Client {
         let offsets = reset.offset_table.into_iter();
         let offsets: BTreeMap<MessageQueue, u64> = offsets
             .filter_map(|(key, offset)| Some((MessageQueue::of_key(key)?, u64::try_from(offset).ok()?)))
-            .gather();
+            .collect();
         if let Some(id) = self.consumer_of(&header.group) {
             self.with_consumer(now, id, |consumer| consumer.reset_offsets(now, &header.topic, &offsets));
         }
@@ -115,7 +114,7 @@ impl Client {
         let header: GetConsumerStatus<'_> = request.header().ok()?;
         let offsets = self.consumer_of(&header.group).and_then(|id| self.session.groups.push_consumers.get(id));
         let offsets = offsets.map(|entry| entry.consumer.offsets_of(&header.topic)).unwrap_or_default();
-        let message_queue_table = offsets.into_iter().map(|(queue, offset)| (queue.key(), offset as i64)).gather();
+        let message_queue_table = offsets.into_iter().map(|(queue, offset)| (queue.key(), offset as i64)).collect();
         Some(Reply::body(&ConsumerStatus { message_queue_table, ..ConsumerStatus::default() }))
     }
 

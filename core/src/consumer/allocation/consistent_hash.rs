@@ -1,12 +1,12 @@
 //! A hash ring: when a member joins or leaves, only the queues that it takes or had move.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
 use md5::{Digest, Md5};
 
 use super::{Allocation, AllocationRequest};
 use crate::queue::MessageQueue;
+use crate::sorted::SortedMap;
 
 /// `CONSISTENT_HASH`: each member stands at several places of a ring, and a queue belongs to the member at or behind
 /// its own place (`AllocateMessageQueueConsistentHash`, `ConsistentHashRouter`).
@@ -27,8 +27,8 @@ impl ConsistentHash {
         Self { virtual_nodes }
     }
 
-    fn ring<'a>(&self, members: &'a [String]) -> BTreeMap<u32, &'a str> {
-        let mut ring = BTreeMap::new();
+    fn ring<'a>(&self, members: &'a [String]) -> SortedMap<u32, &'a str> {
+        let mut ring = SortedMap::new();
         for (index, member) in members.iter().enumerate() {
             // An id that is listed again adds places of its own (`getExistingReplicas`).
             let again = index.checked_sub(1).is_some_and(|before| members[before] == *member);
@@ -60,7 +60,7 @@ impl Allocation for ConsistentHash {
         let ring = self.ring(request.members);
         let is_ours = |queue: &&MessageQueue| {
             let place = hash(&java_text(queue));
-            let owner = ring.range(place..).next().or_else(|| ring.first_key_value());
+            let owner = ring.iter_from(&place).next().or_else(|| ring.first_key_value());
             owner.is_some_and(|(_, owner)| *owner == request.client_id)
         };
         request.queues.iter().filter(is_ours).cloned().collect()

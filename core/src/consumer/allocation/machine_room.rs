@@ -2,18 +2,17 @@
 
 use core::fmt::Debug;
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Allocation, AllocationRequest};
 use crate::queue::MessageQueue;
-use crate::sorted::SortedMap;
+use crate::sorted::{SortedMap, SortedSet};
 
 /// `MACHINE_ROOM`: only the queues of brokers that are named `room@broker`, in the rooms given here, are shared, evenly
 /// (`AllocateMessageQueueByMachineRoom`). The other queues belong to nobody.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MachineRoom {
-    rooms: BTreeSet<String>,
+    rooms: SortedSet<String>,
 }
 
 impl MachineRoom {

@@ -166,7 +166,7 @@ proptest! {
     ) {
         let mut queue = ProcessQueue::new(0);
         let mut deliveries: Vec<(u64, u64, u64)> = Vec::new();
-        let mut unfinished = BTreeSet::new();
+        let mut unfinished = SortedSet::new();
         let (mut committed, mut number) = (0, 0);
         for step in steps {
             match step {

@@ -3,7 +3,6 @@
 //! Each question carries a ticket. Its answer counts only where the ticket is still waited for; an answer to an earlier
 //! question settles its own books and changes nothing else.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::PushConsumer;
@@ -11,6 +10,7 @@ use super::queue::QueueId;
 use crate::consumer::Pulled;
 use crate::error::Error;
 use crate::queue::MessageQueue;
+use crate::sorted::SortedSet;
 use crate::time::{Instant, Now};
 use crate::wire::body::ConsumerList;
 
@@ -179,7 +179,7 @@ pub(crate) struct Lock {
 }
 
 impl Asked for Lock {
-    type Answer = BTreeSet<MessageQueue>;
+    type Answer = SortedSet<MessageQueue>;
 
     fn take(self, consumer: &mut PushConsumer, now: Now, answer: Result<Self::Answer, Error>) {
         consumer.take_locked(now, self.ticket, (&self.queues, self.at), answer);

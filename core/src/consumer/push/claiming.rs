@@ -15,8 +15,6 @@
 //! - where the group has never been, as long as nobody else is in it. So nothing is delivered before the broker has an offset
 //!   of ours.
 
-use std::collections::BTreeMap;
-
 use super::PushConsumer;
 use super::asked::{self, Ticket};
 use super::locking::{AGAIN_AFTER, LIFE};
@@ -25,6 +23,7 @@ use super::wish::Wish;
 use crate::error::Error;
 use crate::notice::Notice;
 use crate::queue::MessageQueue;
+use crate::sorted::SortedMap;
 use crate::time::{Duration, Instant, Now};
 
 /// How long a new owner waits: as long as the allocation of another counts, or the route does by which it goes.
@@ -80,7 +79,7 @@ impl Claim {
 
 /// When queues were last ours for sure.
 #[derive(Debug, Default)]
-pub(super) struct Claims(BTreeMap<MessageQueue, Instant>);
+pub(super) struct Claims(SortedMap<MessageQueue, Instant>);
 
 impl Claims {
     /// Whether nobody else can have begun since.

@@ -1,11 +1,10 @@
 //! ConsumerClosing: what is in work may end, offsets are committed, locks go back; then it is told what never ended.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::queue::{AssignedQueue, Stage};
 use super::{PushConsumer, PushEvent, Timer};
 use crate::consumer::process_queue::DeliveryNumber;
 use crate::queue::MessageQueue;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::time::{Duration, Instant, Now};
 
 /// How long brokers have to take the last offsets.
@@ -45,17 +44,17 @@ pub struct Unfinished {
 /// have left.
 #[derive(Debug, Default)]
 pub(super) struct Abandoned {
-    by_delivery: BTreeMap<DeliveryNumber, Unfinished>,
+    by_delivery: SortedMap<DeliveryNumber, Unfinished>,
     /// How many of these deliveries are of each queue.
-    by_queue: BTreeMap<MessageQueue, u64>,
+    by_queue: SortedMap<MessageQueue, u64>,
 }
 
 impl Abandoned {
     /// A queue is about to forget its messages.
     pub(super) fn take_from(&mut self, known: &AssignedQueue) {
         for (delivery, offset) in known.messages.all_in_work() {
-            let rest = self.by_delivery.entry(delivery).or_insert_with(|| {
-                *self.by_queue.entry(known.queue.clone()).or_default() += 1;
+            let rest = self.by_delivery.get_or_insert_with(delivery, || {
+                *self.by_queue.get_or_default(known.queue.clone()) += 1;
                 Unfinished { queue: known.queue.clone(), offsets: Vec::new() }
             });
             rest.offsets.push(offset);
@@ -171,13 +170,13 @@ impl PushConsumer {
     }
 
     fn note_unfinished(&mut self) {
-        let mut by_queue: BTreeMap<&MessageQueue, BTreeSet<u64>> = BTreeMap::new();
+        let mut by_queue: SortedMap<&MessageQueue, SortedSet<u64>> = SortedMap::new();
         for (_, known) in self.queues.iter() {
             let offsets = known.messages.all_in_work().map(|(_, offset)| offset);
-            by_queue.entry(&known.queue).or_default().extend(offsets);
+            by_queue.get_or_default(&known.queue).extend(offsets);
         }
         for left in self.abandoned.by_delivery.values() {
-            by_queue.entry(&left.queue).or_default().extend(&left.offsets);
+            by_queue.get_or_default(&left.queue).extend(left.offsets.iter().copied());
         }
         let unfinished = by_queue.into_iter().filter(|(_, offsets)| !offsets.is_empty());
         let unfinished = unfinished

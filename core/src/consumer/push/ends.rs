@@ -10,8 +10,6 @@
 //! when the group began. Members of a new group that start at the same time are not taken for that: it is asked once more a
 //! moment later. And an offset of 0 says nothing: brokers before 5 say so of a young queue, too, where there is none.
 
-use std::collections::BTreeMap;
-
 use super::asked::{self, Ticket};
 use super::queue::{Begin, Stage};
 use super::wish::Wish;
@@ -19,6 +17,7 @@ use super::{ConsumeFrom, PushConsumer, Timer};
 use crate::error::Error;
 use crate::notice::Notice;
 use crate::queue::MessageQueue;
+use crate::sorted::SortedMap;
 use crate::time::{Duration, Instant, Now};
 
 /// Where a queue ended when its topic was subscribed to.
@@ -75,7 +74,7 @@ impl End {
 /// Where the queues of a topic ended that there were when it was first subscribed to.
 #[derive(Debug, Default)]
 pub(super) struct Ends {
-    by_queue: BTreeMap<MessageQueue, End>,
+    by_queue: SortedMap<MessageQueue, End>,
     /// How many of them are open, and of these are being asked for, or wait for others to be.
     open: usize,
     asked: usize,
@@ -85,7 +84,7 @@ pub(super) struct Ends {
     /// We have found it new: what it has from then on may be what we said.
     is_new: bool,
     /// When we have found that it had none of a queue, and said where it begins.
-    found_new: BTreeMap<MessageQueue, Instant>,
+    found_new: SortedMap<MessageQueue, Instant>,
 }
 
 impl Ends {

@@ -4,8 +4,6 @@
 //! a broker that was started anew has forgotten all locks, and another member may have it by now. Whatever was asked for
 //! and is not ours any more is given back.
 
-use std::collections::BTreeSet;
-
 use super::PushConsumer;
 use super::asked::{self, Ticket};
 use super::queue::{AssignedQueue, Kept, Leave, QueueId, Reset, ResetBy, Stage};
@@ -14,6 +12,7 @@ use crate::consumer::process_queue::ProcessQueue;
 use crate::error::Error;
 use crate::notice::Notice;
 use crate::queue::MessageQueue;
+use crate::sorted::SortedSet;
 use crate::time::{Duration, Instant, Now};
 
 /// For how long a granted lock counts on our side (`ProcessQueue.REBALANCE_LOCK_MAX_LIVE_TIME`); a broker keeps it for 60 s.
@@ -56,7 +55,7 @@ impl PushConsumer {
         now: Now,
         ticket: Ticket,
         (asked, at): (&[QueueId], Instant),
-        granted: Result<BTreeSet<MessageQueue>, Error>,
+        granted: Result<SortedSet<MessageQueue>, Error>,
     ) {
         if !self.owed.remove(&ticket) {
             return;
@@ -96,7 +95,7 @@ impl PushConsumer {
 
     /// What was granted to queues that have left since it was asked for is given back: they leave once more. Those that
     /// are still ours, or ours again, give it back when they leave.
-    fn give_back(&mut self, now: Instant, granted: BTreeSet<MessageQueue>) {
+    fn give_back(&mut self, now: Instant, granted: SortedSet<MessageQueue>) {
         for queue in granted {
             let known = self.queues.find(&queue);
             let id = known.unwrap_or_else(|| self.queues.insert(queue, Stage::Leaving(Leave::new(now))));

@@ -33,7 +33,7 @@ mod subscriptions;
 mod tests;
 pub(crate) mod wish;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 pub use closing::Unfinished;
@@ -49,6 +49,7 @@ use subscriptions::{Former, Subscription};
 use crate::error::Error;
 use crate::notice::{Notice, Notices};
 use crate::queue::MessageQueue;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::time::{Deadline, Deadlines, Duration, Instant, Now, Reason};
 use crate::wire::dialect::Dialect;
 use asked::Ticket;
@@ -126,10 +127,10 @@ pub struct PushConsumer {
     /// An inner batch that would be longer than this when decompressed is refused, in bytes.
     max_body_length: usize,
     config: PushConfig,
-    subscriptions: BTreeMap<Arc<str>, Subscription>,
+    subscriptions: SortedMap<Arc<str>, Subscription>,
     former: Former,
     /// When the queues of topics are to be shared anew; a topic may be in it more than once, and then the first counts.
-    due_topics: BTreeSet<(Instant, Arc<str>)>,
+    due_topics: SortedSet<(Instant, Arc<str>)>,
     queues: Queues,
     /// How far the consumer is on queues: where it goes on when nobody else knows.
     places: Places,
@@ -137,7 +138,7 @@ pub struct PushConsumer {
     /// Orderly queues that are ours although nobody has locked them.
     claims: Claims,
     /// Questions for locks: closing waits for their answers, since what they grant has to go back.
-    owed: BTreeSet<Ticket>,
+    owed: SortedSet<Ticket>,
     /// Queues with something to deliver, in turn.
     line: VecDeque<QueueId>,
     /// How many messages the application has, those of queues that have left too.
@@ -194,14 +195,14 @@ impl PushConsumer {
             max_body_length,
             rate: config.max_rate.map(|most| Rate::new(now.mono, most)),
             config,
-            subscriptions: BTreeMap::new(),
+            subscriptions: SortedMap::new(),
             former: Former::default(),
-            due_topics: BTreeSet::new(),
+            due_topics: SortedSet::new(),
             queues: Queues::default(),
             places: Places::new(now.mono, stored_offsets),
             last_ticket: 0,
             claims: Claims::default(),
-            owed: BTreeSet::new(),
+            owed: SortedSet::new(),
             line: VecDeque::new(),
             in_work: 0,
             last_delivery: 0,

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::gather::Gather;
 use crate::queue::MessageQueue;
+use crate::sorted::SortedMap;
 use crate::time::{Duration, Instant};
 
 /// A place is forgotten when its queue has not been ours for so long: by then brokers have deleted what it points at
@@ -24,7 +24,7 @@ struct Place {
 /// Offsets by queue.
 #[derive(Debug)]
 pub(super) struct Places {
-    by_queue: BTreeMap<MessageQueue, Place>,
+    by_queue: SortedMap<MessageQueue, Place>,
     /// Something has changed that was not given to be stored, or could not be.
     is_unstored: bool,
     /// What was given to be stored is on its way.
@@ -39,7 +39,7 @@ impl Places {
     /// What was stored last.
     pub(super) fn new(now: Instant, stored: BTreeMap<MessageQueue, u64>) -> Self {
         let place = |offset| Place { offset, noted_at: now };
-        let by_queue = stored.into_iter().map(|(queue, offset)| (queue, place(offset))).gather();
+        let by_queue = stored.into_iter().map(|(queue, offset)| (queue, place(offset))).collect();
         Self { by_queue, is_unstored: false, is_under_way: false, is_urgent: false, rests_until: now }
     }
 
@@ -50,7 +50,7 @@ impl Places {
     /// Whether there is one on a queue of a topic.
     pub(super) fn has_any_of(&self, topic: &str) -> bool {
         let first = MessageQueue::new(topic, "", 0);
-        self.by_queue.range(first..).next().is_some_and(|(queue, _)| &*queue.topic == topic)
+        self.by_queue.iter_from(&first).next().is_some_and(|(queue, _)| &*queue.topic == topic)
     }
 
     /// The consumer has come to `offset`.
@@ -94,7 +94,7 @@ impl Places {
         (self.is_unstored, self.is_under_way, self.is_urgent) = (false, true, false);
         let count = u32::try_from(self.by_queue.len()).unwrap_or(u32::MAX);
         self.rests_until = now + PAUSE_PER_OFFSET * count;
-        Some(self.by_queue.iter().map(|(queue, place)| (queue.clone(), place.offset)).gather())
+        Some(self.by_queue.iter().map(|(queue, place)| (queue.clone(), place.offset)).collect())
     }
 
     /// What is on its way to being stored may not arrive, and nobody will say so: it is given once more.

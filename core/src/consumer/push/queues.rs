@@ -1,19 +1,20 @@
 //! The queues that a consumer owns. Whoever changes one has touched it, and what was touched is looked after
 //! (`attending`): so no change can be made that nobody follows up.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::queue::{AssignedQueue, QueueId, Stage};
 use crate::queue::MessageQueue;
+use crate::sorted::SortedMap;
 use crate::table::Table;
 
 /// The queues that a consumer owns, those that leave too.
 #[derive(Debug, Default)]
 pub(super) struct Queues {
     table: Table<AssignedQueue>,
-    by_topic: BTreeMap<Arc<str>, BTreeMap<MessageQueue, QueueId>>,
-    by_broker: BTreeMap<Arc<str>, BTreeMap<MessageQueue, QueueId>>,
+    by_topic: SortedMap<Arc<str>, SortedMap<MessageQueue, QueueId>>,
+    by_broker: SortedMap<Arc<str>, SortedMap<MessageQueue, QueueId>>,
     /// What was touched and has not been looked after since, in order.
     touched: VecDeque<QueueId>,
 }
@@ -38,29 +39,29 @@ impl Queues {
 
     /// By topic, broker and number.
     pub(super) fn iter(&self) -> impl Iterator<Item = (QueueId, &AssignedQueue)> {
-        let ids = self.by_topic.values().flat_map(BTreeMap::values);
+        let ids = self.by_topic.values().flat_map(SortedMap::values);
         ids.filter_map(|id| Some((*id, self.table.get(*id)?)))
     }
 
     /// The queues of a topic.
     pub(super) fn of_topic(&self, topic: &str) -> Vec<QueueId> {
-        self.by_topic.get(topic).into_iter().flat_map(BTreeMap::values).copied().collect()
+        self.by_topic.get(topic).into_iter().flat_map(SortedMap::values).copied().collect()
     }
 
     /// The queues at a broker.
     pub(super) fn of_broker(&self, broker: &str) -> Vec<QueueId> {
-        self.by_broker.get(broker).into_iter().flat_map(BTreeMap::values).copied().collect()
+        self.by_broker.get(broker).into_iter().flat_map(SortedMap::values).copied().collect()
     }
 
     /// All, for a loop that changes them.
     pub(super) fn ids(&self) -> Vec<QueueId> {
-        self.by_topic.values().flat_map(BTreeMap::values).copied().collect()
+        self.by_topic.values().flat_map(SortedMap::values).copied().collect()
     }
 
     pub(super) fn insert(&mut self, queue: MessageQueue, stage: Stage) -> QueueId {
         let id = self.table.insert(AssignedQueue::new(queue.clone(), stage));
-        self.by_broker.entry(queue.broker_name.clone()).or_default().insert(queue.clone(), id);
-        self.by_topic.entry(queue.topic.clone()).or_default().insert(queue, id);
+        self.by_broker.get_or_default(queue.broker_name.clone()).insert(queue.clone(), id);
+        self.by_topic.get_or_default(queue.topic.clone()).insert(queue, id);
         self.touch(id);
         id
     }
@@ -103,7 +104,7 @@ impl Queues {
     }
 }
 
-fn forget(queues: &mut BTreeMap<Arc<str>, BTreeMap<MessageQueue, QueueId>>, of: &str, queue: &MessageQueue) {
+fn forget(queues: &mut SortedMap<Arc<str>, SortedMap<MessageQueue, QueueId>>, of: &str, queue: &MessageQueue) {
     if let Some(those) = queues.get_mut(of) {
         those.remove(queue);
         if those.is_empty() {

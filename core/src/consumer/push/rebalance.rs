@@ -3,7 +3,6 @@
 //! Every member computes the same from the same lists, so nobody has to be asked. While the lists differ, a queue may for
 //! a moment be owned twice or by nobody; the next rebalance mends that.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::asked::{self, Ticket};
@@ -15,9 +14,9 @@ use super::wish::Wish;
 use super::{PushConsumer, PushEvent, Timer};
 use crate::consumer::allocation::AllocationRequest;
 use crate::error::{Error, ErrorKind};
-use crate::gather::Gather;
 use crate::notice::Notice;
 use crate::queue::MessageQueue;
+use crate::sorted::{SortedSet, sort};
 use crate::time::{Duration, Instant, Now};
 
 /// Rebalances are at least so far apart (`RebalanceService.minInterval`); what asks for one meanwhile is merged.
@@ -286,7 +285,7 @@ impl PushConsumer {
         if !self.may_go_by(topic, broker.clone(), &members) {
             return self.fail_list(now, topic);
         }
-        members.sort_unstable();
+        sort(&mut members, Ord::cmp);
         // One that is listed twice would own a share that nobody consumes.
         members.dedup();
         self.has_others = members.iter().any(|member| *member != self.client_id);
@@ -334,7 +333,7 @@ impl PushConsumer {
         if self.is_asking(topic, *ticket) {
             match ours {
                 Ok(mut ours) => {
-                    let (given, queues) = (ours.len(), queues.iter().gather::<BTreeSet<&MessageQueue>>());
+                    let (given, queues) = (ours.len(), queues.iter().collect::<SortedSet<&MessageQueue>>());
                     ours.retain(|queue| queues.contains(queue));
                     if ours.len() < given {
                         self.notices.push(Notice::warn("a strategy gives queues that are none").about("topic", topic));
@@ -366,7 +365,7 @@ impl PushConsumer {
 
     /// Makes `ours` the queues of a topic that we own; of a broker alone, if one is named.
     pub(super) fn share(&mut self, now: Now, topic: &str, broker: Option<&str>, ours: &[MessageQueue]) {
-        let ours: BTreeSet<&MessageQueue> = ours.iter().gather();
+        let ours: SortedSet<&MessageQueue> = ours.iter().collect();
         let mut elsewhere = 0;
         for id in self.queues.of_topic(topic) {
             let Some(known) = self.queues.get(id) else {

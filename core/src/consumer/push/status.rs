@@ -7,10 +7,10 @@ use super::count::Count;
 use super::queue::{AssignedQueue, QueueId};
 use super::settling::ConsumeOutcome;
 use super::{PushConsumer, Unfinished};
-use crate::gather::Gather;
 use crate::metrics::ConsumerMetrics;
 use crate::notice::{Notice, Notices, Severity};
 use crate::queue::MessageQueue;
+use crate::sorted::SortedMap;
 use crate::time::{Instant, Now};
 use crate::wire::body::{ConsumeStatus, ConsumerRunningInfo};
 
@@ -83,7 +83,7 @@ pub struct QueueStatus {
 }
 
 /// By topic.
-type Counts = BTreeMap<Arc<str>, Count>;
+type Counts = SortedMap<Arc<str>, Count>;
 
 /// What is counted.
 #[derive(Debug, Default)]
@@ -138,7 +138,7 @@ fn add(counts: &mut Counts, now: Instant, topic: &Arc<str>, count: usize) {
 }
 
 fn totals(counts: &Counts) -> BTreeMap<Arc<str>, u64> {
-    counts.iter().map(|(topic, count)| (topic.clone(), count.total())).gather()
+    counts.iter().map(|(topic, count)| (topic.clone(), count.total())).collect()
 }
 
 /// All lags together, if each is known; of what brokers say, the most that there is a number for.
@@ -173,7 +173,7 @@ impl PushConsumer {
     pub(crate) fn offsets_of(&self, topic: &str) -> BTreeMap<MessageQueue, u64> {
         let of_topic = self.queues.iter().map(|(_, known)| known).filter(|known| &*known.queue.topic == topic);
         let consuming = of_topic.filter(|known| known.is_consuming());
-        consuming.map(|known| (known.queue.clone(), known.messages.committable())).gather()
+        consuming.map(|known| (known.queue.clone(), known.messages.committable())).collect()
     }
 
     /// As `mqadmin consumerStatus` shows it (`DefaultMQPushConsumerImpl.consumerRunningInfo`).
@@ -192,9 +192,9 @@ impl PushConsumer {
         ];
         let is_orderly = config.is_orderly();
         ConsumerRunningInfo {
-            mq_table: self.queues.iter().map(|(_, known)| (known.queue.key(), known.info(now, is_orderly))).gather(),
-            properties: properties.into_iter().map(|(name, value)| (name.to_owned(), value)).gather(),
-            status_table: self.topics().map(|topic| (topic.to_string(), self.consume_status(now, topic))).gather(),
+            mq_table: self.queues.iter().map(|(_, known)| (known.queue.key(), known.info(now, is_orderly))).collect(),
+            properties: properties.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            status_table: self.topics().map(|topic| (topic.to_string(), self.consume_status(now, topic))).collect(),
             subscription_set: self.heartbeat_data().subscription_data_set,
             ..ConsumerRunningInfo::default()
         }

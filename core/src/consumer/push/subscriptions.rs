@@ -1,7 +1,5 @@
 //! What a consumer subscribes to, and as what it shows up in heartbeats.
 
-use core::ops::Bound;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::asked::Ticket;
@@ -14,6 +12,7 @@ use crate::consumer::MessageSelector;
 use crate::error::Error;
 use crate::producer::check_topic;
 use crate::queue::MessageQueue;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::time::{Duration, Instant, Now};
 use crate::wire::body::{ConsumeType, ConsumerData};
 
@@ -21,7 +20,7 @@ use crate::wire::body::{ConsumeType, ConsumerData};
 /// queue that came meanwhile is new.
 #[derive(Debug, Default)]
 pub(super) struct Former {
-    by_topic: BTreeMap<Arc<str>, Left>,
+    by_topic: SortedMap<Arc<str>, Left>,
 }
 
 #[derive(Debug)]
@@ -99,7 +98,7 @@ pub(crate) struct Subscription {
     /// After which time they are asked for once more.
     pub(super) pause: Duration,
     /// Whose list was without us last time; `None` stands for one that decides all queues.
-    pub(super) unlisted: BTreeSet<Option<Arc<str>>>,
+    pub(super) unlisted: SortedSet<Option<Arc<str>>>,
     /// A broadcasting consumer had stored offsets of the topic when it was subscribed to.
     had_offsets: bool,
     /// Its queues have been asked for once, whatever came of it.
@@ -128,7 +127,7 @@ impl Subscription {
             lists_failed: 0,
             share: Share::Unknown,
             pause: Duration::MAX,
-            unlisted: BTreeSet::new(),
+            unlisted: SortedSet::new(),
             had_offsets: false,
             has_been_looked_at: false,
             ends: None,
@@ -251,8 +250,7 @@ impl PushConsumer {
         let is_waited_for = |(_, known): &(&Arc<str>, &Subscription)| !known.is_started(from);
         let first = self.starting.take().unwrap_or_else(|| "".into());
         // Mostly it is the same as before that is waited for.
-        let later =
-            self.subscriptions.range::<str, _>((Bound::Included(&*first), Bound::Unbounded)).find(is_waited_for);
+        let later = self.subscriptions.iter_from(&*first).find(is_waited_for);
         let waited_for = later.or_else(|| self.subscriptions.iter().find(is_waited_for));
         match waited_for.map(|(topic, _)| topic.clone()) {
             Some(topic) => self.starting = Some(topic),

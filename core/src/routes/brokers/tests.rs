@@ -27,7 +27,7 @@ fn a_broker_that_no_route_names_is_forgotten_and_comes_back_as_another() {
     let mut brokers = Brokers::default();
     let gone = brokers.learn(&broker("gone", &[(0, "g:1")]), &mut Vec::new());
     let stays = brokers.learn(&broker("stays", &[(0, "s:1")]), &mut Vec::new());
-    brokers.retain(&BTreeSet::from([stays]));
+    brokers.retain(&SortedSet::from([stays]));
     assert!(brokers.get(gone).is_none() && brokers.id_of("gone").is_none());
     assert_eq!(brokers.id_of("stays"), Some(stays));
     let back = brokers.learn(&broker("gone", &[(0, "g:1")]), &mut Vec::new());
@@ -52,7 +52,7 @@ fn a_broker_is_lost_when_its_master_is_another_one_or_no_route_names_it() {
     assert_eq!(names, ["a", "b"], "two at one address");
     brokers.learn(&broker("a", &[]), &mut new);
     assert_eq!(brokers.take_lost(), [Arc::from("a")]);
-    brokers.retain(&BTreeSet::new());
+    brokers.retain(&SortedSet::new());
     assert_eq!(brokers.take_lost(), [Arc::from("b")], "one without a master was lost before");
 }
 

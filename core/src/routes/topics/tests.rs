@@ -1,5 +1,7 @@
 //! Topics in use: what their routes give, when they are asked for, and when they are forgotten.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::routes::route::{Permission, RouteBroker, RouteQueues};
 
@@ -113,7 +115,7 @@ fn what_is_known_of_a_topic_that_is_no_more_is_over() {
 /// Lets time pass until `end`. Gives the topics whose routes were asked for in the last interval.
 fn sweep(topics: &mut Topics, end: Instant) -> Vec<TopicId> {
     let refreshes = core::iter::from_fn(|| topics.pop_refresh(end, INTERVAL));
-    let due: BTreeSet<TopicId> = refreshes
+    let due: SortedSet<TopicId> = refreshes
         .filter_map(|refresh| match refresh {
             Refresh::Due(id) => Some(id),
             Refresh::Forgotten(_) => None,
@@ -180,7 +182,7 @@ fn brokers_are_routed_to_as_long_as_a_known_route_names_them() {
         ids.iter()
             .filter_map(|id| known.brokers.get(*id))
             .map(|broker| broker.name.to_string())
-            .collect::<BTreeSet<_>>()
+            .collect::<SortedSet<_>>()
     };
     assert_eq!(routed(&known), ["a", "b", "c"].map(str::to_owned).into());
     known.learn(&["b"]);

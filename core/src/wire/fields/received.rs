@@ -245,6 +245,7 @@ impl<'a> FieldText<'a> {
     }
 
     /// The number it says in decimal, if that is of this type.
+    #[inline]
     pub fn integer<N: TryFrom<i64>>(self) -> Option<N> {
         let number = match self.raw {
             // Not longer than what cannot overflow.

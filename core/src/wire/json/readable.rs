@@ -8,7 +8,6 @@ use crate::sorted::{SortedMap, SortedSet};
 use core::str::FromStr;
 
 use super::Json;
-use crate::gather::Gather;
 use crate::wire::fields::FieldText;
 use crate::wire::odd::OddIn;
 
@@ -212,7 +211,7 @@ impl<T: Readable + Ord> Readable for SortedSet<T> {
     const HOLDS_OTHERS: bool = true;
 
     fn read(value: Json<'_>, odd: OddIn<'_>) -> Option<Self> {
-        Vec::read(value, odd).map(|read| read.into_iter().gather())
+        Vec::read(value, odd).map(|read| read.into_iter().collect())
     }
 }
 
@@ -231,7 +230,7 @@ impl<K: Key, V: Readable> Readable for SortedMap<K, V> {
         match value {
             Json::Null => None,
             Json::Text(text) if is_null(text) => None,
-            Json::Object(_) => Some(value.members().take(MOST_ELEMENTS).filter_map(entry).gather()),
+            Json::Object(_) => Some(value.members().take(MOST_ELEMENTS).filter_map(entry).collect()),
             Json::Literal(_) | Json::Text(_) | Json::Array(_) => pass_over(value, "map", odd),
         }
     }

@@ -1,6 +1,5 @@
 //! The locks on queues of a broker, for an orderly consumer.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,8 +9,8 @@ use crate::client::operations::exchange::{Answered, Exchange, to_body};
 use crate::client::operations::questions::Rule;
 use crate::client::session::Session;
 use crate::error::Error;
-use crate::gather::Gather;
 use crate::queue::MessageQueue;
+use crate::sorted::SortedSet;
 use crate::time::Now;
 use crate::wire::body::{LockedQueues, QueueLockRequest};
 use crate::wire::request::LockQueues;
@@ -23,7 +22,7 @@ pub(crate) struct Lock {
 }
 
 impl Rule for Lock {
-    type Gives = BTreeSet<MessageQueue>;
+    type Gives = SortedSet<MessageQueue>;
 
     const WORDS: &'static str = "locks at the broker of";
 
@@ -37,10 +36,10 @@ impl Rule for Lock {
         exchange.request_with(session, now, &LockQueues {}, &body)
     }
 
-    fn judge(&self, _session: &mut Session, answered: &Answered<'_>) -> Result<BTreeSet<MessageQueue>, Error> {
+    fn judge(&self, _session: &mut Session, answered: &Answered<'_>) -> Result<SortedSet<MessageQueue>, Error> {
         let locked: LockedQueues = answered.body()?;
         let locked = locked.lock_ok_mq_set.into_iter().filter_map(MessageQueue::of_key);
-        Ok(locked.filter(|queue| self.queues.contains(queue)).gather())
+        Ok(locked.filter(|queue| self.queues.contains(queue)).collect())
     }
 
     /// The consumer asks anew when the connection ends: a second try would be one that it does not know of.
@@ -54,7 +53,7 @@ pub(super) fn request(session: &Session, group: &str, queues: &[MessageQueue]) -
     to_body(&QueueLockRequest {
         client_id: session.config.identity.client_id(),
         consumer_group: group.to_owned(),
-        mq_set: queues.iter().map(MessageQueue::key).gather(),
+        mq_set: queues.iter().map(MessageQueue::key).collect(),
         only_this_broker: false,
     })
 }

@@ -1,7 +1,6 @@
 //! The names of all consumer groups, of all masters together, page by page (`MQClientAPIImpl.getAllSubscriptionGroup`).
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use crate::address::Address;
 use crate::admin::Placement;
@@ -9,7 +8,7 @@ use crate::client::base::config::ClientConfig;
 use crate::client::operations::tasks::targets::{Members, no_master};
 use crate::client::operations::tasks::{Needs, Rule, Target, Then, Write, body};
 use crate::error::{Error, ErrorKind};
-use crate::sorted::SortedMap;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::wire::body::{self as bodies, ClusterInfo, DataVersion, SubscriptionGroups};
 use crate::wire::command::Command;
 use crate::wire::dialect::Dialect;
@@ -29,7 +28,7 @@ pub(crate) struct GroupNames {
 /// What a broker has named so far.
 #[derive(Debug, Default)]
 struct List {
-    names: BTreeSet<String>,
+    names: SortedSet<String>,
     /// The state of the broker's groups that they are from.
     version: Option<DataVersion>,
 }
@@ -84,7 +83,7 @@ impl Rule for GroupNames {
     }
 
     fn give(&mut self) -> Result<Vec<String>, Error> {
-        let names: BTreeSet<String> =
+        let names: SortedSet<String> =
             core::mem::take(&mut self.lists).into_values().flat_map(|list| list.names).collect();
         Ok(names.into_iter().collect())
     }

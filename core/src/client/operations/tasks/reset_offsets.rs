@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind};
 use crate::producer::{check_group, check_topic};
 use crate::queue::MessageQueue;
 use crate::routes::route::{MASTER_ID, TopicRoute};
+use crate::sorted::SortedMap;
 use crate::wire::body::ResetOffsets as Body;
 use crate::wire::code::ResponseCode;
 use crate::wire::command::Command;
@@ -33,7 +34,7 @@ pub(crate) struct ResetOffsets {
     topic: String,
     to: ConsumeFrom,
     /// The queues of each broker, by where its master listens.
-    queues: BTreeMap<Address, Vec<MessageQueue>>,
+    queues: SortedMap<Address, Vec<MessageQueue>>,
     /// What has been looked up and not yet been committed.
     found: BTreeMap<MessageQueue, u64>,
     /// The new offsets.
@@ -42,7 +43,7 @@ pub(crate) struct ResetOffsets {
 
 impl ResetOffsets {
     pub(crate) fn new(group: &str, topic: &str, to: ConsumeFrom) -> Self {
-        let (queues, found, set) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (queues, found, set) = (SortedMap::new(), BTreeMap::new(), BTreeMap::new());
         Self { group: group.to_owned(), topic: topic.to_owned(), to, queues, found, set }
     }
 

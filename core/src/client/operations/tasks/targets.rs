@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::address::Address;
 use crate::admin::Placement;
 use crate::error::{Error, ErrorKind};
-use crate::gather::Gather;
 use crate::queue::MessageQueue;
 use crate::routes::route::{MASTER_ID, RouteBroker, TopicRoute};
 use crate::sorted::SortedSet;
@@ -66,7 +65,7 @@ impl Members {
         let members = brokers.into_iter().flat_map(|broker| RouteBroker::from_body(broker.clone()).addresses);
         let (masters, slaves): (Vec<_>, Vec<_>) = members.partition(|(id, _)| *id == MASTER_ID);
         let [masters, mut slaves] =
-            [masters, slaves].map(|members| members.into_iter().map(|(_, address)| address).gather::<SortedSet<_>>());
+            [masters, slaves].map(|members| members.into_iter().map(|(_, address)| address).collect::<SortedSet<_>>());
         slaves.retain(|address| !masters.contains(address));
         Ok(Self { masters, slaves })
     }

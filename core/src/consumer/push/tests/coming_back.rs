@@ -1,12 +1,13 @@
 //! Queues and topics that go and come back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::super::asked::{self, Asked};
 use super::super::wish::Wish;
 use super::super::{ConsumeFrom, ConsumeOutcome, MessageModel, PushConfig, PushEvent};
 use super::scene::{ME, SECOND, Scene, TOPIC, found, lose_and_regain, queue};
 use crate::consumer::MessageSelector;
+use crate::sorted::SortedSet;
 
 #[test]
 fn a_consumer_whose_topic_was_unsubscribed_and_subscribed_again_before_it_started_starts() {
@@ -84,7 +85,7 @@ fn an_orderly_queue_whose_lock_is_lost_goes_and_comes_back_has_one_delivery_at_a
     let mut scene = Scene::orderly(|_| {});
     scene.rebalance(1, &[ME]);
     let Wish::Lock { asked: asked::Lock { ticket, queues, at }, .. } = scene.wish() else { panic!() };
-    scene.consumer.take_locked(scene.now, ticket, (&queues, at), Ok(BTreeSet::from([queue(0)])));
+    scene.consumer.take_locked(scene.now, ticket, (&queues, at), Ok(SortedSet::from([queue(0)])));
     scene.begin_at(0);
     scene.fill(0..3);
     let _in_hand = scene.deliver(1).expect("the first");
@@ -180,7 +181,7 @@ fn an_administrators_reset_counts_no_more_once_another_member_has_it_and_went_on
             let (now, consumer) = (scene.now, &mut scene.consumer);
             match ask {
                 Wish::Lock { asked, queues } => {
-                    let granted = if grants { queues.into_iter().collect() } else { BTreeSet::new() };
+                    let granted = if grants { queues.into_iter().collect() } else { SortedSet::new() };
                     asked.take(consumer, now, Ok(granted));
                 }
                 Wish::GroupOffset { asked, .. } => asked.take(consumer, now, Ok(Some(100))),
@@ -213,7 +214,7 @@ fn a_delivery_that_ends_after_its_lock_and_before_anybody_notices_holds_nothing_
     let lock = |scene: &mut Scene| {
         let asks = scene.wishes();
         let lock = asks.into_iter().find_map(|ask| if let Wish::Lock { asked, .. } = ask { Some(asked) } else { None });
-        lock.expect("a lock is asked for").take(&mut scene.consumer, scene.now, Ok(BTreeSet::from([queue(0)])));
+        lock.expect("a lock is asked for").take(&mut scene.consumer, scene.now, Ok(SortedSet::from([queue(0)])));
     };
     lock(&mut scene);
     scene.begin_at(0);

@@ -1,20 +1,19 @@
 //! What an application follows and steers of its queues: readiness, and seeking before a queue has begun.
 
-use std::collections::BTreeSet;
-
 use super::super::asked;
 use super::super::wish::Wish;
 use super::super::{ConsumeOutcome, PushEvent};
 use super::scene::{ME, SECOND, Scene, TOPIC, queue};
 use crate::consumer::push::MessageModel;
 use crate::error::{Error, ErrorKind};
+use crate::sorted::SortedSet;
 use crate::time::Duration;
 
 /// Answers a question for locks: all, or none.
 fn grant(scene: &mut Scene, is_granted: bool) {
     for ask in scene.wishes() {
         if let Wish::Lock { asked: asked::Lock { ticket, queues: ids, at }, queues } = ask {
-            let granted: BTreeSet<_> = queues.into_iter().filter(|_| is_granted).collect();
+            let granted: SortedSet<_> = queues.into_iter().filter(|_| is_granted).collect();
             scene.consumer.take_locked(scene.now, ticket, (&ids, at), Ok(granted));
         }
     }

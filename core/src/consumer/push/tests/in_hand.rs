@@ -1,11 +1,10 @@
 //! What the application has in hand while queues leave, come back and close; what is being sent back meanwhile.
 
-use std::collections::BTreeSet;
-
 use super::super::asked::{self, Asked};
 use super::super::wish::Wish;
 use super::super::{ConsumeOutcome, PushEvent, Unfinished};
 use super::scene::{ME, SECOND, Scene, found, lose_and_regain, queue};
+use crate::sorted::SortedSet;
 use crate::time::Duration;
 
 /// A queue of three messages leaves; the application has two of them, and is done with the second while the last commit is on
@@ -134,7 +133,7 @@ fn an_administrators_reset_counts_while_only_a_member_that_is_gone_has_the_lock(
                         consumer.take_members(now, (&topic, ticket, broker), Ok(vec![ME.to_owned()]));
                     }
                     Wish::Lock { asked, queues } => {
-                        let granted = if grants { queues.into_iter().collect() } else { BTreeSet::new() };
+                        let granted = if grants { queues.into_iter().collect() } else { SortedSet::new() };
                         asked.take(consumer, now, Ok(granted));
                     }
                     Wish::GroupOffset { asked, .. } => asked.take(consumer, now, Ok(Some(100))),

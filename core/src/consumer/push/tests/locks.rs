@@ -1,12 +1,11 @@
 //! An orderly consumer's locks: nothing without, each renewed, given back after the last commit.
 
-use std::collections::BTreeSet;
-
 use super::super::ConsumeOutcome;
 use super::super::asked;
 use super::super::wish::Wish;
 use super::scene::{ME, SECOND, Scene, failed, queue};
 use crate::queue::MessageQueue;
+use crate::sorted::SortedSet;
 use crate::time::Duration;
 
 /// Answers a question for locks.
@@ -14,7 +13,7 @@ fn grant(scene: &mut Scene, wanted: impl Fn(&MessageQueue) -> bool) -> usize {
     let mut count = 0;
     for ask in scene.wishes() {
         if let Wish::Lock { asked: asked::Lock { ticket, queues: ids, at }, queues } = ask {
-            let granted: BTreeSet<MessageQueue> = queues.into_iter().filter(&wanted).collect();
+            let granted: SortedSet<MessageQueue> = queues.into_iter().filter(&wanted).collect();
             scene.consumer.take_locked(scene.now, ticket, (&ids, at), Ok(granted));
             count += 1;
         }
@@ -37,7 +36,7 @@ fn a_queue_is_not_even_asked_for_its_offset_before_it_is_locked_and_one_request_
     assert_eq!(asks.len(), 1);
     let Wish::Lock { asked: asked::Lock { ticket, queues: ids, at }, queues } = &asks[0] else { panic!("{asks:?}") };
     assert_eq!(queues.len(), 3);
-    let granted = BTreeSet::from([queue(1)]);
+    let granted = SortedSet::from([queue(1)]);
     scene.consumer.take_locked(scene.now, *ticket, (ids, *at), Ok(granted));
     let asks = scene.wishes();
     assert!(matches!(&*asks, [Wish::GroupOffset { queue, .. }] if queue.queue_id == 1), "{asks:?}");
@@ -101,7 +100,7 @@ fn an_answer_to_what_was_asked_before_the_connection_ended_locks_nothing() {
     scene.rebalance(1, &[ME]);
     let Wish::Lock { asked: asked::Lock { ticket, queues, at }, .. } = scene.wish() else { panic!() };
     scene.consumer.handle_disconnected(scene.now, "a");
-    scene.consumer.take_locked(scene.now, ticket, (&queues, at), Ok(BTreeSet::from([queue(0)])));
+    scene.consumer.take_locked(scene.now, ticket, (&queues, at), Ok(SortedSet::from([queue(0)])));
     assert!(scene.wishes().iter().all(|ask| !matches!(ask, Wish::GroupOffset { .. })));
 }
 

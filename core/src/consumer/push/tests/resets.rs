@@ -1,6 +1,7 @@
 //! What an administrator wants counts until a broker has it, and then no more.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::sorted::SortedSet;
+use std::collections::BTreeMap;
 
 use super::super::ConsumeOutcome;
 use super::super::asked;
@@ -41,7 +42,7 @@ fn locked() -> Scene {
     let Wish::Lock { asked: asked::Lock { ticket, queues, at }, .. } = scene.wish() else {
         panic!("the lock comes first")
     };
-    scene.consumer.take_locked(scene.now, ticket, (&queues, at), Ok(BTreeSet::from([queue(0)])));
+    scene.consumer.take_locked(scene.now, ticket, (&queues, at), Ok(SortedSet::from([queue(0)])));
     scene
 }
 

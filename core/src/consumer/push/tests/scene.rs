@@ -1,7 +1,7 @@
 //! A consumer, and whoever answers what it asks.
 
 use core::net::SocketAddr;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
 
@@ -12,6 +12,7 @@ use crate::consumer::allocation::{Allocation, Average};
 use crate::consumer::{MessageSelector, PullStatus, Pulled};
 use crate::error::{Error, ErrorKind};
 use crate::queue::MessageQueue;
+use crate::sorted::SortedSet;
 use crate::time::{Duration, Instant, Now};
 use crate::wire::dialect::Dialect;
 use crate::wire::message::{StoredFields, batch, sys_flag};
@@ -264,7 +265,7 @@ pub(super) fn lose_and_regain(scene: &mut Scene) {
     scene.consumer.handle_disconnected(scene.now, "a");
     for ask in scene.wishes() {
         if let Wish::Lock { asked, .. } = ask {
-            asked.take(&mut scene.consumer, scene.now, Ok(BTreeSet::new()));
+            asked.take(&mut scene.consumer, scene.now, Ok(SortedSet::new()));
         }
     }
     scene.share(&[]);

@@ -1,7 +1,5 @@
 //! Deliveries: bounds, turns, and what closing waits for.
 
-use std::collections::BTreeSet;
-
 use bytes::Bytes;
 
 use super::super::asked;
@@ -9,6 +7,7 @@ use super::super::wish::Wish;
 use super::super::{ConsumeOutcome, Delivery, MessageModel, PushConfig, PushEvent, RetryDelay};
 use super::scene::{ME, SECOND, Scene, TOPIC, answer, failed, queue};
 use crate::consumer::PullStatus;
+use crate::sorted::SortedSet;
 use crate::time::Duration;
 
 /// A consumer with one locked queue from offset 0, and messages there.
@@ -18,7 +17,7 @@ fn locked(change: impl FnOnce(&mut PushConfig)) -> Scene {
     let Wish::Lock { asked: asked::Lock { ticket, queues, at }, .. } = scene.wish() else {
         panic!("the lock comes first")
     };
-    scene.consumer.take_locked(scene.now, ticket, (&queues, at), Ok(BTreeSet::from([queue(0)])));
+    scene.consumer.take_locked(scene.now, ticket, (&queues, at), Ok(SortedSet::from([queue(0)])));
     scene.begin_at(0);
     scene.fill(0..5);
     scene
