@@ -17,6 +17,8 @@ use crate::wire::signature::Signer;
 pub(crate) struct Network {
     peers: TimedTable<Connection<Owner>, PeerKind>,
     by_address: SortedMap<Address, PeerId>,
+    /// By the slot of a broker, where its master was last: to look there takes no longer for many brokers.
+    masters: Vec<PeerId>,
     config: ConnectionConfig,
     signer: Option<Arc<Signer>>,
     actions: VecDeque<Action>,
@@ -41,6 +43,7 @@ impl Network {
         Self {
             peers: TimedTable::default(),
             by_address: SortedMap::new(),
+            masters: Vec::new(),
             config,
             signer: None,
             actions: VecDeque::new(),
@@ -80,6 +83,33 @@ impl Network {
 
     pub(crate) fn find(&self, address: &Address) -> Option<&Connection<Owner>> {
         self.peers.get(*self.by_address.get(address)?)
+    }
+
+    /// As [`Self::peer`], at the address of a broker's master.
+    pub(crate) fn master(&mut self, slot: usize, address: &Address) -> PeerId {
+        if let Some(peer) = self.known_master(slot, address) {
+            return peer;
+        }
+        let peer = self.peer(address);
+        if slot >= self.masters.len() {
+            self.masters.resize(slot + 1, PeerId::FIRST);
+        }
+        self.masters[slot] = peer;
+        peer
+    }
+
+    /// As [`Self::find`], at the address of a broker's master.
+    pub(crate) fn find_master(&self, slot: usize, address: &Address) -> Option<&Connection<Owner>> {
+        match self.known_master(slot, address) {
+            Some(peer) => self.peers.get(peer),
+            None => self.find(address),
+        }
+    }
+
+    /// It is still the master's, if it is there at all and at this address.
+    fn known_master(&self, slot: usize, address: &Address) -> Option<PeerId> {
+        let peer = *self.masters.get(slot)?;
+        (self.peers.get(peer)?.address() == address).then_some(peer)
     }
 
     pub(crate) fn get(&self, peer: PeerId) -> Option<&Connection<Owner>> {
@@ -215,5 +245,23 @@ impl Network {
 
     pub(crate) fn counters(&self) -> ConnectionCounters {
         self.peers.iter().fold(self.past, |sum, (_, connection)| sum.plus(&connection.counters()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_master_that_has_moved_is_found_where_it_is_now() {
+        let mut network = Network::new(ConnectionConfig::default());
+        let [before, after]: [Address; 2] = ["a:1", "b:1"].map(|text| text.parse().unwrap());
+        let first = network.master(3, &before);
+        assert_eq!(network.master(3, &before), first);
+        let second = network.master(3, &after);
+        assert_ne!(first, second);
+        assert_eq!(network.find_master(3, &after).map(Connection::address), Some(&after));
+        assert_eq!(network.find_master(3, &before).map(Connection::address), Some(&before));
+        assert!(network.find_master(2, &"c:1".parse().unwrap()).is_none());
     }
 }

@@ -256,7 +256,7 @@ impl Send {
         brokers: &'b Brokers,
         standing: impl Fn(BrokerId) -> Standing,
         random: &mut Random,
-    ) -> Result<Option<&'b Address>, Error> {
+    ) -> Result<Option<(BrokerId, &'b Address)>, Error> {
         let avoid = self.failures.as_ref().and_then(|failures| failures.avoid);
         let of = |place: QueuePlace| place.broker;
         let (mut cursor, places) = (topic.cursor, self.places(topic));
@@ -290,7 +290,7 @@ impl Send {
         let has_others = can_move && topic.has_several_brokers;
         let broker_name = broker.name.clone();
         self.current = Some(Try { broker: place.broker, broker_name, queue_id: place.queue_id, has_others });
-        Ok(Some(address))
+        Ok(Some((place.broker, address)))
     }
 
     pub(crate) const fn has_selector(&self) -> bool {

@@ -330,7 +330,7 @@ impl Sending {
         let producer = groups.producer(self.producer);
         let avoid_slow = producer.is_some_and(|producer| producer.config.avoid_slow_brokers);
         let standing = |broker: BrokerId| {
-            let connection = master_of(brokers, broker).and_then(|address| network.find(address));
+            let connection = master_of(brokers, broker).and_then(|address| network.find_master(broker.slot(), address));
             if connection.is_some_and(|connection| !connection.has_room()) {
                 Standing::Congested
             } else if connection.is_some_and(Connection::is_paused) {
@@ -342,8 +342,8 @@ impl Sending {
             }
         };
         let topic = topics.get_mut(topic).ok_or_else(|| Error::new(ErrorKind::TopicNotFound, ""))?;
-        let address = self.send.choose(topic, brokers, standing, random)?;
-        Ok(address.map(|address| network.peer(address)))
+        let master = self.send.choose(topic, brokers, standing, random)?;
+        Ok(master.map(|(broker, address)| network.master(broker.slot(), address)))
     }
 
     /// Where the try under way is.
