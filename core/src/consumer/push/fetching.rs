@@ -131,15 +131,16 @@ impl PushConsumer {
             return;
         };
         known.messages.advance(next_offset);
-        let is_full =
-            known.messages.fetch_offset() != asked && self.queues.get(id).is_some_and(|known| !self.has_room(known));
-        self.totals.metrics.flow_controlled += u64::from(is_full);
-        let Some(known) = self.queues.touch(id) else {
-            return;
-        };
         if was_held && known.messages.fetch_offset() == asked && now.mono.since(since) < TOO_SOON {
             self.pull_later(id, now.mono + TOO_SOON);
         }
+        self.count_if_full(id);
+    }
+
+    /// A pull is over: whether another one waits for room from now on.
+    pub(super) fn count_if_full(&mut self, id: QueueId) {
+        let is_full = self.queues.get(id).is_some_and(|known| !self.has_room(known));
+        self.totals.metrics.flow_controlled += u64::from(is_full);
     }
 
     /// Takes the messages in that are wanted, by their exact tag. Returns where to go on: behind all of them, or behind

@@ -146,6 +146,7 @@ impl PushConsumer {
                 // A broker that gives the same again is not asked without end.
                 known.fetch = Fetch::Delayed { until: now.mono + TOO_SOON };
             }
+            self.count_if_full(id);
         }
         self.attend(now);
     }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::super::asked;
 use super::super::wish::Wish;
 use super::super::{ConsumeOutcome, Delivery, MessageModel, PushConfig, PushEvent, RetryDelay};
-use super::scene::{ME, SECOND, Scene, TOPIC, answer, failed, queue};
+use super::scene::{ME, SECOND, Scene, TOPIC, answer, failed, found, found_batch, queue};
 use crate::consumer::PullStatus;
 use crate::sorted::SortedSet;
 use crate::time::Duration;
@@ -48,6 +48,39 @@ fn a_queue_is_not_fetched_from_beyond_its_bounds_and_again_when_there_is_room() 
             scene.consumer.settle(scene.now, delivery.settlement, ConsumeOutcome::Success);
         }
         assert_eq!(pulls(&mut scene), 2, "one for each queue");
+    }
+}
+
+#[test]
+fn each_pull_after_which_a_queue_has_no_room_for_more_is_counted_as_flow_controlled_however_the_room_went() {
+    let mut scene = Scene::new(|config| config.max_cached_messages_of_topic = Some(20));
+    scene.begin(1);
+    scene.fill(0..12);
+    let flow_controlled = |scene: &Scene| scene.consumer.totals.metrics.flow_controlled;
+    assert_eq!(flow_controlled(&scene), 0, "20 may be cached of an only queue");
+    scene.share(&[queue(0), queue(1)]);
+    let asks = scene.wishes();
+    let pull = asks.iter().find_map(|ask| match ask {
+        Wish::Pull { asked: asked::Pull(id, ticket), .. } => Some((*id, *ticket)),
+        _ => None,
+    });
+    let (id, ticket) = pull.expect("there was room for more");
+    let nothing_new = answer(queue(0), PullStatus::NoNewMessage, 12, Bytes::new());
+    scene.consumer.take_pulled(scene.now, id, ticket, Ok(nothing_new));
+    assert_eq!(flow_controlled(&scene), 1, "10 may be of each of two");
+    for is_batch in [false, true] {
+        let mut scene = Scene::new(|config| config.max_cached_messages = 10);
+        scene.begin(1);
+        for offsets in [0..9, 9..12] {
+            let Wish::Pull { asked: asked::Pull(id, ticket), queue, .. } = scene.wish() else {
+                panic!("there is room")
+            };
+            let pulled = if is_batch { found_batch(queue, offsets, false) } else { found(queue, offsets) };
+            assert_eq!(flow_controlled(&scene), 0);
+            scene.consumer.take_pulled(scene.now, id, ticket, Ok(pulled));
+            scene.allocate();
+        }
+        assert_eq!((flow_controlled(&scene), pulls(&mut scene)), (1, 0), "as batches: {is_batch}");
     }
 }
 
