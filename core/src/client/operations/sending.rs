@@ -476,7 +476,7 @@ impl Sending {
         if let Some(receipt) = receipt {
             session.send_latency.add(now.mono.since(self.send.started()));
             let name = &receipt.queue.broker_name;
-            // An earlier try may have been answered after all.
+            // An earlier try may have been answered after all. That is rare, and a look by name is dear among many brokers.
             if broker.and_then(|broker| session.brokers.get(broker)).is_none_or(|known| known.name != *name) {
                 broker = session.brokers.id_of(name);
             }

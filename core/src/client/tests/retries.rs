@@ -128,6 +128,27 @@ fn a_broker_that_is_merely_slow_is_believed_when_it_answers_an_earlier_try() {
 }
 
 #[test]
+fn a_send_is_counted_at_the_broker_that_has_the_message_though_the_last_try_went_to_another() {
+    let (mut scene, producer) = scene_that_begins_at_a();
+    let stored_by = |scene: &Scene| {
+        let sends = scene.client.metrics().sends;
+        ["a", "b"].map(|name| sends.get(name).map_or(0, |counters| counters.send_ok))
+    };
+    let [by_a, by_b] = stored_by(&scene);
+    scene.on("a:1", SEND, |asked| Some(stored(asked).after(ms(2000))));
+    scene.on("a:1", RequestCode::GET_MAX_OFFSET, |_| Some(Reply::ok().field("offset", 1)));
+    scene.server("b:1").is_mute = true;
+    let operation = send(&mut scene, producer, SendOptions::default());
+    // The connection is known to live, so the answer to the first try is still to come.
+    scene.run_for(ms(1000));
+    let question = scene.client.max_offset(scene.now, MessageQueue::new("T", "a", 0));
+    scene.wait(question).unwrap();
+    assert_eq!(&*scene.wait(operation).unwrap().queue.broker_name, "a");
+    let asked: Vec<_> = scene.asked.iter().filter(|asked| asked.code() == SEND).map(|asked| asked.field("n")).collect();
+    assert_eq!((&*asked, stored_by(&scene)), (&["a".to_owned(), "b".to_owned()][..], [by_a + 1, by_b]));
+}
+
+#[test]
 fn a_server_that_is_about_to_stop_is_left_alone_a_little_longer_each_time_and_that_is_no_try() {
     let mut scene = scene_of(&["a"]);
     scene.on("a:1", SEND, |_| Some(Reply::code(ResponseCode::GO_AWAY)));
