@@ -156,3 +156,18 @@ impl Followers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_kept_of_those_who_do_not_follow_any_more() {
+        let mut followers = Followers::default();
+        let _stays = followers.follow(std::iter::empty());
+        for _ in 0..100 {
+            drop(followers.follow(std::iter::empty()));
+        }
+        assert_eq!(followers.feeds.len(), 2, "one who stays, and the last who went");
+    }
+}

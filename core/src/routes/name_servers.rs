@@ -149,4 +149,14 @@ mod tests {
         servers.replace(crate::address::parse_list("c:1;b:1;b:1").unwrap(), &mut Random::new(2));
         assert_eq!((servers.len(), servers.choose(T0, &[])), (2, Some(all[1].clone())));
     }
+
+    #[test]
+    fn of_a_new_list_those_count_as_lost_that_answered_before_and_none_that_is_new() {
+        let (mut servers, all) = servers("a:1;b:1");
+        servers.note_answer(&all[0]);
+        let new = crate::address::parse_list("c:1;b:1;a:1").unwrap();
+        servers.replace(new.clone(), &mut Random::new(2));
+        let lost = new.iter().map(|address| servers.note_failure(T0, address));
+        assert_eq!(lost.collect::<Vec<_>>(), [false, false, true]);
+    }
 }

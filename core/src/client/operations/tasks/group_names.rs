@@ -115,3 +115,22 @@ impl List {
         Ok(Then::Ask(target.clone()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of a page with one group, where the broker says that it has so many.
+    fn first_of(total: usize) -> Result<Then, Error> {
+        let page = r#"{"subscriptionGroupTable":{"G":{"groupName":"G"}}}"#;
+        let page: SubscriptionGroups = bodies::from_slice(page.as_bytes()).unwrap();
+        let target = Target::Broker("a:1".parse().unwrap());
+        List::default().add(page, Some(total as i32), &target)
+    }
+
+    #[test]
+    fn of_a_broker_that_has_more_groups_than_are_listed_none_is_and_no_further_page_is_asked_for() {
+        assert!(matches!(first_of(MOST), Ok(Then::Ask(_))));
+        assert_eq!(first_of(MOST + 1).unwrap_err().kind(), ErrorKind::MalformedAnswer);
+    }
+}

@@ -192,6 +192,23 @@ fn a_queue_that_is_newer_than_what_a_broadcasting_consumer_stored_begins_with_it
 }
 
 #[test]
+fn a_consumer_without_a_queue_is_not_ready_before_it_has_started() {
+    let mut scene = scene(&[TOPIC], BTreeMap::new(), |_| {});
+    let mut world = World { queues: vec![queue(TOPIC, "a", 0)], held: vec![TOPIC], ..World::default() };
+    scene.consumer.await_ready(scene.now);
+    world.go(&mut scene);
+    // Another member got it.
+    scene.share(&[]);
+    let events = scene.events();
+    assert!(!events.iter().any(|event| matches!(event, PushEvent::Ready)), "where the group begins is not known yet");
+    world.held.clear();
+    world.go(&mut scene);
+    assert!(world.is_started);
+    let events = scene.events();
+    assert!(events.iter().any(|event| matches!(event, PushEvent::Ready)), "{events:?}");
+}
+
+#[test]
 fn a_new_group_whose_consumer_is_started_anew_while_a_broker_is_away_does_not_begin_with_what_was_there_long_before() {
     let (one, other) = (queue(TOPIC, "a", 0), queue(TOPIC, "b", 1));
     let mut world = World {

@@ -7,6 +7,7 @@ use super::super::wish::Wish;
 use super::super::{ConsumeFrom, ConsumeOutcome};
 use super::scene::{ME, SECOND, Scene, TOPIC, answer, failed, found, queue};
 use crate::consumer::PullStatus;
+use crate::time::Duration;
 
 /// What is asked of a queue whose group has no offset.
 fn first_ask(from: ConsumeFrom) -> Wish {
@@ -109,6 +110,25 @@ fn a_next_offset_counts_whatever_the_status_and_however_soon_the_answer() {
         scene.consumer.take_pulled(scene.now, id, ticket, Ok(answer(queue, status, 7, bytes::Bytes::new())));
         let asks = scene.wishes();
         assert!(matches!(&*asks, [Wish::Pull { offset: 7, .. }]), "{status:?}: {asks:?}");
+    }
+}
+
+#[test]
+fn the_first_answer_of_nothing_which_no_broker_holds_is_followed_by_a_pull_at_once_and_each_later_one_by_a_pause() {
+    let mut scene = Scene::new(|_| {});
+    scene.begin(1);
+    let answer_nothing = |scene: &mut Scene| {
+        let Wish::Pull { asked: asked::Pull(id, ticket), queue, wait, .. } = scene.wish() else { panic!() };
+        let nothing = answer(queue, PullStatus::NoNewMessage, 0, bytes::Bytes::new());
+        scene.consumer.take_pulled(scene.now, id, ticket, Ok(nothing));
+        wait
+    };
+    assert_eq!(answer_nothing(&mut scene), Duration::ZERO);
+    // Whoever waited now would have nobody hold a pull meanwhile.
+    for _ in 0..3 {
+        assert!(answer_nothing(&mut scene) > Duration::ZERO);
+        assert!(scene.wishes().is_empty(), "it should have been held");
+        scene.pass(Duration::from_millis(20));
     }
 }
 

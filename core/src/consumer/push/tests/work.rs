@@ -162,6 +162,22 @@ fn a_message_that_failed_is_sent_back_and_stays_until_the_broker_has_it() {
 }
 
 #[test]
+fn a_message_counts_as_sent_back_once_the_broker_has_it_and_not_for_each_time_it_was_refused() {
+    let mut scene = Scene::new(|_| {});
+    scene.begin(1);
+    scene.fill(0..1);
+    for (answer, sent_back) in [(Err(failed()), 0), (Ok(()), 1)] {
+        let delivery = scene.deliver(1).expect("it is there, or there again");
+        scene.wishes();
+        scene.consumer.settle(scene.now, delivery.settlement, ConsumeOutcome::ReconsumeLater(RetryDelay::Broker));
+        let Wish::SendBack { asked: asked::SendBack(id, begun, offset), .. } = scene.wish() else { panic!() };
+        scene.consumer.take_sent_back(scene.now, id, begun, offset, answer);
+        assert_eq!(scene.consumer.totals.metrics.sent_back, sent_back);
+        scene.pass(5 * SECOND);
+    }
+}
+
+#[test]
 fn a_pause_delivers_nothing_and_fetches_no_more_but_hears_what_a_held_pull_tells() {
     let mut scene = Scene::new(|_| {});
     scene.begin(1);
