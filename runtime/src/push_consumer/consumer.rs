@@ -108,7 +108,8 @@ impl PushConsumer {
 
     /// Goes on at another offset of a queue: the next message that is delivered of it is the one at `offset`, which is committed at
     /// once. What is in work of the queue runs on and does not count any more. Returns whether the queue is this consumer's: of others
-    /// nothing is changed. An offset that the queue does not have becomes the first or the end of those that it has.
+    /// nothing is changed. An offset that the queue does not have becomes the first or the end of those that it has. If its broker is
+    /// away, and the queue leaves before that has the offset, the queue goes on where the group was before.
     pub fn seek(&self, queue: &MessageQueue, offset: u64) -> bool {
         self.shared().with(|state, now| state.core.seek(now, self.inner.id, queue, offset))
     }
