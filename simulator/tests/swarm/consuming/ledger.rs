@@ -35,6 +35,17 @@ pub(super) struct Work {
     pub(super) is_consumed: bool,
 }
 
+/// A member has sought in a queue of its own.
+#[derive(Clone, Debug)]
+pub(super) struct Seek {
+    pub(super) at: Instant,
+    pub(super) member: u32,
+    pub(super) queue: MessageQueue,
+    pub(super) to: u64,
+    /// The queue was not the member's meanwhile.
+    pub(super) has_left: bool,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Entries {
     pub(super) sent: BTreeMap<Body, Sent>,
@@ -60,12 +71,18 @@ pub(super) struct Entries {
     pub(super) resets: Vec<(Instant, MessageQueue, u64)>,
     /// For how many looks the broker has had an offset that was committed before it was set by an administrator.
     pub(super) undone_for: u32,
+    /// Where members have sought.
+    pub(super) seeks: Vec<Seek>,
+    /// How many wait until a member is ready, by member.
+    pub(super) waiting: BTreeMap<u32, u32>,
     /// Sends of the first topic that failed: when they began, and why.
     pub(super) failed: Vec<(Body, Instant, String)>,
     /// Callbacks that are still to be called.
     pub(super) callbacks: BTreeSet<Body>,
     /// From when on everything was well.
     pub(super) healed: Option<Instant>,
+    /// From when on nothing of the trouble has any effect.
+    pub(super) calm: Option<Instant>,
     findings: Vec<Finding>,
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
 use stgclient::{
@@ -15,6 +16,7 @@ use stgclient_core::random::Random;
 use stgclient_core::time::Duration;
 use stgclient_simulator::Machine;
 
+use super::following::{self, Ear};
 use super::options::Kind;
 use super::scene::{Member, Scene, between};
 use super::{DRAWN, GROUP, SECOND, SECOND_TOPIC, TOPIC, trouble};
@@ -28,11 +30,16 @@ pub(super) const GRACE: Duration = Duration::from_secs(5);
 /// What closing may take beyond that: a commit, an unlock and a farewell, each with the time of a request.
 pub(super) const CLOSING: Duration = Duration::from_secs(12);
 
+/// What starts, and its listener.
+type Started = (PushConsumer, Option<Arc<Ear>>);
+
 /// A member's place: its machine, where it keeps its offsets, and the chance by which it acts.
 pub(super) struct Seat {
     pub(super) number: u32,
     pub(super) machine: Arc<Machine>,
     pub(super) random: Random,
+    /// By which chance its listeners act, and how many of them are at it.
+    listening: (Random, Arc<AtomicUsize>),
     store: Store,
 }
 
@@ -40,7 +47,8 @@ impl Seat {
     pub(super) fn new(number: u32, machine: Arc<Machine>, seed: u64) -> Self {
         let random = Random::new(seed ^ (u64::from(number) + 1) << 32);
         let store = Store { stored: Arc::default(), chance: Arc::new(Mutex::new(None)) };
-        Self { number, machine, random, store }
+        let listening = (Random::new(seed ^ 0x0115_7E4E ^ (u64::from(number) + 1) << 32), Arc::default());
+        Self { number, machine, random, listening, store }
     }
 
     /// Starts a member, as often as it takes.
@@ -53,12 +61,13 @@ impl Seat {
                     trouble::refuse_beginnings(scene, self.number);
                 }
                 match self.start(scene, &client).await {
-                    Ok(consumer) => {
+                    Ok((consumer, ear)) => {
                         let now = scene.now();
                         scene.ledger.starts(self.number, now);
                         let stored = Arc::clone(&self.store.stored);
-                        let member = Member { machine: Arc::clone(&self.machine), client, consumer, stored };
+                        let member = Member { machine: Arc::clone(&self.machine), client, consumer, stored, ear };
                         scene.members().insert(self.number, member.clone());
+                        following::has_started(scene, self.number, &member, &mut self.listening.0);
                         if pauses {
                             trouble::pause_at_start(scene, &member, &mut self.random).await;
                         }
@@ -71,7 +80,7 @@ impl Seat {
         }
     }
 
-    async fn start(&mut self, scene: &Arc<Scene>, client: &Client) -> Result<PushConsumer, Error> {
+    async fn start(&mut self, scene: &Arc<Scene>, client: &Client) -> Result<Started, Error> {
         if scene.options.has(Kind::FailedStarts) {
             let wrong = client.push_consumer(GROUP).subscribe("", "*").concurrently(|_| async { Ok(()) });
             if wrong.start().await.is_ok() {
@@ -83,26 +92,34 @@ impl Seat {
             *self.store.chance.lock().unwrap() = Some(Chance { random, scene: Arc::clone(scene), has_failed: false });
         }
         let seed = self.random.next_u64();
-        let builder = self.builder(scene, client, seed);
+        let mut builder = self.builder(scene, client, seed);
+        let ear = scene.options.following.listener.map(|how| {
+            let (random, at_it) = (Random::new(self.listening.0.next_u64()), Arc::clone(&self.listening.1));
+            Ear::new((self.number, how), &self.machine, scene, random, at_it)
+        });
+        if let Some(ear) = ear.clone() {
+            builder = builder.rebalance_listener(move |change| Arc::clone(&ear).hears(&change));
+        }
         let hands = Arc::new(Hands {
             number: self.number,
             machine: Arc::clone(&self.machine),
             scene: Arc::clone(scene),
             random: Mutex::new(Random::new(self.random.next_u64())),
+            ear: ear.clone(),
         });
         if scene.options.is_orderly() {
             let handler = move |message| {
                 let handling = Arc::clone(&hands).handle(message);
                 async move { if handling.await { Ok(()) } else { Err(SuspendCurrentQueue::after(SECOND)) } }
             };
-            return builder.orderly(handler).start().await;
+            return Ok((builder.orderly(handler).start().await?, ear));
         }
         let handler = move |message| {
             let handling = Arc::clone(&hands).handle(message);
             let later = || ReconsumeLater::after(RetryDelay::Level(1));
             async move { if handling.await { Ok(()) } else { Err(later()) } }
         };
-        builder.concurrently(handler).start().await
+        Ok((builder.concurrently(handler).start().await?, ear))
     }
 
     fn builder(&self, scene: &Arc<Scene>, client: &Client, seed: u64) -> PushConsumerBuilder {
@@ -147,6 +164,7 @@ impl Seat {
             }
             if dies {
                 scene.members().remove(&self.number);
+                scene.ears().retain(|ear| ear.number != self.number);
                 self.machine.lose_power();
                 return outlive(&scene, self.number, &member).await;
             }
@@ -220,6 +238,9 @@ pub(super) async fn close(scene: &Scene, number: u32, member: Member) {
     if took > limit {
         scene.ledger.found("closing-ends-in-time", format!("the consumer of member {number} took {took:?}"));
     }
+    if let Some(ear) = &member.ear {
+        ear.is_closed();
+    }
     drop(member.consumer);
     let begin = scene.now();
     member.client.close().await;
@@ -227,8 +248,9 @@ pub(super) async fn close(scene: &Scene, number: u32, member: Member) {
     if took > limit {
         scene.ledger.found("closing-ends-in-time", format!("the client of member {number} took {took:?}"));
     }
-    // A handler that hangs is a task that nobody can end.
-    if !scene.options.has_any(&[Kind::StandsStill, Kind::Hangs]) && member.machine.tasks() > 0 {
+    // A handler or a listener that hangs is a task that nobody can end.
+    let listeners = member.ear.map_or(0, |ear| ear.at_it_there());
+    if !scene.options.has_any(&[Kind::StandsStill, Kind::Hangs]) && member.machine.tasks() > listeners {
         let left = member.machine.tasks();
         scene.ledger.found("a-closed-client-leaves-no-task", format!("{left} of member {number}"));
     }
@@ -240,6 +262,7 @@ struct Hands {
     machine: Arc<Machine>,
     scene: Arc<Scene>,
     random: Mutex<Random>,
+    ear: Option<Arc<Ear>>,
 }
 
 /// What becomes of one.
@@ -253,7 +276,11 @@ enum Fate {
 impl Hands {
     /// Whether the message is consumed.
     fn handle(self: Arc<Self>, message: ReceivedMessage) -> impl Future<Output = bool> + Send {
-        let before = self.scene.ledger.begins(self.number, &message, self.machine.clock().mono);
+        let now = self.machine.clock().mono;
+        if let Some(ear) = &self.ear {
+            ear.is_handed(message.queue(), now);
+        }
+        let before = self.scene.ledger.begins(self.number, &message, now);
         let (fate, work) = self.draw(before);
         async move {
             if !work.is_zero() {

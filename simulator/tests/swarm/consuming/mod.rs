@@ -1,6 +1,7 @@
 //! Histories of consumers: members of a group come, consume and go while messages are sent and things go wrong. Then all
 //! heals, and it must converge.
 
+mod following;
 mod ledger;
 mod member;
 mod options;
@@ -138,6 +139,7 @@ impl History {
         }
         rules::check(&self.scene);
         self.broken()?;
+        self.seek_everywhere()?;
         self.probe(SOON)?;
         // Long enough for a lock to lapse that nobody renews.
         self.watch(50 * SECOND)?;
@@ -169,6 +171,7 @@ impl History {
         let random = Random::new(self.random.next_u64());
         self.spawn(sender::run(Arc::clone(&scene), random));
         trouble::begin(&self.world, &scene);
+        following::begin(&self.world, &scene);
         for number in 1..scene.options.members {
             let seat = self.seat(number);
             let (scene, pause) = (Arc::clone(&scene), between(&mut self.random, Duration::ZERO, 20 * SECOND));
@@ -180,8 +183,53 @@ impl History {
         Ok(())
     }
 
+    /// Members seek in each of their queues: what lies behind comes again, and then everything is as before.
+    fn seek_everywhere(&self) -> Result<(), Broken> {
+        let scene = Arc::clone(&self.scene);
+        if !scene.options.following.seeks {
+            return Ok(());
+        }
+        scene.ledger.lock().calm = Some(scene.now());
+        let mut random = Random::new(self.world.seed() ^ 0x5EEC_0DE5);
+        let members = scene.members().clone();
+        let pauses = !scene.options.is_broadcasting() && random.below(2) == 0;
+        for (number, member) in &members {
+            if pauses {
+                member.consumer.pause();
+            }
+            following::seek_all(&scene, *number, member, &mut random);
+        }
+        if pauses {
+            self.watch(2 * SECOND)?;
+            if let Some(wrong) = following::uncommitted(&scene) {
+                return self.found("a-seek-is-committed-at-once", wrong);
+            }
+            members.values().for_each(|member| member.consumer.resume());
+        }
+        self.watch(10 * SECOND)?;
+        rules::check(&scene);
+        self.broken()
+    }
+
+    /// Every member is ready within `limit`, and says so.
+    fn await_ready(&self, limit: Duration) -> Result<(), Broken> {
+        if !self.scene.options.following.awaits_ready {
+            return Ok(());
+        }
+        let members = self.scene.members().clone();
+        for (number, member) in members {
+            let ended = self.within(limit, "a member is ready", member.consumer.ready())?;
+            let status = member.consumer.status();
+            if ended.is_err() || !status.is_ready {
+                return self.found("ready-is-true", format!("member {number}: {ended:?}, {status:?}"));
+            }
+        }
+        Ok(())
+    }
+
     /// A message to each queue is delivered within `limit`.
     fn probe(&mut self, limit: Duration) -> Result<(), Broken> {
+        self.await_ready(limit)?;
         let scene = Arc::clone(&self.scene);
         let Some(sender) = scene.sender() else {
             return Ok(());
@@ -237,7 +285,13 @@ impl History {
             trouble::late_locks(&scene, &mut self.random);
         }
         let mut seat = self.seat(60 + round);
-        self.within(30 * SECOND, "a member starts", seat.join(&scene))?;
+        let new = self.within(30 * SECOND, "a member starts", seat.join(&scene))?;
+        if scene.options.following.awaits_ready && self.world.seed().is_multiple_of(2) {
+            // Nobody else asks meanwhile.
+            let ended = self.within(scene.options.hand_over(), "a member is ready", new.consumer.ready())?;
+            ended.or_else(|error| self.found("ready-is-true", format!("a new member: {error:?}")))?;
+        }
+        drop(new);
         // The new one too, which may just be asking for its locks.
         let old = scene.any_member(&mut self.random);
         let pause = between(&mut self.random, Duration::ZERO, 3 * SECOND);
@@ -267,7 +321,11 @@ impl History {
                 return self.found("a-closed-client-leaves-no-task", format!("{} of the sender", machine.tasks()));
             }
         }
-        self.within(2 * SECOND, "time passes", scene.sleep(SECOND))?;
+        // Whoever was at it while its consumer closed hears the rest afterwards.
+        let listening = scene.options.following.rest();
+        self.within(listening + 2 * SECOND, "time passes", scene.sleep(listening + SECOND))?;
+        scene.ears().iter().for_each(|ear| ear.is_closed());
+        self.broken()?;
         let links = self.world.network().links();
         if links > 0 && !scene.options.has_any(&[Kind::Deaths, Kind::EarlyEnd]) {
             return self.found("a-closed-client-leaves-no-connection", format!("{links} links"));

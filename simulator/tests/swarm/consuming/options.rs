@@ -8,6 +8,7 @@ use stgclient_core::time::Duration;
 use stgclient_core::wire::dialect::Dialect;
 
 use super::SECOND;
+use super::following::Following;
 
 /// A kind of trouble, or of things that users do. Most histories have few of them, so that what one does alone is seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -180,6 +181,8 @@ pub(super) struct Options {
     pub(super) trouble: Duration,
     /// Whether the second topic is selected from by SQL.
     pub(super) by_sql: bool,
+    /// Whether members follow their queues, and how.
+    pub(super) following: Following,
     kinds: BTreeSet<Kind>,
 }
 
@@ -214,6 +217,7 @@ impl Options {
             send_timeout,
             trouble,
             by_sql: false,
+            following: Following::drawn(seed),
             kinds: BTreeSet::new(),
         };
         // Each kind has its turn, half the time alone.
@@ -275,6 +279,8 @@ impl Options {
         if self.has_any(&[K::AdminResets, K::GoAway, K::RefusedLocks, K::LateLocks]) {
             self.dialect = Dialect::Apache;
         }
+        // Where both move offsets, nobody can say whose counts.
+        self.following.seeks &= !self.has(K::AdminResets);
         self.by_sql = self.has(K::Appears) && self.dialect == Dialect::Apache && random.below(2) == 0;
         if self.has_any(&[K::AdminResets, K::EarlyEnd, K::LateLocks, K::RefusedLocks]) {
             self.model = MessageModel::Clustering;

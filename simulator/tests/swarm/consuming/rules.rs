@@ -7,6 +7,7 @@ use stgclient_core::consumer::push::ConsumeFrom;
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::{Duration, Instant};
 
+use super::following;
 use super::ledger::{Entries, Sent, Work};
 use super::member::{CONSUME_TIMEOUT, Stored};
 use super::options::{Kind, Options, Pace};
@@ -18,12 +19,15 @@ const SUBSCRIBING: Duration = Duration::from_secs(1);
 /// A topic that is made anew is found by the next refresh of the routes.
 const FINDING: Duration = Duration::from_secs(35);
 
+/// After a seek back what has been consumed comes again, which takes time where handlers do.
+const CATCHING_UP: Duration = Duration::from_secs(60);
+
 /// For so many looks an older commit that lands after a reset may stand: a broker tells of the reset when it answers a pull
 /// (`PullMessageProcessor`, `queryThenEraseResetOffset`), which it may hold for long, and then another commit is under way.
 const UNDONE: u32 = 60;
 
 /// What brokers have of the group: its offset of a queue.
-fn committed(scene: &Scene, queue: &MessageQueue) -> Option<u64> {
+pub(super) fn committed(scene: &Scene, queue: &MessageQueue) -> Option<u64> {
     let offset =
         scene.cluster.broker(&queue.broker_name, |broker| broker.committed(GROUP, &queue.topic, queue.queue_id));
     offset.and_then(|offset| u64::try_from(offset).ok())
@@ -31,6 +35,7 @@ fn committed(scene: &Scene, queue: &MessageQueue) -> Option<u64> {
 
 /// All the time: nothing is committed that is not settled.
 pub(super) fn watch(scene: &Scene) {
+    following::look_for_left(scene);
     if scene.options.is_broadcasting() {
         return;
     }
@@ -76,6 +81,7 @@ pub(super) fn check(scene: &Scene) {
     let entries = scene.ledger.lock();
     let consumed = entries.lost(scene);
     let (order, overlap, overtaken) = (entries.order(scene), entries.overlap(scene), entries.overtaken(scene));
+    let (sought, waits) = (entries.seek_that_lost(&scene.options), entries.who_waits());
     let (reset, late, unsent) = (entries.reset_that_lost(), entries.late(scene), entries.gave_up(scene));
     let uncalled =
         entries.callbacks.first().map(|body| format!("{} of them, such as that of {body}", entries.callbacks.len()));
@@ -85,6 +91,9 @@ pub(super) fn check(scene: &Scene) {
     found("an-orderly-queue-has-one-delivery-at-a-time", overlap);
     found("what-failed-is-not-overtaken", overtaken);
     found("a-reset-of-offsets-wins", reset);
+    found("a-seek-wins", sought);
+    found("ready-ends-with-the-consumer-or-in-time", waits);
+    found("what-a-listener-heard-is-so", following::misheard(scene));
     found("what-comes-is-delivered-soon", late);
     found("a-send-rides-out", unsent);
     found("every-callback-is-called", uncalled);
@@ -129,21 +138,27 @@ fn uncommitted(scene: &Scene) -> Option<String> {
     })
 }
 
-/// What was delivered of one queue, with the offsets, in the order it began.
-type Lane<'a> = Vec<(u64, &'a Work)>;
+/// What was delivered of one queue, or of it to one member, with the offsets, in the order it began.
+struct Lane<'a> {
+    queue: &'a MessageQueue,
+    member: Option<u32>,
+    works: Vec<(u64, &'a Work)>,
+}
 
 /// The works of each queue, or of each member's where each gets everything.
 fn lanes<'a>(entries: &'a Entries, options: &Options) -> Vec<Lane<'a>> {
-    let mut lanes: BTreeMap<_, Lane<'_>> = BTreeMap::new();
+    let mut lanes: BTreeMap<_, Vec<(u64, &Work)>> = BTreeMap::new();
     for ((queue, offset), works) in entries.work.iter().filter(|((queue, _), _)| &*queue.topic == TOPIC) {
         for work in works {
             let member = options.is_broadcasting().then_some(work.member);
             lanes.entry((queue, member)).or_default().push((*offset, work));
         }
     }
-    let mut lanes: Vec<Lane<'_>> = lanes.into_values().collect();
-    lanes.iter_mut().for_each(|works| works.sort_by_key(|(offset, work)| (work.begin, *offset)));
-    lanes
+    let in_order = |((queue, member), mut works): (_, Vec<(u64, &'a Work)>)| {
+        works.sort_by_key(|(offset, work)| (work.begin, *offset));
+        Lane { queue, member, works }
+    };
+    lanes.into_iter().map(in_order).collect()
 }
 
 impl Entries {
@@ -158,6 +173,9 @@ impl Entries {
             let began = options.from == ConsumeFrom::FirstOffset
                 || self.newest_start(member, queue).is_some_and(|start| sent.begin >= start);
             return began && made.is_some_and(|made| sent.begin >= made + wait);
+        }
+        if self.is_sought_past(queue, *offset, member) {
+            return false;
         }
         if options.has(Kind::OffsetMoved) && self.healed.is_none_or(|healed| sent.begin < healed) {
             return false;
@@ -223,19 +241,28 @@ impl Entries {
         Some(format!("{} are not, such as {body} {sent:?}, member {member:?}, starts {:?}", lost.len(), self.starts))
     }
 
-    /// First deliveries come in the order of the offsets.
+    /// First deliveries come in the order of the offsets, as long as nobody seeks.
     fn order(&self, scene: &Scene) -> Option<String> {
         // What was not wanted at first may be fetched again, and is then delivered for the first time.
         if !scene.options.is_orderly() || scene.options.has_any(&[Kind::AdminResets, Kind::Subscriptions]) {
             return None;
         }
-        lanes(self, &scene.options).into_iter().find_map(|works| {
-            let mut seen = std::collections::BTreeSet::new();
+        lanes(self, &scene.options).into_iter().find_map(|Lane { queue, member, works }| {
+            let seeks: Vec<Instant> = self.seeks_in(queue, member).map(|seek| seek.at).collect();
+            let (mut seen, mut last, mut sought) = (std::collections::BTreeSet::new(), None, 0);
             works.iter().find_map(|(offset, work)| {
-                let last = seen.last().copied();
-                let is_first = seen.insert(*offset);
-                let is_late = is_first && last.is_some_and(|last| last > *offset);
-                is_late.then(|| format!("{offset} comes after {last:?}: {work:?}"))
+                let before = seeks.iter().filter(|at| **at < work.begin).count();
+                // Who goes before the broker knows of a seek has the next one begin where it was.
+                if before > 0 && scene.options.may_lose_locks() {
+                    return None;
+                }
+                if std::mem::replace(&mut sought, before) != before {
+                    last = None;
+                }
+                let is_late = seen.insert(*offset) && last.is_some_and(|last| last > *offset);
+                let wrong = is_late.then(|| format!("{offset} comes after {last:?}: {work:?}"));
+                last = last.max(Some(*offset));
+                wrong
             })
         })
     }
@@ -245,7 +272,7 @@ impl Entries {
         if !scene.options.is_orderly() || scene.options.may_lose_locks() {
             return None;
         }
-        lanes(self, &scene.options).into_iter().find_map(|works| {
+        lanes(self, &scene.options).into_iter().find_map(|Lane { works, .. }| {
             works.windows(2).find_map(|pair| {
                 let [(first, one), (second, other)] = pair else {
                     return None;
@@ -256,18 +283,19 @@ impl Entries {
         })
     }
 
-    /// What follows a failure is the same message, or an earlier one.
+    /// What follows a failure is the same message, or an earlier one, unless somebody seeks.
     fn overtaken(&self, scene: &Scene) -> Option<String> {
         if !scene.options.is_orderly() || scene.options.may_lose_locks() || scene.options.is_broadcasting() {
             return None;
         }
-        lanes(self, &scene.options).into_iter().find_map(|works| {
+        lanes(self, &scene.options).into_iter().find_map(|Lane { queue, member, works }| {
             works.windows(2).find_map(|pair| {
                 let [(first, one), (second, other)] = pair else {
                     return None;
                 };
                 let is_overtaken = one.end.is_some() && !one.is_consumed && second > first;
-                is_overtaken.then(|| format!("{first} {one:?} by {second} {other:?}"))
+                let is_sought = self.seeks_in(queue, member).any(|seek| (one.begin..=other.begin).contains(&seek.at));
+                (is_overtaken && !is_sought).then(|| format!("{first} {one:?} by {second} {other:?}"))
             })
         })
     }
@@ -322,9 +350,16 @@ impl Entries {
         let started = self.start_of(None)?;
         self.sent.iter().find_map(|(body, sent)| {
             let (acknowledged, place) = sent.receipt.as_ref().filter(|(at, _)| *at >= started)?;
+            // What was passed over may come much later, and what comes again comes first.
+            let is_sought = self
+                .seeks_in(&place.0, None)
+                .any(|seek| place.1 < seek.to || (seek.at..seek.at + CATCHING_UP).contains(acknowledged));
+            if is_sought {
+                return None;
+            }
             let first = self.work.get(place)?.iter().map(|work| work.begin).min()?;
             let took = first.since(*acknowledged);
-            (sent.topic == TOPIC && took > limit).then(|| format!("{body} took {took:?}"))
+            (sent.topic == TOPIC && took > limit + options.following.rest()).then(|| format!("{body} took {took:?}"))
         })
     }
 

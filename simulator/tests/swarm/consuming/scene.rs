@@ -9,6 +9,7 @@ use stgclient_core::random::Random;
 use stgclient_core::time::{Duration, Instant};
 use stgclient_simulator::{ClusterHandle, Machine, NetworkHandle};
 
+use super::following::Ear;
 use super::ledger::Ledger;
 use super::member::Stored;
 use super::options::Options;
@@ -26,6 +27,7 @@ pub(super) struct Scene {
     members: Mutex<BTreeMap<u32, Member>>,
     producer: Mutex<Option<Sender>>,
     second_exists: Mutex<bool>,
+    ears: Mutex<Vec<Arc<Ear>>>,
 }
 
 /// A member that is there.
@@ -36,6 +38,8 @@ pub(super) struct Member {
     pub(super) consumer: PushConsumer,
     /// What it has stored, where each member gets everything.
     pub(super) stored: Stored,
+    /// Its listener.
+    pub(super) ear: Option<Arc<Ear>>,
 }
 
 /// Whoever sends.
@@ -65,6 +69,7 @@ impl Scene {
             members: Mutex::default(),
             producer: Mutex::default(),
             second_exists: Mutex::new(second_exists),
+            ears: Mutex::default(),
         }
     }
 
@@ -95,6 +100,11 @@ impl Scene {
         let members = self.members();
         let index = random.below(members.len().max(1) as u64) as usize;
         members.iter().nth(index).map(|(number, member)| (*number, member.clone()))
+    }
+
+    /// Every listener whose machine did not lose its power.
+    pub(super) fn ears(&self) -> MutexGuard<'_, Vec<Arc<Ear>>> {
+        self.ears.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn sender(&self) -> Option<Sender> {
