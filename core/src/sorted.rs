@@ -66,6 +66,11 @@ impl<K, V> SortedMap<K, V> {
         self.0.pop_first()
     }
 
+    /// The same, if its key is one that is `wanted`.
+    pub fn pop_first_if(&mut self, wanted: impl FnOnce(&K) -> bool) -> Option<(K, V)> {
+        wanted(&self.0.first()?.0).then(|| self.0.pop_first()).flatten()
+    }
+
     /// The value of the lowest key.
     pub fn first_key_value(&self) -> Option<(&K, &V)> {
         self.0.first().map(|(key, value)| (key, value))
@@ -90,8 +95,15 @@ impl<K: Ord, V> SortedMap<K, V> {
     where
         K: Borrow<Q>,
     {
-        let place = self.place(key).unwrap_or_else(|place| place);
-        self.0.iter_from(place).map(|(key, value)| (key, value))
+        let from = self.place(key).unwrap_or_else(|place| place);
+        self.0.iter_between(from, self.0.end()).map(|(key, value)| (key, value))
+    }
+
+    /// Every key from one to another, both included, with its value, in order.
+    pub fn iter_within(&self, from: &K, to: &K) -> Iter<'_, K, V> {
+        let from = self.place(from).unwrap_or_else(|place| place);
+        let to = self.place(to).map_or_else(|place| place, |(list, at)| (list, at + 1));
+        self.0.iter_between(from, to).map(|(key, value)| (key, value))
     }
 
     /// The value of a key.
@@ -301,7 +313,15 @@ impl<T: Ord> SortedSet<T> {
     where
         T: Borrow<Q>,
     {
-        self.0.iter_from(self.place(value).unwrap_or_else(|place| place))
+        let from = self.place(value).unwrap_or_else(|place| place);
+        self.0.iter_between(from, self.0.end())
+    }
+
+    /// Those from one to another, both included, in order.
+    pub fn iter_within(&self, from: &T, to: &T) -> lists::Iter<'_, T> {
+        let from = self.place(from).unwrap_or_else(|place| place);
+        let to = self.place(to).map_or_else(|place| place, |(list, at)| (list, at + 1));
+        self.0.iter_between(from, to)
     }
 
     /// Whether it is there.
@@ -499,6 +519,10 @@ mod tests {
             map.extend(entries.iter().map(|(key, value)| (key / 3, *value)));
             tree.extend(entries.iter().map(|(key, value)| (key / 3, *value)));
             prop_assert!(map.iter().eq(&tree));
+            for (from, to) in [(3, 200), (7, 7), (90, 91)] {
+                prop_assert!(map.iter_within(&from, &to).rev().eq(tree.range(from..=to).rev()));
+                prop_assert!(map.iter_from(&from).eq(tree.range(from..)));
+            }
             prop_assert_eq!(format!("{map:?}"), format!("{tree:?}"));
             prop_assert_eq!(serde_json::to_string(&map).unwrap(), serde_json::to_string(&tree).unwrap());
         }
@@ -518,6 +542,10 @@ mod tests {
             set.extend(values.iter().map(|value| value / 3));
             tree.extend(values.iter().map(|value| value / 3));
             prop_assert!(set.iter().eq(&tree));
+            for (from, to) in [(3, 200), (7, 7), (90, 91)] {
+                prop_assert!(set.iter_within(&from, &to).rev().eq(tree.range(from..=to).rev()));
+                prop_assert!(set.iter_from(&from).eq(tree.range(from..)));
+            }
             prop_assert_eq!(serde_json::to_string(&set).unwrap(), serde_json::to_string(&tree).unwrap());
         }
     }

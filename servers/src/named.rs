@@ -1,20 +1,19 @@
-//! Values by name. All such tables share one tree of names, whatever their values are: a tree for each type would be half of this crate.
+//! Values by name. All such tables share one map of names, whatever their values are: a map for each type is code for each.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Iter as Names;
+use stgclient_core::sorted::{Iter as Names, SortedMap};
 
 /// Values by name, in the order of the names.
 #[derive(Debug)]
 pub(crate) struct Named<V> {
     /// Where the value of a name is.
-    places: BTreeMap<Box<str>, usize>,
+    places: SortedMap<Box<str>, usize>,
     values: Vec<Option<V>>,
     free: Vec<usize>,
 }
 
 impl<V> Default for Named<V> {
     fn default() -> Self {
-        Self { places: BTreeMap::new(), values: Vec::new(), free: Vec::new() }
+        Self { places: SortedMap::new(), values: Vec::new(), free: Vec::new() }
     }
 }
 

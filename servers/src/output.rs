@@ -1,8 +1,9 @@
 //! Bytes on their way out: for each peer the frames in order, small ones joined, large messages left where they lie.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
+use stgclient_core::sorted::SortedMap;
 use stgclient_core::time::Instant;
 
 use super::peer::Peer;
@@ -72,7 +73,7 @@ pub(super) struct Outputs {
     lanes: Vec<Lane>,
     ready: VecDeque<Peer>,
     /// Answers that a test holds back, in the order they become due.
-    delayed: BTreeMap<(Instant, u64), (Peer, Pieces)>,
+    delayed: SortedMap<(Instant, u64), (Peer, Pieces)>,
     sequence: u64,
 }
 
@@ -140,8 +141,7 @@ impl Outputs {
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
-        while let Some(entry) = self.delayed.first_entry().filter(|entry| entry.key().0 <= now) {
-            let (peer, pieces) = entry.remove();
+        while let Some((_, (peer, pieces))) = self.delayed.pop_first_if(|(due, _)| *due <= now) {
             self.frame(peer, |lane| lane.append(pieces));
         }
     }

@@ -6,10 +6,11 @@
 //! client is no more than [`ROOM`] and one answer, but for what a test has held back; and nobody who reads is closed. A connection on which nothing comes and goes for [`MOST_IDLE`] is closed,
 //! as a server of Apache's does (`NettyServerConfig.serverChannelMaxIdleTimeSeconds`).
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use stgclient_core::sorted::SortedSet;
 use stgclient_core::time::{Duration, Instant, Now};
 use stgclient_core::wire::command::Command;
 
@@ -31,7 +32,7 @@ pub struct Serving {
     /// By the slots of peers.
     places: Vec<Option<Place>>,
     /// Those for whom there may be something to do since the host has asked last.
-    news: BTreeSet<Peer>,
+    news: SortedSet<Peer>,
     /// When to look for connections that are idle.
     next_idle: Option<Instant>,
 }
@@ -52,7 +53,7 @@ struct Place {
 impl Serving {
     /// A cluster that nobody is connected to.
     pub const fn new(cluster: Cluster) -> Self {
-        Self { cluster, places: Vec::new(), news: BTreeSet::new(), next_idle: None }
+        Self { cluster, places: Vec::new(), news: SortedSet::new(), next_idle: None }
     }
 
     /// The cluster, for whoever serves it otherwise.

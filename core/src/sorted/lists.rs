@@ -1,6 +1,7 @@
 //! What sorted maps and sets stand in: short lists, one behind the other, so that what is put in or taken out moves few others.
 
 use core::cmp::Ordering;
+use core::ops::Range;
 use core::slice;
 
 /// Values in order. None of the lists is empty but the first, when it is alone, which most are; two beside each other have more than a
@@ -38,7 +39,8 @@ impl<T> Lists<T> {
         lists
     }
 
-    fn end(&self) -> Place {
+    /// Behind the last value.
+    pub(super) fn end(&self) -> Place {
         (self.rest.len(), self.list(self.rest.len()).len())
     }
 
@@ -173,10 +175,18 @@ impl<T> Lists<T> {
         Iter { front: self.first.iter(), between: self.rest.iter(), back: [].iter() }
     }
 
-    /// Those from a place on.
-    pub(super) fn iter_from(&self, (number, at): Place) -> Iter<'_, T> {
-        let front = self.list(number).get(at..).unwrap_or_default();
-        Iter { front: front.iter(), between: self.rest.get(number..).unwrap_or_default().iter(), back: [].iter() }
+    /// Those from a place on and before another.
+    pub(super) fn iter_between(&self, from: Place, to: Place) -> Iter<'_, T> {
+        let part = |number, range| self.list(number).get::<Range<usize>>(range).unwrap_or_default().iter();
+        let mut between = Iter { front: [].iter(), between: [].iter(), back: [].iter() };
+        if from.0 == to.0 {
+            between.front = part(from.0, from.1..to.1);
+        } else if from.0 < to.0 {
+            between.front = part(from.0, from.1..self.list(from.0).len());
+            between.between = self.rest.get(from.0..to.0 - 1).unwrap_or_default().iter();
+            between.back = part(to.0, 0..to.1);
+        }
+        between
     }
 
     pub(super) fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut T> {
@@ -308,7 +318,11 @@ mod tests {
                     prop_assert_eq!(ours.len(), theirs.len());
                 }
                 let place = lists.find(|known: &u16| known.cmp(&start)).unwrap_or_else(|place| place);
-                prop_assert!(lists.iter_from(place).eq(model.range(start..)));
+                prop_assert!(lists.iter_between(place, lists.end()).eq(model.range(start..)));
+                let till = start.saturating_add(3000);
+                let end = lists.find(|known: &u16| known.cmp(&till)).unwrap_or_else(|place| place);
+                prop_assert!(lists.iter_between(place, end).eq(model.range(start..till)));
+                prop_assert!(start == till || lists.iter_between(end, place).len() == 0);
                 prop_assert_eq!((lists.len(), lists.first(), lists.last()), (model.len(), model.first(), model.last()));
                 let again = Lists::from_sorted(lists.clone().into_vec());
                 again.check();

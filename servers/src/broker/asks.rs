@@ -1,8 +1,7 @@
 //! What a broker asks of clients, and what it does with their answers (`Broker2Client`).
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use bytes::Bytes;
+use stgclient_core::sorted::{SortedMap, SortedSet};
 use stgclient_core::time::Instant;
 use stgclient_core::wire::code::RequestCode;
 use stgclient_core::wire::command::{self, FLAG_ONEWAY, Head, HeaderCodec};
@@ -20,9 +19,9 @@ pub(super) struct Asks<P> {
     /// The number of the last one. A broker numbers its requests as a client does its own: an answer is matched to its
     /// request within one direction only.
     opaque: i32,
-    pending: BTreeMap<i32, Pending<P>>,
+    pending: SortedMap<i32, Pending<P>>,
     /// The same by the moments at which they are waited for no longer.
-    deadlines: BTreeSet<(Instant, i32)>,
+    deadlines: SortedSet<(Instant, i32)>,
     dialect: Dialect,
 }
 
@@ -35,7 +34,7 @@ struct Pending<P> {
 
 impl<P> Asks<P> {
     pub(super) const fn new(dialect: Dialect) -> Self {
-        Self { opaque: 0, pending: BTreeMap::new(), deadlines: BTreeSet::new(), dialect }
+        Self { opaque: 0, pending: SortedMap::new(), deadlines: SortedSet::new(), dialect }
     }
 
     /// Sends a request that nobody is to answer. It does not reach a client that has no room for it.

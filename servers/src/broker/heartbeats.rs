@@ -1,9 +1,8 @@
 //! Clients say that they are there, and that they leave (`ClientManageProcessor`); members hear of each other
 //! (`DefaultConsumerIdsChangeListener`).
 
-use std::collections::BTreeSet;
-
 use bytes::Bytes;
+use stgclient_core::sorted::SortedSet;
 use stgclient_core::time::Now;
 use stgclient_core::wire::body::{self, CheckClientConfig, ConsumerData, ConsumerList, ExpressionType, HeartbeatData};
 use stgclient_core::wire::code::ResponseCode;
@@ -57,7 +56,7 @@ impl Broker {
         };
         stamp(now, &request.body, &mut heartbeat);
         // However often a heartbeat names a group, its members hear of it once; also if it is refused later.
-        let mut changed = BTreeSet::new();
+        let mut changed = SortedSet::new();
         let answer = self.join_groups(now, session, request, heartbeat, &mut changed);
         for group in changed {
             self.notify_members(&group, out);
@@ -72,7 +71,7 @@ impl Broker {
         session: Session,
         request: &Command,
         mut heartbeat: HeartbeatData,
-        changed: &mut BTreeSet<String>,
+        changed: &mut SortedSet<String>,
     ) -> Result<HeartbeatAnswer, Refusal> {
         let (budget, client_id) = (self.budget.clone(), std::mem::take(&mut heartbeat.client_id));
         let member = |group: &str| {

@@ -1,8 +1,9 @@
 //! Pulls that wait for messages, and the moments at which they wait no longer (`PullRequestHoldService`).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
+use stgclient_core::sorted::SortedMap;
 use stgclient_core::time::{Duration, Instant, Now};
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
@@ -63,11 +64,11 @@ impl Place {
 /// The waiting pulls of a broker.
 #[derive(Debug)]
 pub(super) struct Holds {
-    held: BTreeMap<Place, Held>,
+    held: SortedMap<Place, Held>,
     /// The same, by the moment their time is up.
-    deadlines: BTreeMap<(Instant, u64), Place>,
+    deadlines: SortedMap<(Instant, u64), Place>,
     /// By the peer that waits: one that has no room is passed by at once, however many it has.
-    woken: BTreeMap<Peer, VecDeque<Woken>>,
+    woken: SortedMap<Peer, VecDeque<Woken>>,
     woken_count: usize,
     next_check: Option<Instant>,
     number: u64,
@@ -78,9 +79,9 @@ pub(super) struct Holds {
 impl Holds {
     pub(super) const fn new(dialect: Dialect, limit: usize) -> Self {
         Self {
-            held: BTreeMap::new(),
-            deadlines: BTreeMap::new(),
-            woken: BTreeMap::new(),
+            held: SortedMap::new(),
+            deadlines: SortedMap::new(),
+            woken: SortedMap::new(),
             woken_count: 0,
             next_check: None,
             number: 0,
@@ -131,8 +132,8 @@ impl Holds {
     pub(super) fn handle_timeout(&mut self, now: Instant, mut stale: impl FnMut(&Pull) -> bool) {
         let is_check = self.next_check.is_some_and(|at| at <= now);
         if is_check || self.dialect == Dialect::Apache {
-            while let Some(entry) = self.deadlines.first_entry().filter(|entry| entry.key().0 <= now) {
-                if let Some(held) = self.held.remove(&entry.remove()) {
+            while let Some((_, place)) = self.deadlines.pop_first_if(|(due, _)| *due <= now) {
+                if let Some(held) = self.held.remove(&place) {
                     self.push_woken(Woken { number: 0, held, end: None });
                 }
             }
@@ -173,7 +174,7 @@ impl Holds {
     fn push_woken(&mut self, woken: Woken) {
         self.number += 1;
         self.woken_count += 1;
-        let line = self.woken.entry(woken.held.exchange.peer).or_default();
+        let line = self.woken.get_or_default(woken.held.exchange.peer);
         line.push_back(Woken { number: self.number, ..woken });
     }
 
@@ -184,7 +185,11 @@ impl Holds {
     }
 
     fn wake(&mut self, places: RangeInclusive<Place>, end: Option<i64>, mut wanted: impl FnMut(&Held) -> bool) {
-        let wanted = self.held.range(places).filter(|(_, held)| wanted(held)).map(|(place, _)| *place);
+        let wanted = self
+            .held
+            .iter_within(places.start(), places.end())
+            .filter(|(_, held)| wanted(held))
+            .map(|(place, _)| *place);
         for place in wanted.collect::<Vec<_>>() {
             if let Some(held) = self.held.remove(&place) {
                 self.deadlines.remove(&(held.due, place.number));

@@ -1,8 +1,9 @@
 //! Messages by key, by unique id and by tag (`IndexService`).
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::hash::Hasher;
 
+use stgclient_core::sorted::SortedSet;
 use stgclient_core::wire::message::{PropertiesRef, property};
 
 /// What one entry costs, in bytes: a tree's nodes are half full, and a list may have room for twice as much.
@@ -12,7 +13,7 @@ const ENTRY: usize = 4 * size_of::<(u64, u64)>();
 #[derive(Debug, Default)]
 pub(super) struct Index {
     /// Hashes and records.
-    entries: BTreeSet<(u64, u64)>,
+    entries: SortedSet<(u64, u64)>,
     /// The same in the order in which the records came.
     order: VecDeque<(u64, u64)>,
 }
@@ -84,7 +85,7 @@ impl Index {
     /// The records that may have this in a topic, the newest first.
     pub(super) fn find(&self, topic: &str, term: Term<'_>) -> impl Iterator<Item = u64> {
         let hash = term.hash(topic);
-        self.entries.range((hash, 0)..=(hash, u64::MAX)).rev().map(|(_, record)| *record)
+        self.entries.iter_within(&(hash, 0), &(hash, u64::MAX)).rev().map(|(_, record)| *record)
     }
 
     /// The newest record that has anything.

@@ -1,8 +1,6 @@
 //! Which member of a group may consume which queue in order (`RebalanceLockManager`).
 
-use std::collections::BTreeMap;
-
-use stgclient_core::sorted::SortedSet;
+use stgclient_core::sorted::{SortedMap, SortedSet};
 use stgclient_core::time::{Duration, Instant, Now};
 use stgclient_core::wire::body::{self, LockedQueues, QueueKey, QueueLockRequest};
 use stgclient_core::wire::command::Command;
@@ -44,7 +42,7 @@ impl Lock {
 /// The locks of a broker, by group and queue. Kept in memory only: a broker that is started again knows of none.
 #[derive(Debug)]
 pub(super) struct Locks {
-    groups: Named<BTreeMap<QueueKey, Lock>>,
+    groups: Named<SortedMap<QueueKey, Lock>>,
     budget: Budget,
 }
 
@@ -97,7 +95,7 @@ impl Locks {
             return false;
         };
         let lock = Lock { client_id: client_id.into(), last_update: now, _charge: charge };
-        self.groups.get_or_insert_with(group, BTreeMap::new).insert(queue.clone(), lock);
+        self.groups.get_or_insert_with(group, SortedMap::new).insert(queue.clone(), lock);
         true
     }
 

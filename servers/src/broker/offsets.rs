@@ -1,7 +1,5 @@
 //! What consumer groups have consumed, by topic and queue (`ConsumerOffsetManager`, `ConsumerManageProcessor`).
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
 use stgclient_core::sorted::SortedMap;
 use stgclient_core::wire::body::{self, DataVersion};
@@ -30,7 +28,7 @@ type Topics = Named<Queues>;
 /// Offsets by queue.
 #[derive(Debug)]
 struct Queues {
-    offsets: BTreeMap<i32, i64>,
+    offsets: SortedMap<i32, i64>,
     charge: Charge,
 }
 
@@ -80,7 +78,7 @@ impl GroupOffsets {
             return Ok(());
         }
         let charge = self.budget.charge(cost(group, topic))?;
-        let queues = Queues { offsets: BTreeMap::from([(queue_id, offset)]), charge };
+        let queues = Queues { offsets: SortedMap::from([(queue_id, offset)]), charge };
         self.groups.get_or_insert_with(group, Topics::default).insert(topic, queues);
         Ok(())
     }
@@ -116,7 +114,7 @@ impl GroupOffsets {
     }
 
     /// All offsets, by `topic@group` and queue.
-    fn by_topic_and_group(&self) -> SortedMap<String, &BTreeMap<i32, i64>> {
+    fn by_topic_and_group(&self) -> SortedMap<String, &SortedMap<i32, i64>> {
         let of_group = |(group, topics): (_, _)| {
             let topics: &Topics = topics;
             topics.iter().map(move |(topic, queues)| (format!("{topic}@{group}"), &queues.offsets))

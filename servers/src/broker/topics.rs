@@ -1,7 +1,5 @@
 //! The topics of a broker: their settings and their queues.
 
-use std::collections::BTreeMap;
-
 use stgclient_core::sorted::SortedMap;
 use stgclient_core::wire::body::Permission;
 use stgclient_core::wire::dialect::Dialect;
@@ -87,7 +85,7 @@ pub(super) struct Topic {
     pub(super) config: TopicConfig,
     /// Made when first written to, so that a topic of a thousand queues costs nothing until it is used. Those beyond
     /// the configured number stay: the topic may grow again.
-    queues: BTreeMap<u32, Queue>,
+    queues: SortedMap<u32, Queue>,
     /// The queue for the next message that may go to any.
     next_queue: u32,
     /// For the topic and its queues.
@@ -107,7 +105,7 @@ impl Topic {
         if !self.queues.contains_key(&queue_id) {
             self.charge.resize(self.charge.bytes() + QUEUE)?;
         }
-        Ok(self.queues.entry(queue_id).or_default())
+        Ok(self.queues.get_or_default(queue_id))
     }
 
     pub(super) fn queue_mut(&mut self, queue_id: u32) -> Option<&mut Queue> {
@@ -126,9 +124,9 @@ impl Topic {
 #[derive(Debug)]
 pub(super) struct Topics {
     table: Table<Topic>,
-    by_name: BTreeMap<Box<str>, Key>,
+    by_name: SortedMap<Box<str>, Key>,
     /// Those that were deleted where their queues stay (smartgo's), by name, until they are created anew.
-    deleted: BTreeMap<Box<str>, Key>,
+    deleted: SortedMap<Box<str>, Key>,
     dialect: Dialect,
     budget: Budget,
     queues_per_topic: u32,
@@ -145,8 +143,8 @@ impl Topics {
     pub(super) fn new(cluster: &str, dialect: Dialect, config: &BrokerConfig, budget: &Budget) -> Self {
         let mut topics = Self {
             table: Table::default(),
-            by_name: BTreeMap::new(),
-            deleted: BTreeMap::new(),
+            by_name: SortedMap::new(),
+            deleted: SortedMap::new(),
             dialect,
             budget: budget.clone(),
             queues_per_topic: config.limits.queues_per_topic,
@@ -329,7 +327,7 @@ impl Topics {
             return key;
         }
         let key =
-            self.table.insert(Topic { name: name.into(), config, queues: BTreeMap::new(), next_queue: 0, charge });
+            self.table.insert(Topic { name: name.into(), config, queues: SortedMap::new(), next_queue: 0, charge });
         self.by_name.insert(name.into(), key);
         key
     }

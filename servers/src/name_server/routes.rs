@@ -1,7 +1,5 @@
 //! Which broker serves which topic (`RouteInfoManager`, `ClientRequestProcessor`).
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 use stgclient_core::sorted::{SortedMap, SortedSet};
 use stgclient_core::wire::body::{self, BrokerData, ClusterInfo, QueueData, TopicList, TopicRouteData};
@@ -37,13 +35,13 @@ pub(super) struct Routes {
     topics: Named<Queues>,
     brokers: Named<BrokerData>,
     /// The topics that some broker has deleted since.
-    deleted: BTreeSet<Box<str>>,
+    deleted: SortedSet<Box<str>>,
     budget: Budget,
 }
 
 impl Routes {
     pub(super) fn new(budget: &Budget) -> Self {
-        let (topics, brokers, deleted) = (Named::default(), Named::default(), BTreeSet::new());
+        let (topics, brokers, deleted) = (Named::default(), Named::default(), SortedSet::new());
         Self { topics, brokers, deleted, budget: budget.clone() }
     }
 

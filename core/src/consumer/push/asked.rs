@@ -174,7 +174,7 @@ impl Asked for Commit {
 #[derive(Clone, Debug)]
 pub(crate) struct Lock {
     pub(crate) ticket: Ticket,
-    pub(crate) queues: Vec<QueueId>,
+    pub(crate) queues: Vec<(QueueId, MessageQueue)>,
     pub(crate) at: Instant,
 }
 

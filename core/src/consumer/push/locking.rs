@@ -37,16 +37,17 @@ impl PushConsumer {
         let mut ids = self.queues.of_broker(&broker);
         ids.retain(|other| *other == id || self.queues.get(*other).is_some_and(wants));
         let ticket = self.next_ticket();
-        let mut queues = Vec::with_capacity(ids.len());
+        let mut asked = Vec::with_capacity(ids.len());
         for &id in &ids {
             if let Some(known) = self.queues.touch(id) {
                 known.lock.asked = Some(ticket);
                 known.lock.may_be_kept = true;
-                queues.push(known.queue.clone());
+                asked.push((id, known.queue.clone()));
             }
         }
         self.owed.insert(ticket);
-        self.wish(Wish::Lock { asked: asked::Lock { ticket, queues: ids, at: now }, queues });
+        let queues = asked.iter().map(|(_, queue)| queue.clone()).collect();
+        self.wish(Wish::Lock { asked: asked::Lock { ticket, queues: asked, at: now }, queues });
     }
 
     /// Takes which of the queues are locked.
@@ -54,7 +55,7 @@ impl PushConsumer {
         &mut self,
         now: Now,
         ticket: Ticket,
-        (asked, at): (&[QueueId], Instant),
+        (asked, at): (&[(QueueId, MessageQueue)], Instant),
         granted: Result<SortedSet<MessageQueue>, Error>,
     ) {
         if !self.owed.remove(&ticket) {
@@ -64,7 +65,7 @@ impl PushConsumer {
             self.notices.push(Notice::debug("no locks").about("error", error));
         }
         let (granted, has_others) = (granted.ok(), self.has_others);
-        for &id in asked {
+        for &(id, _) in asked {
             let Some(known) = self.queues.touch(id).filter(|known| known.lock.asked == Some(ticket)) else {
                 continue;
             };
@@ -89,11 +90,13 @@ impl PushConsumer {
                 None => known.lock.ask_at = now.mono + AGAIN_AFTER,
             }
         }
-        self.give_back(now.mono, granted.unwrap_or_default());
+        // Without an answer all may have been granted, if only after they were given back over another connection.
+        let granted = granted.unwrap_or_else(|| asked.iter().map(|(_, queue)| queue.clone()).collect());
+        self.give_back(now.mono, granted);
         self.attend(now);
     }
 
-    /// What was granted to queues that have left since it was asked for is given back: they leave once more. Those that
+    /// What was or may have been granted to queues that have left since it was asked for is given back: they leave once more. Those that
     /// are still ours, or ours again, give it back when they leave.
     fn give_back(&mut self, now: Instant, granted: SortedSet<MessageQueue>) {
         for queue in granted {
