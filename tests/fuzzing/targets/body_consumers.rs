@@ -1,5 +1,4 @@
 //! Bodies that say who consumes, what and how far.
-#![no_main]
 
 use stgclient_core::wire::body::{
     CommittedOffsets, ConsumeStats, ConsumerConnections, ConsumerList, ConsumerRunningInfo, ConsumerStatus,
@@ -7,7 +6,7 @@ use stgclient_core::wire::body::{
 };
 use stgclient_fuzzing::bodies;
 
-libfuzzer_sys::fuzz_target!(|body: &[u8]| {
+pub fn run(body: &[u8]) {
     bodies::check_with_names::<CommittedOffsets>(body);
     bodies::check::<ConsumerList>(body);
     bodies::check::<QueueLockRequest>(body);
@@ -17,4 +16,4 @@ libfuzzer_sys::fuzz_target!(|body: &[u8]| {
     let _ = from_slice::<ConsumeStats>(body);
     let _ = from_slice::<ConsumerRunningInfo>(body);
     let _ = from_slice::<SubscriptionGroups>(body);
-});
+}

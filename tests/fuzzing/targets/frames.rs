@@ -1,7 +1,6 @@
 //! A stream of frames in arbitrary pieces: as in one piece, and no more memory than the bytes that came are worth.
 //!
 //! The input is a number n, n lengths of pieces which then repeat, and the stream.
-#![no_main]
 
 use bytes::BufMut;
 use stgclient_core::wire::command::Command;
@@ -15,7 +14,7 @@ const ROOM: usize = 3 * 64 * 1024;
 /// The body of a frame that comes first and takes up most of a buffer, so that the input decides on the next.
 static FIRST_BODY: [u8; 56 * 1024] = [0; 56 * 1024];
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+pub fn run(input: &[u8]) {
     let Some((&count, rest)) = input.split_first() else { return };
     let (lengths, stream) = rest.split_at(rest.len().min(usize::from(count)));
 
@@ -57,7 +56,7 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
         assert_eq!(reader.next_command().as_ref().err(), Some(error), "an error stays");
     }
     got.iter().flatten().for_each(commands::check);
-});
+}
 
 /// All that there is, up to the first error.
 fn read(reader: &mut FrameReader) -> Vec<Result<Command, FrameError>> {

@@ -1,5 +1,4 @@
 //! Short texts of peers and users: tag expressions, addresses, ids, properties.
-#![no_main]
 
 use stgclient_core::address::{self, Address};
 use stgclient_core::consumer::MessageSelector;
@@ -7,7 +6,8 @@ use stgclient_core::producer::{check_group, check_topic};
 use stgclient_core::wire::message::{OffsetMessageId, PropertiesRef, UniqueId};
 use stgclient_fuzzing::messages::check_properties;
 
-libfuzzer_sys::fuzz_target!(|text: &str| {
+pub fn run(text: &[u8]) {
+    let Ok(text) = std::str::from_utf8(text) else { return };
     if let Ok(expression) = text.parse::<MessageSelector>() {
         assert_eq!(expression.as_str().parse().as_ref(), Ok(&expression));
         let tags = text.split("||").map(|tag| tag.trim_matches(|character| character <= ' '));
@@ -28,4 +28,4 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     }
     let _ = (check_topic(text), check_group(text));
     check_properties(PropertiesRef::new(text));
-});
+}
