@@ -17,6 +17,8 @@ use crate::wire::request::{GetGroups, GetGroupsAnswer, Request};
 
 /// How many groups are asked for at once (`ClientConfig.maxPageSizeInGetMetadata`).
 const PAGE: i32 = 2000;
+/// How often the first page is asked for again, where a later one brings nothing.
+const MOST_REPEATS: u32 = 4;
 /// Of more groups at one broker none are listed.
 const MOST: usize = 262_144;
 
@@ -31,6 +33,8 @@ struct List {
     names: SortedSet<String>,
     /// The state of the broker's groups that they are from.
     version: Option<DataVersion>,
+    /// How often a page brought nothing, and the first one was asked for again.
+    repeats: u32,
 }
 
 impl Rule for GroupNames {
@@ -108,6 +112,12 @@ impl List {
         if count >= total {
             return Ok(Then::Done);
         }
+        // A broker makes a page first, and looks then how many groups there are and of which state: one that is new by then may be where
+        // this page does not look.
+        if total <= MOST && count == before && self.repeats < MOST_REPEATS {
+            *self = Self { repeats: self.repeats + 1, ..Self::default() };
+            return Ok(Then::Ask(target.clone()));
+        }
         if total > MOST || count == before {
             let why = format!("{count} groups came, of {total} that there are; {MOST} are listed at the most");
             return Err(Error::new(ErrorKind::MalformedAnswer, why));
@@ -120,12 +130,30 @@ impl List {
 mod tests {
     use super::*;
 
-    /// What comes of a page with one group, where the broker says that it has so many.
-    fn first_of(total: usize) -> Result<Then, Error> {
-        let page = r#"{"subscriptionGroupTable":{"G":{"groupName":"G"}}}"#;
+    /// What comes of a page with these groups, where the broker says that it has so many.
+    fn add(list: &mut List, groups: &str, total: usize) -> Result<Then, Error> {
+        let page = format!(r#"{{"subscriptionGroupTable":{{{groups}}}}}"#);
         let page: SubscriptionGroups = bodies::from_slice(page.as_bytes()).unwrap();
-        let target = Target::Broker("a:1".parse().unwrap());
-        List::default().add(page, Some(total as i32), &target)
+        list.add(page, Some(total as i32), &Target::Broker("a:1".parse().unwrap()))
+    }
+
+    fn first_of(total: usize) -> Result<Then, Error> {
+        add(&mut List::default(), r#""G":{"groupName":"G"}"#, total)
+    }
+
+    #[test]
+    fn a_page_that_brings_nothing_new_has_the_first_asked_for_again_but_not_for_ever() {
+        let mut list = List::default();
+        let (one, both) = (r#""G":{"groupName":"G"}"#, r#""A":{"groupName":"A"},"G":{"groupName":"G"}"#);
+        for _ in 0..2 {
+            assert!(matches!(add(&mut list, one, 2), Ok(Then::Ask(_))));
+        }
+        assert!(list.names.is_empty(), "it is asked from the beginning");
+        assert!(matches!(add(&mut list, both, 2), Ok(Then::Done)));
+        assert_eq!(list.names.len(), 2);
+        let mut list = List::default();
+        let asked = (0..100).take_while(|_| add(&mut list, one, 2).is_ok()).count();
+        assert!(asked < 20, "{asked}");
     }
 
     #[test]
