@@ -1,0 +1,123 @@
+// Topics, offsets and clusters.
+
+import { call } from "./bridge.js";
+import * as check from "./check.js";
+import { OffsetKind } from "./wasm.js";
+
+const PERMISSIONS = { "read-write": 6, write: 2, read: 4 };
+
+const at = ({ cluster, broker }) => [
+  cluster === undefined ? undefined : check.text("cluster", cluster),
+  broker === undefined ? undefined : check.text("broker", broker),
+];
+
+/** What administers a cluster. */
+export class Admin {
+  #inner;
+
+  constructor(inner) {
+    this.#inner = inner;
+  }
+
+  /** Creates a topic, or changes it: at all brokers, or at those of a cluster, or at one, by its name or `host:port`. */
+  async createTopic(topic, options = {}) {
+    check.text("the topic", topic);
+    const { queues, permission, cluster, broker } = check.object("the options", options);
+    if (queues !== undefined) check.whole("queues", queues, 1, 65_536);
+    if (permission !== undefined) check.oneOf("permission", permission, ...Object.keys(PERMISSIONS));
+    const place = at({ cluster, broker });
+    await call((number) => this.#inner.createTopic(number, topic, queues, PERMISSIONS[permission], ...place));
+  }
+
+  async deleteTopic(topic, options = {}) {
+    check.text("the topic", topic);
+    const place = at(check.object("the options", options));
+    await call((number) => this.#inner.deleteTopic(number, topic, ...place));
+  }
+
+  topics() {
+    return call((number) => this.#inner.topics(number));
+  }
+
+  groups() {
+    return call((number) => this.#inner.groups(number));
+  }
+
+  /** Where a topic is: brokers, their addresses, queues. */
+  route(topic) {
+    check.text("the topic", topic);
+    return call((number) => this.#inner.route(number, topic));
+  }
+
+  /** The offsets of all queues of a topic. */
+  statistics(topic) {
+    check.text("the topic", topic);
+    return call((number) => this.#inner.statistics(number, topic));
+  }
+
+  /** How far a group is behind, by queue and in all. */
+  lag(group) {
+    check.text("the group", group);
+    return call((number) => this.#inner.lag(number, group));
+  }
+
+  cluster() {
+    return call((number) => this.#inner.cluster(number));
+  }
+
+  #offset(kind, group, queue, ms = 0) {
+    const { topic, brokerName, queueId } = check.queue(queue);
+    return call((number) => this.#inner.offset(number, kind, group, topic, brokerName, queueId, ms));
+  }
+
+  minOffset(queue) {
+    return this.#offset(OffsetKind.Min, "", queue);
+  }
+
+  maxOffset(queue) {
+    return this.#offset(OffsetKind.Max, "", queue);
+  }
+
+  offsetAt(queue, moment) {
+    return this.#offset(OffsetKind.At, "", queue, check.moment("the moment", moment));
+  }
+
+  groupOffset(group, queue) {
+    return this.#offset(OffsetKind.Committed, check.text("the group", group), queue);
+  }
+
+  async commitGroupOffset(group, queue, offset) {
+    check.text("the group", group);
+    const { topic, brokerName, queueId } = check.queue(queue);
+    const to = check.offset("the offset", offset);
+    await call((number) => this.#inner.commit(number, group, topic, brokerName, queueId, to));
+  }
+
+  /** Has a group go on elsewhere in a topic: "first", "last" or a Date. Ends with the new offsets. */
+  resetOffsets(group, topic, to) {
+    check.text("the group", group);
+    check.text("the topic", topic);
+    const ms = to === "last" ? undefined : to === "first" ? -1 : check.moment('to, unless it is "first" or "last",', to);
+    return call((number) => this.#inner.resetOffsets(number, group, topic, ms));
+  }
+
+  /** The message of a receipt's `offsetMessageId`; undefined, if it is not there any more. */
+  messageById(id) {
+    check.text("the id", id);
+    return call((number) => this.#inner.messageById(number, id));
+  }
+
+  /** The message of a `messageId`. */
+  messageByUniqueKey(topic, id) {
+    check.text("the topic", topic);
+    check.text("the id", id);
+    return call((number) => this.#inner.messageByUniqueKey(number, topic, id));
+  }
+
+  messagesByKey(topic, key, { max } = {}) {
+    check.text("the topic", topic);
+    check.text("the key", key);
+    if (max !== undefined) check.whole("max", max, 1, 2 ** 31 - 1);
+    return call((number) => this.#inner.messagesByKey(number, topic, key, max));
+  }
+}

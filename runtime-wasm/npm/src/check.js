@@ -1,0 +1,100 @@
+// What applications give, looked at before it goes on: wrong types and ranges fail here, in words that say what to write instead.
+
+import { invalid } from "./values.js";
+
+const shown = (value) => {
+  if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+  if (typeof value === "bigint") return `${value}n`;
+  if (value === null || typeof value !== "object") return String(value);
+  return Array.isArray(value) ? "an array" : `a ${value.constructor?.name ?? "value"}`;
+};
+
+const wrong = (name, wanted, value) => invalid(`${name} is ${shown(value)}; it has to be ${wanted}`);
+
+export function text(name, value) {
+  if (typeof value !== "string") throw wrong(name, "a string", value);
+  return value;
+}
+
+export function flag(name, value) {
+  if (typeof value !== "boolean") throw wrong(name, "true or false", value);
+  return value;
+}
+
+export function whole(name, value, least, most) {
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw wrong(name, `a whole number from ${least} to ${most}`, value);
+  }
+  return value;
+}
+
+/** A time in ms, at the most some 24 days, which is what timers can wait. */
+export function time(name, value, least = 0) {
+  if (typeof value !== "number" || !(value >= least && value <= 2_147_483_647)) {
+    throw wrong(name, `a time in milliseconds from ${least} to 2147483647`, value);
+  }
+  return value;
+}
+
+export function offset(name, value) {
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return BigInt(value);
+  if (typeof value !== "bigint" || value < 0n || value >= 1n << 63n) throw wrong(name, "an offset, such as 42n", value);
+  return value;
+}
+
+export function func(name, value) {
+  if (typeof value !== "function") throw wrong(name, "a function", value);
+  return value;
+}
+
+export function oneOf(name, value, ...known) {
+  if (!known.includes(value)) throw wrong(name, known.map(shown).join(" or "), value);
+  return value;
+}
+
+/** A moment, in ms since 1970 UTC. */
+export function moment(name, value) {
+  const ms = value instanceof Date ? value.getTime() : value;
+  if (typeof ms !== "number" || !(ms >= 0 && ms <= 8.64e15)) throw wrong(name, "a Date", value);
+  return ms;
+}
+
+export function object(name, value) {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) throw wrong(name, "an object", value);
+  return value;
+}
+
+/** Options by name: each is looked at, and given on, by the function of its name; one that nobody knows is a mistake. */
+export function options(what, given, known) {
+  object(what, given);
+  for (const [name, value] of Object.entries(given)) {
+    const take = Object.hasOwn(known, name) ? known[name] : undefined;
+    if (!take) throw invalid(`${what} have no ${JSON.stringify(name)}; there are ${Object.keys(known).join(", ")}`);
+    if (value !== undefined) take(value);
+  }
+}
+
+const encoder = new TextEncoder();
+
+/** A body: a text, bytes, or what JSON makes of it is the application's matter. */
+export function body(value) {
+  if (typeof value === "string") return encoder.encode(value);
+  if (value instanceof Uint8Array) return value;
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  throw wrong("the body", "a string or bytes (Uint8Array, Buffer, ArrayBuffer)", value);
+}
+
+export function queue(value) {
+  const { topic, brokerName, queueId } = object("the queue", value);
+  text("the queue's topic", topic);
+  text("the queue's brokerName", brokerName);
+  whole("the queue's queueId", queueId, 0, 2_147_483_647);
+  return value;
+}
+
+export function signal(value) {
+  if (value === undefined) return undefined;
+  if (!(value instanceof AbortSignal)) throw wrong("the signal", "an AbortSignal", value);
+  return value;
+}

@@ -1,0 +1,123 @@
+// Clients: connections to a cluster, and what is made of them.
+
+import { Admin } from "./admin.js";
+import { call, enter } from "./bridge.js";
+import * as check from "./check.js";
+import { ConsumerStream, startConsumer } from "./consumer.js";
+import { events } from "./events.js";
+import { platform } from "./platform.js";
+import { Producer } from "./producer.js";
+import { PullConsumer } from "./pull.js";
+import { ClientSetup } from "./wasm.js";
+
+
+
+const MAX_LENGTH = 1 << 30;
+
+/** Connects to the cluster of these name servers. */
+export async function connect(target, options = {}) {
+  check.object("the options", options);
+  const { tls, transport, webSocket, nameServers, signal, log, ...rest } = options;
+  check.signal(signal);
+  const place = await platform.place(target, { tls, transport, webSocket, nameServers });
+  const { ip, processId } = platform.identity();
+  const setup = enter(() => new ClientSetup(place.addresses, place.transport, ip, processId));
+  try {
+    setUp(setup, rest);
+    const inner = await call((number) => setup.connect(number), signal);
+    return new Client(inner, options);
+  } finally {
+    setup.free();
+  }
+}
+
+function setUp(setup, options) {
+  check.options("the options of a client", options, {
+    requestTimeout: (value) => setup.requestTimeout(check.time("requestTimeout", value, 1)),
+    connectTimeout: (value) => setup.connectTimeout(check.time("connectTimeout", value, 1)),
+    closeTimeout: (value) => setup.closeTimeout(check.time("closeTimeout", value)),
+    waitForServers: (value) => setup.waitForServers(check.time("waitForServers", value)),
+    routeInterval: (value) => setup.routeInterval(check.time("routeInterval", value, 1)),
+    heartbeatInterval: (value) => setup.heartbeatInterval(check.time("heartbeatInterval", value, 1)),
+    maxFrameLength: (value) => setup.maxFrameLength(check.whole("maxFrameLength", value, 1, MAX_LENGTH)),
+    maxBodyLength: (value) => setup.maxBodyLength(check.whole("maxBodyLength", value, 1, MAX_LENGTH)),
+    instance: (value) => setup.instance(check.text("instance", value)),
+    headerCodec: (value) => check.oneOf("headerCodec", value, "json", "binary") === "binary" && setup.binary(),
+    dialect: (value) => check.oneOf("dialect", value, "apache", "smartgo") === "smartgo" && setup.smartgo(),
+    credentials: (value) => setup.credentials(...readCredentials(value)),
+  });
+}
+
+function readCredentials(value) {
+  const { accessKey, secretKey, securityToken } = check.object("the credentials", value);
+  check.text("accessKey", accessKey);
+  check.text("secretKey", secretKey);
+  return [accessKey, secretKey, securityToken === undefined ? undefined : check.text("securityToken", securityToken)];
+}
+
+/** A client of a cluster. One is enough for a process: its producers and consumers share its connections. */
+export class Client {
+  #inner;
+  #events;
+
+  constructor(inner) {
+    this.#inner = inner;
+  }
+
+  /** By which brokers know it. */
+  get clientId() {
+    return enter(() => this.#inner.clientId);
+  }
+
+  /** How its connections are: "connected", "degraded", "disconnected", "closing" or "closed". */
+  get state() {
+    return enter(() => this.#inner.state);
+  }
+
+  /** An EventTarget of what happens to the client. */
+  get events() {
+    this.#events ??= events(enter(() => this.#inner.events()));
+    return this.#events;
+  }
+
+  /** A producer, which starts with its first send. */
+  producer(group, options = {}) {
+    check.text("the group", group);
+    return new Producer(enter(() => this.#inner.producer(group)), options, () => this.admin());
+  }
+
+  /** Messages, one after the other: `for await (const message of client.consumer("billing", { topic: "orders" }))`; or, with a handler,
+   * a promise of a consumer that is started. */
+  consumer(group, options, handler) {
+    check.text("the group", group);
+    const setup = enter(() => this.#inner.consumer(group));
+    return handler === undefined ? new ConsumerStream(setup, options) : startConsumer(setup, options, handler);
+  }
+
+  /** A consumer that keeps its own offsets. */
+  async pullConsumer(group) {
+    check.text("the group", group);
+    return new PullConsumer(await call((number) => this.#inner.pullConsumer(number, group)));
+  }
+
+  /** Topics, offsets and clusters. */
+  admin() {
+    return new Admin(enter(() => this.#inner.admin()));
+  }
+
+  /** Signs with these from now on. */
+  setCredentials(credentials) {
+    const read = readCredentials(credentials);
+    enter(() => this.#inner.setCredentials(...read));
+  }
+
+  /** Closes the client with all its producers and consumers: sends and handlers under way have `closeTimeout`. */
+  async close() {
+    await call((number) => this.#inner.close(number));
+  }
+
+  async [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {
+    await this.close();
+  }
+}
+

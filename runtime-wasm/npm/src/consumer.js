@@ -1,0 +1,232 @@
+// Push consumers: messages come to a handler, or are asked for one after the other.
+
+import { call, enter, Verdict } from "./bridge.js";
+import * as check from "./check.js";
+import { platform } from "./platform.js";
+import { invalid } from "./values.js";
+
+/** For a handler to return or throw: the message comes again. `after` is a delay level of the broker's from 1 to 18, or "never" for the
+ * dead letters at once; the broker decides otherwise. In order it is the pause of the queue in ms. */
+export function reconsumeLater(after, reason) {
+  if (after === "never") return new Verdict(-1, reason);
+  if (after !== undefined) check.time("the delay", after);
+  return new Verdict(after, reason);
+}
+
+/** The tags or the SQL of options, as `[expression, isSql]`. */
+export function readSelector({ tags, sql }) {
+  if (sql !== undefined) {
+    if (tags !== undefined) throw invalid("messages are chosen by tags or by sql, not by both");
+    return [check.text("sql", sql), true];
+  }
+  if (tags === undefined) return ["*", false];
+  const all = Array.isArray(tags) ? tags : [tags];
+  if (all.length === 0) throw invalid('tags are none; "*" means all messages');
+  return [all.map((tag) => check.text("a tag", tag)).join(" || "), false];
+}
+
+function setUp(setup, options) {
+  const { topic, subscriptions, tags, sql, ...rest } = check.object("the options of a consumer", options ?? undefined);
+  if ((topic === undefined) === (subscriptions === undefined)) {
+    throw invalid("a consumer has a topic, or subscriptions: an array of { topic, tags or sql }");
+  }
+  if (subscriptions !== undefined && !Array.isArray(subscriptions)) throw invalid("subscriptions are no array");
+  for (const one of subscriptions ?? [{ topic, tags, sql }]) {
+    check.object("a subscription", one);
+    const [expression, isSql] = readSelector(one);
+    setup.subscribe(check.text("the topic", one.topic), expression, isSql);
+  }
+  let [cachedMessages, cachedBytes] = [];
+  const read = { orderly: false, batchSize: 0 };
+  const positive = (name, value) => check.whole(name, value, 1, 2 ** 31 - 1);
+  check.options("the options of a consumer", rest, {
+    from: (value) => {
+      if (value === "last") return;
+      if (value === "first") return setup.consumeFrom(undefined);
+      if (!(value instanceof Date)) throw invalid('from is "last", "first" or a Date');
+      setup.consumeFrom(check.moment("from", value));
+    },
+    model: (value) =>
+      check.oneOf("model", value, "clustering", "broadcasting") === "broadcasting" && setup.broadcasting(),
+    orderly: (value) => (read.orderly = check.flag("orderly", value)),
+    batchSize: (value) => (read.batchSize = check.whole("batchSize", value, 1, 1024)),
+    maxInWork: (value) => setup.maxInWork(positive("maxInWork", value)),
+    maxRate: (value) => setup.maxRate(positive("maxRate", value)),
+    maxReconsumeTimes: (value) => setup.maxReconsumeTimes(check.whole("maxReconsumeTimes", value, 0, 2 ** 31 - 1)),
+    maxCachedMessages: (value) => (cachedMessages = positive("maxCachedMessages", value)),
+    maxCachedBytes: (value) => (cachedBytes = positive("maxCachedBytes", value)),
+    pullBatchSize: (value) => setup.pullBatchSize(check.whole("pullBatchSize", value, 1, 1024)),
+    consumeTimeout: (value) => setup.consumeTimeout(check.time("consumeTimeout", value, 1)),
+    commitInterval: (value) => setup.commitInterval(check.time("commitInterval", value, 1)),
+    rebalanceInterval: (value) => setup.rebalanceInterval(check.time("rebalanceInterval", value, 1)),
+    signal: (value) => (read.signal = check.signal(value)),
+  });
+  if (cachedMessages !== undefined || cachedBytes !== undefined) setup.maxCached(cachedMessages, cachedBytes);
+  if (read.orderly && read.batchSize) throw invalid("a consumer in order has no batchSize");
+  return read;
+}
+
+/** Starts a consumer that gives messages to a handler. */
+export async function startConsumer(setup, options, handler) {
+  try {
+    check.func("the handler", handler);
+    const { orderly, batchSize, signal } = setUp(setup, options);
+    const inner = await call((number) => setup.handler(number, handler, orderly, batchSize), signal);
+    return new Consumer(inner);
+  } finally {
+    setup.free();
+  }
+}
+
+/** A member of a group. */
+export class Consumer {
+  #inner;
+  #release = platform.hold();
+
+  constructor(inner) {
+    this.#inner = inner;
+  }
+
+  /** Wants messages of a topic, too, or other ones of it. */
+  async subscribe(topic, options = {}) {
+    check.text("the topic", topic);
+    const [expression, isSql] = readSelector(options);
+    await call((number) => this.#inner.subscribe(number, topic, expression, isSql));
+  }
+
+  unsubscribe(topic) {
+    check.text("the topic", topic);
+    enter(() => this.#inner.unsubscribe(topic));
+  }
+
+  /** Fetches and gives nothing more until `resume`; of one queue, if it is given, which it has to have. */
+  pause(queue) {
+    return this.#pause(true, queue);
+  }
+
+  resume(queue) {
+    return this.#pause(false, queue);
+  }
+
+  #pause(isPaused, queue) {
+    if (queue === undefined) {
+      enter(() => this.#inner.pause(isPaused));
+      return true;
+    }
+    const { topic, brokerName, queueId } = check.queue(queue);
+    return enter(() => this.#inner.pauseQueue(isPaused, topic, brokerName, queueId));
+  }
+
+  /** Goes on at an offset of a queue; whether the consumer has the queue. */
+  seek(queue, offset) {
+    const { topic, brokerName, queueId } = check.queue(queue);
+    const to = check.offset("the offset", offset);
+    return enter(() => this.#inner.seek(topic, brokerName, queueId, to));
+  }
+
+  /** Ends when the consumer has its queues, or there are none for it. */
+  async ready({ signal } = {}) {
+    await call((number) => this.#inner.ready(number), check.signal(signal));
+  }
+
+  /** Its queues with their offsets and lag, and what it has consumed. A lag is undefined where it is not known. */
+  get status() {
+    return enter(() => this.#inner.status());
+  }
+
+  /** Closes the consumer: handlers have `within` ms (the client's `closeTimeout` by default), offsets are committed, queues go to other
+   * members. Ends with what was not finished. */
+  async close({ within } = {}) {
+    if (within !== undefined) check.time("within", within);
+    try {
+      return await call((number) => this.#inner.close(number, within));
+    } finally {
+      this.#release();
+    }
+  }
+
+  async [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {
+    await this.close();
+  }
+}
+
+/** Messages that are asked for. Each has to be settled: `ack()` or `reconsumeLater()`. */
+export class ConsumerStream {
+  #setup;
+  #read;
+  #starting;
+  #inner;
+  #consumer;
+  /** One is asked for at a time: later calls stand in line. */
+  #line = Promise.resolve();
+  #isOver = false;
+
+  constructor(setup, options) {
+    this.#setup = setup;
+    this.#read = setUp(setup, options);
+    if (this.#read.batchSize) throw invalid("messages that are asked for come one by one: batchSize is for handlers");
+  }
+
+  /** Starts, as asking for the first message does; gives the consumer: its status, pause, seek and the like. */
+  async start() {
+    await this.#started();
+    return this.#consumer;
+  }
+
+  #started() {
+    this.#starting ??= call((number) => this.#setup.stream(number, this.#read.orderly), this.#read.signal).then(
+      (inner) => {
+        this.#setup.free();
+        this.#consumer = new Consumer(enter(() => inner.consumer()));
+        this.#inner = inner;
+      },
+    );
+    return this.#starting;
+  }
+
+  [Symbol.asyncIterator]() {
+    return this;
+  }
+
+  next() {
+    const next = this.#line.then(() => this.#next());
+    this.#line = next.catch(() => {});
+    return next;
+  }
+
+  async #next() {
+    if (this.#isOver) return { done: true, value: undefined };
+    await this.#started();
+    const inner = this.#inner;
+    const found = await call((number) => inner.next(number), this.#read.signal);
+    if (found === undefined) {
+      this.#isOver = true;
+      return { done: true, value: undefined };
+    }
+    const [number, message] = found;
+    message.ack = () => enter(() => inner.ack(number));
+    message.reconsumeLater = (after) => {
+      const { delay } = reconsumeLater(after);
+      return enter(() => inner.reconsumeLater(number, delay));
+    };
+    return { done: false, value: message };
+  }
+
+  /** What leaving the loop does: the consumer closes, and what was not settled comes to another member. */
+  async return(value) {
+    await this.close();
+    return { done: true, value };
+  }
+
+  async close(options) {
+    this.#isOver = true;
+    if (this.#starting) {
+      await this.#starting.catch(() => {});
+      await this.#consumer?.close(options);
+    }
+  }
+
+  async [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {
+    await this.close();
+  }
+}

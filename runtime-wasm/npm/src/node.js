@@ -1,0 +1,36 @@
+// The package in Node.
+
+import { readFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
+
+import { attach } from "./bridge.js";
+import { platform } from "./platform.js";
+import { place } from "./target.js";
+import { tcp } from "./tcp.js";
+import * as wasm from "./wasm.js";
+
+wasm.initSync({ module: readFileSync(new URL("./stgclient_bg.wasm", import.meta.url)) });
+attach(wasm);
+
+platform.place = (target, options) => place(target, options, tcp);
+
+platform.identity = () => {
+  const all = Object.values(networkInterfaces()).flat();
+  const ours = all.find(({ family, internal }) => family === "IPv4" && !internal);
+  return { ip: ours?.address ?? "127.0.0.1", processId: process.pid };
+};
+
+// One timer that counts or does not, instead of one for each call.
+const alive = setInterval(() => {}, 2_147_483_647).unref();
+let holders = 0;
+
+platform.hold = () => {
+  if (holders++ === 0) alive.ref();
+  let isHeld = true;
+  return () => {
+    if (isHeld && --holders === 0) alive.unref();
+    isHeld = false;
+  };
+};
+
+export * from "./index.js";

@@ -1,0 +1,10 @@
+// What differs between Node and pages: `node.js` and `browser.js` fill it in, before anything else of the package runs.
+
+export const platform = {
+  /** Where `target` is: `{ addresses, transport }`. */
+  place: undefined,
+  /** Who clients are: `{ ip, processId }`. */
+  identity: () => ({ ip: "127.0.0.1", processId: 1 }),
+  /** Keeps the process alive until what it gives is called. */
+  hold: () => () => {},
+};

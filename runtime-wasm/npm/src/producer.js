@@ -1,0 +1,166 @@
+// Producers: messages out, receipts in.
+
+import { call, enter } from "./bridge.js";
+import * as check from "./check.js";
+import { invalid } from "./values.js";
+import { ChoiceKind, SendMode } from "./wasm.js";
+
+const DELAY_LEVELS = 18;
+
+/** What sends messages of a group. */
+export class Producer {
+  #setup;
+  #starting;
+  #inner;
+  #admin;
+
+  constructor(setup, options, admin) {
+    this.#setup = setup;
+    this.#admin = admin;
+    check.options("the options of a producer", options, {
+      sendTimeout: (value) => setup.sendTimeout(check.time("sendTimeout", value, 1)),
+      maxTries: (value) => setup.maxTries(check.whole("maxTries", value, 1, 1000)),
+      compressionThreshold: (value) =>
+        setup.compressionThreshold(value === Infinity ? 0 : check.whole("compressionThreshold", value, 1, 2 ** 31 - 1)),
+      maxWaitingMessages: (value) => check.whole("maxWaitingMessages", value, 1, 2 ** 31 - 1),
+      maxWaitingBytes: (value) => check.whole("maxWaitingBytes", value, 1, 2 ** 31 - 1),
+      avoidSlowBrokers: (value) => setup.avoidSlowBrokers(check.flag("avoidSlowBrokers", value)),
+    });
+    const { maxWaitingMessages = 10_000, maxWaitingBytes = 64 << 20 } = options;
+    if (options.maxWaitingMessages || options.maxWaitingBytes) setup.maxWaiting(maxWaitingMessages, maxWaitingBytes);
+  }
+
+  /** Starts the producer, as the first send does. Fails when its group or its options are not right. */
+  async start() {
+    await this.#started();
+    return this;
+  }
+
+  #started() {
+    this.#starting ??= call((number) => this.#setup.start(number)).then((inner) => {
+      this.#setup.free();
+      return (this.#inner = inner);
+    });
+    return this.#starting;
+  }
+
+  /** Sends a message; ends with its receipt. Waits where there is no room. */
+  send(message, options) {
+    return this.#send(message, options, options?.signal ? SendMode.Awaited : SendMode.Unabortable);
+  }
+
+  /** As `send`, but fails at once with a FullError where there is no room. */
+  trySend(message, options) {
+    return this.#send(message, options, SendMode.AtOnce);
+  }
+
+  /** Sends a message that no broker answers; ends when it is written. */
+  sendOneway(message, options) {
+    return this.#send(message, options, SendMode.Oneway);
+  }
+
+  /** As `send`, for those who want a callback: it gets an error or null, and the receipt. */
+  sendWithCallback(message, options, callback) {
+    if (typeof options === "function") [options, callback] = [undefined, options];
+    check.func("the callback", callback);
+    this.send(message, options).then(
+      (receipt) => callback(null, receipt),
+      (error) => callback(error),
+    );
+  }
+
+  async #send(message, options, mode) {
+    // Read now: the application may change both as soon as it has called.
+    const read = readMessage(message);
+    const how = readOptions(options, read.topic);
+    if (how.select) await this.#select(how, message);
+    const inner = this.#inner ?? (await this.#started());
+    const { topic, body, tag, keys, properties, delayLevel, flag } = read;
+    const { kind, chosen, queueId, timeout, signal } = how;
+    return call(
+      (number) =>
+        inner.send(number, mode, topic, body, tag, keys, properties, delayLevel, flag, kind, chosen, queueId, timeout),
+      signal,
+    );
+  }
+
+  async #select(how, message) {
+    const { writableQueues } = await this.#admin().route(message.topic);
+    if (writableQueues.length === 0) throw invalid(`${message.topic} has no queue that can be written`);
+    const chosen = how.select(writableQueues, message);
+    const index = typeof chosen === "number" ? chosen : writableQueues.indexOf(chosen);
+    const queue = writableQueues[index];
+    if (!queue) throw invalid(`the function chose no queue: it gave ${String(chosen)}, of ${writableQueues.length} queues`);
+    [how.kind, how.chosen, how.queueId] = [ChoiceKind.Given, queue.brokerName, queue.queueId];
+  }
+
+  /** How many messages and bytes wait for room or for answers. */
+  get backlog() {
+    return this.#inner ? enter(() => this.#inner.backlog()) : { messages: 0, bytes: 0 };
+  }
+
+  /** Ends when all that was sent before has its answer. */
+  async flush() {
+    if (this.#inner) await call((number) => this.#inner.flush(number));
+  }
+
+  /** Closes the producer once all that was sent has its answer. */
+  async close() {
+    const inner = this.#inner ?? (await this.#started());
+    await call((number) => inner.close(number));
+  }
+
+  async [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {
+    await this.close();
+  }
+}
+
+function readMessage(message) {
+  const { topic, body, tag, keys, properties, delayLevel, flag, ...rest } = check.object("the message", message);
+  const unknown = Object.keys(rest)[0];
+  if (unknown !== undefined) {
+    throw invalid(
+      `a message has no ${JSON.stringify(unknown)}; there are topic, body, tag, keys, properties, delayLevel, flag`,
+    );
+  }
+  check.text("the topic", topic);
+  if (tag !== undefined) check.text("the tag", tag);
+  const allKeys = keys === undefined ? [] : Array.isArray(keys) ? keys : [keys];
+  allKeys.forEach((key) => check.text("a key", key));
+  const pairs = [];
+  if (properties !== undefined) {
+    for (const [name, value] of Object.entries(check.object("the properties", properties))) {
+      pairs.push(name, check.text(`the property ${name}`, value));
+    }
+  }
+  return {
+    topic,
+    body: check.body(body),
+    tag,
+    keys: allKeys,
+    properties: pairs,
+    delayLevel: delayLevel === undefined ? 0 : check.whole("delayLevel", delayLevel, 0, DELAY_LEVELS),
+    flag: flag === undefined ? 0 : check.whole("flag", flag, -(2 ** 31), 2 ** 31 - 1),
+  };
+}
+
+function readOptions(options, topic) {
+  const how = { kind: ChoiceKind.InTurn, chosen: "", queueId: 0, timeout: undefined, signal: undefined, select: undefined };
+  if (options === undefined) return how;
+  check.options("the options of a send", options, {
+    timeout: (value) => (how.timeout = check.time("timeout", value, 1)),
+    signal: (value) => (how.signal = check.signal(value)),
+    orderKey: (value) => [how.kind, how.chosen] = [ChoiceKind.ByKey, check.text("orderKey", value)],
+    queue: (value) => {
+      if (typeof value === "function") return (how.select = value);
+      if (value === "random") return (how.kind = ChoiceKind.AtRandom);
+      const queue = check.queue(value);
+      if (queue.topic !== topic) throw invalid(`the queue is of ${queue.topic}, the message of ${topic}`);
+      [how.kind, how.chosen, how.queueId] = [ChoiceKind.Given, queue.brokerName, queue.queueId];
+    },
+  });
+  if (options.orderKey !== undefined && options.queue !== undefined) {
+    throw invalid("a send has an orderKey or a queue, not both");
+  }
+  return how;
+}

@@ -1,0 +1,83 @@
+// Pull consumers: who keeps offsets, and chooses queues.
+
+import { call } from "./bridge.js";
+import * as check from "./check.js";
+import { readSelector } from "./consumer.js";
+import { OffsetKind } from "./wasm.js";
+
+/** What asks for messages itself. */
+export class PullConsumer {
+  #inner;
+
+  constructor(inner) {
+    this.#inner = inner;
+  }
+
+  /** The queues of a topic that can be read. */
+  queues(topic) {
+    check.text("the topic", topic);
+    return call((number) => this.#inner.queues(number, topic));
+  }
+
+  /** Pulls from a queue, beginning at an offset. Without `wait` it ends at once where nothing is. */
+  pull(queue, offset, options = {}) {
+    const { topic, brokerName, queueId } = check.queue(queue);
+    const from = check.offset("the offset", offset);
+    const read = {};
+    check.options("the options of a pull", options, {
+      maxMessages: (value) => (read.maxMessages = check.whole("maxMessages", value, 1, 2 ** 31 - 1)),
+      wait: (value) => (read.wait = check.time("wait", value)),
+      timeout: (value) => (read.timeout = check.time("timeout", value, 1)),
+      signal: (value) => (read.signal = check.signal(value)),
+      tags: () => {},
+      sql: () => {},
+    });
+    const [expression, isSql] = readSelector(options);
+    const { maxMessages, wait, timeout, signal } = read;
+    return call(
+      (number) =>
+        this.#inner.pull(number, topic, brokerName, queueId, expression, isSql, from, maxMessages, wait, timeout),
+      signal,
+    );
+  }
+
+  #offset(kind, queue, ms = 0) {
+    const { topic, brokerName, queueId } = check.queue(queue);
+    return call((number) => this.#inner.offset(number, kind, topic, brokerName, queueId, ms));
+  }
+
+  /** The offset of the first message that is still there. */
+  minOffset(queue) {
+    return this.#offset(OffsetKind.Min, queue);
+  }
+
+  /** The offset that the next message will have. */
+  maxOffset(queue) {
+    return this.#offset(OffsetKind.Max, queue);
+  }
+
+  /** The offset of the first message that was stored at this moment or later. */
+  offsetAt(queue, moment) {
+    return this.#offset(OffsetKind.At, queue, check.moment("the moment", moment));
+  }
+
+  /** Where the group goes on; undefined, if it has committed nothing. */
+  committedOffset(queue) {
+    return this.#offset(OffsetKind.Committed, queue);
+  }
+
+  /** Says where the group goes on: at the first message that it has not consumed. */
+  commitOffset(queue, offset) {
+    const { topic, brokerName, queueId } = check.queue(queue);
+    const at = check.offset("the offset", offset);
+    return call((number) => this.#inner.commit(number, topic, brokerName, queueId, at));
+  }
+
+  async close() {
+    await call((number) => this.#inner.close(number));
+  }
+
+  async [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {
+    await this.close();
+  }
+}

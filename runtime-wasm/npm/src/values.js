@@ -1,0 +1,133 @@
+// Errors, messages and receipts.
+
+/** Whatever fails, fails with one of these. */
+export class StgError extends Error {
+  constructor(code, message, retryable, number, remark, broker, address) {
+    super(message);
+    this.code = code;
+    this.retryable = retryable;
+    this.responseCode = number;
+    this.remark = remark;
+    this.broker = broker;
+    this.address = address;
+    this.attempts = [];
+  }
+
+  get name() {
+    return this.constructor.name;
+  }
+}
+
+/** An argument or option is wrong. */
+export class InvalidArgumentError extends StgError {}
+/** There is no room for more. */
+export class FullError extends StgError {}
+/** The client, producer or consumer is closed. */
+export class ClosedError extends StgError {}
+/** Nobody answered in time. */
+export class TimeoutError extends StgError {}
+/** No connection could be made, or it ended. */
+export class ConnectionError extends StgError {}
+/** A topic, group, broker or queue is not there. */
+export class NotFoundError extends StgError {}
+/** A server has refused it. */
+export class RefusedError extends StgError {}
+/** A server's access control has refused it. */
+export class AccessDeniedError extends RefusedError {}
+/** A server does not speak as it should. */
+export class ProtocolError extends StgError {}
+
+const CLASSES = {
+  INVALID_ARGUMENT: InvalidArgumentError,
+  FULL: FullError,
+  CLOSED: ClosedError,
+  CANCELLED: ClosedError,
+  TIMEOUT: TimeoutError,
+  CONNECT_FAILED: ConnectionError,
+  TLS_FAILED: ConnectionError,
+  CONNECTION_CLOSED: ConnectionError,
+  NAME_SERVERS_UNAVAILABLE: ConnectionError,
+  NOT_A_NAME_SERVER: ProtocolError,
+  WRONG_DIALECT: ProtocolError,
+  MALFORMED_ANSWER: ProtocolError,
+  TOPIC_NOT_FOUND: NotFoundError,
+  GROUP_NOT_FOUND: NotFoundError,
+  NO_QUEUE_AVAILABLE: NotFoundError,
+  BROKER_NOT_FOUND: NotFoundError,
+  REFUSED: RefusedError,
+  ACCESS_DENIED: AccessDeniedError,
+};
+
+export const errorOf = (code, ...rest) => new (CLASSES[code] ?? StgError)(code, ...rest);
+
+/** The error that an argument is wrong. */
+export const invalid = (what) => errorOf("INVALID_ARGUMENT", what, false);
+
+const STATUSES = ["SEND_OK", "FLUSH_DISK_TIMEOUT", "FLUSH_SLAVE_TIMEOUT", "SLAVE_NOT_AVAILABLE"];
+
+/** A broker has stored a message. */
+export class Receipt {
+  constructor(status, messageId, offsetMessageId, queue, queueOffset) {
+    this.status = STATUSES[status];
+    this.messageId = messageId;
+    this.offsetMessageId = offsetMessageId;
+    this.queue = queue;
+    this.queueOffset = queueOffset;
+  }
+}
+
+const decoder = new TextDecoder();
+
+/** A message that came. */
+export class Message {
+  #body;
+  #properties;
+
+  constructor(topic, brokerName, queueId, queueOffset, messageId, properties, body, flag, bornMs, storedMs, reconsumeTimes, bornHost) {
+    this.topic = topic;
+    this.queue = { topic, brokerName, queueId };
+    this.queueOffset = queueOffset;
+    this.messageId = messageId;
+    this.flag = flag;
+    this.bornAt = new Date(bornMs);
+    this.storedAt = new Date(storedMs);
+    this.bornHost = bornHost;
+    this.reconsumeTimes = reconsumeTimes;
+    this.#body = body;
+    this.#properties = properties;
+  }
+
+  /** The body. */
+  bytes() {
+    return this.#body;
+  }
+
+  /** The body as text in UTF-8. */
+  text() {
+    return decoder.decode(this.#body);
+  }
+
+  /** The body read as JSON. */
+  json() {
+    return JSON.parse(this.text());
+  }
+
+  get properties() {
+    if (typeof this.#properties === "string") {
+      // Names and values in turn, as the bridge has them.
+      const parts = this.#properties.split("\u0001");
+      const properties = Object.create(null);
+      for (let at = 0; at + 1 < parts.length; at += 2) properties[parts[at]] = parts[at + 1];
+      this.#properties = properties;
+    }
+    return this.#properties;
+  }
+
+  get tag() {
+    return this.properties.TAGS;
+  }
+
+  get keys() {
+    return this.properties.KEYS?.split(" ").filter(Boolean) ?? [];
+  }
+}

@@ -1,0 +1,3 @@
+// The glue, which is made.
+export * from "./stgclient.js";
+export { default } from "./stgclient.js";

@@ -1,0 +1,92 @@
+// A tunnel: each stream is a WebSocket whose binary messages are pieces of it, cut anywhere.
+
+import { invalid } from "./values.js";
+
+/** How many bytes wait in a WebSocket until it counts as full, and until it takes more. */
+const FULL = 1 << 20;
+const ROOM = FULL >> 2;
+/** How often is looked whether it has room: WebSockets do not say. */
+const LOOK_MS = 5;
+
+/** A transport through the tunnel at `url`; `{host}` and `{port}` in it are replaced, else `target=host:port` is added. */
+export function tunnel(url, { WebSocket: given, protocols = ["binary"], token } = {}) {
+  const wanted = token === undefined ? protocols : [...protocols, `bearer.${token}`];
+  return { open: ({ host, port }, events) => new Tunnel(addressOf(url, host, port), wanted, given, events) };
+}
+
+function addressOf(url, host, port) {
+  if (url.includes("{host}") || url.includes("{port}")) {
+    return url.replaceAll("{host}", encodeURIComponent(host)).replaceAll("{port}", port);
+  }
+  const target = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  const made = new URL(url);
+  made.searchParams.set("target", target);
+  return made.href;
+}
+
+class Tunnel {
+  #socket;
+  #look;
+  #events;
+  #isClosed = false;
+
+  constructor(url, protocols, given, events) {
+    this.#events = events;
+    const Socket = given ?? globalThis.WebSocket;
+    if (Socket) {
+      this.#connect(Socket, url, protocols);
+    } else {
+      import("ws").then(
+        ({ WebSocket }) => this.#isClosed || this.#connect(WebSocket, url, protocols),
+        () => events.closed(invalid("there is no WebSocket here: install `ws`, or give one as { webSocket: { WebSocket } }")),
+      );
+    }
+  }
+
+  #connect(Socket, url, protocols) {
+    const { opened, received, closed } = this.#events;
+    let socket;
+    try {
+      socket = new Socket(url, protocols);
+    } catch (error) {
+      closed(error);
+      return;
+    }
+    this.#socket = socket;
+    socket.binaryType = "arraybuffer";
+    socket.onopen = opened;
+    socket.onmessage = ({ data }) => {
+      if (typeof data === "string") {
+        closed(new Error("the tunnel sent text, where only bytes belong"));
+        socket.close(1003);
+      } else {
+        received(new Uint8Array(data));
+      }
+    };
+    let failure;
+    socket.onerror = (event) => (failure = event.error ?? new Error(event.message || "the tunnel could not be opened"));
+    socket.onclose = ({ code, reason }) => {
+      clearInterval(this.#look);
+      const normal = code === 1000 || code === 1005;
+      closed(failure ?? (normal && !reason ? undefined : new Error(`the tunnel was closed: ${reason || `code ${code}`}`)));
+    };
+  }
+
+  write(bytes) {
+    this.#socket.send(bytes);
+    if (this.#socket.bufferedAmount < FULL) return true;
+    this.#look ??= setInterval(() => {
+      if (this.#socket.bufferedAmount > ROOM) return;
+      clearInterval(this.#look);
+      this.#look = undefined;
+      this.#events.drained();
+    }, LOOK_MS);
+    return false;
+  }
+
+  close() {
+    this.#isClosed = true;
+    clearInterval(this.#look);
+    this.#socket?.close();
+  }
+}

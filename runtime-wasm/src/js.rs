@@ -1,0 +1,99 @@
+//! What JavaScript gives: `npm/src/bridge.js`.
+
+use js_sys::Uint8Array;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+#[wasm_bindgen(raw_module = "./bridge.js")]
+extern "C" {
+    /// Milliseconds of a clock that is never set.
+    #[wasm_bindgen(js_name = monotonicMs)]
+    pub(crate) fn monotonic_ms() -> f64;
+
+    /// Milliseconds since 1970 UTC.
+    #[wasm_bindgen(js_name = unixMs)]
+    pub(crate) fn unix_ms() -> f64;
+
+    /// Thirty-two bits of chance.
+    pub(crate) fn random() -> u32;
+
+    /// Calls `timer_due` with this number after so many milliseconds.
+    #[wasm_bindgen(js_name = setTimer)]
+    pub(crate) fn set_timer(timer: u32, milliseconds: f64);
+
+    #[wasm_bindgen(js_name = clearTimer)]
+    pub(crate) fn clear_timer(timer: u32);
+
+    /// Opens a stream by the application's transport. What becomes of it is told to `opened`, `received`, `drained` and `closed`.
+    pub(crate) fn open(connection: u32, transport: &JsValue, host: &str, port: u16);
+
+    /// Writes bytes, which are JavaScript's from now on. Whether the stream takes more at once; if not, `drained` says when.
+    pub(crate) fn write(connection: u32, bytes: Uint8Array) -> bool;
+
+    /// Closes a stream, of which nothing is told any more.
+    pub(crate) fn close(connection: u32);
+
+    /// A call has ended well.
+    pub(crate) fn resolve(call: u32, value: &JsValue);
+
+    /// A call has failed.
+    pub(crate) fn reject(call: u32, error: &JsValue);
+
+    /// An error of the class for its code, without what was tried.
+    #[allow(clippy::too_many_arguments)]
+    #[wasm_bindgen(js_name = failure)]
+    pub(crate) fn failure(
+        code: &str,
+        text: &str,
+        retryable: bool,
+        number: Option<i32>,
+        remark: Option<String>,
+        broker: Option<String>,
+        address: Option<String>,
+    ) -> JsValue;
+
+    /// One of the tries that an error is the end of.
+    #[wasm_bindgen(js_name = addAttempt)]
+    pub(crate) fn add_attempt(error: &JsValue, address: Option<String>, after_ms: f64, outcome: &str);
+
+    #[allow(clippy::too_many_arguments)]
+    #[wasm_bindgen(js_name = receipt)]
+    pub(crate) fn receipt(
+        status: u32,
+        id: &str,
+        offset_id: Option<String>,
+        topic: &str,
+        broker: &str,
+        queue: u32,
+        offset: u64,
+    ) -> JsValue;
+
+    /// A message; its properties are names and values in turn, with a character between them that none of them can have.
+    #[allow(clippy::too_many_arguments)]
+    #[wasm_bindgen(js_name = message)]
+    pub(crate) fn message(
+        topic: &str,
+        broker: &str,
+        queue: u32,
+        offset: u64,
+        id: &str,
+        properties: &str,
+        body: Uint8Array,
+        flag: i32,
+        born_ms: f64,
+        stored_ms: f64,
+        reconsume_times: u32,
+        born_host: &str,
+    ) -> JsValue;
+
+    /// Has the application's handler handle messages. `undefined` when it has, a promise when it will have, else what it says of
+    /// a failure.
+    pub(crate) fn handle(handler: &JsValue, messages: &JsValue) -> JsValue;
+
+    /// What the application says of a failure: a delay level, -1 for never or a pause in ms; and why.
+    #[wasm_bindgen(js_name = verdictDelay)]
+    pub(crate) fn verdict_delay(verdict: &JsValue) -> Option<f64>;
+
+    #[wasm_bindgen(js_name = verdictReason)]
+    pub(crate) fn verdict_reason(verdict: &JsValue) -> String;
+}

@@ -1,0 +1,20 @@
+//! stgclient for JavaScript: the client of `stgclient` on a host whose clock, timers and connections are JavaScript's. What a developer
+//! sees is hand-written above it, in `npm/src`; this gives it calls that end, objects and errors.
+//!
+//! JavaScript is called only where nothing of the client is borrowed or locked, and never the application's own functions but for
+//! handlers, which have tasks of their own.
+#![cfg(target_family = "wasm")]
+
+mod admin;
+mod calls;
+mod client;
+mod connections;
+mod consumer;
+mod failure;
+mod host;
+mod js;
+mod messages;
+mod producer;
+mod pull;
+mod timers;
+mod values;
