@@ -1,0 +1,108 @@
+// Transports of our own, which do to the streams what networks and peers do.
+
+import net from "node:net";
+
+/** Sockets, with functions that may change how they write and what they bring. */
+export function sockets({ write = (socket, bytes) => socket.write(bytes), receive = (bytes, give) => give(bytes), opened } = {}) {
+  return {
+    open({ host, port }, events) {
+      const socket = net.connect({ host, port }).unref();
+      const state = {};
+      let failure;
+      socket.on("connect", () => events.opened());
+      socket.on("data", (bytes) => receive(bytes, events.received, state));
+      socket.on("drain", () => events.drained());
+      socket.on("error", (error) => (failure = error));
+      socket.on("close", () => events.closed(failure));
+      opened?.({ host, port, socket, events });
+      return { write: (bytes) => write(socket, bytes, state, events), close: () => socket.destroy() };
+    },
+  };
+}
+
+/** Cuts what comes into pieces of 1 to `most` bytes, some of them in one turn of the event loop, some in the next. */
+export function cutting(most = 7) {
+  let step = 0;
+  return sockets({
+    write(socket, bytes) {
+      let free = true;
+      for (let at = 0; at < bytes.length; ) {
+        const length = 1 + (step++ % most);
+        free = socket.write(bytes.subarray(at, at + length));
+        at += length;
+      }
+      return free;
+    },
+    receive(bytes, give, state) {
+      // In order: what comes later waits for what is cut.
+      state.line = (state.line ?? Promise.resolve()).then(async () => {
+        for (let at = 0; at < bytes.length; ) {
+          const length = 1 + (step++ % most);
+          give(bytes.subarray(at, at + length));
+          at += length;
+          if (step % 50 === 0) await new Promise((turn) => setImmediate(turn));
+        }
+      });
+    },
+  });
+}
+
+/** Says of every write that it takes no more, and later that it does; every second time at once. */
+export function hesitating() {
+  let count = 0;
+  return sockets({
+    write(socket, bytes, _, events) {
+      socket.write(bytes);
+      if (count++ % 2) events.drained();
+      else setImmediate(() => events.drained());
+      return false;
+    },
+  });
+}
+
+/** Changes answers, by the code of their requests: each function gets the header, and what it gives is done with the frame:
+ * `false` swallows it, a number keeps it back for so many ms. Each request is shown to `asks` before. */
+export function rewriting(changes, asks = () => {}) {
+  return sockets({
+    write(socket, bytes, state) {
+      state.sent = Buffer.concat([state.sent ?? Buffer.alloc(0), bytes]);
+      state.asked ??= new Map();
+      state.sent = frames(state.sent, (request) => {
+        asks(request);
+        state.asked.set(request.header.opaque, request.header.code);
+      });
+      return socket.write(bytes);
+    },
+    receive(bytes, give, state) {
+      state.come = Buffer.concat([state.come ?? Buffer.alloc(0), bytes]);
+      state.come = frames(state.come, ({ header, body }) => {
+        const isAnswer = (header.flag & 1) === 1;
+        const change = isAnswer ? changes[state.asked.get(header.opaque)] : undefined;
+        const what = change?.(header, body);
+        if (what === false) return;
+        const made = frame(header, body);
+        if (typeof what === "number") setTimeout(() => give(made), what);
+        else give(made);
+      });
+    },
+  });
+}
+
+/** Gives each whole frame to `take`, and returns the rest. */
+function frames(bytes, take) {
+  while (bytes.length >= 4 && bytes.length >= 4 + bytes.readUInt32BE(0)) {
+    const end = 4 + bytes.readUInt32BE(0);
+    const headerEnd = 8 + (bytes.readUInt32BE(4) & 0xff_ffff);
+    take({ header: JSON.parse(bytes.subarray(8, headerEnd).toString()), body: bytes.subarray(headerEnd, end) });
+    bytes = bytes.subarray(end);
+  }
+  return bytes;
+}
+
+function frame(header, body) {
+  const text = Buffer.from(JSON.stringify(header));
+  const start = Buffer.alloc(8);
+  start.writeUInt32BE(4 + text.length + body.length, 0);
+  start.writeUInt32BE(text.length, 4);
+  return Buffer.concat([start, text, body]);
+}
