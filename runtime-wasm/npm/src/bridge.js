@@ -114,19 +114,16 @@ export function call(start, signal, holds = true) {
     lastCall = (lastCall + 1) >>> 0;
     const number = lastCall;
     const release = holds ? platform.hold() : undefined;
-    let forget = release;
-    if (signal) {
-      const aborted = () => {
-        settled(number);
-        enter(() => wasm.abort(number));
-        reject(signal.reason);
-      };
-      signal.addEventListener("abort", aborted, { once: true });
-      forget = () => {
-        signal.removeEventListener("abort", aborted);
-        release?.();
-      };
-    }
+    const aborted = () => {
+      settled(number);
+      enter(() => wasm.abort(number));
+      reject(signal.reason);
+    };
+    const unheard = signal ? heard(signal, aborted) : undefined;
+    const forget = () => {
+      unheard?.();
+      release?.();
+    };
     calls.set(number, { resolve, reject, forget });
     try {
       enter(() => start(number));
@@ -135,6 +132,20 @@ export function call(start, signal, holds = true) {
       throw error;
     }
   });
+}
+
+/** Whom to tell of signals that are aborted: each has one listener of ours, whatever number of calls it is for. */
+const listening = new WeakMap();
+
+function heard(signal, aborted) {
+  let all = listening.get(signal);
+  if (!all) {
+    all = new Set();
+    listening.set(signal, all);
+    signal.addEventListener("abort", () => all.forEach((each) => each()), { once: true });
+  }
+  all.add(aborted);
+  return () => all.delete(aborted);
 }
 
 function settled(number) {
