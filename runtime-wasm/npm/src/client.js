@@ -83,7 +83,8 @@ export class Client {
   /** A producer, which starts with its first send. */
   producer(group, options = {}) {
     check.text("the group", group);
-    return new Producer(enter(() => this.#inner.producer(group)), options, () => this.admin());
+    const route = (topic, signal) => call((number) => this.#inner.admin().route(number, topic), signal);
+    return new Producer(enter(() => this.#inner.producer(group)), options, route);
   }
 
   /** Messages, one after the other: `for await (const message of client.consumer("billing", { topic: "orders" }))`; or, with a handler,

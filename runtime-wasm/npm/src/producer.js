@@ -2,7 +2,7 @@
 
 import { call, enter } from "./bridge.js";
 import * as check from "./check.js";
-import { invalid } from "./values.js";
+import { errorOf, invalid } from "./values.js";
 import { ChoiceKind, SendMode } from "./wasm.js";
 
 const DELAY_LEVELS = 18;
@@ -12,11 +12,16 @@ export class Producer {
   #setup;
   #starting;
   #inner;
-  #admin;
+  #route;
+  #sendTimeout;
+  /** Sends that are not handed in yet: the producer starts, or a queue is chosen. */
+  #preparing = new Set();
+  #isClosed = false;
 
-  constructor(setup, options, admin) {
+  /** `route` gives a topic's route, unless a signal is aborted before. */
+  constructor(setup, options, route) {
     this.#setup = setup;
-    this.#admin = admin;
+    this.#route = route;
     check.options("the options of a producer", options, {
       sendTimeout: (value) => setup.sendTimeout(check.time("sendTimeout", value, 1)),
       maxTries: (value) => setup.maxTries(check.whole("maxTries", value, 1, 1000)),
@@ -27,6 +32,7 @@ export class Producer {
       avoidSlowBrokers: (value) => setup.avoidSlowBrokers(check.flag("avoidSlowBrokers", value)),
     });
     const { maxWaitingMessages = 10_000, maxWaitingBytes = 64 << 20 } = options;
+    this.#sendTimeout = options.sendTimeout;
     if (options.maxWaitingMessages || options.maxWaitingBytes) setup.maxWaiting(maxWaitingMessages, maxWaitingBytes);
   }
 
@@ -37,6 +43,7 @@ export class Producer {
   }
 
   #started() {
+    if (this.#isClosed && !this.#starting) return Promise.reject(closed());
     this.#starting ??= call((number) => this.#setup.start(number)).then((inner) => {
       this.#setup.free();
       return (this.#inner = inner);
@@ -70,11 +77,17 @@ export class Producer {
   }
 
   async #send(message, options, mode) {
+    if (this.#isClosed) throw closed();
     // Read now: the application may change both as soon as it has called.
     const read = readMessage(message);
     const how = readOptions(options, read.topic);
-    if (how.select) await this.#select(how, message);
-    const inner = this.#inner ?? (await this.#started());
+    if (!this.#inner || how.select) {
+      read.body = new Uint8Array(read.body);
+      const preparing = this.#prepare(how, message, read.topic);
+      this.#preparing.add(preparing);
+      await preparing.finally(() => this.#preparing.delete(preparing));
+    }
+    const inner = this.#inner;
     const { topic, body, tag, keys, properties, delayLevel, flag } = read;
     const { kind, chosen, queueId, timeout, signal } = how;
     return call(
@@ -84,14 +97,40 @@ export class Producer {
     );
   }
 
-  async #select(how, message) {
-    const { writableQueues } = await this.#admin().route(message.topic);
-    if (writableQueues.length === 0) throw invalid(`${message.topic} has no queue that can be written`);
+  async #prepare(how, message, topic) {
+    if (how.select) await this.#select(how, message, topic);
+    if (!this.#inner) await this.#started();
+  }
+
+  async #select(how, message, topic) {
+    const { writableQueues } = await this.#routeInTime(how, topic);
+    if (writableQueues.length === 0) throw invalid(`${topic} has no queue that can be written`);
     const chosen = how.select(writableQueues, message);
     const index = typeof chosen === "number" ? chosen : writableQueues.indexOf(chosen);
     const queue = writableQueues[index];
     if (!queue) throw invalid(`the function chose no queue: it gave ${String(chosen)}, of ${writableQueues.length} queues`);
     [how.kind, how.chosen, how.queueId] = [ChoiceKind.Given, queue.brokerName, queue.queueId];
+  }
+
+  /** The route is a part of the send: it takes of its time, and is not waited for any more when the send is aborted. */
+  async #routeInTime(how, topic) {
+    const most = how.timeout ?? this.#sendTimeout;
+    if (most === undefined) return this.#route(topic, how.signal);
+    const started = performance.now();
+    const over = AbortSignal.timeout(Math.ceil(most));
+    const either = how.signal ? AbortSignal.any([how.signal, over]) : over;
+    try {
+      return await this.#route(topic, either);
+    } catch (error) {
+      if (error !== over.reason) throw error;
+      throw errorOf("TIMEOUT", `the route of ${topic} did not come within ${most} ms`, true);
+    } finally {
+      how.timeout = Math.max(1, most - (performance.now() - started));
+    }
+  }
+
+  async #prepared() {
+    await Promise.allSettled([...this.#preparing]);
   }
 
   /** How many messages and bytes wait for room or for answers. */
@@ -101,19 +140,25 @@ export class Producer {
 
   /** Ends when all that was sent before has its answer. */
   async flush() {
+    await this.#prepared();
     if (this.#inner) await call((number) => this.#inner.flush(number));
   }
 
   /** Closes the producer once all that was sent has its answer. */
   async close() {
-    const inner = this.#inner ?? (await this.#started());
-    await call((number) => inner.close(number));
+    this.#isClosed = true;
+    await this.#prepared();
+    // One that could not start, or never did, has nothing to close.
+    const inner = await this.#starting?.catch(() => undefined);
+    if (inner) await call((number) => inner.close(number));
   }
 
   async [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {
     await this.close();
   }
 }
+
+const closed = () => errorOf("CLOSED", "the producer: closed", false);
 
 function readMessage(message) {
   const { topic, body, tag, keys, properties, delayLevel, flag, ...rest } = check.object("the message", message);
@@ -125,7 +170,7 @@ function readMessage(message) {
   }
   check.text("the topic", topic);
   if (tag !== undefined) check.text("the tag", tag);
-  const allKeys = keys === undefined ? [] : Array.isArray(keys) ? keys : [keys];
+  const allKeys = keys === undefined ? [] : Array.isArray(keys) ? [...keys] : [keys];
   allKeys.forEach((key) => check.text("a key", key));
   const pairs = [];
   if (properties !== undefined) {
