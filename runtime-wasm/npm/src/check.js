@@ -2,7 +2,8 @@
 
 import { invalid } from "./values.js";
 
-const shown = (value) => {
+/** A value in words. */
+export const shown = (value) => {
   if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
   if (typeof value === "bigint") return `${value}n`;
   if (value === null || typeof value !== "object") return String(value);

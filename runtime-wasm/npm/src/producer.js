@@ -108,7 +108,7 @@ export class Producer {
     const chosen = how.select(writableQueues, message);
     const index = typeof chosen === "number" ? chosen : writableQueues.indexOf(chosen);
     const queue = writableQueues[index];
-    if (!queue) throw invalid(`the function chose no queue: it gave ${String(chosen)}, of ${writableQueues.length} queues`);
+    if (!queue) throw invalid(`the function chose no queue: it gave ${check.shown(chosen)}, of ${writableQueues.length} queues`);
     [how.kind, how.chosen, how.queueId] = [ChoiceKind.Given, queue.brokerName, queue.queueId];
   }
 
