@@ -181,8 +181,16 @@ export class Verdict {
   }
 }
 
-const ofFailure = (error) =>
-  error instanceof Verdict ? error : new Verdict(undefined, String(error?.stack ?? error?.message ?? error));
+const ofFailure = (error) => (error instanceof Verdict ? error : new Verdict(undefined, textOf(error)));
+
+/** Whatever an application throws: also what has no text, or one that throws in its turn. */
+function textOf(error) {
+  try {
+    return String(error?.stack ?? error?.message ?? error);
+  } catch {
+    return "the handler threw what cannot be made a text of";
+  }
+}
 
 const ofResult = (result) => (result instanceof Verdict ? result : undefined);
 
@@ -196,4 +204,4 @@ export function handle(handler, messages) {
 }
 
 export const verdictDelay = (verdict) => verdict.delay;
-export const verdictReason = (verdict) => verdict.reason ?? "the handler said so";
+export const verdictReason = (verdict) => (verdict.reason === undefined ? "the handler said so" : textOf(verdict.reason));

@@ -10,6 +10,9 @@ export const nameServers = process.env.STGCLIENT_NAME_SERVERS;
 /** How long something may take that a healthy server does at once: loaded machines are slow. */
 export const PATIENCE = 60_000;
 
+/** How long the tests of a subject may take together. */
+export const DEADLINE = 170_000;
+
 /** Nobody listens there: it is the port of a service that no system offers any more. */
 export const DEAD = "127.0.0.1:1";
 
