@@ -59,6 +59,8 @@ function readCredentials(value) {
 export class Client {
   #inner;
   #events;
+  /** Consumers hold the process until they are closed, or the client is. */
+  #holds = new Set();
 
   constructor(inner) {
     this.#inner = inner;
@@ -92,7 +94,9 @@ export class Client {
   consumer(group, options, handler) {
     check.text("the group", group);
     const setup = enter(() => this.#inner.consumer(group));
-    return handler === undefined ? new ConsumerStream(setup, options) : startConsumer(setup, options, handler);
+    return handler === undefined
+      ? new ConsumerStream(setup, options, this.#holds)
+      : startConsumer(setup, options, handler, this.#holds);
   }
 
   /** A consumer that keeps its own offsets. */
@@ -114,7 +118,11 @@ export class Client {
 
   /** Closes the client with all its producers and consumers: sends and handlers under way have `closeTimeout`. */
   async close() {
-    await call((number) => this.#inner.close(number));
+    try {
+      await call((number) => this.#inner.close(number));
+    } finally {
+      this.#holds.forEach((release) => release());
+    }
   }
 
   async [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {

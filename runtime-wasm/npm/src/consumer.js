@@ -3,7 +3,7 @@
 import { call, enter, Verdict } from "./bridge.js";
 import * as check from "./check.js";
 import { platform } from "./platform.js";
-import { invalid } from "./values.js";
+import { errorOf, invalid } from "./values.js";
 
 /** For a handler to return or throw: the message comes again. `after` is a delay level of the broker's from 1 to 18, or "never" for the
  * dead letters at once; the broker decides otherwise. In order it is the pause of the queue in ms. */
@@ -66,13 +66,13 @@ function setUp(setup, options) {
   return read;
 }
 
-/** Starts a consumer that gives messages to a handler. */
-export async function startConsumer(setup, options, handler) {
+/** Starts a consumer that gives messages to a handler. Its client releases `holds` when it closes. */
+export async function startConsumer(setup, options, handler, holds) {
   try {
     check.func("the handler", handler);
     const { orderly, batchSize, signal } = setUp(setup, options);
     const inner = await call((number) => setup.handler(number, handler, orderly, batchSize), signal);
-    return new Consumer(inner);
+    return new Consumer(inner, holds);
   } finally {
     setup.free();
   }
@@ -81,10 +81,16 @@ export async function startConsumer(setup, options, handler) {
 /** A member of a group. */
 export class Consumer {
   #inner;
-  #release = platform.hold();
+  #release;
 
-  constructor(inner) {
+  constructor(inner, holds) {
     this.#inner = inner;
+    const release = platform.hold();
+    this.#release = () => {
+      holds.delete(this.#release);
+      release();
+    };
+    holds.add(this.#release);
   }
 
   /** Wants messages of a topic, too, or other ones of it. */
@@ -154,6 +160,7 @@ export class Consumer {
 export class ConsumerStream {
   #setup;
   #read;
+  #holds;
   #starting;
   #inner;
   #consumer;
@@ -161,8 +168,9 @@ export class ConsumerStream {
   #line = Promise.resolve();
   #isOver = false;
 
-  constructor(setup, options) {
+  constructor(setup, options, holds) {
     this.#setup = setup;
+    this.#holds = holds;
     this.#read = setUp(setup, options);
     if (this.#read.batchSize) throw invalid("messages that are asked for come one by one: batchSize is for handlers");
   }
@@ -174,10 +182,11 @@ export class ConsumerStream {
   }
 
   #started() {
+    if (this.#isOver && !this.#starting) return Promise.reject(errorOf("CLOSED", "the stream of messages: closed", false));
     this.#starting ??= call((number) => this.#setup.stream(number, this.#read.orderly), this.#read.signal).then(
       (inner) => {
         this.#setup.free();
-        this.#consumer = new Consumer(enter(() => inner.consumer()));
+        this.#consumer = new Consumer(enter(() => inner.consumer()), this.#holds);
         this.#inner = inner;
       },
     );
@@ -196,9 +205,17 @@ export class ConsumerStream {
 
   async #next() {
     if (this.#isOver) return { done: true, value: undefined };
-    await this.#started();
+    const { signal } = this.#read;
+    let found;
+    try {
+      await this.#started();
+      found = await call((number) => this.#inner.next(number), signal);
+    } catch (error) {
+      // A loop that fails does not say that it has ended. Whoever aborts need not wait until the consumer has left.
+      if (signal?.aborted) this.close().catch(() => {});
+      throw error;
+    }
     const inner = this.#inner;
-    const found = await call((number) => inner.next(number), this.#read.signal);
     if (found === undefined) {
       this.#isOver = true;
       return { done: true, value: undefined };
