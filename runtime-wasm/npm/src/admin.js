@@ -6,10 +6,11 @@ import { OffsetKind } from "./wasm.js";
 
 const PERMISSIONS = { "read-write": 6, write: 2, read: 4 };
 
-const at = ({ cluster, broker }) => [
-  cluster === undefined ? undefined : check.text("cluster", cluster),
-  broker === undefined ? undefined : check.text("broker", broker),
-];
+/** Where topics are made and deleted: at a cluster or at a broker, if the options say so. */
+const placed = (place) => ({
+  cluster: (value) => (place[0] = check.text("cluster", value)),
+  broker: (value) => (place[1] = check.text("broker", value)),
+});
 
 /** What administers a cluster. */
 export class Admin {
@@ -22,46 +23,50 @@ export class Admin {
   /** Creates a topic, or changes it: at all brokers, or at those of a cluster, or at one, by its name or `host:port`. */
   async createTopic(topic, options = {}) {
     check.text("the topic", topic);
-    const { queues, permission, cluster, broker } = check.object("the options", options);
-    if (queues !== undefined) check.whole("queues", queues, 1, 65_536);
-    if (permission !== undefined) check.oneOf("permission", permission, ...Object.keys(PERMISSIONS));
-    const place = at({ cluster, broker });
+    const place = [undefined, undefined];
+    check.options("the options of a topic", options, {
+      queues: (value) => check.whole("queues", value, 1, 65_536),
+      permission: (value) => check.oneOf("permission", value, ...Object.keys(PERMISSIONS)),
+      ...placed(place),
+    });
+    const { queues, permission } = options;
     await call((number) => this.#inner.createTopic(number, topic, queues, PERMISSIONS[permission], ...place));
   }
 
   async deleteTopic(topic, options = {}) {
     check.text("the topic", topic);
-    const place = at(check.object("the options", options));
+    const place = [undefined, undefined];
+    check.options("the options of deleting a topic", options, placed(place));
     await call((number) => this.#inner.deleteTopic(number, topic, ...place));
   }
 
-  topics() {
+  async topics() {
     return call((number) => this.#inner.topics(number));
   }
 
-  groups() {
+  async groups() {
     return call((number) => this.#inner.groups(number));
   }
 
   /** Where a topic is: brokers, their addresses, queues. */
-  route(topic) {
+  async route(topic) {
     check.text("the topic", topic);
     return call((number) => this.#inner.route(number, topic));
   }
 
   /** The offsets of all queues of a topic. */
-  statistics(topic) {
+  async statistics(topic) {
     check.text("the topic", topic);
     return call((number) => this.#inner.statistics(number, topic));
   }
 
   /** How far a group is behind, by queue and in all. */
-  lag(group) {
+  async lag(group) {
     check.text("the group", group);
     return call((number) => this.#inner.lag(number, group));
   }
 
-  cluster() {
+  async cluster() {
     return call((number) => this.#inner.cluster(number));
   }
 
@@ -70,19 +75,19 @@ export class Admin {
     return call((number) => this.#inner.offset(number, kind, group, topic, brokerName, queueId, ms));
   }
 
-  minOffset(queue) {
+  async minOffset(queue) {
     return this.#offset(OffsetKind.Min, "", queue);
   }
 
-  maxOffset(queue) {
+  async maxOffset(queue) {
     return this.#offset(OffsetKind.Max, "", queue);
   }
 
-  offsetAt(queue, moment) {
+  async offsetAt(queue, moment) {
     return this.#offset(OffsetKind.At, "", queue, check.moment("the moment", moment));
   }
 
-  groupOffset(group, queue) {
+  async groupOffset(group, queue) {
     return this.#offset(OffsetKind.Committed, check.text("the group", group), queue);
   }
 
@@ -94,7 +99,7 @@ export class Admin {
   }
 
   /** Has a group go on elsewhere in a topic: "first", "last" or a Date. Ends with the new offsets. */
-  resetOffsets(group, topic, to) {
+  async resetOffsets(group, topic, to) {
     check.text("the group", group);
     check.text("the topic", topic);
     const ms = to === "last" ? undefined : to === "first" ? -1 : check.moment('to, unless it is "first" or "last",', to);
@@ -102,22 +107,22 @@ export class Admin {
   }
 
   /** The message of a receipt's `offsetMessageId`; undefined, if it is not there any more. */
-  messageById(id) {
+  async messageById(id) {
     check.text("the id", id);
     return call((number) => this.#inner.messageById(number, id));
   }
 
   /** The message of a `messageId`. */
-  messageByUniqueKey(topic, id) {
+  async messageByUniqueKey(topic, id) {
     check.text("the topic", topic);
     check.text("the id", id);
     return call((number) => this.#inner.messageByUniqueKey(number, topic, id));
   }
 
-  messagesByKey(topic, key, { max } = {}) {
+  async messagesByKey(topic, key, options = {}) {
     check.text("the topic", topic);
     check.text("the key", key);
-    if (max !== undefined) check.whole("max", max, 1, 2 ** 31 - 1);
-    return call((number) => this.#inner.messagesByKey(number, topic, key, max));
+    check.options("the options of a search", options, { max: (value) => check.whole("max", value, 1, 2 ** 31 - 1) });
+    return call((number) => this.#inner.messagesByKey(number, topic, key, options.max));
   }
 }

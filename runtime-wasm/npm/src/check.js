@@ -7,6 +7,7 @@ export const shown = (value) => {
   if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
   if (typeof value === "bigint") return `${value}n`;
   if (value === null || typeof value !== "object") return String(value);
+  if (value instanceof Date && Number.isNaN(value.getTime())) return "an invalid Date";
   return Array.isArray(value) ? "an array" : `a ${value.constructor?.name ?? "value"}`;
 };
 
@@ -61,7 +62,8 @@ export function moment(name, value) {
 }
 
 export function object(name, value) {
-  if (value === null || typeof value !== "object" || Array.isArray(value)) throw wrong(name, "an object", value);
+  // A Map has no properties of its own, and would count as an empty object.
+  if (value === null || typeof value !== "object" || Symbol.iterator in value) throw wrong(name, "an object", value);
   return value;
 }
 

@@ -18,7 +18,9 @@ const MAX_LENGTH = 1 << 30;
 export async function connect(target, options = {}) {
   check.object("the options", options);
   const { tls, transport, webSocket, nameServers, signal, log, ...rest } = options;
-  check.signal(signal);
+  if (signal !== undefined) check.signal(signal);
+  if (tls !== undefined && typeof tls !== "boolean") check.object("tls", tls);
+  if (webSocket !== undefined) check.object("webSocket", webSocket);
   const place = await platform.place(target, { tls, transport, webSocket, nameServers });
   const { ip, processId } = platform.identity();
   const setup = enter(() => new ClientSetup(place.addresses, place.transport, ip, processId));
@@ -92,11 +94,13 @@ export class Client {
   /** Messages, one after the other: `for await (const message of client.consumer("billing", { topic: "orders" }))`; or, with a handler,
    * a promise of a consumer that is started. */
   consumer(group, options, handler) {
-    check.text("the group", group);
-    const setup = enter(() => this.#inner.consumer(group));
+    const open = () => {
+      check.text("the group", group);
+      return enter(() => this.#inner.consumer(group));
+    };
     return handler === undefined
-      ? new ConsumerStream(setup, options, this.#holds)
-      : startConsumer(setup, options, handler, this.#holds);
+      ? new ConsumerStream(open(), options, this.#holds)
+      : startConsumer(open, options, handler, this.#holds);
   }
 
   /** A consumer that keeps its own offsets. */

@@ -25,14 +25,19 @@ export function readSelector({ tags, sql }) {
   return [all.map((tag) => check.text("a tag", tag)).join(" || "), false];
 }
 
+const SELECTOR = { tags: () => {}, sql: () => {} };
+
 function setUp(setup, options) {
   const { topic, subscriptions, tags, sql, ...rest } = check.object("the options of a consumer", options ?? undefined);
   if ((topic === undefined) === (subscriptions === undefined)) {
     throw invalid("a consumer has a topic, or subscriptions: an array of { topic, tags or sql }");
   }
-  if (subscriptions !== undefined && !Array.isArray(subscriptions)) throw invalid("subscriptions are no array");
+  if (subscriptions !== undefined) {
+    if (!Array.isArray(subscriptions) || subscriptions.length === 0) throw invalid("subscriptions are no array, or an empty one");
+    if ((tags ?? sql) !== undefined) throw invalid("each of several subscriptions has tags or sql of its own");
+  }
   for (const one of subscriptions ?? [{ topic, tags, sql }]) {
-    check.object("a subscription", one);
+    check.options("subscriptions", one, { topic: () => {}, ...SELECTOR });
     const [expression, isSql] = readSelector(one);
     setup.subscribe(check.text("the topic", one.topic), expression, isSql);
   }
@@ -67,7 +72,8 @@ function setUp(setup, options) {
 }
 
 /** Starts a consumer that gives messages to a handler. Its client releases `holds` when it closes. */
-export async function startConsumer(setup, options, handler, holds) {
+export async function startConsumer(open, options, handler, holds) {
+  const setup = open();
   try {
     check.func("the handler", handler);
     const { orderly, batchSize, signal } = setUp(setup, options);
@@ -96,6 +102,7 @@ export class Consumer {
   /** Wants messages of a topic, too, or other ones of it. */
   async subscribe(topic, options = {}) {
     check.text("the topic", topic);
+    check.options("the options of a subscription", options, SELECTOR);
     const [expression, isSql] = readSelector(options);
     await call((number) => this.#inner.subscribe(number, topic, expression, isSql));
   }
@@ -131,8 +138,9 @@ export class Consumer {
   }
 
   /** Ends when the consumer has its queues, or there are none for it. */
-  async ready({ signal } = {}) {
-    await call((number) => this.#inner.ready(number), check.signal(signal));
+  async ready(options = {}) {
+    check.options("the options of ready", options, { signal: check.signal });
+    await call((number) => this.#inner.ready(number), options.signal);
   }
 
   /** Its queues with their offsets and lag, and what it has consumed. A lag is undefined where it is not known. */
@@ -142,10 +150,10 @@ export class Consumer {
 
   /** Closes the consumer: handlers have `within` ms (the client's `closeTimeout` by default), offsets are committed, queues go to other
    * members. Ends with what was not finished. */
-  async close({ within } = {}) {
-    if (within !== undefined) check.time("within", within);
+  async close(options = {}) {
+    check.options("the options of a close", options, { within: (value) => check.time("within", value) });
     try {
-      return await call((number) => this.#inner.close(number, within));
+      return await call((number) => this.#inner.close(number, options.within));
     } finally {
       this.#release();
     }
