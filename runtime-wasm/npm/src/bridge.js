@@ -1,6 +1,7 @@
 // What the WebAssembly asks of JavaScript: clocks, timers, streams, and objects for what it has found. It is called with numbers and
 // texts, and holds no object of ours but transports and handlers.
 
+import * as check from "./check.js";
 import { platform } from "./platform.js";
 import { errorOf, Message, Receipt } from "./values.js";
 
@@ -53,23 +54,38 @@ export function open(connection, transport, host, port) {
   };
   const events = {
     opened: () => tell(() => wasm.opened(connection)),
-    received: (bytes) => tell(() => wasm.received(connection, bytes)),
+    received: (bytes) => tell(() => receive(connection, bytes, end)),
     drained: () => tell(() => wasm.drained(connection)),
     closed: end,
   };
   try {
     const stream = transport.open({ host, port }, events);
-    streams.set(connection, { stream, forget: () => (isOver = true) });
+    if (typeof stream?.write !== "function" || typeof stream.close !== "function") {
+      throw new TypeError("what a transport opens is an object with functions `write` and `close`");
+    }
+    streams.set(connection, { stream, end, forget: () => (isOver = true) });
   } catch (error) {
     end(error);
   }
 }
 
-export function write(connection, bytes) {
+function receive(connection, bytes, end) {
+  let read;
   try {
-    return streams.get(connection)?.stream.write(bytes) !== false;
-  } catch {
-    // Its end says more.
+    read = check.bytes("what a transport has received", bytes);
+  } catch (error) {
+    end(error);
+    return;
+  }
+  wasm.received(connection, read);
+}
+
+export function write(connection, bytes) {
+  const known = streams.get(connection);
+  try {
+    return known?.stream.write(bytes) !== false;
+  } catch (error) {
+    known.end(error);
     return false;
   }
 }

@@ -82,10 +82,22 @@ const encoder = new TextEncoder();
 /** A body: a text, bytes, or what JSON makes of it is the application's matter. */
 export function body(value) {
   if (typeof value === "string") return encoder.encode(value);
+  return bytesOf(value) ?? fail(wrong("the body", "a string or bytes (Uint8Array, Buffer, ArrayBuffer)", value));
+}
+
+/** Bytes, whatever holds them. */
+export function bytes(name, value) {
+  return bytesOf(value) ?? fail(wrong(name, "bytes (Uint8Array, Buffer, ArrayBuffer)", value));
+}
+
+function bytesOf(value) {
   if (value instanceof Uint8Array) return value;
   if (value instanceof ArrayBuffer) return new Uint8Array(value);
-  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  throw wrong("the body", "a string or bytes (Uint8Array, Buffer, ArrayBuffer)", value);
+  return ArrayBuffer.isView(value) ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength) : undefined;
+}
+
+function fail(error) {
+  throw error;
 }
 
 export function queue(value) {

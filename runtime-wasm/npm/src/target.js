@@ -17,7 +17,7 @@ export function place(target, { tls, transport, webSocket, nameServers }, byTcp)
   const read = targets.map((one) => parse(check.text("where to connect to", one).trim()));
   const [first] = read;
   if (read.some((one) => one.way !== first.way)) throw invalid("the servers are to be connected to in different ways");
-  if (transport !== undefined) return { addresses: joined(targets), transport: checked(transport) };
+  if (transport !== undefined) return { addresses: joined(read.map((one) => one.address)), transport: checked(transport) };
   if (first.way === "tunnel") {
     if (nameServers === undefined) {
       throw invalid('a tunnel has no name servers of its own: say where they are, as in { nameServers: "10.0.0.1:9876" }');
