@@ -145,7 +145,7 @@ impl ConsumerSetup {
         calls::begin(call, async move {
             let stream = builder?.stream();
             let stream = if is_orderly { stream.orderly() } else { stream };
-            Ok(WasmStream::new(stream.start().await?).into())
+            Ok(WasmStream::new(stream.start().await?, is_orderly).into())
         });
     }
 }
@@ -280,16 +280,17 @@ struct Stream {
     deliveries: RefCell<Option<Deliveries>>,
     given: RefCell<BTreeMap<u32, Delivered>>,
     last: Cell<u32>,
+    is_orderly: bool,
 }
 
 #[wasm_bindgen]
 pub struct WasmStream(Rc<Stream>, Rc<PushConsumer>);
 
 impl WasmStream {
-    fn new(deliveries: Deliveries) -> Self {
+    fn new(deliveries: Deliveries, is_orderly: bool) -> Self {
         let consumer = Rc::new(deliveries.consumer().clone());
         let (deliveries, given) = (RefCell::new(Some(deliveries)), RefCell::new(BTreeMap::new()));
-        Self(Rc::new(Stream { deliveries, given, last: Cell::new(0) }), consumer)
+        Self(Rc::new(Stream { deliveries, given, last: Cell::new(0), is_orderly }), consumer)
     }
 }
 
@@ -336,6 +337,14 @@ impl WasmStream {
     #[wasm_bindgen(js_name = reconsumeLater)]
     pub fn reconsume_later(&self, number: u32, after: Option<f64>) -> bool {
         let delivered = self.0.given.borrow_mut().remove(&number);
-        delivered.is_some_and(|delivered| delivered.reconsume_later(delay(after)))
+        match delivered {
+            // One that is dropped holds its queue. What is sent back leaves it, and its order.
+            Some(delivered) if self.0.is_orderly && after.is_none_or(|after| after >= 0.0) => {
+                drop(delivered);
+                true
+            }
+            Some(delivered) => delivered.reconsume_later(delay(after)),
+            None => false,
+        }
     }
 }
