@@ -14,6 +14,8 @@ attach(wasm);
 
 platform.place = (target, options) => place(target, options, tcp);
 
+platform.soon = setImmediate;
+
 platform.identity = () => {
   const all = Object.values(networkInterfaces()).flat();
   const ours = all.find(({ family, internal }) => family === "IPv4" && !internal);

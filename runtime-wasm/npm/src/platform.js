@@ -5,6 +5,8 @@ export const platform = {
   place: undefined,
   /** Who clients are: `{ ip, processId }`. */
   identity: () => ({ ip: "127.0.0.1", processId: 1 }),
+  /** Does something in a turn of its own, after what has come by then, timers among it. */
+  soon: undefined,
   /** Keeps the process alive until what it gives is called. */
   hold: () => () => {},
 };
