@@ -3,7 +3,7 @@
 import { Admin } from "./admin.js";
 import { call, enter } from "./bridge.js";
 import * as check from "./check.js";
-import { ConsumerStream, startConsumer } from "./consumer.js";
+import { ConsumerStream, forgetConsumers, startConsumer } from "./consumer.js";
 import { events } from "./events.js";
 import { platform } from "./platform.js";
 import { Producer } from "./producer.js";
@@ -91,7 +91,7 @@ export class Client {
   consumer(group, options, handler) {
     check.text("the group", group);
     const setup = enter(() => this.#inner.consumer(group));
-    return handler === undefined ? new ConsumerStream(setup, options) : startConsumer(setup, options, handler);
+    return handler === undefined ? new ConsumerStream(this, setup, options) : startConsumer(this, setup, options, handler);
   }
 
   /** A consumer that keeps its own offsets. */
@@ -113,7 +113,11 @@ export class Client {
 
   /** Closes the client with all its producers and consumers: sends and handlers under way have `closeTimeout`. */
   async close() {
-    await call((number) => this.#inner.close(number));
+    try {
+      await call((number) => this.#inner.close(number));
+    } finally {
+      forgetConsumers(this);
+    }
   }
 
   async [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {

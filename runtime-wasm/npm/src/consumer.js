@@ -67,24 +67,42 @@ function setUp(setup, options) {
 }
 
 /** Starts a consumer that gives messages to a handler. */
-export async function startConsumer(setup, options, handler) {
+export async function startConsumer(client, setup, options, handler) {
   try {
     check.func("the handler", handler);
     const { orderly, batchSize, signal } = setUp(setup, options);
     const inner = await call((number) => setup.handler(number, handler, orderly, batchSize), signal);
-    return new Consumer(inner);
+    return new Consumer(client, inner);
   } finally {
     setup.free();
   }
 }
 
+/** Those that run. What nobody keeps is collected, and closes: an application need not keep what it has given a handler. */
+const running = new Set();
+
+/** The client has closed its consumers. */
+export let forgetConsumers;
+
 /** A member of a group. */
 export class Consumer {
+  #client;
   #inner;
   #release = platform.hold();
 
-  constructor(inner) {
+  static {
+    forgetConsumers = (client) => running.forEach((consumer) => consumer.#client === client && consumer.#forget());
+  }
+
+  constructor(client, inner) {
+    this.#client = client;
     this.#inner = inner;
+    running.add(this);
+  }
+
+  #forget() {
+    running.delete(this);
+    this.#release();
   }
 
   /** Wants messages of a topic, too, or other ones of it. */
@@ -141,7 +159,7 @@ export class Consumer {
     try {
       return await call((number) => this.#inner.close(number, within));
     } finally {
-      this.#release();
+      this.#forget();
     }
   }
 
@@ -152,6 +170,7 @@ export class Consumer {
 
 /** Messages that are asked for. Each has to be settled: `ack()` or `reconsumeLater()`. */
 export class ConsumerStream {
+  #client;
   #setup;
   #read;
   #starting;
@@ -161,7 +180,8 @@ export class ConsumerStream {
   #line = Promise.resolve();
   #isOver = false;
 
-  constructor(setup, options) {
+  constructor(client, setup, options) {
+    this.#client = client;
     this.#setup = setup;
     this.#read = setUp(setup, options);
     if (this.#read.batchSize) throw invalid("messages that are asked for come one by one: batchSize is for handlers");
@@ -177,7 +197,7 @@ export class ConsumerStream {
     this.#starting ??= call((number) => this.#setup.stream(number, this.#read.orderly), this.#read.signal).then(
       (inner) => {
         this.#setup.free();
-        this.#consumer = new Consumer(enter(() => inner.consumer()));
+        this.#consumer = new Consumer(this.#client, enter(() => inner.consumer()));
         this.#inner = inner;
       },
     );
