@@ -3,7 +3,7 @@
 import { call, enter, Verdict } from "./bridge.js";
 import * as check from "./check.js";
 import { platform } from "./platform.js";
-import { invalid } from "./values.js";
+import { errorOf, invalid } from "./values.js";
 
 /** For a handler to return or throw: the message comes again. `after` is a delay level of the broker's from 1 to 18, or "never" for the
  * dead letters at once; the broker decides otherwise. In order it is the pause of the queue in ms. */
@@ -183,24 +183,29 @@ export class ConsumerStream {
   constructor(client, setup, options) {
     this.#client = client;
     this.#setup = setup;
-    this.#read = setUp(setup, options);
-    if (this.#read.batchSize) throw invalid("messages that are asked for come one by one: batchSize is for handlers");
+    try {
+      this.#read = setUp(setup, options);
+      if (this.#read.batchSize) throw invalid("messages that are asked for come one by one: batchSize is for handlers");
+    } catch (error) {
+      setup.free();
+      throw error;
+    }
   }
 
   /** Starts, as asking for the first message does; gives the consumer: its status, pause, seek and the like. */
   async start() {
+    if (!this.#starting && this.#isOver) throw errorOf("CLOSED", "the stream is closed", false);
     await this.#started();
     return this.#consumer;
   }
 
   #started() {
-    this.#starting ??= call((number) => this.#setup.stream(number, this.#read.orderly), this.#read.signal).then(
-      (inner) => {
-        this.#setup.free();
+    this.#starting ??= call((number) => this.#setup.stream(number, this.#read.orderly), this.#read.signal)
+      .then((inner) => {
         this.#consumer = new Consumer(this.#client, enter(() => inner.consumer()));
         this.#inner = inner;
-      },
-    );
+      })
+      .finally(() => this.#setup.free());
     return this.#starting;
   }
 
@@ -216,14 +221,13 @@ export class ConsumerStream {
 
   async #next() {
     if (this.#isOver) return { done: true, value: undefined };
-    await this.#started();
-    const inner = this.#inner;
-    const found = await call((number) => inner.next(number), this.#read.signal);
+    const found = await this.#ask();
     if (found === undefined) {
       this.#isOver = true;
       return { done: true, value: undefined };
     }
     const [number, message] = found;
+    const inner = this.#inner;
     message.ack = () => enter(() => inner.ack(number));
     message.reconsumeLater = (after) => {
       const { delay } = reconsumeLater(after);
@@ -232,18 +236,31 @@ export class ConsumerStream {
     return { done: false, value: message };
   }
 
+  /** A loop that ends by an error does not call `return`. */
+  async #ask() {
+    try {
+      await this.#started();
+      return await call((number) => this.#inner.next(number), this.#read.signal);
+    } catch (error) {
+      // Not waited for: what the application still has in work would hold up the error.
+      this.close().catch(() => {});
+      throw error;
+    }
+  }
+
   /** What leaving the loop does: the consumer closes, and what was not settled comes to another member. */
   async return(value) {
     await this.close();
     return { done: true, value };
   }
 
+  /** Closes the consumer, as `Consumer.close` does; a stream that was not started never starts. */
   async close(options) {
+    const isFirst = !this.#isOver;
     this.#isOver = true;
-    if (this.#starting) {
-      await this.#starting.catch(() => {});
-      await this.#consumer?.close(options);
-    }
+    if (this.#starting) await this.#starting.catch(() => {});
+    else if (isFirst) this.#setup.free();
+    return (await this.#consumer?.close(options)) ?? [];
   }
 
   async [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {
