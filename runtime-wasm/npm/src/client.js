@@ -10,8 +10,6 @@ import { Producer } from "./producer.js";
 import { PullConsumer } from "./pull.js";
 import { ClientSetup } from "./wasm.js";
 
-
-
 const MAX_LENGTH = 1 << 30;
 
 /** Connects to the cluster of these name servers. */
@@ -88,10 +86,10 @@ export class Client {
 
   /** Messages, one after the other: `for await (const message of client.consumer("billing", { topic: "orders" }))`; or, with a handler,
    * a promise of a consumer that is started. */
-  consumer(group, options, handler) {
-    check.text("the group", group);
-    const setup = enter(() => this.#inner.consumer(group));
-    return handler === undefined ? new ConsumerStream(this, setup, options) : startConsumer(this, setup, options, handler);
+  consumer(group, options, ...handler) {
+    const setUp = () => enter(() => this.#inner.consumer(check.text("the group", group)));
+    // A handler that is undefined is a mistake, and no wish for a stream.
+    return handler.length === 0 ? new ConsumerStream(this, setUp(), options) : startConsumer(this, setUp, options, handler[0]);
   }
 
   /** A consumer that keeps its own offsets. */

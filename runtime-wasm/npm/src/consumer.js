@@ -67,9 +67,10 @@ function setUp(setup, options) {
 }
 
 /** Starts a consumer that gives messages to a handler. */
-export async function startConsumer(client, setup, options, handler) {
+export async function startConsumer(client, begin, options, handler) {
+  check.func("the handler", handler);
+  const setup = begin();
   try {
-    check.func("the handler", handler);
     const { orderly, batchSize, signal } = setUp(setup, options);
     const inner = await call((number) => setup.handler(number, handler, orderly, batchSize), signal);
     return new Consumer(client, inner);
