@@ -2,14 +2,18 @@
 
 import { call } from "./bridge.js";
 import * as check from "./check.js";
+import { invalid } from "./values.js";
 import { OffsetKind } from "./wasm.js";
 
 const PERMISSIONS = { "read-write": 6, write: 2, read: 4 };
 
-const at = ({ cluster, broker }) => [
-  cluster === undefined ? undefined : check.text("cluster", cluster),
-  broker === undefined ? undefined : check.text("broker", broker),
-];
+const at = ({ cluster, broker }) => {
+  if (cluster !== undefined && broker !== undefined) throw invalid("a topic is at a cluster or at a broker, not at both");
+  return [
+    cluster === undefined ? undefined : check.text("cluster", cluster),
+    broker === undefined ? undefined : check.text("broker", broker),
+  ];
+};
 
 /** What administers a cluster. */
 export class Admin {
@@ -22,7 +26,8 @@ export class Admin {
   /** Creates a topic, or changes it: at all brokers, or at those of a cluster, or at one, by its name or `host:port`. */
   async createTopic(topic, options = {}) {
     check.text("the topic", topic);
-    const { queues, permission, cluster, broker } = check.object("the options", options);
+    const names = ["queues", "permission", "cluster", "broker"];
+    const { queues, permission, cluster, broker } = check.fields("the options of a topic", options, ...names);
     if (queues !== undefined) check.whole("queues", queues, 1, 65_536);
     if (permission !== undefined) check.oneOf("permission", permission, ...Object.keys(PERMISSIONS));
     const place = at({ cluster, broker });
@@ -31,7 +36,7 @@ export class Admin {
 
   async deleteTopic(topic, options = {}) {
     check.text("the topic", topic);
-    const place = at(check.object("the options", options));
+    const place = at(check.fields("the options", options, "cluster", "broker"));
     await call((number) => this.#inner.deleteTopic(number, topic, ...place));
   }
 
@@ -114,10 +119,11 @@ export class Admin {
     return call((number) => this.#inner.messageByUniqueKey(number, topic, id));
   }
 
-  messagesByKey(topic, key, { max } = {}) {
+  messagesByKey(topic, key, options = {}) {
     check.text("the topic", topic);
     check.text("the key", key);
-    if (max !== undefined) check.whole("max", max, 1, 2 ** 31 - 1);
+    const { max } = check.fields("the options", options, "max");
+    if (max !== undefined) check.whole("max", max, 1, 1024);
     return call((number) => this.#inner.messagesByKey(number, topic, key, max));
   }
 }

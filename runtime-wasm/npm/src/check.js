@@ -55,7 +55,7 @@ export function oneOf(name, value, ...known) {
 /** A moment, in ms since 1970 UTC. */
 export function moment(name, value) {
   const ms = value instanceof Date ? value.getTime() : value;
-  if (typeof ms !== "number" || !(ms >= 0 && ms <= 8.64e15)) throw wrong(name, "a Date", value);
+  if (typeof ms !== "number" || !(ms >= 0 && ms <= 8.64e15)) throw wrong(name, "a Date, or milliseconds since 1970 UTC", value);
   return ms;
 }
 
@@ -72,6 +72,14 @@ export function options(what, given, known) {
     if (!take) throw invalid(`${what} have no ${JSON.stringify(name)}; there are ${Object.keys(known).join(", ")}`);
     if (value !== undefined) take(value);
   }
+}
+
+/** An object of these fields alone. */
+export function fields(what, given, ...names) {
+  object(what, given);
+  const unknown = Object.keys(given).find((name) => !names.includes(name));
+  if (unknown !== undefined) throw invalid(`${what} have no ${JSON.stringify(unknown)}; there are ${names.join(", ")}`);
+  return given;
 }
 
 const encoder = new TextEncoder();

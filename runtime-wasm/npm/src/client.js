@@ -15,15 +15,15 @@ const MAX_LENGTH = 1 << 30;
 /** Connects to the cluster of these name servers. */
 export async function connect(target, options = {}) {
   check.object("the options", options);
-  const { tls, transport, webSocket, nameServers, signal, log, ...rest } = options;
+  const { tls, transport, webSocket, nameServers, signal } = options;
   check.signal(signal);
   const place = await platform.place(target, { tls, transport, webSocket, nameServers });
   const { ip, processId } = platform.identity();
   const setup = enter(() => new ClientSetup(place.addresses, place.transport, ip, processId));
   try {
-    setUp(setup, rest);
+    setUp(setup, options);
     const inner = await call((number) => setup.connect(number), signal);
-    return new Client(inner, options);
+    return new Client(inner);
   } finally {
     setup.free();
   }
@@ -43,11 +43,13 @@ function setUp(setup, options) {
     headerCodec: (value) => check.oneOf("headerCodec", value, "json", "binary") === "binary" && setup.binary(),
     dialect: (value) => check.oneOf("dialect", value, "apache", "smartgo") === "smartgo" && setup.smartgo(),
     credentials: (value) => setup.credentials(...readCredentials(value)),
+    // These are read where it is known what they are for.
+    ...Object.fromEntries(["tls", "transport", "webSocket", "nameServers", "signal"].map((name) => [name, () => {}])),
   });
 }
 
 function readCredentials(value) {
-  const { accessKey, secretKey, securityToken } = check.object("the credentials", value);
+  const { accessKey, secretKey, securityToken } = check.fields("credentials", value, "accessKey", "secretKey", "securityToken");
   check.text("accessKey", accessKey);
   check.text("secretKey", secretKey);
   return [accessKey, secretKey, securityToken === undefined ? undefined : check.text("securityToken", securityToken)];

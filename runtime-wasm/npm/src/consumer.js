@@ -30,9 +30,12 @@ function setUp(setup, options) {
   if ((topic === undefined) === (subscriptions === undefined)) {
     throw invalid("a consumer has a topic, or subscriptions: an array of { topic, tags or sql }");
   }
-  if (subscriptions !== undefined && !Array.isArray(subscriptions)) throw invalid("subscriptions are no array");
+  if (subscriptions !== undefined) {
+    if (!Array.isArray(subscriptions) || subscriptions.length === 0) throw invalid("subscriptions are an array, of one or more");
+    if (tags !== undefined || sql !== undefined) throw invalid("each of the subscriptions has tags or sql of its own");
+  }
   for (const one of subscriptions ?? [{ topic, tags, sql }]) {
-    check.object("a subscription", one);
+    check.fields("subscriptions", one, "topic", "tags", "sql");
     const [expression, isSql] = readSelector(one);
     setup.subscribe(check.text("the topic", one.topic), expression, isSql);
   }
@@ -43,8 +46,7 @@ function setUp(setup, options) {
     from: (value) => {
       if (value === "last") return;
       if (value === "first") return setup.consumeFrom(undefined);
-      if (!(value instanceof Date)) throw invalid('from is "last", "first" or a Date');
-      setup.consumeFrom(check.moment("from", value));
+      setup.consumeFrom(check.moment('from, unless it is "first" or "last",', value));
     },
     model: (value) =>
       check.oneOf("model", value, "clustering", "broadcasting") === "broadcasting" && setup.broadcasting(),
@@ -109,7 +111,7 @@ export class Consumer {
   /** Wants messages of a topic, too, or other ones of it. */
   async subscribe(topic, options = {}) {
     check.text("the topic", topic);
-    const [expression, isSql] = readSelector(options);
+    const [expression, isSql] = readSelector(check.fields("the options of a subscription", options, "tags", "sql"));
     await call((number) => this.#inner.subscribe(number, topic, expression, isSql));
   }
 
@@ -144,7 +146,8 @@ export class Consumer {
   }
 
   /** Ends when the consumer has its queues, or there are none for it. */
-  async ready({ signal } = {}) {
+  async ready(options = {}) {
+    const { signal } = check.fields("the options", options, "signal");
     await call((number) => this.#inner.ready(number), check.signal(signal));
   }
 
@@ -155,7 +158,8 @@ export class Consumer {
 
   /** Closes the consumer: handlers have `within` ms (the client's `closeTimeout` by default), offsets are committed, queues go to other
    * members. Ends with what was not finished. */
-  async close({ within } = {}) {
+  async close(options = {}) {
+    const { within } = check.fields("the options", options, "within");
     if (within !== undefined) check.time("within", within);
     try {
       return await call((number) => this.#inner.close(number, within));
