@@ -1,4 +1,4 @@
-// The package in a page: `await init()` first, once.
+// The package in a page. `connect` loads the WebAssembly, or `init` before, from elsewhere.
 
 import { attach } from "./bridge.js";
 import { platform } from "./platform.js";
@@ -9,7 +9,14 @@ let loading;
 
 /** Loads the WebAssembly: from beside this file, or what is given (a URL, a Response, bytes). */
 export function init(source = new URL("./stgclient_bg.wasm", import.meta.url)) {
-  loading ??= wasm.default({ module_or_path: source }).then(() => attach(wasm));
+  loading ??= wasm.default({ module_or_path: source }).then(
+    () => attach(wasm),
+    (error) => {
+      // The next one tries again.
+      loading = undefined;
+      throw error;
+    },
+  );
   return loading;
 }
 

@@ -22,6 +22,12 @@ platform.identity = () => {
   return { ip: ours?.address ?? "127.0.0.1", processId: process.pid };
 };
 
+// Here, so that who bundles a page needs no `ws`.
+platform.webSocket = () => import("ws").then(({ WebSocket }) => WebSocket);
+
+/** In a page this loads the WebAssembly. Here it is there, and a program may run in both. */
+export async function init() {}
+
 // One timer that counts or does not, instead of one for each call.
 const alive = setInterval(() => {}, 2_147_483_647).unref();
 let holders = 0;

@@ -1,6 +1,7 @@
 // A tunnel: each stream is a WebSocket whose binary messages are pieces of it, cut anywhere.
 
 import * as check from "./check.js";
+import { platform } from "./platform.js";
 import { invalid } from "./values.js";
 
 /** How many bytes wait in a WebSocket until it counts as full, and until it takes more. */
@@ -44,8 +45,8 @@ class Tunnel {
     if (Socket) {
       this.#connect(Socket, url, protocols);
     } else {
-      import("ws").then(
-        ({ WebSocket }) => this.#isClosed || this.#connect(WebSocket, url, protocols),
+      platform.webSocket().then(
+        (Socket) => this.#isClosed || this.#connect(Socket, url, protocols),
         () => events.closed(invalid("there is no WebSocket here: install `ws`, or give one as { webSocket: { WebSocket } }")),
       );
     }
