@@ -2,7 +2,7 @@
 
 import { call, enter } from "./bridge.js";
 import * as check from "./check.js";
-import { invalid } from "./values.js";
+import { errorOf, invalid } from "./values.js";
 import { ChoiceKind, SendMode } from "./wasm.js";
 
 const DELAY_LEVELS = 18;
@@ -17,6 +17,15 @@ export class Producer {
   constructor(setup, options, admin) {
     this.#setup = setup;
     this.#admin = admin;
+    try {
+      this.#setUp(setup, options);
+    } catch (error) {
+      setup.free();
+      throw error;
+    }
+  }
+
+  #setUp(setup, options) {
     check.options("the options of a producer", options, {
       sendTimeout: (value) => setup.sendTimeout(check.time("sendTimeout", value, 1)),
       maxTries: (value) => setup.maxTries(check.whole("maxTries", value, 1, 1000)),
@@ -26,7 +35,7 @@ export class Producer {
       maxWaitingBytes: (value) => check.whole("maxWaitingBytes", value, 1, 2 ** 31 - 1),
       avoidSlowBrokers: (value) => setup.avoidSlowBrokers(check.flag("avoidSlowBrokers", value)),
     });
-    const { maxWaitingMessages = 10_000, maxWaitingBytes = 64 << 20 } = options;
+    const { maxWaitingMessages = 2048, maxWaitingBytes = 64 << 20 } = options;
     if (options.maxWaitingMessages || options.maxWaitingBytes) setup.maxWaiting(maxWaitingMessages, maxWaitingBytes);
   }
 
@@ -37,10 +46,11 @@ export class Producer {
   }
 
   #started() {
-    this.#starting ??= call((number) => this.#setup.start(number)).then((inner) => {
-      this.#setup.free();
-      return (this.#inner = inner);
-    });
+    if (!this.#starting) {
+      this.#starting = call((number) => this.#setup.start(number)).finally(() => this.#setup.free());
+      // First of those who wait for it: no send made later goes before one that waits.
+      this.#starting.then((inner) => (this.#inner = inner), () => {});
+    }
     return this.#starting;
   }
 
@@ -73,7 +83,7 @@ export class Producer {
     // Read now: the application may change both as soon as it has called.
     const read = readMessage(message);
     const how = readOptions(options, read.topic);
-    if (how.select) await this.#select(how, message);
+    if (how.select) await this.#select(how, read.topic, message);
     const inner = this.#inner ?? (await this.#started());
     const { topic, body, tag, keys, properties, delayLevel, flag } = read;
     const { kind, chosen, queueId, timeout, signal } = how;
@@ -84,9 +94,9 @@ export class Producer {
     );
   }
 
-  async #select(how, message) {
-    const { writableQueues } = await this.#admin().route(message.topic);
-    if (writableQueues.length === 0) throw invalid(`${message.topic} has no queue that can be written`);
+  async #select(how, topic, message) {
+    const { writableQueues } = await this.#admin().route(topic);
+    if (writableQueues.length === 0) throw errorOf("NO_QUEUE_AVAILABLE", `${topic} has no queue that can be written`, true);
     const chosen = how.select(writableQueues, message);
     const index = typeof chosen === "number" ? chosen : writableQueues.indexOf(chosen);
     const queue = writableQueues[index];
@@ -106,8 +116,9 @@ export class Producer {
 
   /** Closes the producer once all that was sent has its answer. */
   async close() {
-    const inner = this.#inner ?? (await this.#started());
-    await call((number) => inner.close(number));
+    // One that could not start has nothing to close.
+    const inner = this.#inner ?? (await this.#started().catch(() => undefined));
+    if (inner) await call((number) => inner.close(number));
   }
 
   async [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {
