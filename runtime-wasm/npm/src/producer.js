@@ -111,7 +111,9 @@ export class Producer {
 
   /** Ends when all that was sent before has its answer. */
   async flush() {
-    if (this.#inner) await call((number) => this.#inner.flush(number));
+    if (!this.#starting) return;
+    const inner = await this.#started();
+    await call((number) => inner.flush(number));
   }
 
   /** Closes the producer once all that was sent has its answer. */
