@@ -40,33 +40,35 @@ export class Admin {
     await call((number) => this.#inner.deleteTopic(number, topic, ...place));
   }
 
-  topics() {
+  async topics() {
     return call((number) => this.#inner.topics(number));
   }
 
-  groups() {
+  async groups() {
     return call((number) => this.#inner.groups(number));
   }
 
   /** Where a topic is: brokers, their addresses, queues. */
-  route(topic) {
+  async route(topic) {
     check.text("the topic", topic);
     return call((number) => this.#inner.route(number, topic));
   }
 
   /** The offsets of all queues of a topic. */
-  statistics(topic) {
+  async statistics(topic) {
     check.text("the topic", topic);
-    return call((number) => this.#inner.statistics(number, topic));
+    const queues = await call((number) => this.#inner.statistics(number, topic));
+    // A moment is a Date everywhere; a queue that never had a message has none.
+    return queues.map(({ lastUpdate, ...rest }) => ({ ...rest, lastUpdate: lastUpdate > 0 ? new Date(lastUpdate) : undefined }));
   }
 
   /** How far a group is behind, by queue and in all. */
-  lag(group) {
+  async lag(group) {
     check.text("the group", group);
     return call((number) => this.#inner.lag(number, group));
   }
 
-  cluster() {
+  async cluster() {
     return call((number) => this.#inner.cluster(number));
   }
 
@@ -75,19 +77,19 @@ export class Admin {
     return call((number) => this.#inner.offset(number, kind, group, topic, brokerName, queueId, ms));
   }
 
-  minOffset(queue) {
+  async minOffset(queue) {
     return this.#offset(OffsetKind.Min, "", queue);
   }
 
-  maxOffset(queue) {
+  async maxOffset(queue) {
     return this.#offset(OffsetKind.Max, "", queue);
   }
 
-  offsetAt(queue, moment) {
+  async offsetAt(queue, moment) {
     return this.#offset(OffsetKind.At, "", queue, check.moment("the moment", moment));
   }
 
-  groupOffset(group, queue) {
+  async groupOffset(group, queue) {
     return this.#offset(OffsetKind.Committed, check.text("the group", group), queue);
   }
 
@@ -99,7 +101,7 @@ export class Admin {
   }
 
   /** Has a group go on elsewhere in a topic: "first", "last" or a Date. Ends with the new offsets. */
-  resetOffsets(group, topic, to) {
+  async resetOffsets(group, topic, to) {
     check.text("the group", group);
     check.text("the topic", topic);
     const ms = to === "last" ? undefined : to === "first" ? -1 : check.moment('to, unless it is "first" or "last",', to);
@@ -107,19 +109,19 @@ export class Admin {
   }
 
   /** The message of a receipt's `offsetMessageId`; undefined, if it is not there any more. */
-  messageById(id) {
+  async messageById(id) {
     check.text("the id", id);
     return call((number) => this.#inner.messageById(number, id));
   }
 
   /** The message of a `messageId`. */
-  messageByUniqueKey(topic, id) {
+  async messageByUniqueKey(topic, id) {
     check.text("the topic", topic);
     check.text("the id", id);
     return call((number) => this.#inner.messageByUniqueKey(number, topic, id));
   }
 
-  messagesByKey(topic, key, options = {}) {
+  async messagesByKey(topic, key, options = {}) {
     check.text("the topic", topic);
     check.text("the key", key);
     const { max } = check.fields("the options", options, "max");

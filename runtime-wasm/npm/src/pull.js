@@ -14,13 +14,13 @@ export class PullConsumer {
   }
 
   /** The queues of a topic that can be read. */
-  queues(topic) {
+  async queues(topic) {
     check.text("the topic", topic);
     return call((number) => this.#inner.queues(number, topic));
   }
 
   /** Pulls from a queue, beginning at an offset. Without `wait` it ends at once where nothing is. */
-  pull(queue, offset, options = {}) {
+  async pull(queue, offset, options = {}) {
     const { topic, brokerName, queueId } = check.queue(queue);
     const from = check.offset("the offset", offset);
     const read = {};
@@ -47,27 +47,27 @@ export class PullConsumer {
   }
 
   /** The offset of the first message that is still there. */
-  minOffset(queue) {
+  async minOffset(queue) {
     return this.#offset(OffsetKind.Min, queue);
   }
 
   /** The offset that the next message will have. */
-  maxOffset(queue) {
+  async maxOffset(queue) {
     return this.#offset(OffsetKind.Max, queue);
   }
 
   /** The offset of the first message that was stored at this moment or later. */
-  offsetAt(queue, moment) {
+  async offsetAt(queue, moment) {
     return this.#offset(OffsetKind.At, queue, check.moment("the moment", moment));
   }
 
   /** Where the group goes on; undefined, if it has committed nothing. */
-  committedOffset(queue) {
+  async committedOffset(queue) {
     return this.#offset(OffsetKind.Committed, queue);
   }
 
   /** Says where the group goes on: at the first message that it has not consumed. */
-  commitOffset(queue, offset) {
+  async commitOffset(queue, offset) {
     const { topic, brokerName, queueId } = check.queue(queue);
     const at = check.offset("the offset", offset);
     return call((number) => this.#inner.commit(number, topic, brokerName, queueId, at));
