@@ -170,12 +170,15 @@ export class Verdict {
   }
 }
 
-const ofFailure = (error) =>
-  error instanceof Verdict ? error : new Verdict(undefined, String(error?.stack ?? error?.message ?? error));
-
-const ofResult = (result) => (result instanceof Verdict ? result : undefined);
-
-export function handle(handler, messages) {
+/** `handler` is the application's, with what is wrong with a verdict of it, if anything. */
+export function handle({ handler, wrongWith }, messages) {
+  const ofResult = (result) => {
+    if (!(result instanceof Verdict)) return undefined;
+    const wrong = wrongWith(result.delay);
+    return wrong === undefined ? result : new Verdict(undefined, wrong);
+  };
+  const ofFailure = (error) =>
+    ofResult(error) ?? new Verdict(undefined, String(error?.stack ?? error?.message ?? error));
   try {
     const result = handler(messages);
     return typeof result?.then === "function" ? Promise.resolve(result).then(ofResult, ofFailure) : ofResult(result);

@@ -5,12 +5,29 @@ import * as check from "./check.js";
 import { platform } from "./platform.js";
 import { errorOf, invalid } from "./values.js";
 
+const DELAY_LEVELS = 18;
+
+/** What a delay "never" is. */
+const NEVER = -1;
+
 /** For a handler to return or throw: the message comes again. `after` is a delay level of the broker's from 1 to 18, or "never" for the
  * dead letters at once; the broker decides otherwise. In order it is the pause of the queue in ms. */
 export function reconsumeLater(after, reason) {
-  if (after === "never") return new Verdict(-1, reason);
-  if (after !== undefined) check.time("the delay", after);
+  if (reason !== undefined) check.text("the reason", reason);
+  if (after === "never") return new Verdict(NEVER, reason);
+  if (after !== undefined) check.time('the delay, unless it is "never",', after, 1);
   return new Verdict(after, reason);
+}
+
+/** What is wrong with a delay, for a consumer that has no order: it is a level there. */
+function wrongLevel(delay) {
+  if (delay === undefined || delay === NEVER || (Number.isInteger(delay) && delay <= DELAY_LEVELS)) return undefined;
+  return `reconsumeLater(${delay}): without order the delay is a level of the broker, from 1 to ${DELAY_LEVELS}, or "never"`;
+}
+
+/** The same, for one in order. */
+function wrongPause(delay) {
+  return delay === NEVER ? 'reconsumeLater("never"): in order a message comes again before all that follow it' : undefined;
 }
 
 /** The tags or the SQL of options, as `[expression, isSql]`. */
@@ -74,7 +91,8 @@ export async function startConsumer(client, begin, options, handler) {
   const setup = begin();
   try {
     const { orderly, batchSize, signal } = setUp(setup, options);
-    const inner = await call((number) => setup.handler(number, handler, orderly, batchSize), signal);
+    const wrongWith = orderly ? wrongPause : wrongLevel;
+    const inner = await call((number) => setup.handler(number, { handler, wrongWith }, orderly, batchSize), signal);
     return new Consumer(client, inner);
   } finally {
     setup.free();
@@ -236,6 +254,9 @@ export class ConsumerStream {
     message.ack = () => enter(() => inner.ack(number));
     message.reconsumeLater = (after) => {
       const { delay } = reconsumeLater(after);
+      // What is asked for in order rests as long as queues do.
+      const wrong = !this.#read.orderly ? wrongLevel(delay) : delay === undefined ? undefined : "a stream in order has no delay";
+      if (wrong !== undefined) throw invalid(wrong);
       return enter(() => inner.reconsumeLater(number, delay));
     };
     return { done: false, value: message };
