@@ -53,7 +53,10 @@ export function open(connection, transport, host, port) {
   };
   const events = {
     opened: () => tell(() => wasm.opened(connection)),
-    received: (bytes) => tell(() => wasm.received(connection, bytes)),
+    received: (bytes) => {
+      if (!(bytes instanceof Uint8Array)) throw errorOf("INVALID_ARGUMENT", "a transport receives bytes as Uint8Array", false);
+      tell(() => wasm.received(connection, bytes));
+    },
     drained: () => tell(() => wasm.drained(connection)),
     closed: end,
   };
