@@ -10,7 +10,7 @@ const WAYS = '"host:9876", "rocketmq://host:9876", "rocketmqs://host:9876" (TLS)
 export function place(target, { tls, transport, webSocket, nameServers }, byTcp) {
   if (target !== null && typeof target === "object" && !Array.isArray(target)) {
     if (tls !== undefined || webSocket !== undefined) throw invalid("tls and webSocket are not for a transport of your own");
-    const { addresses, transport: own } = check.fields("name servers with a transport", target, "addresses", "transport");
+    const { addresses, transport: own } = target;
     return { addresses: joined(addresses ?? nameServers), transport: checked(own ?? transport) };
   }
   const isTunnel = typeof target === "string" && /^\s*wss?:/i.test(target);
