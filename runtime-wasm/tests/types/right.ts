@@ -30,6 +30,7 @@ import {
   type Unfinished,
   type Verdict,
 } from "stgclient";
+import { cluster } from "stgclient/embedded";
 
 /** Fails to compile when `Found` is not exactly `Wanted`. */
 type Same<Found, Wanted> = (<T>() => T extends Found ? 1 : 2) extends <T>() => T extends Wanted ? 1 : 2 ? true : false;
@@ -202,4 +203,18 @@ export function failing(error: unknown) {
     same<typeof error.retryable, boolean>(true);
     for (const { afterMs, outcome } of error.attempts) `${outcome} after ${afterMs.toFixed()} ms`;
   }
+}
+
+export async function testing() {
+  const servers = cluster({ brokers: 2, dialect: "apache" });
+  servers.createTopic("orders", { queues: 2 });
+  await using client = await connect(servers, { requestTimeout: 100 });
+  servers.force("FLUSH_DISK_TIMEOUT", { times: 1, topic: "orders" });
+  servers.force("refuse", { code: 16, remark: "not you", codes: [10] });
+  servers.force("delay", { delay: 100, broker: servers.brokers[0] });
+  servers.restore();
+  servers.stop("name server");
+  servers.start("name server", { keeps: false });
+  const committed: (bigint | undefined)[] = servers.queues("orders", "billing").map((queue) => queue.committed);
+  return { clientId: client.clientId, members: servers.members("billing").join(), committed };
 }

@@ -2,6 +2,7 @@
 
 import { type Client, type ErrorCode, type Message, type MessageQueue, type Transport, connect, init, reconsumeLater } from "stgclient";
 import * as all from "stgclient";
+import { cluster } from "stgclient/embedded";
 
 declare const client: Client;
 declare const message: Message;
@@ -137,3 +138,14 @@ client.admin().resetOffsets("billing", "orders", "earliest");
 export const code: ErrorCode = "FAILED";
 // @ts-expect-error: the package makes its errors
 new all.StgError();
+
+// The cluster in memory.
+
+// @ts-expect-error: it has one broker or more
+cluster({ brokers: "two" });
+// @ts-expect-error: there is no such fault
+cluster().force("tired");
+// @ts-expect-error: a refusal has a code
+cluster().force("refuse");
+// @ts-expect-error: a queue may have no offset of a group
+cluster().queues("orders").map((queue) => queue.committed + 1n);
