@@ -28,7 +28,8 @@ export class Cluster {
 
   /**
    * Has brokers answer otherwise, until `restore`: with a status, though they have stored the message; `"busy"`, `"no permission"`, or
-   * `"refuse"` with a code; `"lost"`: the request is not served, and gets no answer; `"unanswered"`: it is served, and gets none; `"delay"`: later.
+   * `"refuse"` with a code; `"lost"`: the request is not served, and gets no answer; `"unanswered"`: it is served, and gets none;
+   * `"delay"`: the answer comes so much later.
    */
   force(what: Forced, options?: ForceOptions): void;
   force(what: "refuse", options: ForceOptions & { code: number; remark?: string | undefined }): void;

@@ -345,7 +345,8 @@ export interface ProducerOptions {
 }
 
 /** How one message is sent. A send has an `orderKey` or a `queue`, not both. */
-export type SendOptions = SendTimes & ({ orderKey?: string | undefined; queue?: undefined } | { queue?: QueueChoice | undefined; orderKey?: undefined });
+export type SendOptions = SendTimes &
+  ({ orderKey?: string | undefined; queue?: undefined } | { queue?: QueueChoice | undefined; orderKey?: undefined });
 
 export interface SendTimes {
   /** The time of this send, with all tries, 1 or more. The producer's `sendTimeout` by default. */
@@ -409,7 +410,7 @@ export class Producer implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** The error is what `send` rejects with: an StgError, or the signal's reason, which is an AbortError unless the application chose another. */
+/** The error is what `send` rejects with: an StgError, or the signal's reason, an AbortError unless the application chose another. */
 export type SendCallback = (error: Error | null, receipt?: Receipt) => void;
 
 // Consuming.
