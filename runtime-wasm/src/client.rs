@@ -132,6 +132,7 @@ impl WasmClient {
             ClientState::Connected => "connected",
             ClientState::Degraded => "degraded",
             ClientState::Disconnected => "disconnected",
+            ClientState::Closing => "closing",
             ClientState::Closed => "closed",
             _ => "unknown",
         }

@@ -8,8 +8,11 @@ use std::io::{self, Read, Write};
 use bytes::Bytes;
 use flate2::bufread::{DeflateDecoder, GzDecoder, ZlibDecoder};
 use flate2::write::ZlibEncoder;
+#[cfg(feature = "lz4")]
 use lz4_flex::frame::{FrameDecoder, FrameEncoder};
+#[cfg(feature = "zstd")]
 use ruzstd::decoding::StreamingDecoder;
+#[cfg(feature = "zstd")]
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use thiserror::Error;
 
@@ -24,6 +27,7 @@ pub const DEFAULT_LIMIT: usize = 64 * 1024 * 1024;
 
 /// The largest window that a zstd frame may ask for although its content must not be that long: 8 MiB, which every
 /// decoder should support (RFC 8878, 3.1.1.1.2) and no level below 20 exceeds.
+#[cfg(feature = "zstd")]
 const ZSTD_WINDOW: usize = 8 * 1024 * 1024;
 
 /// How a body is compressed before it is sent.
@@ -36,8 +40,10 @@ pub enum Compression {
         level: u8,
     },
     /// An LZ4 frame.
+    #[cfg(feature = "lz4")]
     Lz4,
     /// A zstd frame, compressed about as at level 1.
+    #[cfg(feature = "zstd")]
     Zstd,
 }
 
@@ -53,7 +59,9 @@ impl Compression {
         sys_flag::COMPRESSED
             | match self {
                 Self::Zlib { .. } => sys_flag::COMPRESSION_ZLIB,
+                #[cfg(feature = "lz4")]
                 Self::Lz4 => sys_flag::COMPRESSION_LZ4,
+                #[cfg(feature = "zstd")]
                 Self::Zstd => sys_flag::COMPRESSION_ZSTD,
             }
     }
@@ -80,6 +88,12 @@ pub enum CompressionError {
         /// The three bits that name it.
         bits: i32,
     },
+    /// The program is built without what reads this format.
+    #[error("the body is {format:?} data, and this program is built without the feature that reads it")]
+    NotBuiltIn {
+        /// The format.
+        format: Format,
+    },
     /// The body is longer than the limit when decompressed.
     #[error("the body is longer than {limit} bytes when decompressed")]
     TooLarge {
@@ -105,11 +119,13 @@ pub fn compress(body: &[u8], compression: Compression) -> Bytes {
             let mut encoder = ZlibEncoder::new(Vec::new(), level);
             encoder.write_all(body).and_then(|()| encoder.finish()).expect("zlib into a vector")
         }
+        #[cfg(feature = "lz4")]
         Compression::Lz4 => {
             let mut encoder = FrameEncoder::new(Vec::new());
             encoder.write_all(body).expect("LZ4 into a vector");
             encoder.finish().expect("LZ4 into a vector")
         }
+        #[cfg(feature = "zstd")]
         Compression::Zstd => compress_to_vec(body, CompressionLevel::Fastest),
     };
     Bytes::from(compressed)
@@ -118,7 +134,7 @@ pub fn compress(body: &[u8], compression: Compression) -> Bytes {
 /// Decompresses a body in the format that `sys_flag` names, whether or not it has the bit [`sys_flag::COMPRESSED`].
 ///
 /// # Errors
-/// The format is unknown, the bytes are not of it, or the output would be longer than `limit` bytes, of which at most
+/// The format is unknown, or the program is built without it; the bytes are not of it, or the output would be longer than `limit` bytes, of which at most
 /// one more is ever made.
 pub fn decompress(body: &[u8], sys_flag: i32, limit: usize) -> Result<Bytes, CompressionError> {
     let format = format_of(sys_flag)?;
@@ -127,6 +143,7 @@ pub fn decompress(body: &[u8], sys_flag: i32, limit: usize) -> Result<Bytes, Com
         // smartgo's client calls gzip what it writes under the same flag, and reads zlib.
         Format::Zlib if body.starts_with(&GZIP) => read_gzip(body, limit),
         Format::Zlib => read_to_limit(ZlibDecoder::new(body), limit),
+        #[cfg(feature = "lz4")]
         Format::Lz4 => {
             let mut source = Source { rest: body, has_ended: false };
             let output = read_to_limit(FrameDecoder::new(&mut source), limit);
@@ -136,12 +153,15 @@ pub fn decompress(body: &[u8], sys_flag: i32, limit: usize) -> Result<Bytes, Com
             }
             output
         }
+        #[cfg(feature = "zstd")]
         Format::Zstd => {
             let window = limit.max(ZSTD_WINDOW) as u64;
             let decoder =
                 StreamingDecoder::new_with_max_window_size(body, window).map_err(|error| corrupt(error.to_string()))?;
             read_to_limit(decoder, limit)
         }
+        #[cfg(not(all(feature = "lz4", feature = "zstd")))]
+        format => return Err(CompressionError::NotBuiltIn { format }),
     };
     let output = output.map_err(|error| corrupt(error.to_string()))?;
     if output.len() > limit {
@@ -187,11 +207,13 @@ const fn format_of(sys_flag: i32) -> Result<Format, CompressionError> {
 }
 
 /// A slice that remembers whether more was asked of it than it has.
+#[cfg(feature = "lz4")]
 struct Source<'a> {
     rest: &'a [u8],
     has_ended: bool,
 }
 
+#[cfg(feature = "lz4")]
 impl Read for Source<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.has_ended |= self.rest.is_empty() && !buffer.is_empty();
@@ -199,7 +221,7 @@ impl Read for Source<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "lz4", feature = "zstd"))]
 mod tests {
     use proptest::prelude::*;
 
@@ -299,5 +321,17 @@ mod tests {
         let old = compress(b"body", Compression::default());
         assert_eq!(decompress(&old, sys_flag::COMPRESSED, 4), Ok(Bytes::from_static(b"body")));
         assert_eq!(decompress(&old, 5 << 8, 4), Err(CompressionError::UnknownFormat { bits: 5 }));
+    }
+}
+
+#[cfg(all(test, not(any(feature = "lz4", feature = "zstd"))))]
+mod without {
+    use super::*;
+
+    #[test]
+    fn a_format_that_is_not_built_in_is_named() {
+        for (flag, format) in [(sys_flag::COMPRESSION_LZ4, Format::Lz4), (sys_flag::COMPRESSION_ZSTD, Format::Zstd)] {
+            assert_eq!(decompress(b"body", flag, 4), Err(CompressionError::NotBuiltIn { format }));
+        }
     }
 }

@@ -2,15 +2,18 @@
 
 import { call } from "./bridge.js";
 import * as check from "./check.js";
+import { invalid } from "./values.js";
 import { OffsetKind } from "./wasm.js";
 
 const PERMISSIONS = { "read-write": 6, write: 2, read: 4 };
 
-/** Where topics are made and deleted: at a cluster or at a broker, if the options say so. */
-const placed = (place) => ({
-  cluster: (value) => (place[0] = check.text("cluster", value)),
-  broker: (value) => (place[1] = check.text("broker", value)),
-});
+const at = ({ cluster, broker }) => {
+  if (cluster !== undefined && broker !== undefined) throw invalid("a topic is at a cluster or at a broker, not at both");
+  return [
+    cluster === undefined ? undefined : check.text("cluster", cluster),
+    broker === undefined ? undefined : check.text("broker", broker),
+  ];
+};
 
 /** What administers a cluster. */
 export class Admin {
@@ -23,20 +26,17 @@ export class Admin {
   /** Creates a topic, or changes it: at all brokers, or at those of a cluster, or at one, by its name or `host:port`. */
   async createTopic(topic, options = {}) {
     check.text("the topic", topic);
-    const place = [undefined, undefined];
-    check.options("the options of a topic", options, {
-      queues: (value) => check.whole("queues", value, 1, 65_536),
-      permission: (value) => check.oneOf("permission", value, ...Object.keys(PERMISSIONS)),
-      ...placed(place),
-    });
-    const { queues, permission } = options;
+    const names = ["queues", "permission", "cluster", "broker"];
+    const { queues, permission, cluster, broker } = check.fields("the options of a topic", options, ...names);
+    if (queues !== undefined) check.whole("queues", queues, 1, 65_536);
+    if (permission !== undefined) check.oneOf("permission", permission, ...Object.keys(PERMISSIONS));
+    const place = at({ cluster, broker });
     await call((number) => this.#inner.createTopic(number, topic, queues, PERMISSIONS[permission], ...place));
   }
 
   async deleteTopic(topic, options = {}) {
     check.text("the topic", topic);
-    const place = [undefined, undefined];
-    check.options("the options of deleting a topic", options, placed(place));
+    const place = at(check.fields("the options", options, "cluster", "broker"));
     await call((number) => this.#inner.deleteTopic(number, topic, ...place));
   }
 
@@ -57,7 +57,9 @@ export class Admin {
   /** The offsets of all queues of a topic. */
   async statistics(topic) {
     check.text("the topic", topic);
-    return call((number) => this.#inner.statistics(number, topic));
+    const queues = await call((number) => this.#inner.statistics(number, topic));
+    // A moment is a Date everywhere; a queue that never had a message has none.
+    return queues.map(({ lastUpdate, ...rest }) => ({ ...rest, lastUpdate: lastUpdate > 0 ? new Date(lastUpdate) : undefined }));
   }
 
   /** How far a group is behind, by queue and in all. */
@@ -122,7 +124,8 @@ export class Admin {
   async messagesByKey(topic, key, options = {}) {
     check.text("the topic", topic);
     check.text("the key", key);
-    check.options("the options of a search", options, { max: (value) => check.whole("max", value, 1, 2 ** 31 - 1) });
-    return call((number) => this.#inner.messagesByKey(number, topic, key, options.max));
+    const { max } = check.fields("the options", options, "max");
+    if (max !== undefined) check.whole("max", max, 1, 1024);
+    return call((number) => this.#inner.messagesByKey(number, topic, key, max));
   }
 }

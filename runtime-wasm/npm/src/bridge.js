@@ -1,7 +1,6 @@
 // What the WebAssembly asks of JavaScript: clocks, timers, streams, and objects for what it has found. It is called with numbers and
 // texts, and holds no object of ours but transports and handlers.
 
-import * as check from "./check.js";
 import { platform } from "./platform.js";
 import { errorOf, Message, Receipt } from "./values.js";
 
@@ -54,7 +53,10 @@ export function open(connection, transport, host, port) {
   };
   const events = {
     opened: () => tell(() => wasm.opened(connection)),
-    received: (bytes) => tell(() => receive(connection, bytes, end)),
+    received: (bytes) => {
+      if (!(bytes instanceof Uint8Array)) throw errorOf("INVALID_ARGUMENT", "a transport receives bytes as Uint8Array", false);
+      tell(() => wasm.received(connection, bytes));
+    },
     drained: () => tell(() => wasm.drained(connection)),
     closed: end,
   };
@@ -67,17 +69,6 @@ export function open(connection, transport, host, port) {
   } catch (error) {
     end(error);
   }
-}
-
-function receive(connection, bytes, end) {
-  let read;
-  try {
-    read = check.bytes("what a transport has received", bytes);
-  } catch (error) {
-    end(error);
-    return;
-  }
-  wasm.received(connection, read);
 }
 
 export function write(connection, bytes) {
@@ -197,8 +188,6 @@ export class Verdict {
   }
 }
 
-const ofFailure = (error) => (error instanceof Verdict ? error : new Verdict(undefined, textOf(error)));
-
 /** Whatever an application throws: also what has no text, or one that throws in its turn. */
 function textOf(error) {
   try {
@@ -208,9 +197,15 @@ function textOf(error) {
   }
 }
 
-const ofResult = (result) => (result instanceof Verdict ? result : undefined);
-
-export function handle(handler, messages) {
+/** `handler` is the application's, with what is wrong with a verdict of it, if anything. */
+export function handle({ handler, wrongWith }, messages) {
+  const ofResult = (result) => {
+    if (!(result instanceof Verdict)) return undefined;
+    const wrong = wrongWith(result.delay);
+    return wrong === undefined ? result : new Verdict(undefined, wrong);
+  };
+  const ofFailure = (error) =>
+    ofResult(error) ?? new Verdict(undefined, textOf(error));
   try {
     const result = handler(messages);
     return typeof result?.then === "function" ? Promise.resolve(result).then(ofResult, ofFailure) : ofResult(result);
@@ -220,4 +215,4 @@ export function handle(handler, messages) {
 }
 
 export const verdictDelay = (verdict) => verdict.delay;
-export const verdictReason = (verdict) => (verdict.reason === undefined ? "the handler said so" : textOf(verdict.reason));
+export const verdictReason = (verdict) => verdict.reason ?? "the handler said so";

@@ -1,4 +1,4 @@
-// The package in a page: `await init()` first, once.
+// The package in a page. `connect` loads the WebAssembly, or `init` before, from elsewhere.
 
 import { attach } from "./bridge.js";
 import { platform } from "./platform.js";
@@ -9,13 +9,37 @@ let loading;
 
 /** Loads the WebAssembly: from beside this file, or what is given (a URL, a Response, bytes). */
 export function init(source = new URL("./stgclient_bg.wasm", import.meta.url)) {
-  loading ??= wasm.default({ module_or_path: source }).then(() => attach(wasm));
+  loading ??= wasm.default({ module_or_path: source }).then(
+    () => attach(wasm),
+    (error) => {
+      // The next one tries again.
+      loading = undefined;
+      throw error;
+    },
+  );
   return loading;
 }
 
 platform.place = async (target, options) => {
   await init();
   return place(target, options);
+};
+
+// Messages come before timers, whatever these wait for: so now and then a timer is waited for instead.
+const channel = new MessageChannel();
+const line = [];
+const TURN_MS = 4;
+let lastTimer = 0;
+
+const next = () => line.shift()?.();
+channel.port1.onmessage = next;
+
+platform.soon = (what) => {
+  line.push(what);
+  const now = performance.now();
+  if (now - lastTimer < TURN_MS) return channel.port2.postMessage(0);
+  lastTimer = now;
+  setTimeout(next, 0);
 };
 
 export * from "./index.js";

@@ -57,7 +57,7 @@ export function oneOf(name, value, ...known) {
 /** A moment, in ms since 1970 UTC. */
 export function moment(name, value) {
   const ms = value instanceof Date ? value.getTime() : value;
-  if (typeof ms !== "number" || !(ms >= 0 && ms <= 8.64e15)) throw wrong(name, "a Date", value);
+  if (typeof ms !== "number" || !(ms >= 0 && ms <= 8.64e15)) throw wrong(name, "a Date, or milliseconds since 1970 UTC", value);
   return ms;
 }
 
@@ -77,27 +77,23 @@ export function options(what, given, known) {
   }
 }
 
+/** An object of these fields alone. */
+export function fields(what, given, ...names) {
+  object(what, given);
+  const unknown = Object.keys(given).find((name) => !names.includes(name));
+  if (unknown !== undefined) throw invalid(`${what} have no ${JSON.stringify(unknown)}; there are ${names.join(", ")}`);
+  return given;
+}
+
 const encoder = new TextEncoder();
 
 /** A body: a text, bytes, or what JSON makes of it is the application's matter. */
 export function body(value) {
   if (typeof value === "string") return encoder.encode(value);
-  return bytesOf(value) ?? fail(wrong("the body", "a string or bytes (Uint8Array, Buffer, ArrayBuffer)", value));
-}
-
-/** Bytes, whatever holds them. */
-export function bytes(name, value) {
-  return bytesOf(value) ?? fail(wrong(name, "bytes (Uint8Array, Buffer, ArrayBuffer)", value));
-}
-
-function bytesOf(value) {
   if (value instanceof Uint8Array) return value;
   if (value instanceof ArrayBuffer) return new Uint8Array(value);
-  return ArrayBuffer.isView(value) ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength) : undefined;
-}
-
-function fail(error) {
-  throw error;
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  throw wrong("the body", "a string or bytes (Uint8Array, Buffer, ArrayBuffer)", value);
 }
 
 export function queue(value) {

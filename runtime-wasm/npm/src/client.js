@@ -3,31 +3,27 @@
 import { Admin } from "./admin.js";
 import { call, enter } from "./bridge.js";
 import * as check from "./check.js";
-import { ConsumerStream, startConsumer } from "./consumer.js";
+import { ConsumerStream, forgetConsumers, startConsumer } from "./consumer.js";
 import { events } from "./events.js";
 import { platform } from "./platform.js";
 import { Producer } from "./producer.js";
 import { PullConsumer } from "./pull.js";
 import { ClientSetup } from "./wasm.js";
 
-
-
 const MAX_LENGTH = 1 << 30;
 
 /** Connects to the cluster of these name servers. */
 export async function connect(target, options = {}) {
   check.object("the options", options);
-  const { tls, transport, webSocket, nameServers, signal, log, ...rest } = options;
-  if (signal !== undefined) check.signal(signal);
-  if (tls !== undefined && typeof tls !== "boolean") check.object("tls", tls);
-  if (webSocket !== undefined) check.object("webSocket", webSocket);
+  const { tls, transport, webSocket, nameServers, signal } = options;
+  check.signal(signal);
   const place = await platform.place(target, { tls, transport, webSocket, nameServers });
   const { ip, processId } = platform.identity();
   const setup = enter(() => new ClientSetup(place.addresses, place.transport, ip, processId));
   try {
-    setUp(setup, rest);
+    setUp(setup, options);
     const inner = await call((number) => setup.connect(number), signal);
-    return new Client(inner, options);
+    return new Client(inner);
   } finally {
     setup.free();
   }
@@ -47,11 +43,13 @@ function setUp(setup, options) {
     headerCodec: (value) => check.oneOf("headerCodec", value, "json", "binary") === "binary" && setup.binary(),
     dialect: (value) => check.oneOf("dialect", value, "apache", "smartgo") === "smartgo" && setup.smartgo(),
     credentials: (value) => setup.credentials(...readCredentials(value)),
+    // These are read where it is known what they are for.
+    ...Object.fromEntries(["tls", "transport", "webSocket", "nameServers", "signal"].map((name) => [name, () => {}])),
   });
 }
 
 function readCredentials(value) {
-  const { accessKey, secretKey, securityToken } = check.object("the credentials", value);
+  const { accessKey, secretKey, securityToken } = check.fields("credentials", value, "accessKey", "secretKey", "securityToken");
   check.text("accessKey", accessKey);
   check.text("secretKey", secretKey);
   return [accessKey, secretKey, securityToken === undefined ? undefined : check.text("securityToken", securityToken)];
@@ -61,8 +59,6 @@ function readCredentials(value) {
 export class Client {
   #inner;
   #events;
-  /** Consumers hold the process until they are closed, or the client is. */
-  #holds = new Set();
 
   constructor(inner) {
     this.#inner = inner;
@@ -93,14 +89,10 @@ export class Client {
 
   /** Messages, one after the other: `for await (const message of client.consumer("billing", { topic: "orders" }))`; or, with a handler,
    * a promise of a consumer that is started. */
-  consumer(group, options, handler) {
-    const open = () => {
-      check.text("the group", group);
-      return enter(() => this.#inner.consumer(group));
-    };
-    return handler === undefined
-      ? new ConsumerStream(open(), options, this.#holds)
-      : startConsumer(open, options, handler, this.#holds);
+  consumer(group, options, ...handler) {
+    const setUp = () => enter(() => this.#inner.consumer(check.text("the group", group)));
+    // A handler that is undefined is a mistake, and no wish for a stream.
+    return handler.length === 0 ? new ConsumerStream(this, setUp(), options) : startConsumer(this, setUp, options, handler[0]);
   }
 
   /** A consumer that keeps its own offsets. */
@@ -125,7 +117,7 @@ export class Client {
     try {
       await call((number) => this.#inner.close(number));
     } finally {
-      this.#holds.forEach((release) => release());
+      forgetConsumers(this);
     }
   }
 

@@ -5,12 +5,29 @@ import * as check from "./check.js";
 import { platform } from "./platform.js";
 import { errorOf, invalid } from "./values.js";
 
+const DELAY_LEVELS = 18;
+
+/** What a delay "never" is. */
+const NEVER = -1;
+
 /** For a handler to return or throw: the message comes again. `after` is a delay level of the broker's from 1 to 18, or "never" for the
  * dead letters at once; the broker decides otherwise. In order it is the pause of the queue in ms. */
 export function reconsumeLater(after, reason) {
-  if (after === "never") return new Verdict(-1, reason);
-  if (after !== undefined) check.time("the delay", after);
+  if (reason !== undefined) check.text("the reason", reason);
+  if (after === "never") return new Verdict(NEVER, reason);
+  if (after !== undefined) check.time('the delay, unless it is "never",', after, 1);
   return new Verdict(after, reason);
+}
+
+/** What is wrong with a delay, for a consumer that has no order: it is a level there. */
+function wrongLevel(delay) {
+  if (delay === undefined || delay === NEVER || (Number.isInteger(delay) && delay <= DELAY_LEVELS)) return undefined;
+  return `reconsumeLater(${delay}): without order the delay is a level of the broker, from 1 to ${DELAY_LEVELS}, or "never"`;
+}
+
+/** The same, for one in order. */
+function wrongPause(delay) {
+  return delay === NEVER ? 'reconsumeLater("never"): in order a message comes again before all that follow it' : undefined;
 }
 
 /** The tags or the SQL of options, as `[expression, isSql]`. */
@@ -25,19 +42,17 @@ export function readSelector({ tags, sql }) {
   return [all.map((tag) => check.text("a tag", tag)).join(" || "), false];
 }
 
-const SELECTOR = { tags: () => {}, sql: () => {} };
-
 function setUp(setup, options) {
   const { topic, subscriptions, tags, sql, ...rest } = check.object("the options of a consumer", options ?? undefined);
   if ((topic === undefined) === (subscriptions === undefined)) {
     throw invalid("a consumer has a topic, or subscriptions: an array of { topic, tags or sql }");
   }
   if (subscriptions !== undefined) {
-    if (!Array.isArray(subscriptions) || subscriptions.length === 0) throw invalid("subscriptions are no array, or an empty one");
-    if ((tags ?? sql) !== undefined) throw invalid("each of several subscriptions has tags or sql of its own");
+    if (!Array.isArray(subscriptions) || subscriptions.length === 0) throw invalid("subscriptions are an array, of one or more");
+    if (tags !== undefined || sql !== undefined) throw invalid("each of the subscriptions has tags or sql of its own");
   }
   for (const one of subscriptions ?? [{ topic, tags, sql }]) {
-    check.options("subscriptions", one, { topic: () => {}, ...SELECTOR });
+    check.fields("subscriptions", one, "topic", "tags", "sql");
     const [expression, isSql] = readSelector(one);
     setup.subscribe(check.text("the topic", one.topic), expression, isSql);
   }
@@ -48,8 +63,7 @@ function setUp(setup, options) {
     from: (value) => {
       if (value === "last") return;
       if (value === "first") return setup.consumeFrom(undefined);
-      if (!(value instanceof Date)) throw invalid('from is "last", "first" or a Date');
-      setup.consumeFrom(check.moment("from", value));
+      setup.consumeFrom(check.moment('from, unless it is "first" or "last",', value));
     },
     model: (value) =>
       check.oneOf("model", value, "clustering", "broadcasting") === "broadcasting" && setup.broadcasting(),
@@ -71,39 +85,51 @@ function setUp(setup, options) {
   return read;
 }
 
-/** Starts a consumer that gives messages to a handler. Its client releases `holds` when it closes. */
-export async function startConsumer(open, options, handler, holds) {
-  const setup = open();
+/** Starts a consumer that gives messages to a handler. */
+export async function startConsumer(client, begin, options, handler) {
+  check.func("the handler", handler);
+  const setup = begin();
   try {
-    check.func("the handler", handler);
     const { orderly, batchSize, signal } = setUp(setup, options);
-    const inner = await call((number) => setup.handler(number, handler, orderly, batchSize), signal);
-    return new Consumer(inner, holds);
+    const wrongWith = orderly ? wrongPause : wrongLevel;
+    const inner = await call((number) => setup.handler(number, { handler, wrongWith }, orderly, batchSize), signal);
+    return new Consumer(client, inner);
   } finally {
     setup.free();
   }
 }
 
+/** Those that run. What nobody keeps is collected, and closes: an application need not keep what it has given a handler. */
+const running = new Set();
+
+/** The client has closed its consumers. */
+export let forgetConsumers;
+
 /** A member of a group. */
 export class Consumer {
+  #client;
   #inner;
-  #release;
+  #release = platform.hold();
 
-  constructor(inner, holds) {
+  static {
+    forgetConsumers = (client) => running.forEach((consumer) => consumer.#client === client && consumer.#forget());
+  }
+
+  constructor(client, inner) {
+    this.#client = client;
     this.#inner = inner;
-    const release = platform.hold();
-    this.#release = () => {
-      holds.delete(this.#release);
-      release();
-    };
-    holds.add(this.#release);
+    running.add(this);
+  }
+
+  #forget() {
+    running.delete(this);
+    this.#release();
   }
 
   /** Wants messages of a topic, too, or other ones of it. */
   async subscribe(topic, options = {}) {
     check.text("the topic", topic);
-    check.options("the options of a subscription", options, SELECTOR);
-    const [expression, isSql] = readSelector(options);
+    const [expression, isSql] = readSelector(check.fields("the options of a subscription", options, "tags", "sql"));
     await call((number) => this.#inner.subscribe(number, topic, expression, isSql));
   }
 
@@ -139,8 +165,8 @@ export class Consumer {
 
   /** Ends when the consumer has its queues, or there are none for it. */
   async ready(options = {}) {
-    check.options("the options of ready", options, { signal: check.signal });
-    await call((number) => this.#inner.ready(number), options.signal);
+    const { signal } = check.fields("the options", options, "signal");
+    await call((number) => this.#inner.ready(number), check.signal(signal));
   }
 
   /** Its queues with their offsets and lag, and what it has consumed. A lag is undefined where it is not known. */
@@ -151,11 +177,12 @@ export class Consumer {
   /** Closes the consumer: handlers have `within` ms (the client's `closeTimeout` by default), offsets are committed, queues go to other
    * members. Ends with what was not finished. */
   async close(options = {}) {
-    check.options("the options of a close", options, { within: (value) => check.time("within", value) });
+    const { within } = check.fields("the options", options, "within");
+    if (within !== undefined) check.time("within", within);
     try {
-      return await call((number) => this.#inner.close(number, options.within));
+      return await call((number) => this.#inner.close(number, within));
     } finally {
-      this.#release();
+      this.#forget();
     }
   }
 
@@ -166,9 +193,9 @@ export class Consumer {
 
 /** Messages that are asked for. Each has to be settled: `ack()` or `reconsumeLater()`. */
 export class ConsumerStream {
+  #client;
   #setup;
   #read;
-  #holds;
   #starting;
   #inner;
   #consumer;
@@ -176,28 +203,32 @@ export class ConsumerStream {
   #line = Promise.resolve();
   #isOver = false;
 
-  constructor(setup, options, holds) {
+  constructor(client, setup, options) {
+    this.#client = client;
     this.#setup = setup;
-    this.#holds = holds;
-    this.#read = setUp(setup, options);
-    if (this.#read.batchSize) throw invalid("messages that are asked for come one by one: batchSize is for handlers");
+    try {
+      this.#read = setUp(setup, options);
+      if (this.#read.batchSize) throw invalid("messages that are asked for come one by one: batchSize is for handlers");
+    } catch (error) {
+      setup.free();
+      throw error;
+    }
   }
 
   /** Starts, as asking for the first message does; gives the consumer: its status, pause, seek and the like. */
   async start() {
+    if (!this.#starting && this.#isOver) throw errorOf("CLOSED", "the stream is closed", false);
     await this.#started();
     return this.#consumer;
   }
 
   #started() {
-    if (this.#isOver && !this.#starting) return Promise.reject(errorOf("CLOSED", "the stream of messages: closed", false));
-    this.#starting ??= call((number) => this.#setup.stream(number, this.#read.orderly), this.#read.signal).then(
-      (inner) => {
-        this.#setup.free();
-        this.#consumer = new Consumer(enter(() => inner.consumer()), this.#holds);
+    this.#starting ??= call((number) => this.#setup.stream(number, this.#read.orderly), this.#read.signal)
+      .then((inner) => {
+        this.#consumer = new Consumer(this.#client, enter(() => inner.consumer()));
         this.#inner = inner;
-      },
-    );
+      })
+      .finally(() => this.#setup.free());
     return this.#starting;
   }
 
@@ -213,28 +244,34 @@ export class ConsumerStream {
 
   async #next() {
     if (this.#isOver) return { done: true, value: undefined };
-    const { signal } = this.#read;
-    let found;
-    try {
-      await this.#started();
-      found = await call((number) => this.#inner.next(number), signal);
-    } catch (error) {
-      // A loop that fails does not say that it has ended. Whoever aborts need not wait until the consumer has left.
-      if (signal?.aborted) this.close().catch(() => {});
-      throw error;
-    }
-    const inner = this.#inner;
+    const found = await this.#ask();
     if (found === undefined) {
       this.#isOver = true;
       return { done: true, value: undefined };
     }
     const [number, message] = found;
+    const inner = this.#inner;
     message.ack = () => enter(() => inner.ack(number));
     message.reconsumeLater = (after) => {
       const { delay } = reconsumeLater(after);
+      // What is asked for in order rests as long as queues do.
+      const wrong = !this.#read.orderly ? wrongLevel(delay) : delay === undefined ? undefined : "a stream in order has no delay";
+      if (wrong !== undefined) throw invalid(wrong);
       return enter(() => inner.reconsumeLater(number, delay));
     };
     return { done: false, value: message };
+  }
+
+  /** A loop that ends by an error does not call `return`. */
+  async #ask() {
+    try {
+      await this.#started();
+      return await call((number) => this.#inner.next(number), this.#read.signal);
+    } catch (error) {
+      // Not waited for: what the application still has in work would hold up the error.
+      this.close().catch(() => {});
+      throw error;
+    }
   }
 
   /** What leaving the loop does: the consumer closes, and what was not settled comes to another member. */
@@ -243,12 +280,13 @@ export class ConsumerStream {
     return { done: true, value };
   }
 
+  /** Closes the consumer, as `Consumer.close` does; a stream that was not started never starts. */
   async close(options) {
+    const isFirst = !this.#isOver;
     this.#isOver = true;
-    if (this.#starting) {
-      await this.#starting.catch(() => {});
-      await this.#consumer?.close(options);
-    }
+    if (this.#starting) await this.#starting.catch(() => {});
+    else if (isFirst) this.#setup.free();
+    return (await this.#consumer?.close(options)) ?? [];
   }
 
   async [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {

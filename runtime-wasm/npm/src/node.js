@@ -14,11 +14,19 @@ attach(wasm);
 
 platform.place = (target, options) => place(target, options, tcp);
 
+platform.soon = setImmediate;
+
 platform.identity = () => {
   const all = Object.values(networkInterfaces()).flat();
   const ours = all.find(({ family, internal }) => family === "IPv4" && !internal);
   return { ip: ours?.address ?? "127.0.0.1", processId: process.pid };
 };
+
+// Here, so that who bundles a page needs no `ws`.
+platform.webSocket = () => import("ws").then(({ WebSocket }) => WebSocket);
+
+/** In a page this loads the WebAssembly. Here it is there, and a program may run in both. */
+export async function init() {}
 
 // One timer that counts or does not, instead of one for each call.
 const alive = setInterval(() => {}, 2_147_483_647).unref();

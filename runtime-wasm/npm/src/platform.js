@@ -5,6 +5,10 @@ export const platform = {
   place: undefined,
   /** Who clients are: `{ ip, processId }`. */
   identity: () => ({ ip: "127.0.0.1", processId: 1 }),
+  /** Does something in a turn of its own, after what has come by then, timers among it. */
+  soon: undefined,
+  /** A WebSocket, where there is no global one. */
+  webSocket: () => Promise.reject(),
   /** Keeps the process alive until what it gives is called. */
   hold: () => () => {},
 };

@@ -18,10 +18,18 @@ export class Producer {
   #preparing = new Set();
   #isClosed = false;
 
-  /** `route` gives a topic's route, unless a signal is aborted before. */
   constructor(setup, options, route) {
     this.#setup = setup;
     this.#route = route;
+    try {
+      this.#setUp(setup, options);
+    } catch (error) {
+      setup.free();
+      throw error;
+    }
+  }
+
+  #setUp(setup, options) {
     check.options("the options of a producer", options, {
       sendTimeout: (value) => setup.sendTimeout(check.time("sendTimeout", value, 1)),
       maxTries: (value) => setup.maxTries(check.whole("maxTries", value, 1, 1000)),
@@ -31,8 +39,8 @@ export class Producer {
       maxWaitingBytes: (value) => check.whole("maxWaitingBytes", value, 1, 2 ** 31 - 1),
       avoidSlowBrokers: (value) => setup.avoidSlowBrokers(check.flag("avoidSlowBrokers", value)),
     });
-    const { maxWaitingMessages = 10_000, maxWaitingBytes = 64 << 20 } = options;
     this.#sendTimeout = options.sendTimeout;
+    const { maxWaitingMessages = 2048, maxWaitingBytes = 64 << 20 } = options;
     if (options.maxWaitingMessages || options.maxWaitingBytes) setup.maxWaiting(maxWaitingMessages, maxWaitingBytes);
   }
 
@@ -44,10 +52,11 @@ export class Producer {
 
   #started() {
     if (this.#isClosed && !this.#starting) return Promise.reject(closed());
-    this.#starting ??= call((number) => this.#setup.start(number)).then((inner) => {
-      this.#setup.free();
-      return (this.#inner = inner);
-    });
+    if (!this.#starting) {
+      this.#starting = call((number) => this.#setup.start(number)).finally(() => this.#setup.free());
+      // First of those who wait for it: no send made later goes before one that waits.
+      this.#starting.then((inner) => (this.#inner = inner), () => {});
+    }
     return this.#starting;
   }
 
@@ -98,13 +107,13 @@ export class Producer {
   }
 
   async #prepare(how, message, topic) {
-    if (how.select) await this.#select(how, message, topic);
+    if (how.select) await this.#select(how, topic, message);
     if (!this.#inner) await this.#started();
   }
 
-  async #select(how, message, topic) {
+  async #select(how, topic, message) {
     const { writableQueues } = await this.#routeInTime(how, topic);
-    if (writableQueues.length === 0) throw invalid(`${topic} has no queue that can be written`);
+    if (writableQueues.length === 0) throw errorOf("NO_QUEUE_AVAILABLE", `${topic} has no queue that can be written`, true);
     const chosen = how.select(writableQueues, message);
     const index = typeof chosen === "number" ? chosen : writableQueues.indexOf(chosen);
     const queue = writableQueues[index];

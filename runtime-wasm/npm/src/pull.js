@@ -25,7 +25,7 @@ export class PullConsumer {
     const from = check.offset("the offset", offset);
     const read = {};
     check.options("the options of a pull", options, {
-      maxMessages: (value) => (read.maxMessages = check.whole("maxMessages", value, 1, 2 ** 31 - 1)),
+      maxMessages: (value) => (read.maxMessages = check.whole("maxMessages", value, 1, 1024)),
       wait: (value) => (read.wait = check.time("wait", value)),
       timeout: (value) => (read.timeout = check.time("timeout", value, 1)),
       signal: (value) => (read.signal = check.signal(value)),

@@ -9,22 +9,37 @@ const WAYS = '"host:9876", "rocketmq://host:9876", "rocketmqs://host:9876" (TLS)
 /** Where `target` is. `byTcp` makes a transport of sockets, where there are any. */
 export function place(target, { tls, transport, webSocket, nameServers }, byTcp) {
   if (target !== null && typeof target === "object" && !Array.isArray(target)) {
+    if (tls !== undefined || webSocket !== undefined) throw invalid("tls and webSocket are not for a transport of your own");
     const { addresses, transport: own } = target;
     return { addresses: joined(addresses ?? nameServers), transport: checked(own ?? transport) };
   }
-  const targets = Array.isArray(target) ? target : String(check.text("where to connect to", target)).split(/[;,]/);
+  const isTunnel = typeof target === "string" && /^\s*wss?:/i.test(target);
+  const targets = Array.isArray(target) || isTunnel ? [target].flat() : check.text("where to connect to", target).split(/[;,]/);
   if (targets.length === 0) throw invalid(`where to connect to is empty; it is ${WAYS}`);
   const read = targets.map((one) => parse(check.text("where to connect to", one).trim()));
   const [first] = read;
   if (read.some((one) => one.way !== first.way)) throw invalid("the servers are to be connected to in different ways");
-  if (transport !== undefined) return { addresses: joined(read.map((one) => one.address)), transport: checked(transport) };
+  if (tls !== undefined && (transport !== undefined || first.way === "tunnel")) {
+    throw invalid("tls is for sockets: a tunnel is secured by wss://, a transport of your own by itself");
+  }
+  if (first.way !== "tunnel") {
+    if (nameServers !== undefined) throw invalid("nameServers are for a tunnel: here they are what is connected to");
+    if (webSocket !== undefined) throw invalid("webSocket is for a tunnel: wss://…");
+  }
+  if (transport !== undefined) {
+    if (first.way !== "tcp") throw invalid('with a transport of your own name servers are "host:port": how it connects is its own');
+    return { addresses: joined(read.map((one) => one.address)), transport: checked(transport) };
+  }
   if (first.way === "tunnel") {
+    if (read.length > 1) throw invalid("there is one tunnel: what it leads to are the `nameServers`");
     if (nameServers === undefined) {
       throw invalid('a tunnel has no name servers of its own: say where they are, as in { nameServers: "10.0.0.1:9876" }');
     }
     return { addresses: joined(nameServers), transport: tunnel(first.address, webSocket) };
   }
   if (!byTcp) throw invalid("a page has no sockets: it connects through a gateway, wss://…, or a transport of your own");
+  if (tls !== undefined && typeof tls !== "boolean") check.object("tls, unless it is true or false,", tls);
+  if (tls === false && first.way === "tls") throw invalid("rocketmqs:// is TLS, and tls is false");
   const secured = first.way === "tls" ? (tls ?? true) : tls;
   return { addresses: joined(read.map((one) => one.address)), transport: byTcp(secured) };
 }

@@ -12,10 +12,6 @@ export class StgError extends Error {
     this.address = address;
     this.attempts = [];
   }
-
-  get name() {
-    return this.constructor.name;
-  }
 }
 
 /** An argument or option is wrong. */
@@ -36,6 +32,22 @@ export class RefusedError extends StgError {}
 export class AccessDeniedError extends RefusedError {}
 /** A server does not speak as it should. */
 export class ProtocolError extends StgError {}
+
+// By hand: who makes code smaller renames classes.
+for (const [name, kind] of Object.entries({
+  StgError,
+  InvalidArgumentError,
+  FullError,
+  ClosedError,
+  TimeoutError,
+  ConnectionError,
+  NotFoundError,
+  RefusedError,
+  AccessDeniedError,
+  ProtocolError,
+})) {
+  Object.defineProperty(kind.prototype, "name", { value: name, configurable: true, writable: true });
+}
 
 const CLASSES = {
   INVALID_ARGUMENT: InvalidArgumentError,

@@ -1,5 +1,7 @@
 // A tunnel: each stream is a WebSocket whose binary messages are pieces of it, cut anywhere.
 
+import * as check from "./check.js";
+import { platform } from "./platform.js";
 import { invalid } from "./values.js";
 
 /** How many bytes wait in a WebSocket until it counts as full, and until it takes more. */
@@ -9,7 +11,14 @@ const ROOM = FULL >> 2;
 const LOOK_MS = 5;
 
 /** A transport through the tunnel at `url`; `{host}` and `{port}` in it are replaced, else `target=host:port` is added. */
-export function tunnel(url, { WebSocket: given, protocols = ["binary"], token } = {}) {
+export function tunnel(url, options = {}) {
+  const names = ["WebSocket", "protocols", "token"];
+  const { WebSocket: given, protocols = ["binary"], token } = check.fields("the options of a tunnel", options, ...names);
+  if (given !== undefined) check.func("WebSocket", given);
+  if (!Array.isArray(protocols)) throw invalid("protocols are an array of strings");
+  protocols.forEach((one) => check.text("a protocol", one));
+  if (token !== undefined) check.text("the token", token);
+  if (!URL.canParse(url)) throw invalid(`${JSON.stringify(url)} is no URL`);
   const wanted = token === undefined ? protocols : [...protocols, `bearer.${token}`];
   return { open: ({ host, port }, events) => new Tunnel(addressOf(url, host, port), wanted, given, events) };
 }
@@ -36,8 +45,8 @@ class Tunnel {
     if (Socket) {
       this.#connect(Socket, url, protocols);
     } else {
-      import("ws").then(
-        ({ WebSocket }) => this.#isClosed || this.#connect(WebSocket, url, protocols),
+      platform.webSocket().then(
+        (Socket) => this.#isClosed || this.#connect(Socket, url, protocols),
         () => events.closed(invalid("there is no WebSocket here: install `ws`, or give one as { webSocket: { WebSocket } }")),
       );
     }

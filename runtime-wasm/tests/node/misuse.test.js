@@ -129,7 +129,7 @@ describe("refused is", { concurrency: 6, timeout: DEADLINE }, () => {
         ...numbers.flatMap((name) => each(name, NO_NUMBERS)),
         ...["consumeTimeout", "commitInterval", "rebalanceInterval"].flatMap((name) => each(name, [0, ...NO_TIMES])),
         ...each("maxReconsumeTimes", [-1, 1.5, "1"]),
-        ...each("from", ["middle", 1, null, new Date(NaN)]),
+        ...each("from", ["middle", -1, null, new Date(NaN)]),
         ...each("model", ["both", 1]),
         ...each("orderly", [1, "yes", null]),
         ...each("signal", NO_SIGNALS),

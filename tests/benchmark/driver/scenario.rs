@@ -177,6 +177,14 @@ pub(crate) const CONTESTANTS: &[Contestant] = &[
         warm_up: WARM_UP,
     },
     Contestant {
+        name: "stgclient-node",
+        program: Program::Peer("stgclient-node"),
+        arguments: &[],
+        kind: Kind::OursToo,
+        works: &[Work::Send, Work::Consume, Work::EndToEnd],
+        warm_up: WARM_UP,
+    },
+    Contestant {
         name: "loopback-floor",
         program: Program::Ours("loopback-floor"),
         arguments: &[],

@@ -90,7 +90,8 @@ fn a_list_of_groups_that_does_not_end_is_an_error() {
         scene.on("a:1", GROUPS, move |asked| Some(reply(asked)));
         let error = error(ask_groups(&mut scene));
         assert_eq!((error.kind(), error.address().unwrap().as_str()), (ErrorKind::MalformedAnswer, "a:1"), "{error}");
-        assert!(scene.asked_of("a:1", GROUPS).len() <= 2);
+        // A page that brings nothing has the first asked for again, a few times.
+        assert!(scene.asked_of("a:1", GROUPS).len() <= 10);
     }
     // One whose groups never stay the same is asked as long as there is time.
     let mut scene = scene_of(&["a"]);

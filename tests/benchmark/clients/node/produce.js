@@ -1,25 +1,13 @@
 // Sends messages with so many promises, each of which awaits its own.
 'use strict';
 
-const httpclient = require('urllib');
-const { Producer, Message } = require('ali-ons');
-const { given, number, say, sayAndWait, newPhase, succeeded, failed, successes, print } = require('./contract');
-
-async function start() {
-  const producer = new Producer({ nameSrv: given['name-server'], producerGroup: 'benchmark', httpclient });
-  await producer.ready();
-  return producer;
-}
-
-async function send(producer, body) {
-  const result = await producer.send(new Message(given.topic, '', body));
-  if (result.sendStatus !== 'SEND_OK') throw new Error(`status ${result.sendStatus}`);
-}
+const client = require('./client');
+const { number, say, sayAndWait, newPhase, succeeded, failed, successes, print } = require('./contract');
 
 async function run() {
-  const producer = await start();
+  const producer = await client.startProducer();
   const body = Buffer.alloc(number('body', 128), 'a');
-  await send(producer, body);
+  await producer.send(body);
   say('first');
 
   const phase = async (count, inFlight, limitSeconds) => {
@@ -32,7 +20,7 @@ async function run() {
         const started = performance.now();
         if (started > deadline) return;
         try {
-          await send(producer, body);
+          await producer.send(body);
           succeeded(result, ticket, started);
         } catch (error) {
           failed(result, error);
@@ -54,4 +42,4 @@ async function run() {
   await producer.close();
 }
 
-module.exports = { run, start, send };
+module.exports = { run };

@@ -1,5 +1,5 @@
-// ali-ons under the contract of all clients here: see tests/benchmark/README.md. Its producer has no oneway messages and
-// its consumer is for push only, one message a call, so it neither does the former nor drains.
+// A client for Node under the contract of all clients here: see tests/benchmark/README.md. Which one it is, `client.js` beside this file
+// says. They neither send oneway nor drain.
 'use strict';
 
 const modes = {

@@ -2,9 +2,8 @@
 // which is measured.
 'use strict';
 
-const httpclient = require('urllib');
-const { Consumer } = require('ali-ons');
-const { given, number, say, sayAndWait } = require('./contract');
+const client = require('./client');
+const { number, say, sayAndWait } = require('./contract');
 
 const PATIENCE = 30000; // milliseconds; when nothing has come for so long, nothing will
 
@@ -57,23 +56,9 @@ class Consumption {
   }
 }
 
-// A consumer of a group that nobody has used.
-async function start(handler) {
-  const consumer = new Consumer({
-    nameSrv: given['name-server'],
-    consumerGroup: `benchmark-${process.hrtime.bigint()}`,
-    consumeFromWhere: 'CONSUME_FROM_FIRST_OFFSET',
-    httpclient,
-  });
-  consumer.on('error', error => console.error(error));
-  consumer.subscribe(given.topic, '*', handler);
-  await consumer.ready();
-  return consumer;
-}
-
 async function run() {
   const warmUp = new Consumption(number('warm-up', 1));
-  let consumer = await start(async () => warmUp.arrived());
+  let consumer = await client.startConsumer(async () => warmUp.arrived());
   await warmUp.first;
   say('first');
   await warmUp.awaitAll(number('warm-up-seconds', 3600));
@@ -81,11 +66,11 @@ async function run() {
   sayAndWait('ready');
 
   const measured = new Consumption(number('count', 0));
-  consumer = await start(async () => measured.arrived());
+  consumer = await client.startConsumer(async () => measured.arrived());
   await measured.awaitAll(3600);
   sayAndWait('done');
   measured.print();
   await consumer.close();
 }
 
-module.exports = { run, start };
+module.exports = { run };

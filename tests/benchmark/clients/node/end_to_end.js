@@ -2,9 +2,8 @@
 'use strict';
 
 const { setTimeout: sleep } = require('node:timers/promises');
+const client = require('./client');
 const { number, say, sayAndWait, newPhase, succeeded, failed, successes, print } = require('./contract');
-const consume = require('./consume');
-const produce = require('./produce');
 
 const PATIENCE = 15000; // milliseconds; messages that a client sends back return after 10 s
 
@@ -12,7 +11,7 @@ let current = { mark: 0n }; // the phase under way, which the handler fills
 let phases = 0;
 let sent = 0;
 
-async function arrived({ body }) {
+async function arrived(body) {
   if (body.readBigUInt64BE(0) !== current.mark) return;
   const ticket = body.readUInt32BE(8);
   succeeded(current, ticket, current.sentAt[ticket]);
@@ -34,7 +33,7 @@ async function phase(producer, count, patience) {
     body.writeUInt32BE(ticket, 8);
     current.sentAt[ticket] = performance.now();
     try {
-      await produce.send(producer, body);
+      await producer.send(body);
       sent++;
     } catch (error) {
       failed(current, error);
@@ -47,8 +46,8 @@ async function phase(producer, count, patience) {
 }
 
 async function run() {
-  const producer = await produce.start();
-  const consumer = await consume.start(arrived);
+  const producer = await client.startProducer();
+  const consumer = await client.startConsumer(arrived);
   await phase(producer, 1, 60000);
   say('first');
   await phase(producer, number('warm-up', 0), PATIENCE);

@@ -1,0 +1,73 @@
+// The types of `stgclient/embedded`: a cluster in memory, for tests and demos with no server.
+
+import type { MessageQueue, SendStatus, Transport } from "./index.js";
+
+/**
+ * Starts a cluster in memory, of one name server and one broker, or more: `await connect(cluster())`. Messages live in memory. Throws
+ * InvalidArgumentError when an option is wrong.
+ */
+export function cluster(options?: ClusterOptions): Cluster;
+
+export interface ClusterOptions {
+  /** How many brokers it has, 1 to 26. 1 by default. */
+  brokers?: number | undefined;
+  /** Whose servers they are like. `"apache"` by default. */
+  dialect?: "apache" | "smartgo" | undefined;
+  /** How many bytes of messages a broker keeps, the newest, 1 to 2^31 - 1. */
+  messageBytes?: number | undefined;
+}
+
+/** A cluster in memory. What asks for something unknown throws InvalidArgumentError. */
+export class Cluster {
+  private constructor();
+  /** What `connect` asks for. */
+  readonly addresses: string;
+  readonly transport: Transport;
+  /** The names of the brokers. */
+  readonly brokers: string[];
+
+  /**
+   * Has brokers answer otherwise, until `restore`: with a status, though they have stored the message; `"busy"`, `"no permission"`, or
+   * `"refuse"` with a code; `"lost"`: the request is not served, and gets no answer; `"unanswered"`: it is served, and gets none;
+   * `"delay"`: the answer comes so much later.
+   */
+  force(what: Forced, options?: ForceOptions): void;
+  force(what: "refuse", options: ForceOptions & { code: number; remark?: string | undefined }): void;
+  force(what: "delay", options: ForceOptions & { delay: number }): void;
+  /** Brokers answer as they do. */
+  restore(): void;
+
+  /** Stops a broker, or the `"name server"`, as a crash does. */
+  stop(name: string): void;
+  /** Starts one that was stopped, with what it had, or with nothing, if `keeps` is false. */
+  start(name: string, options?: { keeps?: boolean | undefined }): void;
+
+  /** Creates a topic at all brokers, with 1 to 65,536 queues at each, 8 by default. */
+  createTopic(topic: string, options?: { queues?: number | undefined }): void;
+  deleteTopic(topic: string): void;
+
+  /** The queues of a topic with their offsets, and with what a group has committed, if one is given. */
+  queues(topic: string, group?: string): ClusterQueue[];
+  /** The client ids of a group's members, sorted. */
+  members(group: string): string[];
+  /** The client id of the member that has the lock on a queue, for a group that consumes in order. */
+  lockOwner(group: string, queue: MessageQueue): string | undefined;
+}
+
+export type Forced = Exclude<SendStatus, "SEND_OK"> | "busy" | "no permission" | "lost" | "unanswered";
+
+/** Which requests: sends, or those with these codes; all, or those of a topic, of a group or at one broker. */
+export interface ForceOptions {
+  broker?: string | undefined;
+  codes?: readonly number[] | undefined;
+  topic?: string | undefined;
+  group?: string | undefined;
+  /** How often at each broker, 1 or more. Until `restore` by default. */
+  times?: number | undefined;
+}
+
+export interface ClusterQueue extends MessageQueue {
+  readonly minOffset: bigint;
+  readonly maxOffset: bigint;
+  readonly committed: bigint | undefined;
+}

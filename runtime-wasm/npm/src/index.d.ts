@@ -1,0 +1,863 @@
+// The types of what the package exports, in Node and in pages. Times are in milliseconds, sizes in bytes.
+//
+// They are written by hand. `tests/types` keeps their names those of `index.js`.
+
+/// <reference lib="es2020" />
+/// <reference lib="esnext.disposable" />
+
+// Connecting.
+
+/**
+ * Loads the WebAssembly of a page: from beside the package's code, or what is given (a URL, a Response, bytes). `connect` does it by
+ * itself, so it is only needed where the file is elsewhere, or to have it early. In Node it does nothing.
+ *
+ * A second call gives what the first one does. After a failure the next one tries again.
+ */
+export function init(source?: string | URL | Response | Promise<Response> | ArrayBuffer | ArrayBufferView): Promise<void>;
+
+/**
+ * Connects to the cluster of these name servers:
+ *
+ * - `"10.0.0.1:9876"`, several of them separated by `;` or `,`, or as an array: TCP, or TLS with `tls`. In Node only;
+ * - `"rocketmq://10.0.0.1:9876"`: the same; `"rocketmqs://10.0.0.1:9876"`: over TLS;
+ * - `"wss://gateway/path"` or `"ws://…"`, with `nameServers`: through a tunnel;
+ * - `{ addresses, transport }`: by a transport of the application's own.
+ *
+ * Rejects with {@link InvalidArgumentError} when an address or an option is wrong, `NAME_SERVERS_UNAVAILABLE` when no name server
+ * answers in time, `NOT_A_NAME_SERVER` when all that answer are brokers, `WRONG_DIALECT` when they speak another dialect, and with the
+ * signal's reason when it is aborted.
+ */
+export function connect(target: string | readonly string[] | OwnTransport, options?: ConnectOptions): Promise<Client>;
+
+/** Name servers, `host:port`, and how they and brokers are connected to. */
+export interface OwnTransport {
+  addresses: string | readonly string[];
+  transport: Transport;
+}
+
+/** How a client is set up. An option that is undefined has its default; one that nobody knows is refused. */
+export interface ConnectOptions {
+  /** TLS to name servers and brokers; with `rocketmqs://` it is on. For sockets only. Off by default. */
+  tls?: boolean | TlsOptions | undefined;
+  /** The tunnel's WebSockets. For `ws://` and `wss://` only. */
+  webSocket?: WebSocketOptions | undefined;
+  /** The name servers behind a tunnel, `host:port`. For `ws://` and `wss://` only, and needed there. */
+  nameServers?: string | readonly string[] | undefined;
+  /** A transport of the application's own, with name servers as `host:port`. */
+  transport?: Transport | undefined;
+  /** What every request is signed with. Unsigned by default. */
+  credentials?: Credentials | undefined;
+  /** The time for one request to a server, for one look-up and for `connect`, 1 or more. 3000 by default. */
+  requestTimeout?: number | undefined;
+  /** The time to open a connection, with TLS, 1 or more. 3000 by default. */
+  connectTimeout?: number | undefined;
+  /** How long `close` waits for sends and handlers under way. 5000 by default. */
+  closeTimeout?: number | undefined;
+  /** How long `connect` asks again while no name server answers. 0 by default: each is asked once. */
+  waitForServers?: number | undefined;
+  /** How often routes are asked for again, 1 or more. 30,000 by default. */
+  routeInterval?: number | undefined;
+  /** How often brokers hear that the client is alive, 1 or more. 30,000 by default; they forget a client after 2 min. */
+  heartbeatInterval?: number | undefined;
+  /** The longest frame that is read, 1 to 2^30 bytes. 16 MiB by default. A server that sends a longer one loses its connection. */
+  maxFrameLength?: number | undefined;
+  /** The longest body after decompression, and all bodies of a pull together, 1 to 2^30 bytes. 64 MiB by default. */
+  maxBodyLength?: number | undefined;
+  /** What tells this client apart from others of the same address, for brokers. Unique by default. */
+  instance?: string | undefined;
+  /** How headers are written. `"json"` by default; `"binary"` is shorter, and smaller servers do not know it. */
+  headerCodec?: "json" | "binary" | undefined;
+  /** The kind of server: Apache RocketMQ by default, or smartgo's stgregistry and stgbroker. */
+  dialect?: "apache" | "smartgo" | undefined;
+  /** Aborting gives up connecting. Later it does nothing. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Options of Node's `tls.connect`. Others of them are passed on as well. */
+export interface TlsOptions {
+  /** The name that certificates have to be of. By default the host that is connected to. */
+  serverName?: string | undefined;
+  /** The authorities to trust, in PEM. Those of Node by default. */
+  ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
+  /** The client's certificate, in PEM. */
+  cert?: string | Uint8Array | undefined;
+  /** The client's key, in PEM. */
+  key?: string | Uint8Array | undefined;
+  /** Certificate and key, in PKCS #12. */
+  pfx?: string | Uint8Array | undefined;
+  /** The password of `key` or `pfx`. */
+  passphrase?: string | undefined;
+  /** `false` takes any certificate: for tests only. `true` by default. */
+  rejectUnauthorized?: boolean | undefined;
+  minVersion?: "TLSv1.2" | "TLSv1.3" | undefined;
+  maxVersion?: "TLSv1.2" | "TLSv1.3" | undefined;
+  ciphers?: string | undefined;
+}
+
+export interface WebSocketOptions {
+  /** The class to use. By default the global one; in Node without one, that of the package `ws`. */
+  WebSocket?: (new (url: string, protocols: string[]) => object) | undefined;
+  /** The subprotocols to ask for. `["binary"]` by default. */
+  protocols?: readonly string[] | undefined;
+  /** A token for the gateway, which gets it as one more subprotocol, `bearer.` and the token. */
+  token?: string | undefined;
+}
+
+/** What requests are signed with, for servers with access control (ACL 1.0 and auth 2.0). */
+export interface Credentials {
+  accessKey: string;
+  secretKey: string;
+  /** The token of temporary keys. */
+  securityToken?: string | undefined;
+}
+
+/** How streams of bytes to servers are opened. */
+export interface Transport {
+  /**
+   * Opens a stream to a server, and tells `events` what becomes of it, now or later. When it throws, the stream could not be opened.
+   */
+  open(address: { host: string; port: number }, events: StreamEvents): Stream;
+}
+
+/** A stream of bytes to a server, in order and without loss. */
+export interface Stream {
+  /** Writes bytes, which are the stream's from now on. `false` says that it takes no more until it calls `drained`. */
+  write(bytes: Uint8Array): boolean | void;
+  /** Closes the stream, which may be closed already. What was written before still goes out. Nothing that it tells later is heard. */
+  close(): void;
+}
+
+/** What a stream tells. They are functions that need no `this`. */
+export interface StreamEvents {
+  /** It stands. Nothing is written before. */
+  readonly opened: () => void;
+  /** Bytes have come, cut anywhere. They may be used again after the call. Throws {@link InvalidArgumentError} for anything else. */
+  readonly received: (bytes: Uint8Array) => void;
+  /** It takes bytes again. */
+  readonly drained: () => void;
+  /** It has ended or could not be opened: for this reason, or by the server. An error with `isTls` set is a `TLS_FAILED`. */
+  readonly closed: (reason?: Error | string | null) => void;
+}
+
+// Clients.
+
+/** How a client's connections are. Degraded: a server that was wanted could not be reached, or has ended its connection. */
+export type ClientState = "connected" | "degraded" | "disconnected" | "closing" | "closed";
+
+/** A client of a cluster, which `connect` makes. One is enough for a process: its producers and consumers share its connections. */
+export class Client implements AsyncDisposable {
+  private constructor();
+  /** By which brokers know it. */
+  readonly clientId: string;
+  /** How its connections are: for health checks. */
+  readonly state: ClientState;
+  /** What happens to it, from the first time on that this is read. */
+  readonly events: ClientEvents;
+
+  /**
+   * A producer, which starts with its first send. The group's name is for brokers and their tools: 1 to 120 letters, digits and `%|_-`.
+   *
+   * Throws {@link InvalidArgumentError} when an option is wrong. That the group's name is none shows when it starts.
+   */
+  producer(group: string, options?: ProducerOptions): Producer;
+
+  /**
+   * A member of a group, as a stream of messages, which starts with the first that is asked for. Throws {@link InvalidArgumentError}
+   * when an option is wrong; what {@link ConsumerStream.start} rejects with shows when it starts.
+   *
+   * A client is one member of a group: a second consumer of the group is another client's.
+   */
+  consumer(group: string, options: ConsumerOptions & OneByOne): ConsumerStream;
+  /**
+   * A member of a group that gives messages to a handler, several of one queue at once. They are consumed together, or come again
+   * together.
+   *
+   * Ends when the consumer is started: what is sent from then on is consumed. Rejects with {@link InvalidArgumentError} when a name, an
+   * expression or an option is wrong or the client has a consumer of the group already, {@link RefusedError} when a broker does not take
+   * an SQL expression, `CLOSED` when the client is closed, and with the signal's reason when it is aborted.
+   */
+  consumer(group: string, options: ConsumerOptions & InBatches, handler: BatchHandler): Promise<Consumer>;
+  /** The same, with one message for each call of the handler. */
+  consumer(group: string, options: ConsumerOptions & OneByOne, handler: Handler): Promise<Consumer>;
+
+  /**
+   * A consumer that chooses queues and keeps offsets itself. Rejects with {@link InvalidArgumentError} when the group's name is none, and
+   * `CLOSED`.
+   */
+  pullConsumer(group: string): Promise<PullConsumer>;
+
+  /** Topics, groups, messages, offsets and clusters. Throws nothing. */
+  admin(): Admin;
+
+  /**
+   * Signs every request with these from now on, also the next tries of what is under way. Throws {@link InvalidArgumentError} when they
+   * are none.
+   */
+  setCredentials(credentials: Credentials): void;
+
+  /**
+   * Closes the client with all its producers and consumers. Sends and handlers under way have `closeTimeout`; when it ends nothing of
+   * the client is left, and what is asked of it later fails with `CLOSED`. May be called again.
+   */
+  close(): Promise<void>;
+  /** As {@link Client.close}. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** What happens to a client: an EventTarget of these events. */
+export interface ClientEvents {
+  addEventListener<Type extends keyof ClientEventMap>(
+    type: Type,
+    listener: ((event: ClientEventMap[Type]) => void) | { handleEvent(event: ClientEventMap[Type]): void } | null,
+    options?: boolean | { once?: boolean; signal?: AbortSignal; capture?: boolean; passive?: boolean },
+  ): void;
+  removeEventListener<Type extends keyof ClientEventMap>(
+    type: Type,
+    listener: ((event: ClientEventMap[Type]) => void) | { handleEvent(event: ClientEventMap[Type]): void } | null,
+    options?: boolean | { capture?: boolean },
+  ): void;
+  dispatchEvent(event: Event): boolean;
+}
+
+export interface ClientEventMap {
+  /** A connection stands. It comes for those that stand already, too. */
+  connected: ClientEvent & { readonly type: "connected"; readonly address: string };
+  /** A connection has ended. */
+  disconnected: ClientEvent & { readonly type: "disconnected"; readonly address: string; readonly reason: string };
+  /** A connection could not be made. */
+  unreachable: ClientEvent & { readonly type: "unreachable"; readonly address: string; readonly error: StgError };
+  /** A name server does not answer any more. */
+  nameserverlost: ClientEvent & { readonly type: "nameserverlost"; readonly address: string; readonly error: StgError };
+  /** A topic has other queues or brokers. */
+  routechanged: ClientEvent & { readonly type: "routechanged"; readonly topic: string };
+  /** Something that somebody should look at: `message` says it. */
+  warning: ClientEvent & { readonly type: "warning" };
+  /** So many events were left out: 256 wait at the most. */
+  missed: ClientEvent & { readonly type: "missed"; readonly count: number };
+}
+
+/** Something that happened to a client. Which fields it has, its type decides: see {@link ClientEventMap}. */
+export class ClientEvent extends Event {
+  private constructor();
+  /** What happened, in words. */
+  readonly message: string;
+  /** The server, `host:port`. */
+  readonly address?: string;
+  readonly reason?: string;
+  readonly error?: StgError;
+  readonly topic?: string;
+  readonly count?: number;
+}
+
+// Queues, messages, receipts.
+
+/** A queue of a topic, at a broker. */
+export interface MessageQueue {
+  readonly topic: string;
+  readonly brokerName: string;
+  /** 0 or more. */
+  readonly queueId: number;
+}
+
+/** An offset that is given: a bigint, or a number up to 2^53 - 1. What the package gives is always a bigint. */
+export type Offset = bigint | number;
+
+/** A message to send. */
+export interface OutgoingMessage {
+  /** 1 to 127 letters, digits and `%|_-`. */
+  topic: string;
+  /** Text, which goes as UTF-8, or bytes, 1 or more; up to 4 MiB before compression. */
+  body: string | ArrayBuffer | ArrayBufferView;
+  /** What consumers select by. */
+  tag?: string | undefined;
+  /** What {@link Admin.messagesByKey} finds it by. Without spaces. */
+  keys?: string | readonly string[] | undefined;
+  /** Names and values, together with tag and keys up to 32,639 bytes. */
+  properties?: Readonly<Record<string, string>> | undefined;
+  /**
+   * The broker holds it back: levels 1 to 18 mean 1, 5, 10, 30 s, 1 to 10 min, 20, 30 min, 1 and 2 h, unless the broker is set up in
+   * another way. 0, the default, is no delay.
+   */
+  delayLevel?: number | undefined;
+  /** A number of the application's own, of 32 bits with a sign. 0 by default. */
+  flag?: number | undefined;
+}
+
+/** A message that came. */
+export class Message {
+  private constructor();
+  readonly topic: string;
+  readonly queue: MessageQueue;
+  readonly queueOffset: bigint;
+  /** The id that its producer gave: tries of one send have the same. */
+  readonly messageId: string;
+  readonly flag: number;
+  /** When its producer sent it, by the producer's clock. */
+  readonly bornAt: Date;
+  /** When the broker stored it, by the broker's clock. */
+  readonly storedAt: Date;
+  /** Its producer's address, as the broker saw it. */
+  readonly bornHost: string;
+  /** How often it was not consumed so far. */
+  readonly reconsumeTimes: number;
+  /** All properties, those of the protocol's own among them. */
+  readonly properties: { readonly [name: string]: string | undefined };
+  readonly tag: string | undefined;
+  readonly keys: string[];
+  /** The body, decompressed. The same bytes each time. */
+  bytes(): Uint8Array;
+  /** The body as text in UTF-8. What is none is replaced by U+FFFD. */
+  text(): string;
+  /** The body read as JSON. Throws SyntaxError when it is none. */
+  json(): any;
+}
+
+/** How safely a broker has stored a message. None of these is an error, and none is a reason to send again. */
+export type SendStatus = "SEND_OK" | "FLUSH_DISK_TIMEOUT" | "FLUSH_SLAVE_TIMEOUT" | "SLAVE_NOT_AVAILABLE";
+
+/** A broker has stored a message. */
+export class Receipt {
+  private constructor();
+  readonly status: SendStatus;
+  /** The message's id, which consumers see, too. */
+  readonly messageId: string;
+  /** Where it is stored: for {@link Admin.messageById}. */
+  readonly offsetMessageId: string | undefined;
+  readonly queue: MessageQueue;
+  readonly queueOffset: bigint;
+}
+
+// Sending.
+
+export interface ProducerOptions {
+  /** The time of a send, with all tries, 1 or more. 3000 by default. */
+  sendTimeout?: number | undefined;
+  /** How often a message is handed to a broker at the most, 1 to 1000. 3 by default. */
+  maxTries?: number | undefined;
+  /** From how many bytes on bodies are compressed, 1 or more; `Infinity`: none is. 4096 by default. */
+  compressionThreshold?: number | undefined;
+  /** How many messages may wait for answers, 1 or more. 2048 by default. */
+  maxWaitingMessages?: number | undefined;
+  /** How many bytes of bodies may wait for answers, 1 to 2^31 - 1. 64 MiB by default. */
+  maxWaitingBytes?: number | undefined;
+  /** Whether brokers that were slow are avoided for a while. `true` by default. */
+  avoidSlowBrokers?: boolean | undefined;
+}
+
+/** How one message is sent. A send has an `orderKey` or a `queue`, not both. */
+export type SendOptions = SendTimes &
+  ({ orderKey?: string | undefined; queue?: undefined } | { queue?: QueueChoice | undefined; orderKey?: undefined });
+
+export interface SendTimes {
+  /** The time of this send, with all tries, 1 or more. The producer's `sendTimeout` by default. */
+  timeout?: number | undefined;
+  /**
+   * Aborting withdraws a message that still waits for room, a route or a connection. One that is written may be stored all the same. The
+   * promise rejects with the signal's reason.
+   */
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Which queue a message goes to: `"random"`; a queue of its topic; or a function that gets the queues that can be written, and gives one
+ * of them or its index. A function asks a name server for the queues before each send: messages of one key go to one queue by
+ * `orderKey` without that. By default they go to all queues in turn.
+ */
+export type QueueChoice =
+  | "random"
+  | MessageQueue
+  | ((queues: readonly MessageQueue[], message: OutgoingMessage) => number | MessageQueue);
+
+/** What sends messages of a group. {@link Client.producer} makes it. */
+export class Producer implements AsyncDisposable {
+  private constructor();
+  /** How many messages and bytes wait for room or for answers. */
+  readonly backlog: { messages: number; bytes: number };
+
+  /**
+   * Starts the producer, as the first send does, and gives it. Rejects with {@link InvalidArgumentError} when the group's name is none,
+   * and `CLOSED`.
+   */
+  start(): Promise<Producer>;
+
+  /**
+   * Sends a message; ends with its receipt. Where too much waits already it stands in line, in the order of the calls.
+   *
+   * Rejects with {@link InvalidArgumentError} (nothing was sent), {@link TimeoutError}, {@link ConnectionError}, {@link NotFoundError},
+   * {@link RefusedError}, `CLOSED`, or the signal's reason. After an error other than the first the message may be stored all the same.
+   */
+  send(message: OutgoingMessage, options?: SendOptions): Promise<Receipt>;
+
+  /** As {@link Producer.send}, but rejects at once with {@link FullError} where too much waits already. */
+  trySend(message: OutgoingMessage, options?: SendOptions): Promise<Receipt>;
+
+  /** Sends a message that no broker answers, with one try; ends when it is written, which does not say that a broker has it. */
+  sendOneway(message: OutgoingMessage, options?: SendOptions): Promise<void>;
+
+  /**
+   * As {@link Producer.send}, for those who want a callback, which gets what `send` rejects with, or null and the receipt. Throws
+   * {@link InvalidArgumentError} when there is no callback.
+   */
+  sendWithCallback(message: OutgoingMessage, callback: SendCallback): void;
+  sendWithCallback(message: OutgoingMessage, options: SendOptions | undefined, callback: SendCallback): void;
+
+  /** Ends when all that was sent before is over, well or not. */
+  flush(): Promise<void>;
+
+  /** Takes nothing new, and ends when all that was sent is over. May be called again. */
+  close(): Promise<void>;
+  /** As {@link Producer.close}. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** The error is what `send` rejects with: an StgError, or the signal's reason, an AbortError unless the application chose another. */
+export type SendCallback = (error: Error | null, receipt?: Receipt) => void;
+
+// Consuming.
+
+/** Messages are selected by tags or by SQL92 over their properties. By default all are. */
+export type Selector =
+  | {
+      /** A tag, or several: an array, or as `"paid || refunded"`. `"*"`, the default, is all. */
+      tags?: string | readonly string[] | undefined;
+      sql?: undefined;
+    }
+  | {
+      /** An expression such as `"amount > 100"`, where brokers are set up for it (`enablePropertyFilter`). */
+      sql: string;
+      tags?: undefined;
+    };
+
+export type Subscription = { topic: string } & Selector;
+
+/** A topic, or subscriptions to several. */
+export type Subscribing =
+  | (Subscription & { subscriptions?: undefined })
+  | { subscriptions: readonly Subscription[]; topic?: undefined; tags?: undefined; sql?: undefined };
+
+/** One message at a time: what a stream and a handler without `batchSize` have. */
+export interface OneByOne {
+  batchSize?: undefined;
+  /** Each queue by its offsets, one message at a time; one that fails comes again before all that follow. `false` by default. */
+  orderly?: boolean | undefined;
+}
+
+/** Several messages for each call of a handler. */
+export interface InBatches {
+  /** How many messages of a queue a call has at the most, 1 to 1024. */
+  batchSize: number;
+  orderly?: false | undefined;
+}
+
+export type ConsumerOptions = Subscribing & ConsumerSettings;
+
+export interface ConsumerSettings {
+  /**
+   * Where the group begins on a queue of which it has no offset: with what is sent after its start (`"last"`, the default), with the
+   * first message (`"first"`), or with the first stored at a moment or later (a Date, or milliseconds since 1970 UTC).
+   */
+  from?: "last" | "first" | Date | number | undefined;
+  /**
+   * Members share the messages (`"clustering"`, the default), or each gets all (`"broadcasting"`). Offsets of the latter are kept in
+   * memory: each start is that of a new group. Nothing that fails comes again.
+   */
+  model?: "clustering" | "broadcasting" | undefined;
+  /** How many messages the application may have in work, 1 or more. 64 by default. */
+  maxInWork?: number | undefined;
+  /** How many messages a second are given at the most, 1 or more. As many as come by default. */
+  maxRate?: number | undefined;
+  /** How often a message comes again before it is a dead letter, 0 or more. 16 by default; in order without end. */
+  maxReconsumeTimes?: number | undefined;
+  /** A queue with more unfinished messages is not fetched from, 1 or more. 1000 by default. */
+  maxCachedMessages?: number | undefined;
+  /** A queue with more bytes of unfinished messages is not fetched from, 1 to 2^31 - 1. 100 MiB by default. */
+  maxCachedBytes?: number | undefined;
+  /** How many messages are fetched at once, 1 to 1024. 32 by default, which is also what brokers give by default. */
+  pullBatchSize?: number | undefined;
+  /** Without order: what takes longer counts as failed, 1 or more. 900,000 (15 min) by default. */
+  consumeTimeout?: number | undefined;
+  /** How often offsets are committed, 1 or more. 5000 by default. */
+  commitInterval?: number | undefined;
+  /** How often the queues are shared anew, 1 or more. 20,000 by default; also when members or routes change. */
+  rebalanceInterval?: number | undefined;
+  /**
+   * Aborting gives up starting; for a stream also whoever waits for a message: the loop ends with the signal's reason, and the
+   * consumer closes. A handler's consumer that is started goes on.
+   */
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Consumes a message. It is consumed when the call returns, or its promise ends well; it comes again later when it throws or gives what
+ * {@link reconsumeLater} gives.
+ */
+export type Handler = (message: Message) => HandlerResult;
+
+/** Consumes messages of one queue, one or more, in the order of their offsets. */
+export type BatchHandler = (messages: Message[]) => HandlerResult;
+
+export type HandlerResult = void | Verdict | PromiseLike<void | Verdict>;
+
+/**
+ * For a handler to return or throw: the message comes again. `reason` is for the log: a warning of the client's.
+ *
+ * Without order `after` is a delay level of the broker, 1 to 18 (1, 5, 10, 30 s, 1 to 10 min, 20, 30 min, 1 and 2 h), or `"never"`: a
+ * dead letter at once. By default the broker decides: 10 s, then longer each time, up to 2 h.
+ *
+ * In order `after` is for how many milliseconds the queue rests, 1 or more. 1000 by default.
+ *
+ * Throws {@link InvalidArgumentError} when `after` is neither. What the consumer cannot do, such as a level above 18 without order, is said
+ * by the reason, and the default is used.
+ */
+export function reconsumeLater(after?: number | "never", reason?: string): Verdict;
+
+/** A message was not consumed. {@link reconsumeLater} makes it. */
+export class Verdict {
+  private constructor();
+  /** The level or the milliseconds; -1 for never. */
+  readonly delay: number | undefined;
+  readonly reason: string | undefined;
+}
+
+/** A member of a group. It runs until it or its client is closed, and keeps the process alive as long. */
+export class Consumer implements AsyncDisposable {
+  private constructor();
+  /** What it has and has done. Throws nothing. */
+  readonly status: ConsumerStatus;
+
+  /**
+   * Wants messages of a topic, too, or other ones of it. Rejects with {@link InvalidArgumentError} when topic or expression is none, and
+   * `CLOSED`.
+   */
+  subscribe(topic: string, options?: Selector): Promise<void>;
+  /** Wants no more messages of a topic. Throws {@link InvalidArgumentError} when it is no string. */
+  unsubscribe(topic: string): void;
+
+  /**
+   * Fetches and gives nothing more until `resume`; of one queue, if it is given. Gives whether it has that queue. Throws
+   * {@link InvalidArgumentError} when it is none.
+   */
+  pause(queue?: MessageQueue): boolean;
+  /** Goes on, as it was before `pause`. */
+  resume(queue?: MessageQueue): boolean;
+
+  /** Goes on at an offset of a queue; gives whether it has the queue. Throws {@link InvalidArgumentError}. */
+  seek(queue: MessageQueue, offset: Offset): boolean;
+
+  /** Ends when it has begun with its share of the queues. Rejects with `CLOSED`, or with the signal's reason. */
+  ready(options?: { signal?: AbortSignal | undefined }): Promise<void>;
+
+  /**
+   * Closes it: handlers under way have `within` ms, the client's `closeTimeout` by default; offsets are committed, queues go to other
+   * members. Ends with what was not finished, which comes again.
+   */
+  close(options?: CloseOptions): Promise<Unfinished[]>;
+  /** As {@link Consumer.close}. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface CloseOptions {
+  /** How long what is in work may take, 0 or more. The client's `closeTimeout` by default. */
+  within?: number | undefined;
+}
+
+/** What was not finished when a consumer closed. */
+export interface Unfinished {
+  queue: MessageQueue;
+  offsets: bigint[];
+}
+
+export interface ConsumerStatus {
+  /** Whether it has begun with its share of the queues. */
+  isReady: boolean;
+  /** How many messages are to come from all its queues; undefined while it is not known. */
+  lag: bigint | undefined;
+  /** How many messages the application has. */
+  inWork: number;
+  /** How many messages came, were consumed, and failed, since its start. */
+  pulled: number;
+  consumed: number;
+  failed: number;
+  /** Its queues; that of what comes again among them. */
+  queues: QueueStatus[];
+}
+
+export interface QueueStatus {
+  queue: MessageQueue;
+  /** Whether it has begun with the queue. */
+  isConsuming: boolean;
+  /** The first offset that is not finished. */
+  offset: bigint;
+  /** The offset that brokers know; undefined before the first commit. */
+  committed: bigint | undefined;
+  /** How many messages are to come; undefined while it is not known. */
+  lag: bigint | undefined;
+  cachedMessages: number;
+  cachedBytes: number;
+  /** In order: whether the broker has granted the lock. */
+  isLocked: boolean;
+  isPaused: boolean;
+}
+
+/** A message of a stream. It has to be settled, by one of these, once. */
+export interface StreamMessage extends Message {
+  /**
+   * It is consumed. Gives whether that counts: it does not the second time, nor when its queue has gone to another member, which gets it
+   * again.
+   */
+  ack(): boolean;
+  /**
+   * It comes again: after a delay level of the broker, 1 to 18, or `"never"`, a dead letter at once; the broker decides by default. In
+   * order the queue rests for 1 s, and there is no `after`. Gives whether that counts. Throws {@link InvalidArgumentError}.
+   */
+  reconsumeLater(after?: number | "never"): boolean;
+}
+
+/** Messages that are asked for one by one. As many as `maxInWork` may be held at once. {@link Client.consumer} makes it. */
+export class ConsumerStream implements AsyncIterableIterator<StreamMessage>, AsyncDisposable {
+  private constructor();
+
+  /**
+   * Starts, as asking for the first message does, and gives the consumer: its status, pause, seek and the like. Rejects as
+   * {@link Client.consumer} with a handler does.
+   */
+  start(): Promise<Consumer>;
+
+  /**
+   * The next message; done when the stream, its consumer or the client is closed. Rejects as {@link ConsumerStream.start} does, and
+   * with the signal's reason; then the consumer closes.
+   */
+  next(): Promise<IteratorResult<StreamMessage, undefined>>;
+  /** What leaving a loop does: closes, and ends when that is done. What was not settled comes again. */
+  return(): Promise<IteratorResult<StreamMessage, undefined>>;
+
+  /** As {@link Consumer.close}. A stream that was not started never starts. */
+  close(options?: CloseOptions): Promise<Unfinished[]>;
+
+  [Symbol.asyncIterator](): this;
+  /** As {@link ConsumerStream.close}. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** What asks for messages itself. {@link Client.pullConsumer} makes it. Its calls reject as {@link Admin}'s do. */
+export class PullConsumer implements AsyncDisposable {
+  private constructor();
+  /** The queues of a topic that can be read, by broker and number. */
+  queues(topic: string): Promise<MessageQueue[]>;
+
+  /**
+   * Messages of a queue, from an offset on. Without `wait` it ends at once where there is none, and that there is none is no error: see
+   * {@link PullResult.status}.
+   */
+  pull(queue: MessageQueue, offset: Offset, options?: PullOptions): Promise<PullResult>;
+
+  /** The first offset that the queue has. */
+  minOffset(queue: MessageQueue): Promise<bigint>;
+  /** The offset that the next message will have. */
+  maxOffset(queue: MessageQueue): Promise<bigint>;
+  /** The offset of the first message stored at this moment (a Date, or milliseconds since 1970 UTC) or later. */
+  offsetAt(queue: MessageQueue, moment: Date | number): Promise<bigint>;
+  /** Where the group goes on; undefined, if it has committed nothing. */
+  committedOffset(queue: MessageQueue): Promise<bigint | undefined>;
+  /** Says where the group goes on: the offset of the first message that it has not consumed. The broker is told at once. */
+  commitOffset(queue: MessageQueue, offset: Offset): Promise<void>;
+
+  /** Closes it. Pulls under way go on. */
+  close(): Promise<void>;
+  /** As {@link PullConsumer.close}. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export type PullOptions = Selector & {
+  /** 1 to 1024. 32 by default, as brokers give by default. */
+  maxMessages?: number | undefined;
+  /** How long the broker may hold the request when there is nothing new. 0 by default: it answers at once. */
+  wait?: number | undefined;
+  /** The time for the answer, beyond `wait`, 1 or more. 10,000 by default. */
+  timeout?: number | undefined;
+  /** Aborting gives up. */
+  signal?: AbortSignal | undefined;
+};
+
+export interface PullResult {
+  /** Whether there is anything: nothing new, nothing that was selected, or the queue does not have this offset. */
+  status: "FOUND" | "NO_NEW_MESSAGE" | "NO_MATCHED_MESSAGE" | "OFFSET_ILLEGAL" | "UNKNOWN";
+  messages: Message[];
+  /** Where to go on, whatever the status. */
+  nextOffset: bigint;
+  minOffset: bigint;
+  maxOffset: bigint;
+  /** Messages that cannot be read, and why. */
+  refused: { queueOffset: bigint | undefined; reason: string }[];
+}
+
+// Administering.
+
+/** At all brokers, or at those of a cluster, or at one: its name, or its address as `host:port`. */
+export type Placement =
+  | { cluster?: string | undefined; broker?: undefined }
+  | { broker?: string | undefined; cluster?: undefined };
+
+export type TopicOptions = Placement & {
+  /** How many queues each broker has, 1 to 65,536. 8 by default. */
+  queues?: number | undefined;
+  /** `"read-write"` by default. */
+  permission?: "read-write" | "read" | "write" | undefined;
+};
+
+/**
+ * Topics, groups, messages, offsets and clusters. All calls reject with {@link InvalidArgumentError} when an argument is wrong,
+ * {@link NotFoundError} when there is no such topic, group or broker, {@link RefusedError} when a broker refuses, {@link TimeoutError} or
+ * {@link ConnectionError} when a server does not answer, and `CLOSED`.
+ */
+export class Admin {
+  private constructor();
+  /** Creates a topic, or changes it. */
+  createTopic(topic: string, options?: TopicOptions): Promise<void>;
+  /** Deletes a topic. One that is not there is deleted already. */
+  deleteTopic(topic: string, options?: Placement): Promise<void>;
+  /** The names of all topics, sorted. */
+  topics(): Promise<string[]>;
+  /** The names of all consumer groups, sorted. */
+  groups(): Promise<string[]>;
+  /** Where a topic is. */
+  route(topic: string): Promise<Route>;
+  /** The offsets of all queues of a topic. */
+  statistics(topic: string): Promise<QueueStatistics[]>;
+  /** How far a group is behind, by queue and in all. */
+  lag(group: string): Promise<Lag>;
+  /** The clusters and their brokers. */
+  cluster(): Promise<ClusterInfo>;
+
+  /** The first offset that a queue has. */
+  minOffset(queue: MessageQueue): Promise<bigint>;
+  /** The offset that the next message will have. */
+  maxOffset(queue: MessageQueue): Promise<bigint>;
+  /** The offset of the first message stored at this moment (a Date, or milliseconds since 1970 UTC) or later. */
+  offsetAt(queue: MessageQueue, moment: Date | number): Promise<bigint>;
+  /** Where a group goes on; undefined, if it has committed nothing. */
+  groupOffset(group: string, queue: MessageQueue): Promise<bigint | undefined>;
+  /** Says where a group goes on. A member that consumes the queue does not hear of it: see {@link Admin.resetOffsets}. */
+  commitGroupOffset(group: string, queue: MessageQueue, offset: Offset): Promise<void>;
+  /**
+   * Has a group go on elsewhere in a topic, on all queues: with the first message, behind the last, or with the first stored at a moment
+   * (a Date, or milliseconds since 1970 UTC) or later. Ends with the new offsets. After an error some brokers may be reset and others
+   * not; the same call may be made again.
+   */
+  resetOffsets(group: string, topic: string, to: "first" | "last" | Date | number): Promise<{ queue: MessageQueue; offset: bigint }[]>;
+
+  /** The message of a {@link Receipt.offsetMessageId}; undefined, if it is not there any more. */
+  messageById(id: string): Promise<Message | undefined>;
+  /** The message of a {@link Message.messageId}; undefined, if no broker of the topic has it. */
+  messageByUniqueKey(topic: string, id: string): Promise<Message | undefined>;
+  /** The newest messages of a key, the oldest of them first. `max` is 1 to 1024, 32 by default. */
+  messagesByKey(topic: string, key: string, options?: { max?: number | undefined }): Promise<Message[]>;
+}
+
+export interface Route {
+  /** Brokers by name, with the addresses of the master (`"0"`) and of slaves. */
+  brokers: { name: string; cluster: string; addresses: Record<string, string> }[];
+  queues: { brokerName: string; readQueues: number; writeQueues: number; isReadable: boolean; isWritable: boolean }[];
+  writableQueues: MessageQueue[];
+}
+
+export interface QueueStatistics {
+  queue: MessageQueue;
+  minOffset: bigint;
+  maxOffset: bigint;
+  /** When the last message was stored; undefined, if there was none. */
+  lastUpdate: Date | undefined;
+}
+
+export interface Lag {
+  total: bigint;
+  queues: { queue: MessageQueue; brokerOffset: bigint; consumerOffset: bigint; lag: bigint }[];
+}
+
+export interface ClusterInfo {
+  /** The names of brokers, by cluster. */
+  clusters: Record<string, string[]>;
+  /** The addresses of brokers, by name: of the master (`"0"`) and of slaves. */
+  brokers: Record<string, Record<string, string>>;
+}
+
+// Errors.
+
+/** What failed. */
+export type ErrorCode =
+  | "INVALID_ARGUMENT"
+  | "FULL"
+  | "CLOSED"
+  | "CANCELLED"
+  | "TIMEOUT"
+  | "CONNECT_FAILED"
+  | "TLS_FAILED"
+  | "CONNECTION_CLOSED"
+  | "NAME_SERVERS_UNAVAILABLE"
+  | "NOT_A_NAME_SERVER"
+  | "WRONG_DIALECT"
+  | "MALFORMED_ANSWER"
+  | "TOPIC_NOT_FOUND"
+  | "GROUP_NOT_FOUND"
+  | "NO_QUEUE_AVAILABLE"
+  | "BROKER_NOT_FOUND"
+  | "REFUSED"
+  | "ACCESS_DENIED"
+  | "OFFSET_STORE"
+  | "UNKNOWN";
+
+/** Whatever fails, fails with one of these, unless a signal was aborted: then with the signal's reason. */
+export class StgError extends Error {
+  protected constructor();
+  /** What failed. */
+  readonly code: ErrorCode;
+  /** Whether the same call may succeed later. */
+  readonly retryable: boolean;
+  /** The code that a server answered with. */
+  readonly responseCode: number | undefined;
+  /** The remark that a server answered with. */
+  readonly remark: string | undefined;
+  /** The broker's name. */
+  readonly broker: string | undefined;
+  /** The server's address, `host:port`. */
+  readonly address: string | undefined;
+  /** What was tried, when it failed, in milliseconds after the call, and how. */
+  readonly attempts: { address: string | undefined; afterMs: number; outcome: string }[];
+}
+
+/** An argument or option is wrong. Nothing was sent. */
+export class InvalidArgumentError extends StgError {
+  readonly code: "INVALID_ARGUMENT";
+}
+/** There is no room for more. */
+export class FullError extends StgError {
+  readonly code: "FULL";
+}
+/** The client, producer or consumer is closed. */
+export class ClosedError extends StgError {
+  readonly code: "CLOSED" | "CANCELLED";
+}
+/** Nobody answered in time. */
+export class TimeoutError extends StgError {
+  readonly code: "TIMEOUT";
+}
+/** No connection could be made, or it ended. */
+export class ConnectionError extends StgError {
+  readonly code: "CONNECT_FAILED" | "TLS_FAILED" | "CONNECTION_CLOSED" | "NAME_SERVERS_UNAVAILABLE";
+}
+/** A topic, group, broker or queue is not there. */
+export class NotFoundError extends StgError {
+  readonly code: "TOPIC_NOT_FOUND" | "GROUP_NOT_FOUND" | "NO_QUEUE_AVAILABLE" | "BROKER_NOT_FOUND";
+}
+/** A server has refused it. */
+export class RefusedError extends StgError {
+  readonly code: "REFUSED" | "ACCESS_DENIED";
+}
+/** A server's access control has refused it. */
+export class AccessDeniedError extends RefusedError {
+  readonly code: "ACCESS_DENIED";
+}
+/** A server does not speak as it should. */
+export class ProtocolError extends StgError {
+  readonly code: "NOT_A_NAME_SERVER" | "WRONG_DIALECT" | "MALFORMED_ANSWER";
+}
