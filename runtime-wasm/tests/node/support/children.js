@@ -28,10 +28,12 @@ export function child(t, program, values = {}, type = "module") {
 export function thread(t, program, values = {}) {
   const text = `
     const { parentPort, workerData } = require("node:worker_threads");
-    const { connect } = require("stgclient");
+    const { connect } = require(workerData.installed);
     (async () => { ${program} })().then((value) => parentPort.postMessage({ value }), (error) => parentPort.postMessage({ error }));
   `;
-  const worker = new Worker(text, { eval: true, workerData: { nameServers, ...values } });
+  // Such a thread looks for packages where the process was started.
+  const installed = fileURLToPath(import.meta.resolve("stgclient"));
+  const worker = new Worker(text, { eval: true, workerData: { installed, nameServers, ...values } });
   t.after(() => worker.terminate());
   const posted = new Promise((resolve, reject) => {
     worker.on("message", ({ value, error }) => (error ? reject(error) : resolve(value)));
