@@ -22,7 +22,7 @@ impl<K, V> SortedMap<K, V> {
     }
 
     /// How many values there are.
-    pub fn len(&self) -> usize {
+    pub const fn len(&self) -> usize {
         self.0.len()
     }
 
@@ -260,7 +260,7 @@ impl<T> SortedSet<T> {
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub const fn len(&self) -> usize {
         self.0.len()
     }
 
@@ -422,7 +422,11 @@ impl<T: Serialize> Serialize for SortedSet<T> {
 fn in_order<T>(mut values: Vec<T>, compare: impl Fn(&T, &T) -> Ordering) -> Vec<T> {
     let (swaps, left) = swaps(values.len(), true, &|one, other| compare(&values[one], &values[other]));
     swaps.into_iter().for_each(|(one, other)| values.swap(one, other));
-    values.truncate(left);
+    if left < values.len() {
+        values.truncate(left);
+        // A peer may have said the same a million times.
+        values.shrink_to_fit();
+    }
     values
 }
 

@@ -93,7 +93,9 @@ fn poll(
             return Poll::Pending;
         };
         drop(state);
-        let asked = if may_write {
+        let asked = if may_write && outbox.has_remaining() {
+            Poll::Ready(Output::Write)
+        } else if may_write {
             link.poll_output(context, outbox)
         } else {
             link.poll_close(context).map(|()| Output::Close)
@@ -116,14 +118,14 @@ fn poll(
     }
 }
 
-/// Takes all that is to be written: many requests are one write.
+/// Takes what is to be written: many requests are one write.
 fn take_piece(link: &dyn Link, outbox: &mut Outbox, bytes: &mut Vec<u8>) {
     bytes.clear();
     bytes.shrink_to(PIECE);
-    while outbox.has_remaining() {
+    while outbox.has_remaining() && bytes.len() < PIECE {
         let chunk = outbox.chunk();
-        bytes.extend_from_slice(chunk);
-        let count = chunk.len();
+        let count = chunk.len().min(PIECE - bytes.len());
+        bytes.extend_from_slice(&chunk[..count]);
         link.written(outbox, count);
     }
 }

@@ -320,7 +320,10 @@ impl WasmStream {
             };
             let Some(delivered) = deliveries.next().await else { return Ok(JsValue::UNDEFINED) };
             let message = messages::received(delivered.message());
-            let number = stream.last.get().wrapping_add(1);
+            let mut number = stream.last.get().wrapping_add(1);
+            while stream.given.borrow().contains_key(&number) {
+                number = number.wrapping_add(1);
+            }
             stream.last.set(number);
             stream.given.borrow_mut().insert(number, delivered);
             Ok(Array::of2(&number.into(), &message).into())

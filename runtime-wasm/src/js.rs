@@ -33,6 +33,9 @@ extern "C" {
     /// Closes a stream, of which nothing is told any more.
     pub(crate) fn close(connection: u32);
 
+    /// All of this has failed: nothing of it works any more.
+    pub(crate) fn panicked(text: &str);
+
     /// A call has ended well.
     pub(crate) fn resolve(call: u32, value: &JsValue);
 

@@ -6,8 +6,8 @@ use wasm_bindgen::JsValue;
 
 use crate::js;
 
-/// What stands between names and values of properties: brokers end values with it, so none can have it.
-const BETWEEN: char = '\u{1}';
+/// What stands between names and values of properties: it ends values in what brokers store, so neither has it.
+const BETWEEN: char = '\u{2}';
 
 pub(crate) fn received(message: &ReceivedMessage) -> JsValue {
     let mut properties = String::new();

@@ -10,6 +10,8 @@ use core::slice;
 pub(super) struct Lists<T> {
     first: Vec<T>,
     rest: Vec<Vec<T>>,
+    /// How many there are in all.
+    len: usize,
 }
 
 /// Where a value is or would be: the list, 0 for the first one, and the index in it.
@@ -24,13 +26,13 @@ impl<T> Lists<T> {
     };
 
     pub(super) const fn new() -> Self {
-        Self { first: Vec::new(), rest: Vec::new() }
+        Self { first: Vec::new(), rest: Vec::new(), len: 0 }
     }
 
     /// Of values that are in order.
     pub(super) fn from_sorted(values: Vec<T>) -> Self {
         if values.len() <= Self::MOST {
-            return Self { first: values, rest: Vec::new() };
+            return Self { len: values.len(), first: values, rest: Vec::new() };
         }
         let mut lists = Self::new();
         for value in values {
@@ -48,14 +50,14 @@ impl<T> Lists<T> {
     pub(super) fn into_vec(self) -> Vec<T> {
         let mut all = self.first;
         if !self.rest.is_empty() {
-            all.reserve_exact(self.rest.iter().map(Vec::len).sum());
+            all.reserve_exact(self.len - all.len());
             self.rest.into_iter().for_each(|list| all.extend(list));
         }
         all
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.rest.iter().fold(self.first.len(), |sum, list| sum + list.len())
+    pub(super) const fn len(&self) -> usize {
+        self.len
     }
 
     pub(super) const fn is_empty(&self) -> bool {
@@ -72,7 +74,8 @@ impl<T> Lists<T> {
 
     pub(super) fn clear(&mut self) {
         self.first.clear();
-        self.rest.clear();
+        self.rest = Vec::new();
+        self.len = 0;
     }
 
     fn list(&self, number: usize) -> &[T] {
@@ -132,13 +135,16 @@ impl<T> Lists<T> {
             }
         }
         self.list_mut(number).insert(at, value);
+        self.len += 1;
         (number, at)
     }
 
     pub(super) fn remove(&mut self, (number, at): Place) -> T {
         let list = self.list_mut(number);
         let value = list.remove(at);
-        if list.len() <= Self::MOST / 4 && !self.rest.is_empty() {
+        let left = list.len();
+        self.len -= 1;
+        if left <= Self::MOST / 4 && !self.rest.is_empty() {
             self.join(number);
             if number > 0 {
                 self.join(number - 1);
@@ -165,9 +171,13 @@ impl<T> Lists<T> {
 
     pub(super) fn retain(&mut self, mut keep: impl FnMut(&mut T) -> bool) {
         self.first.retain_mut(&mut keep);
+        self.len = self.first.len();
         if !self.rest.is_empty() {
             self.rest.iter_mut().for_each(|list| list.retain_mut(&mut keep));
-            *self = Self::from_sorted(core::mem::take(self).into_vec());
+            // With how many are left.
+            let mut left = core::mem::take(self);
+            left.len = left.rest.iter().fold(left.len, |sum, list| sum + list.len());
+            *self = Self::from_sorted(left.into_vec());
         }
     }
 
@@ -276,6 +286,7 @@ mod tests {
         fn check(&self) {
             let lengths: Vec<usize> = [&self.first].into_iter().chain(&self.rest).map(Vec::len).collect();
             assert!(lengths.iter().all(|length| *length <= Self::MOST), "{lengths:?}");
+            assert_eq!(lengths.iter().sum::<usize>(), self.len);
             assert!(lengths.len() == 1 || lengths.iter().all(|length| *length > 0), "{lengths:?}");
             assert!(lengths.windows(2).all(|two| two[0] + two[1] > Self::MOST / 4), "{lengths:?}");
         }

@@ -47,7 +47,7 @@ export function open(connection, transport, host, port) {
   };
   const end = (reason) => {
     if (isOver) return;
-    const text = reason == null ? undefined : String(reason.message ?? reason);
+    const text = reason == null ? undefined : textOf(reason);
     enter(() => wasm.closed(connection, text, reason?.isTls === true));
     isOver = true;
   };
@@ -106,11 +106,17 @@ export function enter(what) {
     return what();
   } catch (error) {
     if (!(error instanceof WebAssembly.RuntimeError)) throw error;
-    trapped = errorOf("CLOSED", `the client has failed by a fault of its own: ${error.message}`, false);
-    trapped.cause = error;
-    for (const number of [...calls.keys()]) settled(number).reject(trapped);
+    panicked(error.message, error);
     throw trapped;
   }
+}
+
+/** The WebAssembly has failed, perhaps in a task that nobody has called. */
+export function panicked(text, cause) {
+  if (trapped) return;
+  trapped = errorOf("CLOSED", `the client has failed by a fault of its own: ${text}`, false);
+  if (cause) trapped.cause = cause;
+  for (const number of [...calls.keys()]) settled(number).reject(trapped);
 }
 
 /** A promise for what `start`, which gets the call's number, brings about. Aborting withdraws it. It holds the process, unless it may
@@ -118,7 +124,8 @@ export function enter(what) {
 export function call(start, signal, holds = true) {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    lastCall = (lastCall + 1) >>> 0;
+    // One may wait for as long as it takes all numbers to be used.
+    do lastCall = (lastCall + 1) >>> 0; while (calls.has(lastCall));
     const number = lastCall;
     const release = holds ? platform.hold() : undefined;
     const aborted = () => {

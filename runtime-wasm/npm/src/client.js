@@ -23,7 +23,7 @@ export async function connect(target, options = {}) {
   try {
     setUp(setup, options);
     const inner = await call((number) => setup.connect(number), signal);
-    return new Client(inner);
+    return new Client(inner, options.closeTimeout);
   } finally {
     setup.free();
   }
@@ -55,13 +55,27 @@ function readCredentials(value) {
   return [accessKey, secretKey, securityToken === undefined ? undefined : check.text("securityToken", securityToken)];
 }
 
+const CLOSE_TIMEOUT_MS = 5000;
+
+/** Waits for a promise, but no longer than this. */
+async function within(ms, promise) {
+  let timer;
+  const over = new Promise((resolve) => (timer = setTimeout(resolve, ms)));
+  await Promise.race([promise, over]);
+  clearTimeout(timer);
+}
+
 /** A client of a cluster. One is enough for a process: its producers and consumers share its connections. */
 export class Client {
   #inner;
   #events;
+  #closeTimeout;
+  /** Sends of all producers that wait until they can be handed in. */
+  #unsent = new Set();
 
-  constructor(inner) {
+  constructor(inner, closeTimeout = CLOSE_TIMEOUT_MS) {
     this.#inner = inner;
+    this.#closeTimeout = closeTimeout;
   }
 
   /** By which brokers know it. */
@@ -84,7 +98,7 @@ export class Client {
   producer(group, options = {}) {
     check.text("the group", group);
     const route = (topic, signal) => call((number) => this.#inner.admin().route(number, topic), signal);
-    return new Producer(enter(() => this.#inner.producer(group)), options, route);
+    return new Producer(enter(() => this.#inner.producer(group)), options, route, this.#unsent);
   }
 
   /** Messages, one after the other: `for await (const message of client.consumer("billing", { topic: "orders" }))`; or, with a handler,
@@ -114,6 +128,7 @@ export class Client {
 
   /** Closes the client with all its producers and consumers: sends and handlers under way have `closeTimeout`. */
   async close() {
+    if (this.#unsent.size > 0) await within(this.#closeTimeout, Promise.allSettled(this.#unsent));
     try {
       await call((number) => this.#inner.close(number));
     } finally {

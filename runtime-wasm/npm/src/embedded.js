@@ -93,6 +93,9 @@ export class Cluster {
       if (bytes === undefined) this.#end(pipe);
       else if (bytes.length > 0) pipe?.events.received(bytes);
     }
+    // What was taken may have made room.
+    const mayFeed = (pipe) => pipe.waiting.length > 0 && this.#inner.wantsInput(pipe.number);
+    if ([...this.#pipes.values()].some(mayFeed)) this.#schedule();
     this.#wakeLater();
   }
 

@@ -16,11 +16,16 @@ export class Producer {
   #sendTimeout;
   /** Sends that are not handed in yet: the producer starts, or a queue is chosen. */
   #preparing = new Set();
+  #preparingBytes = 0;
+  #most;
+  /** The same of all producers of the client. */
+  #unsent;
   #isClosed = false;
 
-  constructor(setup, options, route) {
+  constructor(setup, options, route, unsent) {
     this.#setup = setup;
     this.#route = route;
+    this.#unsent = unsent;
     try {
       this.#setUp(setup, options);
     } catch (error) {
@@ -41,6 +46,7 @@ export class Producer {
     });
     this.#sendTimeout = options.sendTimeout;
     const { maxWaitingMessages = 2048, maxWaitingBytes = 64 << 20 } = options;
+    this.#most = { messages: maxWaitingMessages, bytes: maxWaitingBytes };
     if (options.maxWaitingMessages || options.maxWaitingBytes) setup.maxWaiting(maxWaitingMessages, maxWaitingBytes);
   }
 
@@ -90,12 +96,41 @@ export class Producer {
     // Read now: the application may change both as soon as it has called.
     const read = readMessage(message);
     const how = readOptions(options, read.topic);
-    if (!this.#inner || how.select) {
-      read.body = new Uint8Array(read.body);
-      const preparing = this.#prepare(how, message, read.topic);
-      this.#preparing.add(preparing);
-      await preparing.finally(() => this.#preparing.delete(preparing));
+    // Not before one that still waits.
+    if (this.#inner && !how.select && this.#preparing.size === 0) return this.#handIn(read, how, mode);
+    if (!this.#hasRoom()) {
+      if (mode === SendMode.AtOnce) throw errorOf("FULL", "too many sends wait for a queue to be chosen", true);
+      do await Promise.race(this.#preparing); while (!this.#hasRoom());
     }
+    read.body = new Uint8Array(read.body);
+    let sent;
+    const preparing = this.#prepare(how, message, read.topic).then(() => {
+      sent = this.#handIn(read, how, mode);
+      // It is awaited a little later.
+      sent.catch(() => {});
+    });
+    this.#keep(preparing, read.body.length);
+    await preparing;
+    return sent;
+  }
+
+  #hasRoom() {
+    return this.#preparing.size < this.#most.messages && this.#preparingBytes < this.#most.bytes;
+  }
+
+  /** What waits until it can be handed in is waited for by who flushes or closes. */
+  #keep(preparing, bytes) {
+    const settled = preparing.catch(() => {}).finally(() => {
+      this.#preparing.delete(settled);
+      this.#unsent.delete(settled);
+      this.#preparingBytes -= bytes;
+    });
+    this.#preparing.add(settled);
+    this.#unsent.add(settled);
+    this.#preparingBytes += bytes;
+  }
+
+  #handIn(read, how, mode) {
     const inner = this.#inner;
     const { topic, body, tag, keys, properties, delayLevel, flag } = read;
     const { kind, chosen, queueId, timeout, signal } = how;

@@ -127,7 +127,7 @@ export class Message {
   get properties() {
     if (typeof this.#properties === "string") {
       // Names and values in turn, as the bridge has them.
-      const parts = this.#properties.split("\u0001");
+      const parts = this.#properties.split("\u0002");
       const properties = Object.create(null);
       for (let at = 0; at + 1 < parts.length; at += 2) properties[parts[at]] = parts[at + 1];
       this.#properties = properties;

@@ -66,8 +66,8 @@ class Tunnel {
     socket.onopen = opened;
     socket.onmessage = ({ data }) => {
       if (typeof data === "string") {
+        // Which closes the socket: with a code that says so, only servers may.
         closed(new Error("the tunnel sent text, where only bytes belong"));
-        socket.close(1003);
       } else {
         received(new Uint8Array(data));
       }

@@ -96,3 +96,26 @@ test("what is wrong is said", () => {
   assert.throws(() => servers.force("tired"), { code: "INVALID_ARGUMENT" });
   assert.throws(() => servers.createTopic("a topic"), { code: "INVALID_ARGUMENT" });
 });
+
+test("a send goes behind those that wait for the producer's start, and the client's close waits for all", async (t) => {
+  const { servers, client } = await setting(t);
+  const queue = servers.queues("orders").map(({ topic, brokerName, queueId }) => ({ topic, brokerName, queueId }))[0];
+  const producer = client.producer("shop");
+  const first = producer.send({ topic: "orders", body: "first" }, { queue });
+  await producer.start();
+  const second = producer.send({ topic: "orders", body: "second" }, { queue });
+  const third = producer.send({ topic: "orders", body: "third" }, { queue: () => 0 });
+  const other = client.producer("other").send({ topic: "orders", body: "fourth" }, { queue });
+  await client.close();
+  const receipts = await Promise.all([first, second, third, other]);
+  assert.deepEqual(receipts.map(({ status }) => status), Array(4).fill("SEND_OK"));
+  assert.ok(receipts[0].queueOffset < receipts[1].queueOffset);
+});
+
+test("sends whose queue is still to be chosen are bounded", async (t) => {
+  const { client } = await setting(t);
+  const producer = await client.producer("shop", { maxWaitingMessages: 2 }).start();
+  const sends = [1, 2, 3].map(() => producer.trySend({ topic: "orders", body: "x" }, { queue: () => 0 }));
+  const ended = await Promise.allSettled(sends);
+  assert.deepEqual(ended.map(({ reason }) => reason?.code), [undefined, undefined, "FULL"]);
+});

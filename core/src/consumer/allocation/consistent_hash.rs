@@ -28,17 +28,18 @@ impl ConsistentHash {
     }
 
     fn ring<'a>(&self, members: &'a [String]) -> SortedMap<u32, &'a str> {
-        let mut ring = SortedMap::new();
+        // Where two meet the later member stands, as in Java's map: so `collect` has it.
+        let ring = |places: &[(u32, &'a str)]| places.iter().copied().collect::<SortedMap<_, _>>();
+        let mut places = Vec::new();
         for (index, member) in members.iter().enumerate() {
             // An id that is listed again adds places of its own (`getExistingReplicas`).
             let again = index.checked_sub(1).is_some_and(|before| members[before] == *member);
-            let first = if again { ring.values().filter(|owner| *owner == member).count() } else { 0 };
+            let first = if again { ring(&places).values().filter(|owner| *owner == member).count() } else { 0 };
             for replica in (first..).take(usize::from(self.virtual_nodes.get())) {
-                // Where two meet the later member stands, as in Java's map.
-                ring.insert(hash(&format!("{member}-{replica}")), member.as_str());
+                places.push((hash(&format!("{member}-{replica}")), member.as_str()));
             }
         }
-        ring
+        ring(&places)
     }
 }
 
