@@ -486,6 +486,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_said_a_hundred_thousand_times_is_kept_once_and_in_no_more_room() {
+        let set: SortedSet<u64> = std::iter::repeat_n(7, 100_000).collect();
+        assert_eq!((set.len(), set.0.capacity() <= 64), (1, true), "{}", set.0.capacity());
+        let mut many: SortedSet<u64> = (0..100_000).collect();
+        many.clear();
+        assert!(many.is_empty() && many.0.capacity() <= 64, "{}", many.0.capacity());
+    }
+
+    #[test]
     fn to_sort_takes_no_longer_for_any_order() {
         let rotated = |by: usize| (0..100_000).map(|number| (number + by) % 100_000).collect::<Vec<usize>>();
         for by in [1, 50_000, 99_999] {

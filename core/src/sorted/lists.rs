@@ -283,6 +283,11 @@ mod tests {
     use super::Lists;
 
     impl<T> Lists<T> {
+        /// For how many values, or lists of them, there is room.
+        pub(in crate::sorted) fn capacity(&self) -> usize {
+            self.rest.iter().fold(self.first.capacity() + self.rest.capacity(), |sum, list| sum + list.capacity())
+        }
+
         fn check(&self) {
             let lengths: Vec<usize> = [&self.first].into_iter().chain(&self.rest).map(Vec::len).collect();
             assert!(lengths.iter().all(|length| *length <= Self::MOST), "{lengths:?}");

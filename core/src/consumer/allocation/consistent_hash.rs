@@ -79,3 +79,28 @@ fn hash(text: &str) -> u32 {
     let digest = Md5::digest(text.as_bytes());
     u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn a_ring_is_what_comes_of_putting_one_place_after_the_other_as_java_does() {
+        let members: Vec<String> = ["a", "b", "b", "b", "c", "a"].map(str::to_owned).to_vec();
+        for virtual_nodes in [1, 10, 500] {
+            let mut java = BTreeMap::new();
+            for (index, member) in members.iter().enumerate() {
+                let again = index > 0 && members[index - 1] == *member;
+                let first = if again { java.values().filter(|owner| *owner == member).count() } else { 0 };
+                for replica in first..first + virtual_nodes {
+                    java.insert(hash(&format!("{member}-{replica}")), member.clone());
+                }
+            }
+            let strategy = ConsistentHash::new(NonZeroU16::new(virtual_nodes as u16).unwrap());
+            let ring = strategy.ring(&members);
+            assert!(ring.iter().map(|(place, owner)| (*place, (*owner).to_owned())).eq(java));
+        }
+    }
+}
