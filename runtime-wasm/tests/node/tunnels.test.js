@@ -1,4 +1,4 @@
-// Tunnels, with a WebSocket of our own: what a gateway does wrong.
+// What gateways and transports do wrong, that no socket does.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -36,3 +36,19 @@ test("a tunnel that sends text is closed, and that is said", async () => {
     return error.name === "ConnectionError";
   });
 });
+
+for (const [when, transport] of Object.entries({
+  opening: { open: () => { throw Object.create(null); } },
+  writing: {
+    open: (_, { opened }) => {
+      setImmediate(opened);
+      return { write: () => { throw Object.create(null); }, close: () => {} };
+    },
+  },
+})) {
+  test(`a transport that throws what has no text while ${when} fails its connection, and no more`, async () => {
+    const target = { addresses: "10.0.0.1:9876", transport };
+    await assert.rejects(connect(target, { requestTimeout: 500 }), { name: "ConnectionError" });
+    await assert.rejects(connect(target, { requestTimeout: 500 }), { name: "ConnectionError" });
+  });
+}
