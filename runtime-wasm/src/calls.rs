@@ -2,19 +2,19 @@
 //! client means what dropping a future means.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
 use stgclient::Error;
+use stgclient_core::sorted::SortedMap;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use wasm_bindgen_futures::spawn_local;
 
 use crate::failure::to_js;
 use crate::js;
+use crate::tasks;
 
 type Work = Pin<Box<dyn Future<Output = Result<JsValue, Error>>>>;
 
@@ -26,7 +26,7 @@ struct Call {
 }
 
 thread_local! {
-    static CALLS: RefCell<BTreeMap<u32, Rc<RefCell<Call>>>> = const { RefCell::new(BTreeMap::new()) };
+    static CALLS: RefCell<SortedMap<u32, Rc<RefCell<Call>>>> = RefCell::default();
 }
 
 /// Does the work of a call beside everything else, and settles it.
@@ -37,7 +37,7 @@ pub(crate) fn begin(number: u32, work: impl Future<Output = Result<JsValue, Erro
 fn run(number: u32, work: Work) {
     let call = Rc::new(RefCell::new(Call { work: Some(work), is_aborted: false, waker: None }));
     CALLS.with_borrow_mut(|calls| calls.insert(number, Rc::clone(&call)));
-    spawn_local(async move {
+    tasks::spawn(async move {
         let outcome = poll_fn(|context| {
             let mut state = call.borrow_mut();
             let Some(mut work) = state.work.take() else {

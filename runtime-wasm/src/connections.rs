@@ -3,7 +3,6 @@
 //! What comes is read as soon as JavaScript has it; a task writes. A link is never held while JavaScript is called.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -11,12 +10,13 @@ use std::task::{Context, Poll, Waker};
 use bytes::Buf;
 use js_sys::Uint8Array;
 use stgclient_core::connection::{CloseReason, Outbox};
+use stgclient_core::sorted::SortedMap;
 use stgclient_host::{Link, Output};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use wasm_bindgen_futures::spawn_local;
 
 use crate::js;
+use crate::tasks;
 
 /// The most bytes that are given to JavaScript at once.
 const PIECE: usize = 64 * 1024;
@@ -41,7 +41,7 @@ impl Connection {
 type Shared = Rc<RefCell<Connection>>;
 
 thread_local! {
-    static CONNECTIONS: RefCell<(u32, BTreeMap<u32, Shared>)> = const { RefCell::new((0, BTreeMap::new())) };
+    static CONNECTIONS: RefCell<(u32, SortedMap<u32, Shared>)> = RefCell::default();
 }
 
 fn find(number: u32) -> Option<Shared> {
@@ -59,7 +59,7 @@ pub(crate) fn drive(link: Box<dyn Link>, transport: &JsValue) {
         *last
     });
     let transport = transport.clone();
-    spawn_local(async move {
+    tasks::spawn(async move {
         js::open(number, &transport, address.host(), address.port());
         let mut outbox = Outbox::default();
         let mut bytes = Vec::new();

@@ -4,20 +4,20 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use js_sys::{Array, Promise};
+use js_sys::Array;
 use stgclient::{
     ConsumeFrom, Delivered, Deliveries, Error, MessageModel, MessageQueue, MessageSelector, PushConfig, PushConsumer,
     PushConsumerBuilder, ReceivedMessage, ReconsumeLater, RetryDelay, SuspendCurrentQueue,
 };
+use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
 
 use crate::calls;
 use crate::client::milliseconds;
 use crate::failure;
 use crate::js;
 use crate::messages;
+use crate::promises::Promised;
 use crate::values::{self, object, optional};
 
 /// By tags or by SQL.
@@ -178,9 +178,10 @@ fn delay(number: Option<f64>) -> RetryDelay {
 }
 
 async fn handle(handler: &JsValue, messages: &JsValue) -> Result<(), Verdict> {
-    let mut said = js::handle(handler, messages);
-    if let Some(promise) = said.dyn_ref::<Promise>() {
-        said = JsFuture::from(promise.clone()).await.unwrap_or_else(|error| error);
+    let promised = Promised::new();
+    let mut said = js::handle(handler, messages, promised.number());
+    if said.is_null() {
+        said = promised.await;
     }
     if said.is_undefined() {
         return Ok(());

@@ -6,10 +6,10 @@ use stgclient_core::client::Identity;
 use stgclient_core::time::{Instant, Now};
 use stgclient_host::{BoxFuture, Host, Link};
 use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::spawn_local;
 
 use crate::connections;
 use crate::js;
+use crate::tasks;
 use crate::timers::Sleep;
 
 /// Where a client runs.
@@ -35,7 +35,7 @@ impl Host for JavaScript {
     }
 
     fn spawn(&self, task: BoxFuture<()>) {
-        spawn_local(task);
+        tasks::spawn_boxed(task);
     }
 
     fn sleep_until(&self, at: Instant) -> BoxFuture<()> {

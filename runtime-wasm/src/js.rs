@@ -33,8 +33,9 @@ extern "C" {
     /// Closes a stream, of which nothing is told any more.
     pub(crate) fn close(connection: u32);
 
-    /// All of this has failed: nothing of it works any more.
-    pub(crate) fn panicked(text: &str);
+    /// Calls `run_tasks` as soon as what runs has ended.
+    #[wasm_bindgen(js_name = runTasksSoon)]
+    pub(crate) fn run_tasks_soon();
 
     /// A call has ended well.
     pub(crate) fn resolve(call: u32, value: &JsValue);
@@ -89,9 +90,9 @@ extern "C" {
         born_host: &str,
     ) -> JsValue;
 
-    /// Has the application's handler handle messages. `undefined` when it has, a promise when it will have, else what it says of
-    /// a failure.
-    pub(crate) fn handle(handler: &JsValue, messages: &JsValue) -> JsValue;
+    /// Has the application's handler handle messages. `undefined` when it has, else what it says of a failure; `null` when it has yet to
+    /// say, and settles this promise by one of the two.
+    pub(crate) fn handle(handler: &JsValue, messages: &JsValue, promise: u32) -> JsValue;
 
     /// What the application says of a failure: a delay level, -1 for never or a pause in ms; and why.
     #[wasm_bindgen(js_name = verdictDelay)]

@@ -15,12 +15,9 @@ mod host;
 mod js;
 mod messages;
 mod producer;
+mod promises;
 mod pull;
+mod slots;
+mod tasks;
 mod timers;
 mod values;
-
-/// Whoever waits is told of a panic wherever it is: most of what runs here nobody has called.
-#[wasm_bindgen::prelude::wasm_bindgen(start)]
-pub fn start() {
-    std::panic::set_hook(Box::new(|panic| js::panicked(&panic.to_string())));
-}

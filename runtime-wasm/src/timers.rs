@@ -10,13 +10,14 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::host::JavaScript;
 use crate::js;
+use crate::slots::Slots;
 
 /// What JavaScript's timers can wait at the most: longer ones are over at once.
 const MOST_MS: f64 = 2_147_483_647.0;
 
 thread_local! {
     /// Who waits, by the number of the timer.
-    static WAITING: RefCell<Vec<Option<Waker>>> = const { RefCell::new(Vec::new()) };
+    static WAITING: RefCell<Slots<Waker>> = const { RefCell::new(Slots::NONE) };
 }
 
 /// A timer that is set as long as this is there, so that it holds nobody's process.
@@ -24,14 +25,7 @@ struct Timer(u32);
 
 impl Timer {
     fn set(milliseconds: f64, waker: Waker) -> Self {
-        let number = WAITING.with_borrow_mut(|waiting| {
-            let free = waiting.iter().position(Option::is_none).unwrap_or_else(|| {
-                waiting.push(None);
-                waiting.len() - 1
-            });
-            waiting[free] = Some(waker);
-            free as u32
-        });
+        let number = WAITING.with_borrow_mut(|waiting| waiting.insert_with(|_| waker));
         js::set_timer(number, milliseconds);
         Self(number)
     }
@@ -40,7 +34,7 @@ impl Timer {
 impl Drop for Timer {
     fn drop(&mut self) {
         js::clear_timer(self.0);
-        let waker = WAITING.with_borrow_mut(|waiting| waiting.get_mut(self.0 as usize).and_then(Option::take));
+        let waker = WAITING.with_borrow_mut(|waiting| waiting.remove(self.0));
         drop(waker);
     }
 }
@@ -48,7 +42,7 @@ impl Drop for Timer {
 /// A timer is over.
 #[wasm_bindgen(js_name = timerDue)]
 pub fn timer_due(timer: u32) {
-    let waker = WAITING.with_borrow(|waiting| waiting.get(timer as usize).and_then(Clone::clone));
+    let waker = WAITING.with_borrow_mut(|waiting| waiting.get_mut(timer).cloned());
     if let Some(waker) = waker {
         waker.wake();
     }

@@ -24,7 +24,7 @@ const timers = new Map();
 export function setTimer(timer, milliseconds) {
   const set = setTimeout(() => {
     timers.delete(timer);
-    enter(() => wasm.timerDue(timer));
+    tell(() => wasm.timerDue(timer));
   }, milliseconds);
   // Only what waits for something holds a process.
   set.unref?.();
@@ -42,22 +42,22 @@ const streams = new Map();
 
 export function open(connection, transport, host, port) {
   let isOver = false;
-  const tell = (what) => {
-    if (!isOver) enter(what);
+  const told = (what) => {
+    if (!isOver) tell(what);
   };
   const end = (reason) => {
     if (isOver) return;
     const text = reason == null ? undefined : textOf(reason);
-    enter(() => wasm.closed(connection, text, reason?.isTls === true));
+    tell(() => wasm.closed(connection, text, reason?.isTls === true));
     isOver = true;
   };
   const events = {
-    opened: () => tell(() => wasm.opened(connection)),
+    opened: () => told(() => wasm.opened(connection)),
     received: (bytes) => {
       if (!(bytes instanceof Uint8Array)) throw errorOf("INVALID_ARGUMENT", "a transport receives bytes as Uint8Array", false);
-      tell(() => wasm.received(connection, bytes));
+      told(() => wasm.received(connection, bytes));
     },
-    drained: () => tell(() => wasm.drained(connection)),
+    drained: () => told(() => wasm.drained(connection)),
     closed: end,
   };
   try {
@@ -106,18 +106,28 @@ export function enter(what) {
     return what();
   } catch (error) {
     if (!(error instanceof WebAssembly.RuntimeError)) throw error;
-    panicked(error.message, error);
+    fail(error);
     throw trapped;
   }
 }
 
-/** The WebAssembly has failed, perhaps in a task that nobody has called. */
-export function panicked(text, cause) {
-  if (trapped) return;
-  trapped = errorOf("CLOSED", `the client has failed by a fault of its own: ${text}`, false);
-  if (cause) trapped.cause = cause;
+/** The same for what nobody waits for: whoever calls next is told. */
+function tell(what) {
+  try {
+    enter(what);
+  } catch (error) {
+    if (error !== trapped) throw error;
+  }
+}
+
+/** Nothing that waits will ever end. */
+function fail(cause) {
+  trapped = errorOf("CLOSED", `the client has failed by a fault of its own: ${cause.message}`, false);
+  trapped.cause = cause;
   for (const number of [...calls.keys()]) settled(number).reject(trapped);
 }
+
+export const runTasksSoon = () => queueMicrotask(() => tell(() => wasm.runTasks()));
 
 /** A promise for what `start`, which gets the call's number, brings about. Aborting withdraws it. It holds the process, unless it may
  * wait for ever and for nothing in particular. */
@@ -205,7 +215,7 @@ function textOf(error) {
 }
 
 /** `handler` is the application's, with what is wrong with a verdict of it, if anything. */
-export function handle({ handler, wrongWith }, messages) {
+export function handle({ handler, wrongWith }, messages, promise) {
   const ofResult = (result) => {
     if (!(result instanceof Verdict)) return undefined;
     const wrong = wrongWith(result.delay);
@@ -215,7 +225,11 @@ export function handle({ handler, wrongWith }, messages) {
     ofResult(error) ?? new Verdict(undefined, textOf(error));
   try {
     const result = handler(messages);
-    return typeof result?.then === "function" ? Promise.resolve(result).then(ofResult, ofFailure) : ofResult(result);
+    if (typeof result?.then !== "function") return ofResult(result);
+    Promise.resolve(result)
+      .then(ofResult, ofFailure)
+      .then((said) => tell(() => wasm.settled(promise, said)));
+    return null;
   } catch (error) {
     return ofFailure(error);
   }

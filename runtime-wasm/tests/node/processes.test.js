@@ -141,3 +141,37 @@ describe("several clients", { concurrency: 4, timeout: DEADLINE }, () => {
     await on.pullAll(2);
   });
 });
+
+// What nobody can mend: in the WebAssembly the clock is read, and one that fails there as the WebAssembly itself would leaves nothing whole.
+describe("after the client's own code has failed", { concurrency: 4, timeout: DEADLINE }, () => {
+  const connected = "const c = await connect(nameServers); const now = performance.now.bind(performance);";
+  const failing = (where) => `performance.now = () => {
+    if (new Error().stack.includes(${JSON.stringify(where)})) throw new WebAssembly.RuntimeError("unreachable");
+    return now();
+  };`;
+  const told = 'const told = (call) => call.then(() => "done", ({ name, code, message }) => [name, code, message].join());';
+  const words = "ClosedError,CLOSED,the client has failed by a fault of its own: unreachable";
+
+  for (const where of ["runTasks", "received"]) {
+    test(`in ${where}, what waits and every later call says so, and the process goes on`, async (t) => {
+      const program = `${connected} ${told}
+        const pulls = await c.pullConsumer("g" + topic);
+        const admin = c.admin();
+        await admin.createTopic(topic, { queues: 1 });
+        let queue;
+        while (!queue) [queue] = await pulls.queues(topic).catch(() => []);
+        const waiting = told(pulls.pull(queue, 0n, { wait: 20000, timeout: 30000 }));
+        ${failing(where)}
+        // Something has to run and to come.
+        told(c.producer("p").send({ topic, body: "x" }));
+        console.log(await waiting);
+        console.log(await told(admin.topics()));
+        try { c.state } catch (error) { console.log(error.message); }
+        setTimeout(() => console.log("end"), 50);`;
+      const printed = await endsWell(child(t, program, { topic: unique("trap") }));
+      assert.equal(printed.split(words).length, 3, printed);
+      assert.equal(printed.split("a fault of its own").length, 4, printed);
+      assert.match(printed, /end\n$/);
+    });
+  }
+});

@@ -1,0 +1,78 @@
+//! Promises of the application's that are waited for, by numbers that JavaScript settles them by.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use stgclient_core::sorted::SortedMap;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+#[derive(Default)]
+struct Awaited {
+    value: Option<JsValue>,
+    waker: Option<Waker>,
+}
+
+thread_local! {
+    static AWAITED: RefCell<(u32, SortedMap<u32, Awaited>)> = RefCell::default();
+}
+
+/// A promise. Dropped, nobody waits for it any more.
+pub(crate) struct Promised(u32);
+
+impl Promised {
+    pub(crate) fn new() -> Self {
+        AWAITED.with_borrow_mut(|(last, all)| {
+            // One may be waited for as long as it takes all numbers to be used.
+            loop {
+                *last = last.wrapping_add(1);
+                if !all.contains_key(last) {
+                    break;
+                }
+            }
+            all.insert(*last, Awaited::default());
+            Self(*last)
+        })
+    }
+
+    pub(crate) const fn number(&self) -> u32 {
+        self.0
+    }
+}
+
+impl Future for Promised {
+    type Output = JsValue;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<JsValue> {
+        AWAITED.with_borrow_mut(|(_, all)| {
+            let Some(awaited) = all.get_mut(&self.0) else { return Poll::Pending };
+            match awaited.value.take() {
+                Some(value) => Poll::Ready(value),
+                None => {
+                    awaited.waker = Some(context.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+    }
+}
+
+impl Drop for Promised {
+    fn drop(&mut self) {
+        let over = AWAITED.with_borrow_mut(|(_, all)| all.remove(&self.0));
+        drop(over);
+    }
+}
+
+/// A promise is settled.
+#[wasm_bindgen]
+pub fn settled(promise: u32, value: JsValue) {
+    let waker = AWAITED.with_borrow_mut(|(_, all)| {
+        let awaited = all.get_mut(&promise)?;
+        awaited.value = Some(value);
+        awaited.waker.take()
+    });
+    waker.into_iter().for_each(Waker::wake);
+}
