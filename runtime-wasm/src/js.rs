@@ -37,6 +37,9 @@ extern "C" {
     #[wasm_bindgen(js_name = runTasksSoon)]
     pub(crate) fn run_tasks_soon();
 
+    /// Decompresses an LZ4 frame, or a zstd frame: its bytes, nothing if it would be longer than so many, or what is wrong with it.
+    pub(crate) fn decompress(is_zstd: bool, body: Uint8Array, most: f64) -> JsValue;
+
     /// A call has ended well.
     pub(crate) fn resolve(call: u32, value: &JsValue);
 

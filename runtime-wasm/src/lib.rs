@@ -10,6 +10,7 @@ mod calls;
 mod client;
 mod connections;
 mod consumer;
+mod decompression;
 mod failure;
 mod host;
 mod js;

@@ -4,6 +4,7 @@
 //! the formats' blocks (LZ4: at most 12 MiB) or by a check of the window they ask for (zstd).
 
 use std::io::{self, Read, Write};
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use flate2::bufread::{DeflateDecoder, GzDecoder, ZlibDecoder};
@@ -88,7 +89,7 @@ pub enum CompressionError {
         /// The three bits that name it.
         bits: i32,
     },
-    /// The program is built without what reads this format.
+    /// The program is built without what reads this format, and [`set_decoder`] has been given nothing.
     #[error("the body is {format:?} data, and this program is built without the feature that reads it")]
     NotBuiltIn {
         /// The format.
@@ -108,6 +109,17 @@ pub enum CompressionError {
         /// What the decoder says.
         reason: String,
     },
+}
+
+/// Decompresses a body of this format into at most so many bytes, as [`decompress`] does.
+pub type Decoder = fn(Format, &[u8], usize) -> Result<Bytes, CompressionError>;
+
+static DECODER: OnceLock<Decoder> = OnceLock::new();
+
+/// Has the formats that this program is built without read by this function from now on, by all clients; the first one that is given
+/// stays. For programs that load what is seldom needed only when it is.
+pub fn set_decoder(decoder: Decoder) {
+    let _ = DECODER.set(decoder);
 }
 
 /// Compresses a body.
@@ -161,7 +173,10 @@ pub fn decompress(body: &[u8], sys_flag: i32, limit: usize) -> Result<Bytes, Com
             read_to_limit(decoder, limit)
         }
         #[cfg(not(all(feature = "lz4", feature = "zstd")))]
-        format => return Err(CompressionError::NotBuiltIn { format }),
+        format => {
+            let decoder = DECODER.get().ok_or(CompressionError::NotBuiltIn { format })?;
+            return decoder(format, body, limit);
+        }
     };
     let output = output.map_err(|error| corrupt(error.to_string()))?;
     if output.len() > limit {

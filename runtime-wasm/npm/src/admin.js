@@ -2,6 +2,7 @@
 
 import { call } from "./bridge.js";
 import * as check from "./check.js";
+import { platform } from "./platform.js";
 import { invalid } from "./values.js";
 import { OffsetKind } from "./wasm.js";
 
@@ -111,6 +112,7 @@ export class Admin {
   /** The message of a receipt's `offsetMessageId`; undefined, if it is not there any more. */
   async messageById(id) {
     check.text("the id", id);
+    await platform.readable();
     return call((number) => this.#inner.messageById(number, id));
   }
 
@@ -118,6 +120,7 @@ export class Admin {
   async messageByUniqueKey(topic, id) {
     check.text("the topic", topic);
     check.text("the id", id);
+    await platform.readable();
     return call((number) => this.#inner.messageByUniqueKey(number, topic, id));
   }
 
@@ -126,6 +129,7 @@ export class Admin {
     check.text("the key", key);
     const { max } = check.fields("the options", options, "max");
     if (max !== undefined) check.whole("max", max, 1, 1024);
+    await platform.readable();
     return call((number) => this.#inner.messagesByKey(number, topic, key, max));
   }
 }

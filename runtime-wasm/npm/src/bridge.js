@@ -195,6 +195,15 @@ export const receipt = (status, id, offsetId, topic, brokerName, queueId, offset
 
 export const message = (...parts) => new Message(...parts);
 
+/** A body; what goes wrong in reading it is the body's matter. */
+export function decompress(...what) {
+  try {
+    return platform.decompress(...what);
+  } catch (error) {
+    return textOf(error);
+  }
+}
+
 // Handlers.
 
 /** A message was not consumed: when it comes again, and why. */

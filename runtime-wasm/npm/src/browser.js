@@ -3,6 +3,7 @@
 import { attach } from "./bridge.js";
 import { platform } from "./platform.js";
 import { place } from "./target.js";
+import { errorOf } from "./values.js";
 import * as wasm from "./wasm.js";
 
 let loading;
@@ -18,6 +19,22 @@ export function init(source = new URL("./stgclient_bg.wasm", import.meta.url)) {
     },
   );
   return loading;
+}
+
+let loadingCompression;
+
+platform.readable = () => {
+  loadingCompression ??= loadCompression().catch((error) => {
+    loadingCompression = undefined;
+    throw errorOf("CONNECT_FAILED", `what reads LZ4 and zstd could not be loaded: ${error.message}`, true);
+  });
+  return loadingCompression;
+};
+
+async function loadCompression() {
+  const compression = await import("./stgclient_compression.js");
+  await compression.default({ module_or_path: new URL("./stgclient_compression_bg.wasm", import.meta.url) });
+  platform.decompress = compression.decompress;
 }
 
 platform.place = async (target, options) => {

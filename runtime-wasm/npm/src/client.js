@@ -112,6 +112,7 @@ export class Client {
   /** A consumer that keeps its own offsets. */
   async pullConsumer(group) {
     check.text("the group", group);
+    await platform.readable();
     return new PullConsumer(await call((number) => this.#inner.pullConsumer(number, group)));
   }
 

@@ -92,6 +92,7 @@ export async function startConsumer(client, begin, options, handler) {
   try {
     const { orderly, batchSize, signal } = setUp(setup, options);
     const wrongWith = orderly ? wrongPause : wrongLevel;
+    await platform.readable();
     const inner = await call((number) => setup.handler(number, { handler, wrongWith }, orderly, batchSize), signal);
     return new Consumer(client, inner);
   } finally {
@@ -223,7 +224,9 @@ export class ConsumerStream {
   }
 
   #started() {
-    this.#starting ??= call((number) => this.#setup.stream(number, this.#read.orderly), this.#read.signal)
+    this.#starting ??= platform
+      .readable()
+      .then(() => call((number) => this.#setup.stream(number, this.#read.orderly), this.#read.signal))
       .then((inner) => {
         this.#consumer = new Consumer(this.#client, enter(() => inner.consumer()));
         this.#inner = inner;

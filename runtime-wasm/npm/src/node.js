@@ -5,12 +5,21 @@ import { networkInterfaces } from "node:os";
 
 import { attach } from "./bridge.js";
 import { platform } from "./platform.js";
+import * as compression from "./stgclient_compression.js";
 import { place } from "./target.js";
 import { tcp } from "./tcp.js";
 import * as wasm from "./wasm.js";
 
-wasm.initSync({ module: readFileSync(new URL("./stgclient_bg.wasm", import.meta.url)) });
+const load = (glue, file) => glue.initSync({ module: readFileSync(new URL(file, import.meta.url)) });
+
+load(wasm, "./stgclient_bg.wasm");
 attach(wasm);
+
+platform.decompress = (...what) => {
+  load(compression, "./stgclient_compression_bg.wasm");
+  platform.decompress = compression.decompress;
+  return platform.decompress(...what);
+};
 
 platform.place = (target, options) => place(target, options, tcp);
 

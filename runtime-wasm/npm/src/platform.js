@@ -7,6 +7,10 @@ export const platform = {
   identity: () => ({ ip: "127.0.0.1", processId: 1 }),
   /** Does something in a turn of its own, after what has come by then, timers among it. */
   soon: undefined,
+  /** Loads what reads LZ4 and zstd, where that cannot be done at once when the first such message comes. */
+  readable: async () => {},
+  /** Decompresses LZ4 or zstd: bytes, undefined if they were too many, or what is wrong. */
+  decompress: undefined,
   /** A WebSocket, where there is no global one. */
   webSocket: () => Promise.reject(),
   /** Keeps the process alive until what it gives is called. */

@@ -106,3 +106,34 @@ function frame(header, body) {
   start.writeUInt32BE(text.length, 4);
   return Buffer.concat([start, text, body]);
 }
+
+/** Gives what is sent another system flag, as one that compresses bodies by itself has it. Headers have to be JSON. */
+export function flagging(flag) {
+  return sockets({
+    write(socket, bytes, state) {
+      state.rest = Buffer.concat([state.rest ?? Buffer.alloc(0), bytes]);
+      let free = true;
+      while (state.rest.length >= 4 && state.rest.length >= 4 + state.rest.readUInt32BE(0)) {
+        const end = 4 + state.rest.readUInt32BE(0);
+        free = socket.write(reflagged(state.rest.subarray(0, end), flag));
+        state.rest = state.rest.subarray(end);
+      }
+      return free;
+    },
+  });
+}
+
+function reflagged(frame, flag) {
+  const length = frame.readUInt32BE(4) & 0xffffff;
+  const header = JSON.parse(frame.subarray(8, 8 + length).toString());
+  const fields = header.extFields ?? {};
+  // Short names are those of SEND_MESSAGE_V2.
+  const name = ["f", "sysFlag"].find((name) => /^\d+$/.test(fields[name] ?? ""));
+  if (![10, 310].includes(header.code) || !name) return frame;
+  fields[name] = String(flag);
+  const text = Buffer.from(JSON.stringify(header));
+  const made = Buffer.concat([Buffer.alloc(8), text, frame.subarray(8 + length)]);
+  made.writeUInt32BE(made.length - 4, 0);
+  made.writeUInt32BE(text.length, 4);
+  return made;
+}
