@@ -202,10 +202,16 @@ impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for SortedMap<K, V> {
 }
 
 /// Of several values of a key the last counts.
+impl<K: Ord, V> From<Vec<(K, V)>> for SortedMap<K, V> {
+    fn from(entries: Vec<(K, V)>) -> Self {
+        Self(Lists::from_sorted(in_order(entries, |one, other| one.0.cmp(&other.0))))
+    }
+}
+
+/// Of several values of a key the last counts.
 impl<K: Ord, V> FromIterator<(K, V)> for SortedMap<K, V> {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
-        let entries: Vec<(K, V)> = entries.into_iter().collect();
-        Self(Lists::from_sorted(in_order(entries, |one, other| one.0.cmp(&other.0))))
+        Self::from(Vec::from_iter(entries))
     }
 }
 
@@ -215,7 +221,9 @@ impl<K: Ord, V> Extend<(K, V)> for SortedMap<K, V> {
         if entries.len() < self.len() / 8 {
             return entries.into_iter().for_each(|(key, value)| _ = self.insert(key, value));
         }
-        *self = core::mem::take(self).into_iter().chain(entries).collect();
+        let mut all = core::mem::take(&mut self.0).into_vec();
+        all.extend(entries);
+        *self = Self::from(all);
     }
 }
 
@@ -372,9 +380,15 @@ impl<T: fmt::Debug> fmt::Debug for SortedSet<T> {
     }
 }
 
+impl<T: Ord> From<Vec<T>> for SortedSet<T> {
+    fn from(values: Vec<T>) -> Self {
+        Self(Lists::from_sorted(in_order(values, T::cmp)))
+    }
+}
+
 impl<T: Ord> FromIterator<T> for SortedSet<T> {
     fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
-        Self(Lists::from_sorted(in_order(values.into_iter().collect(), T::cmp)))
+        Self::from(Vec::from_iter(values))
     }
 }
 
@@ -384,7 +398,9 @@ impl<T: Ord> Extend<T> for SortedSet<T> {
         if values.len() < self.len() / 8 {
             return values.into_iter().for_each(|value| _ = self.insert(value));
         }
-        *self = core::mem::take(self).into_iter().chain(values).collect();
+        let mut all = core::mem::take(&mut self.0).into_vec();
+        all.extend(values);
+        *self = Self::from(all);
     }
 }
 

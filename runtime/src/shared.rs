@@ -95,10 +95,26 @@ impl Shared {
         effects: &mut Effects,
         act: impl FnOnce(&mut State, Now) -> R,
     ) -> R {
-        let now = self.host.now();
-        let result = self.act(self.lock(), now, effects, |state, _| act(state, now));
-        self.take_in(effects);
+        let (mut state, now) = self.enter(effects);
+        let result = act(&mut state, now);
+        self.leave(state, effects);
         result
+    }
+
+    /// The lock, after what was handed in before.
+    fn enter(&self, effects: &mut Effects) -> (Guard<'_, State>, Now) {
+        let now = self.host.now();
+        let mut state = self.lock();
+        self.send_handed_in(&mut state, now, effects);
+        (state, now)
+    }
+
+    /// Releases the lock, and does outside of it what followed.
+    fn leave(self: &Arc<Self>, mut state: Guard<'_, State>, effects: &mut Effects) {
+        self.drain(&mut state, effects);
+        drop(state);
+        self.carry_out(effects);
+        self.take_in(effects);
     }
 
     /// The core has something to do at this moment, perhaps earlier than what is known of.
@@ -236,6 +252,13 @@ impl Shared {
         effects: &mut Effects,
         act: impl FnOnce(&mut State, &mut Effects) -> R,
     ) -> R {
+        self.send_handed_in(&mut state, now, effects);
+        let result = act(&mut state, effects);
+        self.drain(&mut state, effects);
+        result
+    }
+
+    fn send_handed_in(&self, state: &mut State, now: Now, effects: &mut Effects) {
         let mut earlier = std::mem::take(&mut state.taken_in);
         std::mem::swap(&mut *self.handed_in(), &mut earlier);
         for (place, request) in earlier.drain(..) {
@@ -244,11 +267,12 @@ impl Shared {
             state.deliver_events(effects);
         }
         state.taken_in = earlier;
-        let result = act(&mut state, effects);
+    }
+
+    fn drain(&self, state: &mut State, effects: &mut Effects) {
         if let Some(deadline) = state.drain(effects) {
             self.note_deadline(deadline.at);
         }
-        result
     }
 
     /// Does outside of the lock what followed under it, and what follows from that.

@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use flate2::bufread::{DeflateDecoder, GzDecoder, ZlibDecoder};
+use flate2::bufread::{DeflateDecoder, ZlibDecoder};
 use flate2::write::ZlibEncoder;
 #[cfg(feature = "lz4")]
 use lz4_flex::frame::{FrameDecoder, FrameEncoder};
@@ -187,6 +187,8 @@ pub fn decompress(body: &[u8], sys_flag: i32, limit: usize) -> Result<Bytes, Com
 
 /// How a gzip file begins, which no zlib stream does.
 const GZIP: [u8; 2] = [0x1F, 0x8B];
+/// What it says then: deflated, and nothing beside the data.
+const DEFLATED_ALONE: [u8; 2] = [8, 0];
 /// A gzip header without a name, a comment or other extras, in bytes.
 const GZIP_HEADER: usize = 10;
 /// How deflated data ends that was flushed and not closed.
@@ -194,15 +196,33 @@ const FLUSHED: [u8; 4] = [0, 0, 0xFF, 0xFF];
 /// The last block that such data lack, an empty one.
 const LAST_BLOCK: [u8; 2] = [3, 0];
 
-/// Reads a gzip file, or one that was flushed and never closed, as smartgo's client leaves it: its data end with a flush,
-/// and no trailer follows.
+/// Reads a gzip file of what stands in it alone, without names and comments, as smartgo's client writes it: one that was flushed and
+/// never closed, whose data end with a flush, and no trailer follows; or one with a trailer.
 fn read_gzip(body: &[u8], limit: usize) -> io::Result<Vec<u8>> {
-    match body.get(GZIP_HEADER..) {
-        Some(data) if data.ends_with(&FLUSHED) && body[3] == 0 => {
-            read_to_limit(DeflateDecoder::new(data.chain(&LAST_BLOCK[..])), limit)
-        }
-        _ => read_to_limit(GzDecoder::new(body), limit),
+    let invalid = |what| io::Error::new(io::ErrorKind::InvalidData, what);
+    let data = match body.get(GZIP_HEADER..) {
+        Some(data) if body[2..4] == DEFLATED_ALONE => data,
+        _ => return Err(invalid("a gzip header of another kind")),
+    };
+    if data.ends_with(&FLUSHED) {
+        return read_to_limit(DeflateDecoder::new(data.chain(&LAST_BLOCK[..])), limit);
     }
+    let mut decoder = DeflateDecoder::new(data);
+    let output = read_to_limit(&mut decoder, limit)?;
+    let mut trailer = crc(&output).to_le_bytes().to_vec();
+    trailer.extend((output.len() as u32).to_le_bytes());
+    if output.len() <= limit && decoder.into_inner() != trailer {
+        return Err(invalid("the gzip trailer is another"));
+    }
+    Ok(output)
+}
+
+/// The CRC-32 of a gzip file, half a byte at a time: a table for speed would be sixteen thousand bytes in a page, for old clients' bodies.
+fn crc(bytes: &[u8]) -> u32 {
+    let step = |crc: u32| (0..4).fold(crc, |crc, _| if crc & 1 == 0 { crc >> 1 } else { crc >> 1 ^ 0xEDB8_8320 });
+    let steps: [u32; 16] = core::array::from_fn(|half| step(half as u32));
+    let half = |crc: u32| crc >> 4 ^ steps[crc as usize & 15];
+    !bytes.iter().fold(!0, |crc, byte| half(half(crc ^ u32::from(*byte))))
 }
 
 /// Reads to the end, or until there is one byte more than the limit.
@@ -327,6 +347,12 @@ mod tests {
             assert_eq!(decompress(bytes, sys_flag::COMPRESSED, limit), Err(CompressionError::TooLarge { limit }));
             let cut = decompress(&bytes[..bytes.len() - 1], sys_flag::COMPRESSED, body.len());
             assert!(matches!(cut, Err(CompressionError::Corrupt { .. })), "{cut:?}");
+        }
+        for at in [3, whole.len() - 8, whole.len() - 1] {
+            let mut changed = whole.clone();
+            changed[at] ^= 1;
+            let changed = decompress(&changed, sys_flag::COMPRESSED, body.len());
+            assert!(matches!(changed, Err(CompressionError::Corrupt { .. })), "{changed:?}");
         }
     }
 

@@ -189,6 +189,15 @@ bodies! {
         subscription_group_table: "subscriptionGroupTable" = SortedMap<String, SubscriptionGroupConfig>,
     }
 
+    /// The same answer, for who wants the groups' names alone.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    NamedGroups {
+        /// What the groups' last change is called.
+        data_version: "dataVersion" = DataVersion,
+        /// The groups by name.
+        subscription_group_table: "subscriptionGroupTable" = SortedMap<String, Unread>,
+    }
+
     /// Which of two states of a broker's settings is newer (`DataVersion`).
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     DataVersion {
@@ -198,6 +207,16 @@ bodies! {
         state_version: "stateVersion" = i64,
         /// When the last change was, milliseconds since 1970 UTC.
         timestamp: "timestamp" = i64,
+    }
+}
+
+/// An object, whatever is in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Unread {}
+
+impl Readable for Unread {
+    fn read(value: Json<'_>, odd: OddIn<'_>) -> Option<Self> {
+        value.object(odd).map(|_| Self {})
     }
 }
 

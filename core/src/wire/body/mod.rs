@@ -22,7 +22,7 @@ pub use consumers::{
 };
 pub use groups::{
     Connection, ConsumeStats, ConsumedOffsets, ConsumerConnections, ConsumerSubscription, DataVersion, GroupList,
-    GroupRetryPolicy, ProducerConnections, SubscriptionGroupConfig, SubscriptionGroups,
+    GroupRetryPolicy, NamedGroups, ProducerConnections, SubscriptionGroupConfig, SubscriptionGroups, Unread,
 };
 pub use heartbeat::{ConsumeFromWhere, ConsumeType, ConsumerData, HeartbeatData, MessageModel, ProducerData};
 pub use queue::QueueKey;

@@ -5,9 +5,9 @@
 //! none is passed over as a whole: without these it says nothing.
 
 use crate::sorted::{SortedMap, SortedSet};
-use core::str::FromStr;
 
-use super::Json;
+use super::decimal::Decimal;
+use super::{Json, Members};
 use crate::wire::fields::FieldText;
 use crate::wire::odd::OddIn;
 
@@ -49,13 +49,8 @@ fn integer<N: TryFrom<i64>>(text: FieldText<'_>) -> Option<N> {
     text.integer().or_else(|| match (text.is("true"), text.is("false")) {
         (true, _) => N::try_from(1).ok(),
         (_, true) => N::try_from(0).ok(),
-        _ => real(text).filter(|number| number.abs() < 9e18).and_then(|number| N::try_from(number as i64).ok()),
+        _ => Decimal::parse(&text.text()).and_then(Decimal::whole).and_then(|number| N::try_from(number).ok()),
     })
-}
-
-/// A number with a fraction. Rust reads `inf` and `nan`, too, which are none.
-fn real(text: FieldText<'_>) -> Option<f64> {
-    f64::from_str(&text.text()).ok().filter(|number| number.is_finite())
 }
 
 /// Reads a number by `parse`.
@@ -87,7 +82,9 @@ impl Readable for i64 {
 
 impl Readable for f64 {
     fn read(value: Json<'_>, odd: OddIn<'_>) -> Option<Self> {
-        number(value, "number", odd, |text| real(text).or_else(|| integer::<i32>(text).map(Self::from)))
+        number(value, "number", odd, |text| {
+            Decimal::parse(&text.text()).and_then(Decimal::rounded).or_else(|| integer::<i32>(text).map(Self::from))
+        })
     }
 }
 
@@ -182,19 +179,22 @@ impl<T: Readable> Readable for Option<T> {
 const MOST_ELEMENTS: usize = 262_144;
 
 /// A list without those of its elements that are nothing; what is no list is one of one element.
-fn list<T: Readable>(value: Json<'_>, odd: OddIn<'_>, take: impl FnMut(T)) -> Option<()> {
+fn list<T: Readable>(value: Json<'_>, odd: OddIn<'_>) -> Option<Vec<T>> {
     match value {
         Json::Null => None,
         Json::Text(text) if is_null(text) => None,
         Json::Array(_) => {
-            let mut elements = value.elements();
-            elements.by_ref().take(MOST_ELEMENTS).filter_map(|element| T::read(element, odd)).for_each(take);
-            if let Some(surplus) = elements.next() {
-                let _: Option<()> = pass_over(surplus, "element among the first 262,144", odd);
+            let mut read = Vec::new();
+            for (number, element) in value.elements().enumerate() {
+                if number == MOST_ELEMENTS {
+                    let _: Option<()> = pass_over(element, "element among the first 262,144", odd);
+                    break;
+                }
+                read.extend(T::read(element, odd));
             }
-            Some(())
+            Some(read)
         }
-        Json::Literal(_) | Json::Text(_) | Json::Object(_) => T::read_alone(value, odd).map(take),
+        Json::Literal(_) | Json::Text(_) | Json::Object(_) => T::read_alone(value, odd).map(|alone| vec![alone]),
     }
 }
 
@@ -202,8 +202,7 @@ impl<T: Readable> Readable for Vec<T> {
     const HOLDS_OTHERS: bool = true;
 
     fn read(value: Json<'_>, odd: OddIn<'_>) -> Option<Self> {
-        let mut read = Self::new();
-        list(value, odd, |element| read.push(element)).map(|()| read)
+        list(value, odd)
     }
 }
 
@@ -211,7 +210,7 @@ impl<T: Readable + Ord> Readable for SortedSet<T> {
     const HOLDS_OTHERS: bool = true;
 
     fn read(value: Json<'_>, odd: OddIn<'_>) -> Option<Self> {
-        Vec::read(value, odd).map(|read| read.into_iter().collect())
+        list(value, odd).map(Self::from)
     }
 }
 
@@ -220,17 +219,20 @@ impl<K: Key, V: Readable> Readable for SortedMap<K, V> {
     const HOLDS_OTHERS: bool = true;
 
     fn read(value: Json<'_>, odd: OddIn<'_>) -> Option<Self> {
-        let entry = |(name, value): (FieldText<'_>, _)| {
-            let key = K::read(name);
-            if key.is_none() {
-                odd.pass_over("key", name);
-            }
-            key.zip(V::read(value, odd))
-        };
         match value {
             Json::Null => None,
             Json::Text(text) if is_null(text) => None,
-            Json::Object(_) => Some(value.members().take(MOST_ELEMENTS).filter_map(entry).collect()),
+            Json::Object(_) => {
+                let mut read = Vec::new();
+                for (name, member) in value.members().take(MOST_ELEMENTS) {
+                    let key = K::read(name);
+                    if key.is_none() {
+                        odd.pass_over("key", name);
+                    }
+                    read.extend(key.zip(V::read(member, odd)));
+                }
+                Some(Self::from(read))
+            }
             Json::Literal(_) | Json::Text(_) | Json::Array(_) => pass_over(value, "map", odd),
         }
     }
@@ -271,7 +273,7 @@ impl<'a> Json<'a> {
     }
 
     /// The members of an object that is to be read; `None` for nothing and, passed over, for what is none.
-    pub fn object(self, odd: OddIn<'_>) -> Option<impl Iterator<Item = (FieldText<'a>, Self)> + use<'a>> {
+    pub fn object(self, odd: OddIn<'_>) -> Option<Members<'a>> {
         match self {
             Self::Null => None,
             Self::Text(text) if is_null(text) => None,

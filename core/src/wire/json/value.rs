@@ -43,32 +43,23 @@ impl<'a> Json<'a> {
     }
 
     /// The names and values of an object; of anything else there are none.
-    pub fn members(self) -> impl Iterator<Item = (FieldText<'a>, Self)> {
+    pub fn members(self) -> Members<'a> {
         let mut reader = match self {
             Self::Object(text) => Reader::new(text.raw),
             _ => Reader::new(b"{}"),
         };
         reader.open_object();
-        core::iter::from_fn(move || {
-            let name = reader.name()?;
-            let value = reader.value();
-            Some((reader.text(&name), Self::of(&reader, value)))
-        })
+        Members(reader)
     }
 
     /// The elements of a list; of anything else there are none.
-    pub fn elements(self) -> impl Iterator<Item = Self> {
+    pub fn elements(self) -> Elements<'a> {
         let mut reader = match self {
             Self::Array(text) => Reader::new(text.raw),
             _ => Reader::new(b"[]"),
         };
         reader.open_array();
-        core::iter::from_fn(move || {
-            reader.finds_element().then(|| {
-                let value = reader.value();
-                Self::of(&reader, value)
-            })
-        })
+        Elements(reader)
     }
 
     /// What stands there, null as nothing.
@@ -77,5 +68,34 @@ impl<'a> Json<'a> {
             Self::Null => None,
             Self::Literal(text) | Self::Text(text) | Self::Object(text) | Self::Array(text) => Some(text),
         }
+    }
+}
+
+/// The names and values of an object, each looked for when it is asked for.
+#[derive(Debug)]
+pub struct Members<'a>(Reader<'a>);
+
+impl<'a> Iterator for Members<'a> {
+    type Item = (FieldText<'a>, Json<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let name = self.0.name()?;
+        let value = self.0.value();
+        Some((self.0.text(&name), Json::of(&self.0, value)))
+    }
+}
+
+/// The elements of a list, each looked for when it is asked for.
+#[derive(Debug)]
+pub struct Elements<'a>(Reader<'a>);
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Json<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.finds_element().then(|| {
+            let value = self.0.value();
+            Json::of(&self.0, value)
+        })
     }
 }

@@ -9,7 +9,7 @@ use crate::client::operations::tasks::targets::{Members, no_master};
 use crate::client::operations::tasks::{Needs, Rule, Target, Then, Write, body};
 use crate::error::{Error, ErrorKind};
 use crate::sorted::{SortedMap, SortedSet};
-use crate::wire::body::{self as bodies, ClusterInfo, DataVersion, SubscriptionGroups};
+use crate::wire::body::{self as bodies, ClusterInfo, DataVersion, NamedGroups};
 use crate::wire::command::Command;
 use crate::wire::dialect::Dialect;
 use crate::wire::fields::FieldError;
@@ -76,7 +76,7 @@ impl Rule for GroupNames {
     }
 
     fn take(&mut self, target: &Target, answer: &Command) -> Result<Then, Error> {
-        let page: SubscriptionGroups = body(answer)?;
+        let page: NamedGroups = body(answer)?;
         // Brokers before 5.4 name all groups at once, and not how many there are.
         let total = match answer.header::<GetGroupsAnswer>() {
             Ok(header) => Some(header.total_group_num),
@@ -95,7 +95,7 @@ impl Rule for GroupNames {
 
 impl List {
     /// Adds a page. Java's client leaves the last group out where all but one fit in their pages.
-    fn add(&mut self, page: SubscriptionGroups, total: Option<i32>, target: &Target) -> Result<Then, Error> {
+    fn add(&mut self, page: NamedGroups, total: Option<i32>, target: &Target) -> Result<Then, Error> {
         let names = page.subscription_group_table.into_iter().map(|(name, _)| name);
         let Some(total) = total else {
             self.names = names.collect();
@@ -133,7 +133,7 @@ mod tests {
     /// What comes of a page with these groups, where the broker says that it has so many.
     fn add(list: &mut List, groups: &str, total: usize) -> Result<Then, Error> {
         let page = format!(r#"{{"subscriptionGroupTable":{{{groups}}}}}"#);
-        let page: SubscriptionGroups = bodies::from_slice(page.as_bytes()).unwrap();
+        let page: NamedGroups = bodies::from_slice(page.as_bytes()).unwrap();
         list.add(page, Some(total as i32), &Target::Broker("a:1".parse().unwrap()))
     }
 
