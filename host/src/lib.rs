@@ -7,7 +7,7 @@ mod host;
 mod link;
 mod offset_store;
 
-pub use bounds::{BoxFuture, MaybeSend, MaybeSync};
+pub use bounds::{BoxFn, BoxFnOnce, BoxFuture, MaybeSend, MaybeSync};
 pub use host::{Host, Observation};
 pub use link::{Link, Output};
 pub use offset_store::{MemoryOffsets, OffsetStore};

@@ -27,7 +27,7 @@ use crate::offset_store::OpenStore;
 use crate::operation::Operation;
 use crate::shared::Shared;
 use crate::tasks::{Tasks, unless};
-use stgclient_host::{MaybeSend, MaybeSync, OffsetStore};
+use stgclient_host::{BoxFnOnce, MaybeSend, MaybeSync, OffsetStore};
 
 /// Sets a [`PushConsumer`] up: what it subscribes to, how it consumes, and last what is done with messages.
 #[must_use = "a builder does nothing until `start`"]
@@ -366,10 +366,7 @@ impl Launch {
 #[must_use = "a builder does nothing until `start`"]
 pub struct StartPushConsumer {
     builder: PushConsumerBuilder,
-    #[cfg(not(target_family = "wasm"))]
-    launch: Box<dyn FnOnce(Launch) -> Option<Directly> + Send>,
-    #[cfg(target_family = "wasm")]
-    launch: Box<dyn FnOnce(Launch) -> Option<Directly>>,
+    launch: BoxFnOnce<Launch, Option<Directly>>,
 }
 
 impl fmt::Debug for StartPushConsumer {

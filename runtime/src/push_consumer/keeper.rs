@@ -15,14 +15,10 @@ use crate::guard;
 use crate::offset_store::OpenStore;
 use crate::shared::Shared;
 use crate::tasks::{Tasks, unless};
-use stgclient_host::BoxFuture;
+use stgclient_host::{BoxFn, BoxFuture};
 
 /// Consumes a message at once, apart from all others.
-#[cfg(not(target_family = "wasm"))]
-pub(super) type Directly = Box<dyn Fn(ReceivedMessage) -> BoxFuture<(ConsumeOutcome, Option<String>)> + Send + Sync>;
-/// Consumes a message at once, apart from all others.
-#[cfg(target_family = "wasm")]
-pub(super) type Directly = Box<dyn Fn(ReceivedMessage) -> BoxFuture<(ConsumeOutcome, Option<String>)>>;
+pub(super) type Directly = BoxFn<ReceivedMessage, BoxFuture<(ConsumeOutcome, Option<String>)>>;
 
 /// A consumer's keeper.
 pub(super) struct Keeper {

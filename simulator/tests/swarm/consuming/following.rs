@@ -14,7 +14,7 @@ use stgclient_simulator::{Machine, World};
 use super::ledger::{Entries, Seek};
 use super::options::{Kind, Options};
 use super::scene::{Member, Scene, between};
-use super::{DRAWN, SECOND, TOPIC, rules};
+use super::{SECOND, TOPIC, drawn_panic, rules};
 
 /// How long a queue waits for a listener at the most (`rebalance_listener`).
 pub(super) const TAKE_OVER: Duration = Duration::from_secs(20);
@@ -140,7 +140,7 @@ impl Ear {
             drop(heard);
             self.at_it.fetch_sub(1, Ordering::Relaxed);
             if self.how == Listener::Panics && drawn < 3 {
-                std::panic::resume_unwind(Box::new(DRAWN));
+                drawn_panic();
             }
         }
     }

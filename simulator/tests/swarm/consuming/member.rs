@@ -19,7 +19,7 @@ use stgclient_simulator::Machine;
 use super::following::{self, Ear};
 use super::options::Kind;
 use super::scene::{Member, Scene, between};
-use super::{DRAWN, GROUP, SECOND, SECOND_TOPIC, TOPIC, trouble};
+use super::{GROUP, SECOND, SECOND_TOPIC, TOPIC, drawn_panic, trouble};
 
 /// For how long a handler may have a message where handlers hang.
 pub(super) const CONSUME_TIMEOUT: Duration = Duration::from_secs(10);
@@ -211,7 +211,7 @@ impl Allocation for Panicking {
 
     fn allocate(&self, request: &AllocationRequest<'_>) -> Vec<MessageQueue> {
         if self.scene.ledger.lock().healed.is_none() && self.random.lock().unwrap().below(4) == 0 {
-            std::panic::resume_unwind(Box::new(DRAWN));
+            drawn_panic();
         }
         Average.allocate(request)
     }
@@ -292,7 +292,7 @@ impl Hands {
             let is_consumed = matches!(fate, Fate::Succeeds | Fate::Hangs);
             self.scene.ledger.ends(self.number, &message, self.machine.clock().mono, is_consumed);
             if matches!(fate, Fate::Panics) {
-                std::panic::resume_unwind(Box::new(DRAWN));
+                drawn_panic();
             }
             is_consumed
         }
@@ -349,7 +349,7 @@ impl OffsetStore for Store {
         });
         match drawn {
             0..5 => Box::pin(std::future::ready(Err(Error::new(ErrorKind::OffsetStore, "it was drawn")))),
-            5 | 6 => std::panic::resume_unwind(Box::new(DRAWN)),
+            5 | 6 => drawn_panic(),
             _ => {
                 *self.stored.lock().unwrap() = offsets;
                 Box::pin(std::future::ready(Ok(())))

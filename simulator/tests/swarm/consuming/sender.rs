@@ -13,7 +13,7 @@ use stgclient_simulator::Machine;
 use super::ledger::Body;
 use super::options::{Kind, Pace};
 use super::scene::{Scene, Sender, between};
-use super::{DRAWN, SECOND, SECOND_TOPIC, TOPIC};
+use super::{SECOND, SECOND_TOPIC, TOPIC, drawn_panic};
 
 /// How much later than its time a send may end.
 const SLACK: Duration = Duration::from_millis(50);
@@ -66,7 +66,7 @@ fn send(scene: &Arc<Scene>, sender: &Sender, number: u32, random: &mut Random) -
     let choice = match form {
         0 => QueueChoice::Hash(format!("key {}", random.below(5))),
         1 if scene.options.has(Kind::Selectors) => {
-            let selector = |_: &[MessageQueue], _: &Message| -> usize { std::panic::resume_unwind(Box::new(DRAWN)) };
+            let selector = |_: &[MessageQueue], _: &Message| -> usize { drawn_panic() };
             QueueChoice::Selector(Arc::new(selector))
         }
         _ => QueueChoice::RoundRobin,
@@ -85,7 +85,7 @@ fn send(scene: &Arc<Scene>, sender: &Sender, number: u32, random: &mut Random) -
                 Err(error) => failed(&told, &its_body, begin, &error),
             }
             if is_panicking {
-                std::panic::resume_unwind(Box::new(DRAWN));
+                drawn_panic();
             }
         };
         scene.ledger.lock().callbacks.insert(body.clone());

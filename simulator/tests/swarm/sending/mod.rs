@@ -129,6 +129,11 @@ fn history(seed: u64, dialect: Dialect) -> History {
     history
 }
 
+/// The hash of what happens in the history of a seed.
+pub(crate) fn trace(seed: u64) -> u64 {
+    history(seed, DIALECTS[seed as usize % 2]).world.trace_hash()
+}
+
 /// What is wrong panics, in words that begin with the rule.
 fn find(seed: u64) -> Vec<Finding> {
     let dialect = DIALECTS[seed as usize % 2];
