@@ -9,6 +9,8 @@ export const platform = {
   soon: undefined,
   /** A WebSocket, where there is no global one. */
   webSocket: () => Promise.reject(),
+  /** A store of offsets in a folder, where there are folders; by default in one of the user's. */
+  offsets: undefined,
   /** Keeps the process alive until what it gives is called. */
   hold: () => () => {},
 };
