@@ -19,7 +19,7 @@ export async function connect(target, options = {}) {
   check.object("the options", options);
   const { tls, transport, webSocket, nameServers, signal, credentials, offsets } = options;
   check.signal(signal);
-  const store = storeOf(offsets);
+  const store = storeOf(offsets === undefined ? target?.offsets : offsets);
   const log = readLog(options.log);
   const place = await platform.place(target, { tls, transport, webSocket, nameServers });
   const { ip, processId } = platform.identity();

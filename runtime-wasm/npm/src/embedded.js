@@ -32,6 +32,8 @@ export class Cluster {
   constructor(inner) {
     this.#inner = inner;
     this.addresses = inner.nameServers;
+    // What it has is gone with it.
+    this.offsets = false;
     this.#pump();
   }
 

@@ -16,14 +16,17 @@ export class Files {
   /** What is held, by key: what gives it back, and what is being written. */
   #held = new Map();
 
-  constructor(root = join(homedir(), ".rocketmq_offsets")) {
+  constructor(root) {
     this.#root = root;
   }
 
   #folder(key) {
     const names = key.split("/");
-    if (names.length !== 2 || names.some((name) => /^\.{0,2}$|[\\\0]/.test(name))) throw new Error("these are no names of folders");
-    return join(this.#root, ...names);
+    if (names.length !== 2 || names.some((name) => /^\.{0,2}$|[\\\0]/.test(name))) {
+      throw new Error("instance and group are no names of folders");
+    }
+    // Only now: not everybody has a home.
+    return join(this.#root ?? join(homedir(), ".rocketmq_offsets"), ...names);
   }
 
   /** All at once, so that nobody gives the lock back before it is taken. */

@@ -33,6 +33,8 @@ export function connect(target: string | readonly string[] | OwnTransport, optio
 export interface OwnTransport {
   addresses: string | readonly string[];
   transport: Transport;
+  /** As {@link ConnectOptions.offsets}, which has precedence. */
+  offsets?: ConnectOptions["offsets"];
 }
 
 /** How a client is set up. An option that is undefined has its default; one that nobody knows is refused. */

@@ -80,6 +80,31 @@ test("a consumer with a handler runs, although nobody keeps it", () => {
   assert.equal(run(program), "it came");
 });
 
+test("a consumer that broadcasts in a cluster in memory keeps its offsets there, and a client that has no home lacks none", () => {
+  const program = `
+    import { existsSync, mkdtempSync } from "node:fs";
+    import { tmpdir } from "node:os";
+    process.env.HOME = mkdtempSync(tmpdir() + "/stgclient-");
+    for (let round = 0; round < 2; round++) {
+      const client = await connect(servers);
+      await client.producer("tests").send({ topic: "orders", body: String(round) });
+      const seen = [];
+      const options = { topic: "orders", from: "first", model: "broadcasting", commitInterval: 10 };
+      const consumer = await client.consumer("billing", options, (message) => void seen.push(message.text()));
+      while (seen.length <= round) await new Promise((turn) => setTimeout(turn, 5));
+      await client.close();
+      console.log(seen.join(), existsSync(process.env.HOME + "/.rocketmq_offsets"));
+    }
+    process.env.HOME = "/dev/null/none";
+    const { addresses, transport } = servers;
+    const client = await connect({ addresses, transport });
+    const options = { topic: "orders", model: "broadcasting" };
+    await client.consumer("billing", options, () => {}).catch(({ code }) => console.log(code));
+    await client.consumer("fraud", { topic: "orders" }, () => {});
+    await client.close();`;
+  assert.equal(run(program), "0 false\n0,1 false\nOFFSET_STORE");
+});
+
 test("a stream that is aborted rejects with the reason, and closes its consumer", async () => {
   const aborting = new AbortController();
   const group = fresh("group");

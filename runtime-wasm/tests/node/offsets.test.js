@@ -294,7 +294,7 @@ describe("offsets in files", { concurrency: 4, timeout: DEADLINE }, () => {
     assert.equal((await consumed(running, 4)).length, 4);
     assert.match(readFileSync(join(root, "DEFAULT", group, "offsets.json"), "utf8"), /\}:4/);
     for (const instance of ["..", "a/b", "a\\b", "", "a\0"]) {
-      await fails(member(root, { instance }), StgError, "OFFSET_STORE", /no names of folders/);
+      await fails(member(root, { instance }), StgError, "OFFSET_STORE", /instance and group are no names of folders/);
     }
   });
 });

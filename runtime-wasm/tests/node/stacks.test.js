@@ -17,12 +17,11 @@ test("the stack of an error shows who waits for the call, and no frame of the We
     sendsWithASignal: () => on.producer.send({ topic: "no topic!", body: "x" }, { signal: new AbortController().signal }),
     sendsFirst: () => on.client.producer(unique("p")).send({ topic: "no topic!", body: "x" }),
     looksUp: () => on.admin.route(none),
-    asksForAnOffset: () => on.admin.minOffset(queue),
+    asksForALag: () => on.admin.lag(none),
     pulls: () => on.pulls.pull(queue, 0),
     asksAPullConsumer: () => on.pulls.queues(none),
     subscribes: () => consumer.subscribe("no topic!"),
     starts: () => on.client.consumer("no group!", on.all(), () => {}),
-    startsAProducer: () => on.client.producer("no group!").start(),
   };
   for (const [name, call] of Object.entries(calls)) {
     // A function of this name is to be found in the stack.
