@@ -3,7 +3,7 @@
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { open, rename } from "node:fs/promises";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 import { saysOffsets } from "./wasm.js";
 
@@ -17,7 +17,7 @@ export class Files {
   #held = new Map();
 
   constructor(root) {
-    this.#root = root;
+    this.#root = root && resolve(root);
   }
 
   #folder(key) {

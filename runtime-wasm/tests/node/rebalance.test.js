@@ -28,6 +28,9 @@ describe("a rebalance listener", { concurrency: 6, timeout: DEADLINE }, () => {
     const { book, consumer } = await following(on, unique("g"), { assigned: () => go });
     await eventually("it is told", () => book.length === 1);
     const ready = consumer.ready();
+    // Who follows nothing begins later, and has the message first.
+    const { book: other } = await following(on, unique("g"));
+    await eventually("another group's", () => other.includes("0"));
     assert.equal(await isSettled(ready), false);
     assert.deepEqual([book, consumer.status.inWork], [["assigned 0,1"], 0]);
     go.resolve();
