@@ -17,6 +17,11 @@ macro_rules! counters {
         }
 
         impl $name {
+            /// The numbers that only grow, by their names.
+            pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($grown), self.$grown)),*].into_iter()
+            }
+
             /// With what was counted elsewhere, or before.
             pub(crate) const fn plus(mut self, other: &Self) -> Self {
                 $(self.$grown += other.$grown;)*
@@ -226,6 +231,14 @@ mod tests {
             assert_eq!(histogram.at_most(1.0), bound.map(Duration::from_micros));
         }
         assert_eq!(Histogram::default().at_most(0.5), None);
+    }
+
+    #[test]
+    fn counters_are_told_by_their_names_without_what_is_so_at_the_moment() {
+        let counters = ConsumerMetrics { sent_back: 7, queues: 3, ..ConsumerMetrics::default() };
+        let told: BTreeMap<_, _> = counters.counts().collect();
+        assert_eq!((told.len(), told["sent_back"], told["pulled"]), (8, 7, 0));
+        assert!(!told.contains_key("queues"));
     }
 
     #[test]

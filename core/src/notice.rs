@@ -35,23 +35,29 @@ pub struct Notice {
 }
 
 impl Notice {
-    pub(crate) const fn error(what: &'static str) -> Self {
+    /// Something is lost, or will never work.
+    pub const fn error(what: &'static str) -> Self {
         Self { severity: Severity::Error, what, about: Vec::new() }
     }
 
-    pub(crate) const fn warn(what: &'static str) -> Self {
+    /// Something is not as it should be.
+    pub const fn warn(what: &'static str) -> Self {
         Self { severity: Severity::Warn, what, about: Vec::new() }
     }
 
-    pub(crate) const fn info(what: &'static str) -> Self {
+    /// It happens now and then.
+    pub const fn info(what: &'static str) -> Self {
         Self { severity: Severity::Info, what, about: Vec::new() }
     }
 
-    pub(crate) const fn debug(what: &'static str) -> Self {
+    /// For whoever looks for a reason.
+    pub const fn debug(what: &'static str) -> Self {
         Self { severity: Severity::Debug, what, about: Vec::new() }
     }
 
-    pub(crate) fn about(mut self, name: &'static str, value: impl Display) -> Self {
+    /// Says what it is about.
+    #[must_use]
+    pub fn about(mut self, name: &'static str, value: impl Display) -> Self {
         self.about.push((name, value.to_string()));
         self
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use stgclient_core::client::{Event, Identity};
 use stgclient_core::error::Error;
+use stgclient_core::notice::Notice;
 use stgclient_core::time::{Deadline, Instant, Now};
 
 use crate::bounds::{BoxFuture, MaybeSend, MaybeSync};
@@ -45,6 +46,12 @@ pub trait Host: MaybeSend + MaybeSync + 'static {
     /// client was called, `DEFAULT` without a name.
     fn offset_store(&self, _instance: &str, _group: &str) -> BoxFuture<Result<Arc<dyn OffsetStore>, Error>> {
         Box::pin(std::future::ready(Ok(Arc::new(MemoryOffsets::default()) as Arc<dyn OffsetStore>)))
+    }
+
+    /// Writes a line to the host's own log, instead of the application's (`tracing`). Returns whether there is one. Called from
+    /// any thread, and never while the client's lock is held.
+    fn log(&self, _: &Notice) -> bool {
+        false
     }
 
     /// Whether [`Host::observe`] wants to be called.

@@ -6,8 +6,10 @@ mod bounds;
 mod host;
 mod link;
 mod offset_store;
+mod offset_text;
 
 pub use bounds::{BoxFn, BoxFnOnce, BoxFuture, MaybeSend, MaybeSync};
 pub use host::{Host, Observation};
 pub use link::{Link, Output};
 pub use offset_store::{MemoryOffsets, OffsetStore};
+pub use offset_text::{read_offsets, write_offsets};

@@ -8,8 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::queue::MessageQueue;
-use stgclient_core::wire::body;
-use stgclient_host::{BoxFuture, OffsetStore};
+use stgclient_host::{BoxFuture, OffsetStore, read_offsets, write_offsets};
 
 const NAME: &str = "offsets.json";
 
@@ -108,15 +107,15 @@ impl FileOffsets {
         // Java's client writes the old offsets beside the new ones, and reads them if these cannot be.
         for path in [self.path(), self.path().with_extension("json.bak")] {
             let failure = match fs::read(&path) {
-                // A file that was made and never written, by a disk that was full or a machine that stopped.
-                Ok(text) if text.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0) => {
-                    is_empty = true;
-                    continue;
-                }
-                Ok(text) => match body::from_slice::<body::ResetOffsets>(&text) {
-                    Ok(stored) => {
+                Ok(text) => match read_offsets(&text) {
+                    // A file that was made and never written, by a disk that was full or a machine that stopped.
+                    Ok(None) => {
+                        is_empty = true;
+                        continue;
+                    }
+                    Ok(Some(offsets)) => {
                         let is_older = is_empty || damage.is_some();
-                        return Ok(Found { offsets: offsets(stored), instead: is_older.then(|| age(&path)) });
+                        return Ok(Found { offsets, instead: is_older.then(|| age(&path)) });
                     }
                     Err(error) => io::Error::new(io::ErrorKind::InvalidData, error),
                 },
@@ -142,15 +141,9 @@ impl FileOffsets {
     }
 
     fn replace(&self, offsets: &BTreeMap<MessageQueue, u64>) -> io::Result<()> {
-        let stored = body::ResetOffsets {
-            offset_table: offsets
-                .iter()
-                .map(|(queue, offset)| (queue.key(), i64::try_from(*offset).unwrap_or(i64::MAX)))
-                .collect(),
-        };
         let new = self.path().with_extension("json.new");
         let mut file = File::create(&new)?;
-        file.write_all(&body::to_vec(&stored))?;
+        file.write_all(&write_offsets(offsets))?;
         file.sync_all()?;
         fs::rename(&new, self.path())
     }
@@ -190,11 +183,6 @@ fn age(path: &Path) -> String {
 /// Whether a name is one of a folder, and of no other place than where it is looked for.
 fn is_folder_name(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.contains(['/', '\\', '\0'])
-}
-
-fn offsets(stored: body::ResetOffsets) -> BTreeMap<MessageQueue, u64> {
-    let stored = stored.offset_table.into_iter();
-    stored.filter_map(|(key, offset)| Some((MessageQueue::of_key(key)?, u64::try_from(offset).ok()?))).collect()
 }
 
 /// Files block: they are for threads that may. What comes of it is `taken` by whoever still waits for it.

@@ -13,8 +13,10 @@ use crate::calls;
 use crate::consumer::ConsumerSetup;
 use crate::failure;
 use crate::host::JavaScript;
+use crate::metrics;
 use crate::producer::ProducerSetup;
 use crate::pull::WasmPullConsumer;
+use crate::rotation;
 use crate::values::{object, set};
 
 pub(crate) fn milliseconds(number: f64) -> Duration {
@@ -33,11 +35,19 @@ impl ClientSetup {
 
 #[wasm_bindgen]
 impl ClientSetup {
-    /// A client of the cluster of these name servers, by this transport.
+    /// A client of the cluster of these name servers, by this transport; offsets are in memory, if there is no store.
     #[wasm_bindgen(constructor)]
-    pub fn new(addresses: &str, transport: JsValue, ip: &str, process_id: u32) -> Self {
+    pub fn new(
+        addresses: &str,
+        transport: JsValue,
+        ip: &str,
+        process_id: u32,
+        offsets: JsValue,
+        log: JsValue,
+        severities: u32,
+    ) -> Self {
         let ip = ip.parse().unwrap_or(std::net::Ipv4Addr::LOCALHOST.into());
-        let host = Arc::new(JavaScript::new(transport, ip, process_id));
+        let host = Arc::new(JavaScript::new(transport, ip, process_id, offsets, log, severities));
         Self(Some(ClientBuilder::on(host, addresses)))
     }
 
@@ -86,6 +96,12 @@ impl ClientSetup {
     pub fn credentials(&mut self, access_key: &str, secret_key: &str, token: Option<String>) {
         let credentials = read_credentials(access_key, secret_key, token);
         self.change(|builder| builder.credentials(credentials));
+    }
+
+    /// With what a function gives, which has said `first` by now.
+    #[wasm_bindgen(js_name = rotatingCredentials)]
+    pub fn rotating_credentials(&mut self, first: &JsValue, ask: JsValue) {
+        self.change(|builder| rotation::rotate(builder, first, ask));
     }
 
     #[wasm_bindgen(js_name = routeInterval)]
@@ -155,6 +171,10 @@ impl WasmClient {
 
     pub fn admin(&self) -> WasmAdmin {
         WasmAdmin::new(self.0.admin())
+    }
+
+    pub fn metrics(&self) -> JsValue {
+        metrics::read(&self.0.metrics())
     }
 
     #[wasm_bindgen(js_name = setCredentials)]

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use js_sys::Array;
 use stgclient::{
     ConsumeFrom, Delivered, Deliveries, Error, MessageModel, MessageQueue, MessageSelector, PushConfig, PushConsumer,
-    PushConsumerBuilder, ReceivedMessage, ReconsumeLater, RetryDelay, SuspendCurrentQueue,
+    PushConsumerBuilder, Rebalanced, ReceivedMessage, ReconsumeLater, RetryDelay, SuspendCurrentQueue,
 };
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -17,7 +17,7 @@ use crate::client::milliseconds;
 use crate::failure;
 use crate::js;
 use crate::messages;
-use crate::promises::Promised;
+use crate::promises::{self, Promised};
 use crate::values::{self, object, optional};
 
 /// By tags or by SQL.
@@ -111,6 +111,26 @@ impl ConsumerSetup {
         self.configure(|config| config.rebalance_interval = milliseconds(ms));
     }
 
+    #[wasm_bindgen(js_name = rebalanceListener)]
+    pub fn rebalance_listener(&mut self, listener: JsValue) {
+        let listener = Rc::new(listener);
+        self.change(|builder| {
+            builder.rebalance_listener(move |change| {
+                let listener = Rc::clone(&listener);
+                async move {
+                    let said = match &change {
+                        Rebalanced::Assigned(queues) => js::rebalanced(&listener, true, &values::queues(queues)),
+                        Rebalanced::Revoked(queues) => js::rebalanced(&listener, false, &values::queues(queues)),
+                    };
+                    if !said.is_undefined() {
+                        // What fails is said by then.
+                        let _ = promises::settle(&said).await;
+                    }
+                }
+            })
+        });
+    }
+
     /// Messages go to a handler: in batches of so many, or one by one if it is zero.
     pub fn handler(&mut self, call: u32, handler: JsValue, is_orderly: bool, batch_size: u32) {
         let builder = self.take();
@@ -143,7 +163,7 @@ impl ConsumerSetup {
         calls::begin(call, async move {
             let stream = builder?.stream();
             let stream = if is_orderly { stream.orderly() } else { stream };
-            Ok(WasmStream::new(stream.start().await?, is_orderly).into())
+            Ok(WasmStream::new(stream.start().await?).into())
         });
     }
 }
@@ -179,7 +199,7 @@ async fn handle(handler: &JsValue, messages: &JsValue) -> Result<(), Verdict> {
     let promised = Promised::new();
     let mut said = js::handle(handler, messages, promised.number());
     if said.is_null() {
-        said = promised.await;
+        said = promised.await.unwrap_or_else(|error| error);
     }
     if said.is_undefined() {
         return Ok(());
@@ -279,17 +299,22 @@ struct Stream {
     deliveries: RefCell<Option<Deliveries>>,
     given: RefCell<BTreeMap<u32, Delivered>>,
     last: Cell<u32>,
-    is_orderly: bool,
 }
 
 #[wasm_bindgen]
 pub struct WasmStream(Rc<Stream>, Rc<PushConsumer>);
 
 impl WasmStream {
-    fn new(deliveries: Deliveries, is_orderly: bool) -> Self {
+    fn new(deliveries: Deliveries) -> Self {
         let consumer = Rc::new(deliveries.consumer().clone());
         let (deliveries, given) = (RefCell::new(Some(deliveries)), RefCell::new(BTreeMap::new()));
-        Self(Rc::new(Stream { deliveries, given, last: Cell::new(0), is_orderly }), consumer)
+        Self(Rc::new(Stream { deliveries, given, last: Cell::new(0) }), consumer)
+    }
+}
+
+impl WasmStream {
+    fn take(&self, number: u32) -> Option<Delivered> {
+        self.0.given.borrow_mut().remove(&number)
     }
 }
 
@@ -331,22 +356,23 @@ impl WasmStream {
 
     /// Whether it counts.
     pub fn ack(&self, number: u32) -> bool {
-        let delivered = self.0.given.borrow_mut().remove(&number);
-        delivered.is_some_and(Delivered::ack)
+        self.take(number).is_some_and(Delivered::ack)
     }
 
     /// Whether it counts.
     #[wasm_bindgen(js_name = reconsumeLater)]
     pub fn reconsume_later(&self, number: u32, after: Option<f64>) -> bool {
-        let delivered = self.0.given.borrow_mut().remove(&number);
-        match delivered {
-            // One that is dropped holds its queue. What is sent back leaves it, and its order.
-            Some(delivered) if self.0.is_orderly && after.is_none_or(|after| after >= 0.0) => {
-                drop(delivered);
-                true
-            }
-            Some(delivered) => delivered.reconsume_later(delay(after)),
-            None => false,
-        }
+        self.take(number).is_some_and(|delivered| delivered.reconsume_later(delay(after)))
+    }
+
+    /// Whether it counts.
+    pub fn suspend(&self, number: u32, ms: Option<f64>) -> bool {
+        self.take(number).is_some_and(|delivered| delivered.suspend(ms.map(milliseconds)))
+    }
+
+    /// Drops what was not settled: the consumer is closed.
+    pub fn forget(&self) {
+        let given = self.0.given.take();
+        drop(given);
     }
 }

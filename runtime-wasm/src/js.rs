@@ -1,6 +1,6 @@
 //! What JavaScript gives: `npm/src/bridge.js`.
 
-use js_sys::Uint8Array;
+use js_sys::{Object, Uint8Array};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -94,8 +94,35 @@ extern "C" {
     ) -> JsValue;
 
     /// Has the application's handler handle messages. `undefined` when it has, else what it says of a failure; `null` when it has yet to
-    /// say, and settles this promise by one of the two.
+    /// say, and gives one of the two to the promise of this number.
     pub(crate) fn handle(handler: &JsValue, messages: &JsValue, promise: u32) -> JsValue;
+
+    /// Settles the promise of this number as that one is.
+    pub(crate) fn settle(promise: &JsValue, number: u32);
+
+    /// Tells the application's listener of queues that come or go. A promise, if it does something about that.
+    pub(crate) fn rebalanced(listener: &JsValue, is_assigned: bool, queues: &JsValue) -> JsValue;
+
+    /// Asks the function of a send for the index of the queue that it chooses; one beyond them, if it fails.
+    pub(crate) fn choose(call: u32, queues: &JsValue) -> u32;
+
+    /// A text of a store of offsets, or nothing. Rejects with words.
+    #[wasm_bindgen(js_name = loadOffsets)]
+    pub(crate) fn load_offsets(store: &JsValue, key: &str) -> JsValue;
+
+    /// Rejects with words.
+    #[wasm_bindgen(js_name = saveOffsets)]
+    pub(crate) fn save_offsets(store: &JsValue, key: &str, text: &str) -> JsValue;
+
+    #[wasm_bindgen(js_name = closeOffsets)]
+    pub(crate) fn close_offsets(store: &JsValue, key: &str);
+
+    /// When credentials are to be asked for again, and, unless that has failed, the keys and perhaps a token. It never rejects.
+    #[wasm_bindgen(js_name = askCredentials)]
+    pub(crate) fn ask_credentials(ask: &JsValue) -> JsValue;
+
+    /// A line for a client's log: of an error, a warning and so on to 3. It hears of it later.
+    pub(crate) fn log(log: &JsValue, severity: u32, message: &str, fields: &Object);
 
     /// What the application says of a failure: a delay level, -1 for never or a pause in ms; and why.
     #[wasm_bindgen(js_name = verdictDelay)]

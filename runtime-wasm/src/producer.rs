@@ -1,6 +1,8 @@
 //! Producers.
 
-use stgclient::{MessageQueue, Producer, ProducerBuilder, QueueChoice, SendError, SendOptions};
+use std::sync::Arc;
+
+use stgclient::{Message, MessageQueue, Producer, ProducerBuilder, QueueChoice, SendError, SendOptions};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -9,7 +11,7 @@ use crate::client::milliseconds;
 use crate::failure::{self, to_js};
 use crate::js;
 use crate::messages;
-use crate::values::object;
+use crate::values::{self, object};
 
 /// A producer that is being set up.
 #[wasm_bindgen]
@@ -89,6 +91,8 @@ pub enum ChoiceKind {
     ByKey,
     /// At the broker of the text.
     Given,
+    /// By a function.
+    Chosen,
 }
 
 #[wasm_bindgen]
@@ -125,6 +129,9 @@ impl WasmProducer {
             ChoiceKind::AtRandom => QueueChoice::Random,
             ChoiceKind::ByKey => QueueChoice::Hash(chosen.to_owned()),
             ChoiceKind::Given => QueueChoice::Queue(MessageQueue::new(topic, chosen, queue_id)),
+            ChoiceKind::Chosen => QueueChoice::Selector(Arc::new(move |queues: &[MessageQueue], _: &Message| {
+                js::choose(call, &values::queues(queues)) as usize
+            })),
         };
         options.timeout = timeout_ms.map(milliseconds);
         let producer = &self.producer;

@@ -9,9 +9,11 @@ use stgclient_core::sorted::SortedMap;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use crate::js;
+
 #[derive(Default)]
 struct Awaited {
-    value: Option<JsValue>,
+    outcome: Option<Result<JsValue, JsValue>>,
     waker: Option<Waker>,
 }
 
@@ -43,13 +45,13 @@ impl Promised {
 }
 
 impl Future for Promised {
-    type Output = JsValue;
+    type Output = Result<JsValue, JsValue>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<JsValue> {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         AWAITED.with_borrow_mut(|(_, all)| {
             let Some(awaited) = all.get_mut(&self.0) else { return Poll::Pending };
-            match awaited.value.take() {
-                Some(value) => Poll::Ready(value),
+            match awaited.outcome.take() {
+                Some(outcome) => Poll::Ready(outcome),
                 None => {
                     awaited.waker = Some(context.waker().clone());
                     Poll::Pending
@@ -66,12 +68,19 @@ impl Drop for Promised {
     }
 }
 
-/// A promise is settled.
+/// What comes of a promise: what it gives, or what it is rejected with.
+pub(crate) async fn settle(promise: &JsValue) -> Result<JsValue, JsValue> {
+    let promised = Promised::new();
+    js::settle(promise, promised.number());
+    promised.await
+}
+
+/// A promise has given this, or is rejected with it.
 #[wasm_bindgen]
-pub fn settled(promise: u32, value: JsValue) {
+pub fn settled(promise: u32, has_given: bool, value: JsValue) {
     let waker = AWAITED.with_borrow_mut(|(_, all)| {
         let awaited = all.get_mut(&promise)?;
-        awaited.value = Some(value);
+        awaited.outcome = Some(if has_given { Ok(value) } else { Err(value) });
         awaited.waker.take()
     });
     waker.into_iter().for_each(Waker::wake);

@@ -9,6 +9,7 @@ use stgclient_core::connection::ConnectionCounters;
 use stgclient_core::credentials::Credentials;
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::metrics::Metrics;
+use stgclient_core::notice::Notice;
 use stgclient_core::time::Duration;
 use stgclient_core::wire::command::HeaderCodec;
 use stgclient_core::wire::dialect::Dialect;
@@ -27,6 +28,7 @@ use crate::connection;
 use crate::events::Events;
 use crate::guard;
 use crate::handle::Handle;
+use crate::log;
 use crate::operation::Operation;
 use crate::producer::ProducerBuilder;
 use crate::pull_consumer::PullConsumerBuilder;
@@ -467,7 +469,8 @@ impl ClientBuilder {
             instance: self.instance,
             client_id: config.identity.client_id(),
         };
-        guard::log(|| tracing::debug!(client_id = settings.client_id, name_servers = self.name_servers, "connecting"));
+        let line = Notice::debug("connecting").about("client_id", &settings.client_id);
+        log::write(&*host, &line.about("name_servers", &self.name_servers));
         let core = Core::new(config, seed, host.now());
         let shared = Shared::new(core, host, settings, connection::link);
         shared.spawn(timers::run(Arc::clone(&shared)));

@@ -7,12 +7,14 @@ use bytes::{Buf, BytesMut};
 use stgclient_core::address::Address;
 use stgclient_core::client::ConnectionId;
 use stgclient_core::connection::{CloseReason, Outbox};
+use stgclient_core::notice::Notice;
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::frame::{FrameError, FrameReader};
 use stgclient_host::{Link, Output};
 
 use crate::effects::Effects;
 use crate::guard::{self, LogSpan};
+use crate::log;
 use crate::shared::Shared;
 use crate::state::SocketWork;
 use crate::tasks::TaskGuard;
@@ -53,9 +55,10 @@ struct Connection {
 }
 
 impl Connection {
-    /// Which of the process's clients it is of, for the log.
-    fn client_id(&self) -> &str {
-        &self.shared.settings.client_id
+    /// Logs a line, with which of the process's clients this is of, and where it leads.
+    fn log(&self, line: Notice) {
+        let line = line.about("client_id", &self.shared.settings.client_id).about("address", &self.address);
+        log::write(&*self.shared.host, &line);
     }
 }
 
@@ -66,8 +69,7 @@ impl Link for Connection {
 
     fn connected(&mut self) {
         let _inside = guard::enter(&self.span);
-        let client_id = self.client_id();
-        guard::log(|| tracing::info!(client_id, address = %self.address, "connected"));
+        self.log(Notice::info("connected"));
         self.shared.with(|state, now| state.core.handle_connected(now, self.id));
     }
 
@@ -163,8 +165,7 @@ impl Link for Connection {
             return;
         }
         let _inside = guard::enter(&self.span);
-        let client_id = self.client_id();
-        guard::log(|| tracing::info!(client_id, address = %self.address, reason = reason.words(), "closed"));
+        self.log(Notice::info("closed").about("reason", reason.words()));
         self.shared.with(|state, now| state.core.handle_closed(now, self.id, reason));
     }
 }

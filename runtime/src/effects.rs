@@ -13,6 +13,7 @@ use stgclient_core::notice::Notice;
 use stgclient_core::producer::{Choice, Message, Spent};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Now;
+use stgclient_host::Host;
 
 use crate::guard::{self, Panic};
 use crate::log;
@@ -121,9 +122,9 @@ impl Effects {
     }
 
     /// Calls and drops what is the application's.
-    pub(crate) fn call(&mut self) {
+    pub(crate) fn call(&mut self, host: &dyn Host) {
         if let Some(rare) = &mut self.rare {
-            rare.notices.drain(..).for_each(|notice| log::write(&notice));
+            rare.notices.drain(..).for_each(|notice| log::write(host, &notice));
             for callback in rare.callbacks.drain(..) {
                 if let Err(panic) = guard::call(callback) {
                     guard::log(|| tracing::error!(%panic, "the callback of a send panicked"));

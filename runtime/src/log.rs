@@ -1,6 +1,8 @@
-//! What the core finds worth a line goes to the application's log: outside of the lock, since a subscriber may do anything.
+//! What is worth a line goes to the host's log, if it has one, or to the application's: outside of the lock, since a subscriber may do
+//! anything. What the application's own code does wrong is written where it is called.
 
 use stgclient_core::notice::{Notice, Severity};
+use stgclient_host::Host;
 
 use crate::guard;
 
@@ -29,6 +31,9 @@ macro_rules! line {
             project = $notice.get("project"),
             question = $notice.get("question"),
             remark = $notice.get("remark"),
+            reason = $notice.get("reason"),
+            name_servers = $notice.get("name_servers"),
+            access_key = $notice.get("access_key"),
             error = $notice.get("error"),
             "{}",
             $notice.what
@@ -36,8 +41,9 @@ macro_rules! line {
     };
 }
 
-pub(crate) fn write(notice: &Notice) {
+pub(crate) fn write(host: &dyn Host, notice: &Notice) {
     guard::log(|| match notice.severity {
+        _ if host.log(notice) => {}
         Severity::Error => line!(error, notice),
         Severity::Warn => line!(warn, notice),
         Severity::Info => line!(info, notice),

@@ -62,7 +62,7 @@ impl<T: Given> Future for Operation<T> {
 }
 
 impl UnderWay {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Outcome> {
+    fn poll(&mut self, context: &Context<'_>) -> Poll<Outcome> {
         let outcome = self.place.as_ref().and_then(|place| place.poll_outcome(context.waker()));
         match outcome {
             Some(outcome) => {

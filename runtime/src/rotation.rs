@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use stgclient_core::credentials::Credentials;
+use stgclient_core::notice::Notice;
 use stgclient_core::time::Duration;
 
 use crate::guard;
+use crate::log;
 use crate::shared::Shared;
 use stgclient_host::{BoxFuture, MaybeSend};
 
@@ -47,7 +49,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut provider: Box<dyn Provider>, mu
             }
         };
         if next != current {
-            guard::log(|| tracing::info!(access_key = next.access_key(), "new credentials"));
+            log::write(&*task.0.host, &Notice::info("new credentials").about("access_key", next.access_key()));
             current = next.clone();
             task.0.with(|state, _| state.core.set_credentials(Some(next)));
         }

@@ -279,7 +279,7 @@ impl Shared {
     fn carry_out(self: &Arc<Self>, effects: &mut Effects) {
         loop {
             self.wake_and_take_in(effects);
-            effects.call();
+            effects.call(&*self.host);
             let Some(answer) = effects.ask_next() else {
                 return;
             };

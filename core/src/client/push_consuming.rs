@@ -23,6 +23,7 @@ use crate::consumer::push::{
 };
 use crate::consumer::{MessageSelector, PullOptions};
 use crate::error::{Error, ErrorKind};
+use crate::notice::Notice;
 use crate::queue::MessageQueue;
 use crate::time::{Deadline, Duration, Now};
 
@@ -173,9 +174,14 @@ impl Client {
         self.with_consumer(now, consumer, |consumer| consumer.take_opened(now, opened));
     }
 
-    /// Says whether the offsets that a consumer gave last ([`PushEvent::StoreOffsets`]) are stored. What is not is given
-    /// again.
-    pub fn offsets_stored(&mut self, now: Now, consumer: PushConsumerId, is_stored: bool) {
+    /// Says whether the offsets that a consumer of `group` gave last ([`PushEvent::StoreOffsets`]) are stored. What is not is given
+    /// again, and worth a line, also of a consumer that is closed meanwhile.
+    pub fn offsets_stored(&mut self, now: Now, consumer: PushConsumerId, group: &str, stored: Result<(), Error>) {
+        let is_stored = stored.is_ok();
+        if let Err(error) = stored {
+            let notice = Notice::warn("offsets were not stored; they are with the next ones");
+            self.session.notices.push(notice.about("group", group).about("error", error));
+        }
         self.with_consumer(now, consumer, |consumer| consumer.offsets_stored(now, is_stored));
     }
 

@@ -42,17 +42,17 @@ export class Admin {
   }
 
   async topics() {
-    return call((number) => this.#inner.topics(number));
+    return await call((number) => this.#inner.topics(number));
   }
 
   async groups() {
-    return call((number) => this.#inner.groups(number));
+    return await call((number) => this.#inner.groups(number));
   }
 
   /** Where a topic is: brokers, their addresses, queues. */
   async route(topic) {
     check.text("the topic", topic);
-    return call((number) => this.#inner.route(number, topic));
+    return await call((number) => this.#inner.route(number, topic));
   }
 
   /** The offsets of all queues of a topic. */
@@ -66,11 +66,11 @@ export class Admin {
   /** How far a group is behind, by queue and in all. */
   async lag(group) {
     check.text("the group", group);
-    return call((number) => this.#inner.lag(number, group));
+    return await call((number) => this.#inner.lag(number, group));
   }
 
   async cluster() {
-    return call((number) => this.#inner.cluster(number));
+    return await call((number) => this.#inner.cluster(number));
   }
 
   #offset(kind, group, queue, ms = 0) {
@@ -79,19 +79,19 @@ export class Admin {
   }
 
   async minOffset(queue) {
-    return this.#offset(OffsetKind.Min, "", queue);
+    return await this.#offset(OffsetKind.Min, "", queue);
   }
 
   async maxOffset(queue) {
-    return this.#offset(OffsetKind.Max, "", queue);
+    return await this.#offset(OffsetKind.Max, "", queue);
   }
 
   async offsetAt(queue, moment) {
-    return this.#offset(OffsetKind.At, "", queue, check.moment("the moment", moment));
+    return await this.#offset(OffsetKind.At, "", queue, check.moment("the moment", moment));
   }
 
   async groupOffset(group, queue) {
-    return this.#offset(OffsetKind.Committed, check.text("the group", group), queue);
+    return await this.#offset(OffsetKind.Committed, check.text("the group", group), queue);
   }
 
   async commitGroupOffset(group, queue, offset) {
@@ -106,14 +106,14 @@ export class Admin {
     check.text("the group", group);
     check.text("the topic", topic);
     const ms = to === "last" ? undefined : to === "first" ? -1 : check.moment('to, unless it is "first" or "last",', to);
-    return call((number) => this.#inner.resetOffsets(number, group, topic, ms));
+    return await call((number) => this.#inner.resetOffsets(number, group, topic, ms));
   }
 
   /** The message of a receipt's `offsetMessageId`; undefined, if it is not there any more. */
   async messageById(id) {
     check.text("the id", id);
     await platform.readable();
-    return call((number) => this.#inner.messageById(number, id));
+    return await call((number) => this.#inner.messageById(number, id));
   }
 
   /** The message of a `messageId`. */
@@ -121,7 +121,7 @@ export class Admin {
     check.text("the topic", topic);
     check.text("the id", id);
     await platform.readable();
-    return call((number) => this.#inner.messageByUniqueKey(number, topic, id));
+    return await call((number) => this.#inner.messageByUniqueKey(number, topic, id));
   }
 
   async messagesByKey(topic, key, options = {}) {
@@ -130,6 +130,6 @@ export class Admin {
     const { max } = check.fields("the options", options, "max");
     if (max !== undefined) check.whole("max", max, 1, 1024);
     await platform.readable();
-    return call((number) => this.#inner.messagesByKey(number, topic, key, max));
+    return await call((number) => this.#inner.messagesByKey(number, topic, key, max));
   }
 }

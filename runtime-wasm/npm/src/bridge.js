@@ -2,7 +2,7 @@
 // texts, and holds no object of ours but transports and handlers.
 
 import { platform } from "./platform.js";
-import { errorOf, Message, Receipt } from "./values.js";
+import { errorOf, Message, Receipt, StgError } from "./values.js";
 
 /** What the WebAssembly exports, once it is there. */
 let wasm;
@@ -129,14 +129,31 @@ function fail(cause) {
 
 export const runTasksSoon = () => queueMicrotask(() => tell(() => wasm.runTasks()));
 
+/** The number after `last`, of 32 bits, that nothing under way has: one may wait for as long as it takes all to be used. */
+export function unused(last, isUsed) {
+  do last = (last + 1) >>> 0; while (isUsed(last));
+  return last;
+}
+
 /** A promise for what `start`, which gets the call's number, brings about. Aborting withdraws it. It holds the process, unless it may
  * wait for ever and for nothing in particular. */
-export function call(start, signal, holds = true) {
+export async function call(start, signal, holds = true) {
+  try {
+    return await begin(start, signal, holds);
+  } catch (error) {
+    if (error instanceof StgError) {
+      // Whoever waits is to be seen in it, where engines know them, and not the glue that has brought it. In a turn they do wait.
+      await undefined;
+      Error.captureStackTrace?.(error, call);
+    }
+    throw error;
+  }
+}
+
+function begin(start, signal, holds) {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    // One may wait for as long as it takes all numbers to be used.
-    do lastCall = (lastCall + 1) >>> 0; while (calls.has(lastCall));
-    const number = lastCall;
+    const number = (lastCall = unused(lastCall, (used) => calls.has(used)));
     const release = holds ? platform.hold() : undefined;
     const aborted = () => {
       settled(number);
@@ -172,15 +189,30 @@ function heard(signal, aborted) {
   return () => all.delete(aborted);
 }
 
+/** What comes of a promise, or the reason of a signal that is aborted before. */
+export function unlessAborted(promise, signal) {
+  if (!signal) return promise;
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const unheard = heard(signal, () => reject(signal.reason));
+    promise.then(resolve, reject).finally(unheard);
+  });
+}
+
 function settled(number) {
   const known = calls.get(number);
   calls.delete(number);
+  choosers.delete(number);
   known?.forget?.();
   return known;
 }
 
 export const resolve = (number, value) => settled(number)?.resolve(value);
-export const reject = (number, error) => settled(number)?.reject(error);
+
+export function reject(number, error) {
+  const { failure } = choosers.get(number) ?? {};
+  settled(number)?.reject(failure ? failure.error : error);
+}
 
 // Objects.
 
@@ -206,38 +238,43 @@ export function decompress(...what) {
 
 // Handlers.
 
-/** A message was not consumed: when it comes again, and why. */
+/** A message was not consumed: whether it leaves its place or its queue rests, for how long, and why. */
 export class Verdict {
-  constructor(delay, reason) {
+  constructor(suspends, delay, reason) {
+    this.suspends = suspends;
     this.delay = delay;
     this.reason = reason;
   }
 }
 
 /** Whatever an application throws: also what has no text, or one that throws in its turn. */
-function textOf(error) {
+export function textOf(error, isShort) {
   try {
-    return String(error?.stack ?? error?.message ?? error);
+    return String((isShort ? undefined : error?.stack) ?? error?.message ?? error);
   } catch {
-    return "the handler threw what cannot be made a text of";
+    return "what was thrown cannot be made a text of";
   }
+}
+
+export function settle(promise, number) {
+  const settled = (hasGiven) => (value) => tell(() => wasm.settled(number, hasGiven, value));
+  Promise.resolve(promise).then(settled(true), settled(false));
 }
 
 /** `handler` is the application's, with what is wrong with a verdict of it, if anything. */
 export function handle({ handler, wrongWith }, messages, promise) {
   const ofResult = (result) => {
     if (!(result instanceof Verdict)) return undefined;
-    const wrong = wrongWith(result.delay);
-    return wrong === undefined ? result : new Verdict(undefined, wrong);
+    const wrong = wrongWith(result);
+    return wrong === undefined ? result : new Verdict(result.suspends, undefined, wrong);
   };
-  const ofFailure = (error) =>
-    ofResult(error) ?? new Verdict(undefined, textOf(error));
+  const ofFailure = (error) => ofResult(error) ?? new Verdict(false, undefined, textOf(error));
   try {
     const result = handler(messages);
     if (typeof result?.then !== "function") return ofResult(result);
     Promise.resolve(result)
       .then(ofResult, ofFailure)
-      .then((said) => tell(() => wasm.settled(promise, said)));
+      .then((said) => tell(() => wasm.settled(promise, true, said)));
     return null;
   } catch (error) {
     return ofFailure(error);
@@ -246,3 +283,79 @@ export function handle({ handler, wrongWith }, messages, promise) {
 
 export const verdictDelay = (verdict) => verdict.delay;
 export const verdictReason = (verdict) => verdict.reason ?? "the handler said so";
+
+// Listeners.
+
+/** `warn` tells of a listener that fails. */
+export function rebalanced({ listener, warn }, isAssigned, queues) {
+  const failed = (error) => warn(`the rebalance listener failed: ${textOf(error)}`);
+  try {
+    const done = listener[isAssigned ? "assigned" : "revoked"]?.(queues);
+    if (typeof done?.then === "function") return Promise.resolve(done).catch(failed);
+  } catch (error) {
+    failed(error);
+  }
+}
+
+// Functions that choose queues.
+
+/** By the numbers of their calls, which fail with what the function throws. */
+const choosers = new Map();
+/** No queue has this index. */
+const NO_QUEUE = 2 ** 32 - 1;
+
+export const chooses = (number, choose) => void choosers.set(number, { choose });
+
+export function choose(number, queues) {
+  const chooser = choosers.get(number);
+  try {
+    return chooser?.choose(queues) ?? NO_QUEUE;
+  } catch (error) {
+    chooser.failure = { error };
+    return NO_QUEUE;
+  }
+}
+
+// Stores of offsets.
+
+const asked = async (ask) => {
+  try {
+    return await ask();
+  } catch (error) {
+    throw textOf(error, true);
+  }
+};
+
+export async function loadOffsets(store, key) {
+  const text = (await asked(() => store.load(key))) ?? "";
+  if (typeof text !== "string") throw "it is no text";
+  return text;
+}
+
+export const saveOffsets = (store, key, text) => asked(() => store.save(key, text));
+
+export const closeOffsets = (store, key) => void asked(() => store.close?.(key)).catch(() => {});
+
+// Credentials that change.
+
+export const askCredentials = (ask) => ask();
+
+// The log.
+
+export const SEVERITIES = ["error", "warn", "info", "debug"];
+const lines = [];
+
+/** Lines are told later: whoever hears of one may use the client, which is in the middle of something. */
+export function log({ sink }, severity, message, fields) {
+  if (lines.push([sink, { level: SEVERITIES[severity], message, fields }]) === 1) queueMicrotask(tell);
+}
+
+function tell() {
+  for (const [sink, line] of lines.splice(0)) {
+    try {
+      Promise.resolve(sink(line)).catch(() => {});
+    } catch {
+      // Where should that be logged?
+    }
+  }
+}

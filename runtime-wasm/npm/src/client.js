@@ -1,13 +1,15 @@
 // Clients: connections to a cluster, and what is made of them.
 
 import { Admin } from "./admin.js";
-import { call, enter } from "./bridge.js";
+import { call, enter, textOf, unlessAborted } from "./bridge.js";
 import * as check from "./check.js";
 import { ConsumerStream, forgetConsumers, startConsumer } from "./consumer.js";
-import { events } from "./events.js";
+import { ClientEvent, events } from "./events.js";
+import { logWarning, readLog } from "./log.js";
 import { platform } from "./platform.js";
 import { Producer } from "./producer.js";
 import { PullConsumer } from "./pull.js";
+import { invalid } from "./values.js";
 import { ClientSetup } from "./wasm.js";
 
 const MAX_LENGTH = 1 << 30;
@@ -15,15 +17,31 @@ const MAX_LENGTH = 1 << 30;
 /** Connects to the cluster of these name servers. */
 export async function connect(target, options = {}) {
   check.object("the options", options);
-  const { tls, transport, webSocket, nameServers, signal } = options;
+  const { tls, transport, webSocket, nameServers, signal, credentials, offsets } = options;
   check.signal(signal);
+  const store = storeOf(offsets === undefined ? target?.offsets : offsets);
+  const log = readLog(options.log);
   const place = await platform.place(target, { tls, transport, webSocket, nameServers });
   const { ip, processId } = platform.identity();
-  const setup = enter(() => new ClientSetup(place.addresses, place.transport, ip, processId));
+  const setup = enter(() => new ClientSetup(place.addresses, place.transport, ip, processId, store, log, log.severities));
   try {
     setUp(setup, options);
+    let client;
+    if (typeof credentials === "function") {
+      const next = async () => readRotating(await credentials());
+      const first = await unlessAborted(next(), signal);
+      setup.rotatingCredentials(first, async () => {
+        try {
+          return await next();
+        } catch (error) {
+          if (client) warn(client, `new credentials cannot be had, the old ones stay: ${textOf(error)}`);
+          return [RETRY_MS];
+        }
+      });
+    }
     const inner = await call((number) => setup.connect(number), signal);
-    return new Client(inner, options.closeTimeout);
+    client = new Client(inner, log, options.closeTimeout);
+    return client;
   } finally {
     setup.free();
   }
@@ -42,9 +60,11 @@ function setUp(setup, options) {
     instance: (value) => setup.instance(check.text("instance", value)),
     headerCodec: (value) => check.oneOf("headerCodec", value, "json", "binary") === "binary" && setup.binary(),
     dialect: (value) => check.oneOf("dialect", value, "apache", "smartgo") === "smartgo" && setup.smartgo(),
-    credentials: (value) => setup.credentials(...readCredentials(value)),
+    credentials: (value) => typeof value === "function" || setup.credentials(...readCredentials(value)),
     // These are read where it is known what they are for.
-    ...Object.fromEntries(["tls", "transport", "webSocket", "nameServers", "signal"].map((name) => [name, () => {}])),
+    ...Object.fromEntries(
+      ["tls", "transport", "webSocket", "nameServers", "offsets", "log", "signal"].map((name) => [name, () => {}]),
+    ),
   });
 }
 
@@ -53,6 +73,33 @@ function readCredentials(value) {
   check.text("accessKey", accessKey);
   check.text("secretKey", secretKey);
   return [accessKey, secretKey, securityToken === undefined ? undefined : check.text("securityToken", securityToken)];
+}
+
+/** How often a function is asked for credentials that do not say when they expire; and again, after it has failed. */
+const AGAIN_MS = 60_000;
+const RETRY_MS = 5000;
+/** The client waits so long by itself before it asks again. */
+const PAUSE_MS = 1000;
+
+/** After how many ms a function is to be asked again, and what it has given: when four fifths of the time of that are over. */
+function readRotating(given) {
+  const { expiresAt, ...value } = check.object("credentials", given);
+  const left = expiresAt === undefined ? undefined : check.moment("expiresAt", expiresAt) - Date.now();
+  const wait = left === undefined ? AGAIN_MS : Math.min(left * 0.8, 2 ** 31 - 1);
+  return [Math.max(wait - PAUSE_MS, 0), ...readCredentials(value)];
+}
+
+/** Where broadcasting consumers keep their offsets; in memory, if it is undefined. */
+function storeOf(offsets) {
+  if (offsets === false) return undefined;
+  if (offsets === undefined) return platform.offsets?.();
+  if (offsets === "") throw invalid("offsets are kept in a folder, and its name is empty");
+  if (typeof offsets === "string") {
+    if (platform.offsets) return platform.offsets(offsets);
+    throw invalid("a page has no folders: offsets are kept by an object with functions `load` and `save`");
+  }
+  for (const name of ["load", "save"]) check.func(`offsets.${name}`, check.object("offsets, unless it is a folder,", offsets)[name]);
+  return offsets;
 }
 
 const CLOSE_TIMEOUT_MS = 5000;
@@ -65,16 +112,28 @@ async function within(ms, promise) {
   clearTimeout(timer);
 }
 
+/** Tells of something that the WebAssembly knows nothing of. */
+let warn;
+
 /** A client of a cluster. One is enough for a process: its producers and consumers share its connections. */
 export class Client {
   #inner;
   #events;
+  #log;
   #closeTimeout;
   /** Sends of all producers that wait until they can be handed in. */
   #unsent = new Set();
 
-  constructor(inner, closeTimeout = CLOSE_TIMEOUT_MS) {
+  static {
+    warn = (client, message) => {
+      client.#events?.dispatchEvent(new ClientEvent({ type: "warning", message }));
+      logWarning(client.#log, message);
+    };
+  }
+
+  constructor(inner, log, closeTimeout = CLOSE_TIMEOUT_MS) {
     this.#inner = inner;
+    this.#log = log;
     this.#closeTimeout = closeTimeout;
   }
 
@@ -97,16 +156,16 @@ export class Client {
   /** A producer, which starts with its first send. */
   producer(group, options = {}) {
     check.text("the group", group);
-    const route = (topic, signal) => call((number) => this.#inner.admin().route(number, topic), signal);
-    return new Producer(enter(() => this.#inner.producer(group)), options, route, this.#unsent);
+    return new Producer(enter(() => this.#inner.producer(group)), options, this.#unsent);
   }
 
   /** Messages, one after the other: `for await (const message of client.consumer("billing", { topic: "orders" }))`; or, with a handler,
    * a promise of a consumer that is started. */
   consumer(group, options, ...handler) {
+    const place = { client: this, group, warn: (message) => warn(this, message) };
     const setUp = () => enter(() => this.#inner.consumer(check.text("the group", group)));
     // A handler that is undefined is a mistake, and no wish for a stream.
-    return handler.length === 0 ? new ConsumerStream(this, setUp(), options) : startConsumer(this, setUp, options, handler[0]);
+    return handler.length === 0 ? new ConsumerStream(place, setUp(), options) : startConsumer(place, setUp, options, handler[0]);
   }
 
   /** A consumer that keeps its own offsets. */
@@ -119,6 +178,11 @@ export class Client {
   /** Topics, offsets and clusters. */
   admin() {
     return new Admin(enter(() => this.#inner.admin()));
+  }
+
+  /** What it has counted, and has under way. */
+  metrics() {
+    return enter(() => this.#inner.metrics());
   }
 
   /** Signs with these from now on. */

@@ -1,6 +1,6 @@
 // Push consumers: messages come to a handler, or are asked for one after the other.
 
-import { call, enter, Verdict } from "./bridge.js";
+import { call, enter, unlessAborted, Verdict } from "./bridge.js";
 import * as check from "./check.js";
 import { platform } from "./platform.js";
 import { errorOf, invalid } from "./values.js";
@@ -10,25 +10,23 @@ const DELAY_LEVELS = 18;
 /** What a delay "never" is. */
 const NEVER = -1;
 
-/** For a handler to return or throw: the message comes again. `after` is a delay level of the broker's from 1 to 18, or "never" for the
- * dead letters at once; the broker decides otherwise. In order it is the pause of the queue in ms. */
-export function reconsumeLater(after, reason) {
+/** For a handler without order to return or throw: the message comes again, after a delay level of the broker's from 1 to 18, or goes to
+ * the dead letters at once, if it is "never"; the broker decides otherwise. */
+export function reconsumeLater(level, reason) {
   if (reason !== undefined) check.text("the reason", reason);
-  if (after === "never") return new Verdict(NEVER, reason);
-  if (after !== undefined) check.time('the delay, unless it is "never",', after, 1);
-  return new Verdict(after, reason);
+  if (level !== undefined && level !== "never") check.whole('the delay level, unless it is "never",', level, 1, DELAY_LEVELS);
+  return new Verdict(false, level === "never" ? NEVER : level, reason);
 }
 
-/** What is wrong with a delay, for a consumer that has no order: it is a level there. */
-function wrongLevel(delay) {
-  if (delay === undefined || delay === NEVER || (Number.isInteger(delay) && delay <= DELAY_LEVELS)) return undefined;
-  return `reconsumeLater(${delay}): without order the delay is a level of the broker, from 1 to ${DELAY_LEVELS}, or "never"`;
+/** For a handler in order to return or throw: its queue rests for so many ms, and then the message comes again, before all that follow. */
+export function suspend(ms, reason) {
+  if (reason !== undefined) check.text("the reason", reason);
+  if (ms !== undefined) check.time("the time that the queue rests", ms, 1);
+  return new Verdict(true, ms, reason);
 }
 
-/** The same, for one in order. */
-function wrongPause(delay) {
-  return delay === NEVER ? 'reconsumeLater("never"): in order a message comes again before all that follow it' : undefined;
-}
+const WITHOUT_ORDER = "without order no queue rests: reconsumeLater(level), where this says suspend(ms)";
+const IN_ORDER = "in order a message keeps its place: suspend(ms), where this says reconsumeLater(level)";
 
 /** The tags or the SQL of options, as `[expression, isSql]`. */
 export function readSelector({ tags, sql }) {
@@ -42,7 +40,7 @@ export function readSelector({ tags, sql }) {
   return [all.map((tag) => check.text("a tag", tag)).join(" || "), false];
 }
 
-function setUp(setup, options) {
+function setUp(setup, options, warn) {
   const { topic, subscriptions, tags, sql, ...rest } = check.object("the options of a consumer", options ?? undefined);
   if ((topic === undefined) === (subscriptions === undefined)) {
     throw invalid("a consumer has a topic, or subscriptions: an array of { topic, tags or sql }");
@@ -78,6 +76,14 @@ function setUp(setup, options) {
     consumeTimeout: (value) => setup.consumeTimeout(check.time("consumeTimeout", value, 1)),
     commitInterval: (value) => setup.commitInterval(check.time("commitInterval", value, 1)),
     rebalanceInterval: (value) => setup.rebalanceInterval(check.time("rebalanceInterval", value, 1)),
+    rebalanceListener: (listener) => {
+      const { assigned, revoked } = check.object("rebalanceListener", listener);
+      if (assigned === undefined && revoked === undefined) throw invalid("rebalanceListener has a function `assigned` or `revoked`, or both");
+      for (const [name, value] of Object.entries({ assigned, revoked })) {
+        if (value !== undefined) check.func(`rebalanceListener.${name}`, value);
+      }
+      setup.rebalanceListener({ listener, warn });
+    },
     signal: (value) => (read.signal = check.signal(value)),
   });
   if (cachedMessages !== undefined || cachedBytes !== undefined) setup.maxCached(cachedMessages, cachedBytes);
@@ -86,15 +92,16 @@ function setUp(setup, options) {
 }
 
 /** Starts a consumer that gives messages to a handler. */
-export async function startConsumer(client, begin, options, handler) {
+export async function startConsumer(place, begin, options, handler) {
   check.func("the handler", handler);
   const setup = begin();
   try {
-    const { orderly, batchSize, signal } = setUp(setup, options);
-    const wrongWith = orderly ? wrongPause : wrongLevel;
+    const { orderly, batchSize, signal } = setUp(setup, options, place.warn);
+    const wrongWith = ({ suspends }) => (suspends === orderly ? undefined : orderly ? IN_ORDER : WITHOUT_ORDER);
     await platform.readable();
+    await unlessAborted(othersClosed(place), signal);
     const inner = await call((number) => setup.handler(number, { handler, wrongWith }, orderly, batchSize), signal);
-    return new Consumer(client, inner);
+    return new Consumer(place, inner);
   } finally {
     setup.free();
   }
@@ -105,19 +112,26 @@ const running = new Set();
 
 /** The client has closed its consumers. */
 export let forgetConsumers;
+/** A client is one member of a group: a new consumer waits for one that closes. */
+let othersClosed;
 
 /** A member of a group. */
 export class Consumer {
-  #client;
+  #place;
   #inner;
   #release = platform.hold();
+  #closing;
 
   static {
-    forgetConsumers = (client) => running.forEach((consumer) => consumer.#client === client && consumer.#forget());
+    forgetConsumers = (client) => running.forEach((consumer) => consumer.#place.client === client && consumer.#forget());
+    othersClosed = async ({ client, group }) => {
+      const isOther = (place) => place.client === client && place.group === group;
+      await Promise.allSettled([...running].filter((one) => isOther(one.#place)).map((one) => one.#closing));
+    };
   }
 
-  constructor(client, inner) {
-    this.#client = client;
+  constructor(place, inner) {
+    this.#place = place;
     this.#inner = inner;
     running.add(this);
   }
@@ -180,11 +194,9 @@ export class Consumer {
   async close(options = {}) {
     const { within } = check.fields("the options", options, "within");
     if (within !== undefined) check.time("within", within);
-    try {
-      return await call((number) => this.#inner.close(number, within));
-    } finally {
-      this.#forget();
-    }
+    const closing = call((number) => this.#inner.close(number, within)).finally(() => this.#forget());
+    this.#closing ??= closing;
+    return await closing;
   }
 
   async [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {
@@ -192,9 +204,9 @@ export class Consumer {
   }
 }
 
-/** Messages that are asked for. Each has to be settled: `ack()` or `reconsumeLater()`. */
+/** Messages that are asked for. Each has to be settled: by `ack()`, or `reconsumeLater()`, which is `suspend()` in order. */
 export class ConsumerStream {
-  #client;
+  #place;
   #setup;
   #read;
   #starting;
@@ -204,11 +216,11 @@ export class ConsumerStream {
   #line = Promise.resolve();
   #isOver = false;
 
-  constructor(client, setup, options) {
-    this.#client = client;
+  constructor(place, setup, options) {
+    this.#place = place;
     this.#setup = setup;
     try {
-      this.#read = setUp(setup, options);
+      this.#read = setUp(setup, options, place.warn);
       if (this.#read.batchSize) throw invalid("messages that are asked for come one by one: batchSize is for handlers");
     } catch (error) {
       setup.free();
@@ -224,15 +236,16 @@ export class ConsumerStream {
   }
 
   #started() {
-    this.#starting ??= platform
-      .readable()
-      .then(() => call((number) => this.#setup.stream(number, this.#read.orderly), this.#read.signal))
-      .then((inner) => {
-        this.#consumer = new Consumer(this.#client, enter(() => inner.consumer()));
-        this.#inner = inner;
-      })
-      .finally(() => this.#setup.free());
+    this.#starting ??= this.#begin().finally(() => this.#setup.free());
     return this.#starting;
+  }
+
+  async #begin() {
+    const { orderly, signal } = this.#read;
+    await platform.readable();
+    await unlessAborted(othersClosed(this.#place), signal);
+    this.#inner = await call((number) => this.#setup.stream(number, orderly), signal);
+    this.#consumer = new Consumer(this.#place, enter(() => this.#inner.consumer()));
   }
 
   [Symbol.asyncIterator]() {
@@ -250,19 +263,29 @@ export class ConsumerStream {
     const found = await this.#ask();
     if (found === undefined) {
       this.#isOver = true;
+      this.#forget();
       return { done: true, value: undefined };
     }
     const [number, message] = found;
     const inner = this.#inner;
+    const { orderly } = this.#read;
     message.ack = () => enter(() => inner.ack(number));
-    message.reconsumeLater = (after) => {
-      const { delay } = reconsumeLater(after);
-      // What is asked for in order rests as long as queues do.
-      const wrong = !this.#read.orderly ? wrongLevel(delay) : delay === undefined ? undefined : "a stream in order has no delay";
-      if (wrong !== undefined) throw invalid(wrong);
+    message.reconsumeLater = (level) => {
+      if (orderly) throw invalid(IN_ORDER);
+      const { delay } = reconsumeLater(level);
       return enter(() => inner.reconsumeLater(number, delay));
     };
+    message.suspend = (ms) => {
+      if (!orderly) throw invalid(WITHOUT_ORDER);
+      const { delay } = suspend(ms);
+      return enter(() => inner.suspend(number, delay));
+    };
     return { done: false, value: message };
+  }
+
+  /** What was not settled is nobody's any more. */
+  #forget() {
+    enter(() => this.#inner.forget());
   }
 
   /** A loop that ends by an error does not call `return`. */
@@ -271,15 +294,15 @@ export class ConsumerStream {
       await this.#started();
       return await call((number) => this.#inner.next(number), this.#read.signal);
     } catch (error) {
-      // Not waited for: what the application still has in work would hold up the error.
-      this.close().catch(() => {});
+      // Not waited for: it would hold up the error.
+      this.close({ within: 0 }).catch(() => {});
       throw error;
     }
   }
 
-  /** What leaving the loop does: the consumer closes, and what was not settled comes to another member. */
+  /** What leaving the loop does: the consumer closes at once, and what was not settled comes to another member. */
   async return(value) {
-    await this.close();
+    await this.close({ within: 0 });
     return { done: true, value };
   }
 
@@ -287,9 +310,13 @@ export class ConsumerStream {
   async close(options) {
     const isFirst = !this.#isOver;
     this.#isOver = true;
-    if (this.#starting) await this.#starting.catch(() => {});
-    else if (isFirst) this.#setup.free();
-    return (await this.#consumer?.close(options)) ?? [];
+    if (!this.#starting && isFirst) this.#setup.free();
+    // Without a turn between, where it is started: who consumes next is to find it closing.
+    if (!this.#consumer) await this.#starting?.catch(() => {});
+    if (!this.#consumer) return [];
+    const unfinished = await this.#consumer.close(options);
+    this.#forget();
+    return unfinished;
   }
 
   async [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {

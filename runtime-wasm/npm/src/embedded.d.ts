@@ -23,6 +23,8 @@ export class Cluster {
   /** What `connect` asks for. */
   readonly addresses: string;
   readonly transport: Transport;
+  /** Broadcasting consumers keep their offsets in memory, unless `connect` is told otherwise. */
+  readonly offsets: false;
   /** The names of the brokers. */
   readonly brokers: string[];
 

@@ -32,6 +32,8 @@ export class Cluster {
   constructor(inner) {
     this.#inner = inner;
     this.addresses = inner.nameServers;
+    // What it has is gone with it.
+    this.offsets = false;
     this.#pump();
   }
 
@@ -128,11 +130,16 @@ export class Cluster {
 
   /** Has brokers answer otherwise: with a status, or a fault. Sends, or requests with these codes; all, or those of a topic, of a group
    * or at one broker; until `restore`, or so many times at each broker. */
-  force(what, { broker, codes = [], topic, group, times, delay = 0, code, remark } = {}) {
+  force(what, options = {}) {
     check.oneOf("what is forced", what, ...KINDS);
+    const names = ["broker", "codes", "topic", "group", "times", "delay", "code", "remark"];
+    const { broker, codes = [], topic, group, times, delay = 0, code, remark } = check.fields("the options", options, ...names);
+    for (const [name, value] of Object.entries({ broker, topic, group, remark })) if (value !== undefined) check.text(name, value);
+    if (!Array.isArray(codes)) throw invalid("codes are an array of numbers");
+    codes.forEach((one) => check.whole("a code", one, 0, 2 ** 31 - 1));
     if (times !== undefined) check.whole("times", times, 1, 2 ** 31 - 1);
-    if (what === "delay") check.time("delay", delay, 1);
-    if (what === "refuse") check.whole("code", code, 1, 2 ** 31 - 1);
+    if (what === "delay" || delay !== 0) check.time("delay", delay, 1);
+    if (what === "refuse" || code !== undefined) check.whole("code", code, 1, 2 ** 31 - 1);
     const done = this.#inner.force(broker, Int32Array.from(codes), topic, group, times, what, delay, code, remark);
     if (!done) throw invalid(`there is no broker ${broker}`);
     this.#schedule();
@@ -151,19 +158,23 @@ export class Cluster {
 
   /** Stops a broker, or the "name server", as a crash does. */
   stop(name) {
+    check.text("the server", name);
     if (!this.#now((...clock) => this.#inner.stop(...clock, name))) throw invalid(`there is no server ${name}`);
     this.#schedule();
   }
 
   /** Starts one that was stopped, with what it had; or, if `keeps` is false, with nothing. */
-  start(name, { keeps = true } = {}) {
+  start(name, options = {}) {
+    check.text("the server", name);
+    const { keeps = true } = check.fields("the options", options, "keeps");
     check.flag("keeps", keeps);
     if (!this.#now((...clock) => this.#inner.start(...clock, name, keeps))) throw invalid(`there is no server ${name}`);
     this.#schedule();
   }
 
-  createTopic(topic, { queues = 8 } = {}) {
+  createTopic(topic, options = {}) {
     check.text("the topic", topic);
+    const { queues = 8 } = check.fields("the options", options, "queues");
     const failure = this.#inner.createTopic(topic, check.whole("queues", queues, 1, 65_536));
     if (failure !== undefined) throw invalid(failure);
     this.#schedule();

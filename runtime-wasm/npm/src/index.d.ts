@@ -33,6 +33,8 @@ export function connect(target: string | readonly string[] | OwnTransport, optio
 export interface OwnTransport {
   addresses: string | readonly string[];
   transport: Transport;
+  /** As {@link ConnectOptions.offsets}, which has precedence. */
+  offsets?: ConnectOptions["offsets"];
 }
 
 /** How a client is set up. An option that is undefined has its default; one that nobody knows is refused. */
@@ -45,8 +47,26 @@ export interface ConnectOptions {
   nameServers?: string | readonly string[] | undefined;
   /** A transport of the application's own, with name servers as `host:port`. */
   transport?: Transport | undefined;
-  /** What every request is signed with. Unsigned by default. */
-  credentials?: Credentials | undefined;
+  /**
+   * What every request is signed with. Unsigned by default. For keys that change, a function, which is asked before the client connects, and
+   * again for the next ones: see {@link CredentialsFunction}.
+   */
+  credentials?: Credentials | CredentialsFunction | undefined;
+  /**
+   * Where broadcasting consumers keep their offsets: a folder (Node), a store of the application's own, or `false`: in memory, so that each
+   * start is that of a new group. In Node `.rocketmq_offsets` in the user's home folder by default, as of the Rust client and Java's; in
+   * pages in memory. See {@link OffsetStore}.
+   *
+   * In a folder they are in the file `INSTANCE/GROUP/offsets.json`, `INSTANCE` being the option `instance`, or `DEFAULT`. One consumer at a
+   * time can use it: a second one of this machine is refused, unless its client has another `instance`. Clients that are not of this
+   * package do not see that.
+   */
+  offsets?: string | OffsetStore | false | undefined;
+  /**
+   * Has the client log: lines up to a level, to the console or to a function. `"off"` by default. Warnings are `warning` events of
+   * {@link Client.events}, too.
+   */
+  log?: LogLevel | { level: LogLevel; sink?: LogSink | undefined } | undefined;
   /** The time for one request to a server, for one look-up and for `connect`, 1 or more. 3000 by default. */
   requestTimeout?: number | undefined;
   /** The time to open a connection, with TLS, 1 or more. 3000 by default. */
@@ -73,13 +93,13 @@ export interface ConnectOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** Options of Node's `tls.connect`. Others of them are passed on as well. */
+/** Options of Node's `tls.connect`, and `serverName`. Others are refused. */
 export interface TlsOptions {
   /** The name that certificates have to be of. By default the host that is connected to. */
   serverName?: string | undefined;
   /** The authorities to trust, in PEM. Those of Node by default. */
   ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
-  /** The client's certificate, in PEM. */
+  /** The client's certificate, in PEM, with those of authorities between it and the root. */
   cert?: string | Uint8Array | undefined;
   /** The client's key, in PEM. */
   key?: string | Uint8Array | undefined;
@@ -109,6 +129,42 @@ export interface Credentials {
   secretKey: string;
   /** The token of temporary keys. */
   securityToken?: string | undefined;
+}
+
+/**
+ * Gives credentials that change. It may take its time, such as until there are newer ones. It is asked again when four fifths of the time
+ * until `expiresAt` (a Date, or milliseconds since 1970 UTC) are over, or after a minute, if it does not say that; at most once a second. What is
+ * under way then goes on, and is signed with the new ones when it is tried again.
+ *
+ * When it fails, `connect` rejects with what it has thrown, or with {@link InvalidArgumentError}, if what it gives is no credentials. Later
+ * the old ones stay, which is a `warning` of {@link Client.events}, and it is asked again after 5 s.
+ */
+export type CredentialsFunction = () => RotatingCredentials | PromiseLike<RotatingCredentials>;
+
+export interface RotatingCredentials extends Credentials {
+  /** Until when they are valid. */
+  expiresAt?: Date | number | undefined;
+}
+
+/**
+ * Where broadcasting consumers keep their offsets: texts by keys, such as `"DEFAULT/prices"` of the group `prices` (and of the client's
+ * `instance`, if it has one). `localStorage` is one, as `{ load: (key) => localStorage.getItem(key), save: (key, text) =>
+ * localStorage.setItem(key, text) }`.
+ */
+export interface OffsetStore {
+  /**
+   * The text that was saved last; nothing, if there is none. Asked when a consumer starts, which waits for it. What it throws, and a text
+   * that nobody has saved, is what the consumer fails to start with, as `OFFSET_STORE`.
+   */
+  load(key: string): string | null | undefined | PromiseLike<string | null | undefined>;
+  /**
+   * Keeps a text in place of the one before. One call follows the other, every `commitInterval` in which there is something new, and when the
+   * consumer closes. What it throws is a `warning` of {@link Client.events}; the next text has all that this one had. A call that takes more
+   * than 3 s when the consumer closes is not waited for.
+   */
+  save(key: string, text: string): unknown;
+  /** The consumer is closed. */
+  close?(key: string): unknown;
 }
 
 /** How streams of bytes to servers are opened. */
@@ -165,7 +221,8 @@ export class Client implements AsyncDisposable {
    * A member of a group, as a stream of messages, which starts with the first that is asked for. Throws {@link InvalidArgumentError}
    * when an option is wrong; what {@link ConsumerStream.start} rejects with shows when it starts.
    *
-   * A client is one member of a group: a second consumer of the group is another client's.
+   * A client is one member of a group: a second consumer of the group is another client's. One that starts while another of its group
+   * closes waits for that.
    */
   consumer(group: string, options: ConsumerOptions & OneByOne): ConsumerStream;
   /**
@@ -189,6 +246,9 @@ export class Client implements AsyncDisposable {
   /** Topics, groups, messages, offsets and clusters. Throws nothing. */
   admin(): Admin;
 
+  /** What it has counted since it was made, and has under way. Throws nothing. */
+  metrics(): Metrics;
+
   /**
    * Signs every request with these from now on, also the next tries of what is under way. Throws {@link InvalidArgumentError} when they
    * are none.
@@ -202,6 +262,93 @@ export class Client implements AsyncDisposable {
   close(): Promise<void>;
   /** As {@link Client.close}. */
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** How a client has fared, and what it has under way now. A closed client keeps its counts. */
+export interface Metrics {
+  /** Sends that are over, by the broker of their last try. All brokers that the client knows are there. */
+  sends: Record<string, SendCounters>;
+  /** Those that had no broker when they ended, or one that is long gone. */
+  otherSends: SendCounters;
+  /** All sends that are over. */
+  allSends: SendCounters;
+  /** How long sends took, from the call to the receipt, with all tries; those with a receipt. */
+  sendLatency: Histogram;
+  /** Sends under way now, whose messages wait for their answers or to be written. */
+  messagesInFlight: number;
+  /** The bytes of their bodies. */
+  bytesInFlight: number;
+  /** Sends that stand in line for room now. */
+  messagesInLine: number;
+  /** Connections that stand now. */
+  connections: number;
+  /** How often a connection stood. */
+  connects: number;
+  /** How often one stood of a server that there had been one of before. */
+  reconnects: number;
+  /** Bytes handed to the transport. */
+  bytesSent: number;
+  /** Bytes of frames that came. */
+  bytesReceived: number;
+  /** Push consumers, by group, those that are closed by now too. */
+  consumers: Record<string, ConsumerCounters>;
+}
+
+/** Sends that are over, by how they ended; each counts once, however often it was tried. */
+export interface SendCounters {
+  /** With a receipt of the status SEND_OK. */
+  sendOk: number;
+  /** With a receipt of the status FLUSH_DISK_TIMEOUT. */
+  flushDiskTimeout: number;
+  /** With a receipt of the status FLUSH_SLAVE_TIMEOUT. */
+  flushSlaveTimeout: number;
+  /** With a receipt of the status SLAVE_NOT_AVAILABLE. */
+  slaveNotAvailable: number;
+  /** Oneway, and written. */
+  oneway: number;
+  /** With an error. */
+  failed: number;
+  /** Aborted before they were over. They may have been stored all the same. */
+  cancelled: number;
+  /** How often messages were handed to the broker. */
+  tries: number;
+  /** How many are over. */
+  total: number;
+}
+
+/** Durations in milliseconds, counted by how long they were. */
+export interface Histogram {
+  count: number;
+  /** All of them together. */
+  sum: number;
+  /** How many were up to so long, and longer than those of the bucket before: 0.1, 0.2, 0.5, 1 and so on to 100,000; the last has no bound. */
+  buckets: { upTo: number | undefined; count: number }[];
+}
+
+/** How the push consumers of a group of one client have fared. */
+export interface ConsumerCounters {
+  /** Messages that came. */
+  pulled: number;
+  /** Messages that were consumed. */
+  consumed: number;
+  /** Messages that failed, each as often as it did. */
+  failed: number;
+  /** Messages that brokers have taken back. */
+  sentBack: number;
+  /** Messages that could not be read. */
+  passedOver: number;
+  /** How often a queue was not fetched from any more because as much as may be of it was cached. */
+  flowControlled: number;
+  /** Queues that a rebalance gave to the consumer. */
+  assigned: number;
+  /** Queues that it took, or that the consumer gave back when it closed. */
+  revoked: number;
+  /** Queues that are its own now. */
+  queues: number;
+  /** Messages that the application has now. */
+  inWork: number;
+  /** How many messages are to come now; undefined while that is not known, and when it is closed. */
+  lag: bigint | undefined;
 }
 
 /** What happens to a client: an EventTarget of these events. */
@@ -248,6 +395,23 @@ export class ClientEvent extends Event {
   readonly topic?: string;
   readonly count?: number;
 }
+
+// The log.
+
+/** Up to which level lines are wanted: `"debug"` are all. */
+export type LogLevel = "off" | "error" | "warn" | "info" | "debug";
+
+/** A line of the log. */
+export interface LogLine {
+  level: Exclude<LogLevel, "off">;
+  /** What happened, the same words each time. */
+  message: string;
+  /** What it is about: `group`, `topic`, `queue`, `offset`, `address`, `error` and the like. */
+  fields: { [name: string]: string | undefined };
+}
+
+/** Hears of lines, in order and a little later. What it throws is passed over. */
+export type LogSink = (line: LogLine) => unknown;
 
 // Queues, messages, receipts.
 
@@ -360,8 +524,8 @@ export interface SendTimes {
 
 /**
  * Which queue a message goes to: `"random"`; a queue of its topic; or a function that gets the queues that can be written, and gives one
- * of them or its index. A function asks a name server for the queues before each send: messages of one key go to one queue by
- * `orderKey` without that. By default they go to all queues in turn.
+ * of them or its index. It is called once, when the client knows the topic's queues, mostly within `send`; later sends of its producer wait
+ * until then. What it throws is what the send rejects with. By default messages go to all queues in turn.
  */
 export type QueueChoice =
   | "random"
@@ -458,8 +622,8 @@ export interface ConsumerSettings {
    */
   from?: "last" | "first" | Date | number | undefined;
   /**
-   * Members share the messages (`"clustering"`, the default), or each gets all (`"broadcasting"`). Offsets of the latter are kept in
-   * memory: each start is that of a new group. Nothing that fails comes again.
+   * Members share the messages (`"clustering"`, the default), or each gets all (`"broadcasting"`) and keeps its own offsets, as the option
+   * {@link ConnectOptions.offsets} says. Nothing that fails comes again then.
    */
   model?: "clustering" | "broadcasting" | undefined;
   /** How many messages the application may have in work, 1 or more. 64 by default. */
@@ -480,6 +644,8 @@ export interface ConsumerSettings {
   commitInterval?: number | undefined;
   /** How often the queues are shared anew, 1 or more. 20,000 by default; also when members or routes change. */
   rebalanceInterval?: number | undefined;
+  /** Hears of queues that come and go. */
+  rebalanceListener?: RebalanceListener | undefined;
   /**
    * Aborting gives up starting; for a stream also whoever waits for a message: the loop ends with the signal's reason, and the
    * consumer closes. A handler's consumer that is started goes on.
@@ -488,8 +654,21 @@ export interface ConsumerSettings {
 }
 
 /**
+ * What an application does when queues come and go, for what it keeps of each. It hears of queues before their first message is given and
+ * after the last, of the retry topic's, too; of one change after the other. A queue begins once the promise of `assigned` has ended; one in order goes
+ * to the next member once that of `revoked` has; either after 20 s at the latest, and what fails is a `warning` of {@link Client.events}.
+ * Without order the next member may have begun by then.
+ */
+export interface RebalanceListener {
+  /** These queues are this consumer's now. None of their messages has been given yet. */
+  assigned?(queues: MessageQueue[]): unknown;
+  /** These queues leave, also when the consumer closes: no more of their messages are given. */
+  revoked?(queues: MessageQueue[]): unknown;
+}
+
+/**
  * Consumes a message. It is consumed when the call returns, or its promise ends well; it comes again later when it throws or gives what
- * {@link reconsumeLater} gives.
+ * {@link reconsumeLater} or, in order, {@link suspend} gives.
  */
 export type Handler = (message: Message) => HandlerResult;
 
@@ -499,22 +678,30 @@ export type BatchHandler = (messages: Message[]) => HandlerResult;
 export type HandlerResult = void | Verdict | PromiseLike<void | Verdict>;
 
 /**
- * For a handler to return or throw: the message comes again. `reason` is for the log: a warning of the client's.
+ * For a handler without order to return or throw: the message comes again, after a delay level of the broker, 1 to 18 (1, 5, 10, 30 s, 1 to
+ * 10 min, 20, 30 min, 1 and 2 h), or, with `"never"`, is a dead letter at once. By default the broker decides: 10 s, then longer each
+ * time, up to 2 h. `reason` is for the log: a warning of the client's.
  *
- * Without order `after` is a delay level of the broker, 1 to 18 (1, 5, 10, 30 s, 1 to 10 min, 20, 30 min, 1 and 2 h), or `"never"`: a
- * dead letter at once. By default the broker decides: 10 s, then longer each time, up to 2 h.
- *
- * In order `after` is for how many milliseconds the queue rests, 1 or more. 1000 by default.
- *
- * Throws {@link InvalidArgumentError} when `after` is neither. What the consumer cannot do, such as a level above 18 without order, is said
- * by the reason, and the default is used.
+ * Throws {@link InvalidArgumentError} when the level is none. In order it has no meaning: the message fails, the warning says so, and its
+ * queue rests for 1 s.
  */
-export function reconsumeLater(after?: number | "never", reason?: string): Verdict;
+export function reconsumeLater(level?: number | "never", reason?: string): Verdict;
 
-/** A message was not consumed. {@link reconsumeLater} makes it. */
+/**
+ * For a handler in order to return or throw: the queue rests for so many milliseconds, 1 or more, 1000 by default, and then the message comes
+ * again, before all that follow it. `reason` is for the log: a warning of the client's.
+ *
+ * Throws {@link InvalidArgumentError} when the time is none. Without order it has no meaning: the message fails, the warning says so, and the
+ * broker decides when it comes again.
+ */
+export function suspend(ms?: number, reason?: string): Verdict;
+
+/** A message was not consumed. {@link reconsumeLater} and {@link suspend} make it. */
 export class Verdict {
   private constructor();
-  /** The level or the milliseconds; -1 for never. */
+  /** Whether {@link suspend} has made it. */
+  readonly suspends: boolean;
+  /** The level, -1 for never; or the milliseconds. */
   readonly delay: number | undefined;
   readonly reason: string | undefined;
 }
@@ -607,10 +794,15 @@ export interface StreamMessage extends Message {
    */
   ack(): boolean;
   /**
-   * It comes again: after a delay level of the broker, 1 to 18, or `"never"`, a dead letter at once; the broker decides by default. In
-   * order the queue rests for 1 s, and there is no `after`. Gives whether that counts. Throws {@link InvalidArgumentError}.
+   * It comes again: after a delay level of the broker, 1 to 18, or `"never"`, a dead letter at once; the broker decides by default. Gives
+   * whether that counts. Throws {@link InvalidArgumentError} when the level is none, and in order.
    */
-  reconsumeLater(after?: number | "never"): boolean;
+  reconsumeLater(level?: number | "never"): boolean;
+  /**
+   * In order: its queue rests for so many milliseconds, 1 or more, 1000 by default, and then it comes again, before all that follow it. Gives
+   * whether that counts. Throws {@link InvalidArgumentError} when the time is none, and without order.
+   */
+  suspend(ms?: number): boolean;
 }
 
 /** Messages that are asked for one by one. As many as `maxInWork` may be held at once. {@link Client.consumer} makes it. */
@@ -628,7 +820,10 @@ export class ConsumerStream implements AsyncIterableIterator<StreamMessage>, Asy
    * with the signal's reason; then the consumer closes.
    */
   next(): Promise<IteratorResult<StreamMessage, undefined>>;
-  /** What leaving a loop does: closes, and ends when that is done. What was not settled comes again. */
+  /**
+   * What leaving a loop does: closes at once, and ends when that is done. What was not settled comes again. To leave time for what is in work
+   * elsewhere, {@link ConsumerStream.close} before the loop is left.
+   */
   return(): Promise<IteratorResult<StreamMessage, undefined>>;
 
   /** As {@link Consumer.close}. A stream that was not started never starts. */

@@ -2,7 +2,7 @@
 
 export { Verdict } from "./bridge.js";
 export { Client, connect } from "./client.js";
-export { Consumer, ConsumerStream, reconsumeLater } from "./consumer.js";
+export { Consumer, ConsumerStream, reconsumeLater, suspend } from "./consumer.js";
 export { ClientEvent } from "./events.js";
 export { Producer } from "./producer.js";
 export { PullConsumer } from "./pull.js";

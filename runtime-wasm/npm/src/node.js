@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 
 import { attach } from "./bridge.js";
+import { Files } from "./files.js";
 import { platform } from "./platform.js";
 import * as compression from "./stgclient_compression.js";
 import { place } from "./target.js";
@@ -30,6 +31,8 @@ platform.identity = () => {
   const ours = all.find(({ family, internal }) => family === "IPv4" && !internal);
   return { ip: ours?.address ?? "127.0.0.1", processId: process.pid };
 };
+
+platform.offsets = (folder) => new Files(folder);
 
 // Here, so that who bundles a page needs no `ws`.
 platform.webSocket = () => import("ws").then(({ WebSocket }) => WebSocket);

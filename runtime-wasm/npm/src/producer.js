@@ -1,6 +1,6 @@
 // Producers: messages out, receipts in.
 
-import { call, enter } from "./bridge.js";
+import { call, chooses, enter } from "./bridge.js";
 import * as check from "./check.js";
 import { errorOf, invalid } from "./values.js";
 import { ChoiceKind, SendMode } from "./wasm.js";
@@ -12,9 +12,7 @@ export class Producer {
   #setup;
   #starting;
   #inner;
-  #route;
-  #sendTimeout;
-  /** Sends that are not handed in yet: the producer starts, or a queue is chosen. */
+  /** Sends that are not handed in yet: the producer starts. */
   #preparing = new Set();
   #preparingBytes = 0;
   #most;
@@ -22,9 +20,8 @@ export class Producer {
   #unsent;
   #isClosed = false;
 
-  constructor(setup, options, route, unsent) {
+  constructor(setup, options, unsent) {
     this.#setup = setup;
-    this.#route = route;
     this.#unsent = unsent;
     try {
       this.#setUp(setup, options);
@@ -44,7 +41,6 @@ export class Producer {
       maxWaitingBytes: (value) => check.whole("maxWaitingBytes", value, 1, 2 ** 31 - 1),
       avoidSlowBrokers: (value) => setup.avoidSlowBrokers(check.flag("avoidSlowBrokers", value)),
     });
-    this.#sendTimeout = options.sendTimeout;
     const { maxWaitingMessages = 2048, maxWaitingBytes = 64 << 20 } = options;
     this.#most = { messages: maxWaitingMessages, bytes: maxWaitingBytes };
     if (options.maxWaitingMessages || options.maxWaitingBytes) setup.maxWaiting(maxWaitingMessages, maxWaitingBytes);
@@ -97,21 +93,16 @@ export class Producer {
     const read = readMessage(message);
     const how = readOptions(options, read.topic);
     // Not before one that still waits.
-    if (this.#inner && !how.select && this.#preparing.size === 0) return this.#handIn(read, how, mode);
+    if (this.#inner && this.#preparing.size === 0) return await this.#handIn(read, how, message, mode);
     if (!this.#hasRoom()) {
-      if (mode === SendMode.AtOnce) throw errorOf("FULL", "too many sends wait for a queue to be chosen", true);
+      if (mode === SendMode.AtOnce) throw errorOf("FULL", "too many sends wait for their producer to start", true);
       do await Promise.race(this.#preparing); while (!this.#hasRoom());
     }
     read.body = new Uint8Array(read.body);
-    let sent;
-    const preparing = this.#prepare(how, message, read.topic).then(() => {
-      sent = this.#handIn(read, how, mode);
-      // It is awaited a little later.
-      sent.catch(() => {});
-    });
+    const preparing = this.#started().then(() => ({ sent: this.#handIn(read, how, message, mode) }));
     this.#keep(preparing, read.body.length);
-    await preparing;
-    return sent;
+    const { sent } = await preparing;
+    return await sent;
   }
 
   #hasRoom() {
@@ -130,47 +121,14 @@ export class Producer {
     this.#preparingBytes += bytes;
   }
 
-  #handIn(read, how, mode) {
+  #handIn(read, how, message, mode) {
     const inner = this.#inner;
     const { topic, body, tag, keys, properties, delayLevel, flag } = read;
-    const { kind, chosen, queueId, timeout, signal } = how;
-    return call(
-      (number) =>
-        inner.send(number, mode, topic, body, tag, keys, properties, delayLevel, flag, kind, chosen, queueId, timeout),
-      signal,
-    );
-  }
-
-  async #prepare(how, message, topic) {
-    if (how.select) await this.#select(how, topic, message);
-    if (!this.#inner) await this.#started();
-  }
-
-  async #select(how, topic, message) {
-    const { writableQueues } = await this.#routeInTime(how, topic);
-    if (writableQueues.length === 0) throw errorOf("NO_QUEUE_AVAILABLE", `${topic} has no queue that can be written`, true);
-    const chosen = how.select(writableQueues, message);
-    const index = typeof chosen === "number" ? chosen : writableQueues.indexOf(chosen);
-    const queue = writableQueues[index];
-    if (!queue) throw invalid(`the function chose no queue: it gave ${check.shown(chosen)}, of ${writableQueues.length} queues`);
-    [how.kind, how.chosen, how.queueId] = [ChoiceKind.Given, queue.brokerName, queue.queueId];
-  }
-
-  /** The route is a part of the send: it takes of its time, and is not waited for any more when the send is aborted. */
-  async #routeInTime(how, topic) {
-    const most = how.timeout ?? this.#sendTimeout;
-    if (most === undefined) return this.#route(topic, how.signal);
-    const started = performance.now();
-    const over = AbortSignal.timeout(Math.ceil(most));
-    const either = how.signal ? AbortSignal.any([how.signal, over]) : over;
-    try {
-      return await this.#route(topic, either);
-    } catch (error) {
-      if (error !== over.reason) throw error;
-      throw errorOf("TIMEOUT", `the route of ${topic} did not come within ${most} ms`, true);
-    } finally {
-      how.timeout = Math.max(1, most - (performance.now() - started));
-    }
+    const { kind, chosen, queueId, timeout, signal, select } = how;
+    return call((number) => {
+      if (select) chooses(number, (queues) => indexOf(select(queues, message), queues));
+      inner.send(number, mode, topic, body, tag, keys, properties, delayLevel, flag, kind, chosen, queueId, timeout);
+    }, signal);
   }
 
   async #prepared() {
@@ -200,6 +158,13 @@ export class Producer {
   async [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {
     await this.close();
   }
+}
+
+/** The index of what a function has chosen. */
+function indexOf(chosen, queues) {
+  const index = typeof chosen === "number" ? chosen : queues.indexOf(chosen);
+  if (queues[index]) return index;
+  throw invalid(`the function chose no queue: it gave ${check.shown(chosen)}, of ${queues.length} queues`);
 }
 
 const closed = () => errorOf("CLOSED", "the producer: closed", false);
@@ -241,7 +206,7 @@ function readOptions(options, topic) {
     signal: (value) => (how.signal = check.signal(value)),
     orderKey: (value) => [how.kind, how.chosen] = [ChoiceKind.ByKey, check.text("orderKey", value)],
     queue: (value) => {
-      if (typeof value === "function") return (how.select = value);
+      if (typeof value === "function") return [how.kind, how.select] = [ChoiceKind.Chosen, value];
       if (value === "random") return (how.kind = ChoiceKind.AtRandom);
       const queue = check.queue(value);
       if (queue.topic !== topic) throw invalid(`the queue is of ${queue.topic}, the message of ${topic}`);

@@ -16,7 +16,7 @@ export class PullConsumer {
   /** The queues of a topic that can be read. */
   async queues(topic) {
     check.text("the topic", topic);
-    return call((number) => this.#inner.queues(number, topic));
+    return await call((number) => this.#inner.queues(number, topic));
   }
 
   /** Pulls from a queue, beginning at an offset. Without `wait` it ends at once where nothing is. */
@@ -34,7 +34,7 @@ export class PullConsumer {
     });
     const [expression, isSql] = readSelector(options);
     const { maxMessages, wait, timeout, signal } = read;
-    return call(
+    return await call(
       (number) =>
         this.#inner.pull(number, topic, brokerName, queueId, expression, isSql, from, maxMessages, wait, timeout),
       signal,
@@ -48,29 +48,29 @@ export class PullConsumer {
 
   /** The offset of the first message that is still there. */
   async minOffset(queue) {
-    return this.#offset(OffsetKind.Min, queue);
+    return await this.#offset(OffsetKind.Min, queue);
   }
 
   /** The offset that the next message will have. */
   async maxOffset(queue) {
-    return this.#offset(OffsetKind.Max, queue);
+    return await this.#offset(OffsetKind.Max, queue);
   }
 
   /** The offset of the first message that was stored at this moment or later. */
   async offsetAt(queue, moment) {
-    return this.#offset(OffsetKind.At, queue, check.moment("the moment", moment));
+    return await this.#offset(OffsetKind.At, queue, check.moment("the moment", moment));
   }
 
   /** Where the group goes on; undefined, if it has committed nothing. */
   async committedOffset(queue) {
-    return this.#offset(OffsetKind.Committed, queue);
+    return await this.#offset(OffsetKind.Committed, queue);
   }
 
   /** Says where the group goes on: at the first message that it has not consumed. */
   async commitOffset(queue, offset) {
     const { topic, brokerName, queueId } = check.queue(queue);
     const at = check.offset("the offset", offset);
-    return call((number) => this.#inner.commit(number, topic, brokerName, queueId, at));
+    return await call((number) => this.#inner.commit(number, topic, brokerName, queueId, at));
   }
 
   async close() {

@@ -3,13 +3,16 @@
 import net from "node:net";
 import tls from "node:tls";
 
+import * as check from "./check.js";
+import { invalid } from "./values.js";
+
 /** How long a socket that was closed has to write what it has taken. */
 const LAST_MS = 1000;
 
 /** A transport of sockets; with TLS, if there are options for it. */
 export function tcp(secured) {
   if (!secured) return { open: ({ host, port }, events) => new Socket(net.connect({ host, port }), "connect", events) };
-  const { serverName, ...options } = secured === true ? {} : secured;
+  const { serverName, ...options } = secured === true ? {} : readTls(secured);
   return {
     open: ({ host, port }, events) => {
       const name = serverName ?? (net.isIP(host) ? undefined : host);
@@ -17,6 +20,31 @@ export function tcp(secured) {
       return new Socket(socket, "secureConnect", events);
     },
   };
+}
+
+const VERSIONS = ["TLSv1.2", "TLSv1.3"];
+
+/** Options of Node's that are looked at, and no others: one that is mistyped would be passed over in silence. */
+function readTls(given) {
+  const read = {};
+  const is = (name, look) => [name, (value) => (read[name] = look(name, value))];
+  const pem = (name, value) => {
+    if (typeof value === "string" || value instanceof Uint8Array) return value;
+    throw invalid(`tls.${name} is ${check.shown(value)}; it has to be a string or bytes`);
+  };
+  const several = (name, value) => (Array.isArray(value) ? value.map((one) => pem(name, one)) : pem(name, value));
+  const text = (name, value) => check.text(`tls.${name}`, value);
+  const version = (name, value) => check.oneOf(`tls.${name}`, value, ...VERSIONS);
+  const known = [
+    is("serverName", text),
+    is("ca", several),
+    ...["cert", "key", "pfx"].map((name) => is(name, pem)),
+    ...["passphrase", "ciphers"].map((name) => is(name, text)),
+    is("rejectUnauthorized", (name, value) => check.flag(`tls.${name}`, value)),
+    ...["minVersion", "maxVersion"].map((name) => is(name, version)),
+  ];
+  check.options("the options of TLS", given, Object.fromEntries(known));
+  return read;
 }
 
 /** A certificate is of the name that the application has given, whatever address a broker is at. */

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { after, test } from "node:test";
 
-import { connect, ConnectionError, InvalidArgumentError, NotFoundError, reconsumeLater, Verdict } from "stgclient";
+import { connect, ConnectionError, InvalidArgumentError, NotFoundError, reconsumeLater, suspend, Verdict } from "stgclient";
 import { cluster } from "stgclient/embedded";
 
 const servers = cluster();
@@ -78,6 +78,31 @@ test("a consumer with a handler runs, although nobody keeps it", () => {
     const client = await connect(servers);
     await client.producer("tests").send({ topic: "orders", body: "hello", tag: "it came" });`;
   assert.equal(run(program), "it came");
+});
+
+test("a consumer that broadcasts in a cluster in memory keeps its offsets there, and a client that has no home lacks none", () => {
+  const program = `
+    import { existsSync, mkdtempSync } from "node:fs";
+    import { tmpdir } from "node:os";
+    process.env.HOME = mkdtempSync(tmpdir() + "/stgclient-");
+    for (let round = 0; round < 2; round++) {
+      const client = await connect(servers);
+      await client.producer("tests").send({ topic: "orders", body: String(round) });
+      const seen = [];
+      const options = { topic: "orders", from: "first", model: "broadcasting", commitInterval: 10 };
+      const consumer = await client.consumer("billing", options, (message) => void seen.push(message.text()));
+      while (seen.length <= round) await new Promise((turn) => setTimeout(turn, 5));
+      await client.close();
+      console.log(seen.join(), existsSync(process.env.HOME + "/.rocketmq_offsets"));
+    }
+    process.env.HOME = "/dev/null/none";
+    const { addresses, transport } = servers;
+    const client = await connect({ addresses, transport });
+    const options = { topic: "orders", model: "broadcasting" };
+    await client.consumer("billing", options, () => {}).catch(({ code }) => console.log(code));
+    await client.consumer("fraud", { topic: "orders" }, () => {});
+    await client.close();`;
+  assert.equal(run(program), "0 false\n0,1 false\nOFFSET_STORE");
 });
 
 test("a stream that is aborted rejects with the reason, and closes its consumer", async () => {
@@ -192,31 +217,20 @@ test("a function chooses among the queues that can be written, and where there a
   const { queue } = await producer.send({ topic: orders, body: "hello" }, { queue: (queues) => queues.length - 1 });
   assert.equal(queue.queueId, 3);
   await client.admin().createTopic(orders, { queues: 4, permission: "read" });
-  const sending = producer.send({ topic: orders, body: "hello" }, { queue: () => 0 });
+  // One that does not know the queues that there were.
+  const other = await connect(servers);
+  const sending = other.producer("tests", { sendTimeout: 300 }).send({ topic: orders, body: "hello" }, { queue: () => 0 });
   await assert.rejects(sending, (error) => error instanceof NotFoundError && error.code === "NO_QUEUE_AVAILABLE" && error.retryable);
+  await other.close();
 });
 
-test("a delay that the consumer cannot keep is said, and the message comes again by the default", async () => {
-  assert.throws(() => reconsumeLater("10s"), invalid(/^the delay/));
-  assert.ok(reconsumeLater(5000, "later") instanceof Verdict);
-
-  const watching = await connect(servers);
-  const warnings = [];
-  watching.events.addEventListener("warning", ({ message }) => warnings.push(message));
-  const orders = await topic();
-  const times = [];
-  const handler = () => (times.push(Date.now()) === 1 ? reconsumeLater("never") : undefined);
-  const orderly = await watching.consumer(fresh("group"), { topic: orders, orderly: true, from: "first" }, handler);
-  await producer.send({ topic: orders, body: "hello" });
-  await until(() => times.length === 2);
-  await orderly.close();
-  assert.ok(warnings.some((warning) => /in order a message comes again/.test(warning)), warnings.join("\n"));
-
-  const stream = watching.consumer(fresh("group"), { topic: orders, from: "first" });
-  const { value } = await stream.next();
-  assert.throws(() => value.reconsumeLater(5000), invalid(/a level of the broker, from 1 to 18/));
-  assert.equal(value.ack(), true);
-  await watching.close();
+test("a level and a time are told apart, and what is neither is refused", () => {
+  assert.throws(() => reconsumeLater("10s"), invalid(/^the delay level, unless it is "never", is "10s"; it has to be a whole number from 1 to 18/));
+  assert.throws(() => suspend("10s"), invalid(/^the time that the queue rests is "10s"; it has to be a time in milliseconds/));
+  const [later, resting] = [reconsumeLater(18, "later"), suspend(5000, "resting")];
+  assert.ok(later instanceof Verdict && resting instanceof Verdict);
+  assert.deepEqual({ ...later }, { suspends: false, delay: 18, reason: "later" });
+  assert.deepEqual({ ...resting }, { suspends: true, delay: 5000, reason: "resting" });
 });
 
 test("when a queue was last written is a Date, and nothing where it never was", async () => {

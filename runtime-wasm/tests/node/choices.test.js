@@ -5,7 +5,8 @@ import { test } from "node:test";
 
 import { InvalidArgumentError, NotFoundError } from "stgclient";
 
-import { bench, fails, unique } from "./support/bench.js";
+import { bench, client, fails, unique } from "./support/bench.js";
+import { rewriting } from "./support/transports.js";
 
 const ids = (receipts) => receipts.map(({ queue }) => queue.queueId);
 
@@ -71,9 +72,41 @@ test("a queue that is not the topic's is refused", async (t) => {
   await on.pullAll(0);
 });
 
-test("a topic that nobody has is not found, also for a function", async (t) => {
+test("a topic that nobody has is the same to a function as to all sends: created, if brokers do that, or not found", async (t) => {
   const on = await bench(t, 0);
-  const queue = () => 0;
-  const message = { topic: unique("%bad").slice(1), body: "x" };
-  await fails(on.producer.send(message, { queue }), NotFoundError, "TOPIC_NOT_FOUND");
+  const outcome = (queue) => {
+    const sending = on.producer.send({ topic: unique("new"), body: "x" }, { queue, timeout: 10_000 });
+    return sending.then(({ status }) => status, ({ code }) => code);
+  };
+  assert.equal(await outcome((queues) => queues.length - 1), await outcome());
+});
+
+test("a function is asked once for each send, within it when the queues are known, and asks no server for them", async (t) => {
+  const on = await bench(t, 4);
+  const asked = [];
+  const transport = rewriting({}, ({ header }) => asked.push(header.code));
+  const other = await client(t, { transport });
+  const producer = other.producer(unique("p"));
+  let calls = 0;
+  const queue = (queues) => calls++ % queues.length;
+  await producer.send({ topic: on.topic, body: "x" }, { queue });
+  asked.length = 0;
+  const sends = Array.from({ length: 7 }, () => producer.send({ topic: on.topic, body: "x" }, { queue }));
+  assert.equal(calls, 8);
+  assert.deepEqual(ids(await Promise.all(sends)), [1, 2, 3, 0, 1, 2, 3]);
+  // GET_ROUTEINFO_BY_TOPIC.
+  assert.deepEqual([calls, asked.includes(105)], [8, false]);
+});
+
+test("a function may use the client", async (t) => {
+  const on = await bench(t, 1);
+  const within = [];
+  const queue = () => {
+    within.push(on.send("within"));
+    return 0;
+  };
+  const receipts = await Promise.all([on.send("first", {}, { queue }), on.send("second")]);
+  assert.deepEqual(receipts.map(({ status }) => status), ["SEND_OK", "SEND_OK"]);
+  assert.equal((await Promise.all(within)).length, 1);
+  await on.pullAll(3);
 });

@@ -112,10 +112,39 @@ test("a send goes behind those that wait for the producer's start, and the clien
   assert.ok(receipts[0].queueOffset < receipts[1].queueOffset);
 });
 
-test("sends whose queue is still to be chosen are bounded", async (t) => {
+test("sends that wait for their producer's start, or for their queue to be chosen, are bounded", async (t) => {
   const { client } = await setting(t);
-  const producer = await client.producer("shop", { maxWaitingMessages: 2 }).start();
-  const sends = [1, 2, 3].map(() => producer.trySend({ topic: "orders", body: "x" }, { queue: () => 0 }));
-  const ended = await Promise.allSettled(sends);
-  assert.deepEqual(ended.map(({ reason }) => reason?.code), [undefined, undefined, "FULL"]);
+  for (const [isStarted, more, last] of [
+    [true, { maxWaitingMessages: 2 }, "x"],
+    [false, { maxWaitingMessages: 2 }, "x"],
+    [false, { maxWaitingBytes: 10 }, "x"],
+  ]) {
+    const producer = client.producer("shop", more);
+    if (isStarted) await producer.start();
+    const sends = ["12345", "67890", last].map((body) => producer.trySend({ topic: "orders", body }, { queue: () => 0 }));
+    // Those that are awaited stand in line.
+    const waiting = [1, 2, 3].map(() => producer.send({ topic: "orders", body: "y" }, { queue: () => 0 }));
+    const ended = await Promise.allSettled(sends);
+    assert.deepEqual(ended.map(({ reason }) => reason?.code), [undefined, undefined, "FULL"], `${isStarted} ${JSON.stringify(more)}`);
+    if (!isStarted) assert.match(ended[2].reason.message, /too many sends wait for their producer to start/);
+    assert.equal((await Promise.all(waiting)).length, 3);
+  }
+});
+
+test("options that are mistyped are refused, and what they are about is looked at", (t) => {
+  const servers = cluster();
+  const invalid = (call) => assert.throws(call, { name: "InvalidArgumentError", code: "INVALID_ARGUMENT" }, String(call));
+  for (const options of [null, 7, "broker-a", [], { time: 1 }, { times: 0 }, { broker: 1 }, { topic: 1 }, { group: null }, { codes: 10 }, { codes: ["10"] }, { remark: 1 }, { code: "1" }, { delay: "1s" }]) {
+    invalid(() => servers.force("busy", options));
+  }
+  invalid(() => servers.force("delay"));
+  invalid(() => servers.force("refuse", { remark: "no" }));
+  for (const options of [null, 7, { keep: false }, { keeps: 1 }]) invalid(() => servers.start("name server", options));
+  for (const options of [null, 7, { queue: 3 }, { queues: 0 }, { queues: "2" }]) invalid(() => servers.createTopic("topic", options));
+  for (const name of [undefined, null, 7]) {
+    invalid(() => servers.stop(name));
+    invalid(() => servers.start(name));
+  }
+  servers.force("busy", { topic: "topic", codes: [10], times: 1 });
+  servers.createTopic("topic");
 });

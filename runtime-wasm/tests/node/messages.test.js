@@ -6,6 +6,10 @@ import { test } from "node:test";
 import { Message } from "stgclient";
 
 import { bench, eventually, unique } from "./support/bench.js";
+import { rewriting } from "./support/transports.js";
+
+/** PULL_MESSAGE. */
+const PULL = 11;
 
 /** Texts that somebody's escaping gets wrong. */
 const TEXTS = [
@@ -47,6 +51,17 @@ test("texts and JSON come back as they were", async (t) => {
   for (const text of TEXTS) assert.equal((await on.sendAndPull(`.${text}`)).text(), `.${text}`);
   const order = { id: 7, parts: ["a", null, 1.5], "订单": true };
   assert.deepEqual((await on.sendAndPull(JSON.stringify(order))).json(), order);
+});
+
+test("properties come back whatever stands in their values, what separates names from values in brokers too", async (t) => {
+  // Other clients send such a value, ours refuses to: so it is changed on its way.
+  const change = (_, body) => {
+    const at = body.indexOf("before#after");
+    if (at >= 0) body[at + "before".length] = 1;
+  };
+  const on = await bench(t, 1, { transport: rewriting({ [PULL]: change }) });
+  const message = await on.sendAndPull("x", { properties: { a: "before#after", b: "last" }, keys: "k" });
+  assert.deepEqual([message.properties.a, message.properties.b, message.keys], ["before\u0001after", "last", ["k"]]);
 });
 
 test("a body of a megabyte comes back, compressed and not", async (t) => {

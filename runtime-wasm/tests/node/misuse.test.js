@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { inspect } from "node:util";
 
-import { connect, InvalidArgumentError, reconsumeLater } from "stgclient";
+import { connect, InvalidArgumentError, reconsumeLater, suspend } from "stgclient";
 
 import { bench, DEADLINE, nameServers } from "./support/bench.js";
 
@@ -41,6 +41,21 @@ const NO_SIGNALS = [null, {}, new AbortController(), "signal"];
 const each = (name, values) => values.filter((value) => value !== undefined).map((value) => ({ [name]: value }));
 
 describe("refused is", { concurrency: 6, timeout: DEADLINE }, () => {
+  test("an option of TLS", async () => {
+    for (const tls of [
+      ...["ca", "cert", "key", "pfx"].flatMap((name) => each(name, [1, null, {}, true])),
+      ...["serverName", "passphrase", "ciphers"].flatMap((name) => each(name, NO_TEXTS)),
+      ...each("ca", [[1], ["a", null]]),
+      ...each("cert", [["a"]]),
+      ...each("rejectUnauthorized", [0, "false", null]),
+      ...["minVersion", "maxVersion"].flatMap((name) => each(name, ["TLSv1.1", "1.2", 1.3])),
+      { servername: "a" },
+      { checkServerIdentity: () => {} },
+    ]) {
+      await refused(shown(tls), () => connect(`rocketmqs://${nameServers}`, { tls }), /tls\.|options of TLS/);
+    }
+  });
+
   test("where to connect to", async () => {
     const targets = [...NO_TEXTS, "", "no address", "http://a:1", "a:1;ws://b", "wss://gateway/x", { addresses: 7 }];
     for (const target of targets) await refused(shown(target), () => connect(target));
@@ -60,6 +75,11 @@ describe("refused is", { concurrency: 6, timeout: DEADLINE }, () => {
       ...each("dialect", ["kafka", null]),
       ...each("credentials", [null, "a:b", {}, { accessKey: "a" }, { accessKey: "a", secretKey: 1 }]),
       ...each("tls", ["yes", 1, null, []]),
+      ...each("log", [null, 1, true, "trace", "WARN", {}, [], { level: 1 }, { level: "warn", sink: 1 }, { level: "warn", to: 1 }]),
+      ...each("offsets", [null, 1, true, "", [], {}, { load() {} }, { load() {}, save: 1 }, new Map()]),
+      ...each("credentials", [() => 7, () => ({ accessKey: "a" }), async () => undefined, async () => ({ key: "a" })]),
+      ...each("credentials", [() => ({ accessKey: "a", secretKey: "b", expiresAt: "tomorrow" })]),
+      ...each("credentials", [{ accessKey: "a", secretKey: "b", expiresAt: 1 }]),
       { credentials: { accessKey: "a", secretKey: "b", securityToken: 1 } },
       { requestTimeoutMs: 1 },
     ]) {
@@ -135,6 +155,7 @@ describe("refused is", { concurrency: 6, timeout: DEADLINE }, () => {
         ...each("signal", NO_SIGNALS),
         ...each("tags", [1, null, [], [1], {}]),
         ...each("sql", [1, null]),
+        ...each("rebalanceListener", [...NO_OBJECTS, { begin() {} }, { assigned: 1 }, { revoked: null }]),
         { tags: "a", sql: "b" },
         { orderly: true, batchSize: 2 },
         { tag: "a" },
@@ -151,6 +172,11 @@ describe("refused is", { concurrency: 6, timeout: DEADLINE }, () => {
     }
     for (const handler of [null, 1, "f", {}]) await refused("a handler", () => on.client.consumer("g", on.all(), handler));
     await refused("a group that is none", () => on.client.consumer("no group!", on.all(), () => {}));
-    for (const after of [-1, NaN, "soon", null, 5n]) thrown("a delay", () => reconsumeLater(after));
+    for (const level of [0, -1, NaN, 1.5, 19, 5000, "soon", null, 5n]) thrown("a level", () => reconsumeLater(level));
+    for (const ms of [0, -1, NaN, Infinity, "never", null, 5n]) thrown("a pause", () => suspend(ms));
+    for (const reason of [1, null, {}]) {
+      thrown("a reason", () => reconsumeLater(1, reason));
+      thrown("a reason", () => suspend(1, reason));
+    }
   });
 });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { reconsumeLater } from "stgclient";
+import { reconsumeLater, suspend } from "stgclient";
 
 import { bench, DEADLINE, eventually, unique } from "./support/bench.js";
 
@@ -130,13 +130,37 @@ describe("a message that fails", { concurrency: 4, timeout: DEADLINE }, () => {
       seen.push(message.text());
       if (message.text() !== "2" || message.reconsumeTimes >= 2) return undefined;
       failed ??= performance.now();
-      return reconsumeLater(300);
+      return suspend(300);
     };
     await on.client.consumer(unique("retries"), on.all({ orderly: true }), handler);
     await eventually("all", () => seen.length === 8);
     assert.ok(performance.now() - failed >= 590);
     assert.deepEqual(seen, ["0", "1", "2", "2", "2", "3", "4", "5"]);
   });
+});
+
+describe("a handler that says what its kind of consumer cannot do", { concurrency: 4, timeout: DEADLINE }, () => {
+  for (const [what, orderly, said, words, within] of [
+    ["suspend()", false, () => suspend(1), /without order no queue rests: reconsumeLater\(level\)/, [9000, 60_000]],
+    ["reconsumeLater()", true, () => reconsumeLater(18), /in order a message keeps its place: suspend\(ms\)/, [900, 9000]],
+  ]) {
+    test(`as ${what} is told so by a warning, and its message comes again by the default`, async (t) => {
+      const on = await bench(t, 1);
+      const warnings = [];
+      on.client.events.addEventListener("warning", ({ message }) => warnings.push(message));
+      await on.fill(0, 2);
+      const seen = [];
+      await on.client.consumer(unique("retries"), on.all({ orderly }), (message) => {
+        seen.push([message.text(), performance.now()]);
+        if (message.text() === "0" && message.reconsumeTimes === 0 && seen.length === 1) return said();
+      });
+      const tries = () => seen.filter(([text]) => text === "0");
+      await eventually("it comes again", () => tries().length === 2);
+      const took = tries()[1][1] - tries()[0][1];
+      assert.ok(took >= within[0] && took < within[1], String(took));
+      await eventually("the warning", () => warnings.some((warning) => words.test(warning)));
+    });
+  }
 });
 
 function deadLetter(on, group) {

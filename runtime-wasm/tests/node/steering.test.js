@@ -142,8 +142,8 @@ describe("a consumer", { concurrency: 6, timeout: DEADLINE }, () => {
   });
 
   test("is a group of its own for each who broadcasts: each gets all", async (t) => {
-    const on = await bench(t, 2);
-    const other = await client(t);
+    const on = await bench(t, 2, { offsets: false });
+    const other = await client(t, { offsets: false });
     const group = unique("broadcast");
     const books = [[], []];
     const consumers = [];

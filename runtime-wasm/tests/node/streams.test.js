@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 
 import { ConsumerStream, InvalidArgumentError } from "stgclient";
 
-import { bench, DEADLINE, eventually, fails, isSettled, promised, unique } from "./support/bench.js";
+import { bench, DEADLINE, eventually, fails, internal, isSettled, PATIENCE, promised, unique } from "./support/bench.js";
 
 /** A topic with so many messages, and a group's stream of them. */
 async function stream(t, count, options = {}) {
@@ -56,11 +56,52 @@ describe("messages that are asked for", { concurrency: 6, timeout: DEADLINE }, (
     const seen = [];
     for await (const message of messages) {
       seen.push(message.text());
-      if (seen.length === 2) assert.equal(message.reconsumeLater(), true);
+      if (seen.length === 2) assert.equal(message.suspend(), true);
       else message.ack();
       if (seen.length === 5) break;
     }
     assert.deepEqual(seen, ["0", "1", "1", "2", "3"]);
+  });
+
+  test("come in order after their queue has rested for as long as is said", async (t) => {
+    const { messages } = await stream(t, 2, { orderly: true });
+    const seen = [];
+    for await (const message of messages) {
+      seen.push([message.text(), message.reconsumeTimes, performance.now()]);
+      if (seen.length === 1) assert.equal(message.suspend(2500), true);
+      else message.ack();
+      if (seen.length === 3) break;
+    }
+    assert.deepEqual(seen.map(([text, times]) => [text, times]), [["0", 0], ["0", 1], ["1", 0]]);
+    assert.ok(seen[1][2] - seen[0][2] >= 2490);
+  });
+
+  test("are given back in the way of their kind alone: by a level without order, by milliseconds in order", async (t) => {
+    const { messages } = await stream(t, 1);
+    const { messages: orderly } = await stream(t, 1, { orderly: true });
+    const [{ value }, { value: inOrder }] = await Promise.all([messages.next(), orderly.next()]);
+    const invalid = (words) => (error) => error instanceof InvalidArgumentError && words.test(error.message);
+    assert.throws(() => value.suspend(100), invalid(/reconsumeLater\(level\)/));
+    for (const level of [0, 19, 1.5, "soon", null]) assert.throws(() => value.reconsumeLater(level), InvalidArgumentError);
+    for (const level of [undefined, 1, "never"]) assert.throws(() => inOrder.reconsumeLater(level), invalid(/suspend\(ms\)/));
+    for (const ms of [0, -1, NaN, "1s", null]) assert.throws(() => inOrder.suspend(ms), InvalidArgumentError);
+    // Nothing of that has settled them.
+    assert.deepEqual([value.ack(), inOrder.ack()], [true, true]);
+    await Promise.all([messages.return(), orderly.return()]);
+  });
+
+  test("that are not settled do not hold up who leaves the loop, and come to the next at once", async (t) => {
+    const { on, open, messages } = await stream(t, 2, { maxInWork: 2 });
+    const held = [];
+    const started = performance.now();
+    for await (const message of messages) if (held.push(message) === 2) break;
+    assert.ok(performance.now() - started < 2000, "it waits for what nobody will settle: that takes closeTimeout, 2000 ms");
+    assert.deepEqual(held.map((message) => message.ack()), [false, false]);
+    const again = open();
+    const texts = [(await again.next()).value.text(), (await again.next()).value.text()];
+    assert.deepEqual(texts.sort(), ["0", "1"]);
+    await again.return();
+    await on.client.close();
   });
 
   test("are given back when the loop is left by an error, and come to the next", async (t) => {
@@ -128,12 +169,34 @@ describe("messages that are asked for", { concurrency: 6, timeout: DEADLINE }, (
     abort.abort(reason);
     await assert.rejects(loop, (error) => error === reason);
     assert.deepEqual(await messages.next(), { done: true, value: undefined });
-    // It leaves in its own time, which a close waits for.
-    await messages.close();
+    // It leaves in its own time, which the next of the group waits for.
     await on.send("next");
-    const { value } = await on.client.consumer(group, on.all()).next();
+    const next = on.client.consumer(group, on.all());
+    const { value } = await next.next();
     assert.equal(value.text(), "next");
     value.ack();
+    await next.return();
+  });
+
+  test("come to a new consumer of the group, which waits while another closes, and no longer than its signal", async (t) => {
+    const { on, group, messages } = await stream(t, 1);
+    const { value } = await messages.next();
+    const closing = messages.close({ within: 60_000 });
+    const abort = new AbortController();
+    const aborted = on.client.consumer(group, on.all({ signal: abort.signal }), () => {});
+    aborted.catch(() => {});
+    const seen = [];
+    const next = on.client.consumer(group, on.all(), (message) => void seen.push(message.text()));
+    next.catch(() => {});
+    await on.send("1");
+    assert.deepEqual([await isSettled(aborted), await isSettled(next), await isSettled(closing)], [false, false, false]);
+    abort.abort("enough");
+    await assert.rejects(aborted, (reason) => reason === "enough");
+    assert.equal(value.ack(), true);
+    assert.deepEqual(await closing, []);
+    await next;
+    await eventually("the next one", () => seen.includes("1"));
+    assert.deepEqual(seen, ["1"]);
   });
 
   test("do not count any more, when they are settled after a close", async (t) => {
@@ -142,6 +205,24 @@ describe("messages that are asked for", { concurrency: 6, timeout: DEADLINE }, (
     await messages.close({ within: 0 });
     assert.equal(value.ack(), false);
     assert.equal(value.reconsumeLater(), false);
+  });
+
+  test("are nobody's any more after a close: the client has no room for those that were never settled", async (t) => {
+    const on = await bench(t, 1);
+    const producer = on.client.producer(unique("p"), { compressionThreshold: Infinity, sendTimeout: PATIENCE });
+    const body = "x".repeat(100_000);
+    for (let count = 0; count < 40; count++) await producer.send({ topic: on.topic, body });
+    const { memory } = (await internal("stgclient.js")).initSync();
+    const kept = [];
+    const sizes = [];
+    for (let round = 0; round < 6; round++) {
+      const messages = on.client.consumer(unique("stream"), on.all());
+      for (let count = 0; count < 40; count++) kept.push((await messages.next()).value);
+      await messages.close({ within: 0 });
+      sizes.push(memory.buffer.byteLength);
+    }
+    assert.ok(sizes[5] - sizes[1] < 4 * 40 * 100_000, `it grows with each of them: ${sizes}`);
+    assert.equal(kept.length, 240);
   });
 
   test("can be steered and looked at by their consumer", async (t) => {

@@ -10,14 +10,20 @@ import {
   type Consumer,
   connect,
   type ErrorCode,
+  type CredentialsFunction,
   type Handler,
   InvalidArgumentError,
   init,
+  type LogLine,
+  type LogSink,
   type MessageQueue,
   Message,
+  type Metrics,
   NotFoundError,
   type Offset,
+  type OffsetStore,
   type Producer,
+  type RebalanceListener,
   Receipt,
   reconsumeLater,
   RefusedError,
@@ -26,6 +32,7 @@ import {
   type Stream,
   type StreamEvents,
   type StreamMessage,
+  suspend,
   type Transport,
   type Unfinished,
   type Verdict,
@@ -49,6 +56,28 @@ export async function connecting(signal: AbortSignal) {
   await connect("10.0.0.1:9876", { tls: true, credentials: { accessKey: "a", secretKey: "b" }, connectTimeout: 100 });
   await connect("wss://gateway/tunnel", { nameServers: ["10.0.0.1:9876"], webSocket: { token: "t", protocols: ["binary"] } });
   await connect("10.0.0.1:9876", { dialect: "smartgo", headerCodec: "json", instance: undefined });
+  await connect("10.0.0.1:9876", { tls: { ca: [Buffer.from("a"), "b"], cert: "c", key: "k", minVersion: "TLSv1.3", rejectUnauthorized: true } });
+
+  const texts = new Map<string, string>();
+  const store: OffsetStore = { load: (key) => texts.get(key), save: (key, text) => void texts.set(key, text) };
+  await connect("10.0.0.1:9876", { offsets: store });
+  await connect("10.0.0.1:9876", { offsets: "/var/lib/ticker" });
+  await connect("10.0.0.1:9876", { offsets: false, log: "warn" });
+  class Store implements OffsetStore {
+    async load(key: string) {
+      return texts.get(key) ?? null;
+    }
+    async save(key: string, text: string) {
+      texts.set(key, text);
+    }
+    close() {}
+  }
+  const sink: LogSink = ({ level, message, fields }) => `${level} ${message} ${fields["group"]?.trim()}`;
+  await connect("10.0.0.1:9876", { offsets: new Store(), log: { level: "debug", sink } });
+  const line: LogLine = { level: "info", message: "connected", fields: { address: "10.0.0.1:9876" } };
+  await connect("10.0.0.1:9876", { credentials: () => ({ accessKey: line.level, secretKey: "b" }), log: { level: "off" } });
+  const rotating: CredentialsFunction = async () => ({ accessKey: "a", secretKey: "b", securityToken: "c", expiresAt: new Date() });
+  await connect("10.0.0.1:9876", { credentials: rotating });
 
   class Line implements Stream {
     write(bytes: Uint8Array) {
@@ -78,6 +107,15 @@ export async function observing(client: Client, signal: AbortSignal) {
   client.events.addEventListener("unreachable", ({ address, error }) => `${address.trim()} ${error.code}`);
   client.events.addEventListener("missed", (event) => event instanceof ClientEvent && event.count.toFixed());
   client.setCredentials({ accessKey: "a", secretKey: "b", securityToken: "c" });
+}
+
+export function counting(client: Client) {
+  const metrics: Metrics = client.metrics();
+  const { sendOk, total } = metrics.sends["broker-a"] ?? metrics.allSends;
+  const slow = metrics.sendLatency.buckets.filter(({ upTo }) => upTo === undefined || upTo > 1000).length;
+  const { lag, sentBack } = metrics.consumers["billing"] ?? {};
+  same<typeof lag, bigint | undefined>(true);
+  return sendOk + total + slow + (sentBack ?? 0) + metrics.sendLatency.sum / metrics.sendLatency.count;
 }
 
 export async function sending(client: Client, signal: AbortSignal) {
@@ -122,8 +160,12 @@ export async function consuming(client: Client, signal: AbortSignal) {
     same<typeof messages, Message[]>(true);
   });
   const handler: Handler = ({ topic }) => (topic === "" ? reconsumeLater() : undefined);
-  const verdict: Verdict = reconsumeLater(200);
-  verdict.delay?.toFixed();
+  const verdict: Verdict = reconsumeLater(18);
+  if (verdict.suspends) verdict.delay?.toFixed();
+  await client.consumer("billing", { topic: "orders", orderly: true }, ({ topic }) => (topic === "" ? suspend(200, "later") : undefined));
+  const rebalanceListener: RebalanceListener = { assigned: async (queues) => queues.forEach(({ queueId }) => queueId.toFixed()) };
+  await client.consumer("billing", { topic: "orders", rebalanceListener }, handler);
+  await client.consumer("billing", { topic: "orders", rebalanceListener: { revoked: () => {} } }, handler);
   const several: BatchHandler = async (messages) => messages.forEach((message) => message.text());
   const subscriptions = [{ topic: "orders", tags: "paid" }, { topic: "refunds", sql: "a = 1" }, { topic: "ticks" }] as const;
   await client.consumer("billing", { subscriptions, model: "broadcasting", signal }, handler);
@@ -151,7 +193,7 @@ export async function streaming(client: Client, signal: AbortSignal) {
     if (isCounted) break;
   }
   const next = await orders.next();
-  if (!next.done) next.value.reconsumeLater(3);
+  if (!next.done) next.value.reconsumeLater(3) || next.value.suspend(100);
   const all: AsyncIterable<Message> = orders;
   const left: Unfinished[] = await orders.close({ within: 0 });
   return { consumer, all, left };

@@ -1,6 +1,6 @@
 // What has not to compile: each line below such a directive is refused, or the directive itself is. It is never run.
 
-import { type Client, type ErrorCode, type Message, type MessageQueue, type Transport, connect, init, reconsumeLater } from "stgclient";
+import { type Client, type ErrorCode, type Message, type MessageQueue, type Transport, connect, init, reconsumeLater, suspend } from "stgclient";
 import * as all from "stgclient";
 import { cluster } from "stgclient/embedded";
 
@@ -23,6 +23,22 @@ connect("10.0.0.1:9876", { dialect: "kafka" });
 connect("10.0.0.1:9876", { credentials: { accessKey: "a" } });
 // @ts-expect-error: a mistyped option of TLS
 connect("10.0.0.1:9876", { tls: { servername: "broker" } });
+// @ts-expect-error: another option of Node's TLS
+connect("10.0.0.1:9876", { tls: { checkServerIdentity: () => undefined } });
+// @ts-expect-error: a store saves, too
+connect("10.0.0.1:9876", { offsets: { load: () => "" } });
+// @ts-expect-error: what a store has are texts
+connect("10.0.0.1:9876", { offsets: { load: () => 7, save() {} } });
+// @ts-expect-error: there is no such way
+connect("10.0.0.1:9876", { offsets: true });
+// @ts-expect-error: there is no such level
+connect("10.0.0.1:9876", { log: "trace" });
+// @ts-expect-error: a sink has a level
+connect("10.0.0.1:9876", { log: { sink: () => {} } });
+// @ts-expect-error: a function gives both keys
+connect("10.0.0.1:9876", { credentials: () => ({ accessKey: "a" }) });
+// @ts-expect-error: only what a function gives expires
+connect("10.0.0.1:9876", { credentials: { accessKey: "a", secretKey: "b", expiresAt: 0 } });
 // @ts-expect-error: a transport of one's own has addresses
 connect({ transport: { open: () => ({ write() {}, close() {} }) } });
 // @ts-expect-error: a stream can be closed
@@ -105,6 +121,12 @@ client.consumer("billing", { topic: "orders", from: "earliest" });
 message.ack();
 // @ts-expect-error: a level is a number
 reconsumeLater("10s");
+// @ts-expect-error: never is no time
+suspend("never");
+// @ts-expect-error: a listener's functions have names
+client.consumer("billing", { topic: "orders", rebalanceListener: { asigned: () => {} } });
+// @ts-expect-error: a lag may not be known
+client.metrics().consumers["billing"]!.lag + 1n;
 // @ts-expect-error: a stream is no promise
 client.consumer("billing", { topic: "orders" }).then(() => {});
 // @ts-expect-error: a consumer with a handler is no stream
@@ -145,6 +167,8 @@ new all.StgError();
 cluster({ brokers: "two" });
 // @ts-expect-error: there is no such fault
 cluster().force("tired");
+// @ts-expect-error: a mistyped option
+cluster().createTopic("orders", { queue: 3 });
 // @ts-expect-error: a refusal has a code
 cluster().force("refuse");
 // @ts-expect-error: a queue may have no offset of a group

@@ -7,10 +7,12 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use stgclient_core::consumer::ReceivedMessage;
 use stgclient_core::consumer::push::{ConsumeOutcome, RetryDelay, Settlement};
+use stgclient_core::notice::Notice;
+use stgclient_core::time::Duration;
 
 use super::consumer::PushConsumer;
 use crate::consumer_place::ConsumerPlace;
-use crate::guard;
+use crate::log;
 
 /// A stream of messages, which ends when its consumer is closed. Dropped, it closes its consumer.
 ///
@@ -80,9 +82,10 @@ impl Deliveries {
                     return Some(Delivered { message, settlement: Some(settlement), consumer });
                 }
                 Err(error) => {
-                    let what = "a message cannot be read; it goes to the dead letters";
-                    let group = self.consumer.group();
-                    guard::log(|| tracing::error!(group, %queue, offset, %error, "{what}"));
+                    let line = Notice::error("a message cannot be read; it goes to the dead letters");
+                    let line =
+                        line.about("group", self.consumer.group()).about("queue", &queue).about("offset", offset);
+                    log::write(&*shared.host, &line.about("error", error));
                     self.consumer.settle(settlement, ConsumeOutcome::ReconsumeLater(RetryDelay::Never));
                 }
             }
@@ -131,9 +134,17 @@ impl Delivered {
         self.settle(ConsumeOutcome::Success)
     }
 
-    /// It failed and is to be consumed again later. Returns whether that still counts.
+    /// It failed and is to be consumed again later, by any member of the group. In order it leaves its place: what follows goes on
+    /// without it; [`suspend`](Self::suspend) keeps the order. Returns whether that still counts.
     pub fn reconsume_later(self, delay: RetryDelay) -> bool {
         self.settle(ConsumeOutcome::ReconsumeLater(delay))
+    }
+
+    /// It failed, and is consumed again once its queue has rested: in order ([`StartStream::orderly`](crate::StartStream::orderly)) for
+    /// `pause`, before all that follow it. Without a pause, and without order, this is what dropping it does. Returns whether that still
+    /// counts.
+    pub fn suspend(self, pause: impl Into<Option<Duration>>) -> bool {
+        self.settle(ConsumeOutcome::SuspendCurrentQueue(pause.into()))
     }
 
     fn settle(mut self, outcome: ConsumeOutcome) -> bool {

@@ -11,6 +11,7 @@ use std::task::Poll;
 use stgclient_core::client::PushConsumerId;
 use stgclient_core::consumer::ReceivedMessage;
 use stgclient_core::consumer::push::{ConsumeOutcome, Delivery, RetryDelay, Settlement};
+use stgclient_core::notice::Notice;
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::wire::message::StoredMessage;
 
@@ -18,6 +19,7 @@ use super::handler::{Handler, IntoOutcome};
 use super::task::ConsumerTask;
 use crate::consumer_place::ConsumerPlace;
 use crate::guard;
+use crate::log;
 use crate::shared::Shared;
 use crate::tasks::Tasks;
 
@@ -237,8 +239,9 @@ impl<H: Handler> Work<H> {
                     part = part.map_or(Some((offset, offset, 1)), |(first, _, count)| Some((first, offset, count + 1)));
                 }
                 Err(error) => {
-                    let what = "a message cannot be read; it goes to the dead letters";
-                    guard::log(|| tracing::error!(group = self.group, %queue, offset, %error, "{what}"));
+                    let line = Notice::error("a message cannot be read; it goes to the dead letters");
+                    let line = line.about("group", &self.group).about("queue", queue).about("offset", offset);
+                    log::write(&*self.shared.host, &line.about("error", error));
                     done.push((offset, offset, 1), ConsumeOutcome::ReconsumeLater(RetryDelay::Never));
                 }
             }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use stgclient_core::client::{BrokerQuestion, PushConsumerId};
 use stgclient_core::consumer::ReceivedMessage;
 use stgclient_core::consumer::push::{ConsumeOutcome, RetryDelay};
+use stgclient_core::notice::Notice;
 use stgclient_core::time::Duration;
 use stgclient_core::wire::body::{DirectConsumption, DirectResult};
 
 use super::task::ConsumerTask;
 use crate::consumer_place::{Chore, ConsumerPlace};
-use crate::guard;
+use crate::log;
 use crate::offset_store::OpenStore;
 use crate::shared::Shared;
 use crate::tasks::{Tasks, unless};
@@ -43,9 +44,8 @@ impl Keeper {
             self.shared.host.sleep_until(self.shared.host.now().mono + FAREWELL).await;
         };
         if unless(time_is_up, self.keep()).await.is_none() {
-            let group = &*self.group;
             let what = "the offset store takes too long to close: what was to be stored last may be lost";
-            guard::log(|| tracing::error!(group, "{what}"));
+            log::write(&*self.shared.host, &Notice::error(what).about("group", &self.group));
         }
     }
 
@@ -57,13 +57,7 @@ impl Keeper {
                         Some(store) => store.store(offsets).await,
                         None => Ok(()),
                     };
-                    if let Err(error) = &stored {
-                        let group = &*self.group;
-                        let what = "offsets were not stored; they are with the next ones";
-                        guard::log(|| tracing::warn!(group, %error, "{what}"));
-                    }
-                    let is_stored = stored.is_ok();
-                    self.shared.with(|state, now| state.core.offsets_stored(now, self.id, is_stored));
+                    self.shared.with(|state, now| state.core.offsets_stored(now, self.id, &self.group, stored));
                 }
                 Chore::ConsumeDirectly { question, queue, message } => {
                     let limit = self.shared.settings.max_body_length;

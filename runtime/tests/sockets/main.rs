@@ -12,6 +12,7 @@ mod endings;
 mod faults;
 mod forms;
 mod gone;
+mod host_log;
 mod hung;
 mod logs;
 mod old_messages;

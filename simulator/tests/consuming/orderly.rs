@@ -79,6 +79,32 @@ fn a_message_that_fails_is_delivered_again_before_all_that_follow_it_and_its_que
 }
 
 #[test]
+fn a_stream_in_order_gives_a_suspended_message_again_before_what_follows_once_its_queue_has_rested() {
+    let stage = Stage::new(1, 1);
+    stage.play(async {
+        stage.send(0..3).await;
+        let client = stage.client().await;
+        let messages = member(&client).stream().orderly().start().await.unwrap();
+        let (mut seen, begin) = (Vec::new(), stage.world.now().mono);
+        while seen.len() < 5 {
+            let message = messages.next().await.unwrap();
+            let at = stage.world.now().mono.since(begin).as_secs();
+            seen.push((message.body().clone(), message.reconsume_times(), at));
+            assert!(match seen.len() {
+                // For as long as is said, and once for as long as queues rest by themselves.
+                2 => message.suspend(7 * SECOND),
+                3 => message.suspend(None),
+                _ => message.ack(),
+            });
+        }
+        let expected = [("0", 0, 0), ("1", 0, 0), ("1", 1, 7), ("1", 2, 8), ("2", 0, 8)];
+        assert_eq!(seen, expected.map(|(body, times, at)| (body.into(), times, at)));
+        assert!(messages.consumer().close().await.is_empty());
+        assert_eq!(stage.committed(&MessageQueue::new(TOPIC, "broker-a", 0)), Some(3));
+    });
+}
+
+#[test]
 fn a_message_that_fails_too_often_goes_to_the_dead_letters_and_the_queue_goes_on() {
     let stage = Stage::new(1, 1);
     stage.play(async {

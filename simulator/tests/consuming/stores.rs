@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::future::ready;
 use std::sync::{Arc, Mutex};
 
-use stgclient::{BoxFuture, Client, OffsetStore, PushConsumer, PushConsumerBuilder};
+use stgclient::{BoxFuture, Client, ClientEvent, OffsetStore, PushConsumer, PushConsumerBuilder};
 use stgclient_core::consumer::push::{ConsumeFrom, MessageModel};
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::queue::MessageQueue;
@@ -105,6 +105,30 @@ fn what_could_not_be_stored_is_stored_at_closing_and_nothing_is_consumed_twice()
         stage.until(5 * SECOND, "the rest", || book.len() == 15).await;
         assert!(book.times().values().all(|times| *times == 1));
         consumer.close().await;
+    });
+}
+
+#[test]
+fn who_follows_a_client_hears_that_offsets_were_not_stored_also_those_that_were_to_be_the_last() {
+    let stage = Stage::new(1, 1);
+    stage.play(async {
+        let (client, book, store, consumer) = consumed(&stage, 0).await;
+        stage.until(20 * SECOND, "they are stored", || store.stored() == 10).await;
+        stage.send(10..11).await;
+        stage.until(SECOND, "one more is consumed", || book.len() == 11).await;
+        store.fail(usize::MAX);
+        let mut events = client.events();
+        consumer.close().await;
+        client.close().await;
+        let mut told = Vec::new();
+        while let Some(event) = events.next().await {
+            if let ClientEvent::Warned(notice) = event {
+                told.push(notice.to_string());
+            }
+        }
+        let error = "the stored offsets: the disk is full";
+        assert_eq!(told, [format!("offsets were not stored; they are with the next ones group=all error={error}")]);
+        assert_eq!(store.stored(), 10);
     });
 }
 

@@ -16,6 +16,9 @@ export const DEADLINE = 170_000;
 /** Nobody listens there: it is the port of a service that no system offers any more. */
 export const DEAD = "127.0.0.1:1";
 
+/** A module of the package's own. */
+export const internal = (name) => import(new URL(name, import.meta.resolve("stgclient")));
+
 let count = 0;
 
 /** A name that nobody else uses: several tests share a cluster, and several runs may. */

@@ -1,0 +1,59 @@
+// What stands between the JavaScript and the WebAssembly: numbers of calls, and what is left after a fault of the client's own.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { bench, client, DEADLINE, fails, internal, unique } from "./support/bench.js";
+import { child } from "./support/children.js";
+
+describe("the bridge", { concurrency: 4, timeout: DEADLINE }, () => {
+  test("gives a call no number that another has which still waits, also once all have been used", async () => {
+    const { unused } = await internal("bridge.js");
+    const last = 2 ** 32 - 1;
+    assert.equal(unused(0, () => false), 1);
+    assert.equal(unused(last, () => false), 0);
+    const waiting = new Set([last, 0, 1]);
+    assert.equal(unused(last - 1, (number) => waiting.has(number)), 2);
+  });
+
+  for (const [what, fail, words] of [
+    // More bytes than there is memory for.
+    ["a panic", 'lie = true; c.admin().topics().catch(() => {})', /: unreachable$/],
+  ]) test(`tells all who wait, and all who call later, of ${what}`, async (t) => {
+    const { topic, group } = await bench(t, 1);
+    const program = `
+      const net = await import("node:net");
+      let lie = false;
+      const open = ({ host, port }, events) => {
+        const socket = net.connect({ host, port });
+        socket.on("connect", events.opened);
+        socket.on("data", (bytes) => events.received(lie ? Object.defineProperty(bytes, "length", { value: 2 ** 32 - 1 }) : bytes));
+        socket.on("close", () => events.closed());
+        return { write: (bytes) => void socket.write(bytes), close: () => socket.destroy() };
+      };
+      const c = await connect({ addresses: nameServers, transport: { open } }, { requestTimeout: 60_000 });
+      const stream = c.consumer(group, { topic });
+      await stream.start();
+      const waiting = [stream.next(), c.pullConsumer(group).then(async (pulls) => {
+        const [queue] = await pulls.queues(topic);
+        return pulls.pull(queue, 0, { wait: 60_000 });
+      })];
+      const outcomes = Promise.all(waiting.map((one) => one.then(() => "it ended", ({ code, message }) => code + ": " + message)));
+      await new Promise((turn) => setTimeout(turn, 300));
+      ${fail};
+      console.log(JSON.stringify(await outcomes));
+      for (const call of [() => c.admin().topics(), () => c.producer("p").send({ topic, body: "x" }), () => c.close()]) {
+        console.log(await Promise.resolve().then(call).then(() => "it ended", ({ code }) => code));
+      }
+      process.exit();`;
+    const { code, printed, complained } = await child(t, program, { topic, group }).ended;
+    assert.equal(code, 0, complained);
+    const [outcomes, ...later] = printed.trim().split("\n");
+    assert.equal(JSON.parse(outcomes).length, 2);
+    for (const outcome of JSON.parse(outcomes)) {
+      assert.match(outcome, /^CLOSED: the client has failed by a fault of its own/);
+      assert.match(outcome, words);
+    }
+    assert.deepEqual(later, ["CLOSED", "CLOSED", "CLOSED"]);
+  });
+});
