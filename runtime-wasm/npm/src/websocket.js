@@ -63,7 +63,11 @@ class Tunnel {
     }
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
-    socket.onopen = opened;
+    let isOpen = false;
+    socket.onopen = () => {
+      isOpen = true;
+      opened();
+    };
     socket.onmessage = ({ data }) => {
       if (typeof data === "string") {
         // Which closes the socket: with a code that says so, only servers may.
@@ -73,11 +77,13 @@ class Tunnel {
       }
     };
     let failure;
-    socket.onerror = (event) => (failure = event.error ?? new Error(event.message || "the tunnel could not be opened"));
+    // `ws` says what it was; pages, and Node itself, never do.
+    socket.onerror = ({ error, message }) => (failure = message ? (error ?? new Error(message)) : undefined);
     socket.onclose = ({ code, reason }) => {
       clearInterval(this.#look);
-      const normal = code === 1000 || code === 1005;
-      closed(failure ?? (normal && !reason ? undefined : new Error(`the tunnel was closed: ${reason || `code ${code}`}`)));
+      const isNormal = isOpen && !reason && (code === 1000 || code === 1005);
+      const how = `${isOpen ? "was closed" : "could not be opened"}: ${reason ? `${reason} (code ${code})` : `code ${code}`}`;
+      closed(failure ?? (isNormal ? undefined : new Error(`the tunnel ${how}`)));
     };
   }
 

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { Message } from "stgclient";
 
 import { bench, eventually, unique } from "./support/bench.js";
+import { apacheTest } from "./support/way.js";
 
 /** Texts that somebody's escaping gets wrong. */
 const TEXTS = [
@@ -49,7 +50,7 @@ test("texts and JSON come back as they were", async (t) => {
   assert.deepEqual((await on.sendAndPull(JSON.stringify(order))).json(), order);
 });
 
-test("a body of a megabyte comes back, compressed and not", async (t) => {
+apacheTest("a body of a megabyte comes back, compressed and not", async (t) => {
   const on = await bench(t);
   const body = new Uint8Array(1 << 20).map((_, at) => (at * at) >> 3);
   for (const compressionThreshold of [Infinity, 1, 4096]) {
@@ -96,7 +97,7 @@ test("a message tells its flag, who made it and when", async (t) => {
   }
 });
 
-test("a message of a delay level shows when its time has come", async (t) => {
+apacheTest("a message of a delay level shows when its time has come", async (t) => {
   const on = await bench(t, 1);
   const sent = Date.now();
   await on.send("delayed", { delayLevel: 1 });

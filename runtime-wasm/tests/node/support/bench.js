@@ -48,7 +48,7 @@ export async function bench(t, queues = 1, options = {}) {
   return made;
 }
 
-class Bench {
+export class Bench {
   constructor(client) {
     this.client = client;
     this.admin = client.admin();

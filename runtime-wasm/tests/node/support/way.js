@@ -7,6 +7,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { test } from "node:test";
 
 const { env } = process;
 
@@ -21,6 +22,9 @@ export function administrator() {
   const [accessKey, secretKey] = env.STGCLIENT_ADMIN.split(" ");
   return { accessKey, secretKey };
 }
+
+/** A test of what Apache's servers do, and smartgo's do not or in another way: `tests/conformance` has those rules. */
+export const apacheTest = env.STGCLIENT_DIALECT === "smartgo" ? () => {} : test;
 
 const ways = {
   tcp: () => ({ target: nameServers }),
