@@ -76,14 +76,14 @@ class Tunnel {
         received(new Uint8Array(data));
       }
     };
-    let failure;
+    let said;
     // `ws` says what it was; pages, and Node itself, never do.
-    socket.onerror = ({ error, message }) => (failure = message ? (error ?? new Error(message)) : undefined);
+    socket.onerror = ({ message }) => (said = message);
     socket.onclose = ({ code, reason }) => {
       clearInterval(this.#look);
-      const isNormal = isOpen && !reason && (code === 1000 || code === 1005);
-      const how = `${isOpen ? "was closed" : "could not be opened"}: ${reason ? `${reason} (code ${code})` : `code ${code}`}`;
-      closed(failure ?? (isNormal ? undefined : new Error(`the tunnel ${how}`)));
+      if (isOpen && !said && !reason && (code === 1000 || code === 1005)) return closed();
+      const why = said || (reason ? `${reason} (code ${code})` : `code ${code}`);
+      closed(new Error(`the tunnel ${isOpen ? "was closed" : "could not be opened"}: ${why}`));
     };
   }
 
