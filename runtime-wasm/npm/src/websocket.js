@@ -9,6 +9,8 @@ const FULL = 1 << 20;
 const ROOM = FULL >> 2;
 /** How often is looked whether it has room: WebSockets do not say. */
 const LOOK_MS = 5;
+/** How long a tunnel that was closed has to write what it has taken, where it can be cut off. */
+const LAST_MS = 1000;
 
 /** A transport through the tunnel at `url`; `{host}` and `{port}` in it are replaced, else `target=host:port` is added. */
 export function tunnel(url, options = {}) {
@@ -103,5 +105,7 @@ class Tunnel {
     this.#isClosed = true;
     clearInterval(this.#look);
     this.#socket?.close();
+    // `ws` waits for half a minute for a gateway that takes nothing more, which would hold the process.
+    setTimeout(() => this.#socket?.terminate?.(), LAST_MS).unref?.();
   }
 }

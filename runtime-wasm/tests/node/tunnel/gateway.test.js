@@ -6,7 +6,8 @@ import { describe, test } from "node:test";
 
 import { connect, ConnectionError, FullError, TimeoutError } from "stgclient";
 
-import { Bench, client, DEADLINE, eventually, fails, nameServers, PATIENCE, unique } from "../support/bench.js";
+import { Bench, client, DEADLINE, eventually, fails, isSettled, nameServers, PATIENCE, unique } from "../support/bench.js";
+import { child } from "../support/children.js";
 import { bytewise, gateway, watched } from "../support/gateway.js";
 
 /** A bench whose client goes through a gateway. */
@@ -93,6 +94,27 @@ describe("a tunnel", { concurrency: 4, timeout: DEADLINE }, () => {
     const receipts = await Promise.all(sends.slice(0, -1));
     assert.ok(receipts.every(({ status }) => status === "SEND_OK"));
     await producer.send({ topic: on.topic, body: "after it" });
+  });
+
+  test("of `ws` that takes nothing any more does not keep a process from ending, once its client is closed", async (t) => {
+    const stalls = (bytes, tunnel) => bytes.length > 50_000 && tunnel.pause();
+    const through = await gateway(t, { accept: (tunnel) => void tunnel.on("message", (bytes) => stalls(bytes, tunnel)) });
+    const on = await bench(t, through, 1);
+    const program = `
+      const { createRequire } = await import("node:module");
+      const { WebSocket } = createRequire(import.meta.resolve("stgclient"))("ws");
+      const client = await connect(url, { nameServers, closeTimeout: 100, webSocket: { WebSocket } });
+      const producer = client.producer("p", { compressionThreshold: Infinity, sendTimeout: 500 });
+      await producer.send({ topic, body: "x" });
+      const sends = Array.from({ length: 20 }, () => producer.send({ topic, body: new Uint8Array(256 << 10) }));
+      const ends = await Promise.allSettled(sends);
+      await client.close();
+      console.log(ends.filter(({ status }) => status === "rejected").length);`;
+    const state = child(t, program, { url: through.url, topic: on.topic });
+    await eventually("the client is closed", () => state.printed.endsWith("\n"));
+    assert.ok(Number(state.printed) > 0, "nothing stalls");
+    await eventually("the process ends", () => isSettled(state.ended), 10_000);
+    assert.deepEqual((await state.ended).code, 0, state.complained);
   });
 
   for (const [what, accept, words] of [
