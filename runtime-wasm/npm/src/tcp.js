@@ -20,8 +20,10 @@ export function tcp(secured) {
   const secureContext = context(options);
   return {
     open: ({ host, port }, events) => {
-      const name = serverName ?? (net.isIP(host) ? undefined : host);
-      const socket = tls.connect({ ...options, secureContext, host, port, servername: name, ...checks(serverName) });
+      // TLS tells names alone, and no addresses.
+      const name = serverName ?? host;
+      const servername = net.isIP(name) ? undefined : name;
+      const socket = tls.connect({ ...options, secureContext, host, port, servername, ...checks(serverName) });
       return new Socket(socket, "secureConnect", events);
     },
   };
