@@ -1,7 +1,9 @@
 // TLS on Apache's servers, which demand it: whom the client trusts, and who it is.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import net from "node:net";
+import { join } from "node:path";
 import { test } from "node:test";
 
 import { connect, ConnectionError, InvalidArgumentError } from "stgclient";
@@ -46,6 +48,16 @@ test("a server may demand a certificate of ours, and says so when it gets none",
   t.after(() => client.close());
   assert.ok(Array.isArray(await client.admin().topics()));
   for (const maxVersion of ["TLSv1.2", "TLSv1.3"]) await refused(STRICT, { ca, maxVersion }, /tls\.cert, tls\.key/);
+});
+
+test("a certificate and its key may come in one file, which a password opens", async (t) => {
+  const [cert, key] = ["client.pem", "client.key"].map((name) => join(process.env.STGCLIENT_CERTIFICATES, name));
+  const pfx = execFileSync("openssl", ["pkcs12", "-export", "-in", cert, "-inkey", key, "-passout", "pass:open sesame"]);
+  const client = await connect(`rocketmqs://${STRICT}`, { tls: { ca, pfx, passphrase: "open sesame" } });
+  t.after(() => client.close());
+  assert.ok(Array.isArray(await client.admin().topics()));
+  const connecting = connect(`rocketmqs://${STRICT}`, { tls: { ca, pfx, passphrase: "abracadabra" } });
+  await fails(connecting, InvalidArgumentError, "INVALID_ARGUMENT", /^tls: /);
 });
 
 test("a certificate that does not fit its key is a mistake, before any server is asked", async () => {
