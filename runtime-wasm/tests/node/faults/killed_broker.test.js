@@ -74,8 +74,8 @@ async function pullAll(on, queue) {
   return found;
 }
 
-async function nothingIsLost(t, brokers) {
-  const { nameServer, order } = await servers(t);
+async function nothingIsLost(t, brokers, version) {
+  const { nameServer, order } = await servers(t, version);
   for (const name of brokers.slice(1)) await order(`start other brokerName=${name}`);
   const on = new Bench(await client(t, {}, nameServer));
   on.pulls = await on.client.pullConsumer(on.group);
@@ -110,8 +110,14 @@ async function nothingIsLost(t, brokers) {
   t.diagnostic(`${acknowledged.length} acknowledged, ${state.failed.length} failed`);
 }
 
-describe("under load, when a broker is killed and comes back, nothing is lost and order holds", { concurrency: 2, timeout: 300_000 }, () => {
+const subject = "under load, when a broker is killed and comes back, nothing is lost and order holds";
+
+describe(subject, { concurrency: 2, timeout: 300_000 }, () => {
   test("with another beside it, which takes all sends meanwhile", (t) => nothingIsLost(t, ["broker-a", "broker-b"]));
 
   test("with none beside it", (t) => nothingIsLost(t, ["broker-a"]));
+
+  if (process.env.STGCLIENT_LONG) {
+    test("of a version before 5", (t) => nothingIsLost(t, ["broker-a", "broker-b"], "4.9.7"));
+  }
 });

@@ -6,9 +6,10 @@ import { fileURLToPath } from "node:url";
 
 const folder = fileURLToPath(new URL("../../../../tests/servers", import.meta.url));
 
-/** A name server and a broker until the end of the test. `order` does what on-demand knows: "stop broker", "start broker". */
-export async function servers(t, settings = []) {
-  const env = { ...process.env, STGCLIENT_BROKER_SETTINGS: settings.join("\n") };
+/** A name server and a broker of this version until the end of the test. `order` does what on-demand knows: "stop broker",
+ * "start broker". */
+export async function servers(t, version) {
+  const env = { ...process.env, ...(version && { STGCLIENT_ROCKETMQ: version }) };
   const made = spawn(`${folder}/with-cluster`, [`${folder}/on-demand`], { env, stdio: ["pipe", "pipe", "inherit"] });
   const ended = new Promise((resolve) => made.on("close", resolve));
   // Ended by its input, it stops the servers.

@@ -18,6 +18,7 @@ test("megabytes and many messages at once go through a gateway as they are", asy
 });
 
 test("a server that the gateway does not lead to is not reached, and it is said where it ended", async (t) => {
-  const error = await fails(client(t, { nameServers: DEAD }), ConnectionError, "NAME_SERVERS_UNAVAILABLE", /the tunnel could not be opened: /);
+  const connecting = client(t, { nameServers: DEAD });
+  const error = await fails(connecting, ConnectionError, "NAME_SERVERS_UNAVAILABLE", /the tunnel could not be opened: /);
   assert.match(error.message, new RegExp(DEAD));
 });
