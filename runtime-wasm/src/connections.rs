@@ -28,8 +28,14 @@ struct Connection {
     /// The stream takes no more for now.
     is_full: bool,
     waker: Option<Waker>,
-    /// The end, as JavaScript has it: in words, and whether it is TLS that failed.
-    end: Option<(String, bool)>,
+    end: Option<End>,
+}
+
+/// The end, as JavaScript has it: in words, whether it is TLS that failed, and what it may mean of a peer that never said anything.
+struct End {
+    words: String,
+    is_tls: bool,
+    guess: Option<String>,
 }
 
 impl Connection {
@@ -67,9 +73,9 @@ pub(crate) fn drive(link: Box<dyn Link>, transport: &JsValue) {
         CONNECTIONS.with_borrow_mut(|(_, all)| all.remove(&number));
         js::close(number);
         let link = connection.borrow_mut().link.take();
-        if let (Some(mut link), Some((words, is_tls))) = (link, end) {
+        if let (Some(mut link), Some(End { words, is_tls, guess })) = (link, end) {
             let reason = if is_tls { CloseReason::tls(&words) } else { CloseReason::from(words.as_str()) };
-            link.closed(reason);
+            link.closed(reason.or_perhaps(guess.as_deref().unwrap_or_default()));
         }
     });
 }
@@ -81,7 +87,7 @@ fn poll(
     outbox: &mut Outbox,
     bytes: &mut Vec<u8>,
     context: &mut Context<'_>,
-) -> Poll<Option<(String, bool)>> {
+) -> Poll<Option<End>> {
     loop {
         let mut state = connection.borrow_mut();
         if let Some(end) = state.end.take() {
@@ -166,7 +172,7 @@ pub fn received(connection: u32, bytes: &Uint8Array) {
     let result = link.received();
     shared.borrow_mut().link = Some(link);
     if let Err(error) = result {
-        with(connection, |state| state.end = Some((error.to_string(), false)));
+        with(connection, |state| state.end = Some(End { words: error.to_string(), is_tls: false, guess: None }));
     }
 }
 
@@ -176,15 +182,15 @@ pub fn drained(connection: u32) {
     with(connection, |state| state.is_full = false);
 }
 
-/// A stream has ended or could not be opened, for this reason; without one the peer has ended it.
+/// A stream has ended or could not be opened, for this reason; without one the peer has ended it. The guess follows the reason.
 #[wasm_bindgen]
-pub fn closed(connection: u32, reason: Option<String>, is_tls: bool) {
+pub fn closed(connection: u32, reason: Option<String>, is_tls: bool, guess: Option<String>) {
     with(connection, |state| {
         let is_mid_frame = state.link.as_ref().is_some_and(|link| link.is_mid_frame());
         let words = reason.unwrap_or_else(|| {
             let place = if is_mid_frame { " in the middle of a frame" } else { "" };
             format!("closed by the server{place}")
         });
-        state.end = Some((words, is_tls));
+        state.end = Some(End { words, is_tls, guess });
     });
 }

@@ -11,12 +11,20 @@ const LAST_MS = 1000;
 
 /** A transport of sockets; with TLS, if there are options for it. */
 export function tcp(secured) {
-  if (!secured) return { open: ({ host, port }, events) => new Socket(net.connect({ host, port }), "connect", events) };
+  if (!secured) {
+    return {
+      perhaps: "; perhaps it demands TLS",
+      open: ({ host, port }, events) => new Socket(net.connect({ host, port }), "connect", events),
+    };
+  }
   const { serverName, ...options } = secured === true ? {} : readTls(secured);
+  const secureContext = context(options);
   return {
     open: ({ host, port }, events) => {
-      const name = serverName ?? (net.isIP(host) ? undefined : host);
-      const socket = tls.connect({ ...options, host, port, servername: name, ...checks(serverName) });
+      // TLS tells names alone, and no addresses.
+      const name = serverName ?? host;
+      const servername = net.isIP(name) ? undefined : name;
+      const socket = tls.connect({ ...options, secureContext, host, port, servername, ...checks(serverName) });
       return new Socket(socket, "secureConnect", events);
     },
   };
@@ -47,6 +55,15 @@ function readTls(given) {
   return read;
 }
 
+/** Certificates and keys are read once; what is wrong with them is wrong for every server. */
+function context(options) {
+  try {
+    return tls.createSecureContext(options);
+  } catch (error) {
+    throw invalid(`tls: ${error.message}`);
+  }
+}
+
 /** A certificate is of the name that the application has given, whatever address a broker is at. */
 function checks(serverName) {
   if (serverName === undefined) return {};
@@ -60,15 +77,19 @@ class Socket {
     this.#socket = socket;
     const isSecured = opened === "secureConnect";
     let isConnected = false;
+    let isOpen = false;
     let failure;
     socket.setNoDelay(true);
     // Only what waits for something holds the process.
     socket.unref();
     socket.once("connect", () => (isConnected = true));
-    socket.once(opened, events.opened);
+    socket.once(opened, () => {
+      isOpen = true;
+      events.opened();
+    });
     socket.on("data", events.received);
     socket.on("drain", events.drained);
-    socket.on("error", (error) => (failure = explained(error, isSecured && isConnected)));
+    socket.on("error", (error) => (failure = explained(error, isSecured && isConnected, isOpen)));
     socket.on("close", () => events.closed(failure));
   }
 
@@ -84,11 +105,25 @@ class Socket {
 
 const WORDS = { ECONNREFUSED: "connection refused", ECONNRESET: "connection reset by the server" };
 
-function explained(error, isTls) {
+/** What to do about an error of TLS, by its code. */
+const ADVICE = [
+  [/^(UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO)/, ": give the CA of the server's certificate (tls.ca)"],
+  [/ALTNAME/, ": connect by a name that the certificate is for, or set tls.serverName"],
+  [/ALERT_(BAD_CERT|CERT|HANDSHAKE|UNKNOWN_CA)/, ": perhaps the server demands a certificate of ours that it trusts (tls.cert, tls.key)"],
+  [/WRONG_VERSION|PACKET_LENGTH/, ": perhaps the server does not speak TLS"],
+];
+
+function explained(error, isTls, isOpen) {
   // One of several addresses of a name.
   const cause = error.errors?.[0] ?? error;
-  const failure = new Error(WORDS[cause.code] ?? cause.message, { cause });
-  // Nothing but TLS fails between the connection and its handshake, unless the network does.
-  failure.isTls = isTls && (/^ERR_(TLS|SSL)|CERT|SIGNED|ISSUER/.test(cause.code ?? "") || cause.library === "SSL routines");
+  const { code = "", library, reason, message } = cause;
+  const isSsl = library === "SSL routines";
+  const advice = isTls && ADVICE.find(([codes]) => codes.test(code))?.[1];
+  // As well the server may be restarting, so another try may help.
+  const isCutOff = isTls && !isOpen && code === "ECONNRESET";
+  const words = isCutOff ? "closed by the server during the TLS handshake; perhaps it does not speak TLS" : WORDS[code];
+  const failure = new Error(words ?? `${isSsl ? reason : message}${advice || ""}`, { cause });
+  // Nothing but TLS fails between the connection and its handshake, unless the network does, whose codes are single words.
+  failure.isTls = isTls && (isSsl || /^(ERR_(TLS|SSL)|(?!ERR).*_)/.test(code));
   return failure;
 }

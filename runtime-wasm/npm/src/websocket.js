@@ -9,6 +9,8 @@ const FULL = 1 << 20;
 const ROOM = FULL >> 2;
 /** How often is looked whether it has room: WebSockets do not say. */
 const LOOK_MS = 5;
+/** How long a tunnel that was closed has to write what it has taken, where it can be cut off. */
+const LAST_MS = 1000;
 
 /** A transport through the tunnel at `url`; `{host}` and `{port}` in it are replaced, else `target=host:port` is added. */
 export function tunnel(url, options = {}) {
@@ -63,7 +65,11 @@ class Tunnel {
     }
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
-    socket.onopen = opened;
+    let isOpen = false;
+    socket.onopen = () => {
+      isOpen = true;
+      opened();
+    };
     socket.onmessage = ({ data }) => {
       if (typeof data === "string") {
         // Which closes the socket: with a code that says so, only servers may.
@@ -72,12 +78,14 @@ class Tunnel {
         received(new Uint8Array(data));
       }
     };
-    let failure;
-    socket.onerror = (event) => (failure = event.error ?? new Error(event.message || "the tunnel could not be opened"));
+    let said;
+    // `ws` says what it was; pages, and Node itself, never do.
+    socket.onerror = ({ message }) => (said = message);
     socket.onclose = ({ code, reason }) => {
       clearInterval(this.#look);
-      const normal = code === 1000 || code === 1005;
-      closed(failure ?? (normal && !reason ? undefined : new Error(`the tunnel was closed: ${reason || `code ${code}`}`)));
+      if (isOpen && !said && !reason && (code === 1000 || code === 1005)) return closed();
+      const why = said || (reason ? `${reason} (code ${code})` : `code ${code}`);
+      closed(new Error(`the tunnel ${isOpen ? "was closed" : "could not be opened"}: ${why}`));
     };
   }
 
@@ -97,5 +105,7 @@ class Tunnel {
     this.#isClosed = true;
     clearInterval(this.#look);
     this.#socket?.close();
+    // `ws` waits for half a minute for a gateway that takes nothing more, which would hold the process.
+    setTimeout(() => this.#socket?.terminate?.(), LAST_MS).unref?.();
   }
 }

@@ -6,6 +6,7 @@ import { describe, test } from "node:test";
 import { InvalidArgumentError, NotFoundError, RefusedError } from "stgclient";
 
 import { bench, client, DEADLINE, eventually, fails, unique } from "./support/bench.js";
+import { apacheTest } from "./support/way.js";
 
 describe("an administrator", { concurrency: 6, timeout: DEADLINE }, () => {
   test("creates a topic, changes it and deletes it, everywhere, at a cluster or at a broker", async (t) => {
@@ -90,14 +91,14 @@ describe("an administrator", { concurrency: 6, timeout: DEADLINE }, () => {
     await fails(on.admin.lag(unique("none")), NotFoundError, "GROUP_NOT_FOUND");
   });
 
-  test("sees groups that have members", async (t) => {
+  apacheTest("sees groups that have members", async (t) => {
     const on = await bench(t, 1);
     const group = unique("listed");
     await on.client.consumer(group, on.all(), () => {});
     await eventually("it is listed", async () => (await on.admin.groups()).includes(group));
   });
 
-  test("finds a message by its ids and by its key, and nothing where nothing is", async (t) => {
+  apacheTest("finds a message by its ids and by its key, and nothing where nothing is", async (t) => {
     const on = await bench(t, 1);
     const key = unique("key");
     const { messageId, offsetMessageId } = await on.send("one", { keys: ["other", key] });
@@ -119,7 +120,7 @@ describe("an administrator", { concurrency: 6, timeout: DEADLINE }, () => {
     await fails(on.admin.messageById("no id"), InvalidArgumentError, "INVALID_ARGUMENT");
   });
 
-  test("has a group go on elsewhere: at the first, at the last, at a moment", async (t) => {
+  apacheTest("has a group go on elsewhere: at the first, at the last, at a moment", async (t) => {
     const on = await bench(t, 1);
     const queue = await on.queue(0);
     const group = unique("reset");

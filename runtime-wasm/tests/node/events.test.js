@@ -9,6 +9,7 @@ import {
 
 import { bench, client, DEAD, DEADLINE, eventually, fails, nameServers, unique } from "./support/bench.js";
 import { rewriting, sockets } from "./support/transports.js";
+import { apacheTest } from "./support/way.js";
 
 const KINDS = ["connected", "disconnected", "unreachable", "nameserverlost", "routechanged", "warning", "missed"];
 
@@ -82,7 +83,7 @@ describe("an error", { concurrency: 4, timeout: DEADLINE }, () => {
     assert.match(error.stack, /NotFoundError/);
   });
 
-  test("of a broker has its code, its remark and where it is from", async (t) => {
+  apacheTest("of a broker has its code, its remark and where it is from", async (t) => {
     const on = await bench(t, 1);
     const starting = on.client.consumer(unique("g"), on.all({ sql: "a >" }), () => {});
     const error = await fails(starting, RefusedError, "REFUSED");

@@ -7,6 +7,7 @@ import { Message } from "stgclient";
 
 import { bench, eventually, unique } from "./support/bench.js";
 import { rewriting } from "./support/transports.js";
+import { apacheTest } from "./support/way.js";
 
 /** PULL_MESSAGE. */
 const PULL = 11;
@@ -64,7 +65,7 @@ test("properties come back whatever stands in their values, what separates names
   assert.deepEqual([message.properties.a, message.properties.b, message.keys], ["before\u0001after", "last", ["k"]]);
 });
 
-test("a body of a megabyte comes back, compressed and not", async (t) => {
+apacheTest("a body of a megabyte comes back, compressed and not", async (t) => {
   const on = await bench(t);
   const body = new Uint8Array(1 << 20).map((_, at) => (at * at) >> 3);
   for (const compressionThreshold of [Infinity, 1, 4096]) {
@@ -111,7 +112,7 @@ test("a message tells its flag, who made it and when", async (t) => {
   }
 });
 
-test("a message of a delay level shows when its time has come", async (t) => {
+apacheTest("a message of a delay level shows when its time has come", async (t) => {
   const on = await bench(t, 1);
   const sent = Date.now();
   await on.send("delayed", { delayLevel: 1 });

@@ -7,6 +7,7 @@ import { ClosedError, InvalidArgumentError, RefusedError, TimeoutError } from "s
 
 import { bench, eventually, fails, isSettled, PATIENCE, unique } from "./support/bench.js";
 import { rewriting } from "./support/transports.js";
+import { apacheTest } from "./support/way.js";
 
 /** A queue with so many messages, numbered. */
 async function filled(t, count) {
@@ -28,7 +29,7 @@ test("found messages come in their order with the queue's bounds", async (t) => 
   assert.deepEqual(batch.messages[0].queue, queue);
 });
 
-test("at the end there is nothing new, beyond it the offset is illegal, of other tags nothing matches", async (t) => {
+apacheTest("at the end there is nothing new, beyond it the offset is illegal, of other tags nothing matches", async (t) => {
   const { queue, pulls } = await filled(t, 3);
   const outcome = async (offset, options) => {
     const { status, nextOffset, messages } = await pulls.pull(queue, offset, options);
@@ -47,7 +48,7 @@ test("tags choose, one or several", async (t) => {
   for (const all of ["*", ["odd", "even"], undefined]) assert.equal((await of(all)).length, 6);
 });
 
-test("SQL chooses by properties", async (t) => {
+apacheTest("SQL chooses by properties", async (t) => {
   const { queue, pulls } = await filled(t, 6);
   assert.deepEqual(bodies(await pulls.pull(queue, 0, { sql: "number > 3 AND TAGS = 'even'" })), ["4"]);
   assert.deepEqual(bodies(await pulls.pull(queue, 0, { sql: "number > 9" })), []);
@@ -110,7 +111,7 @@ test("the first and the last offset follow the messages", async (t) => {
   assert.deepEqual([await pulls.minOffset(queue), await pulls.maxOffset(queue)], [0n, 4n]);
 });
 
-test("the offset of a moment is that of the first message since", async (t) => {
+apacheTest("the offset of a moment is that of the first message since", async (t) => {
   const { queue, pulls, on } = await filled(t, 1);
   const clock = unique("clock");
   await on.createTopic(clock, 1);
@@ -137,7 +138,7 @@ test("a committed offset is read by whoever asks for the group, and there is non
   }
 });
 
-test("a body that would expand beyond the limit is refused and the others come", async (t) => {
+apacheTest("a body that would expand beyond the limit is refused and the others come", async (t) => {
   const on = await bench(t, 1, { maxBodyLength: 1999 });
   const producer = on.client.producer(unique("p"), { compressionThreshold: 1000 });
   for (const body of ["small", "x".repeat(2000), "small too"]) await producer.send({ topic: on.topic, body });

@@ -6,6 +6,7 @@ import { describe, test } from "node:test";
 import { Consumer, RefusedError } from "stgclient";
 
 import { bench, client, DEADLINE, eventually, fails, unique } from "./support/bench.js";
+import { apacheTest } from "./support/way.js";
 
 /** A member that notes what it gets. */
 async function noting(t, on, options = {}, of = on.client) {
@@ -101,7 +102,7 @@ describe("a consumer with a handler", { concurrency: 4, timeout: DEADLINE }, () 
     await eventually("no lag", () => consumer.status.lag === 0n);
   });
 
-  test("gets what SQL selects, and what is none is refused at the start", async (t) => {
+  apacheTest("gets what SQL selects, and what is none is refused at the start", async (t) => {
     const on = await bench(t, 1);
     await on.fill(0, 10, (number) => ({ properties: { amount: String(number) } }));
     const starting = on.client.consumer(unique("push"), on.all({ sql: "amount >" }), () => {});

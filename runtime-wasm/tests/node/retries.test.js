@@ -6,6 +6,7 @@ import { describe, test } from "node:test";
 import { reconsumeLater, suspend } from "stgclient";
 
 import { bench, DEADLINE, eventually, unique } from "./support/bench.js";
+import { apacheTest } from "./support/way.js";
 
 /** Starts a consumer whose handler does with each message what `fail` says, at its first try; gives what it has seen. */
 async function failing(on, fail, options = {}) {
@@ -96,7 +97,7 @@ describe("a message does not come again, when its handler", { concurrency: 8, ti
 });
 
 describe("a message that fails", { concurrency: 4, timeout: DEADLINE }, () => {
-  test("as often as it may is a dead letter", async (t) => {
+  apacheTest("as often as it may is a dead letter", async (t) => {
     const on = await bench(t, 1);
     await on.fill(0, 3);
     const tries = [];
@@ -113,7 +114,7 @@ describe("a message that fails", { concurrency: 4, timeout: DEADLINE }, () => {
     assert.deepEqual(of1, [0, 1, 2].map((times) => ["1", times, on.topic]));
   });
 
-  test("with \"never\" is a dead letter at once", async (t) => {
+  apacheTest("with \"never\" is a dead letter at once", async (t) => {
     const on = await bench(t, 1);
     await on.send("hopeless");
     const { tries, group } = await failing(on, () => reconsumeLater("never"));

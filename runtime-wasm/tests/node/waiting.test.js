@@ -127,8 +127,8 @@ test("a send that is aborted while it stands in line is never sent", async (t) =
   const second = producer.send(message, { signal: abort.signal });
   abort.abort();
   await assert.rejects(second, { name: "AbortError" });
-  open();
   assert.equal((await first).code, "TIMEOUT");
+  open();
   await producer.send(message);
   assert.equal(asked.length, 2);
 });

@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 
 import { connect } from "stgclient";
 
-/** Where the tests run. */
-export const nameServers = process.env.STGCLIENT_NAME_SERVERS;
+import { nameServers, placed } from "./way.js";
+
+export { nameServers };
 
 /** How long something may take that a healthy server does at once: loaded machines are slow. */
 export const PATIENCE = 60_000;
@@ -36,8 +37,8 @@ export async function eventually(what, look, patience = PATIENCE) {
 }
 
 /** A client that is closed after the test. */
-export async function client(t, options = {}, target = nameServers) {
-  const made = await connect(target, { requestTimeout: 20_000, closeTimeout: 2000, ...options });
+export async function client(t, options = {}, target) {
+  const made = await connect(...placed({ requestTimeout: 20_000, closeTimeout: 2000, ...options }, target));
   t.after(() => made.close());
   return made;
 }
@@ -50,7 +51,7 @@ export async function bench(t, queues = 1, options = {}) {
   return made;
 }
 
-class Bench {
+export class Bench {
   constructor(client) {
     this.client = client;
     this.admin = client.admin();

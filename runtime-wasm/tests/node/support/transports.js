@@ -1,15 +1,24 @@
 // Transports of our own, which do to the streams what networks and peers do.
 
 import net from "node:net";
+import tls from "node:tls";
+
+import { security } from "./way.js";
+
+/** A socket of the way that the tests go, but not through a tunnel, and the event that says that it stands. */
+function plug(place) {
+  return security ? [tls.connect({ ...place, ...security }), "secureConnect"] : [net.connect(place), "connect"];
+}
 
 /** Sockets, with functions that may change how they write and what they bring. */
 export function sockets({ write = (socket, bytes) => socket.write(bytes), receive = (bytes, give) => give(bytes), opened } = {}) {
   return {
     open({ host, port }, events) {
-      const socket = net.connect({ host, port }).unref();
+      const [socket, stands] = plug({ host, port });
+      socket.unref();
       const state = {};
       let failure;
-      socket.on("connect", () => events.opened());
+      socket.on(stands, () => events.opened());
       socket.on("data", (bytes) => receive(bytes, events.received, state));
       socket.on("drain", () => events.drained());
       socket.on("error", (error) => (failure = error));
