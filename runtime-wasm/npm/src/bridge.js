@@ -347,10 +347,10 @@ const lines = [];
 
 /** Lines are told later: whoever hears of one may use the client, which is in the middle of something. */
 export function log({ sink }, severity, message, fields) {
-  if (lines.push([sink, { level: SEVERITIES[severity], message, fields }]) === 1) queueMicrotask(tell);
+  if (lines.push([sink, { level: SEVERITIES[severity], message, fields }]) === 1) queueMicrotask(giveLines);
 }
 
-function tell() {
+function giveLines() {
   for (const [sink, line] of lines.splice(0)) {
     try {
       Promise.resolve(sink(line)).catch(() => {});

@@ -12,7 +12,7 @@ mod sending;
 
 /// The number of the history of senders of a seed.
 pub fn of_senders(seed: u64) -> u64 {
-    sending::trace(seed)
+    sending::trace(seed, sending::DIALECTS[seed as usize % 2])
 }
 
 /// The same of consumers; nothing if code of users panics in it, which nothing survives in WebAssembly.
@@ -25,5 +25,5 @@ pub fn of_consumers(seed: u64) -> Option<u64> {
 #[allow(unsafe_code, reason = "the name is nobody else's")]
 #[unsafe(no_mangle)]
 pub extern "C" fn trace(is_of_consumers: bool, seed: u64) -> u64 {
-    if is_of_consumers { consuming::trace(seed).0 } else { sending::trace(seed) }
+    if is_of_consumers { consuming::trace(seed).0 } else { of_senders(seed) }
 }
