@@ -142,15 +142,17 @@ impl ConsumerSetup {
                     let handler = Rc::clone(&handler);
                     async move { handle(&handler, &messages::received(&message)).await.map_err(Verdict::suspend) }
                 })
-            } else {
-                // One by one they are batches of one: another kind of handler would be as much code again.
-                builder.concurrently_in_batches(batch_size.max(1) as usize, move |batch: Vec<ReceivedMessage>| {
+            } else if batch_size > 0 {
+                builder.concurrently_in_batches(batch_size as usize, move |batch: Vec<ReceivedMessage>| {
                     let handler = Rc::clone(&handler);
-                    let given = match &*batch {
-                        [message] if batch_size == 0 => messages::received(message),
-                        batch => messages::all_received(batch).into(),
-                    };
-                    async move { handle(&handler, &given).await.map_err(Verdict::reconsume) }
+                    async move {
+                        handle(&handler, &messages::all_received(&batch).into()).await.map_err(Verdict::reconsume)
+                    }
+                })
+            } else {
+                builder.concurrently(move |message| {
+                    let handler = Rc::clone(&handler);
+                    async move { handle(&handler, &messages::received(&message)).await.map_err(Verdict::reconsume) }
                 })
             };
             Ok(WasmConsumer::new(start.start().await?).into())

@@ -167,7 +167,7 @@ describe("a consumer that broadcasts", { concurrency: 6, timeout: DEADLINE }, ()
     await assert.rejects(aborted, (reason) => reason === "enough");
     await of.close();
     await fails(waiting, StgError, "CLOSED");
-    assert.equal(closed.length, 2);
+    await eventually("both have been given back", () => closed.length === 2);
   });
 
   test("whose store never says that it has saved consumes on, and closes in its time", async (t) => {
