@@ -153,15 +153,16 @@ describe("a consumer that broadcasts", { concurrency: 6, timeout: DEADLINE }, ()
 
   test("whose store never says where to begin waits no longer than its signal, or its client, and gives the store back", async (t) => {
     const { on } = await scene(t, 0);
-    const closed = [];
-    const offsets = { load: () => new Promise(() => {}), save() {}, close: (key) => closed.push(key) };
-    const of = await client(t, { offsets });
+    const [loaded, closed] = [[], []];
+    const load = (key) => new Promise(() => loaded.push(key));
+    const of = await client(t, { offsets: { load, save() {}, close: (key) => closed.push(key) } });
     const abort = new AbortController();
     const start = (signal) => of.consumer(unique("g"), on.all({ model: "broadcasting", signal }), () => {});
     const aborted = start(abort.signal);
     const waiting = start();
     aborted.catch(() => {});
     waiting.catch(() => {});
+    await eventually("both are asked for", () => loaded.length === 2);
     assert.equal(await isSettled(aborted), false);
     abort.abort("enough");
     await assert.rejects(aborted, (reason) => reason === "enough");
