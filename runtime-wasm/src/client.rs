@@ -51,34 +51,22 @@ impl ClientSetup {
         Self(Some(ClientBuilder::on(host, addresses)))
     }
 
-    #[wasm_bindgen(js_name = requestTimeout)]
-    pub fn request_timeout(&mut self, ms: f64) {
-        self.change(|builder| builder.request_timeout(milliseconds(ms)));
-    }
-
-    #[wasm_bindgen(js_name = connectTimeout)]
-    pub fn connect_timeout(&mut self, ms: f64) {
-        self.change(|builder| builder.connect_timeout(milliseconds(ms)));
-    }
-
-    #[wasm_bindgen(js_name = closeTimeout)]
-    pub fn close_timeout(&mut self, ms: f64) {
-        self.change(|builder| builder.close_timeout(milliseconds(ms)));
-    }
-
-    #[wasm_bindgen(js_name = waitForServers)]
-    pub fn wait_for_servers(&mut self, ms: f64) {
-        self.change(|builder| builder.wait_for_servers(milliseconds(ms)));
-    }
-
-    #[wasm_bindgen(js_name = maxFrameLength)]
-    pub fn max_frame_length(&mut self, bytes: u32) {
-        self.change(|builder| builder.max_frame_length(bytes as usize));
-    }
-
-    #[wasm_bindgen(js_name = maxBodyLength)]
-    pub fn max_body_length(&mut self, bytes: u32) {
-        self.change(|builder| builder.max_body_length(bytes as usize));
+    /// Sets an option that is a number, which JavaScript has looked at: a time in milliseconds, or bytes.
+    pub fn set(&mut self, option: &str, value: f64) {
+        let time = milliseconds(value);
+        self.change(|builder| match option {
+            "requestTimeout" => builder.request_timeout(time),
+            "connectTimeout" => builder.connect_timeout(time),
+            "closeTimeout" => builder.close_timeout(time),
+            "waitForServers" => builder.wait_for_servers(time),
+            "maxFrameLength" => builder.max_frame_length(value as usize),
+            "maxBodyLength" => builder.max_body_length(value as usize),
+            option => builder.configure(|config| match option {
+                "routeInterval" => config.route_interval = time,
+                "heartbeatInterval" => config.heartbeat_interval = time,
+                _ => unreachable!("{option}"),
+            }),
+        });
     }
 
     pub fn instance(&mut self, name: &str) {
@@ -102,16 +90,6 @@ impl ClientSetup {
     #[wasm_bindgen(js_name = rotatingCredentials)]
     pub fn rotating_credentials(&mut self, first: &JsValue, ask: JsValue) {
         self.change(|builder| rotation::rotate(builder, first, ask));
-    }
-
-    #[wasm_bindgen(js_name = routeInterval)]
-    pub fn route_interval(&mut self, ms: f64) {
-        self.change(|builder| builder.configure(|config| config.route_interval = milliseconds(ms)));
-    }
-
-    #[wasm_bindgen(js_name = heartbeatInterval)]
-    pub fn heartbeat_interval(&mut self, ms: f64) {
-        self.change(|builder| builder.configure(|config| config.heartbeat_interval = milliseconds(ms)));
     }
 
     pub fn connect(&mut self, call: u32) {

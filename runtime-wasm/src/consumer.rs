@@ -64,51 +64,23 @@ impl ConsumerSetup {
         self.configure(|config| config.consume_from = from);
     }
 
-    #[wasm_bindgen(js_name = maxInWork)]
-    pub fn max_in_work(&mut self, messages: u32) {
-        self.change(|builder| builder.max_in_work(messages as usize));
-    }
-
-    #[wasm_bindgen(js_name = maxRate)]
-    pub fn max_rate(&mut self, messages: u32) {
-        self.change(|builder| builder.max_rate(messages));
-    }
-
-    #[wasm_bindgen(js_name = maxReconsumeTimes)]
-    pub fn max_reconsume_times(&mut self, times: u32) {
-        self.change(|builder| builder.max_reconsume_times(times));
-    }
-
-    #[wasm_bindgen(js_name = maxCached)]
-    pub fn max_cached(&mut self, messages: Option<u32>, bytes: Option<u32>) {
-        self.configure(|config| {
-            if let Some(messages) = messages {
-                config.max_cached_messages = messages as usize;
-            }
-            if let Some(bytes) = bytes {
-                config.max_cached_bytes = bytes as usize;
-            }
+    /// Sets an option that is a number, which JavaScript has looked at: a time in milliseconds, a count or bytes.
+    pub fn set(&mut self, option: &str, value: f64) {
+        let (time, count) = (milliseconds(value), value as usize);
+        self.change(|builder| match option {
+            "maxInWork" => builder.max_in_work(count),
+            "maxRate" => builder.max_rate(count as u32),
+            "maxReconsumeTimes" => builder.max_reconsume_times(count as u32),
+            option => builder.configure(|config| match option {
+                "maxCachedMessages" => config.max_cached_messages = count,
+                "maxCachedBytes" => config.max_cached_bytes = count,
+                "pullBatchSize" => config.pull_batch_size = count as u32,
+                "consumeTimeout" => config.consume_timeout = time,
+                "commitInterval" => config.commit_interval = time,
+                "rebalanceInterval" => config.rebalance_interval = time,
+                _ => unreachable!("{option}"),
+            }),
         });
-    }
-
-    #[wasm_bindgen(js_name = pullBatchSize)]
-    pub fn pull_batch_size(&mut self, messages: u32) {
-        self.configure(|config| config.pull_batch_size = messages);
-    }
-
-    #[wasm_bindgen(js_name = consumeTimeout)]
-    pub fn consume_timeout(&mut self, ms: f64) {
-        self.configure(|config| config.consume_timeout = milliseconds(ms));
-    }
-
-    #[wasm_bindgen(js_name = commitInterval)]
-    pub fn commit_interval(&mut self, ms: f64) {
-        self.configure(|config| config.commit_interval = milliseconds(ms));
-    }
-
-    #[wasm_bindgen(js_name = rebalanceInterval)]
-    pub fn rebalance_interval(&mut self, ms: f64) {
-        self.configure(|config| config.rebalance_interval = milliseconds(ms));
     }
 
     #[wasm_bindgen(js_name = rebalanceListener)]

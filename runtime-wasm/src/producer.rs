@@ -29,33 +29,22 @@ impl ProducerSetup {
 
 #[wasm_bindgen]
 impl ProducerSetup {
-    #[wasm_bindgen(js_name = sendTimeout)]
-    pub fn send_timeout(&mut self, ms: f64) {
-        self.change(|builder| builder.send_timeout(milliseconds(ms)));
-    }
-
-    #[wasm_bindgen(js_name = maxTries)]
-    pub fn max_tries(&mut self, tries: u32) {
-        self.change(|builder| builder.max_tries(tries));
-    }
-
-    /// From how many bytes on bodies are compressed; none, if it is zero.
-    #[wasm_bindgen(js_name = compressionThreshold)]
-    pub fn compression_threshold(&mut self, bytes: u32) {
-        self.change(|builder| match bytes {
-            0 => builder.compression(None),
-            bytes => builder.compression_threshold(bytes as usize),
+    /// Sets an option that is a number, which JavaScript has looked at: a time in milliseconds, a count or bytes. Bodies are compressed from
+    /// so many bytes on, none if these are 0.
+    pub fn set(&mut self, option: &str, value: f64) {
+        self.change(|builder| match option {
+            "sendTimeout" => builder.send_timeout(milliseconds(value)),
+            "maxTries" => builder.max_tries(value as u32),
+            "compressionThreshold" if value == 0.0 => builder.compression(None),
+            "compressionThreshold" => builder.compression_threshold(value as usize),
+            "avoidSlowBrokers" => builder.configure(|config| config.avoid_slow_brokers = value != 0.0),
+            _ => unreachable!("{option}"),
         });
     }
 
     #[wasm_bindgen(js_name = maxWaiting)]
     pub fn max_waiting(&mut self, messages: u32, bytes: u32) {
         self.change(|builder| builder.max_waiting(messages as usize, bytes as usize));
-    }
-
-    #[wasm_bindgen(js_name = avoidSlowBrokers)]
-    pub fn avoid_slow_brokers(&mut self, avoids: bool) {
-        self.change(|builder| builder.configure(|config| config.avoid_slow_brokers = avoids));
     }
 
     pub fn start(&mut self, call: u32) {

@@ -38,6 +38,10 @@ export function time(name, value, least = 0) {
   return value;
 }
 
+export const positiveTime = (name, value) => time(name, value, 1);
+
+export const count = (name, value) => whole(name, value, 1, 2 ** 31 - 1);
+
 export function offset(name, value) {
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return BigInt(value);
   if (typeof value !== "bigint" || value < 0n || value >= 1n << 63n) throw wrong(name, "an offset, such as 42n", value);
@@ -84,6 +88,10 @@ export function fields(what, given, ...names) {
   if (unknown !== undefined) throw invalid(`${what} have no ${JSON.stringify(unknown)}; there are ${names.join(", ")}`);
   return given;
 }
+
+/** Options that are numbers, by how each is looked at: what has been is set by its name. */
+export const numbers = (setup, looks) =>
+  Object.fromEntries(Object.entries(looks).map(([name, look]) => [name, (value) => setup.set(name, look(name, value))]));
 
 const encoder = new TextEncoder();
 

@@ -12,7 +12,7 @@ import { PullConsumer } from "./pull.js";
 import { invalid } from "./values.js";
 import { ClientSetup } from "./wasm.js";
 
-const MAX_LENGTH = 1 << 30;
+const length = (name, value) => check.whole(name, value, 1, 1 << 30);
 
 /** Connects to the cluster of these name servers. */
 export async function connect(target, options = {}) {
@@ -49,14 +49,16 @@ export async function connect(target, options = {}) {
 
 function setUp(setup, options) {
   check.options("the options of a client", options, {
-    requestTimeout: (value) => setup.requestTimeout(check.time("requestTimeout", value, 1)),
-    connectTimeout: (value) => setup.connectTimeout(check.time("connectTimeout", value, 1)),
-    closeTimeout: (value) => setup.closeTimeout(check.time("closeTimeout", value)),
-    waitForServers: (value) => setup.waitForServers(check.time("waitForServers", value)),
-    routeInterval: (value) => setup.routeInterval(check.time("routeInterval", value, 1)),
-    heartbeatInterval: (value) => setup.heartbeatInterval(check.time("heartbeatInterval", value, 1)),
-    maxFrameLength: (value) => setup.maxFrameLength(check.whole("maxFrameLength", value, 1, MAX_LENGTH)),
-    maxBodyLength: (value) => setup.maxBodyLength(check.whole("maxBodyLength", value, 1, MAX_LENGTH)),
+    ...check.numbers(setup, {
+      requestTimeout: check.positiveTime,
+      connectTimeout: check.positiveTime,
+      closeTimeout: check.time,
+      waitForServers: check.time,
+      routeInterval: check.positiveTime,
+      heartbeatInterval: check.positiveTime,
+      maxFrameLength: length,
+      maxBodyLength: length,
+    }),
     instance: (value) => setup.instance(check.text("instance", value)),
     headerCodec: (value) => check.oneOf("headerCodec", value, "json", "binary") === "binary" && setup.binary(),
     dialect: (value) => check.oneOf("dialect", value, "apache", "smartgo") === "smartgo" && setup.smartgo(),

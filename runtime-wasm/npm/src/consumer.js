@@ -54,9 +54,7 @@ function setUp(setup, options, warn) {
     const [expression, isSql] = readSelector(one);
     setup.subscribe(check.text("the topic", one.topic), expression, isSql);
   }
-  let [cachedMessages, cachedBytes] = [];
   const read = { orderly: false, batchSize: 0 };
-  const positive = (name, value) => check.whole(name, value, 1, 2 ** 31 - 1);
   check.options("the options of a consumer", rest, {
     from: (value) => {
       if (value === "last") return;
@@ -67,15 +65,17 @@ function setUp(setup, options, warn) {
       check.oneOf("model", value, "clustering", "broadcasting") === "broadcasting" && setup.broadcasting(),
     orderly: (value) => (read.orderly = check.flag("orderly", value)),
     batchSize: (value) => (read.batchSize = check.whole("batchSize", value, 1, 1024)),
-    maxInWork: (value) => setup.maxInWork(positive("maxInWork", value)),
-    maxRate: (value) => setup.maxRate(positive("maxRate", value)),
-    maxReconsumeTimes: (value) => setup.maxReconsumeTimes(check.whole("maxReconsumeTimes", value, 0, 2 ** 31 - 1)),
-    maxCachedMessages: (value) => (cachedMessages = positive("maxCachedMessages", value)),
-    maxCachedBytes: (value) => (cachedBytes = positive("maxCachedBytes", value)),
-    pullBatchSize: (value) => setup.pullBatchSize(check.whole("pullBatchSize", value, 1, 1024)),
-    consumeTimeout: (value) => setup.consumeTimeout(check.time("consumeTimeout", value, 1)),
-    commitInterval: (value) => setup.commitInterval(check.time("commitInterval", value, 1)),
-    rebalanceInterval: (value) => setup.rebalanceInterval(check.time("rebalanceInterval", value, 1)),
+    ...check.numbers(setup, {
+      maxInWork: check.count,
+      maxRate: check.count,
+      maxReconsumeTimes: (name, value) => check.whole(name, value, 0, 2 ** 31 - 1),
+      maxCachedMessages: check.count,
+      maxCachedBytes: check.count,
+      pullBatchSize: (name, value) => check.whole(name, value, 1, 1024),
+      consumeTimeout: check.positiveTime,
+      commitInterval: check.positiveTime,
+      rebalanceInterval: check.positiveTime,
+    }),
     rebalanceListener: (listener) => {
       const { assigned, revoked } = check.object("rebalanceListener", listener);
       if (assigned === undefined && revoked === undefined) throw invalid("rebalanceListener has a function `assigned` or `revoked`, or both");
@@ -86,7 +86,6 @@ function setUp(setup, options, warn) {
     },
     signal: (value) => (read.signal = check.signal(value)),
   });
-  if (cachedMessages !== undefined || cachedBytes !== undefined) setup.maxCached(cachedMessages, cachedBytes);
   if (read.orderly && read.batchSize) throw invalid("a consumer in order has no batchSize");
   return read;
 }

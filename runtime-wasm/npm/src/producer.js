@@ -33,13 +33,14 @@ export class Producer {
 
   #setUp(setup, options) {
     check.options("the options of a producer", options, {
-      sendTimeout: (value) => setup.sendTimeout(check.time("sendTimeout", value, 1)),
-      maxTries: (value) => setup.maxTries(check.whole("maxTries", value, 1, 1000)),
-      compressionThreshold: (value) =>
-        setup.compressionThreshold(value === Infinity ? 0 : check.whole("compressionThreshold", value, 1, 2 ** 31 - 1)),
-      maxWaitingMessages: (value) => check.whole("maxWaitingMessages", value, 1, 2 ** 31 - 1),
-      maxWaitingBytes: (value) => check.whole("maxWaitingBytes", value, 1, 2 ** 31 - 1),
-      avoidSlowBrokers: (value) => setup.avoidSlowBrokers(check.flag("avoidSlowBrokers", value)),
+      ...check.numbers(setup, {
+        sendTimeout: check.positiveTime,
+        maxTries: (name, value) => check.whole(name, value, 1, 1000),
+        compressionThreshold: (name, value) => (value === Infinity ? 0 : check.count(name, value)),
+        avoidSlowBrokers: (name, value) => Number(check.flag(name, value)),
+      }),
+      maxWaitingMessages: (value) => check.count("maxWaitingMessages", value),
+      maxWaitingBytes: (value) => check.count("maxWaitingBytes", value),
     });
     const { maxWaitingMessages = 2048, maxWaitingBytes = 64 << 20 } = options;
     this.#most = { messages: maxWaitingMessages, bytes: maxWaitingBytes };

@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import { reconsumeLater, suspend } from "stgclient";
 
 import { bench, DEADLINE, eventually, unique } from "./support/bench.js";
-import { apacheTest } from "./support/way.js";
+import { apacheTest, isSmartgo } from "./support/way.js";
 
 /** Starts a consumer whose handler does with each message what `fail` says, at its first try; gives what it has seen. */
 async function failing(on, fail, options = {}) {
@@ -142,7 +142,7 @@ describe("a message that fails", { concurrency: 4, timeout: DEADLINE }, () => {
 
 describe("a handler that says what its kind of consumer cannot do", { concurrency: 4, timeout: DEADLINE }, () => {
   for (const [what, orderly, said, words, within] of [
-    ["suspend()", false, () => suspend(1), /without order no queue rests: reconsumeLater\(level\)/, [9000, 60_000]],
+    ["suspend()", false, () => suspend(1), /without order no queue rests: reconsumeLater\(level\)/, [isSmartgo ? 0 : 9000, 60_000]],
     ["reconsumeLater()", true, () => reconsumeLater(18), /in order a message keeps its place: suspend\(ms\)/, [900, 9000]],
   ]) {
     test(`as ${what} is told so by a warning, and its message comes again by the default`, async (t) => {

@@ -23,8 +23,10 @@ export function administrator() {
   return { accessKey, secretKey };
 }
 
+export const isSmartgo = env.STGCLIENT_DIALECT === "smartgo";
+
 /** A test of what Apache's servers do, and smartgo's do not or in another way: `tests/conformance` has those rules. */
-export const apacheTest = env.STGCLIENT_DIALECT === "smartgo" ? () => {} : test;
+export const apacheTest = isSmartgo ? () => {} : test;
 
 const ways = {
   tcp: () => ({ target: nameServers }),
