@@ -286,11 +286,13 @@ export const verdictReason = (verdict) => verdict.reason ?? "the handler said so
 
 // Listeners.
 
-/** `warn` tells of a listener that fails. */
-export function rebalanced({ listener, warn }, isAssigned, queues) {
-  const failed = (error) => warn(`the rebalance listener failed: ${textOf(error)}`);
+/** The application's listener, if it has one, is waited for; one that fails is told of. */
+export function rebalanced({ listener, place }, isAssigned, queues) {
+  const failed = (error) => place.warn(`the rebalance listener failed: ${textOf(error)}`);
+  const type = isAssigned ? "assigned" : "revoked";
+  place.tell?.({ type, queues, message: `${type} to the group ${place.group}: ${queues.length} queues` });
   try {
-    const done = listener[isAssigned ? "assigned" : "revoked"]?.(queues);
+    const done = listener?.[type]?.(queues);
     if (typeof done?.then === "function") return Promise.resolve(done).catch(failed);
   } catch (error) {
     failed(error);

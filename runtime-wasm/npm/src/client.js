@@ -164,7 +164,13 @@ export class Client {
   /** Messages, one after the other: `for await (const message of client.consumer("billing", { topic: "orders" }))`; or, with a handler,
    * a promise of a consumer that is started. */
   consumer(group, options, ...handler) {
-    const place = { client: this, group, warn: (message) => warn(this, message) };
+    const place = {
+      client: this,
+      group,
+      warn: (message) => warn(this, message),
+      // Who follows the client when the consumer starts hears of its queues.
+      tell: this.#events && ((event) => this.#events.dispatchEvent(new ClientEvent({ group, ...event }))),
+    };
     const setUp = () => enter(() => this.#inner.consumer(check.text("the group", group)));
     // A handler that is undefined is a mistake, and no wish for a stream.
     return handler.length === 0 ? new ConsumerStream(place, setUp(), options) : startConsumer(place, setUp, options, handler[0]);

@@ -40,7 +40,7 @@ export function readSelector({ tags, sql }) {
   return [all.map((tag) => check.text("a tag", tag)).join(" || "), false];
 }
 
-function setUp(setup, options, warn) {
+function setUp(setup, options, place) {
   const { topic, subscriptions, tags, sql, ...rest } = check.object("the options of a consumer", options ?? undefined);
   if ((topic === undefined) === (subscriptions === undefined)) {
     throw invalid("a consumer has a topic, or subscriptions: an array of { topic, tags or sql }");
@@ -82,10 +82,11 @@ function setUp(setup, options, warn) {
       for (const [name, value] of Object.entries({ assigned, revoked })) {
         if (value !== undefined) check.func(`rebalanceListener.${name}`, value);
       }
-      setup.rebalanceListener({ listener, warn });
+      read.listener = listener;
     },
     signal: (value) => (read.signal = check.signal(value)),
   });
+  if (read.listener || place.tell) setup.rebalanceListener({ listener: read.listener, place });
   if (read.orderly && read.batchSize) throw invalid("a consumer in order has no batchSize");
   return read;
 }
@@ -95,7 +96,7 @@ export async function startConsumer(place, begin, options, handler) {
   check.func("the handler", handler);
   const setup = begin();
   try {
-    const { orderly, batchSize, signal } = setUp(setup, options, place.warn);
+    const { orderly, batchSize, signal } = setUp(setup, options, place);
     const wrongWith = ({ suspends }) => (suspends === orderly ? undefined : orderly ? IN_ORDER : WITHOUT_ORDER);
     await platform.readable();
     await unlessAborted(othersClosed(place), signal);
@@ -219,7 +220,7 @@ export class ConsumerStream {
     this.#place = place;
     this.#setup = setup;
     try {
-      this.#read = setUp(setup, options, place.warn);
+      this.#read = setUp(setup, options, place);
       if (this.#read.batchSize) throw invalid("messages that are asked for come one by one: batchSize is for handlers");
     } catch (error) {
       setup.free();

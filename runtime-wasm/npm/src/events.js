@@ -2,7 +2,7 @@
 
 import { call } from "./bridge.js";
 
-/** One of: connected, disconnected, unreachable, nameserverlost, routechanged, warning, missed. */
+/** One of: connected, disconnected, unreachable, nameserverlost, routechanged, warning, assigned, revoked, missed. */
 export class ClientEvent extends Event {
   constructor({ type, ...details }) {
     super(type);

@@ -379,6 +379,10 @@ export interface ClientEventMap {
   routechanged: ClientEvent & { readonly type: "routechanged"; readonly topic: string };
   /** Something that somebody should look at: `message` says it. */
   warning: ClientEvent & { readonly type: "warning" };
+  /** Queues are a consumer's from now on. It comes of those consumers that have started since somebody asked for the client's `events`. */
+  assigned: ClientEvent & { readonly type: "assigned"; readonly group: string; readonly queues: MessageQueue[] };
+  /** Queues are a consumer's no more. */
+  revoked: ClientEvent & { readonly type: "revoked"; readonly group: string; readonly queues: MessageQueue[] };
   /** So many events were left out: 256 wait at the most. */
   missed: ClientEvent & { readonly type: "missed"; readonly count: number };
 }
@@ -393,6 +397,8 @@ export class ClientEvent extends Event {
   readonly reason?: string;
   readonly error?: StgError;
   readonly topic?: string;
+  readonly group?: string;
+  readonly queues?: MessageQueue[];
   readonly count?: number;
 }
 

@@ -91,4 +91,29 @@ describe("a rebalance listener", { concurrency: 6, timeout: DEADLINE }, () => {
     await consumer.ready();
     await consumer.close();
   });
+
+  test("is not needed to hear of queues: a client's events tell of those of all consumers that start after it is followed", async (t) => {
+    const on = await bench(t, 2);
+    await on.client.consumer(unique("g"), on.all(), () => {});
+    const [group, heard] = [unique("g"), []];
+    for (const type of ["assigned", "revoked"]) {
+      on.client.events.addEventListener(type, ({ type, group, queues }) => {
+        const ours = queues.filter(({ topic }) => topic === on.topic).map(({ queueId }) => queueId);
+        if (ours.length > 0) heard.push([type, group, ours.sort()]);
+      });
+    }
+    const { book, consumer } = await following(on, group);
+    await consumer.ready();
+    const stream = on.client.consumer(`${group}-2`, on.all());
+    await (await stream.start()).ready();
+    await stream.close();
+    await consumer.close();
+    assert.deepEqual(heard, [
+      ["assigned", group, [0, 1]],
+      ["assigned", `${group}-2`, [0, 1]],
+      ["revoked", `${group}-2`, [0, 1]],
+      ["revoked", group, [0, 1]],
+    ]);
+    assert.deepEqual(book, ["assigned 0,1", "revoked 0,1"]);
+  });
 });
