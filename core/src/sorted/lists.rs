@@ -30,15 +30,17 @@ impl<T> Lists<T> {
     }
 
     /// Of values that are in order.
-    pub(super) fn from_sorted(values: Vec<T>) -> Self {
-        if values.len() <= Self::MOST {
-            return Self { len: values.len(), first: values, rest: Vec::new() };
+    pub(super) fn from_sorted(mut values: Vec<T>) -> Self {
+        let len = values.len();
+        let mut rest = Vec::new();
+        while values.len() > Self::MOST {
+            rest.push(values.split_off((values.len() - 1) / Self::MOST * Self::MOST));
         }
-        let mut lists = Self::new();
-        for value in values {
-            lists.insert(lists.end(), value);
+        if !rest.is_empty() {
+            rest.reverse();
+            values.shrink_to_fit();
         }
-        lists
+        Self { first: values, rest, len }
     }
 
     /// Behind the last value.
@@ -121,6 +123,7 @@ impl<T> Lists<T> {
     }
 
     /// Puts a value in where [`Self::find`] has said, and returns where it is.
+    #[inline(never)] // it is much code for each type, and once is enough
     pub(super) fn insert(&mut self, (mut number, mut at): Place, value: T) -> Place {
         let is_last = number == self.rest.len();
         let list = self.list_mut(number);
