@@ -203,6 +203,7 @@ impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for SortedMap<K, V> {
 
 /// Of several values of a key the last counts.
 impl<K: Ord, V> From<Vec<(K, V)>> for SortedMap<K, V> {
+    #[cfg_attr(target_family = "wasm", inline(never))]
     fn from(entries: Vec<(K, V)>) -> Self {
         Self(Lists::from_sorted(in_order(entries, |one, other| one.0.cmp(&other.0))))
     }
@@ -381,6 +382,7 @@ impl<T: fmt::Debug> fmt::Debug for SortedSet<T> {
 }
 
 impl<T: Ord> From<Vec<T>> for SortedSet<T> {
+    #[cfg_attr(target_family = "wasm", inline(never))]
     fn from(values: Vec<T>) -> Self {
         Self(Lists::from_sorted(in_order(values, T::cmp)))
     }

@@ -30,6 +30,7 @@ impl<T> Lists<T> {
     }
 
     /// Of values that are in order.
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub(super) fn from_sorted(mut values: Vec<T>) -> Self {
         let len = values.len();
         let mut rest = Vec::new();
@@ -49,6 +50,7 @@ impl<T> Lists<T> {
     }
 
     /// All values in one list.
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub(super) fn into_vec(self) -> Vec<T> {
         let mut all = self.first;
         if !self.rest.is_empty() {
@@ -99,6 +101,7 @@ impl<T> Lists<T> {
     }
 
     /// The number of the list that has the value which `compare` finds equal, if any has.
+    #[cfg_attr(target_family = "wasm", inline(never))]
     fn number(&self, compare: impl Fn(&T) -> Ordering) -> usize {
         match search(&self.rest, |list| list.first().map_or(Ordering::Less, &compare)) {
             Ok(behind) => behind + 1,
@@ -107,6 +110,7 @@ impl<T> Lists<T> {
     }
 
     /// Where the value is that `compare` finds equal, or where it would have to be put in.
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub(super) fn find(&self, compare: impl Fn(&T) -> Ordering) -> Result<Place, Place> {
         let number = if self.rest.is_empty() { 0 } else { self.number(&compare) };
         match search(self.list(number), compare) {
@@ -116,6 +120,7 @@ impl<T> Lists<T> {
     }
 
     /// The value that `compare` finds equal.
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub(super) fn look_up(&self, compare: impl Fn(&T) -> Ordering) -> Option<&T> {
         let list = if self.rest.is_empty() { &self.first } else { self.list(self.number(&compare)) };
         let at = search(list, compare).ok()?;
@@ -123,7 +128,7 @@ impl<T> Lists<T> {
     }
 
     /// Puts a value in where [`Self::find`] has said, and returns where it is.
-    #[inline(never)] // it is much code for each type, and once is enough
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub(super) fn insert(&mut self, (mut number, mut at): Place, value: T) -> Place {
         let is_last = number == self.rest.len();
         let list = self.list_mut(number);
@@ -142,6 +147,7 @@ impl<T> Lists<T> {
         (number, at)
     }
 
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub(super) fn remove(&mut self, (number, at): Place) -> T {
         let list = self.list_mut(number);
         let value = list.remove(at);
@@ -168,10 +174,12 @@ impl<T> Lists<T> {
         }
     }
 
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub(super) fn pop_first(&mut self) -> Option<T> {
         (!self.is_empty()).then(|| self.remove((0, 0)))
     }
 
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub(super) fn retain(&mut self, mut keep: impl FnMut(&mut T) -> bool) {
         self.first.retain_mut(&mut keep);
         self.len = self.first.len();
@@ -189,6 +197,7 @@ impl<T> Lists<T> {
     }
 
     /// Those from a place on and before another.
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub(super) fn iter_between(&self, from: Place, to: Place) -> Iter<'_, T> {
         let part = |number, range| self.list(number).get::<Range<usize>>(range).unwrap_or_default().iter();
         let mut between = Iter { front: [].iter(), between: [].iter(), back: [].iter() };
