@@ -131,6 +131,7 @@ impl<K: Ord, V> SortedMap<K, V> {
     }
 
     /// Gives a key its value, and returns the one that it had.
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         match self.place(&key) {
             Ok(at) => Some(core::mem::replace(&mut self.0.get_mut(at).1, value)),
@@ -142,6 +143,7 @@ impl<K: Ord, V> SortedMap<K, V> {
     }
 
     /// The value of a key, which has one then: what `make` gives, if it had none.
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub fn get_or_insert_with(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V {
         let at = match self.place(&key) {
             Ok(at) => at,
@@ -167,6 +169,7 @@ impl<K: Ord, V> SortedMap<K, V> {
     }
 
     /// Takes a key and its value out.
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub fn remove_entry<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<(K, V)>
     where
         K: Borrow<Q>,
@@ -342,6 +345,7 @@ impl<T: Ord> SortedSet<T> {
     }
 
     /// Adds a value; says whether it was not there.
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub fn insert(&mut self, value: T) -> bool {
         match self.place(&value) {
             Ok(_) => false,
@@ -353,6 +357,7 @@ impl<T: Ord> SortedSet<T> {
     }
 
     /// Takes a value out; says whether it was there.
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub fn remove<Q: Ord + ?Sized>(&mut self, value: &Q) -> bool
     where
         T: Borrow<Q>,

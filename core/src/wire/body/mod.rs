@@ -61,6 +61,7 @@ pub enum BodyError {
 ///
 /// # Errors
 /// It is no JSON, or nothing of this type.
+#[cfg_attr(target_family = "wasm", inline(never))]
 pub fn read<T: Readable>(body: &[u8], odd: &Odd) -> Result<T, BodyError> {
     // What is no UTF-8 becomes what Java makes of it.
     let text = String::from_utf8_lossy(body);
@@ -80,6 +81,7 @@ pub fn from_slice<T: Readable>(body: &[u8]) -> Result<T, BodyError> {
 ///
 /// # Panics
 /// When `T` refuses to be serialised, which no body of this module does.
+#[cfg_attr(target_family = "wasm", inline(never))]
 pub fn to_vec<T: Serialize>(body: &T) -> Vec<u8> {
     let mut out = Vec::new();
     let mut serializer = serde_json::Serializer::with_formatter(&mut out, fastjson::ObjectKeys::default());

@@ -179,6 +179,7 @@ impl<T: Readable> Readable for Option<T> {
 const MOST_ELEMENTS: usize = 262_144;
 
 /// A list without those of its elements that are nothing; what is no list is one of one element.
+#[cfg_attr(target_family = "wasm", inline(never))]
 fn list<T: Readable>(value: Json<'_>, odd: OddIn<'_>) -> Option<Vec<T>> {
     match value {
         Json::Null => None,
@@ -218,6 +219,7 @@ impl<T: Readable + Ord> Readable for SortedSet<T> {
 impl<K: Key, V: Readable> Readable for SortedMap<K, V> {
     const HOLDS_OTHERS: bool = true;
 
+    #[cfg_attr(target_family = "wasm", inline(never))]
     fn read(value: Json<'_>, odd: OddIn<'_>) -> Option<Self> {
         match value {
             Json::Null => None,
@@ -263,6 +265,7 @@ impl<'a> Json<'a> {
     }
 
     /// Reads a field of an object that has begun to be read: what it says or its default; `None` if there cannot be such an object.
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub fn field<T: Readable + Default>(self, odd: OddIn<'_>) -> Option<T> {
         let is_nothing = match self {
             Self::Null => true,
