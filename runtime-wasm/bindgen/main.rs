@@ -12,7 +12,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let mut bindgen = Bindgen::new();
-    let made = bindgen.input_path(input).out_name(name).typescript(false).remove_name_section(true).web(true);
+    let made = bindgen.input_path(input).out_name(name).typescript(false).web(true);
     match made.and_then(|bindgen| bindgen.generate(folder)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
