@@ -9,6 +9,7 @@ use stgclient::{
     ConsumeFrom, Delivered, Deliveries, Error, MessageModel, MessageQueue, MessageSelector, PushConfig, PushConsumer,
     PushConsumerBuilder, Rebalanced, ReceivedMessage, ReconsumeLater, RetryDelay, SuspendCurrentQueue,
 };
+use stgclient_core::sorted::SortedMap;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -271,7 +272,7 @@ impl WasmConsumer {
 /// Deliveries that are asked for, and those that the application has yet to settle, by the number that it knows them by.
 struct Stream {
     deliveries: RefCell<Option<Deliveries>>,
-    given: RefCell<BTreeMap<u32, Delivered>>,
+    given: RefCell<SortedMap<u32, Delivered>>,
     last: Cell<u32>,
 }
 
@@ -281,7 +282,7 @@ pub struct WasmStream(Rc<Stream>, Rc<PushConsumer>);
 impl WasmStream {
     fn new(deliveries: Deliveries) -> Self {
         let consumer = Rc::new(deliveries.consumer().clone());
-        let (deliveries, given) = (RefCell::new(Some(deliveries)), RefCell::new(BTreeMap::new()));
+        let (deliveries, given) = (RefCell::new(Some(deliveries)), RefCell::default());
         Self(Rc::new(Stream { deliveries, given, last: Cell::new(0) }), consumer)
     }
 }

@@ -1,8 +1,8 @@
 //! The callbacks of a producer's sends that have not returned: who flushes waits for those, too.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
 use std::sync::Arc;
+use stgclient_core::sorted::SortedSet;
 
 use crate::guard;
 use crate::sync::{Mutex, Seated, Wakers, lock};
@@ -14,7 +14,7 @@ pub(crate) struct Callbacks(Mutex<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     last: u64,
-    pending: BTreeSet<u64>,
+    pending: SortedSet<u64>,
     waiting: Wakers,
 }
 

@@ -1,11 +1,13 @@
 //! What happened to a client, for those who follow it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
+use stgclient_core::sorted::SortedSet;
 
 use futures_core::Stream;
 use stgclient_core::client::ClientEvent;
@@ -66,7 +68,7 @@ struct Inner {
     missed: u64,
     is_over: bool,
     /// The warnings that have been told.
-    said: BTreeSet<String>,
+    said: SortedSet<String>,
     follower: Wakers,
 }
 
