@@ -1,8 +1,10 @@
 // The programs in the pages: each block of `js` or `ts`, with its heading, its place, what it is called as a file, and what it prints, if a
 // block of `text` says so right behind it.
+//
+//   node snippets.mjs FOLDER      writes them all there
 
-import { readFileSync } from "node:fs";
-import { relative } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
@@ -36,4 +38,8 @@ export function snippets(page) {
     }
   }
   return found;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const { file, text } of PAGES.flatMap(snippets)) writeFileSync(join(process.argv[2], file), text);
 }
