@@ -932,7 +932,10 @@ export class Admin {
   offsetAt(queue: MessageQueue, moment: Date | number): Promise<bigint>;
   /** Where a group goes on; undefined, if it has committed nothing. */
   groupOffset(group: string, queue: MessageQueue): Promise<bigint | undefined>;
-  /** Says where a group goes on. A member that consumes the queue does not hear of it: see {@link Admin.resetOffsets}. */
+  /**
+   * Says where a group goes on, which the broker has to know: it refuses others (`REFUSED`). A member that consumes the queue does not hear
+   * of it: see {@link Admin.resetOffsets}.
+   */
   commitGroupOffset(group: string, queue: MessageQueue, offset: Offset): Promise<void>;
   /**
    * Has a group go on elsewhere in a topic, on all queues: with the first message, behind the last, or with the first stored at a moment
