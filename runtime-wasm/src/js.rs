@@ -75,7 +75,8 @@ extern "C" {
         offset: u64,
     ) -> JsValue;
 
-    /// A message; its properties are names and values in turn, with a character between them that none of them can have.
+    /// A message; its properties are names and values in turn, with a character between them that none of them can have. Its queue is of
+    /// another topic when it comes again.
     #[allow(clippy::too_many_arguments)]
     #[wasm_bindgen(js_name = message)]
     pub(crate) fn message(
@@ -91,6 +92,7 @@ extern "C" {
         stored_ms: f64,
         reconsume_times: u32,
         born_host: &str,
+        queue_topic: Option<String>,
     ) -> JsValue;
 
     /// Has the application's handler handle messages. `undefined` when it has, else what it says of a failure; `null` when it has yet to

@@ -31,6 +31,7 @@ pub(crate) fn received(message: &ReceivedMessage) -> JsValue {
         message.store_timestamp() as f64,
         message.reconsume_times().max(0) as u32,
         &message.born_host().to_string(),
+        (*queue.topic != *message.topic()).then(|| queue.topic.to_string()),
     )
 }
 

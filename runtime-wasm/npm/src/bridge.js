@@ -47,7 +47,7 @@ export function open(connection, transport, host, port) {
   };
   const end = (reason) => {
     if (isOver) return;
-    const text = reason == null ? undefined : textOf(reason);
+    const text = reason == null ? undefined : textOf(reason, true);
     tell(() => wasm.closed(connection, text, reason?.isTls === true, transport.perhaps));
     isOver = true;
   };

@@ -41,7 +41,7 @@ export function readSelector({ tags, sql }) {
 }
 
 function setUp(setup, options, place) {
-  const { topic, subscriptions, tags, sql, ...rest } = check.object("the options of a consumer", options ?? undefined);
+  const { topic, subscriptions, tags, sql } = check.object("the options of a consumer", options ?? undefined);
   if ((topic === undefined) === (subscriptions === undefined)) {
     throw invalid("a consumer has a topic, or subscriptions: an array of { topic, tags or sql }");
   }
@@ -55,7 +55,12 @@ function setUp(setup, options, place) {
     setup.subscribe(check.text("the topic", one.topic), expression, isSql);
   }
   const read = { orderly: false, batchSize: 0 };
-  check.options("the options of a consumer", rest, {
+  const isRead = () => {};
+  check.options("the options of a consumer", options, {
+    topic: isRead,
+    subscriptions: isRead,
+    tags: isRead,
+    sql: isRead,
     from: (value) => {
       if (value === "last") return;
       if (value === "first") return setup.consumeFrom(undefined);

@@ -8,6 +8,7 @@ import type { MessageQueue, SendStatus, Transport } from "./index.js";
  */
 export function cluster(options?: ClusterOptions): Cluster;
 
+/** How a cluster is set up. */
 export interface ClusterOptions {
   /** How many brokers it has, 1 to 26. 1 by default. */
   brokers?: number | undefined;
@@ -20,8 +21,9 @@ export interface ClusterOptions {
 /** A cluster in memory. What asks for something unknown throws InvalidArgumentError. */
 export class Cluster {
   private constructor();
-  /** What `connect` asks for. */
+  /** Its name server, which `connect` asks for. */
   readonly addresses: string;
+  /** How it is connected to, which `connect` asks for. */
   readonly transport: Transport;
   /** Broadcasting consumers keep their offsets in memory, unless `connect` is told otherwise. */
   readonly offsets: false;
@@ -31,7 +33,7 @@ export class Cluster {
   /**
    * Has brokers answer otherwise, until `restore`: with a status, though they have stored the message; `"busy"`, `"no permission"`, or
    * `"refuse"` with a code; `"lost"`: the request is not served, and gets no answer; `"unanswered"`: it is served, and gets none;
-   * `"delay"`: the answer comes so much later.
+   * `"delay"`: the answer comes so many milliseconds later.
    */
   force(what: Forced, options?: ForceOptions): void;
   force(what: "refuse", options: ForceOptions & { code: number; remark?: string | undefined }): void;
@@ -46,6 +48,7 @@ export class Cluster {
 
   /** Creates a topic at all brokers, with 1 to 65,536 queues at each, 8 by default. */
   createTopic(topic: string, options?: { queues?: number | undefined }): void;
+  /** Deletes a topic at all brokers, with its messages. */
   deleteTopic(topic: string): void;
 
   /** The queues of a topic with their offsets, and with what a group has committed, if one is given. */
@@ -56,20 +59,29 @@ export class Cluster {
   lockOwner(group: string, queue: MessageQueue): string | undefined;
 }
 
+/** What brokers can be made to answer: see {@link Cluster.force}. */
 export type Forced = Exclude<SendStatus, "SEND_OK"> | "busy" | "no permission" | "lost" | "unanswered";
 
 /** Which requests: sends, or those with these codes; all, or those of a topic, of a group or at one broker. */
 export interface ForceOptions {
+  /** The broker's name. All brokers by default. */
   broker?: string | undefined;
+  /** The codes of requests, as the protocol has them, such as 11 for pulls. Sends by default. */
   codes?: readonly number[] | undefined;
+  /** Requests about this topic alone. */
   topic?: string | undefined;
+  /** Requests of this group alone. */
   group?: string | undefined;
   /** How often at each broker, 1 or more. Until `restore` by default. */
   times?: number | undefined;
 }
 
+/** A queue and what it has. */
 export interface ClusterQueue extends MessageQueue {
+  /** The first offset that it has. */
   readonly minOffset: bigint;
+  /** The offset that the next message will have. */
   readonly maxOffset: bigint;
+  /** Where the group goes on; undefined, if it has committed nothing or none was asked for. */
   readonly committed: bigint | undefined;
 }

@@ -31,7 +31,9 @@ export function connect(target: string | readonly string[] | OwnTransport, optio
 
 /** Name servers, `host:port`, and how they and brokers are connected to. */
 export interface OwnTransport {
+  /** The name servers: several as an array, or separated by `;` or `,`. */
   addresses: string | readonly string[];
+  /** How streams to them and to brokers are opened. */
   transport: Transport;
   /** As {@link ConnectOptions.offsets}, which has precedence. */
   offsets?: ConnectOptions["offsets"];
@@ -66,7 +68,7 @@ export interface ConnectOptions {
    * Has the client log: lines up to a level, to the console or to a function. `"off"` by default. Warnings are `warning` events of
    * {@link Client.events}, too.
    */
-  log?: LogLevel | { level: LogLevel; sink?: LogSink | undefined } | undefined;
+  log?: LogLevel | LogOptions | undefined;
   /** The time for one request to a server, for one look-up and for `connect`, 1 or more. 3000 by default. */
   requestTimeout?: number | undefined;
   /** The time to open a connection, with TLS, 1 or more. 3000 by default. */
@@ -109,23 +111,35 @@ export interface TlsOptions {
   passphrase?: string | undefined;
   /** `false` takes any certificate: for tests only. `true` by default. */
   rejectUnauthorized?: boolean | undefined;
+  /** The oldest version to take. Node's by default: 1.2. */
   minVersion?: "TLSv1.2" | "TLSv1.3" | undefined;
+  /** The newest version to take. Node's by default: 1.3. */
   maxVersion?: "TLSv1.2" | "TLSv1.3" | undefined;
+  /** The ciphers to take, as OpenSSL lists them. Those of Node by default. */
   ciphers?: string | undefined;
 }
 
+/** How a tunnel's WebSockets are opened. */
 export interface WebSocketOptions {
   /** The class to use. By default the global one; in Node without one, that of the package `ws`. */
-  WebSocket?: (new (url: string, protocols: string[]) => object) | undefined;
+  WebSocket?: WebSocketClass | undefined;
   /** The subprotocols to ask for. `["binary"]` by default. */
   protocols?: readonly string[] | undefined;
   /** A token for the gateway, which gets it as one more subprotocol, `bearer.` and the token. */
   token?: string | undefined;
 }
 
+/** A class of WebSockets, as pages have it. */
+export interface WebSocketClass {
+  /** Opens a WebSocket. */
+  new (url: string, protocols: string[]): object;
+}
+
 /** What requests are signed with, for servers with access control (ACL 1.0 and auth 2.0). */
 export interface Credentials {
+  /** Who it is. */
   accessKey: string;
+  /** What is signed with. It is not sent. */
   secretKey: string;
   /** The token of temporary keys. */
   securityToken?: string | undefined;
@@ -141,8 +155,9 @@ export interface Credentials {
  */
 export type CredentialsFunction = () => RotatingCredentials | PromiseLike<RotatingCredentials>;
 
+/** What a {@link CredentialsFunction} gives. */
 export interface RotatingCredentials extends Credentials {
-  /** Until when they are valid. */
+  /** Until when they are valid: a Date, or milliseconds since 1970 UTC. Without it they are asked for again after a minute. */
   expiresAt?: Date | number | undefined;
 }
 
@@ -318,11 +333,20 @@ export interface SendCounters {
 
 /** Durations in milliseconds, counted by how long they were. */
 export interface Histogram {
+  /** How many there were. */
   count: number;
   /** All of them together. */
   sum: number;
-  /** How many were up to so long, and longer than those of the bucket before: 0.1, 0.2, 0.5, 1 and so on to 100,000; the last has no bound. */
-  buckets: { upTo: number | undefined; count: number }[];
+  /** By length, the shortest first. */
+  buckets: HistogramBucket[];
+}
+
+/** Durations of about one length. */
+export interface HistogramBucket {
+  /** How long they are at the most, in milliseconds: 0.1, 0.2, 0.5, 1 and so on to 100,000; the last bucket has no bound. */
+  upTo: number | undefined;
+  /** How many there were that are longer than those of the bucket before. */
+  count: number;
 }
 
 /** How the push consumers of a group of one client have fared. */
@@ -353,39 +377,49 @@ export interface ConsumerCounters {
 
 /** What happens to a client: an EventTarget of these events. */
 export interface ClientEvents {
+  /** Has a listener hear of events of a type. */
   addEventListener<Type extends keyof ClientEventMap>(
     type: Type,
     listener: ((event: ClientEventMap[Type]) => void) | { handleEvent(event: ClientEventMap[Type]): void } | null,
     options?: boolean | { once?: boolean; signal?: AbortSignal; capture?: boolean; passive?: boolean },
   ): void;
+  /** Has a listener hear of them no more. */
   removeEventListener<Type extends keyof ClientEventMap>(
     type: Type,
     listener: ((event: ClientEventMap[Type]) => void) | { handleEvent(event: ClientEventMap[Type]): void } | null,
     options?: boolean | { capture?: boolean },
   ): void;
+  /** As of every EventTarget: gives an event of the application's own to listeners, and whether none has prevented its default. */
   dispatchEvent(event: Event): boolean;
 }
 
+/** The events of a client, by type. */
 export interface ClientEventMap {
   /** A connection stands. It comes for those that stand already, too. */
-  connected: ClientEvent & { readonly type: "connected"; readonly address: string };
+  connected: ClientEventOf<"connected", "address">;
   /** A connection has ended. */
-  disconnected: ClientEvent & { readonly type: "disconnected"; readonly address: string; readonly reason: string };
+  disconnected: ClientEventOf<"disconnected", "address" | "reason">;
   /** A connection could not be made. */
-  unreachable: ClientEvent & { readonly type: "unreachable"; readonly address: string; readonly error: StgError };
+  unreachable: ClientEventOf<"unreachable", "address" | "error">;
   /** A name server does not answer any more. */
-  nameserverlost: ClientEvent & { readonly type: "nameserverlost"; readonly address: string; readonly error: StgError };
+  nameserverlost: ClientEventOf<"nameserverlost", "address" | "error">;
   /** A topic has other queues or brokers. */
-  routechanged: ClientEvent & { readonly type: "routechanged"; readonly topic: string };
+  routechanged: ClientEventOf<"routechanged", "topic">;
   /** Something that somebody should look at: `message` says it. */
-  warning: ClientEvent & { readonly type: "warning" };
+  warning: ClientEventOf<"warning">;
   /** Queues are a consumer's from now on. It comes of those consumers that have started since somebody asked for the client's `events`. */
-  assigned: ClientEvent & { readonly type: "assigned"; readonly group: string; readonly queues: MessageQueue[] };
+  assigned: ClientEventOf<"assigned", "group" | "queues">;
   /** Queues are a consumer's no more. */
-  revoked: ClientEvent & { readonly type: "revoked"; readonly group: string; readonly queues: MessageQueue[] };
+  revoked: ClientEventOf<"revoked", "group" | "queues">;
   /** So many events were left out: 256 wait at the most. */
-  missed: ClientEvent & { readonly type: "missed"; readonly count: number };
+  missed: ClientEventOf<"missed", "count">;
 }
+
+/** An event of this type, which has these fields. */
+export type ClientEventOf<Type extends string, Fields extends keyof ClientEvent = never> = ClientEvent & {
+  /** What happened, in one word. */
+  readonly type: Type;
+} & Required<Pick<ClientEvent, Fields>>;
 
 /** Something that happened to a client. Which fields it has, its type decides: see {@link ClientEventMap}. */
 export class ClientEvent extends Event {
@@ -394,11 +428,17 @@ export class ClientEvent extends Event {
   readonly message: string;
   /** The server, `host:port`. */
   readonly address?: string;
+  /** Why a connection has ended, in words. */
   readonly reason?: string;
+  /** What failed. */
   readonly error?: StgError;
+  /** The topic's name. */
   readonly topic?: string;
+  /** The consumer's group. */
   readonly group?: string;
+  /** The queues that come or go. */
   readonly queues?: MessageQueue[];
+  /** How many events were left out. */
   readonly count?: number;
 }
 
@@ -407,8 +447,17 @@ export class ClientEvent extends Event {
 /** Up to which level lines are wanted: `"debug"` are all. */
 export type LogLevel = "off" | "error" | "warn" | "info" | "debug";
 
+/** What is logged, and where to. */
+export interface LogOptions {
+  /** Up to which level. */
+  level: LogLevel;
+  /** What gets each line. The console by default. */
+  sink?: LogSink | undefined;
+}
+
 /** A line of the log. */
 export interface LogLine {
+  /** How grave it is. */
   level: Exclude<LogLevel, "off">;
   /** What happened, the same words each time. */
   message: string;
@@ -423,9 +472,11 @@ export type LogSink = (line: LogLine) => unknown;
 
 /** A queue of a topic, at a broker. */
 export interface MessageQueue {
+  /** The topic's name. */
   readonly topic: string;
+  /** The broker's name, which its master and its slaves share. */
   readonly brokerName: string;
-  /** 0 or more. */
+  /** Its number at the broker, 0 or more. */
   readonly queueId: number;
 }
 
@@ -456,11 +507,15 @@ export interface OutgoingMessage {
 /** A message that came. */
 export class Message {
   private constructor();
+  /** The topic that it was sent to, also when it comes again. */
   readonly topic: string;
+  /** Where it was fetched from: when it comes again, a queue of the group's retry topic. */
   readonly queue: MessageQueue;
+  /** Its offset in that queue. */
   readonly queueOffset: bigint;
   /** The id that its producer gave: tries of one send have the same. */
   readonly messageId: string;
+  /** The number that its producer gave, of 32 bits with a sign. */
   readonly flag: number;
   /** When its producer sent it, by the producer's clock. */
   readonly bornAt: Date;
@@ -472,7 +527,9 @@ export class Message {
   readonly reconsumeTimes: number;
   /** All properties, those of the protocol's own among them. */
   readonly properties: { readonly [name: string]: string | undefined };
+  /** What consumers select by, if its producer gave one. */
   readonly tag: string | undefined;
+  /** The keys that its producer gave; none is an empty array. */
   readonly keys: string[];
   /** The body, decompressed. The same bytes each time. */
   bytes(): Uint8Array;
@@ -488,17 +545,21 @@ export type SendStatus = "SEND_OK" | "FLUSH_DISK_TIMEOUT" | "FLUSH_SLAVE_TIMEOUT
 /** A broker has stored a message. */
 export class Receipt {
   private constructor();
+  /** How safely. */
   readonly status: SendStatus;
   /** The message's id, which consumers see, too. */
   readonly messageId: string;
   /** Where it is stored: for {@link Admin.messageById}. */
   readonly offsetMessageId: string | undefined;
+  /** The queue that it is in. */
   readonly queue: MessageQueue;
+  /** Its offset there. */
   readonly queueOffset: bigint;
 }
 
 // Sending.
 
+/** How a producer is set up. An option that is undefined has its default; one that nobody knows is refused. */
 export interface ProducerOptions {
   /** The time of a send, with all tries, 1 or more. 3000 by default. */
   sendTimeout?: number | undefined;
@@ -516,8 +577,22 @@ export interface ProducerOptions {
 
 /** How one message is sent. A send has an `orderKey` or a `queue`, not both. */
 export type SendOptions = SendTimes &
-  ({ orderKey?: string | undefined; queue?: undefined } | { queue?: QueueChoice | undefined; orderKey?: undefined });
+  (
+    | {
+        /** Messages of one key go to one queue, as long as the topic has the same queues: that which Java chooses by the key's hash. */
+        orderKey?: string | undefined;
+        /** Not beside `orderKey`. */
+        queue?: undefined;
+      }
+    | {
+        /** Which queue. All in turn by default. */
+        queue?: QueueChoice | undefined;
+        /** Not beside `queue`. */
+        orderKey?: undefined;
+      }
+  );
 
+/** How long a send may take. */
 export interface SendTimes {
   /** The time of this send, with all tries, 1 or more. The producer's `sendTimeout` by default. */
   timeout?: number | undefined;
@@ -542,7 +617,12 @@ export type QueueChoice =
 export class Producer implements AsyncDisposable {
   private constructor();
   /** How many messages and bytes wait for room or for answers. */
-  readonly backlog: { messages: number; bytes: number };
+  readonly backlog: {
+    /** How many messages. */
+    messages: number;
+    /** The bytes of their bodies. */
+    bytes: number;
+  };
 
   /**
    * Starts the producer, as the first send does, and gives it. Rejects with {@link InvalidArgumentError} when the group's name is none,
@@ -590,23 +670,42 @@ export type Selector =
   | {
       /** A tag, or several: an array, or as `"paid || refunded"`. `"*"`, the default, is all. */
       tags?: string | readonly string[] | undefined;
+      /** Not beside `tags`. */
       sql?: undefined;
     }
   | {
       /** An expression such as `"amount > 100"`, where brokers are set up for it (`enablePropertyFilter`). */
       sql: string;
+      /** Not beside `sql`. */
       tags?: undefined;
     };
 
-export type Subscription = { topic: string } & Selector;
+/** A topic, and which of its messages. */
+export type Subscription = {
+  /** The topic's name. One that is not there yet is subscribed to all the same. */
+  topic: string;
+} & Selector;
 
 /** A topic, or subscriptions to several. */
 export type Subscribing =
-  | (Subscription & { subscriptions?: undefined })
-  | { subscriptions: readonly Subscription[]; topic?: undefined; tags?: undefined; sql?: undefined };
+  | (Subscription & {
+      /** Not beside `topic`. */
+      subscriptions?: undefined;
+    })
+  | {
+      /** One or more. */
+      subscriptions: readonly Subscription[];
+      /** Each of the subscriptions has its own. */
+      topic?: undefined;
+      /** Each of the subscriptions has its own. */
+      tags?: undefined;
+      /** Each of the subscriptions has its own. */
+      sql?: undefined;
+    };
 
 /** One message at a time: what a stream and a handler without `batchSize` have. */
 export interface OneByOne {
+  /** For handlers that get several. */
   batchSize?: undefined;
   /** Each queue by its offsets, one message at a time; one that fails comes again before all that follow. `false` by default. */
   orderly?: boolean | undefined;
@@ -616,11 +715,14 @@ export interface OneByOne {
 export interface InBatches {
   /** How many messages of a queue a call has at the most, 1 to 1024. */
   batchSize: number;
+  /** In order messages come one at a time. */
   orderly?: false | undefined;
 }
 
+/** What a consumer subscribes to, and how it consumes. */
 export type ConsumerOptions = Subscribing & ConsumerSettings;
 
+/** How a consumer consumes. An option that is undefined has its default; one that nobody knows is refused. */
 export interface ConsumerSettings {
   /**
    * Where the group begins on a queue of which it has no offset: with what is sent after its start (`"last"`, the default), with the
@@ -681,6 +783,7 @@ export type Handler = (message: Message) => HandlerResult;
 /** Consumes messages of one queue, one or more, in the order of their offsets. */
 export type BatchHandler = (messages: Message[]) => HandlerResult;
 
+/** What a handler gives: nothing, or a promise of nothing, when it has consumed; or that it has not. */
 export type HandlerResult = void | Verdict | PromiseLike<void | Verdict>;
 
 /**
@@ -709,6 +812,7 @@ export class Verdict {
   readonly suspends: boolean;
   /** The level, -1 for never; or the milliseconds. */
   readonly delay: number | undefined;
+  /** Why, for the log. */
   readonly reason: string | undefined;
 }
 
@@ -749,6 +853,7 @@ export class Consumer implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** How a consumer is closed. */
 export interface CloseOptions {
   /** How long what is in work may take, 0 or more. The client's `closeTimeout` by default. */
   within?: number | undefined;
@@ -756,26 +861,36 @@ export interface CloseOptions {
 
 /** What was not finished when a consumer closed. */
 export interface Unfinished {
+  /** Of which queue. */
   queue: MessageQueue;
+  /** The offsets of the messages. */
   offsets: bigint[];
 }
 
+/** How a consumer stands at a moment. */
 export interface ConsumerStatus {
   /** Whether it has begun with its share of the queues. */
   isReady: boolean;
-  /** How many messages are to come from all its queues; undefined while it is not known. */
+  /**
+   * How many messages are to come from all its queues; undefined while it is not known, which it is of each queue once a broker has answered
+   * the first pull: a little after {@link Consumer.ready}.
+   */
   lag: bigint | undefined;
   /** How many messages the application has. */
   inWork: number;
-  /** How many messages came, were consumed, and failed, since its start. */
+  /** How many messages came since its start. */
   pulled: number;
+  /** How many of them were consumed. */
   consumed: number;
+  /** How often one of them failed. */
   failed: number;
   /** Its queues; that of what comes again among them. */
   queues: QueueStatus[];
 }
 
+/** How a consumer stands with one of its queues. */
 export interface QueueStatus {
+  /** Which queue. */
   queue: MessageQueue;
   /** Whether it has begun with the queue. */
   isConsuming: boolean;
@@ -785,10 +900,13 @@ export interface QueueStatus {
   committed: bigint | undefined;
   /** How many messages are to come; undefined while it is not known. */
   lag: bigint | undefined;
+  /** How many messages were fetched and are not finished. */
   cachedMessages: number;
+  /** The bytes of their bodies. */
   cachedBytes: number;
   /** In order: whether the broker has granted the lock. */
   isLocked: boolean;
+  /** Whether {@link Consumer.pause} has it rest. */
   isPaused: boolean;
 }
 
@@ -835,6 +953,7 @@ export class ConsumerStream implements AsyncIterableIterator<StreamMessage>, Asy
   /** As {@link Consumer.close}. A stream that was not started never starts. */
   close(options?: CloseOptions): Promise<Unfinished[]>;
 
+  /** The stream itself: there is one, however many loops ask it. */
   [Symbol.asyncIterator](): this;
   /** As {@link ConsumerStream.close}. */
   [Symbol.asyncDispose](): Promise<void>;
@@ -869,6 +988,7 @@ export class PullConsumer implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** Which messages are pulled, and how long that may take. */
 export type PullOptions = Selector & {
   /** 1 to 1024. 32 by default, as brokers give by default. */
   maxMessages?: number | undefined;
@@ -880,25 +1000,48 @@ export type PullOptions = Selector & {
   signal?: AbortSignal | undefined;
 };
 
+/** What a pull brought. */
 export interface PullResult {
   /** Whether there is anything: nothing new, nothing that was selected, or the queue does not have this offset. */
   status: "FOUND" | "NO_NEW_MESSAGE" | "NO_MATCHED_MESSAGE" | "OFFSET_ILLEGAL" | "UNKNOWN";
+  /** By their offsets; none unless the status is `FOUND`. */
   messages: Message[];
   /** Where to go on, whatever the status. */
   nextOffset: bigint;
+  /** The first offset that the queue has. */
   minOffset: bigint;
+  /** The offset that the next message of the queue will have. */
   maxOffset: bigint;
   /** Messages that cannot be read, and why. */
-  refused: { queueOffset: bigint | undefined; reason: string }[];
+  refused: RefusedMessage[];
+}
+
+/** A message that cannot be read. */
+export interface RefusedMessage {
+  /** Its offset; undefined, if that cannot be read either. */
+  queueOffset: bigint | undefined;
+  /** Why, in words. */
+  reason: string;
 }
 
 // Administering.
 
 /** At all brokers, or at those of a cluster, or at one: its name, or its address as `host:port`. */
 export type Placement =
-  | { cluster?: string | undefined; broker?: undefined }
-  | { broker?: string | undefined; cluster?: undefined };
+  | {
+      /** The cluster's name. */
+      cluster?: string | undefined;
+      /** Not beside `cluster`. */
+      broker?: undefined;
+    }
+  | {
+      /** The broker's name, or its address as `host:port`. */
+      broker?: string | undefined;
+      /** Not beside `broker`. */
+      cluster?: undefined;
+    };
 
+/** Where a topic is created, and how. */
 export type TopicOptions = Placement & {
   /** How many queues each broker has, 1 to 65,536. 8 by default. */
   queues?: number | undefined;
@@ -938,14 +1081,17 @@ export class Admin {
   offsetAt(queue: MessageQueue, moment: Date | number): Promise<bigint>;
   /** Where a group goes on; undefined, if it has committed nothing. */
   groupOffset(group: string, queue: MessageQueue): Promise<bigint | undefined>;
-  /** Says where a group goes on. A member that consumes the queue does not hear of it: see {@link Admin.resetOffsets}. */
+  /**
+   * Says where a group goes on, which the broker has to know: it refuses others (`REFUSED`). A member that consumes the queue does not hear
+   * of it: see {@link Admin.resetOffsets}.
+   */
   commitGroupOffset(group: string, queue: MessageQueue, offset: Offset): Promise<void>;
   /**
    * Has a group go on elsewhere in a topic, on all queues: with the first message, behind the last, or with the first stored at a moment
    * (a Date, or milliseconds since 1970 UTC) or later. Ends with the new offsets. After an error some brokers may be reset and others
    * not; the same call may be made again.
    */
-  resetOffsets(group: string, topic: string, to: "first" | "last" | Date | number): Promise<{ queue: MessageQueue; offset: bigint }[]>;
+  resetOffsets(group: string, topic: string, to: "first" | "last" | Date | number): Promise<QueueOffset[]>;
 
   /** The message of a {@link Receipt.offsetMessageId}; undefined, if it is not there any more. */
   messageById(id: string): Promise<Message | undefined>;
@@ -955,26 +1101,81 @@ export class Admin {
   messagesByKey(topic: string, key: string, options?: { max?: number | undefined }): Promise<Message[]>;
 }
 
+/** An offset of a queue. */
+export interface QueueOffset {
+  /** Which queue. */
+  queue: MessageQueue;
+  /** Where in it. */
+  offset: bigint;
+}
+
+/** Where a topic is. */
 export interface Route {
-  /** Brokers by name, with the addresses of the master (`"0"`) and of slaves. */
-  brokers: { name: string; cluster: string; addresses: Record<string, string> }[];
-  queues: { brokerName: string; readQueues: number; writeQueues: number; isReadable: boolean; isWritable: boolean }[];
+  /** The brokers that have it. */
+  brokers: RouteBroker[];
+  /** How many queues it has at each. */
+  queues: RouteQueues[];
+  /** The queues that can be sent to. */
   writableQueues: MessageQueue[];
 }
 
+/** A broker of a topic. */
+export interface RouteBroker {
+  /** Its name. */
+  name: string;
+  /** Its cluster's name. */
+  cluster: string;
+  /** The addresses of the master (`"0"`) and of slaves, `host:port`. */
+  addresses: Record<string, string>;
+}
+
+/** The queues of a topic at a broker. */
+export interface RouteQueues {
+  /** The broker's name. */
+  brokerName: string;
+  /** How many are for reading. */
+  readQueues: number;
+  /** How many are for writing. */
+  writeQueues: number;
+  /** Whether they can be consumed from. */
+  isReadable: boolean;
+  /** Whether they can be sent to. */
+  isWritable: boolean;
+}
+
+/** What a queue has. */
 export interface QueueStatistics {
+  /** Which queue. */
   queue: MessageQueue;
+  /** The first offset that it has. */
   minOffset: bigint;
+  /** The offset that the next message will have. */
   maxOffset: bigint;
   /** When the last message was stored; undefined, if there was none. */
   lastUpdate: Date | undefined;
 }
 
+/** How far a group is behind. */
 export interface Lag {
+  /** How many messages it has to consume. */
   total: bigint;
-  queues: { queue: MessageQueue; brokerOffset: bigint; consumerOffset: bigint; lag: bigint }[];
+  /** By queue. */
+  queues: QueueLag[];
 }
 
+/** How far a group is behind on a queue. */
+export interface QueueLag {
+  /** Which queue. */
+  queue: MessageQueue;
+  /** The offset that the next message will have. */
+  brokerOffset: bigint;
+  /** Where the group goes on. */
+  consumerOffset: bigint;
+  /** How many messages it has to consume. */
+  lag: bigint;
+}
+
+/** The brokers that there are. */
 export interface ClusterInfo {
   /** The names of brokers, by cluster. */
   clusters: Record<string, string[]>;
@@ -1023,42 +1224,61 @@ export class StgError extends Error {
   /** The server's address, `host:port`. */
   readonly address: string | undefined;
   /** What was tried, when it failed, in milliseconds after the call, and how. */
-  readonly attempts: { address: string | undefined; afterMs: number; outcome: string }[];
+  readonly attempts: Attempt[];
+}
+
+/** One try of what failed. */
+export interface Attempt {
+  /** The server that was asked, `host:port`; undefined, if there was none to ask. */
+  address: string | undefined;
+  /** How many milliseconds after the call it failed. */
+  afterMs: number;
+  /** How it failed, in words. */
+  outcome: string;
 }
 
 /** An argument or option is wrong. Nothing was sent. */
 export class InvalidArgumentError extends StgError {
+  /** What failed. */
   readonly code: "INVALID_ARGUMENT";
 }
 /** There is no room for more. */
 export class FullError extends StgError {
+  /** What failed. */
   readonly code: "FULL";
 }
 /** The client, producer or consumer is closed. */
 export class ClosedError extends StgError {
+  /** What failed. */
   readonly code: "CLOSED" | "CANCELLED";
 }
 /** Nobody answered in time. */
 export class TimeoutError extends StgError {
+  /** What failed. */
   readonly code: "TIMEOUT";
 }
 /** No connection could be made, or it ended. */
 export class ConnectionError extends StgError {
+  /** What failed. */
   readonly code: "CONNECT_FAILED" | "TLS_FAILED" | "CONNECTION_CLOSED" | "NAME_SERVERS_UNAVAILABLE";
 }
 /** A topic, group, broker or queue is not there. */
 export class NotFoundError extends StgError {
+  /** What failed. */
   readonly code: "TOPIC_NOT_FOUND" | "GROUP_NOT_FOUND" | "NO_QUEUE_AVAILABLE" | "BROKER_NOT_FOUND";
 }
 /** A server has refused it. */
 export class RefusedError extends StgError {
+  /** What failed. */
   readonly code: "REFUSED" | "ACCESS_DENIED";
 }
 /** A server's access control has refused it. */
 export class AccessDeniedError extends RefusedError {
+  /** What failed. */
   readonly code: "ACCESS_DENIED";
 }
 /** A server does not speak as it should. */
 export class ProtocolError extends StgError {
+  /** What failed. */
   readonly code: "NOT_A_NAME_SERVER" | "WRONG_DIALECT" | "MALFORMED_ANSWER";
 }

@@ -95,9 +95,23 @@ export class Message {
   #body;
   #properties;
 
-  constructor(topic, brokerName, queueId, queueOffset, messageId, properties, body, flag, bornMs, storedMs, reconsumeTimes, bornHost) {
+  constructor(
+    topic,
+    brokerName,
+    queueId,
+    queueOffset,
+    messageId,
+    properties,
+    body,
+    flag,
+    bornMs,
+    storedMs,
+    reconsumeTimes,
+    bornHost,
+    queueTopic = topic,
+  ) {
     this.topic = topic;
-    this.queue = { topic, brokerName, queueId };
+    this.queue = { topic: queueTopic, brokerName, queueId };
     this.queueOffset = queueOffset;
     this.messageId = messageId;
     this.flag = flag;

@@ -171,6 +171,8 @@ describe("refused is", { concurrency: 6, timeout: DEADLINE }, () => {
       thrown(shown(group), () => on.client.consumer(group, on.all()));
     }
     for (const handler of [null, 1, "f", {}]) await refused("a handler", () => on.client.consumer("g", on.all(), handler));
+    const tag = () => on.client.consumer("g", { topic: "a", tag: "a" }, () => {});
+    await refused("a tag, where tags are meant", tag, /no "tag"; there are topic, subscriptions, tags, sql, from/);
     await refused("a group that is none", () => on.client.consumer("no group!", on.all(), () => {}));
     for (const level of [0, -1, NaN, 1.5, 19, 5000, "soon", null, 5n]) thrown("a level", () => reconsumeLater(level));
     for (const ms of [0, -1, NaN, Infinity, "never", null, 5n]) thrown("a pause", () => suspend(ms));

@@ -103,7 +103,7 @@ describe("a message that fails", { concurrency: 4, timeout: DEADLINE }, () => {
     const tries = [];
     const group = unique("retries");
     const handler = (message) => {
-      tries.push([message.text(), message.reconsumeTimes, message.topic]);
+      tries.push([message.text(), message.reconsumeTimes, message.topic, message.queue.topic]);
       if (message.text() === "1") throw reconsumeLater(1);
     };
     await on.client.consumer(group, on.all({ maxReconsumeTimes: 2 }), handler);
@@ -111,7 +111,8 @@ describe("a message that fails", { concurrency: 4, timeout: DEADLINE }, () => {
     assert.equal(letter.text(), "1");
     assert.equal(letter.properties.RETRY_TOPIC, on.topic);
     const of1 = tries.filter(([text]) => text === "1");
-    assert.deepEqual(of1, [0, 1, 2].map((times) => ["1", times, on.topic]));
+    const retry = `%RETRY%${group}`;
+    assert.deepEqual(of1, [on.topic, retry, retry].map((queue, times) => ["1", times, on.topic, queue]));
   });
 
   apacheTest("with \"never\" is a dead letter at once", async (t) => {

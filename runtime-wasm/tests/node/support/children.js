@@ -15,7 +15,12 @@ export function child(t, program, values = {}, type = "module") {
   const start = Object.entries(constants).map(([name, value]) => `const ${name} = ${JSON.stringify(value)};`);
   const from = type === "module" ? 'import * as stgclient from "stgclient";' : 'const stgclient = require("stgclient");';
   const text = [from, "const { connect } = stgclient;", ...start, program].join("\n");
-  const made = spawn(process.execPath, [`--input-type=${type}`, "--eval", text], { cwd: folder });
+  return started(t, [`--input-type=${type}`, "--eval", text], { cwd: folder });
+}
+
+/** Starts Node with these arguments, as `child` does. */
+export function started(t, args, options) {
+  const made = spawn(process.execPath, args, options);
   t.after(() => made.kill("SIGKILL"));
   const state = { printed: "", complained: "", process: made };
   made.stdout.on("data", (bytes) => (state.printed += bytes));
