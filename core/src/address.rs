@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::str::FromStr;
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -66,6 +67,11 @@ impl FromStr for Address {
         let (host, port) = text.rsplit_once(':').ok_or_else(|| error("expected host:port"))?;
         if matches!(host, "" | "[]") || host.contains(|c: char| c.is_control() || c == '/') {
             return Err(error("the host is missing or malformed"));
+        }
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let (ip, _zone) = bare.split_once('%').unwrap_or((bare, ""));
+        if bare.contains(':') && ip.parse::<Ipv6Addr>().is_err() {
+            return Err(error("of several colons a host has those of an IPv6 address alone"));
         }
         match port.parse() {
             Ok(0) | Err(_) => Err(error("the port is no number from 1 to 65535")),
@@ -158,6 +164,7 @@ mod tests {
             ("127.0.0.1:1", "127.0.0.1", 1),
             ("[::1]:9876", "::1", 9876),
             ("::1:9876", "::1", 9876),
+            ("[fe80::1%eth0]:9876", "fe80::1%eth0", 9876),
         ] {
             let address: Address = text.parse().unwrap();
             assert_eq!((address.host(), address.port()), (host, port));
@@ -166,7 +173,19 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused_with_the_reason() {
-        for text in ["", "localhost", ":9876", "[]:9876", "host:0", "host:65536", "host:x", "http://host:80", "a b:1"] {
+        for text in [
+            "",
+            "localhost",
+            ":9876",
+            "[]:9876",
+            "host:0",
+            "host:65536",
+            "host:x",
+            "http://host:80",
+            "a b:1",
+            "10.0.0.1:1:2",
+            "[x:y]:1",
+        ] {
             let error = text.parse::<Address>().unwrap_err().to_string();
             assert!(error.contains("is no address"), "{error}");
         }

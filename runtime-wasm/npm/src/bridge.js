@@ -2,7 +2,7 @@
 // texts, and holds no object of ours but transports and handlers.
 
 import { platform } from "./platform.js";
-import { errorOf, Message, Receipt, StgError } from "./values.js";
+import { ConnectionError, errorOf, Message, Receipt, StgError } from "./values.js";
 
 /** What the WebAssembly exports, once it is there. */
 let wasm;
@@ -48,6 +48,7 @@ export function open(connection, transport, host, port) {
   const end = (reason) => {
     if (isOver) return;
     const text = reason == null ? undefined : textOf(reason, true);
+    if (text && typeof reason === "object") remember(text, reason);
     tell(() => wasm.closed(connection, text, reason?.isTls === true, transport.perhaps));
     isOver = true;
   };
@@ -105,7 +106,8 @@ export function enter(what) {
   try {
     return what();
   } catch (error) {
-    if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+    // Where the stack was at its end nobody knows what was done by then.
+    if (!(error instanceof WebAssembly.RuntimeError || error instanceof RangeError)) throw error;
     fail(error);
     throw trapped;
   }
@@ -120,11 +122,15 @@ function tell(what) {
   }
 }
 
+/** Whom to tell when nothing works any more, as long as there is somebody. */
+export const failing = new Set();
+
 /** Nothing that waits will ever end. */
 function fail(cause) {
   trapped = errorOf("CLOSED", `the client has failed by a fault of its own: ${cause.message}`, false);
   trapped.cause = cause;
   for (const number of [...calls.keys()]) settled(number).reject(trapped);
+  for (const hears of failing) hears(trapped.message);
 }
 
 export const runTasksSoon = () => queueMicrotask(() => tell(() => wasm.runTasks()));
@@ -157,8 +163,8 @@ function begin(start, signal, holds) {
     const release = holds ? platform.hold() : undefined;
     const aborted = () => {
       settled(number);
-      enter(() => wasm.abort(number));
       reject(signal.reason);
+      tell(() => wasm.abort(number));
     };
     const unheard = signal ? heard(signal, aborted) : undefined;
     const forget = () => {
@@ -178,7 +184,7 @@ function begin(start, signal, holds) {
 /** Whom to tell of signals that are aborted: each has one listener of ours, whatever number of calls it is for. */
 const listening = new WeakMap();
 
-function heard(signal, aborted) {
+export function heard(signal, aborted) {
   let all = listening.get(signal);
   if (!all) {
     all = new Set();
@@ -192,6 +198,8 @@ function heard(signal, aborted) {
 /** What comes of a promise, or the reason of a signal that is aborted before. */
 export function unlessAborted(promise, signal) {
   if (!signal) return promise;
+  // Nobody may hear of it then.
+  promise.catch(() => {});
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const unheard = heard(signal, () => reject(signal.reason));
@@ -216,7 +224,24 @@ export function reject(number, error) {
 
 // Objects.
 
-export const failure = errorOf;
+/** What transports have said last, by its words: the WebAssembly has these alone. */
+const causes = new Map();
+const MOST_CAUSES = 16;
+
+function remember(words, cause) {
+  causes.delete(words);
+  causes.set(words, cause);
+  if (causes.size > MOST_CAUSES) causes.delete(causes.keys().next().value);
+}
+
+export function failure(code, text, ...rest) {
+  const error = errorOf(code, text, ...rest);
+  if (error instanceof ConnectionError) {
+    const known = [...causes].findLast(([words]) => text.includes(words));
+    if (known) error.cause = known[1];
+  }
+  return error;
+}
 
 export function addAttempt(error, address, afterMs, outcome) {
   error.attempts.push({ address, afterMs, outcome });
@@ -266,7 +291,9 @@ export function handle({ handler, wrongWith }, messages, promise) {
   const ofResult = (result) => {
     if (!(result instanceof Verdict)) return undefined;
     const wrong = wrongWith(result);
-    return wrong === undefined ? result : new Verdict(result.suspends, undefined, wrong);
+    const { suspends, delay, reason } = result;
+    // Whatever somebody has made of it: the WebAssembly gets a number and a text.
+    return new Verdict(suspends, wrong === undefined && typeof delay === "number" ? delay : undefined, textOf(wrong ?? reason ?? "the handler said so", true));
   };
   const ofFailure = (error) => ofResult(error) ?? new Verdict(false, undefined, textOf(error));
   try {
@@ -282,7 +309,7 @@ export function handle({ handler, wrongWith }, messages, promise) {
 }
 
 export const verdictDelay = (verdict) => verdict.delay;
-export const verdictReason = (verdict) => verdict.reason ?? "the handler said so";
+export const verdictReason = (verdict) => verdict.reason;
 
 // Listeners.
 
@@ -311,7 +338,9 @@ export const chooses = (number, choose) => void choosers.set(number, { choose })
 export function choose(number, queues) {
   const chooser = choosers.get(number);
   try {
-    return chooser?.choose(queues) ?? NO_QUEUE;
+    const index = chooser?.choose(queues);
+    // It may have aborted its own send.
+    return calls.has(number) ? (index ?? NO_QUEUE) : NO_QUEUE;
   } catch (error) {
     chooser.failure = { error };
     return NO_QUEUE;

@@ -95,12 +95,20 @@ export const numbers = (setup, looks) =>
 
 const encoder = new TextEncoder();
 
+/** More than any client reads is not even copied. */
+const MOST_BODY = 64 << 20;
+
+function short(bytes) {
+  if (bytes.length > MOST_BODY) throw invalid(`the body is ${bytes.length} bytes long; there are ${MOST_BODY} at the most`);
+  return bytes;
+}
+
 /** A body: a text, bytes, or what JSON makes of it is the application's matter. */
 export function body(value) {
-  if (typeof value === "string") return encoder.encode(value);
-  if (value instanceof Uint8Array) return value;
-  if (value instanceof ArrayBuffer) return new Uint8Array(value);
-  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  if (typeof value === "string") return short(encoder.encode(value));
+  if (value instanceof Uint8Array) return short(value);
+  if (value instanceof ArrayBuffer) return short(new Uint8Array(value));
+  if (ArrayBuffer.isView(value)) return short(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
   throw wrong("the body", "a string or bytes (Uint8Array, Buffer, ArrayBuffer)", value);
 }
 
@@ -111,6 +119,9 @@ export function queue(value) {
   whole("the queue's queueId", queueId, 0, 2_147_483_647);
   return value;
 }
+
+/** The options of what only waits: a signal. */
+export const waiting = (given = {}) => signal(fields("the options", given, "signal").signal);
 
 export function signal(value) {
   if (value === undefined) return undefined;

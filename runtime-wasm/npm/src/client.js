@@ -1,7 +1,7 @@
 // Clients: connections to a cluster, and what is made of them.
 
 import { Admin } from "./admin.js";
-import { call, enter, textOf, unlessAborted } from "./bridge.js";
+import { call, enter, failing, textOf, unlessAborted } from "./bridge.js";
 import * as check from "./check.js";
 import { ConsumerStream, forgetConsumers, startConsumer } from "./consumer.js";
 import { ClientEvent, events } from "./events.js";
@@ -26,7 +26,7 @@ export async function connect(target, options = {}) {
   const setup = enter(() => new ClientSetup(place.addresses, place.transport, ip, processId, store, log, log.severities));
   try {
     setUp(setup, options);
-    let client;
+    let known;
     if (typeof credentials === "function") {
       const next = async () => readRotating(await credentials());
       const first = await unlessAborted(next(), signal);
@@ -34,13 +34,16 @@ export async function connect(target, options = {}) {
         try {
           return await next();
         } catch (error) {
+          const client = known?.deref();
           if (client) warn(client, `new credentials cannot be had, the old ones stay: ${textOf(error)}`);
           return [RETRY_MS];
         }
       });
     }
     const inner = await call((number) => setup.connect(number), signal);
-    client = new Client(inner, log, options.closeTimeout);
+    const client = new Client(inner, log, options.closeTimeout);
+    // Who asks for credentials must not keep a client that everybody else has forgotten.
+    known = new WeakRef(client);
     return client;
   } finally {
     setup.free();
@@ -117,12 +120,16 @@ async function within(ms, promise) {
 /** Tells of something that the WebAssembly knows nothing of. */
 let warn;
 
+const forgotten = new FinalizationRegistry((hears) => failing.delete(hears));
+
 /** A client of a cluster. One is enough for a process: its producers and consumers share its connections. */
 export class Client {
   #inner;
   #events;
   #log;
   #closeTimeout;
+  /** Hears when nothing works any more. */
+  #hears;
   /** Sends of all producers that wait until they can be handed in. */
   #unsent = new Set();
 
@@ -137,6 +144,10 @@ export class Client {
     this.#inner = inner;
     this.#log = log;
     this.#closeTimeout = closeTimeout;
+    const known = new WeakRef(this);
+    this.#hears = (message) => known.deref() && warn(known.deref(), message);
+    failing.add(this.#hears);
+    forgotten.register(this, this.#hears, this);
   }
 
   /** By which brokers know it. */
@@ -177,10 +188,11 @@ export class Client {
   }
 
   /** A consumer that keeps its own offsets. */
-  async pullConsumer(group) {
+  async pullConsumer(group, options) {
     check.text("the group", group);
+    const signal = check.waiting(options);
     await platform.readable();
-    return new PullConsumer(await call((number) => this.#inner.pullConsumer(number, group)));
+    return new PullConsumer(await call((number) => this.#inner.pullConsumer(number, group), signal));
   }
 
   /** Topics, offsets and clusters. */
@@ -200,11 +212,13 @@ export class Client {
   }
 
   /** Closes the client with all its producers and consumers: sends and handlers under way have `closeTimeout`. */
-  async close() {
-    if (this.#unsent.size > 0) await within(this.#closeTimeout, Promise.allSettled(this.#unsent));
+  async close(options) {
+    const signal = check.waiting(options);
+    if (this.#unsent.size > 0) await unlessAborted(within(this.#closeTimeout, Promise.allSettled(this.#unsent)), signal);
     try {
-      await call((number) => this.#inner.close(number));
+      await call((number) => this.#inner.close(number), signal);
     } finally {
+      failing.delete(this.#hears);
       forgetConsumers(this);
     }
   }

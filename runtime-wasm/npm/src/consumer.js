@@ -1,6 +1,6 @@
 // Push consumers: messages come to a handler, or are asked for one after the other.
 
-import { call, enter, unlessAborted, Verdict } from "./bridge.js";
+import { call, enter, heard, unlessAborted, Verdict } from "./bridge.js";
 import * as check from "./check.js";
 import { platform } from "./platform.js";
 import { errorOf, invalid } from "./values.js";
@@ -36,7 +36,7 @@ export function readSelector({ tags, sql }) {
   }
   if (tags === undefined) return ["*", false];
   const all = Array.isArray(tags) ? tags : [tags];
-  if (all.length === 0) throw invalid('tags are none; "*" means all messages');
+  if (all.length === 0 || all.includes("")) throw invalid('tags are none, or one is empty; "*" means all messages');
   return [all.map((tag) => check.text("a tag", tag)).join(" || "), false];
 }
 
@@ -49,8 +49,11 @@ function setUp(setup, options, place) {
     if (!Array.isArray(subscriptions) || subscriptions.length === 0) throw invalid("subscriptions are an array, of one or more");
     if (tags !== undefined || sql !== undefined) throw invalid("each of the subscriptions has tags or sql of its own");
   }
+  const topics = new Set();
   for (const one of subscriptions ?? [{ topic, tags, sql }]) {
     check.fields("subscriptions", one, "topic", "tags", "sql");
+    if (topics.has(one.topic)) throw invalid(`${one.topic} is subscribed to twice; several tags are an array`);
+    topics.add(one.topic);
     const [expression, isSql] = readSelector(one);
     setup.subscribe(check.text("the topic", one.topic), expression, isSql);
   }
@@ -251,6 +254,8 @@ export class ConsumerStream {
     await unlessAborted(othersClosed(this.#place), signal);
     this.#inner = await call((number) => this.#setup.stream(number, orderly), signal);
     this.#consumer = new Consumer(this.#place, enter(() => this.#inner.consumer()));
+    // Also while a message of it is being worked at.
+    if (signal) heard(signal, () => this.close({ within: 0 }).catch(() => {}));
   }
 
   [Symbol.asyncIterator]() {

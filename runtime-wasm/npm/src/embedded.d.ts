@@ -46,7 +46,7 @@ export class Cluster {
   /** Starts one that was stopped, with what it had, or with nothing, if `keeps` is false. */
   start(name: string, options?: { keeps?: boolean | undefined }): void;
 
-  /** Creates a topic at all brokers, with 1 to 65,536 queues at each, 8 by default. */
+  /** Creates a topic at all brokers, with 1 to 16,384 queues at each, 8 by default. */
   createTopic(topic: string, options?: { queues?: number | undefined }): void;
   /** Deletes a topic at all brokers, with its messages. */
   deleteTopic(topic: string): void;

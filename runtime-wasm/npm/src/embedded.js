@@ -175,7 +175,7 @@ export class Cluster {
   createTopic(topic, options = {}) {
     check.text("the topic", topic);
     const { queues = 8 } = check.fields("the options", options, "queues");
-    const failure = this.#inner.createTopic(topic, check.whole("queues", queues, 1, 65_536));
+    const failure = this.#inner.createTopic(topic, check.whole("queues", queues, 1, 16_384));
     if (failure !== undefined) throw invalid(failure);
     this.#schedule();
   }

@@ -1,5 +1,6 @@
 // Offsets of broadcasting consumers in files, where the Rust client and Java's have them: FOLDER/INSTANCE/GROUP/offsets.json.
 
+import { randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { open, rename } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -92,31 +93,39 @@ async function replace(folder, text) {
   await rename(`${path}.new`, path);
 }
 
-/** Takes a lock, which is a file with the number of the process; gives what gives it back. Node has no locks that end with a process. */
+/** Takes a lock, which is a file with the number of the process and a name of our own; gives what gives it back. Node has no locks that
+ * end with a process. */
 function lock(path) {
+  const ours = `${process.pid} ${randomUUID()}`;
+  const isOurs = () => readFileSync(path, "utf8") === ours;
   try {
-    writeFileSync(path, String(process.pid), { flag: "wx" });
+    writeFileSync(path, ours, { flag: "wx" });
   } catch (error) {
     if (error.code !== "EEXIST") throw error;
     if (isHeld(path)) throw new Error(`another consumer uses ${path}; give each client an \`instance\` of its own`);
-    writeFileSync(path, String(process.pid));
+    writeFileSync(path, ours);
   }
   const again = setInterval(() => {
     try {
-      writeFileSync(path, String(process.pid));
+      // A process that has stood still may find that another has taken it.
+      if (isOurs()) writeFileSync(path, ours);
     } catch {
       // What cannot be written is said of the offsets.
     }
   }, AGAIN_MS).unref();
   return () => {
     clearInterval(again);
-    rmSync(path, { force: true });
+    try {
+      if (isOurs()) rmSync(path);
+    } catch {
+      // It is gone.
+    }
   };
 }
 
 function isHeld(path) {
   const { mtimeMs } = statSync(path);
-  const pid = Number(readFileSync(path, "utf8"));
+  const pid = Number.parseInt(readFileSync(path, "utf8"), 10);
   if (Date.now() - mtimeMs > HELD_MS) return false;
   // In containers one process after the other has the same number.
   if (pid === process.pid) return mtimeMs > Date.now() - process.uptime() * 1000;

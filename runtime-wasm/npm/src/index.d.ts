@@ -215,6 +215,12 @@ export interface StreamEvents {
 /** How a client's connections are. Degraded: a server that was wanted could not be reached, or has ended its connection. */
 export type ClientState = "connected" | "degraded" | "disconnected" | "closing" | "closed";
 
+/** What may be said of whatever only waits. */
+export interface Waiting {
+  /** Aborting ends the wait: it rejects with the signal's reason. What a server has been asked by then it may do. */
+  signal?: AbortSignal | undefined;
+}
+
 /** A client of a cluster, which `connect` makes. One is enough for a process: its producers and consumers share its connections. */
 export class Client implements AsyncDisposable {
   private constructor();
@@ -256,7 +262,7 @@ export class Client implements AsyncDisposable {
    * A consumer that chooses queues and keeps offsets itself. Rejects with {@link InvalidArgumentError} when the group's name is none, and
    * `CLOSED`.
    */
-  pullConsumer(group: string): Promise<PullConsumer>;
+  pullConsumer(group: string, options?: Waiting): Promise<PullConsumer>;
 
   /** Topics, groups, messages, offsets and clusters. Throws nothing. */
   admin(): Admin;
@@ -274,7 +280,7 @@ export class Client implements AsyncDisposable {
    * Closes the client with all its producers and consumers. Sends and handlers under way have `closeTimeout`; when it ends nothing of
    * the client is left, and what is asked of it later fails with `CLOSED`. May be called again.
    */
-  close(): Promise<void>;
+  close(options?: Waiting): Promise<void>;
   /** As {@link Client.close}. */
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -652,10 +658,10 @@ export class Producer implements AsyncDisposable {
   sendWithCallback(message: OutgoingMessage, options: SendOptions | undefined, callback: SendCallback): void;
 
   /** Ends when all that was sent before is over, well or not. */
-  flush(): Promise<void>;
+  flush(options?: Waiting): Promise<void>;
 
   /** Takes nothing new, and ends when all that was sent is over. May be called again. */
-  close(): Promise<void>;
+  close(options?: Waiting): Promise<void>;
   /** As {@link Producer.close}. */
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -824,7 +830,7 @@ export class Consumer implements AsyncDisposable {
 
   /**
    * Wants messages of a topic, too, or other ones of it. Rejects with {@link InvalidArgumentError} when topic or expression is none, and
-   * `CLOSED`.
+   * `CLOSED`. Of SQL that brokers do not take a `warning` of the client's `events` tells, and nothing is fetched by it.
    */
   subscribe(topic: string, options?: Selector): Promise<void>;
   /** Wants no more messages of a topic. Throws {@link InvalidArgumentError} when it is no string. */
@@ -963,7 +969,7 @@ export class ConsumerStream implements AsyncIterableIterator<StreamMessage>, Asy
 export class PullConsumer implements AsyncDisposable {
   private constructor();
   /** The queues of a topic that can be read, by broker and number. */
-  queues(topic: string): Promise<MessageQueue[]>;
+  queues(topic: string, options?: Waiting): Promise<MessageQueue[]>;
 
   /**
    * Messages of a queue, from an offset on. Without `wait` it ends at once where there is none, and that there is none is no error: see
@@ -972,18 +978,18 @@ export class PullConsumer implements AsyncDisposable {
   pull(queue: MessageQueue, offset: Offset, options?: PullOptions): Promise<PullResult>;
 
   /** The first offset that the queue has. */
-  minOffset(queue: MessageQueue): Promise<bigint>;
+  minOffset(queue: MessageQueue, options?: Waiting): Promise<bigint>;
   /** The offset that the next message will have. */
-  maxOffset(queue: MessageQueue): Promise<bigint>;
+  maxOffset(queue: MessageQueue, options?: Waiting): Promise<bigint>;
   /** The offset of the first message stored at this moment (a Date, or milliseconds since 1970 UTC) or later. */
-  offsetAt(queue: MessageQueue, moment: Date | number): Promise<bigint>;
+  offsetAt(queue: MessageQueue, moment: Date | number, options?: Waiting): Promise<bigint>;
   /** Where the group goes on; undefined, if it has committed nothing. */
-  committedOffset(queue: MessageQueue): Promise<bigint | undefined>;
+  committedOffset(queue: MessageQueue, options?: Waiting): Promise<bigint | undefined>;
   /** Says where the group goes on: the offset of the first message that it has not consumed. The broker is told at once. */
-  commitOffset(queue: MessageQueue, offset: Offset): Promise<void>;
+  commitOffset(queue: MessageQueue, offset: Offset, options?: Waiting): Promise<void>;
 
   /** Closes it. Pulls under way go on. */
-  close(): Promise<void>;
+  close(options?: Waiting): Promise<void>;
   /** As {@link PullConsumer.close}. */
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -1057,48 +1063,48 @@ export type TopicOptions = Placement & {
 export class Admin {
   private constructor();
   /** Creates a topic, or changes it. */
-  createTopic(topic: string, options?: TopicOptions): Promise<void>;
+  createTopic(topic: string, options?: TopicOptions & Waiting): Promise<void>;
   /** Deletes a topic. One that is not there is deleted already. */
-  deleteTopic(topic: string, options?: Placement): Promise<void>;
+  deleteTopic(topic: string, options?: Placement & Waiting): Promise<void>;
   /** The names of all topics, sorted. */
-  topics(): Promise<string[]>;
+  topics(options?: Waiting): Promise<string[]>;
   /** The names of all consumer groups, sorted. */
-  groups(): Promise<string[]>;
+  groups(options?: Waiting): Promise<string[]>;
   /** Where a topic is. */
-  route(topic: string): Promise<Route>;
+  route(topic: string, options?: Waiting): Promise<Route>;
   /** The offsets of all queues of a topic. */
-  statistics(topic: string): Promise<QueueStatistics[]>;
+  statistics(topic: string, options?: Waiting): Promise<QueueStatistics[]>;
   /** How far a group is behind, by queue and in all. */
-  lag(group: string): Promise<Lag>;
+  lag(group: string, options?: Waiting): Promise<Lag>;
   /** The clusters and their brokers. */
-  cluster(): Promise<ClusterInfo>;
+  cluster(options?: Waiting): Promise<ClusterInfo>;
 
   /** The first offset that a queue has. */
-  minOffset(queue: MessageQueue): Promise<bigint>;
+  minOffset(queue: MessageQueue, options?: Waiting): Promise<bigint>;
   /** The offset that the next message will have. */
-  maxOffset(queue: MessageQueue): Promise<bigint>;
+  maxOffset(queue: MessageQueue, options?: Waiting): Promise<bigint>;
   /** The offset of the first message stored at this moment (a Date, or milliseconds since 1970 UTC) or later. */
-  offsetAt(queue: MessageQueue, moment: Date | number): Promise<bigint>;
+  offsetAt(queue: MessageQueue, moment: Date | number, options?: Waiting): Promise<bigint>;
   /** Where a group goes on; undefined, if it has committed nothing. */
-  groupOffset(group: string, queue: MessageQueue): Promise<bigint | undefined>;
+  groupOffset(group: string, queue: MessageQueue, options?: Waiting): Promise<bigint | undefined>;
   /**
    * Says where a group goes on, which the broker has to know: it refuses others (`REFUSED`). A member that consumes the queue does not hear
    * of it: see {@link Admin.resetOffsets}.
    */
-  commitGroupOffset(group: string, queue: MessageQueue, offset: Offset): Promise<void>;
+  commitGroupOffset(group: string, queue: MessageQueue, offset: Offset, options?: Waiting): Promise<void>;
   /**
    * Has a group go on elsewhere in a topic, on all queues: with the first message, behind the last, or with the first stored at a moment
    * (a Date, or milliseconds since 1970 UTC) or later. Ends with the new offsets. After an error some brokers may be reset and others
    * not; the same call may be made again.
    */
-  resetOffsets(group: string, topic: string, to: "first" | "last" | Date | number): Promise<QueueOffset[]>;
+  resetOffsets(group: string, topic: string, to: "first" | "last" | Date | number, options?: Waiting): Promise<QueueOffset[]>;
 
   /** The message of a {@link Receipt.offsetMessageId}; undefined, if it is not there any more. */
-  messageById(id: string): Promise<Message | undefined>;
+  messageById(id: string, options?: Waiting): Promise<Message | undefined>;
   /** The message of a {@link Message.messageId}; undefined, if no broker of the topic has it. */
-  messageByUniqueKey(topic: string, id: string): Promise<Message | undefined>;
+  messageByUniqueKey(topic: string, id: string, options?: Waiting): Promise<Message | undefined>;
   /** The newest messages of a key, the oldest of them first. `max` is 1 to 1024, 32 by default. */
-  messagesByKey(topic: string, key: string, options?: { max?: number | undefined }): Promise<Message[]>;
+  messagesByKey(topic: string, key: string, options?: { max?: number | undefined } & Waiting): Promise<Message[]>;
 }
 
 /** An offset of a queue. */
@@ -1223,7 +1229,7 @@ export class StgError extends Error {
   readonly broker: string | undefined;
   /** The server's address, `host:port`. */
   readonly address: string | undefined;
-  /** What was tried, when it failed, in milliseconds after the call, and how. */
+  /** What was tried, when it failed, in milliseconds after the call, and how. Empty where it was tried once: the error says it all. */
   readonly attempts: Attempt[];
 }
 

@@ -1,7 +1,8 @@
 // Producers: messages out, receipts in.
 
-import { call, chooses, enter } from "./bridge.js";
+import { call, chooses, enter, heard, unlessAborted } from "./bridge.js";
 import * as check from "./check.js";
+import { platform } from "./platform.js";
 import { errorOf, invalid } from "./values.js";
 import { ChoiceKind, SendMode } from "./wasm.js";
 
@@ -12,11 +13,11 @@ export class Producer {
   #setup;
   #starting;
   #inner;
-  /** Sends that are not handed in yet: the producer starts. */
-  #preparing = new Set();
-  #preparingBytes = 0;
+  /** Sends that wait for the start, in the order of their calls. */
+  #line = new Set();
+  #lineBytes = 0;
   #most;
-  /** The same of all producers of the client. */
+  /** The starts of all producers of the client that are under way. */
   #unsent;
   #isClosed = false;
 
@@ -58,7 +59,18 @@ export class Producer {
     if (!this.#starting) {
       this.#starting = call((number) => this.#setup.start(number)).finally(() => this.#setup.free());
       // First of those who wait for it: no send made later goes before one that waits.
-      this.#starting.then((inner) => (this.#inner = inner), () => {});
+      const started = this.#starting
+        .then(
+          (inner) => {
+            this.#inner = inner;
+            for (const one of this.#line) one.handIn();
+          },
+          (error) => {
+            for (const one of this.#line) one.fail(error);
+          },
+        )
+        .then(() => this.#unsent.delete(started));
+      this.#unsent.add(started);
     }
     return this.#starting;
   }
@@ -93,33 +105,33 @@ export class Producer {
     // Read now: the application may change both as soon as it has called.
     const read = readMessage(message);
     const how = readOptions(options, read.topic);
-    // Not before one that still waits.
-    if (this.#inner && this.#preparing.size === 0) return await this.#handIn(read, how, message, mode);
-    if (!this.#hasRoom()) {
-      if (mode === SendMode.AtOnce) throw errorOf("FULL", "too many sends wait for their producer to start", true);
-      do await Promise.race(this.#preparing); while (!this.#hasRoom());
+    if (this.#inner) return await this.#handIn(read, how, message, mode);
+    if (mode === SendMode.AtOnce && (this.#line.size >= this.#most.messages || this.#lineBytes >= this.#most.bytes)) {
+      throw errorOf("FULL", "too many sends wait for their producer to start", true);
     }
-    read.body = new Uint8Array(read.body);
-    const preparing = this.#started().then(() => ({ sent: this.#handIn(read, how, message, mode) }));
-    this.#keep(preparing, read.body.length);
-    const { sent } = await preparing;
-    return await sent;
+    return await this.#standInLine(read, how, message, mode);
   }
 
-  #hasRoom() {
-    return this.#preparing.size < this.#most.messages && this.#preparingBytes < this.#most.bytes;
-  }
-
-  /** What waits until it can be handed in is waited for by who flushes or closes. */
-  #keep(preparing, bytes) {
-    const settled = preparing.catch(() => {}).finally(() => {
-      this.#preparing.delete(settled);
-      this.#unsent.delete(settled);
-      this.#preparingBytes -= bytes;
+  #standInLine(read, how, message, mode) {
+    const { signal } = how;
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      // The application may change it meanwhile.
+      read.body = new Uint8Array(read.body);
+      const leave = () => {
+        this.#line.delete(one);
+        this.#lineBytes -= read.body.length;
+        unheard?.();
+      };
+      const one = {
+        handIn: () => (leave(), resolve(this.#handIn(read, how, message, mode))),
+        fail: (error) => (leave(), reject(error)),
+      };
+      const unheard = signal && heard(signal, () => one.fail(signal.reason));
+      this.#line.add(one);
+      this.#lineBytes += read.body.length;
+      this.#started();
     });
-    this.#preparing.add(settled);
-    this.#unsent.add(settled);
-    this.#preparingBytes += bytes;
   }
 
   #handIn(read, how, message, mode) {
@@ -127,33 +139,38 @@ export class Producer {
     const { topic, body, tag, keys, properties, delayLevel, flag } = read;
     const { kind, chosen, queueId, timeout, signal, select } = how;
     return call((number) => {
-      if (select) chooses(number, (queues) => indexOf(select(queues, message), queues));
+      // The function gets a list of its own, which it may change.
+      if (select) chooses(number, (queues) => indexOf(select([...queues], message), queues));
       inner.send(number, mode, topic, body, tag, keys, properties, delayLevel, flag, kind, chosen, queueId, timeout);
     }, signal);
   }
 
-  async #prepared() {
-    await Promise.allSettled([...this.#preparing]);
-  }
-
   /** How many messages and bytes wait for room or for answers. */
   get backlog() {
-    return this.#inner ? enter(() => this.#inner.backlog()) : { messages: 0, bytes: 0 };
+    return this.#inner ? enter(() => this.#inner.backlog()) : { messages: this.#line.size, bytes: this.#lineBytes };
   }
 
   /** Ends when all that was sent before has its answer. */
-  async flush() {
-    await this.#prepared();
-    if (this.#inner) await call((number) => this.#inner.flush(number));
+  async flush(options) {
+    const signal = check.waiting(options);
+    const inner = await unlessAborted(this.#handedIn(), signal);
+    if (inner) await call((number) => inner.flush(number), signal);
+    // Who waits for a receipt has it by then.
+    await new Promise((resolve) => platform.soon(resolve));
   }
 
   /** Closes the producer once all that was sent has its answer. */
-  async close() {
+  async close(options) {
+    const signal = check.waiting(options);
     this.#isClosed = true;
-    await this.#prepared();
     // One that could not start, or never did, has nothing to close.
-    const inner = await this.#starting?.catch(() => undefined);
-    if (inner) await call((number) => inner.close(number));
+    const inner = await unlessAborted(this.#handedIn(), signal);
+    if (inner) await call((number) => inner.close(number), signal);
+  }
+
+  /** Whoever waits for the start is handed in by then. */
+  async #handedIn() {
+    return await this.#starting?.catch(() => undefined);
   }
 
   async [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {

@@ -14,9 +14,9 @@ export class PullConsumer {
   }
 
   /** The queues of a topic that can be read. */
-  async queues(topic) {
+  async queues(topic, options) {
     check.text("the topic", topic);
-    return await call((number) => this.#inner.queues(number, topic));
+    return await call((number) => this.#inner.queues(number, topic), check.waiting(options));
   }
 
   /** Pulls from a queue, beginning at an offset. Without `wait` it ends at once where nothing is. */
@@ -41,40 +41,40 @@ export class PullConsumer {
     );
   }
 
-  #offset(kind, queue, ms = 0) {
+  #offset(kind, queue, options, ms = 0) {
     const { topic, brokerName, queueId } = check.queue(queue);
-    return call((number) => this.#inner.offset(number, kind, topic, brokerName, queueId, ms));
+    return call((number) => this.#inner.offset(number, kind, topic, brokerName, queueId, ms), check.waiting(options));
   }
 
   /** The offset of the first message that is still there. */
-  async minOffset(queue) {
-    return await this.#offset(OffsetKind.Min, queue);
+  async minOffset(queue, options) {
+    return await this.#offset(OffsetKind.Min, queue, options);
   }
 
   /** The offset that the next message will have. */
-  async maxOffset(queue) {
-    return await this.#offset(OffsetKind.Max, queue);
+  async maxOffset(queue, options) {
+    return await this.#offset(OffsetKind.Max, queue, options);
   }
 
   /** The offset of the first message that was stored at this moment or later. */
-  async offsetAt(queue, moment) {
-    return await this.#offset(OffsetKind.At, queue, check.moment("the moment", moment));
+  async offsetAt(queue, moment, options) {
+    return await this.#offset(OffsetKind.At, queue, options, check.moment("the moment", moment));
   }
 
   /** Where the group goes on; undefined, if it has committed nothing. */
-  async committedOffset(queue) {
-    return await this.#offset(OffsetKind.Committed, queue);
+  async committedOffset(queue, options) {
+    return await this.#offset(OffsetKind.Committed, queue, options);
   }
 
   /** Says where the group goes on: at the first message that it has not consumed. */
-  async commitOffset(queue, offset) {
+  async commitOffset(queue, offset, options) {
     const { topic, brokerName, queueId } = check.queue(queue);
     const at = check.offset("the offset", offset);
-    return await call((number) => this.#inner.commit(number, topic, brokerName, queueId, at));
+    return await call((number) => this.#inner.commit(number, topic, brokerName, queueId, at), check.waiting(options));
   }
 
-  async close() {
-    await call((number) => this.#inner.close(number));
+  async close(options) {
+    await call((number) => this.#inner.close(number), check.waiting(options));
   }
 
   async [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {

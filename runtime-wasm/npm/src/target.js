@@ -7,7 +7,8 @@ import { tunnel } from "./websocket.js";
 const WAYS = '"host:9876", "rocketmq://host:9876", "rocketmqs://host:9876" (TLS), or "wss://gateway/path" with `nameServers`';
 
 /** Where `target` is. `byTcp` makes a transport of sockets, where there are any. */
-export function place(target, { tls, transport, webSocket, nameServers }, byTcp) {
+export function place(given, { tls, transport, webSocket, nameServers }, byTcp) {
+  const target = given instanceof URL ? given.href : given;
   if (target !== null && typeof target === "object" && !Array.isArray(target)) {
     if (tls !== undefined || webSocket !== undefined) throw invalid("tls and webSocket are not for a transport of your own");
     const { addresses, transport: own } = target;
@@ -46,6 +47,8 @@ export function place(target, { tls, transport, webSocket, nameServers }, byTcp)
 
 function parse(text) {
   const [, scheme, rest] = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(.*)$/i.exec(text);
+  // Not even in the error: there would be secrets in it.
+  if (rest.includes("@") && !/^wss?$/i.test(scheme)) throw invalid("an address has no user and no password; those are the option `credentials`");
   switch (scheme?.toLowerCase()) {
     case undefined:
     case "rocketmq":

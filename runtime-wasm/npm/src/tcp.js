@@ -1,5 +1,6 @@
 // Sockets of Node's: TCP, and TLS on it.
 
+import { X509Certificate } from "node:crypto";
 import net from "node:net";
 import tls from "node:tls";
 
@@ -45,7 +46,7 @@ function readTls(given) {
   const version = (name, value) => check.oneOf(`tls.${name}`, value, ...VERSIONS);
   const known = [
     is("serverName", text),
-    is("ca", several),
+    is("ca", (name, value) => [several(name, value)].flat().map(authority)),
     ...["cert", "key", "pfx"].map((name) => is(name, pem)),
     ...["passphrase", "ciphers"].map((name) => is(name, text)),
     is("rejectUnauthorized", (name, value) => check.flag(`tls.${name}`, value)),
@@ -53,6 +54,16 @@ function readTls(given) {
   ];
   check.options("the options of TLS", given, Object.fromEntries(known));
   return read;
+}
+
+/** A certificate: what is none Node passes over, and trusts nobody then. */
+function authority(text) {
+  try {
+    new X509Certificate(text);
+  } catch (error) {
+    throw invalid(`tls.ca is no certificate: ${error.message}`);
+  }
+  return text;
 }
 
 /** Certificates and keys are read once; what is wrong with them is wrong for every server. */

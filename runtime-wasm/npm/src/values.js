@@ -88,7 +88,7 @@ export class Receipt {
   }
 }
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** A message that came. */
 export class Message {

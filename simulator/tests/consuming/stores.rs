@@ -126,7 +126,7 @@ fn who_follows_a_client_hears_that_offsets_were_not_stored_also_those_that_were_
                 told.push(notice.to_string());
             }
         }
-        let error = "the stored offsets: the disk is full";
+        let error = "the disk is full: the stored offsets";
         assert_eq!(told, [format!("offsets were not stored; they are with the next ones group=all error={error}")]);
         assert_eq!(store.stored(), 10);
     });
