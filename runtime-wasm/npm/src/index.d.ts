@@ -457,7 +457,7 @@ export interface LogLine {
   level: Exclude<LogLevel, "off">;
   /** What happened, the same words each time. */
   message: string;
-  /** What it is about: `group`, `topic`, `queue`, `offset`, `address`, `error` and the like. */
+  /** What it is about: `group`, `topic`, `queue`, `offset`, `message_id`, `keys`, `address`, `error` and the like. */
   fields: { [name: string]: string | undefined };
 }
 
