@@ -2,7 +2,7 @@
 
 /**
  * Has the first SIGTERM or SIGINT stop the service, and the process end by itself: with 0, or with 1 when stopping fails or takes longer
- * than `deadline` ms. Further signals change nothing: orchestrators and impatient people send them.
+ * than `deadline` ms. Further signals change nothing until then: orchestrators and impatient people send them.
  */
 export function stopOnSignal(stop, deadline, log = console) {
   let isStopping = false;

@@ -59,7 +59,7 @@ test("an order that the broker refuses for good is a 502 with the reason", async
 });
 
 test("an order that may succeed later is a 503 that says when", async (t) => {
-  const { servers, post } = await open(t, { sendTimeout: 300 });
+  const { servers, post } = await open(t, { sendTimeout: 1000 });
   servers.force("busy", { topic: "orders" });
   const { status, headers } = await post(tea);
   assert.deepEqual([status, headers], [503, { "retry-after": "1" }]);

@@ -19,6 +19,8 @@ test("the first signal stops the service, and those that follow change nothing",
   for (const signal of ["SIGTERM", "SIGTERM", "SIGINT"]) process.emit(signal, signal);
   ended([]);
   assert.equal(calls, 1);
+  // A signal that nobody listens to kills.
+  assert.deepEqual([process.listenerCount("SIGTERM"), process.listenerCount("SIGINT")], [1, 1]);
   assert.equal(process.exitCode, undefined);
 });
 

@@ -8,7 +8,9 @@ export const shown = (value) => {
   if (typeof value === "bigint") return `${value}n`;
   if (value === null || typeof value !== "object") return String(value);
   if (value instanceof Date && Number.isNaN(value.getTime())) return "an invalid Date";
-  return Array.isArray(value) ? "an array" : `a ${value.constructor?.name ?? "value"}`;
+  if (Array.isArray(value)) return "an array";
+  const name = value.constructor?.name ?? "value";
+  return `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`;
 };
 
 const wrong = (name, wanted, value) => invalid(`${name} is ${shown(value)}; it has to be ${wanted}`);

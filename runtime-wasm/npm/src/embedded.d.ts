@@ -1,4 +1,8 @@
-// The types of `stgclient/embedded`: a cluster in memory, for tests and demos with no server.
+/**
+ * A cluster in memory, for tests and demos with no server. Times are in milliseconds, sizes in bytes.
+ *
+ * @module stgclient/embedded
+ */
 
 import type { MessageQueue, SendStatus, Transport } from "./index.js";
 
@@ -18,7 +22,7 @@ export interface ClusterOptions {
   messageBytes?: number | undefined;
 }
 
-/** A cluster in memory. What asks for something unknown throws InvalidArgumentError. */
+/** A cluster in memory. What names a server that it does not have, or has a wrong option, throws InvalidArgumentError. */
 export class Cluster {
   private constructor();
   /** Its name server, which `connect` asks for. */
@@ -31,12 +35,13 @@ export class Cluster {
   readonly brokers: string[];
 
   /**
-   * Has brokers answer otherwise, until `restore`: with a status, though they have stored the message; `"busy"`, `"no permission"`, or
-   * `"refuse"` with a code; `"lost"`: the request is not served, and gets no answer; `"unanswered"`: it is served, and gets none;
-   * `"delay"`: the answer comes so many milliseconds later.
+   * Has brokers answer otherwise, until `restore`: with a status, though they have stored the message; `"busy"` or `"no permission"`;
+   * `"lost"`: the request is not served, and gets no answer; `"unanswered"`: it is served, and gets none.
    */
   force(what: Forced, options?: ForceOptions): void;
+  /** With a code of the protocol's, 1 or more, such as 13 (MESSAGE_ILLEGAL), and a remark. The request is not served. */
   force(what: "refuse", options: ForceOptions & { code: number; remark?: string | undefined }): void;
+  /** As they do, but so many milliseconds later, 1 or more. */
   force(what: "delay", options: ForceOptions & { delay: number }): void;
   /** Brokers answer as they do. */
   restore(): void;
@@ -51,7 +56,7 @@ export class Cluster {
   /** Deletes a topic at all brokers, with its messages. */
   deleteTopic(topic: string): void;
 
-  /** The queues of a topic with their offsets, and with what a group has committed, if one is given. */
+  /** The queues of a topic, none if it is not there, with their offsets, and with what a group has committed, if one is given. */
   queues(topic: string, group?: string): ClusterQueue[];
   /** The client ids of a group's members, sorted. */
   members(group: string): string[];

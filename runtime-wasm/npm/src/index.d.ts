@@ -1,6 +1,10 @@
-// The types of what the package exports, in Node and in pages. Times are in milliseconds, sizes in bytes.
-//
-// They are written by hand. `tests/types` keeps their names those of `index.js`.
+/**
+ * What the package exports, in Node and in pages. Times are in milliseconds, sizes in bytes.
+ *
+ * @module stgclient
+ */
+
+// Written by hand. `tests/types` keeps the names those of `index.js`.
 
 /// <reference lib="es2020" />
 /// <reference lib="esnext.disposable" />
@@ -73,9 +77,9 @@ export interface ConnectOptions {
   requestTimeout?: number | undefined;
   /** The time to open a connection, with TLS, 1 or more. 3000 by default. */
   connectTimeout?: number | undefined;
-  /** How long `close` waits for sends and handlers under way. 5000 by default. */
+  /** How long `close` waits for sends and handlers under way, 0 or more. 5000 by default. */
   closeTimeout?: number | undefined;
-  /** How long `connect` asks again while no name server answers. 0 by default: each is asked once. */
+  /** How long `connect` asks again while no name server answers, 0 or more. 0 by default: each is asked once. */
   waitForServers?: number | undefined;
   /** How often routes are asked for again, 1 or more. 30,000 by default. */
   routeInterval?: number | undefined;
@@ -467,7 +471,7 @@ export interface LogLine {
   level: Exclude<LogLevel, "off">;
   /** What happened, the same words each time. */
   message: string;
-  /** What it is about: `group`, `topic`, `queue`, `offset`, `address`, `error` and the like. */
+  /** What it is about: `group`, `topic`, `queue`, `offset`, `message_id`, `keys`, `address`, `error` and the like. */
   fields: { [name: string]: string | undefined };
 }
 

@@ -15,7 +15,8 @@ export function place(given, { tls, transport, webSocket, nameServers }, byTcp) 
     return { addresses: joined(addresses ?? nameServers), transport: checked(own ?? transport) };
   }
   const isTunnel = typeof target === "string" && /^\s*wss?:/i.test(target);
-  const targets = Array.isArray(target) || isTunnel ? [target].flat() : check.text("where to connect to", target).split(/[;,]/);
+  if (typeof target !== "string" && !Array.isArray(target)) throw invalid(`where to connect to is ${check.shown(target)}; it is ${WAYS}`);
+  const targets = Array.isArray(target) || isTunnel ? [target].flat() : target.split(/[;,]/);
   if (targets.length === 0) throw invalid(`where to connect to is empty; it is ${WAYS}`);
   const read = targets.map((one) => parse(check.text("where to connect to", one).trim()));
   const [first] = read;

@@ -54,7 +54,7 @@ describe("the example's services", { timeout: DEADLINE }, () => {
     await endsWithZero(both);
   });
 
-  test("bill every order once, although they are stopped by SIGTERM, twice, in the midst of them, and started again", async (t) => {
+  test("bill every order once, although they are stopped in the midst of them, by two signals, and started again", async (t) => {
     const on = new Bench(await client(t));
     on.pulls = await on.client.pullConsumer(on.group);
     for (const topic of ["orders", "bills"]) await on.createTopic(topic, 4);
@@ -75,11 +75,11 @@ describe("the example's services", { timeout: DEADLINE }, () => {
     };
     const first = service(t, ["billing"]);
     await eventually("it bills", async () => (await billed()) > 0);
+    // At once: a signal that comes when all is done, and Node itself ends, finds no listener any more. And two of a kind may be one.
     first.process.kill("SIGTERM");
-    await eventually("it stops", () => first.printed.includes("SIGTERM: stops"));
-    first.process.kill("SIGTERM");
+    first.process.kill("SIGINT");
     const printed = await endsWithZero(first);
-    assert.match(printed, /stopped\n/);
+    assert.match(printed, /is stopping already\n(.*\n)*stopped\n/);
     const before = await billed();
     assert.ok(before < ORDERS, "it had billed all before it was stopped, so nothing is proven");
 

@@ -57,6 +57,8 @@ describe("refused is", { concurrency: 6, timeout: DEADLINE }, () => {
   });
 
   test("where to connect to", async () => {
+    await refused("a variable that is not set", () => connect(process.env.NOBODY_SETS_THIS), /is undefined; it is "host:9876"/);
+    await refused("an object", () => connect(nameServers, { instance: {} }), /instance is an Object; it has to be a string/);
     const targets = [...NO_TEXTS, "", "no address", "http://a:1", "a:1;ws://b", "wss://gateway/x", { addresses: 7 }];
     for (const target of targets) await refused(shown(target), () => connect(target));
     const transport = { open: 1 };
