@@ -212,6 +212,9 @@ export class Consumer {
   }
 }
 
+/** Streams that nobody has any more: nobody will ask for their messages, which others of the group are to have. */
+const abandoned = new FinalizationRegistry((consumer) => consumer.close({ within: 0 }).catch(() => {}));
+
 /** Messages that are asked for. Each has to be settled: by `ack()`, or `reconsumeLater()`, which is `suspend()` in order. */
 export class ConsumerStream {
   #place;
@@ -254,8 +257,10 @@ export class ConsumerStream {
     await unlessAborted(othersClosed(this.#place), signal);
     this.#inner = await call((number) => this.#setup.stream(number, orderly), signal);
     this.#consumer = new Consumer(this.#place, enter(() => this.#inner.consumer()));
-    // Also while a message of it is being worked at.
-    if (signal) heard(signal, () => this.close({ within: 0 }).catch(() => {}));
+    abandoned.register(this, this.#consumer, this);
+    // Also while a message of it is being worked at; the signal does not keep it.
+    const known = new WeakRef(this);
+    if (signal) heard(signal, () => known.deref()?.close({ within: 0 }).catch(() => {}));
   }
 
   [Symbol.asyncIterator]() {
@@ -324,6 +329,7 @@ export class ConsumerStream {
     // Without a turn between, where it is started: who consumes next is to find it closing.
     if (!this.#consumer) await this.#starting?.catch(() => {});
     if (!this.#consumer) return [];
+    abandoned.unregister(this);
     const unfinished = await this.#consumer.close(options);
     this.#forget();
     return unfinished;

@@ -147,6 +147,22 @@ test("a client that was forgotten is freed, also one whose credentials change, a
   prints(program, "true");
 });
 
+test("a client whose stream was forgotten is freed once the stream's consumer has left, and holds no process", () => {
+  const program = `
+    let isFreed = false;
+    const registry = new FinalizationRegistry(() => (isFreed = true));
+    await (async () => {
+      const other = await connect(servers);
+      registry.register(other);
+      await other.consumer("billing", { topic: "orders", from: "first" }).next();
+    })();
+    for (let turn = 0; turn < 50 && servers.members("billing").length > 0; turn++) { gc(); await later(50); }
+    console.log(servers.members("billing").length);
+    for (let turn = 0; turn < 50 && !isFreed; turn++) { gc(); await later(50); }
+    console.log(isFreed);`;
+  prints(program, "0\ntrue");
+});
+
 // Aborting.
 
 test("aborting a stream closes its consumer, also while a message of it is being worked at", async (t) => {
