@@ -124,14 +124,15 @@ function lock(path) {
 }
 
 function isHeld(path) {
-  const { mtimeMs } = statSync(path);
-  const pid = Number.parseInt(readFileSync(path, "utf8"), 10);
-  if (Date.now() - mtimeMs > HELD_MS) return false;
-  // In containers one process after the other has the same number.
-  if (pid === process.pid) return mtimeMs > Date.now() - process.uptime() * 1000;
   try {
+    const { mtimeMs } = statSync(path);
+    const pid = Number.parseInt(readFileSync(path, "utf8"), 10);
+    if (Date.now() - mtimeMs > HELD_MS) return false;
+    // In containers one process after the other has the same number.
+    if (pid === process.pid) return mtimeMs > Date.now() - process.uptime() * 1000;
     return process.kill(pid, 0);
   } catch (error) {
+    // Somebody else's process; otherwise there is none, or the file has just gone.
     return error.code === "EPERM";
   }
 }

@@ -829,7 +829,7 @@ export class Verdict {
 /** A member of a group. It runs until it or its client is closed, and keeps the process alive as long. */
 export class Consumer implements AsyncDisposable {
   private constructor();
-  /** What it has and has done. Throws nothing. */
+  /** What it has and has done. Throws `CLOSED` after a fault of the client's own, and nothing else. */
   readonly status: ConsumerStatus;
 
   /**

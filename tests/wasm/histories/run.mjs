@@ -30,6 +30,7 @@ for (const kind of ["senders", "consumers"]) {
     }
     if (number !== BigInt(native)) wrong.push(`  seed ${seed}: natively ${native}, here ${number}`);
   }
+  if (new Set(ours.map(([, , , number]) => number)).size < ours.length) wrong.push("  some of them are the same as others");
   if (ours.length < 60) wrong.push(`  only ${ours.length} histories were told`);
   test(`${ours.length} histories of ${kind} are the same in WebAssembly`, wrong);
 }
