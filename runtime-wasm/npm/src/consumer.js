@@ -226,6 +226,8 @@ export class ConsumerStream {
   /** One is asked for at a time: later calls stand in line. */
   #line = Promise.resolve();
   #isOver = false;
+  /** By its signal, while nobody waited. */
+  #isAborted = false;
 
   constructor(place, setup, options) {
     this.#place = place;
@@ -260,7 +262,14 @@ export class ConsumerStream {
     abandoned.register(this, this.#consumer, this);
     // Also while a message of it is being worked at; the signal does not keep it.
     const known = new WeakRef(this);
-    if (signal) heard(signal, () => known.deref()?.close({ within: 0 }).catch(() => {}));
+    if (signal) heard(signal, () => known.deref()?.#abort());
+  }
+
+  /** Whoever asks next is told why, as who waits is. */
+  #abort() {
+    if (this.#isOver) return;
+    this.#isAborted = true;
+    this.close({ within: 0 }).catch(() => {});
   }
 
   [Symbol.asyncIterator]() {
@@ -274,6 +283,10 @@ export class ConsumerStream {
   }
 
   async #next() {
+    if (this.#isAborted) {
+      this.#isAborted = false;
+      throw this.#read.signal.reason;
+    }
     if (this.#isOver) return { done: true, value: undefined };
     const found = await this.#ask();
     if (found === undefined) {
@@ -309,6 +322,7 @@ export class ConsumerStream {
       await this.#started();
       return await call((number) => this.#inner.next(number), this.#read.signal);
     } catch (error) {
+      this.#isAborted = false;
       // Not waited for: it would hold up the error.
       this.close({ within: 0 }).catch(() => {});
       throw error;
