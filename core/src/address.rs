@@ -1,8 +1,8 @@
 //! Where a server listens.
 
 use core::fmt;
+use core::net::Ipv6Addr;
 use core::str::FromStr;
-use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use thiserror::Error;

@@ -1,69 +1,19 @@
 //! Code of the application that blocks its thread: it holds up nothing but itself.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use stgclient::embedded::EmbeddedCluster;
-use stgclient::host::{BoxFuture, Host, Link, Observation};
 use stgclient::{Client, ClientBuilder, ConsumeFrom, Error, Message, MessageQueue, PushConsumer, SendOptions};
-use stgclient_core::client::{Event, Identity};
-use stgclient_core::time::{Instant, Now};
-use stgclient_tokio::Tokio;
 
+use crate::watched::Watched;
 use crate::{SOON, cluster};
-
-type Hook = Box<dyn FnOnce() + Send>;
-
-/// The tokio host, which lets a test look on while somebody has the lock.
-#[derive(Default)]
-struct Observing {
-    tokio: Tokio,
-    /// Called when the next operation is over, under the lock.
-    completed: Arc<Mutex<Option<Hook>>>,
-}
-
-impl Host for Observing {
-    fn now(&self) -> Now {
-        self.tokio.now()
-    }
-
-    fn spawn(&self, task: BoxFuture<()>) {
-        self.tokio.spawn(task);
-    }
-
-    fn sleep_until(&self, at: Instant) -> BoxFuture<()> {
-        self.tokio.sleep_until(at)
-    }
-
-    fn connect(&self, link: Box<dyn Link>) {
-        self.tokio.connect(link);
-    }
-
-    fn identity(&self) -> Identity {
-        self.tokio.identity()
-    }
-
-    fn seed(&self) -> u64 {
-        self.tokio.seed()
-    }
-
-    fn is_observing(&self) -> bool {
-        true
-    }
-
-    fn observe(&self, observation: Observation<'_>) {
-        if let Observation::Event(Event::Completed { .. }) = observation {
-            let hook = self.completed.lock().unwrap_or_else(PoisonError::into_inner).take();
-            hook.into_iter().for_each(|hook| hook());
-        }
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_message_that_is_handed_in_waits_for_no_callback_of_others() {
     let cluster = EmbeddedCluster::builder().brokers(2).start().await.expect("free ports");
-    let host = Observing::default();
+    let host = Watched::default();
     let completed = Arc::clone(&host.completed);
     let builder = ClientBuilder::on(Arc::new(host), cluster.name_server_address());
     // Nothing is due soon, so that the timers do not help by chance.

@@ -2,61 +2,19 @@
 
 use std::sync::{Arc, Mutex};
 
-use stgclient::host::{Host, Link};
-use stgclient::{BoxFuture, ClientBuilder, Notice, Severity};
-use stgclient_core::client::Identity;
-use stgclient_core::time::{Instant, Now};
-use stgclient_tokio::Tokio;
+use stgclient::{ClientBuilder, Severity};
 use stgclient_tokio::embedded::EmbeddedCluster;
 use tokio::runtime::Builder;
 
 use crate::logs::Hears;
-
-/// Tokio, with a log.
-#[derive(Default)]
-struct Logging {
-    tokio: Tokio,
-    lines: Arc<Mutex<Vec<Notice>>>,
-}
-
-impl Host for Logging {
-    fn now(&self) -> Now {
-        self.tokio.now()
-    }
-
-    fn spawn(&self, task: BoxFuture<()>) {
-        self.tokio.spawn(task);
-    }
-
-    fn sleep_until(&self, at: Instant) -> BoxFuture<()> {
-        self.tokio.sleep_until(at)
-    }
-
-    fn connect(&self, link: Box<dyn Link>) {
-        self.tokio.connect(link);
-    }
-
-    fn identity(&self) -> Identity {
-        self.tokio.identity()
-    }
-
-    fn seed(&self) -> u64 {
-        self.tokio.seed()
-    }
-
-    fn log(&self, notice: &Notice) -> bool {
-        assert!(!stgclient::holds_lock(), "who logs may use the client");
-        self.lines.lock().unwrap().push(notice.clone());
-        true
-    }
-}
+use crate::watched::Watched;
 
 #[test]
 fn a_hosts_own_log_has_the_lines_in_place_of_the_applications_subscriber() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let hearing = Arc::clone(&heard);
-    let host = Logging::default();
-    let lines = Arc::clone(&host.lines);
+    let lines = Arc::default();
+    let host = Watched { lines: Some(Arc::clone(&lines)), ..Watched::default() };
     tracing::subscriber::with_default(Hears(move |words: String| hearing.lock().unwrap().push(words)), || {
         Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
             let cluster = EmbeddedCluster::builder().start().await.unwrap();

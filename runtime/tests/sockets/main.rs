@@ -24,6 +24,7 @@ mod subscribers;
 #[path = "../waiting/mod.rs"]
 mod waiting;
 mod wakers;
+mod watched;
 mod writes;
 mod wrong;
 mod wrong_brokers;
