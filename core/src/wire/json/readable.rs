@@ -3,6 +3,8 @@
 //!
 //! Nothing, for everything that is read here, is null, an empty text, and what is passed over. What has a list or a map that is
 //! none is passed over as a whole: without these it says nothing.
+//!
+//! What is never inlined in WebAssembly is small there for the reason that `sorted` has.
 
 use crate::sorted::{SortedMap, SortedSet};
 
