@@ -63,36 +63,26 @@ extern "C" {
     #[wasm_bindgen(js_name = addAttempt)]
     pub(crate) fn add_attempt(error: &JsValue, address: Option<String>, after_ms: f64, outcome: &str);
 
-    #[allow(clippy::too_many_arguments)]
-    #[wasm_bindgen(js_name = receipt)]
-    pub(crate) fn receipt(
-        status: u32,
-        id: &str,
-        offset_id: Option<String>,
-        topic: &str,
-        broker: &str,
-        queue: u32,
-        offset: u64,
-    ) -> JsValue;
+    /// A receipt; the texts are its message's id, its offset id if it has one, the queue's topic and its broker. Texts are made for
+    /// JavaScript all at once, each ended by a character that none of them can have: each by itself would cost as much as all.
+    pub(crate) fn receipt(status: u32, texts: &str, queue: u32, offset: u64) -> JsValue;
 
-    /// A message; its properties are names and values in turn, with a character between them that none of them can have. Its queue is of
-    /// another topic when it comes again.
+    /// A send has ended well, with this receipt.
+    pub(crate) fn sent(call: u32, status: u32, texts: &str, queue: u32, offset: u64);
+
+    /// A message; the texts are its topic, the topic of its queue, which is another when it comes again, the queue's broker, its id and
+    /// where it was born. Its properties are names and values in turn.
     #[allow(clippy::too_many_arguments)]
-    #[wasm_bindgen(js_name = message)]
     pub(crate) fn message(
-        topic: &str,
-        broker: &str,
+        texts: &str,
         queue: u32,
         offset: u64,
-        id: &str,
         properties: &str,
         body: Uint8Array,
         flag: i32,
         born_ms: f64,
         stored_ms: f64,
         reconsume_times: u32,
-        born_host: &str,
-        queue_topic: Option<String>,
     ) -> JsValue;
 
     /// Has the application's handler handle messages. `undefined` when it has, else what it says of a failure; `null` when it has yet to

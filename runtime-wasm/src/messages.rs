@@ -1,37 +1,42 @@
 //! Messages and receipts, as JavaScript has them.
 
 use js_sys::{Array, Uint8Array};
-use stgclient::{Message, MessageId, MessageQueue, Receipt, ReceivedMessage, SendStatus};
+use stgclient::{Message, MessageId, MessageQueue, OffsetMessageId, Receipt, ReceivedMessage, SendStatus};
 use wasm_bindgen::JsValue;
 
 use crate::js;
 
-/// What stands between names and values of properties: it ends values in what brokers store, so neither has it.
-const BETWEEN: char = '\u{2}';
+/// What ends texts: it ends properties in what brokers store, so neither they nor names have it.
+const END: char = '\u{2}';
+
+fn push(texts: &mut String, text: &str) {
+    texts.push_str(text);
+    texts.push(END);
+}
 
 pub(crate) fn received(message: &ReceivedMessage) -> JsValue {
     let mut properties = String::new();
     for (name, value) in message.properties().iter() {
-        for part in [name, value] {
-            properties.push_str(part);
-            properties.push(BETWEEN);
-        }
+        push(&mut properties, name);
+        push(&mut properties, value);
     }
     let queue = message.queue();
+    let mut texts = String::new();
+    push(&mut texts, message.topic());
+    push(&mut texts, &queue.topic);
+    push(&mut texts, &queue.broker_name);
+    push(&mut texts, &message.message_id());
+    push(&mut texts, &message.born_host().to_string());
     js::message(
-        message.topic(),
-        &queue.broker_name,
+        &texts,
         queue.queue_id,
         message.queue_offset(),
-        &message.message_id(),
         &properties,
         Uint8Array::from(message.body().as_ref()),
         message.flag(),
         message.born_timestamp() as f64,
         message.store_timestamp() as f64,
         message.reconsume_times().max(0) as u32,
-        &message.born_host().to_string(),
-        (*queue.topic != *message.topic()).then(|| queue.topic.to_string()),
     )
 }
 
@@ -40,19 +45,35 @@ pub(crate) fn all_received(messages: &[ReceivedMessage]) -> Array {
 }
 
 pub(crate) fn receipt(receipt: &Receipt) -> JsValue {
+    let (status, texts) = parts(receipt);
+    js::receipt(status, &texts, receipt.queue.queue_id, receipt.queue_offset)
+}
+
+/// A send has ended well.
+pub(crate) fn sent(call: u32, receipt: &Receipt) {
+    let (status, texts) = parts(receipt);
+    js::sent(call, status, &texts, receipt.queue.queue_id, receipt.queue_offset);
+}
+
+/// A receipt's status and texts.
+fn parts(receipt: &Receipt) -> (u32, String) {
     let status = match receipt.status {
         SendStatus::SendOk => 0,
         SendStatus::FlushDiskTimeout => 1,
         SendStatus::FlushSlaveTimeout => 2,
         _ => 3,
     };
-    let MessageQueue { topic, broker_name, queue_id } = &receipt.queue;
+    let MessageQueue { topic, broker_name, .. } = &receipt.queue;
     let id = match &receipt.message_id {
-        MessageId::Unique(id) => id.to_string(),
-        MessageId::Offset(id) => id.to_string(),
+        MessageId::Unique(id) => id.to_hex(),
+        MessageId::Offset(id) => id.to_hex(),
     };
-    let offset_id = receipt.offset_message_id.as_ref().map(ToString::to_string);
-    js::receipt(status, &id, offset_id, topic, broker_name, *queue_id, receipt.queue_offset)
+    let mut texts = String::with_capacity(160);
+    push(&mut texts, &id);
+    push(&mut texts, receipt.offset_message_id.map(OffsetMessageId::to_hex).as_deref().unwrap_or_default());
+    push(&mut texts, topic);
+    push(&mut texts, broker_name);
+    (status, texts)
 }
 
 /// A message of the application's. Properties are names and values in turn.

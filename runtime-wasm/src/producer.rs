@@ -135,7 +135,7 @@ impl WasmProducer {
             }
             SendMode::Unabortable | SendMode::AtOnce => {
                 let settle = move |outcome| match outcome {
-                    Ok(receipt) => js::resolve(call, &messages::receipt(&receipt)),
+                    Ok(receipt) => messages::sent(call, &receipt),
                     Err(error) => js::reject(call, &to_js(&error)),
                 };
                 let Err(SendError { error, message, .. }) = producer.send_with(message, options.clone(), settle) else {

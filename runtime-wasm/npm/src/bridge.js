@@ -2,7 +2,7 @@
 // texts, and holds no object of ours but transports and handlers.
 
 import { platform } from "./platform.js";
-import { ConnectionError, errorOf, Message, Receipt, StgError } from "./values.js";
+import { ConnectionError, errorOf, Message, Receipt, StgError, Texts } from "./values.js";
 
 /** What the WebAssembly exports, once it is there. */
 let wasm;
@@ -247,10 +247,11 @@ export function addAttempt(error, address, afterMs, outcome) {
   error.attempts.push({ address, afterMs, outcome });
 }
 
-export const receipt = (status, id, offsetId, topic, brokerName, queueId, offset) =>
-  new Receipt(status, id, offsetId, { topic, brokerName, queueId }, offset);
+export const receipt = (status, texts, queueId, offset) => new Receipt(status, new Texts(texts), queueId, offset);
 
-export const message = (...parts) => new Message(...parts);
+export const sent = (number, status, texts, queueId, offset) => resolve(number, receipt(status, texts, queueId, offset));
+
+export const message = (texts, ...rest) => new Message(new Texts(texts), ...rest);
 
 /** A body; what goes wrong in reading it is the body's matter. */
 export function decompress(...what) {

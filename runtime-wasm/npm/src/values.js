@@ -77,13 +77,30 @@ export const invalid = (what) => errorOf("INVALID_ARGUMENT", what, false);
 
 const STATUSES = ["SEND_OK", "FLUSH_DISK_TIMEOUT", "FLUSH_SLAVE_TIMEOUT", "SLAVE_NOT_AVAILABLE"];
 
+/** Texts as the bridge has them: one behind the other, each ended by what none of them has. `split` takes four times as long. */
+export class Texts {
+  #all;
+  #at = 0;
+
+  constructor(all) {
+    this.#all = all;
+  }
+
+  next() {
+    const start = this.#at;
+    const end = this.#all.indexOf("\u0002", start);
+    this.#at = end + 1;
+    return this.#all.slice(start, end);
+  }
+}
+
 /** A broker has stored a message. */
 export class Receipt {
-  constructor(status, messageId, offsetMessageId, queue, queueOffset) {
+  constructor(status, texts, queueId, queueOffset) {
     this.status = STATUSES[status];
-    this.messageId = messageId;
-    this.offsetMessageId = offsetMessageId;
-    this.queue = queue;
+    this.messageId = texts.next();
+    this.offsetMessageId = texts.next() || undefined;
+    this.queue = { topic: texts.next(), brokerName: texts.next(), queueId };
     this.queueOffset = queueOffset;
   }
 }
@@ -95,29 +112,15 @@ export class Message {
   #body;
   #properties;
 
-  constructor(
-    topic,
-    brokerName,
-    queueId,
-    queueOffset,
-    messageId,
-    properties,
-    body,
-    flag,
-    bornMs,
-    storedMs,
-    reconsumeTimes,
-    bornHost,
-    queueTopic = topic,
-  ) {
-    this.topic = topic;
-    this.queue = { topic: queueTopic, brokerName, queueId };
+  constructor(texts, queueId, queueOffset, properties, body, flag, bornMs, storedMs, reconsumeTimes) {
+    this.topic = texts.next();
+    this.queue = { topic: texts.next(), brokerName: texts.next(), queueId };
     this.queueOffset = queueOffset;
-    this.messageId = messageId;
+    this.messageId = texts.next();
     this.flag = flag;
     this.bornAt = new Date(bornMs);
     this.storedAt = new Date(storedMs);
-    this.bornHost = bornHost;
+    this.bornHost = texts.next();
     this.reconsumeTimes = reconsumeTimes;
     this.#body = body;
     this.#properties = properties;
@@ -140,7 +143,7 @@ export class Message {
 
   get properties() {
     if (typeof this.#properties === "string") {
-      // Names and values in turn, as the bridge has them.
+      // Names and values in turn.
       const parts = this.#properties.split("\u0002");
       const properties = Object.create(null);
       for (let at = 0; at + 1 < parts.length; at += 2) properties[parts[at]] = parts[at + 1];

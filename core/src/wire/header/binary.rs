@@ -12,7 +12,7 @@ use crate::wire::odd::Odd;
 #[inline]
 pub(in crate::wire) fn begin(out: &mut Writer<'_>, head: &Head<'_>) -> usize {
     let remark = head.remark.unwrap_or_default();
-    out.put_all([
+    out.put_all(&[
         &(head.code as i16).to_be_bytes(),
         &[head.language.0],
         &(head.version as i16).to_be_bytes(),
@@ -29,14 +29,14 @@ pub(in crate::wire) fn begin(out: &mut Writer<'_>, head: &Head<'_>) -> usize {
 /// Writes the name of a field and the length of its value, which follows.
 #[cfg_attr(not(target_family = "wasm"), inline(always))]
 pub(in crate::wire) fn begin_field(out: &mut Writer<'_>, name: &str, length: usize) {
-    out.put_all([&(name.len() as i16).to_be_bytes(), name.as_bytes(), &(length as i32).to_be_bytes()]);
+    out.put_all(&[&(name.len() as i16).to_be_bytes(), name.as_bytes(), &(length as i32).to_be_bytes()]);
 }
 
 /// Writes a field.
 #[cfg_attr(not(target_family = "wasm"), inline(always))]
 pub(in crate::wire) fn put_field(out: &mut Writer<'_>, name: &str, value: &[u8]) {
     let lengths = ((name.len() as i16).to_be_bytes(), (value.len() as i32).to_be_bytes());
-    out.put_all([&lengths.0, name.as_bytes(), &lengths.1, value]);
+    out.put_all(&[&lengths.0, name.as_bytes(), &lengths.1, value]);
 }
 
 /// Writes the length of all fields to where [`begin`] said.

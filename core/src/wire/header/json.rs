@@ -2,7 +2,7 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use super::writer::Writer;
+use super::writer::{Writer, put_front};
 use crate::wire::command::{Command, Head, HeaderCodec, Language};
 use crate::wire::dialect::Dialect;
 use crate::wire::eight;
@@ -47,7 +47,7 @@ fn put_integer(out: &mut Writer<'_>, value: i32) {
 #[cfg_attr(not(target_family = "wasm"), inline(always))]
 pub(in crate::wire) fn begin_field(out: &mut Writer<'_>, dialect: Dialect, name: &str) {
     match dialect {
-        Dialect::Apache => out.put_all([b"\"", name.as_bytes(), b"\":\""]),
+        Dialect::Apache => out.put_all(&[b"\"", name.as_bytes(), b"\":\""]),
         Dialect::Smartgo => begin_capital_field(out, name),
     }
 }
@@ -55,7 +55,7 @@ pub(in crate::wire) fn begin_field(out: &mut Writer<'_>, dialect: Dialect, name:
 #[cold]
 fn begin_capital_field(out: &mut Writer<'_>, name: &str) {
     if let Some((first, rest)) = name.as_bytes().split_first() {
-        out.put_all([b"\"", &[first.to_ascii_uppercase()], rest, b"\":\""]);
+        out.put_all(&[b"\"", &[first.to_ascii_uppercase()], rest, b"\":\""]);
     }
 }
 
@@ -63,7 +63,15 @@ fn begin_capital_field(out: &mut Writer<'_>, name: &str) {
 #[cfg_attr(not(target_family = "wasm"), inline(always))]
 pub(in crate::wire) fn put_plain_field(out: &mut Writer<'_>, dialect: Dialect, name: &str, value: &[u8]) {
     match dialect {
-        Dialect::Apache => out.put_all([b"\"", name.as_bytes(), b"\":\"", value, b"\","]),
+        Dialect::Apache => {
+            if let Some(place) = out.take(name.len() + value.len() + 6) {
+                let place = put_front(place, b"\"");
+                let place = put_front(place, name.as_bytes());
+                let place = put_front(place, b"\":\"");
+                let place = put_front(place, value);
+                put_front(place, b"\",");
+            }
+        }
         Dialect::Smartgo => {
             begin_capital_field(out, name);
             out.put(value);

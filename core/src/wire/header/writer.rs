@@ -1,6 +1,14 @@
 //! Writes small pieces behind each other into room made beforehand: asking a vector for room before each piece is what
 //! a header would cost most.
 
+/// Writes a piece, and gives the place behind it. Where the length is known it is no call, which is why it is part of its caller.
+#[inline(always)]
+pub(super) fn put_front<'o>(place: &'o mut [u8], piece: &[u8]) -> &'o mut [u8] {
+    let (front, rest) = place.split_at_mut(piece.len());
+    front.copy_from_slice(piece);
+    rest
+}
+
 /// Room that is being written into.
 #[derive(Debug)]
 pub(in crate::wire) struct Writer<'o> {
@@ -25,12 +33,10 @@ impl<'o> Writer<'o> {
 
     /// Writes pieces behind each other, and looks once whether there is room.
     #[cfg_attr(not(target_family = "wasm"), inline(always))]
-    pub(in crate::wire) fn put_all<const N: usize>(&mut self, pieces: [&[u8]; N]) {
+    pub(in crate::wire) fn put_all(&mut self, pieces: &[&[u8]]) {
         if let Some(mut place) = self.take(pieces.iter().map(|piece| piece.len()).sum()) {
             for piece in pieces {
-                let (front, rest) = place.split_at_mut(piece.len());
-                front.copy_from_slice(piece);
-                place = rest;
+                place = put_front(place, piece);
             }
         }
     }

@@ -39,8 +39,9 @@ impl IdBytes {
     pub(super) fn to_hex(self) -> HexId {
         let bytes = self.as_slice();
         let mut digits = [0; 2 * LONG];
-        for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
-            *pair = PAIRS[usize::from(*byte)];
+        let pairs = digits.as_chunks_mut::<2>().0;
+        for (at, byte) in bytes.iter().enumerate() {
+            pairs[at] = PAIRS[usize::from(*byte)];
         }
         HexId { digits, length: 2 * bytes.len() }
     }
