@@ -185,14 +185,17 @@ function begin(start, signal, holds) {
 const listening = new WeakMap();
 
 export function heard(signal, aborted) {
-  let all = listening.get(signal);
-  if (!all) {
-    all = new Set();
-    listening.set(signal, all);
-    signal.addEventListener("abort", () => all.forEach((each) => each()), { once: true });
-  }
+  const all = listening.get(signal) ?? listenTo(signal);
   all.add(aborted);
   return () => all.delete(aborted);
+}
+
+// A function of its own: the listener would keep what else is in the one that it is made in, the first call with all that it has.
+function listenTo(signal) {
+  const all = new Set();
+  listening.set(signal, all);
+  signal.addEventListener("abort", () => all.forEach((each) => each()), { once: true });
+  return all;
 }
 
 /** What comes of a promise, or the reason of a signal that is aborted before. */

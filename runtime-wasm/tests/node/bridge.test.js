@@ -16,6 +16,42 @@ describe("the bridge", { concurrency: 4, timeout: DEADLINE }, () => {
     assert.equal(unused(last - 1, (number) => waiting.has(number)), 2);
   });
 
+  test("reads the clock when a timer comes, however late, and answers wait for no timer", async (t) => {
+    const { topic, group } = await bench(t, 1);
+    const program = `
+      const soonest = 700;
+      const set = globalThis.setTimeout;
+      globalThis.setTimeout = (what, ms, ...more) => set(what, Math.max(ms, soonest), ...more);
+      const net = await import("node:net");
+      let isMute = false;
+      const open = ({ host, port }, events) => {
+        const socket = net.connect({ host, port });
+        socket.on("connect", events.opened);
+        socket.on("data", (bytes) => isMute || events.received(bytes));
+        socket.on("close", () => events.closed());
+        return { write: (bytes) => void socket.write(bytes), close: () => socket.destroy() };
+      };
+      const c = await connect({ addresses: nameServers, transport: { open } });
+      const producer = c.producer("p");
+      await producer.send({ topic, body: "first" });
+      const [started, count] = [performance.now(), 50];
+      for (let n = 0; n < count; n++) await producer.send({ topic, body: String(n) });
+      const each = (performance.now() - started) / count;
+      let seen = 0;
+      const consumed = new Promise((done) => c.consumer(group, { topic, from: "first" }, () => void (++seen === count + 1 && done())));
+      await consumed;
+      isMute = true;
+      // Several deadlines within one late timer: all of them are over when it comes.
+      const begun = performance.now();
+      const ends = await Promise.all([100, 200, 300].map((timeout) =>
+        producer.send({ topic, body: "x" }, { timeout }).catch(({ code }) => code + " " + (performance.now() - begun < 5 * soonest))));
+      console.log(JSON.stringify([each < soonest / 2, ends]));
+      process.exit();`;
+    const { code, printed, complained } = await child(t, program, { topic, group }).ended;
+    assert.equal(code, 0, complained);
+    assert.deepEqual(JSON.parse(printed), [true, ["TIMEOUT true", "TIMEOUT true", "TIMEOUT true"]]);
+  });
+
   for (const [what, fail, words] of [
     // More bytes than there is memory for.
     ["a panic", 'lie = true; c.admin().topics().catch(() => {})', /: unreachable$/],

@@ -163,6 +163,25 @@ test("a client whose stream was forgotten is freed once the stream's consumer ha
   prints(program, "0\ntrue");
 });
 
+test("a send that is over keeps nothing of the application's: no function, no receipt, and no signal keeps it", () => {
+  const program = `
+    const names = ["function", "receipt", "given up"];
+    const freed = new Set();
+    const registry = new FinalizationRegistry((name) => freed.add(name));
+    const { signal } = new AbortController();
+    await (async () => {
+      const choose = () => 0;
+      registry.register(choose, "function");
+      registry.register(await producer.send({ topic: "orders", body: "x" }, { queue: choose, signal }), "receipt");
+      const failing = () => { throw new Error("none"); };
+      registry.register(failing, "given up");
+      await producer.send({ topic: "orders", body: "x" }, { queue: failing, signal }).catch(() => {});
+    })();
+    for (let turn = 0; turn < 50 && freed.size < names.length; turn++) { gc(); await later(50); }
+    console.log(names.filter((name) => !freed.has(name)).join() || "nothing", signal.aborted);`;
+  prints(program, "nothing false");
+});
+
 // Aborting.
 
 test("aborting a stream closes its consumer, also while a message of it is being worked at", async (t) => {

@@ -219,6 +219,34 @@ describe("offsets in files", { concurrency: 4, timeout: DEADLINE }, () => {
     assert.equal((await third.ended).code, 0, (await third.ended).complained);
   });
 
+  test("are locked for as long as they are used: the lock is written anew, and one that another has taken meanwhile is left to him", async (t) => {
+    const root = folder(t);
+    const program = `
+      const { mock } = await import("node:test");
+      const { readFileSync, statSync, utimesSync, writeFileSync } = await import("node:fs");
+      const { Files } = await import(new URL("files.js", import.meta.resolve("stgclient")));
+      mock.timers.enable({ apis: ["setInterval"] });
+      const lock = root + "/DEFAULT/billing/lock.node";
+      const files = new Files(root);
+      files.load("DEFAULT/billing");
+      const age = () => Math.round((Date.now() - statSync(lock).mtimeMs) / 1000);
+      const ages = [];
+      for (let time = 0; time < 3; time++) {
+        utimesSync(lock, new Date(Date.now() - 20_000), new Date(Date.now() - 20_000));
+        mock.timers.tick(10_000);
+        ages.push(age() < 10);
+      }
+      writeFileSync(lock, "another");
+      utimesSync(lock, new Date(Date.now() - 20_000), new Date(Date.now() - 20_000));
+      mock.timers.tick(10_000);
+      ages.push(age() < 10);
+      await files.close("DEFAULT/billing");
+      console.log(JSON.stringify(ages), readFileSync(lock, "utf8"));`;
+    const { code, printed, complained } = await child(t, program, { root }).ended;
+    assert.equal(code, 0, complained);
+    assert.equal(printed, "[true,true,true,false] another\n");
+  });
+
   test("are in the user's home folder, if nothing else is said", async (t) => {
     const { on, group } = await scene(t, 1);
     const home = folder(t);

@@ -1,6 +1,7 @@
 // Transports of one's own: however they cut, hesitate or fail, nothing is lost and nobody waits for ever.
 
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { describe, test } from "node:test";
 
 import { connect, ConnectionError, InvalidArgumentError } from "stgclient";
@@ -102,6 +103,54 @@ describe("a transport", { concurrency: 4, timeout: DEADLINE }, () => {
     })).map((message) => message.text()));
     assert.equal(bodies.size, 21);
     assert.ok(open.length > 0);
+  });
+
+  test("is given what is sent in one turn of the event loop in one write", async (t) => {
+    const writes = [];
+    const write = (socket, bytes) => {
+      const sends = Buffer.from(bytes).toString("latin1").split('"code":310,').length - 1;
+      if (sends > 0) writes.push(sends);
+      return socket.write(bytes);
+    };
+    const on = await bench(t, 1, { transport: sockets({ write }) });
+    await on.send("the connection stands");
+    await Promise.all(Array.from({ length: 64 }, (_, number) => on.send(String(number))));
+    assert.deepEqual(writes, [1, 64]);
+  });
+
+  test("that takes no more is given no more until it says that it does", async (t) => {
+    const full = new Map();
+    let [isSlow, tooMany] = [false, 0];
+    const write = (socket, bytes, _, { drained }) => {
+      if (full.has(socket)) tooMany++;
+      socket.write(bytes);
+      if (isSlow) full.set(socket, drained);
+      return !isSlow;
+    };
+    const drain = () => {
+      for (const [socket, drained] of [...full]) {
+        full.delete(socket);
+        drained();
+      }
+    };
+    const on = await bench(t, 1, { transport: sockets({ write, drain: () => {} }) });
+    await on.send("the connection stands");
+    isSlow = true;
+    const bodies = Array.from({ length: 30 }, () => randomBytes(20_000));
+    const sending = Promise.all(bodies.map((body) => on.send(body)));
+    let [isDone, rounds] = [false, 0];
+    sending.finally(() => (isDone = true)).catch(() => {});
+    await eventually("it is full", () => full.size > 0);
+    while (!isDone) {
+      drain();
+      rounds++;
+      await new Promise((turn) => setImmediate(turn));
+    }
+    await sending;
+    isSlow = false;
+    drain();
+    assert.equal(tooMany, 0);
+    assert.ok(rounds > 5, `600,000 bytes by ${rounds} writes`);
   });
 
   test("closes every stream when the client closes, and is told nothing more", async (t) => {

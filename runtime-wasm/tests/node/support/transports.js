@@ -11,7 +11,7 @@ function plug(place) {
 }
 
 /** Sockets, with functions that may change how they write and what they bring. */
-export function sockets({ write = (socket, bytes) => socket.write(bytes), receive = (bytes, give) => give(bytes), opened } = {}) {
+export function sockets({ write = (socket, bytes) => socket.write(bytes), receive = (bytes, give) => give(bytes), drain = (drained) => drained(), opened } = {}) {
   return {
     open({ host, port }, events) {
       const [socket, stands] = plug({ host, port });
@@ -20,7 +20,7 @@ export function sockets({ write = (socket, bytes) => socket.write(bytes), receiv
       let failure;
       socket.on(stands, () => events.opened());
       socket.on("data", (bytes) => receive(bytes, events.received, state));
-      socket.on("drain", () => events.drained());
+      socket.on("drain", () => drain(events.drained));
       socket.on("error", (error) => (failure = error));
       socket.on("close", () => events.closed(failure));
       opened?.({ host, port, socket, events });
