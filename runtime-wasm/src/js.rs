@@ -70,14 +70,13 @@ extern "C" {
     /// A send has ended well, with this receipt.
     pub(crate) fn sent(call: u32, status: u32, texts: &str, queue: u32, offset: u64);
 
-    /// A message; the texts are its topic, the topic of its queue, which is another when it comes again, the queue's broker, its id and
-    /// where it was born. Its properties are names and values in turn.
+    /// A message; the texts are its topic, the topic of its queue, which is another when it comes again, the queue's broker, its id,
+    /// where it was born, and the names and values of its properties in turn.
     #[allow(clippy::too_many_arguments)]
     pub(crate) fn message(
         texts: &str,
         queue: u32,
         offset: u64,
-        properties: &str,
         body: Uint8Array,
         flag: i32,
         born_ms: f64,

@@ -1,5 +1,7 @@
 //! Messages and receipts, as JavaScript has them.
 
+use std::fmt::Write;
+
 use js_sys::{Array, Uint8Array};
 use stgclient::{Message, MessageId, MessageQueue, OffsetMessageId, Receipt, ReceivedMessage, SendStatus};
 use wasm_bindgen::JsValue;
@@ -15,23 +17,24 @@ fn push(texts: &mut String, text: &str) {
 }
 
 pub(crate) fn received(message: &ReceivedMessage) -> JsValue {
-    let mut properties = String::new();
-    for (name, value) in message.properties().iter() {
-        push(&mut properties, name);
-        push(&mut properties, value);
-    }
     let queue = message.queue();
-    let mut texts = String::new();
+    let properties = message.properties();
+    let mut texts = String::with_capacity(properties.encoded().len() + 256);
     push(&mut texts, message.topic());
     push(&mut texts, &queue.topic);
     push(&mut texts, &queue.broker_name);
     push(&mut texts, &message.message_id());
-    push(&mut texts, &message.born_host().to_string());
+    // Writing to a text never fails.
+    let _ = write!(texts, "{}", message.born_host());
+    texts.push(END);
+    for (name, value) in properties {
+        push(&mut texts, name);
+        push(&mut texts, value);
+    }
     js::message(
         &texts,
         queue.queue_id,
         message.queue_offset(),
-        &properties,
         Uint8Array::from(message.body().as_ref()),
         message.flag(),
         message.born_timestamp() as f64,

@@ -92,6 +92,10 @@ export class Texts {
     this.#at = end + 1;
     return this.#all.slice(start, end);
   }
+
+  rest() {
+    return this.#all.slice(this.#at);
+  }
 }
 
 /** A broker has stored a message. */
@@ -112,7 +116,7 @@ export class Message {
   #body;
   #properties;
 
-  constructor(texts, queueId, queueOffset, properties, body, flag, bornMs, storedMs, reconsumeTimes) {
+  constructor(texts, queueId, queueOffset, body, flag, bornMs, storedMs, reconsumeTimes) {
     this.topic = texts.next();
     this.queue = { topic: texts.next(), brokerName: texts.next(), queueId };
     this.queueOffset = queueOffset;
@@ -123,7 +127,7 @@ export class Message {
     this.bornHost = texts.next();
     this.reconsumeTimes = reconsumeTimes;
     this.#body = body;
-    this.#properties = properties;
+    this.#properties = texts.rest();
   }
 
   /** The body. */

@@ -223,9 +223,15 @@ impl<'a> IntoIterator for PropertiesRef<'a> {
     }
 }
 
+/// What stands before the first `end`, and behind it. The standard library's way costs several times as much.
+fn split_once(text: &str, end: char) -> Option<(&str, &str)> {
+    let at = eight::position(text.as_bytes(), end as u8)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
 /// An entry without its end, as name and value.
 fn pair(entry: &str) -> Option<(&str, &str)> {
-    entry.split_once(NAME_END).filter(|(name, value)| !name.is_empty() && !value.is_empty())
+    split_once(entry, NAME_END).filter(|(name, value)| !name.is_empty() && !value.is_empty())
 }
 
 /// Iterator over names and values.
@@ -239,7 +245,7 @@ impl<'a> Iterator for PropertyIter<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.rest.is_empty() {
-            let (entry, rest) = self.rest.split_once(VALUE_END).unwrap_or((self.rest, ""));
+            let (entry, rest) = split_once(self.rest, VALUE_END).unwrap_or((self.rest, ""));
             self.rest = rest;
             if let Some(found) = pair(entry) {
                 return Some(found);
