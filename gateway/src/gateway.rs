@@ -1,0 +1,216 @@
+//! The gateway as a whole: opened by a configuration, it lets visitors in until it is told to stop.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use stgclient::Credentials;
+use stgclient_core::wire::signature::Signer;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+use crate::bounds::{Place, Places, Rate};
+use crate::certificates::Certificates;
+use crate::cluster_tls;
+use crate::config::{Bounds, ClusterConfig, Config, ConfigError};
+use crate::door;
+use crate::doorkeeper::{Doorkeeper, secret};
+use crate::inspection::Terms;
+use crate::metrics::Metrics;
+use crate::operation;
+use crate::targets::{self, Access, Targets};
+
+/// What all connections of a gateway share.
+pub(crate) struct Shared {
+    pub(crate) doorkeeper: Doorkeeper,
+    pub(crate) targets: Arc<Targets>,
+    pub(crate) terms: Terms,
+    pub(crate) bounds: Bounds,
+    pub(crate) metrics: Metrics,
+    pub(crate) certificates: Option<Certificates>,
+    /// How servers of the cluster are spoken to, if by TLS, and under which name.
+    pub(crate) cluster_tls: Option<(TlsConnector, Option<ServerName<'static>>)>,
+    pub(crate) stops: watch::Sender<bool>,
+    places: Places,
+}
+
+/// A gateway that is open.
+pub struct Gateway {
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    operation: Option<TcpListener>,
+}
+
+/// What may be done with a gateway that runs. Cheap to clone.
+#[derive(Clone)]
+pub struct Handle(Arc<Shared>);
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway").field("listener", &self.listener).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").finish_non_exhaustive()
+    }
+}
+
+impl Handle {
+    /// Reads the door's certificate and key once more, for the connections that come from now on. Without TLS nothing is done.
+    ///
+    /// # Errors
+    /// Something is wrong with the files, and all stays as it is.
+    pub fn reload_certificates(&self) -> Result<(), ConfigError> {
+        self.0.certificates.as_ref().map_or(Ok(()), Certificates::reload)
+    }
+
+    /// Lets nobody in any more, and ends all tunnels.
+    pub fn stop(&self) {
+        self.0.stops.send_replace(true);
+    }
+
+    /// What is counted, as Prometheus reads it.
+    pub fn metrics(&self) -> String {
+        self.0.metrics.render()
+    }
+}
+
+impl Gateway {
+    /// Checks a configuration whole, with the files that it names, and opens nothing.
+    ///
+    /// # Errors
+    /// What is wrong, and what to write instead.
+    pub fn check(config: &Config) -> Result<(), ConfigError> {
+        shared(config).map(|_| ())
+    }
+
+    /// Opens the door. Nobody is let in before [`Gateway::run`].
+    ///
+    /// # Errors
+    /// Something is wrong with the configuration or the files that it names, or an address is taken.
+    pub async fn open(config: &Config) -> Result<Self, ConfigError> {
+        let shared = Arc::new(shared(config)?);
+        let listener = listen(config.listen).await?;
+        let operation = match config.operation.listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
+        Ok(Self { shared, listener, operation })
+    }
+
+    /// Where visitors come in.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Where `/healthz` and `/metrics` are.
+    pub fn operation_address(&self) -> Option<SocketAddr> {
+        self.operation.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// What may be done while it runs.
+    pub fn handle(&self) -> Handle {
+        Handle(Arc::clone(&self.shared))
+    }
+
+    /// Lets visitors in until [`Handle::stop`]. Ends when all tunnels have ended, or have had their time.
+    pub async fn run(self) {
+        let Self { shared, listener, operation } = self;
+        let targets = tokio::spawn(Arc::clone(&shared.targets).keep_fresh());
+        let operation = operation.map(|listener| tokio::spawn(operation::serve(listener, Arc::clone(&shared))));
+        accept(&shared, &listener).await;
+        // Whoever asks for a connection now is refused by the system, and goes elsewhere.
+        drop(listener);
+        let deadline = Instant::now() + shared.bounds.drain();
+        while shared.places.taken() > 0 && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        targets.abort();
+        operation.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}
+
+/// Lets visitors in until the gateway stops.
+async fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
+    let mut stops = shared.stops.subscribe();
+    let rate = Mutex::new(Rate::new(shared.bounds.handshakes_per_second, Instant::now()));
+    loop {
+        let accepted = tokio::select! {
+            _ = stops.wait_for(|stops| *stops) => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => match admit(shared, &rate) {
+                Ok(place) => {
+                    shared.metrics.connections.increment(1);
+                    tokio::spawn(door::visit(Arc::clone(shared), stream, peer, place));
+                }
+                Err(why) => shared.metrics.dropped(why),
+            },
+            Err(error) => {
+                // There are too many open files, most likely: those who are there may leave.
+                tracing::warn!(%error, "a connection could not be accepted");
+                shared.metrics.dropped("accept");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+fn admit(shared: &Shared, rate: &Mutex<Rate>) -> Result<Place, &'static str> {
+    if !rate.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now()) {
+        return Err("rate");
+    }
+    shared.places.take().ok_or("connections")
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, ConfigError> {
+    TcpListener::bind(address).await.map_err(|error| ConfigError::new(&format!("listen: {address}"), error))
+}
+
+fn shared(config: &Config) -> Result<Shared, ConfigError> {
+    let ClusterConfig { name_servers, networks, dialect, reachable, .. } = &config.cluster;
+    let credentials = credentials(&config.cluster)?;
+    let access = Access {
+        name_servers: name_servers.clone(),
+        dialect: dialect.dialect(),
+        credentials: credentials.clone(),
+        tls: config.cluster.tls.as_ref().map(cluster_tls::for_client).transpose()?,
+    };
+    let parsed: Result<Vec<_>, _> = name_servers.iter().map(|one| one.parse()).collect();
+    let parsed = parsed.map_err(|error| ConfigError::new("cluster.name_servers", error))?;
+    let table = targets::table(reachable).map_err(|error| ConfigError::new("cluster.reachable", error))?;
+    let bounds = config.bounds.clone();
+    Ok(Shared {
+        doorkeeper: Doorkeeper::new(config)?,
+        targets: Arc::new(Targets::new(parsed, networks.clone(), table, access)),
+        terms: Terms {
+            dialect: dialect.dialect(),
+            signer: credentials.as_ref().map(Signer::new),
+            longest_frame: bounds.frame_bytes,
+        },
+        metrics: Metrics::new(),
+        certificates: config.tls.clone().map(Certificates::new).transpose()?,
+        cluster_tls: config.cluster.tls.as_ref().map(cluster_tls::connector).transpose()?,
+        stops: watch::Sender::new(false),
+        places: Places::new(bounds.connections, bounds.connections_per_address),
+        bounds,
+    })
+}
+
+fn credentials(cluster: &ClusterConfig) -> Result<Option<Credentials>, ConfigError> {
+    let Some(given) = &cluster.credentials else { return Ok(None) };
+    let secret = String::from_utf8(secret(&given.secret_key_file, 1)?)
+        .map_err(|error| ConfigError::new(&given.secret_key_file.display().to_string(), error))?;
+    Ok(Some(Credentials::new(&*given.access_key, secret)))
+}

@@ -1,0 +1,329 @@
+//! One tunnel: what comes in WebSocket messages goes to a server, inspected, and what the server says comes back.
+//!
+//! Nothing is read on one side before the other side has taken what came before: neither side can have the gateway keep more than a piece.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use futures::stream::{SplitSink, SplitStream};
+use futures::{SinkExt, StreamExt};
+use stgclient_core::wire::message::OffsetMessageId;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::CapacityError;
+use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
+
+use crate::doorkeeper::Admission;
+use crate::gateway::Shared;
+use crate::inspection::{Boundaries, Inspection, Step};
+use crate::refusals::End;
+
+/// The most bytes that are taken of a server at once.
+const PIECE: usize = 64 * 1024;
+/// How many answers of the gateway's own wait for the end of a server's frame. A visitor who asks for more is not read meanwhile.
+const ANSWERS: usize = 16;
+/// How long a WebSocket that is closed has to say so, too.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// When a gateway stops: how long nothing has to come of a server until its visitor is told so, that answers on their way still arrive.
+const QUIET: Duration = Duration::from_millis(300);
+
+thread_local! {
+    /// Where bytes of servers are read to: a tunnel on which nothing comes has no buffer.
+    static READ: RefCell<Vec<u8>> = RefCell::new(vec![0; PIECE]);
+}
+
+/// When something was last the case.
+struct Moment {
+    start: Instant,
+    micros: AtomicU64,
+}
+
+impl Moment {
+    fn now() -> Self {
+        Self { start: Instant::now(), micros: AtomicU64::new(0) }
+    }
+
+    fn set(&self) {
+        self.micros.store(u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    fn get(&self) -> Instant {
+        self.start + Duration::from_micros(self.micros.load(Relaxed))
+    }
+}
+
+/// A tunnel between a visitor and a server.
+pub(crate) struct Tunnel<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) admission: Admission,
+    /// What the visitor calls the server, for what is asked about its messages.
+    pub(crate) server: SocketAddr,
+    pub(crate) stops: watch::Receiver<bool>,
+}
+
+impl Tunnel<'_> {
+    /// Relays until one of the two sides ends, or the tunnel has to.
+    pub(crate) async fn relay<V, S>(mut self, visitor: WebSocketStream<V>, server: S) -> End
+    where
+        V: AsyncRead + AsyncWrite + Unpin,
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let (mut to_visitor, mut from_visitor) = visitor.split();
+        let (mut from_server, mut to_server) = tokio::io::split(server);
+        let (answers, mut answered) = mpsc::channel(ANSWERS);
+        let heard = Moment::now();
+        let said = Moment::now();
+        let expiry = expires(self.admission.until);
+        let mut stops = self.stops.clone();
+        let end = {
+            let up = self.up(&mut from_visitor, &mut to_server, &answers, &heard);
+            let down = self.down(&mut to_visitor, &mut from_server, &mut answered, &heard, &said);
+            let stop = async {
+                let _ = stops.wait_for(|stops| *stops).await;
+            };
+            tokio::pin!(up, down);
+            tokio::select! {
+                end = &mut up => end,
+                end = &mut down => end,
+                () = expiry => End::Expired,
+                // From now on nothing is read of the visitor: what he has asked for is answered, as far as it is there soon.
+                () = stop => {
+                    let deadline = Instant::now() + self.shared.bounds.drain().min(10 * QUIET);
+                    tokio::select! {
+                        end = &mut down => end,
+                        () = quiet(&said, deadline) => End::Draining,
+                    }
+                }
+            }
+        };
+        if let Ok(visitor) = to_visitor.reunite(from_visitor) {
+            close(visitor, &end).await;
+        }
+        self.stops.mark_unchanged();
+        end
+    }
+
+    /// From the visitor to the server.
+    async fn up<V, S>(
+        &self,
+        visitor: &mut SplitStream<WebSocketStream<V>>,
+        server: &mut WriteHalf<S>,
+        answers: &mpsc::Sender<Bytes>,
+        heard: &Moment,
+    ) -> End
+    where
+        V: AsyncRead + AsyncWrite + Unpin,
+        S: AsyncWrite,
+    {
+        let mut inspection = Inspection::new(self.admission.visitor.clone());
+        loop {
+            let message = match visitor.next().await {
+                None => return End::Left,
+                Some(Err(error)) => return failed(error),
+                Some(Ok(message)) => message,
+            };
+            heard.set();
+            match message {
+                Message::Binary(bytes) => {
+                    if let Err(end) = self.inspect(&mut inspection, bytes, server, answers).await {
+                        return end;
+                    }
+                }
+                Message::Text(_) => return End::Text,
+                Message::Close(_) => return End::Left,
+                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+            }
+        }
+    }
+
+    async fn inspect<S: AsyncWrite>(
+        &self,
+        inspection: &mut Inspection,
+        mut bytes: Bytes,
+        server: &mut WriteHalf<S>,
+        answers: &mpsc::Sender<Bytes>,
+    ) -> Result<(), End> {
+        let metrics = &self.shared.metrics;
+        metrics.bytes_up.increment(bytes.len() as u64);
+        while let Some(step) = inspection.next(&self.shared.terms, &mut bytes)? {
+            let step = match step {
+                Step::ByPlace(offset, frame, refusal) => match (self.may_have_message(offset).await, refusal) {
+                    (true, _) => Step::Forward(frame),
+                    (false, Some(refusal)) => Step::Answer(refusal),
+                    (false, None) => continue,
+                },
+                step => step,
+            };
+            match step {
+                Step::Forward(piece) => {
+                    metrics.frames.increment(1);
+                    server.write_all(&piece).await.map_err(|error| End::Broken(error.to_string()))?;
+                }
+                Step::Answer(answer) => {
+                    metrics.refused.increment(1);
+                    // Who does not read his answers asks nothing more meanwhile.
+                    if answers.send(answer).await.is_err() {
+                        return Err(End::Left);
+                    }
+                }
+                Step::ByPlace(..) => {}
+            }
+        }
+        server.flush().await.map_err(|error| End::Broken(error.to_string()))
+    }
+
+    /// Whether the message at this place of the server's log is of a topic that the visitor may have.
+    async fn may_have_message(&self, offset: i64) -> bool {
+        let Ok(offset) = u64::try_from(offset) else { return false };
+        let id = OffsetMessageId::new(self.server, offset);
+        let Ok(client) = self.shared.targets.client().await else { return false };
+        match client.admin().message_by_id(id).await {
+            Ok(Some(message)) => self.admission.visitor.may_have_topic(message.topic()).is_ok(),
+            _ => false,
+        }
+    }
+
+    /// From the server to the visitor, with the gateway's own answers between frames, and pings.
+    async fn down<V, S>(
+        &self,
+        visitor: &mut SplitSink<WebSocketStream<V>, Message>,
+        server: &mut ReadHalf<S>,
+        answers: &mut mpsc::Receiver<Bytes>,
+        heard: &Moment,
+        said: &Moment,
+    ) -> End
+    where
+        V: AsyncRead + AsyncWrite + Unpin,
+        S: AsyncRead,
+    {
+        let bounds = &self.shared.bounds;
+        let mut boundaries = Boundaries::default();
+        let mut ping = tokio::time::interval_at(Instant::now() + bounds.ping(), bounds.ping());
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let sent = tokio::select! {
+                biased;
+                _ = ping.tick() => {
+                    if heard.get().elapsed() >= bounds.idle() {
+                        return End::Idle;
+                    }
+                    send(visitor, Message::Ping(Bytes::new()), bounds.idle()).await
+                }
+                Some(answer) = answers.recv(), if boundaries.is_between() => {
+                    send(visitor, Message::Binary(answer), bounds.idle()).await
+                }
+                piece = read(server) => match piece {
+                    Ok(piece) if piece.is_empty() => return End::Server,
+                    Ok(mut piece) => {
+                        self.shared.metrics.bytes_down.increment(piece.len() as u64);
+                        said.set();
+                        match boundaries.follow(&piece) {
+                            // A server that never pauses has answers put between its frames.
+                            Some(end) if end < piece.len() => {
+                                let rest = piece.split_off(end);
+                                let all = std::iter::once(piece).chain(waiting(answers)).chain([rest]);
+                                send_all(visitor, all, bounds.idle()).await
+                            }
+                            _ => send(visitor, Message::Binary(piece), bounds.idle()).await,
+                        }
+                    }
+                    Err(error) => return End::Broken(error.to_string()),
+                },
+            };
+            if let Err(end) = sent {
+                return end;
+            }
+        }
+    }
+}
+
+/// Sends, unless the visitor takes nothing for too long.
+async fn send<V: AsyncRead + AsyncWrite + Unpin>(
+    visitor: &mut SplitSink<WebSocketStream<V>, Message>,
+    message: Message,
+    within: Duration,
+) -> Result<(), End> {
+    match tokio::time::timeout(within, visitor.send(message)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(failed(error)),
+        Err(_) => Err(End::Idle),
+    }
+}
+
+async fn send_all<V: AsyncRead + AsyncWrite + Unpin>(
+    visitor: &mut SplitSink<WebSocketStream<V>, Message>,
+    pieces: impl Iterator<Item = Bytes>,
+    within: Duration,
+) -> Result<(), End> {
+    for piece in pieces.filter(|piece| !piece.is_empty()) {
+        send(visitor, Message::Binary(piece), within).await?;
+    }
+    Ok(())
+}
+
+/// The answers that are there.
+fn waiting(answers: &mut mpsc::Receiver<Bytes>) -> Vec<Bytes> {
+    std::iter::from_fn(|| answers.try_recv().ok()).collect()
+}
+
+/// What a server says next; nothing at its end.
+async fn read<S: AsyncRead>(server: &mut ReadHalf<S>) -> std::io::Result<Bytes> {
+    poll_fn(|context| {
+        READ.with_borrow_mut(|buffer| {
+            let reading = pin!(server.read(buffer)).poll(context);
+            reading.map(|read| read.map(|count| Bytes::copy_from_slice(&buffer[..count])))
+        })
+    })
+    .await
+}
+
+fn failed(error: WebSocketError) -> End {
+    match error {
+        WebSocketError::ConnectionClosed | WebSocketError::AlreadyClosed | WebSocketError::Io(_) => End::Left,
+        WebSocketError::Capacity(CapacityError::MessageTooLong { max_size, .. }) => End::LongMessage(max_size),
+        other => End::WebSocket(other.to_string()),
+    }
+}
+
+/// Waits until an admission is over.
+async fn expires(until: Option<SystemTime>) {
+    match until {
+        None => std::future::pending().await,
+        Some(until) => {
+            let left = until.duration_since(SystemTime::now()).unwrap_or_default();
+            tokio::time::sleep(left).await;
+        }
+    }
+}
+
+/// Waits until nothing has come for a while.
+async fn quiet(said: &Moment, deadline: Instant) {
+    loop {
+        let quiet_at = said.get() + QUIET;
+        let now = Instant::now();
+        if quiet_at <= now || deadline <= now {
+            return;
+        }
+        tokio::time::sleep_until(quiet_at.min(deadline)).await;
+    }
+}
+
+/// Tells a visitor why, and waits a little for his own close, so that the reason arrives.
+pub(crate) async fn close<V: AsyncRead + AsyncWrite + Unpin>(mut visitor: WebSocketStream<V>, end: &End) {
+    if matches!(end, End::Left) {
+        return;
+    }
+    let farewell = async {
+        if visitor.close(Some(end.frame())).await.is_ok() {
+            while let Some(Ok(_)) = visitor.next().await {}
+        }
+    };
+    let _ = tokio::time::timeout(FAREWELL, farewell).await;
+}

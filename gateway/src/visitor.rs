@@ -1,0 +1,97 @@
+//! Who is on the other side of a tunnel, and what they may have.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::rules::Refusal;
+
+/// A visitor: a name for logs, and rights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Visitor {
+    pub(crate) name: Arc<str>,
+    pub(crate) rights: Arc<Rights>,
+}
+
+/// What a visitor may do. Without lists of topics and groups all of them are meant.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rights {
+    /// Whether topics and groups may be created, changed and deleted.
+    #[serde(default)]
+    pub(crate) administers: bool,
+    /// The topics, by their names or, with a `*` at the end, by how these begin.
+    pub(crate) topics: Option<Patterns>,
+    /// The groups, in the same way; their retry topics and dead letters go with them.
+    pub(crate) groups: Option<Patterns>,
+}
+
+/// Names, and beginnings of names.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(transparent)]
+pub(crate) struct Patterns(pub(crate) Vec<String>);
+
+impl Rights {
+    /// Who has rules for one kind of name has none of the other kind, unless they are named too: groups bring messages of their topics.
+    pub(crate) fn whole(mut self) -> Self {
+        if self.topics.is_some() || self.groups.is_some() {
+            self.topics.get_or_insert_default();
+            self.groups.get_or_insert_default();
+        }
+        self
+    }
+}
+
+impl Patterns {
+    /// Whether one of them is meant.
+    pub(crate) fn cover(&self, name: &str) -> bool {
+        self.0.iter().any(|pattern| match pattern.strip_suffix('*') {
+            Some(front) => name.starts_with(front),
+            None => pattern == name,
+        })
+    }
+}
+
+impl Visitor {
+    pub(crate) fn new(name: impl Into<Arc<str>>, rights: Rights) -> Self {
+        Self { name: name.into(), rights: Arc::new(rights.whole()) }
+    }
+
+    pub(crate) fn administers(&self) -> bool {
+        self.rights.administers
+    }
+
+    /// Whether there are rules, so that all has to be looked at.
+    pub(crate) fn is_bound(&self) -> bool {
+        self.rights.topics.is_some() || self.rights.groups.is_some()
+    }
+
+    pub(crate) fn topics_are_bound(&self) -> bool {
+        self.rights.topics.is_some()
+    }
+
+    pub(crate) fn may_have_topic(&self, topic: &str) -> Result<(), Refusal> {
+        // Who may have a group has what fails in it.
+        for front in ["%RETRY%", "%DLQ%"] {
+            if let Some(group) = topic.strip_prefix(front) {
+                return self.may_have_group(group);
+            }
+        }
+        match &self.rights.topics {
+            Some(topics) if !topics.cover(topic) => Err(format!("you may not have the topic {}", shown(topic)).into()),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn may_have_group(&self, group: &str) -> Result<(), Refusal> {
+        match &self.rights.groups {
+            Some(groups) if !groups.cover(group) => Err(format!("you may not have the group {}", shown(group)).into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A name in an answer: what is no name is not repeated.
+fn shown(name: &str) -> String {
+    name.chars().filter(|one| !one.is_control()).take(64).collect()
+}
