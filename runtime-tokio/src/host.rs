@@ -30,6 +30,8 @@ pub struct Tokio {
     runtime: OnceLock<Handle>,
     #[cfg(feature = "tls")]
     tls: Option<crate::tls::Tls>,
+    #[cfg(feature = "websocket")]
+    tunnel: Option<crate::websocket::Tunnel>,
 }
 
 impl Default for Tokio {
@@ -39,6 +41,8 @@ impl Default for Tokio {
             runtime: OnceLock::new(),
             #[cfg(feature = "tls")]
             tls: None,
+            #[cfg(feature = "websocket")]
+            tunnel: None,
         }
     }
 }
@@ -48,6 +52,12 @@ impl Tokio {
     #[cfg(feature = "tls")]
     pub fn with_tls(tls: crate::tls::Tls) -> Self {
         Self { tls: Some(tls), ..Self::default() }
+    }
+
+    /// Whose connections go through a gateway.
+    #[cfg(feature = "websocket")]
+    pub fn with_tunnel(tunnel: crate::websocket::Tunnel) -> Self {
+        Self { tunnel: Some(tunnel), ..Self::default() }
     }
 
     fn runtime(&self) -> &Handle {
@@ -144,6 +154,10 @@ impl Host for Tokio {
     }
 
     fn connect(&self, link: Box<dyn Link>) {
+        #[cfg(feature = "websocket")]
+        if let Some(tunnel) = self.tunnel.clone() {
+            return self.drive(link, |address| tunnel.connect(address), "");
+        }
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls.clone() {
             return self.drive(link, |address| tls.connect(address), "");

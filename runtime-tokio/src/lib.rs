@@ -14,8 +14,12 @@ mod resolve;
 mod socket;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "websocket")]
+mod websocket;
 
 pub use file_offsets::FileOffsets;
 pub use host::Tokio;
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsBuilder};
+#[cfg(feature = "websocket")]
+pub use websocket::{Tunnel, TunnelBuilder};

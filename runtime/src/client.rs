@@ -18,6 +18,8 @@ use stgclient_core::wire::frame;
 use stgclient_host::{Host, MaybeSend};
 #[cfg(feature = "tls")]
 use stgclient_tokio::Tls;
+#[cfg(feature = "websocket")]
+use stgclient_tokio::Tunnel;
 #[cfg(feature = "tokio")]
 use stgclient_tokio::Tokio;
 #[cfg(feature = "embedded")]
@@ -262,6 +264,8 @@ pub struct ClientBuilder {
     place: HostChoice,
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
+    #[cfg(feature = "websocket")]
+    tunnel: Option<Tunnel>,
     name_servers: String,
     config: ClientConfig,
     max_frame_length: usize,
@@ -298,11 +302,23 @@ impl ClientBuilder {
         self
     }
 
+    /// Connects through a gateway, to name servers and brokers: their addresses are those that the gateway knows.
+    ///
+    /// With [`tls`](Self::tls), or on a host that was given, [`connect`](Self::connect) fails: how a gateway is trusted is said to
+    /// [`TunnelBuilder`](crate::TunnelBuilder).
+    #[cfg(feature = "websocket")]
+    pub fn tunnel(mut self, tunnel: Tunnel) -> Self {
+        self.tunnel = Some(tunnel);
+        self
+    }
+
     fn at(place: HostChoice, name_servers: impl Addresses) -> Self {
         Self {
             place,
             #[cfg(feature = "tls")]
             tls: None,
+            #[cfg(feature = "websocket")]
+            tunnel: None,
             name_servers: name_servers.joined(),
             config: ClientConfig::new(Vec::new()),
             max_frame_length: frame::DEFAULT_MAX_FRAME_LENGTH,
@@ -314,6 +330,20 @@ impl ClientBuilder {
 
     /// The host to run on.
     fn host(&self) -> Result<Arc<dyn Host>, Error> {
+        #[cfg(feature = "websocket")]
+        if let Some(tunnel) = &self.tunnel {
+            return match (&self.place, &self.tls) {
+                (HostChoice::Tokio, None) => Ok(Arc::new(Tokio::with_tunnel(tunnel.clone()))),
+                (HostChoice::Tokio, Some(_)) => Err(Error::new(
+                    ErrorKind::InvalidArgument,
+                    "through a gateway TLS is said to `Tunnel::builder`: what lies behind it is the gateway's matter",
+                )),
+                (HostChoice::Given(_), _) => Err(Error::new(
+                    ErrorKind::InvalidArgument,
+                    "a tunnel is for clients of `Client::builder`: how others connect, the host says that they run on",
+                )),
+            };
+        }
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
             return match self.place {

@@ -95,6 +95,8 @@ pub use stgclient_host::{BoxFuture, MemoryOffsets, OffsetStore};
 pub use stgclient_tokio::FileOffsets;
 #[cfg(feature = "tls")]
 pub use stgclient_tokio::{Tls, TlsBuilder};
+#[cfg(feature = "websocket")]
+pub use stgclient_tokio::{Tunnel, TunnelBuilder};
 
 #[doc(hidden)]
 pub use lock::holds_lock;
