@@ -174,6 +174,8 @@ pub(crate) struct Bounds {
     pub(crate) message_bytes: usize,
     /// The longest frame of the RocketMQ protocol that a visitor may send, in bytes.
     pub(crate) frame_bytes: usize,
+    /// The longest body that is kept whole, because it is judged or signed, in bytes; all others pass as they come.
+    pub(crate) body_bytes: usize,
     /// What waits for a visitor who does not read, in bytes.
     pub(crate) buffer_bytes: usize,
     /// A tunnel on which nothing came from the visitor for so long is closed, in seconds. Pings are answered.
@@ -194,8 +196,9 @@ impl Default for Bounds {
             connections: 20_000,
             connections_per_address: 200,
             handshakes_per_second: 500,
-            message_bytes: 1024 * 1024,
-            frame_bytes: 5 * 1024 * 1024,
+            message_bytes: 256 * 1024,
+            frame_bytes: 16 * 1024 * 1024,
+            body_bytes: 5 * 1024 * 1024,
             buffer_bytes: 256 * 1024,
             idle_seconds: 90.0,
             ping_seconds: 20.0,
@@ -244,6 +247,7 @@ impl Bounds {
             ("handshakes_per_second", self.handshakes_per_second as usize, 1),
             ("message_bytes", self.message_bytes, 1024),
             ("frame_bytes", self.frame_bytes, 1024),
+            ("body_bytes", self.body_bytes, 1024),
             ("buffer_bytes", self.buffer_bytes, 64 * 1024),
         ] {
             if value < least {

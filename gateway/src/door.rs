@@ -87,7 +87,7 @@ async fn receive<S>(
         std::future::ready(Ok::<_, Infallible>(response))
     });
     let mut http = http1::Builder::new();
-    http.keep_alive(false).max_buf_size(LONGEST_REQUEST).max_headers(MOST_HEADERS);
+    http.max_buf_size(LONGEST_REQUEST).max_headers(MOST_HEADERS);
     let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
     match tokio::time::timeout_at(deadline, connection).await {
         Ok(Ok(())) => {}
@@ -314,6 +314,8 @@ fn single<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a s
 fn refusal(status: StatusCode, words: &'static str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(words));
     *response.status_mut() = status;
+    // One try a connection.
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     if status == StatusCode::UPGRADE_REQUIRED {
         response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));

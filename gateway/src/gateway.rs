@@ -198,6 +198,7 @@ fn shared(config: &Config) -> Result<Shared, ConfigError> {
             dialect: dialect.dialect(),
             signer: credentials.as_ref().map(Signer::new),
             longest_frame: bounds.frame_bytes,
+            longest_body: bounds.body_bytes,
         },
         metrics: Metrics::new(),
         certificates: config.tls.clone().map(Certificates::new).transpose()?,

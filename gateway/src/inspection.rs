@@ -24,6 +24,8 @@ pub(crate) struct Terms {
     pub(crate) signer: Option<Signer>,
     /// The longest frame, in bytes, its length word not counted.
     pub(crate) longest_frame: usize,
+    /// The longest body that is kept whole, in bytes.
+    pub(crate) longest_body: usize,
 }
 
 /// The longest header, in bytes: one with the longest properties, all of them escaped, is shorter.
@@ -123,6 +125,9 @@ impl Inspection {
             let is_signed = terms.signer.is_some() && !command.is_response();
             let header = (passage == Passage::Free && !is_signed)
                 .then(|| write_header(terms, &command, &fields, body_length));
+            if header.is_none() && body_length > terms.longest_body {
+                return Err(format!("a body of {body_length} bytes, and the gateway keeps no more than {}", terms.longest_body).into());
+            }
             Ok((passage, header))
         });
         match judged {

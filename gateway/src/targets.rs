@@ -63,8 +63,17 @@ pub(crate) enum TargetError {
     Unknown(String),
     #[error("{0} lies in no network that tunnels may lead into")]
     Elsewhere(String),
-    #[error("{target} cannot be reached: {error}")]
+    #[error("{target} cannot be reached: {}", in_words(.error))]
     Unreachable { target: String, error: io::Error },
+}
+
+/// An error without the noise of its code.
+fn in_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+        io::ErrorKind::TimedOut => "it does not answer".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 impl Targets {

@@ -7,6 +7,7 @@ use stgclient::embedded::{EmbeddedCluster, Memory, ServerId};
 use stgclient::{Client, ClientBuilder, Dialect, HeaderCodec};
 
 use crate::on_demand::OnDemand;
+use crate::open_gateway::OpenGateway;
 
 /// A cluster of one name server and one broker, and how clients write their headers to it.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub struct Cluster {
     name_server: String,
     dead_name_server: String,
     broker: String,
+    /// The gateway that clients go through, if they do.
+    gateway: Option<OpenGateway>,
     servers: Servers,
 }
 
@@ -51,6 +54,7 @@ impl Cluster {
             name_server: variable("STGCLIENT_NAME_SERVER"),
             dead_name_server: variable("STGCLIENT_DEAD_NAME_SERVER"),
             broker: variable("STGCLIENT_BROKER"),
+            gateway: None,
             servers: Servers::Shared,
         }
     }
@@ -65,7 +69,7 @@ impl Cluster {
         let (servers, name_server, broker) = OnDemand::start(version, settings).await;
         let servers = Servers::OnDemand(Box::new(servers));
         let dialect = Dialect::Apache;
-        Self { codec, dialect, name_server, dead_name_server: DEAD.to_owned(), broker, servers }
+        Self { codec, dialect, name_server, dead_name_server: DEAD.to_owned(), broker, gateway: None, servers }
     }
 
     /// An embedded cluster on real sockets.
@@ -89,7 +93,8 @@ impl Cluster {
                 name_server,
                 dead_name_server: DEAD.to_owned(),
                 broker,
-                servers: Servers::Shared,
+                gateway: None,
+            servers: Servers::Shared,
             },
             (None, None) => Self::embedded_smartgo().await,
             _ => panic!("STGCLIENT_SMARTGO_NAME_SERVER and STGCLIENT_SMARTGO_BROKER go together"),
@@ -104,8 +109,15 @@ impl Cluster {
             name_server: cluster.name_server_address().to_owned(),
             dead_name_server: DEAD.to_owned(),
             broker: cluster.broker_addresses()[0].clone(),
+            gateway: None,
             servers: Servers::Embedded(cluster),
         }
+    }
+
+    /// The same cluster, behind a gateway of the test's own.
+    pub async fn behind_gateway(mut self) -> Self {
+        self.gateway = Some(OpenGateway::before([&self.name_server, &self.dead_name_server], self.dialect).await);
+        self
     }
 
     /// The longest body that a producer sends unless it is told otherwise, in bytes.
@@ -148,10 +160,14 @@ impl Cluster {
 
     /// A client of these name servers, still to be set up.
     pub fn builder(&self, name_servers: &str) -> ClientBuilder {
-        Client::builder(name_servers)
+        let builder = Client::builder(name_servers)
             .dialect(self.dialect)
             .header_codec(self.codec)
-            .request_timeout(Duration::from_secs(10))
+            .request_timeout(Duration::from_secs(10));
+        match &self.gateway {
+            Some(gateway) => builder.tunnel(gateway.tunnel()),
+            None => builder,
+        }
     }
 
     /// A client.

@@ -11,10 +11,12 @@
 mod bench;
 mod cluster;
 mod on_demand;
+mod open_gateway;
 mod raw;
 mod waiting;
 
 pub use bench::{Bench, noise};
 pub use cluster::{CURRENT, Cluster, Server, unique, variable};
+pub use open_gateway::OpenGateway;
 pub use raw::{ask, ask_with};
 pub use waiting::{PATIENCE, eventually, within};
