@@ -331,3 +331,6 @@ impl Boundaries {
         last
     }
 }
+
+#[cfg(test)]
+mod tests;
