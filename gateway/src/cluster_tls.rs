@@ -22,13 +22,17 @@ pub(crate) fn connector(config: &ClusterTls) -> Result<(TlsConnector, Option<Ser
         (None, None) => builder.with_no_client_auth(),
         (Some(certificate), Some(key)) => {
             let private = PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, error))?;
-            builder.with_client_auth_cert(certificates(certificate)?, private).map_err(|error| wrong(certificate, error))?
+            builder
+                .with_client_auth_cert(certificates(certificate)?, private)
+                .map_err(|error| wrong(certificate, error))?
         }
         _ => return Err(ConfigError::new("cluster.tls", "certificate_file and key_file go together")),
     };
     let name = match &config.server_name {
         None => None,
-        Some(name) => Some(ServerName::try_from(name.clone()).map_err(|error| ConfigError::new("cluster.tls.server_name", error))?),
+        Some(name) => Some(
+            ServerName::try_from(name.clone()).map_err(|error| ConfigError::new("cluster.tls.server_name", error))?,
+        ),
     };
     Ok((TlsConnector::from(Arc::new(client)), name))
 }

@@ -238,7 +238,10 @@ impl Bounds {
             ("drain_seconds", self.drain_seconds, 3600.0),
         ] {
             if !(seconds > 0.0 && seconds <= most) {
-                return Err(ConfigError::new(&format!("bounds.{name}"), format_args!("{seconds} is not above 0 and at most {most}")));
+                return Err(ConfigError::new(
+                    &format!("bounds.{name}"),
+                    format_args!("{seconds} is not above 0 and at most {most}"),
+                ));
             }
         }
         for (name, value, least) in [
@@ -255,7 +258,10 @@ impl Bounds {
             }
         }
         if self.ping_seconds >= self.idle_seconds {
-            return Err(ConfigError::new("bounds.ping_seconds", "it has to be less than idle_seconds: pings keep quiet tunnels"));
+            return Err(ConfigError::new(
+                "bounds.ping_seconds",
+                "it has to be less than idle_seconds: pings keep quiet tunnels",
+            ));
         }
         Ok(())
     }
@@ -297,7 +303,8 @@ impl Config {
     /// # Errors
     /// As there.
     pub fn from_text(text: &str) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text).map_err(|error| ConfigError(error.to_string().trim_end().to_owned()))?;
+        let config: Self =
+            toml::from_str(text).map_err(|error| ConfigError(error.to_string().trim_end().to_owned()))?;
         config.check()?;
         Ok(config)
     }
@@ -309,11 +316,15 @@ impl Config {
         }
         if self.tokens.is_empty() && self.jwt.is_none() && self.certificates.is_empty() && self.anonymous.is_none() {
             return Err(ConfigError(
-                "nobody may come in: give [[tokens]], [jwt], [[certificates]], or [anonymous] for pages of the origins".to_owned(),
+                "nobody may come in: give [[tokens]], [jwt], [[certificates]], or [anonymous] for pages of the origins"
+                    .to_owned(),
             ));
         }
         if self.anonymous.is_some() && self.origins.is_empty() {
-            return Err(ConfigError::new("anonymous", "who has no token needs an origin: give origins = [\"https://…\"]"));
+            return Err(ConfigError::new(
+                "anonymous",
+                "who has no token needs an origin: give origins = [\"https://…\"]",
+            ));
         }
         let wants_certificates = !self.certificates.is_empty();
         if wants_certificates && self.tls.as_ref().is_none_or(|tls| tls.client_ca_file.is_none()) {
@@ -387,7 +398,8 @@ mod tests {
             ("https://App.example.com", "small letters"),
             ("https://app.example.com:443", "own port"),
         ] {
-            let said = Config::from_text(&format!("origins = [\"{origin}\"]\n{LEAST}\n[anonymous]")).unwrap_err().to_string();
+            let said =
+                Config::from_text(&format!("origins = [\"{origin}\"]\n{LEAST}\n[anonymous]")).unwrap_err().to_string();
             assert!(said.contains(words), "{origin}: {said}");
         }
         Config::from_text(&format!("origins = [\"http://localhost:8080\"]\n{LEAST}\n[anonymous]")).unwrap();

@@ -45,7 +45,8 @@ pub(crate) async fn visit(shared: Arc<Shared>, stream: TcpStream, peer: SocketAd
         None => receive(&shared, stream, peer, None, place, deadline).await,
         Some(certificates) => match tokio::time::timeout_at(deadline, certificates.acceptor().accept(stream)).await {
             Ok(Ok(stream)) => {
-                let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).map(|first| first.to_vec());
+                let shown =
+                    stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).map(|first| first.to_vec());
                 receive(&shared, stream, peer, shown, place, deadline).await;
             }
             Ok(Err(error)) => {
@@ -105,7 +106,8 @@ async fn receive<S>(
         return shared.metrics.dropped("http");
     };
     let config = websocket_config(shared);
-    let visitor = WebSocketStream::from_partially_read(io.into_inner(), read_buf.to_vec(), Role::Server, Some(config)).await;
+    let visitor =
+        WebSocketStream::from_partially_read(io.into_inner(), read_buf.to_vec(), Role::Server, Some(config)).await;
     enter(shared, visitor, asked.address, asked.entry, place).await;
 }
 
@@ -259,8 +261,7 @@ fn entry(
         [token] => Some(token),
         _ => return Err(End::Asked("there is more than one token")),
     };
-    let admission =
-        shared.doorkeeper.admit(Shown { origin: single(headers, &header::ORIGIN), token, certificate })?;
+    let admission = shared.doorkeeper.admit(Shown { origin: single(headers, &header::ORIGIN), token, certificate })?;
     if !protocols.is_empty() && !protocols.iter().any(|one| one == "binary") {
         return Err(End::Asked("the protocol `binary` has to be among those that are offered"));
     }
@@ -276,7 +277,9 @@ fn target(query: &str) -> Result<String, End> {
             "target" if found.is_some() => return Err(End::Asked("there is more than one target")),
             "target" => found = Some(percent_decode_str(value).decode_utf8_lossy().into_owned()),
             // Addresses stand in logs and histories.
-            "token" | "access_token" => return Err(End::Asked("a token does not belong into an address: offer the protocol bearer.TOKEN")),
+            "token" | "access_token" => {
+                return Err(End::Asked("a token does not belong into an address: offer the protocol bearer.TOKEN"));
+            }
             _ => {}
         }
     }
@@ -322,4 +325,3 @@ fn refusal(status: StatusCode, words: &'static str) -> Response<Full<Bytes>> {
     }
     response
 }
-

@@ -90,9 +90,13 @@ impl Doorkeeper {
         let mut certificates = Vec::new();
         for one in &config.certificates {
             let print = parse_fingerprint(&one.sha256).ok_or_else(|| {
-                ConfigError::new(&format!("certificates: {:?}", one.sha256), "it is no SHA-256: write 64 hexadecimal digits")
+                ConfigError::new(
+                    &format!("certificates: {:?}", one.sha256),
+                    "it is no SHA-256: write 64 hexadecimal digits",
+                )
             })?;
-            let rights = Rights { administers: one.administers, topics: one.topics.clone(), groups: one.groups.clone() };
+            let rights =
+                Rights { administers: one.administers, topics: one.topics.clone(), groups: one.groups.clone() };
             certificates.push((print, Visitor::new(&*one.name, rights)));
         }
         Ok(Self {

@@ -123,10 +123,14 @@ impl Inspection {
                 rules::judge(&self.visitor, terms.dialect, &command, &fields)?
             };
             let is_signed = terms.signer.is_some() && !command.is_response();
-            let header = (passage == Passage::Free && !is_signed)
-                .then(|| write_header(terms, &command, &fields, body_length));
+            let header =
+                (passage == Passage::Free && !is_signed).then(|| write_header(terms, &command, &fields, body_length));
             if header.is_none() && body_length > terms.longest_body {
-                return Err(format!("a body of {body_length} bytes, and the gateway keeps no more than {}", terms.longest_body).into());
+                return Err(format!(
+                    "a body of {body_length} bytes, and the gateway keeps no more than {}",
+                    terms.longest_body
+                )
+                .into());
             }
             Ok((passage, header))
         });

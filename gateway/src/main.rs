@@ -71,7 +71,8 @@ async fn run(options: Options) -> Result<(), ConfigError> {
     let config = match &options.config {
         Some(path) => Config::from_file(path)?,
         None => {
-            let started = EmbeddedCluster::builder().dialect(options.dialect).broker_port(0).name_server_port(0).start().await;
+            let started =
+                EmbeddedCluster::builder().dialect(options.dialect).broker_port(0).name_server_port(0).start().await;
             let started = started.map_err(|error| ConfigError::new("the cluster in memory", error))?;
             let config = for_embedded(started.name_server_address(), &options)?;
             println!("name server  {}", started.name_server_address());

@@ -20,7 +20,8 @@ const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, S
 impl Metrics {
     pub(crate) fn new() -> Self {
         let recorder = PrometheusBuilder::new().build_recorder();
-        let describe = |name: &'static str, words: &'static str| (SharedString::const_str(name), SharedString::const_str(words));
+        let describe =
+            |name: &'static str, words: &'static str| (SharedString::const_str(name), SharedString::const_str(words));
         let counter = |name, labels: Vec<Label>| recorder.register_counter(&Key::from_parts(name, labels), &METADATA);
         let direction = |towards| vec![Label::from_static_parts("towards", towards)];
         let outcome = |outcome| vec![Label::from_static_parts("outcome", outcome)];
@@ -33,7 +34,11 @@ impl Metrics {
         ] {
             recorder.describe_counter(name.into(), None::<Unit>, words);
         }
-        recorder.describe_gauge("stgclient_gateway_tunnels".into(), None, SharedString::const_str("Tunnels that stand"));
+        recorder.describe_gauge(
+            "stgclient_gateway_tunnels".into(),
+            None,
+            SharedString::const_str("Tunnels that stand"),
+        );
         Self {
             handle: recorder.handle(),
             tunnels: recorder.register_gauge(&Key::from_name("stgclient_gateway_tunnels"), &METADATA),

@@ -32,10 +32,8 @@ impl Special {
 /// Where Amazon, Google, Azure, Oracle and Alibaba tell machines of themselves, by IPv4 and IPv6.
 const METADATA_V4: [Ipv4Addr; 3] =
     [Ipv4Addr::new(169, 254, 169, 254), Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192)];
-const METADATA_V6: [Ipv6Addr; 2] = [
-    Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
-    Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
-];
+const METADATA_V6: [Ipv6Addr; 2] =
+    [Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254), Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)];
 
 impl Networks {
     /// Whether connections to this address may be made.
@@ -103,7 +101,9 @@ impl TryFrom<Vec<String>> for Networks {
             } else {
                 let single = text.parse::<IpAddr>().map(IpNet::from);
                 let net = text.parse().or(single).map_err(|_| {
-                    format!("{text:?} is no network; write 10.0.0.0/8, 10.1.2.3, fd00::/8, loopback, link-local or metadata")
+                    format!(
+                        "{text:?} is no network; write 10.0.0.0/8, 10.1.2.3, fd00::/8, loopback, link-local or metadata"
+                    )
                 })?;
                 networks.nets.push(net);
             }

@@ -43,7 +43,9 @@ pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 
 fn answer(shared: &Shared, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let (status, text) = match (request.method(), request.uri().path()) {
-        (&Method::GET, "/healthz") if *shared.stops.borrow() => (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned()),
+        (&Method::GET, "/healthz") if *shared.stops.borrow() => {
+            (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned())
+        }
         (&Method::GET, "/healthz") => (StatusCode::OK, "ok\n".to_owned()),
         (&Method::GET, "/metrics") => (StatusCode::OK, shared.metrics.render()),
         (&Method::GET, _) => (StatusCode::NOT_FOUND, "there are /healthz and /metrics\n".to_owned()),

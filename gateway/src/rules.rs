@@ -151,7 +151,8 @@ pub(crate) fn judge(
             return Err(format!("{code} has a field that the gateway does not know").into());
         }
     }
-    let sends = matches!(code, RequestCode::SEND_MESSAGE | RequestCode::SEND_MESSAGE_V2 | RequestCode::SEND_BATCH_MESSAGE);
+    let sends =
+        matches!(code, RequestCode::SEND_MESSAGE | RequestCode::SEND_MESSAGE_V2 | RequestCode::SEND_BATCH_MESSAGE);
     for name in rule.topics {
         for topic in texts(command, name) {
             let is_template = code == RequestCode::GET_ROUTEINFO_BY_TOPIC && TEMPLATE_TOPICS.contains(&&*topic);
@@ -191,7 +192,9 @@ fn texts(command: &Command, name: &str) -> Vec<String> {
 fn no_system_topic(rule: &Rule, command: &Command) -> Result<(), Refusal> {
     for name in rule.topics {
         for topic in texts(command, name) {
-            if topic == "SCHEDULE_TOPIC_XXXX" || topic.get(..8).is_some_and(|front| front.eq_ignore_ascii_case("RMQ_SYS_")) {
+            if topic == "SCHEDULE_TOPIC_XXXX"
+                || topic.get(..8).is_some_and(|front| front.eq_ignore_ascii_case("RMQ_SYS_"))
+            {
                 return Err("the topic is one of the brokers' own".into());
             }
         }
@@ -201,7 +204,12 @@ fn no_system_topic(rule: &Rule, command: &Command) -> Result<(), Refusal> {
 
 /// Judges the body of a request whose header says [`Passage::ByBody`]. What passes is what was read, written anew: nobody reads it
 /// otherwise than here.
-pub(crate) fn judge_body(visitor: &Visitor, dialect: Dialect, code: RequestCode, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+pub(crate) fn judge_body(
+    visitor: &Visitor,
+    dialect: Dialect,
+    code: RequestCode,
+    body: &[u8],
+) -> Result<Vec<u8>, Refusal> {
     let rule = RULES.iter().find(|rule| rule.code == code).ok_or("there is no such request")?;
     let unread = |error: body::BodyError| Refusal::from(format!("the body cannot be checked: {error}"));
     match rule.body {

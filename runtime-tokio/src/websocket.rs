@@ -82,7 +82,10 @@ impl Tunnel {
             Err(WebSocketError::Http(answer)) => {
                 let words = answer.body().as_ref().map(|body| String::from_utf8_lossy(body).trim().to_owned());
                 let words = words.filter(|words| !words.is_empty()).unwrap_or_default();
-                Err(format!("the gateway refuses a WebSocket: {} {words}", answer.status()).trim_end().to_owned().into())
+                Err(format!("the gateway refuses a WebSocket: {} {words}", answer.status())
+                    .trim_end()
+                    .to_owned()
+                    .into())
             }
             Err(WebSocketError::Io(error)) => Err(error.into()),
             Err(error) => Err(format!("no WebSocket: {error}").into()),
@@ -134,7 +137,8 @@ impl TunnelBuilder {
     /// [`ErrorKind::InvalidArgument`]: the URL or the token is none, TLS was given for `ws://`, or the platform has no CAs.
     pub fn build(self) -> Result<Tunnel, Error> {
         let wrong = |why: String| Error::new(ErrorKind::InvalidArgument, format!("the tunnel: {why}"));
-        let (scheme, rest) = self.url.split_once("://").ok_or_else(|| wrong("write it as wss://host/path".to_owned()))?;
+        let (scheme, rest) =
+            self.url.split_once("://").ok_or_else(|| wrong("write it as wss://host/path".to_owned()))?;
         let is_secured = match scheme {
             "ws" => false,
             "wss" => true,
@@ -142,10 +146,13 @@ impl TunnelBuilder {
         };
         let authority = rest.split(['/', '?']).next().unwrap_or_default();
         if authority.contains('@') || rest.contains('#') {
-            return Err(wrong("it has a host, perhaps a port and a path, and no more; a token is given apart".to_owned()));
+            return Err(wrong(
+                "it has a host, perhaps a port and a path, and no more; a token is given apart".to_owned(),
+            ));
         }
         let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| !port.is_empty() && !port.ends_with(']'));
-        let with_port = if has_port { authority.to_owned() } else { format!("{authority}:{}", if is_secured { 443 } else { 80 }) };
+        let with_port =
+            if has_port { authority.to_owned() } else { format!("{authority}:{}", if is_secured { 443 } else { 80 }) };
         let gateway = with_port.parse().map_err(|error| wrong(format!("{error}")))?;
         let mut protocols = vec!["binary".to_owned()];
         if let Some(token) = self.token {

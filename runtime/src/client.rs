@@ -18,10 +18,10 @@ use stgclient_core::wire::frame;
 use stgclient_host::{Host, MaybeSend};
 #[cfg(feature = "tls")]
 use stgclient_tokio::Tls;
-#[cfg(feature = "websocket")]
-use stgclient_tokio::Tunnel;
 #[cfg(feature = "tokio")]
 use stgclient_tokio::Tokio;
+#[cfg(feature = "websocket")]
+use stgclient_tokio::Tunnel;
 #[cfg(feature = "embedded")]
 use stgclient_tokio::embedded::EmbeddedCluster;
 

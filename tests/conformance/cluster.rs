@@ -94,7 +94,7 @@ impl Cluster {
                 dead_name_server: DEAD.to_owned(),
                 broker,
                 gateway: None,
-            servers: Servers::Shared,
+                servers: Servers::Shared,
             },
             (None, None) => Self::embedded_smartgo().await,
             _ => panic!("STGCLIENT_SMARTGO_NAME_SERVER and STGCLIENT_SMARTGO_BROKER go together"),

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use proptest::prelude::*;
 use stgclient::Credentials;
 use stgclient_core::sorted::SortedMap;
-use stgclient_core::wire::body::{self, ConsumerData, HeartbeatData, ProducerData, QueueKey, QueueLockRequest, SubscriptionData};
+use stgclient_core::wire::body::{
+    self, ConsumerData, HeartbeatData, ProducerData, QueueKey, QueueLockRequest, SubscriptionData,
+};
 use stgclient_core::wire::command::{FLAG_ONEWAY, FLAG_RESPONSE, HeaderCodec};
 use stgclient_core::wire::frame::FrameReader;
 
@@ -24,7 +26,10 @@ fn anybody() -> Visitor {
 
 fn shop() -> Visitor {
     let patterns = |names: &[&str]| Some(Patterns(names.iter().map(|name| (*name).to_owned()).collect()));
-    Visitor::new("shop", Rights { administers: false, topics: patterns(&["orders", "shop-*"]), groups: patterns(&["shop", "shop-*"]) })
+    Visitor::new(
+        "shop",
+        Rights { administers: false, topics: patterns(&["orders", "shop-*"]), groups: patterns(&["shop", "shop-*"]) },
+    )
 }
 
 /// A request, as a visitor writes it.
@@ -125,7 +130,8 @@ fn requests_of_clients_pass_and_those_of_servers_and_administrators_do_not() {
 #[test]
 fn what_is_refused_takes_its_body_along_and_what_follows_passes() {
     for codec in CODECS {
-        let forbidden = frame(codec, RequestCode::REGISTER_BROKER, 0, &[("brokerAddr", "6.6.6.6:10911")], &[b'x'; 5000]);
+        let forbidden =
+            frame(codec, RequestCode::REGISTER_BROKER, 0, &[("brokerAddr", "6.6.6.6:10911")], &[b'x'; 5000]);
         let good = frame(codec, RequestCode::GET_MAX_OFFSET, 0, &[("topic", "orders"), ("queueId", "0")], b"");
         let all = [&good[..], &forbidden, &good, &forbidden, &forbidden, &good].concat();
         let whole = inspect(&terms(), &anybody(), [&all[..]]);
@@ -240,7 +246,11 @@ fn heartbeat(producer: &str, group: &str, topic: &str) -> Vec<u8> {
     let subscription_data_set = vec![SubscriptionData { topic: topic.to_owned(), ..SubscriptionData::default() }];
     let consumer = ConsumerData { group_name: group.to_owned(), subscription_data_set, ..ConsumerData::default() };
     let producer = ProducerData { group_name: producer.to_owned() };
-    let data = HeartbeatData { consumer_data_set: vec![consumer], producer_data_set: vec![producer], ..HeartbeatData::default() };
+    let data = HeartbeatData {
+        consumer_data_set: vec![consumer],
+        producer_data_set: vec![producer],
+        ..HeartbeatData::default()
+    };
     data.encode(Dialect::Apache)
 }
 
@@ -280,7 +290,13 @@ fn a_gateway_that_signs_signs_all_and_takes_signatures_away() {
     let credentials = Credentials::new("the gateway", "its secret");
     let signing = Terms { signer: Some(Signer::new(&credentials)), ..terms() };
     for codec in CODECS {
-        let fields = [("topic", "orders"), ("queueId", "0"), ("AccessKey", "a visitor"), ("Signature", "x"), ("SecurityToken", "y")];
+        let fields = [
+            ("topic", "orders"),
+            ("queueId", "0"),
+            ("AccessKey", "a visitor"),
+            ("Signature", "x"),
+            ("SecurityToken", "y"),
+        ];
         let request = frame(codec, RequestCode::GET_MAX_OFFSET, 0, &fields, b"");
         let passed = Seen::commands(&inspect(&signing, &anybody(), [&request[..]]).forwarded);
         let fields: SortedMap<String, String> =
@@ -289,7 +305,12 @@ fn a_gateway_that_signs_signs_all_and_takes_signatures_away() {
         assert_eq!(fields.get("SecurityToken"), None);
         assert_eq!(fields.get("Signature").map(String::len), Some(28));
         let answer = frame(codec, RequestCode(0), FLAG_RESPONSE, &[], b"");
-        assert!(Seen::commands(&inspect(&signing, &anybody(), [&answer[..]]).forwarded)[0].fields.get("AccessKey").is_none());
+        assert!(
+            Seen::commands(&inspect(&signing, &anybody(), [&answer[..]]).forwarded)[0]
+                .fields
+                .get("AccessKey")
+                .is_none()
+        );
     }
 }
 
