@@ -380,6 +380,28 @@ mod tests {
         }
     }
 
+    /// What is commented out there, and is no sentence, is as right as the rest.
+    #[test]
+    fn the_file_that_shows_all_keys_is_right_and_shows_the_defaults() {
+        let text = include_str!("../gateway.toml");
+        let shown = Config::from_text(text).unwrap();
+        let uncommented: Vec<&str> = text
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(key) if key.starts_with('[') || key.starts_with('"') || key.split_once(" = ").is_some_and(|(name, _)| !name.contains(' ')) => key,
+                _ => line,
+            })
+            .collect();
+        let all = Config::from_text(&uncommented.join("\n")).unwrap();
+        assert!(all.jwt.is_some() && all.anonymous.is_some() && all.cluster.tls.is_some() && all.certificates.len() == 1);
+        let bounds = Bounds { trusted_proxies: all.bounds.trusted_proxies.clone(), ..Bounds::default() };
+        assert_eq!(format!("{:?}", all.bounds), format!("{bounds:?}"));
+        assert_eq!(format!("{:?}", shown.bounds), format!("{:?}", Bounds::default()));
+        let keys = format!("{bounds:?}").matches(": ").count();
+        let shown = text.split("[bounds]").nth(1).unwrap().split("[operation]").next().unwrap();
+        assert_eq!(shown.matches(" = ").count(), keys, "every bound is shown");
+    }
+
     #[test]
     fn a_gateway_that_lets_nobody_in_is_no_gateway() {
         assert!(error("").contains("nobody may come in"));

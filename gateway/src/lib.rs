@@ -5,22 +5,39 @@
 //! What it knows of the protocol is `stgclient-core`.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "door")]
 mod bounds;
+#[cfg(feature = "door")]
 mod certificates;
+#[cfg(feature = "door")]
 mod cluster_tls;
+#[cfg(feature = "door")]
 mod config;
+#[cfg(feature = "door")]
 mod door;
+#[cfg(feature = "door")]
 mod doorkeeper;
+#[cfg(feature = "door")]
 mod gateway;
 mod inspection;
+#[cfg(feature = "door")]
 mod metrics;
+#[cfg(feature = "door")]
 mod networks;
+#[cfg(feature = "door")]
 mod operation;
+#[cfg(feature = "door")]
 mod refusals;
 mod rules;
+#[cfg(feature = "door")]
 mod targets;
+#[doc(hidden)]
+pub mod trial;
+#[cfg(feature = "door")]
 mod tunnel;
 mod visitor;
 
+#[cfg(feature = "door")]
 pub use config::{Config, ConfigError};
+#[cfg(feature = "door")]
 pub use gateway::{Gateway, Handle};

@@ -27,6 +27,8 @@ mod cluster;
 mod compressed_bodies;
 #[path = "targets/frames.rs"]
 mod frames;
+#[path = "targets/gateway.rs"]
+mod gateway;
 #[path = "targets/json_headers.rs"]
 mod json_headers;
 #[path = "targets/stored_messages.rs"]
@@ -38,7 +40,7 @@ use std::sync::OnceLock;
 
 type Run = fn(&[u8]);
 
-const TARGETS: [(&str, Run); 16] = [
+const TARGETS: [(&str, Run); 17] = [
     ("batch_records", batch_records::run),
     ("binary_headers", binary_headers::run),
     ("body_cluster", body_cluster::run),
@@ -52,6 +54,7 @@ const TARGETS: [(&str, Run); 16] = [
     ("cluster", cluster::run),
     ("compressed_bodies", compressed_bodies::run),
     ("frames", frames::run),
+    ("gateway", gateway::run),
     ("json_headers", json_headers::run),
     ("stored_messages", stored_messages::run),
     ("texts", texts::run),

@@ -69,6 +69,9 @@ fn cut_frame(kind: &str, is_answer: bool, request: u64, frame: &[u8], seeds: &mu
     seeds.keep(if mark[0] == 0 { "json_headers" } else { "binary_headers" }, kind, header);
     // Two lengths of pieces go before the stream.
     seeds.keep("frames", &format!("{}-{kind}", mark[0]), &[&[2, 7, 100], frame].concat());
+    if !is_answer {
+        seeds.keep("gateway", &format!("{}-{kind}", mark[0]), &[&[1, 2, 7, 100], frame].concat());
+    }
     if body.is_empty() {
         return;
     }

@@ -1,0 +1,59 @@
+//! The inspection alone, for who gives it any bytes: `tests/fuzzing`.
+
+use bytes::Bytes;
+use stgclient_core::wire::dialect::Dialect;
+
+use crate::inspection::{Boundaries, Inspection, Step, Terms};
+use crate::visitor::{Patterns, Rights, Visitor};
+
+/// What became of a visitor's bytes.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// What the server got.
+    pub forwarded: Vec<u8>,
+    /// What the visitor was told.
+    pub answers: Vec<u8>,
+    /// The places of messages that were looked at.
+    pub places: Vec<i64>,
+    /// Why the tunnel has ended, if it has.
+    pub end: Option<String>,
+}
+
+/// Inspects pieces of what a visitor sends, who may have the topic and the group `mine` alone if he is bound. No message is of his topic.
+pub fn inspect<'a>(is_bound: bool, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
+    let mine = || is_bound.then(|| Patterns(vec!["mine".to_owned()]));
+    let visitor = Visitor::new("anybody", Rights { administers: false, topics: mine(), groups: mine() });
+    let terms = Terms { dialect: Dialect::Apache, signer: None, longest_frame: 1 << 20, longest_body: 1 << 16 };
+    let mut inspection = Inspection::new(visitor);
+    let mut outcome = Outcome::default();
+    for piece in pieces {
+        let mut bytes = Bytes::copy_from_slice(piece);
+        loop {
+            match inspection.next(&terms, &mut bytes) {
+                Ok(None) => break,
+                Ok(Some(Step::Forward(piece))) => outcome.forwarded.extend_from_slice(&piece),
+                Ok(Some(Step::Answer(answer))) => outcome.answers.extend_from_slice(&answer),
+                Ok(Some(Step::ByPlace(offset, _, refusal))) => {
+                    outcome.places.push(offset);
+                    outcome.answers.extend_from_slice(&refusal.unwrap_or_default());
+                }
+                Err(violation) => {
+                    outcome.end = Some(violation.to_string());
+                    return outcome;
+                }
+            }
+        }
+    }
+    outcome
+}
+
+/// Where frames have ended in pieces of a server's stream, from its beginning on.
+pub fn ends<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<usize> {
+    let (mut boundaries, mut at, mut ends) = (Boundaries::default(), 0, Vec::new());
+    for piece in pieces {
+        ends.extend(boundaries.follow(piece).map(|end| at + end));
+        at += piece.len();
+    }
+    ends.dedup();
+    ends
+}
