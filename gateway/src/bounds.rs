@@ -1,6 +1,6 @@
 //! How many may come: in all, from one address, and in a second.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,7 +17,7 @@ pub(crate) struct Places {
 #[derive(Debug, Default)]
 struct Counts {
     all: usize,
-    by_address: HashMap<IpAddr, usize>,
+    by_address: BTreeMap<IpAddr, usize>,
 }
 
 /// A place among all. Dropped, it is free again.

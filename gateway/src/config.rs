@@ -388,12 +388,20 @@ mod tests {
         let uncommented: Vec<&str> = text
             .lines()
             .map(|line| match line.strip_prefix("# ") {
-                Some(key) if key.starts_with('[') || key.starts_with('"') || key.split_once(" = ").is_some_and(|(name, _)| !name.contains(' ')) => key,
+                Some(key)
+                    if key.starts_with('[')
+                        || key.starts_with('"')
+                        || key.split_once(" = ").is_some_and(|(name, _)| !name.contains(' ')) =>
+                {
+                    key
+                }
                 _ => line,
             })
             .collect();
         let all = Config::from_text(&uncommented.join("\n")).unwrap();
-        assert!(all.jwt.is_some() && all.anonymous.is_some() && all.cluster.tls.is_some() && all.certificates.len() == 1);
+        assert!(
+            all.jwt.is_some() && all.anonymous.is_some() && all.cluster.tls.is_some() && all.certificates.len() == 1
+        );
         let bounds = Bounds { trusted_proxies: all.bounds.trusted_proxies.clone(), ..Bounds::default() };
         assert_eq!(format!("{:?}", all.bounds), format!("{bounds:?}"));
         assert_eq!(format!("{:?}", shown.bounds), format!("{:?}", Bounds::default()));

@@ -23,9 +23,9 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use crate::bounds::Place;
 use crate::doorkeeper::{Admission, Shown};
-use crate::gateway::Shared;
 use crate::networks::unmapped;
 use crate::refusals::End;
+use crate::shared::Shared;
 use crate::targets::TargetError;
 use crate::tunnel::{Tunnel, close};
 

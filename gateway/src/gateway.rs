@@ -6,38 +6,15 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use stgclient::Credentials;
-use stgclient_core::wire::signature::Signer;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::time::Instant;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::ServerName;
 
-use crate::bounds::{Place, Places, Rate};
+use crate::bounds::{Place, Rate};
 use crate::certificates::Certificates;
-use crate::cluster_tls;
-use crate::config::{Bounds, ClusterConfig, Config, ConfigError};
+use crate::config::{Config, ConfigError};
 use crate::door;
-use crate::doorkeeper::{Doorkeeper, secret};
-use crate::inspection::Terms;
-use crate::metrics::Metrics;
 use crate::operation;
-use crate::targets::{self, Access, Targets};
-
-/// What all connections of a gateway share.
-pub(crate) struct Shared {
-    pub(crate) doorkeeper: Doorkeeper,
-    pub(crate) targets: Arc<Targets>,
-    pub(crate) terms: Terms,
-    pub(crate) bounds: Bounds,
-    pub(crate) metrics: Metrics,
-    pub(crate) certificates: Option<Certificates>,
-    /// How servers of the cluster are spoken to, if by TLS, and under which name.
-    pub(crate) cluster_tls: Option<(TlsConnector, Option<ServerName<'static>>)>,
-    pub(crate) stops: watch::Sender<bool>,
-    places: Places,
-}
+use crate::shared::Shared;
 
 /// A gateway that is open.
 pub struct Gateway {
@@ -88,7 +65,7 @@ impl Gateway {
     /// # Errors
     /// What is wrong, and what to write instead.
     pub fn check(config: &Config) -> Result<(), ConfigError> {
-        shared(config).map(|_| ())
+        Shared::new(config).map(|_| ())
     }
 
     /// Opens the door. Nobody is let in before [`Gateway::run`].
@@ -96,7 +73,7 @@ impl Gateway {
     /// # Errors
     /// Something is wrong with the configuration or the files that it names, or an address is taken.
     pub async fn open(config: &Config) -> Result<Self, ConfigError> {
-        let shared = Arc::new(shared(config)?);
+        let shared = Arc::new(Shared::new(config)?);
         let listener = listen(config.listen).await?;
         let operation = match config.operation.listen {
             Some(address) => Some(listen(address).await?),
@@ -176,42 +153,4 @@ fn admit(shared: &Shared, rate: &Mutex<Rate>) -> Result<Place, &'static str> {
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, ConfigError> {
     TcpListener::bind(address).await.map_err(|error| ConfigError::new(&format!("listen: {address}"), error))
-}
-
-fn shared(config: &Config) -> Result<Shared, ConfigError> {
-    let ClusterConfig { name_servers, networks, dialect, reachable, .. } = &config.cluster;
-    let credentials = credentials(&config.cluster)?;
-    let access = Access {
-        name_servers: name_servers.clone(),
-        dialect: dialect.dialect(),
-        credentials: credentials.clone(),
-        tls: config.cluster.tls.as_ref().map(cluster_tls::for_client).transpose()?,
-    };
-    let parsed: Result<Vec<_>, _> = name_servers.iter().map(|one| one.parse()).collect();
-    let parsed = parsed.map_err(|error| ConfigError::new("cluster.name_servers", error))?;
-    let table = targets::table(reachable).map_err(|error| ConfigError::new("cluster.reachable", error))?;
-    let bounds = config.bounds.clone();
-    Ok(Shared {
-        doorkeeper: Doorkeeper::new(config)?,
-        targets: Arc::new(Targets::new(parsed, networks.clone(), table, access)),
-        terms: Terms {
-            dialect: dialect.dialect(),
-            signer: credentials.as_ref().map(Signer::new),
-            longest_frame: bounds.frame_bytes,
-            longest_body: bounds.body_bytes,
-        },
-        metrics: Metrics::new(),
-        certificates: config.tls.clone().map(Certificates::new).transpose()?,
-        cluster_tls: config.cluster.tls.as_ref().map(cluster_tls::connector).transpose()?,
-        stops: watch::Sender::new(false),
-        places: Places::new(bounds.connections, bounds.connections_per_address),
-        bounds,
-    })
-}
-
-fn credentials(cluster: &ClusterConfig) -> Result<Option<Credentials>, ConfigError> {
-    let Some(given) = &cluster.credentials else { return Ok(None) };
-    let secret = String::from_utf8(secret(&given.secret_key_file, 1)?)
-        .map_err(|error| ConfigError::new(&given.secret_key_file.display().to_string(), error))?;
-    Ok(Some(Credentials::new(&*given.access_key, secret)))
 }

@@ -13,8 +13,8 @@ use stgclient_core::wire::fields::{FieldWriter, NoFields, WriteHeader};
 use stgclient_core::wire::frame::FrameError;
 use stgclient_core::wire::signature::Signer;
 
-use crate::rules::{self, Passage, Refusal};
-use crate::visitor::Visitor;
+use crate::rules::{self, Passage};
+use crate::visitor::{Refusal, Visitor};
 
 /// How frames are read and written.
 #[derive(Debug)]

@@ -30,6 +30,8 @@ mod operation;
 mod refusals;
 mod rules;
 #[cfg(feature = "door")]
+mod shared;
+#[cfg(feature = "door")]
 mod targets;
 #[doc(hidden)]
 pub mod trial;

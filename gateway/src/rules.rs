@@ -11,7 +11,7 @@ use stgclient_core::wire::command::Command;
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::request::{self, Request};
 
-use crate::visitor::Visitor;
+use crate::visitor::{Refusal, Visitor};
 
 /// What of a request says whom it concerns.
 #[derive(Clone, Copy)]
@@ -57,9 +57,6 @@ pub(crate) enum Passage {
     /// The message at this place has to be of a topic that the visitor may have.
     ByPlace(i64),
 }
-
-/// Why a request is refused, in words for who sent it.
-pub(crate) type Refusal = Cow<'static, str>;
 
 macro_rules! rules {
     ($($code:ident $kind:ident $type:ty, [$($topic:literal)*] [$($group:literal)*] $body:ident;)*) => {

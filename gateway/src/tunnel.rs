@@ -21,9 +21,9 @@ use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
 
 use crate::doorkeeper::Admission;
-use crate::gateway::Shared;
 use crate::inspection::{Boundaries, Inspection, Step};
 use crate::refusals::End;
+use crate::shared::Shared;
 
 /// The most bytes that are taken of a server at once.
 const PIECE: usize = 64 * 1024;

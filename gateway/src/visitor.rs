@@ -1,10 +1,12 @@
 //! Who is on the other side of a tunnel, and what they may have.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::rules::Refusal;
+/// Why a visitor may not have what he asks for, in words for him.
+pub(crate) type Refusal = Cow<'static, str>;
 
 /// A visitor: a name for logs, and rights.
 #[derive(Clone, Debug, PartialEq, Eq)]
