@@ -33,7 +33,7 @@ use crate::tunnel::{Tunnel, close};
 const LONGEST_REQUEST: usize = 16 * 1024;
 const MOST_HEADERS: usize = 64;
 /// What each WebSocket reads to. Tunnels are many and mostly idle.
-const READ_BUFFER: usize = 8 * 1024;
+const READ_BUFFER: usize = 4 * 1024;
 /// The most bytes that a WebSocket's message has beside what is in it.
 const FRAME_ROOM: usize = 64;
 
@@ -108,7 +108,9 @@ async fn receive<S>(
     let config = websocket_config(shared);
     let visitor =
         WebSocketStream::from_partially_read(io.into_inner(), read_buf.to_vec(), Role::Server, Some(config)).await;
-    enter(shared, visitor, asked.address, asked.entry, place).await;
+    // A task of its own: this one has room for all that a handshake needs.
+    let entering = enter(Arc::clone(shared), visitor, asked.address, asked.entry, place);
+    tokio::spawn(entering);
 }
 
 fn websocket_config(shared: &Shared) -> WebSocketConfig {
@@ -124,13 +126,13 @@ fn websocket_config(shared: &Shared) -> WebSocketConfig {
 
 /// Somebody has a WebSocket: what he asked for is opened for him, or he is told why not.
 async fn enter<S>(
-    shared: &Arc<Shared>,
+    shared: Arc<Shared>,
     visitor: WebSocketStream<S>,
     address: IpAddr,
     entry: Result<(Admission, String), End>,
     mut place: Place,
 ) where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let mut name = None;
     let end = if !place.claim(address) {
@@ -140,7 +142,7 @@ async fn enter<S>(
             Err(end) => refuse(visitor, end).await,
             Ok((admission, target)) => {
                 name = Some((admission.visitor.name.clone(), target.clone()));
-                lead(shared, visitor, admission, &target).await
+                lead(&shared, visitor, admission, &target).await
             }
         }
     };
@@ -180,8 +182,9 @@ where
         None => tunnel.relay(visitor, stream).await,
         Some((connector, name)) => {
             let name = name.clone().unwrap_or_else(|| ServerName::IpAddress(server.ip().into()));
-            match tokio::time::timeout(connect, connector.connect(name, stream)).await {
-                Ok(Ok(stream)) => tunnel.relay(visitor, stream).await,
+            match tokio::time::timeout(connect, Box::pin(connector.connect(name, stream))).await {
+                // What has no TLS needs no room for it.
+                Ok(Ok(stream)) => Box::pin(tunnel.relay(visitor, stream)).await,
                 Ok(Err(error)) => refuse(visitor, unreachable(error)).await,
                 Err(_) => refuse(visitor, unreachable(std::io::ErrorKind::TimedOut.into())).await,
             }
