@@ -1,10 +1,6 @@
-//! Every rule through a gateway, in front of a real broker.
-
-// The rules are made twice, once for each header codec.
-#![allow(clippy::duplicate_mod)]
+//! Every rule through a gateway, in front of a real broker, with binary headers.
 
 mod binary;
-mod json;
 mod recovery;
 
 use stgclient::HeaderCodec;

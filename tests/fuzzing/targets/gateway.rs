@@ -8,7 +8,8 @@ use stgclient_gateway::trial::{ends, inspect};
 
 /// The codes that clients need: a list of this test's own.
 const PERMITTED: [i32; 32] = [
-    10, 11, 12, 14, 15, 29, 30, 31, 32, 33, 34, 35, 36, 38, 41, 42, 46, 105, 106, 201, 202, 203, 204, 206, 208, 300, 310, 320, 343, 345, 351, 352,
+    10, 11, 12, 14, 15, 29, 30, 31, 32, 33, 34, 35, 36, 38, 41, 42, 46, 105, 106, 201, 202, 203, 204, 206, 208, 300,
+    310, 320, 343, 345, 351, 352,
 ];
 /// What an inspection may hold beside twice what came.
 const ROOM: usize = 1024 * 1024;
@@ -30,7 +31,9 @@ pub fn run(input: &[u8]) {
         if is_bound && !command.is_response() {
             for name in ["b", "topic", "consumerGroup", "producerGroup", "a", "group"] {
                 let value = command.fields.get(name).unwrap_or_default();
-                let is_mine = ["", "mine", "%RETRY%mine", "%DLQ%mine", "TBW102", "MY_DEFAULT_TOPIC", "CLIENT_INNER_PRODUCER"].contains(&&*value);
+                let is_mine =
+                    ["", "mine", "%RETRY%mine", "%DLQ%mine", "TBW102", "MY_DEFAULT_TOPIC", "CLIENT_INNER_PRODUCER"]
+                        .contains(&&*value);
                 let concerns = matches!((name, command.code), ("a" | "b", 310 | 320)) || name.len() > 1;
                 assert!(is_mine || !concerns, "{name}={value} passes in {}", command.code);
             }
