@@ -2,40 +2,34 @@
 
 import { attach } from "./bridge.js";
 import { platform } from "./platform.js";
+// Not when it is needed: it is small, bundlers make a Worker of one file, and browsers do not try a module again that they could not load.
+import * as compression from "./stgclient_compression.js";
 import { place } from "./target.js";
 import { errorOf } from "./values.js";
 import * as wasm from "./wasm.js";
 
-let loading;
+/** Does it once; after a failure the next one tries again. */
+function once(what, load) {
+  let loading;
+  return (...given) => {
+    loading ??= load(...given).catch((error) => {
+      loading = undefined;
+      throw Object.assign(errorOf("CONNECT_FAILED", `${what} could not be loaded: ${error.message}`, true), { cause: error });
+    });
+    return loading;
+  };
+}
 
 /** Loads the WebAssembly: from beside this file, or what is given (a URL, a Response, bytes). */
-export function init(source = new URL("./stgclient_bg.wasm", import.meta.url)) {
-  loading ??= wasm.default({ module_or_path: source }).then(
-    () => attach(wasm),
-    (error) => {
-      // The next one tries again.
-      loading = undefined;
-      throw error;
-    },
-  );
-  return loading;
-}
+export const init = once("the WebAssembly", async (source = new URL("./stgclient_bg.wasm", import.meta.url)) => {
+  await wasm.default({ module_or_path: source });
+  attach(wasm);
+});
 
-let loadingCompression;
-
-platform.readable = () => {
-  loadingCompression ??= loadCompression().catch((error) => {
-    loadingCompression = undefined;
-    throw errorOf("CONNECT_FAILED", `what reads LZ4 and zstd could not be loaded: ${error.message}`, true);
-  });
-  return loadingCompression;
-};
-
-async function loadCompression() {
-  const compression = await import("./stgclient_compression.js");
+platform.readable = once("what reads LZ4 and zstd", async () => {
   await compression.default({ module_or_path: new URL("./stgclient_compression_bg.wasm", import.meta.url) });
   platform.decompress = compression.decompress;
-}
+});
 
 platform.place = async (target, options) => {
   await init();
