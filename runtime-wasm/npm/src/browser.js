@@ -1,6 +1,8 @@
 // The package in a page. `connect` loads the WebAssembly, or `init` before, from elsewhere.
 
 import { attach } from "./bridge.js";
+import { Database } from "./database.js";
+import "./life.js";
 import { platform } from "./platform.js";
 // Not when it is needed: it is small, bundlers make a Worker of one file, and browsers do not try a module again that they could not load.
 import * as compression from "./stgclient_compression.js";
@@ -36,7 +38,10 @@ platform.place = async (target, options) => {
   return place(target, options);
 };
 
-// Messages come before timers, whatever these wait for: so now and then a timer is waited for instead.
+platform.offsets = () => new Database();
+
+// Messages come before timers, whatever these wait for: so now and then a timer is waited for instead. Not in a hidden page, where timers come
+// once in a minute.
 const channel = new MessageChannel();
 const line = [];
 const TURN_MS = 4;
@@ -48,7 +53,7 @@ channel.port1.onmessage = next;
 platform.soon = (what) => {
   line.push(what);
   const now = performance.now();
-  if (now - lastTimer < TURN_MS) return channel.port2.postMessage(0);
+  if (now - lastTimer < TURN_MS || globalThis.document?.hidden) return channel.port2.postMessage(0);
   lastTimer = now;
   setTimeout(next, 0);
 };

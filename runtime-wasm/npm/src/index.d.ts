@@ -61,11 +61,14 @@ export interface ConnectOptions {
   /**
    * Where broadcasting consumers keep their offsets: a folder (Node), a store of the application's own, or `false`: in memory, so that each
    * start is that of a new group. In Node `.rocketmq_offsets` in the user's home folder by default, as of the Rust client and Java's; in
-   * pages in memory. See {@link OffsetStore}.
+   * pages and their Workers the IndexedDB of the origin, database `stgclient`. See {@link OffsetStore}.
    *
    * In a folder they are in the file `INSTANCE/GROUP/offsets.json`, `INSTANCE` being the option `instance`, or `DEFAULT`. One consumer at a
    * time can use it: a second one of this machine is refused, unless its client has another `instance`. Clients that are not of this
    * package do not see that.
+   *
+   * In a page several tabs may have consumers of one group and `instance`: one of them keeps the offsets, and another one from when it is
+   * closed. Where the user forbids pages to keep anything, each start is that of a new group, and a `warning` of {@link Client.events} says so.
    */
   offsets?: string | OffsetStore | false | undefined;
   /**
@@ -167,8 +170,7 @@ export interface RotatingCredentials extends Credentials {
 
 /**
  * Where broadcasting consumers keep their offsets: texts by keys, such as `"DEFAULT/prices"` of the group `prices` (and of the client's
- * `instance`, if it has one). `localStorage` is one, as `{ load: (key) => localStorage.getItem(key), save: (key, text) =>
- * localStorage.setItem(key, text) }`.
+ * `instance`, if it has one).
  */
 export interface OffsetStore {
   /**

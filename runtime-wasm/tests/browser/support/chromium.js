@@ -18,6 +18,8 @@ export const FLAGS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  // A host that is not this machine's own, so that its pages are not secure.
+  "--host-resolver-rules=MAP insecure.test 127.0.0.1",
 ];
 
 let browser;
