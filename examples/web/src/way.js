@@ -7,6 +7,8 @@ import { keyOf } from "./group.js";
 const ROW = 38;
 const BOX = 28;
 const DOT_MS = 700;
+/** Those that set out together are to be told apart. */
+const SPREAD_MS = 250;
 /** More at once would say nothing more. */
 const MOST_DOTS = 80;
 
@@ -102,7 +104,7 @@ export class Way {
     const dot = drawn("circle", { class: "dot", r: 5, ...(group !== undefined && { "data-group": group }) });
     dot.style.offsetPath = `path("${path}")`;
     this.#dots.append(dot);
-    const moved = dot.animate({ offsetDistance: ["0%", "100%"] }, { duration: DOT_MS, easing: "ease-in-out" });
+    const moved = dot.animate({ offsetDistance: ["0%", "100%"] }, { duration: DOT_MS, delay: Math.random() * SPREAD_MS, fill: "backwards", easing: "ease-in-out" });
     await moved.finished.catch(() => {});
     dot.remove();
   }

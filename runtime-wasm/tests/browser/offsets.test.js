@@ -9,13 +9,13 @@ import { site } from "./support/site.js";
 import { tunnelUrl } from "./support/tunnel.js";
 
 /** In the page: joins the group; `heard` are the messages it has got. `stuck` is a message whose handler does not end until `free()`. */
-async function join([gateway, nameServers, topic, group, stuck]) {
+async function join([gateway, nameServers, topic, group, stuck, commitInterval = 50]) {
   const client = await stgclient.connect(gateway, { nameServers, closeTimeout: 500 });
   globalThis.warnings = [];
   client.events.addEventListener("warning", ({ message }) => warnings.push(message));
   globalThis.heard = [];
   const free = new Promise((resolve) => (globalThis.free = resolve));
-  const options = { topic, from: "first", model: "broadcasting", commitInterval: 50, maxInWork: 1 };
+  const options = { topic, from: "first", model: "broadcasting", commitInterval, maxInWork: 1 };
   globalThis.consumer = await client.consumer(group, options, async (message) => {
     heard.push(message.text());
     if (message.text() === stuck) await free;
@@ -52,12 +52,13 @@ async function scene(t, { host = "127.0.0.1", ...options } = {}) {
   const within = await context(t);
   const group = unique("tabs");
   const gateway = await tunnelUrl(t);
-  const begin = (tab, stuck) => tab.evaluate(join, [gateway, nameServers, on.topic, group, stuck]);
+  const begin = (tab, ...more) => tab.evaluate(join, [gateway, nameServers, on.topic, group, ...more]);
   return {
     on,
     group,
     url,
     gateway,
+    within,
     begin,
     tab: async (stuck) => {
       const tab = await plain(t, { at: url, within, mayComplain: options.mayComplain });
@@ -87,6 +88,19 @@ describe("the offsets of a page's broadcasting consumer", { concurrency: 3, time
     await hears(one, numbers(8, 10));
     assert.deepEqual(await one.evaluate(() => warnings), []);
   });
+
+  for (const [how, leave] of [["reloaded", (tab) => tab.reload()], ["closed", (tab) => tab.close()]]) {
+    test(`are kept when it is ${how}, of all that it has consumed by then`, async (t) => {
+      const { on, begin, hears, keeps, url, within } = await scene(t);
+      const other = await plain(t, { at: url, within });
+      const one = await plain(t, { at: url, within });
+      await begin(one, undefined, 600_000);
+      await hears(one, numbers(0, 5));
+      await keeps(other, 0);
+      await leave(one);
+      await keeps(other, 5);
+    });
+  }
 
   test("are kept by one of several tabs, though each hears all, and by the next one when it is closed", async (t) => {
     const { on, tab, hears, keeps } = await scene(t);
