@@ -22,8 +22,8 @@ const TYPES = {
 /** Serves until the server is closed, on this machine alone; port 0 is a free one. */
 export async function serve(port, installed) {
   const server = createServer(async (request, response) => {
-    // Normalized, no path leads out of its folder.
-    const path = normalize(decodeURI(new URL(request.url, "http://page").pathname));
+    // Normalized, no path leads out of its folder; and what is encoded is none of the files.
+    const path = normalize(request.url.split("?", 1)[0]);
     const file = path.startsWith("/stgclient/") ? join(installed, path.slice("/stgclient".length)) : join(PAGE, path === "/" ? "index.html" : path);
     const type = TYPES[extname(file)];
     const found = type && (await stat(file).catch(() => undefined));

@@ -15,7 +15,8 @@
  * Loads the WebAssembly of a page: from beside the package's code, or what is given (a URL, a Response, bytes). `connect` does it by
  * itself, so it is only needed where the file is elsewhere, or to have it early. In Node it does nothing.
  *
- * A second call gives what the first one does. After a failure the next one tries again.
+ * A second call gives what the first one does. Rejects with `CONNECT_FAILED` when it cannot be loaded, or the page's policy forbids it; then
+ * the next one tries again.
  */
 export function init(source?: string | URL | Response | Promise<Response> | ArrayBuffer | ArrayBufferView): Promise<void>;
 

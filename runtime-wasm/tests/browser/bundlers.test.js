@@ -49,6 +49,8 @@ async function folderOf(t, name, script) {
 
 async function works(t, { at, folder }) {
   const on = await page(t, { at, files: {}, folders: { "/built/": folder }, answer: folder && toIndex });
+  // What is imported for what it does alone: how a page is closed.
+  if (folder) assert.ok(built(folder, ".js").some((name) => readFileSync(join(folder, name), "utf8").includes("pagehide")), "it knows nothing of a page's life");
   await eventually("the page and its Worker have done their rounds", async () => (await on.title()) === "SEND_OK round, SEND_OK round");
 }
 
@@ -64,14 +66,14 @@ async function freePort() {
   return port;
 }
 
-const wasm = (folder) => readdirSync(folder, { recursive: true }).filter((name) => name.endsWith(".wasm")).sort();
+const built = (folder, ending) => readdirSync(folder, { recursive: true }).filter((name) => name.endsWith(ending));
 
 describe("the package", { concurrency: 1, timeout: 160_000 }, () => {
   test("is built into an application by Vite", async (t) => {
     const folder = await folderOf(t, "vite", "./main.js");
     await vite.build({ root: folder, base: "./", logLevel: "error" });
     await works(t, { folder: join(folder, "dist") });
-    assert.ok(wasm(join(folder, "dist")).length >= 3);
+    assert.ok(built(join(folder, "dist"), ".wasm").length >= 3);
   });
 
   test("is served by Vite's server for development", async (t) => {
@@ -89,7 +91,7 @@ describe("the package", { concurrency: 1, timeout: 160_000 }, () => {
     assert.deepEqual(stats.toJson().errors, []);
     cpSync(join(folder, "index.html"), join(output, "index.html"));
     await works(t, { folder: output });
-    assert.equal(wasm(output).length, 3);
+    assert.equal(built(output, ".wasm").length, 3);
   });
 
   test("is built into an application by esbuild, with its files of WebAssembly beside it", async (t) => {
@@ -106,7 +108,7 @@ describe("the package", { concurrency: 1, timeout: 160_000 }, () => {
       target: "es2022",
       outdir: output,
     });
-    for (const name of wasm(installed)) cpSync(join(installed, name), join(output, name.split("/").at(-1)));
+    for (const name of built(installed, ".wasm")) cpSync(join(installed, name), join(output, name.split("/").at(-1)));
     cpSync(join(folder, "index.html"), join(output, "index.html"));
     await works(t, { folder: output });
   });

@@ -1,10 +1,14 @@
 // examples/web as its users have it: by keyboard, on a phone, in the dark, through a gateway. Its pictures are taken on the way.
 
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 
 import { eventually, nameServers, unique } from "../node/support/bench.js";
 import { serve } from "../../../examples/web/serve.mjs";
@@ -12,6 +16,7 @@ import { context, page } from "./support/chromium.js";
 import { installed } from "./support/site.js";
 import { tunnelUrl } from "./support/tunnel.js";
 
+const EXAMPLE = fileURLToPath(new URL("../../../examples/web", import.meta.url));
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const PICTURES = process.env.STGCLIENT_SCREENSHOTS ?? join(process.env.STGCLIENT_TARGET, "npm/browser/screenshots");
 
@@ -55,6 +60,35 @@ async function assertAccessible(on) {
   const { violations } = await on.evaluate(() => axe.run());
   assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("; ")}`), []);
 }
+
+/** A copy as it is installed, which `npm start` serves. */
+function started(t) {
+  const folder = mkdtempSync(join(tmpdir(), "example-web-"));
+  cpSync(EXAMPLE, folder, { recursive: true, filter: (name) => !name.includes("node_modules") });
+  mkdirSync(join(folder, "node_modules"));
+  symlinkSync(installed, join(folder, "node_modules", "stgclient"));
+  const server = spawn(process.execPath, ["serve.mjs", "0"], { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
+  t.after(() => {
+    server.kill();
+    rmSync(folder, { recursive: true });
+  });
+  return new Promise((resolve) => createInterface({ input: server.stdout }).once("line", resolve));
+}
+
+test("serve.mjs serves the page and the package, and nothing else", async (t) => {
+  const url = await started(t);
+  assert.match(url, /^http:\/\/localhost:\d+$/);
+  const typed = async (path) => {
+    const { status, headers } = await fetch(url.replace("localhost", "127.0.0.1") + path);
+    return status === 200 ? headers.get("content-type") : status;
+  };
+  assert.equal(await typed("/"), "text/html; charset=utf-8");
+  assert.equal(await typed("/src/main.js"), "text/javascript");
+  assert.equal(await typed("/stgclient/dist/stgclient_bg.wasm"), "application/wasm");
+  for (const path of ["/serve.mjs", "/nothing.js", "/src/", "/stgclient/package.json", "/..%2f..%2fetc/passwd", "/%zz"]) {
+    assert.equal(await typed(path), 404, path);
+  }
+});
 
 describe("the page", { concurrency: 2, timeout: 120_000 }, () => {
   test("shows a group's members, queues and lag while they consume, and rebalances when one joins or leaves", async (t) => {
