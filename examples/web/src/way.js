@@ -44,9 +44,10 @@ export class Way {
     const width = this.#place.clientWidth;
     const members = groups.flatMap(({ members }, group) => members.map((member) => ({ member, group })));
     const owners = groups.map(({ shares }) => new Map(shares.map(({ queue, member }) => [keyOf(queue), member])));
-    const key = JSON.stringify([width, queues.map(keyOf), members.map(({ member }) => member.name), owners.map((of) => [...of].map(([queue, { name }]) => [queue, name]))]);
-    if (width === 0 || key === this.#shown) return;
-    this.#shown = key;
+    const owned = owners.map((of) => [...of].map(([queue, { name }]) => [queue, name]));
+    const shown = JSON.stringify([width, queues.map(keyOf), members.map(({ member }) => member.name), owned]);
+    if (width === 0 || shown === this.#shown) return;
+    this.#shown = shown;
     const height = Math.max(queues.length, members.length, 2) * ROW;
     this.#picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.#picture.setAttribute("height", height);
@@ -104,7 +105,8 @@ export class Way {
     const dot = drawn("circle", { class: "dot", r: 5, ...(group !== undefined && { "data-group": group }) });
     dot.style.offsetPath = `path("${path}")`;
     this.#dots.append(dot);
-    const moved = dot.animate({ offsetDistance: ["0%", "100%"] }, { duration: DOT_MS, delay: Math.random() * SPREAD_MS, fill: "backwards", easing: "ease-in-out" });
+    const timing = { duration: DOT_MS, delay: Math.random() * SPREAD_MS, fill: "backwards", easing: "ease-in-out" };
+    const moved = dot.animate({ offsetDistance: ["0%", "100%"] }, timing);
     await moved.finished.catch(() => {});
     dot.remove();
   }

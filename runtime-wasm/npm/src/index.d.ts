@@ -28,7 +28,8 @@ export function init(source?: string | URL | Response | Promise<Response> | Arra
  * - `"wss://gateway/path"` or `"ws://…"`, with `nameServers`: through a tunnel;
  * - `{ addresses, transport }`: by a transport of the application's own.
  *
- * Rejects with {@link InvalidArgumentError} when an address or an option is wrong, `NAME_SERVERS_UNAVAILABLE` when no name server
+ * Rejects with {@link InvalidArgumentError} when an address or an option is wrong, `CONNECT_FAILED` when a page's WebAssembly cannot be loaded,
+ * `NAME_SERVERS_UNAVAILABLE` when no name server
  * answers in time, `NOT_A_NAME_SERVER` when all that answer are brokers, `WRONG_DIALECT` when they speak another dialect, and with the
  * signal's reason when it is aborted.
  */

@@ -50,7 +50,8 @@ async function folderOf(t, name, script) {
 async function works(t, { at, folder }) {
   const on = await page(t, { at, files: {}, folders: { "/built/": folder }, answer: folder && toIndex });
   // What is imported for what it does alone: how a page is closed.
-  if (folder) assert.ok(built(folder, ".js").some((name) => readFileSync(join(folder, name), "utf8").includes("pagehide")), "it knows nothing of a page's life");
+  const knowsLife = (name) => readFileSync(join(folder, name), "utf8").includes("pagehide");
+  if (folder) assert.ok(built(folder, ".js").some(knowsLife), "it knows nothing of a page's life");
   await eventually("the page and its Worker have done their rounds", async () => (await on.title()) === "SEND_OK round, SEND_OK round");
 }
 

@@ -7,6 +7,7 @@ import { bench, eventually, nameServers, unique } from "../node/support/bench.js
 import { gateway } from "../node/support/gateway.js";
 import { site } from "./support/site.js";
 import { browser } from "./support/tabs.js";
+import { tunnelUrl } from "./support/tunnel.js";
 
 /** In the page: joins the group, and tells of each message. */
 async function join([gateway, nameServers, topic, group]) {
@@ -27,23 +28,20 @@ async function sendAll([topic, bodies, bytes]) {
 
 const countQueues = (tab) => tab.evaluate(() => consumer.status.queues.filter(({ queue }) => !queue.topic.startsWith("%")).length);
 
-/** A topic and a group whose members are tabs. */
-async function scene(t, queues, options) {
+/** A topic and a group whose members are tabs, which connect through a gateway of the test's, if it has one. */
+async function scene(t, queues, through) {
   const on = await bench(t, queues);
-  const through = await gateway(t, options);
+  const gatewayUrl = through?.url ?? (await tunnelUrl(t));
   const { url } = await site(t);
   const of = await browser(t);
   const group = unique("tabs");
   const tabs = [];
   let sent = 0;
   return {
-    on,
-    through,
-    url,
     tabs,
     async join() {
       const tab = await of.tab(url);
-      await tab.evaluate(join, [through.url, nameServers, on.topic, group]);
+      await tab.evaluate(join, [gatewayUrl, nameServers, on.topic, group]);
       tabs.push(tab);
       return tab;
     },
@@ -88,7 +86,7 @@ async function withoutTimers(tab, act) {
   return { done, ticks };
 }
 
-describe("a tab", { concurrency: 2, timeout: 160_000 }, () => {
+describe("a tab", { concurrency: 2, timeout: process.env.STGCLIENT_LONG ? 600_000 : 160_000 }, () => {
   test("shares the queues of a group with others, and when one is closed in the middle nothing is lost", async (t) => {
     const { join, send, all, share, tabs } = await scene(t, 6);
     await join();
@@ -168,7 +166,8 @@ describe("a tab", { concurrency: 2, timeout: 160_000 }, () => {
 
   test("whose gateway is restarted loses nothing, and goes on when it is there again", async (t) => {
     let isUp = true;
-    const { join, send, sendFrom, all, through } = await scene(t, 4, { verifyClient: (_, answer) => answer(isUp, 503) });
+    const through = await gateway(t, { verifyClient: (_, answer) => answer(isUp, 503) });
+    const { join, send, sendFrom, all } = await scene(t, 4, through);
     const tab = await join();
     await send(20);
     await all();
@@ -197,6 +196,20 @@ describe("a tab", { concurrency: 2, timeout: 160_000 }, () => {
     });
     await share([2, 2]);
     assert.ok(tab.told.length >= 50 && front.told.length >= 50, `${tab.told.length} and ${front.told.length}`);
+  });
+
+  // Brokers forget whom they have not heard of for two minutes.
+  const long = process.env.STGCLIENT_LONG ? test : () => {};
+  long("that is hidden is a member of its group for minutes", { timeout: 400_000 }, async (t) => {
+    const { join, all, send, share } = await scene(t, 4);
+    const tab = await join();
+    await join();
+    await share([2, 2]);
+    await withoutTimers(tab, () => new Promise((later) => setTimeout(later, 200_000)));
+    assert.deepEqual(await tab.evaluate(() => ends), []);
+    await share([2, 2]);
+    await send(20);
+    assert.equal(await all(), 0);
   });
 
   test("that is hidden sends more than a WebSocket takes at once", async (t) => {

@@ -61,8 +61,10 @@ describe("the package", { concurrency: 2, timeout: 120_000 }, () => {
   });
 
   describe("in a page with a Content-Security-Policy", () => {
-    const policy = (script, gateway) =>
-      () => ({ "content-security-policy": `default-src 'none'; script-src ${script}; connect-src 'self' ${gateway}; worker-src 'self'; img-src 'self'` });
+    const policy = (script, gateway) => {
+      const parts = ["default-src 'none'", `script-src ${script}`, `connect-src 'self' ${gateway}`, "worker-src 'self'", "img-src 'self'"];
+      return () => ({ "content-security-policy": parts.join("; ") });
+    };
 
     test("needs 'wasm-unsafe-eval' and its gateway, and nothing more, also in a Worker", async (t) => {
       const gateway = await tunnelUrl(t);
@@ -79,7 +81,8 @@ describe("the package", { concurrency: 2, timeout: 120_000 }, () => {
         import { connect, StgError } from "/stgclient/dist/browser.js";
         const error = await connect("${gateway}", { nameServers: "${nameServers}" }).catch((error) => error);
         document.title = JSON.stringify([error instanceof StgError, error.code, error.retryable, error.message]);`;
-      const on = await page(t, { headers: policy("'self'", gateway), files: files({ "/alone.js": program }), mayComplain: /Content.Security.Policy|wasm/i });
+      const mayComplain = /Content.Security.Policy|wasm/i;
+      const on = await page(t, { headers: policy("'self'", gateway), files: files({ "/alone.js": program }), mayComplain });
       const [isOurs, code, , message] = await said(on);
       assert.deepEqual([isOurs, code], [true, "CONNECT_FAILED"]);
       assert.match(message, /^the WebAssembly could not be loaded: .*Content Security Policy/);
@@ -110,7 +113,9 @@ describe("the package", { concurrency: 2, timeout: 120_000 }, () => {
 
   test("takes its WebAssembly from where `init` is told, as an address, a response or bytes", async (t) => {
     const file = readFileSync(new URL("stgclient_bg.wasm", import.meta.resolve("stgclient")));
-    for (const source of ["'/elsewhere.wasm'", "new URL('/elsewhere.wasm', location)", "fetch('/elsewhere.wasm')", "await (await fetch('/elsewhere.wasm')).arrayBuffer()"]) {
+    const address = "'/elsewhere.wasm'";
+    const sources = [address, `new URL(${address}, location)`, `fetch(${address})`, `await (await fetch(${address})).arrayBuffer()`];
+    for (const source of sources) {
       const asked = [];
       const on = await plain(t, { files: { "/elsewhere.wasm": file, "/round.js": ROUND }, answer: (path) => void asked.push(path) });
       const done = await on.evaluate(`(async () => {
@@ -136,7 +141,8 @@ describe("the package", { concurrency: 2, timeout: 120_000 }, () => {
       let isMissing = true;
       const answer = (path, response) => path.endsWith(`/${file}`) && isMissing && response.writeHead(404).end();
       const on = await plain(t, { answer, mayComplain: /404/ });
-      const attempt = (act) => on.evaluate(`(${act})().then(() => "done", ({ name, code, message, retryable }) => ({ name, code, message, retryable }))`);
+      const told = "({ name, code, message, retryable }) => ({ name, code, message, retryable })";
+      const attempt = (act) => on.evaluate(`(${act})().then(() => "done", ${told})`);
       const { name, code, message, retryable } = await attempt(act);
       assert.deepEqual([name, code, retryable], ["ConnectionError", "CONNECT_FAILED", true]);
       assert.match(message, new RegExp(`^${what} could not be loaded: .*404`));
