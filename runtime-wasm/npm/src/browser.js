@@ -10,28 +10,26 @@ import { place } from "./target.js";
 import { errorOf } from "./values.js";
 import * as wasm from "./wasm.js";
 
-/** Does it once; after a failure the next one tries again. */
-function once(what, load) {
-  let loading;
-  return (...given) => {
-    loading ??= load(...given).catch((error) => {
-      loading = undefined;
-      throw Object.assign(errorOf("CONNECT_FAILED", `${what} could not be loaded: ${error.message}`, true), { cause: error });
-    });
-    return loading;
-  };
+/** The glue loads once, and again after a failure, which is told as any other of the package's. */
+async function loaded(what, loading) {
+  try {
+    await loading;
+  } catch (error) {
+    throw Object.assign(errorOf("CONNECT_FAILED", `${what} could not be loaded: ${error.message}`, true), { cause: error });
+  }
 }
 
 /** Loads the WebAssembly: from beside this file, or what is given (a URL, a Response, bytes). */
-export const init = once("the WebAssembly", async (source = new URL("./stgclient_bg.wasm", import.meta.url)) => {
-  await wasm.default({ module_or_path: source });
+export async function init(source = new URL("./stgclient_bg.wasm", import.meta.url)) {
+  await loaded("the WebAssembly", wasm.default({ module_or_path: source }));
   attach(wasm);
-});
+}
 
-platform.readable = once("what reads LZ4 and zstd", async () => {
-  await compression.default({ module_or_path: new URL("./stgclient_compression_bg.wasm", import.meta.url) });
+platform.readable = async () => {
+  const source = new URL("./stgclient_compression_bg.wasm", import.meta.url);
+  await loaded("what reads LZ4 and zstd", compression.default({ module_or_path: source }));
   platform.decompress = compression.decompress;
-});
+};
 
 platform.place = async (target, options) => {
   await init();

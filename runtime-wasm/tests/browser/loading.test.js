@@ -101,14 +101,19 @@ describe("the package", { concurrency: 2, timeout: 120_000 }, () => {
   }
 
   test("is compiled while it loads, once for all that connect, and what it does not need is not loaded", async (t) => {
-    const asked = [];
-    const on = await plain(t, { answer: (path) => void asked.push(path) });
-    await on.evaluate(async () => {
+    const on = await plain(t);
+    const loaded = await on.evaluate(async () => {
+      const [fetched, streamed] = [[], []];
+      const { fetch } = globalThis;
+      globalThis.fetch = (url) => (fetched.push(new URL(url).pathname), fetch(url));
+      const { instantiateStreaming } = WebAssembly;
+      WebAssembly.instantiateStreaming = (...of) => (streamed.push(1), instantiateStreaming.apply(WebAssembly, of));
       const transport = { open: (_, { closed }) => (queueMicrotask(closed), { write() {}, close() {} }) };
       const one = () => stgclient.connect({ addresses: "a:1", transport }).catch(({ code }) => code);
-      return Promise.all([one(), one(), stgclient.init()]);
+      await Promise.all([one(), one(), stgclient.init()]);
+      return [...fetched, streamed.length];
     });
-    assert.deepEqual(asked.filter((path) => path.endsWith(".wasm")), ["/stgclient/dist/stgclient_bg.wasm"]);
+    assert.deepEqual(loaded, ["/stgclient/dist/stgclient_bg.wasm", 1]);
   });
 
   test("takes its WebAssembly from where `init` is told, as an address, a response or bytes", async (t) => {
