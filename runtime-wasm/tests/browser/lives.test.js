@@ -126,6 +126,20 @@ describe("a tab", { concurrency: 2, timeout: process.env.STGCLIENT_LONG ? 600_00
     });
   }
 
+  test("that crashes loses nothing, and its queues go to another one at once", async (t) => {
+    const { join, send, all, share } = await scene(t, 4);
+    const first = await join();
+    const second = await join();
+    await share([2, 2]);
+    await send(40);
+    await all();
+    // Nobody is there to answer.
+    first.send("Page.crash").catch(() => {});
+    await share([4], [second]);
+    await send(40);
+    await all();
+  });
+
   test("that is frozen gives its queues to another one at once, and has its share again when it goes on", async (t) => {
     const { join, send, all, share } = await scene(t, 4);
     const first = await join();
