@@ -202,6 +202,10 @@ impl WasmConsumer {
         self.0.unsubscribe(topic);
     }
 
+    pub fn commit(&self) {
+        self.0.commit();
+    }
+
     pub fn pause(&self, is_paused: bool) {
         if is_paused { self.0.pause() } else { self.0.resume() }
     }

@@ -121,6 +121,11 @@ impl Client {
         self.with_consumer(now, consumer, |consumer| consumer.note_failed(settlement, why));
     }
 
+    /// Commits what is finished now, and does not wait for the interval.
+    pub fn commit_consumer(&mut self, now: Now, consumer: PushConsumerId) {
+        self.with_consumer(now, consumer, |consumer| consumer.commit_now(now));
+    }
+
     /// Delivers nothing, and fetches no more than what is under way, until it is resumed; what is in work goes on.
     pub fn pause_consumer(&mut self, now: Now, consumer: PushConsumerId) {
         self.with_consumer(now, consumer, |consumer| consumer.pause(now));

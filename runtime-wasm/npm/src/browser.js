@@ -1,48 +1,45 @@
 // The package in a page. `connect` loads the WebAssembly, or `init` before, from elsewhere.
 
 import { attach } from "./bridge.js";
+import { Database } from "./database.js";
+import "./life.js";
 import { platform } from "./platform.js";
+// Not when it is needed: it is small, bundlers make a Worker of one file, and browsers do not try a module again that they could not load.
+import * as compression from "./stgclient_compression.js";
 import { place } from "./target.js";
 import { errorOf } from "./values.js";
 import * as wasm from "./wasm.js";
 
-let loading;
+/** The glue loads once, and again after a failure, which is told as any other of the package's. */
+async function loaded(what, loading) {
+  try {
+    await loading;
+  } catch (error) {
+    throw Object.assign(errorOf("CONNECT_FAILED", `${what} could not be loaded: ${error.message}`, true), { cause: error });
+  }
+}
 
 /** Loads the WebAssembly: from beside this file, or what is given (a URL, a Response, bytes). */
-export function init(source = new URL("./stgclient_bg.wasm", import.meta.url)) {
-  loading ??= wasm.default({ module_or_path: source }).then(
-    () => attach(wasm),
-    (error) => {
-      // The next one tries again.
-      loading = undefined;
-      throw error;
-    },
-  );
-  return loading;
+export async function init(source = new URL("./stgclient_bg.wasm", import.meta.url)) {
+  await loaded("the WebAssembly", wasm.default({ module_or_path: source }));
+  attach(wasm);
 }
 
-let loadingCompression;
-
-platform.readable = () => {
-  loadingCompression ??= loadCompression().catch((error) => {
-    loadingCompression = undefined;
-    throw errorOf("CONNECT_FAILED", `what reads LZ4 and zstd could not be loaded: ${error.message}`, true);
-  });
-  return loadingCompression;
-};
-
-async function loadCompression() {
-  const compression = await import("./stgclient_compression.js");
-  await compression.default({ module_or_path: new URL("./stgclient_compression_bg.wasm", import.meta.url) });
+platform.readable = async () => {
+  const source = new URL("./stgclient_compression_bg.wasm", import.meta.url);
+  await loaded("what reads LZ4 and zstd", compression.default({ module_or_path: source }));
   platform.decompress = compression.decompress;
-}
+};
 
 platform.place = async (target, options) => {
   await init();
   return place(target, options);
 };
 
-// Messages come before timers, whatever these wait for: so now and then a timer is waited for instead.
+platform.offsets = () => new Database();
+
+// Messages come before timers, whatever these wait for: so now and then a timer is waited for instead. One of no time comes at once in hidden
+// pages, too.
 const channel = new MessageChannel();
 const line = [];
 const TURN_MS = 4;

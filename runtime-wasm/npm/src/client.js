@@ -97,10 +97,10 @@ function readRotating(given) {
 /** Where broadcasting consumers keep their offsets; in memory, if it is undefined. */
 function storeOf(offsets) {
   if (offsets === false) return undefined;
-  if (offsets === undefined) return platform.offsets?.();
+  if (offsets === undefined) return platform.offsets();
   if (offsets === "") throw invalid("offsets are kept in a folder, and its name is empty");
   if (typeof offsets === "string") {
-    if (platform.offsets) return platform.offsets(offsets);
+    if (platform.offsetsIn) return platform.offsetsIn(offsets);
     throw invalid("a page has no folders: offsets are kept by an object with functions `load` and `save`");
   }
   for (const name of ["load", "save"]) check.func(`offsets.${name}`, check.object("offsets, unless it is a folder,", offsets)[name]);

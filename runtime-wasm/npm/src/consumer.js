@@ -120,6 +120,10 @@ const running = new Set();
 
 /** The client has closed its consumers. */
 export let forgetConsumers;
+/** All of them commit what they have consumed by now. */
+export let commitAll;
+/** All of them leave their groups at once: what handlers have in hand comes to others. */
+export const leaveGroups = () => running.forEach((consumer) => consumer.close({ within: 0 }).catch(() => {}));
 /** A client is one member of a group: a new consumer waits for one that closes. */
 let othersClosed;
 
@@ -131,6 +135,7 @@ export class Consumer {
   #closing;
 
   static {
+    commitAll = () => running.forEach((consumer) => enter(() => consumer.#inner.commit()));
     forgetConsumers = (client) => running.forEach((consumer) => consumer.#place.client === client && consumer.#forget());
     othersClosed = async ({ client, group }) => {
       const isOther = (place) => place.client === client && place.group === group;

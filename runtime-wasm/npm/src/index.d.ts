@@ -15,7 +15,8 @@
  * Loads the WebAssembly of a page: from beside the package's code, or what is given (a URL, a Response, bytes). `connect` does it by
  * itself, so it is only needed where the file is elsewhere, or to have it early. In Node it does nothing.
  *
- * A second call gives what the first one does. After a failure the next one tries again.
+ * A second call gives what the first one does. Rejects with `CONNECT_FAILED` when it cannot be loaded, or the page's policy forbids it; then
+ * the next one tries again.
  */
 export function init(source?: string | URL | Response | Promise<Response> | ArrayBuffer | ArrayBufferView): Promise<void>;
 
@@ -27,7 +28,8 @@ export function init(source?: string | URL | Response | Promise<Response> | Arra
  * - `"wss://gateway/path"` or `"ws://…"`, with `nameServers`: through a tunnel;
  * - `{ addresses, transport }`: by a transport of the application's own.
  *
- * Rejects with {@link InvalidArgumentError} when an address or an option is wrong, `NAME_SERVERS_UNAVAILABLE` when no name server
+ * Rejects with {@link InvalidArgumentError} when an address or an option is wrong, `CONNECT_FAILED` when a page's WebAssembly cannot be loaded,
+ * `NAME_SERVERS_UNAVAILABLE` when no name server
  * answers in time, `NOT_A_NAME_SERVER` when all that answer are brokers, `WRONG_DIALECT` when they speak another dialect, and with the
  * signal's reason when it is aborted.
  */
@@ -61,11 +63,14 @@ export interface ConnectOptions {
   /**
    * Where broadcasting consumers keep their offsets: a folder (Node), a store of the application's own, or `false`: in memory, so that each
    * start is that of a new group. In Node `.rocketmq_offsets` in the user's home folder by default, as of the Rust client and Java's; in
-   * pages in memory. See {@link OffsetStore}.
+   * pages and their Workers the IndexedDB of the origin, database `stgclient`. See {@link OffsetStore}.
    *
    * In a folder they are in the file `INSTANCE/GROUP/offsets.json`, `INSTANCE` being the option `instance`, or `DEFAULT`. One consumer at a
    * time can use it: a second one of this machine is refused, unless its client has another `instance`. Clients that are not of this
    * package do not see that.
+   *
+   * In a page several tabs may have consumers of one group and `instance`: one of them keeps the offsets, and another one from when it is
+   * closed. Where the user forbids pages to keep anything, each start is that of a new group, and a `warning` of {@link Client.events} says so.
    */
   offsets?: string | OffsetStore | false | undefined;
   /**
@@ -167,8 +172,7 @@ export interface RotatingCredentials extends Credentials {
 
 /**
  * Where broadcasting consumers keep their offsets: texts by keys, such as `"DEFAULT/prices"` of the group `prices` (and of the client's
- * `instance`, if it has one). `localStorage` is one, as `{ load: (key) => localStorage.getItem(key), save: (key, text) =>
- * localStorage.setItem(key, text) }`.
+ * `instance`, if it has one).
  */
 export interface OffsetStore {
   /**

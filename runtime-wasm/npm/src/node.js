@@ -32,7 +32,9 @@ platform.identity = () => {
   return { ip: ours?.address ?? "127.0.0.1", processId: process.pid };
 };
 
-platform.offsets = (folder) => new Files(folder);
+platform.offsets = () => new Files();
+
+platform.offsetsIn = (folder) => new Files(folder);
 
 // Here, so that who bundles a page needs no `ws`.
 platform.webSocket = () => import("ws").then(({ WebSocket }) => WebSocket);

@@ -13,8 +13,10 @@ export const platform = {
   decompress: undefined,
   /** A WebSocket, where there is no global one. */
   webSocket: () => Promise.reject(),
-  /** A store of offsets in a folder, where there are folders; by default in one of the user's. */
+  /** A store of offsets. */
   offsets: undefined,
+  /** The same in a folder, where there are folders. */
+  offsetsIn: undefined,
   /** Keeps the process alive until what it gives is called. */
   hold: () => () => {},
 };

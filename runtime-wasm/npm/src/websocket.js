@@ -35,6 +35,12 @@ function addressOf(url, host, port) {
   return made.href;
 }
 
+/** Those that are not closed. */
+const tunnels = new Set();
+
+/** Ends them all. */
+export const cutTunnels = (why) => tunnels.forEach((tunnel) => tunnel.cut(why));
+
 class Tunnel {
   #socket;
   #look;
@@ -64,6 +70,7 @@ class Tunnel {
       return;
     }
     this.#socket = socket;
+    tunnels.add(this);
     socket.binaryType = "arraybuffer";
     let isOpen = false;
     socket.onopen = () => {
@@ -76,6 +83,8 @@ class Tunnel {
         closed(new Error("the tunnel sent text, where only bytes belong"));
       } else {
         received(new Uint8Array(data));
+        // Timers are late in hidden pages.
+        this.#lookForRoom();
       }
     };
     let said;
@@ -83,6 +92,7 @@ class Tunnel {
     socket.onerror = ({ message }) => (said = message);
     socket.onclose = ({ code, reason }) => {
       clearInterval(this.#look);
+      tunnels.delete(this);
       if (isOpen && !said && !reason && (code === 1000 || code === 1005)) return closed();
       const why = said || (reason ? `${reason} (code ${code})` : `code ${code}`);
       closed(new Error(`the tunnel ${isOpen ? "was closed" : "could not be opened"}: ${why}`));
@@ -92,17 +102,25 @@ class Tunnel {
   write(bytes) {
     this.#socket.send(bytes);
     if (this.#socket.bufferedAmount < FULL) return true;
-    this.#look ??= setInterval(() => {
-      if (this.#socket.bufferedAmount > ROOM) return;
-      clearInterval(this.#look);
-      this.#look = undefined;
-      this.#events.drained();
-    }, LOOK_MS);
+    this.#look ??= setInterval(() => this.#lookForRoom(), LOOK_MS);
     return false;
+  }
+
+  #lookForRoom() {
+    if (this.#look === undefined || this.#socket.bufferedAmount > ROOM) return;
+    clearInterval(this.#look);
+    this.#look = undefined;
+    this.#events.drained();
+  }
+
+  cut(why) {
+    this.#events.closed(new Error(why));
+    this.close();
   }
 
   close() {
     this.#isClosed = true;
+    tunnels.delete(this);
     clearInterval(this.#look);
     this.#socket?.close();
     // `ws` waits for half a minute for a gateway that takes nothing more, which would hold the process.

@@ -18,7 +18,7 @@ const [main, embedded] = [await import("stgclient"), await import("stgclient/emb
 assert.deepEqual(Object.keys(main).sort(), named(files[0]), "what Node exports, and what the types name");
 const shared = Object.keys(await import(new URL("index.js", folder)));
 assert.deepEqual([...shared, "init"].sort(), named(files[0]), "what index.js exports, and what the types name");
-assert.match(readFileSync(new URL("browser.js", folder), "utf8"), /^export function init\(/m, "pages have `init`, too");
+assert.match(readFileSync(new URL("browser.js", folder), "utf8"), /^export async function init\(/m, "pages have `init`, too");
 assert.deepEqual(Object.keys(embedded).sort(), named(files[1]), "what embedded.js exports, and what its types name");
 
 // Methods and getters as well. What a class inherits from elsewhere is not its matter.

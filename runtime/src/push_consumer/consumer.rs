@@ -60,6 +60,12 @@ impl PushConsumer {
         self.shared().with(|state, now| state.core.unsubscribe(now, self.inner.id, topic));
     }
 
+    /// Commits what is finished now, and does not wait for [`commit_interval`](crate::PushConfig::commit_interval): for a process that is about
+    /// to stand still. Whether it is committed shows in [`status`](Self::status).
+    pub fn commit(&self) {
+        self.shared().with(|state, now| state.core.commit_consumer(now, self.inner.id));
+    }
+
     /// Delivers nothing, and fetches no more than what is under way (a fetch may wait for 15 s), until [`resume`](Self::resume); what is in work goes on.
     pub fn pause(&self) {
         self.shared().with(|state, now| state.core.pause_consumer(now, self.inner.id));

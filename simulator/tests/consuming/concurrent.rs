@@ -212,6 +212,22 @@ fn batches_have_as_many_messages_as_there_are_up_to_the_size() {
 }
 
 #[test]
+fn what_is_finished_is_committed_at_once_for_whom_the_interval_is_too_long() {
+    let stage = Stage::new(1, 1);
+    stage.play(async {
+        stage.send(0..10).await;
+        let client = stage.client().await;
+        let book = Book::default();
+        let consumer = book.consume(member(&client).configure(|config| config.commit_interval = 600 * SECOND)).await;
+        stage.until(3 * SECOND, "10 messages", || book.len() == 10).await;
+        let queue = MessageQueue::new(TOPIC, "broker-a", 0);
+        assert_eq!(stage.committed(&queue).unwrap_or(0), 0);
+        consumer.commit();
+        stage.until(SECOND / 10, "it is committed", || stage.committed(&queue) == Some(10)).await;
+    });
+}
+
+#[test]
 fn a_paused_consumer_or_queue_gets_nothing_until_it_goes_on() {
     let stage = Stage::new(1, 2);
     stage.play(async {

@@ -17,6 +17,12 @@ use crate::time::{Duration, Instant, Now};
 pub(super) const DOUBTED_AFTER: Duration = Duration::from_secs(30);
 
 impl PushConsumer {
+    /// Commits what is finished now, as at each interval.
+    pub(crate) fn commit_now(&mut self, now: Now) {
+        self.commit_all(now.mono);
+        self.attend(now);
+    }
+
     /// What is finished of all queues is to be committed.
     pub(super) fn commit_all(&mut self, now: Instant) {
         if self.config.is_broadcasting() {

@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL("../../../../", import.meta.url));
 /** What a heading is as an anchor. */
 const anchor = (heading) => heading.toLowerCase().replaceAll(/[^\w\- ]/g, "").replaceAll(" ", "-");
 
-for (const page of [...PAGES, join(root, "examples/node/README.md")]) {
+for (const page of [...PAGES, ...["node", "web"].map((name) => join(root, "examples", name, "README.md"))]) {
   test(`${relative(root, page)}: its links lead somewhere`, () => {
     const text = readFileSync(page, "utf8").replaceAll(/^```.*?^```$/gms, "");
     const anchors = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => `#${anchor(heading)}`);

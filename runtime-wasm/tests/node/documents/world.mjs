@@ -88,9 +88,6 @@ globalThis.WebSocket = class {
   }
 };
 
-const kept = new Map();
-globalThis.localStorage = { getItem: (key) => kept.get(key) ?? null, setItem: (key, text) => kept.set(key, text) };
-
 if (!process.env.STGCLIENT_WORLD_RESTS) {
   const client = await connect(servers);
   const producer = client.producer("world");

@@ -148,8 +148,7 @@ impl Scene {
 
     /// What is finished is to be committed now, as at each interval.
     pub(super) fn commit_all(&mut self) {
-        self.consumer.commit_all(self.now.mono);
-        self.consumer.attend(self.now);
+        self.consumer.commit_now(self.now);
     }
 
     /// These are the topic's queues that we own.

@@ -1,0 +1,255 @@
+// What becomes of pages: they are hidden and throttled, frozen, offline, closed. Nothing is lost, and what they had goes to others.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { bench, eventually, nameServers, unique } from "../node/support/bench.js";
+import { gateway } from "../node/support/gateway.js";
+import { site } from "./support/site.js";
+import { browser } from "./support/tabs.js";
+import { tunnelUrl } from "./support/tunnel.js";
+
+/** In the page: joins the group, and tells of each message. */
+async function join([gateway, nameServers, topic, group]) {
+  globalThis.client = await stgclient.connect(gateway, { nameServers, requestTimeout: 2000 });
+  globalThis.ends = [];
+  client.events.addEventListener("disconnected", ({ message }) => ends.push(message));
+  // So much later that none is committed before something becomes of the page.
+  const options = { topic, from: "first", commitInterval: 600_000 };
+  globalThis.consumer = await client.consumer(group, options, (message) => tell(JSON.stringify(message.text().trim())));
+  await consumer.ready();
+}
+
+/** In the page: sends, patiently. */
+async function sendAll([topic, bodies, bytes]) {
+  const producer = client.producer("pages", { sendTimeout: 60_000, compressionThreshold: Infinity });
+  await Promise.all(bodies.map((body) => producer.send({ topic, body: body + " ".repeat(bytes) })));
+}
+
+const countQueues = (tab) => tab.evaluate(() => consumer.status.queues.filter(({ queue }) => !queue.topic.startsWith("%")).length);
+
+/** A topic and a group whose members are tabs, which connect through a gateway of the test's, if it has one. */
+async function scene(t, queues, through) {
+  const on = await bench(t, queues);
+  const gatewayUrl = through?.url ?? (await tunnelUrl(t));
+  const { url } = await site(t);
+  const of = await browser(t);
+  const group = unique("tabs");
+  const tabs = [];
+  let sent = 0;
+  return {
+    tabs,
+    async join() {
+      const tab = await of.tab(url);
+      await tab.evaluate(join, [gatewayUrl, nameServers, on.topic, group]);
+      tabs.push(tab);
+      return tab;
+    },
+    send: (count) => Promise.all(Array.from({ length: count }, () => on.send(String(sent++)))),
+    /** The same by a tab's own producer, with so many bytes more in each. */
+    sendFrom(tab, count, bytes = 0) {
+      const bodies = Array.from({ length: count }, () => String(sent++));
+      return tab.evaluate(sendAll, [on.topic, bodies, bytes]);
+    },
+    /** All that was sent has come to a tab; gives how many came again. */
+    async all() {
+      const told = () => tabs.flatMap((tab) => tab.told);
+      await eventually(`${sent} are consumed`, () => new Set(told()).size === sent);
+      return told().length - sent;
+    },
+    share: (wanted, among = tabs) =>
+      eventually(`they have ${wanted} queues`, async () => (await Promise.all(among.map(countQueues))).sort().join() === wanted.join()),
+  };
+}
+
+/** In the page: counts how often a timer comes that is to come all the time. */
+const tick = () => (globalThis.ticks = 0, setInterval(() => ticks++, 1), undefined);
+
+/** Asserts that while something is done in a hidden tab hardly any timer comes: then it hangs on none. */
+async function withoutTimers(tab, act) {
+  assert.ok(await tab.evaluate(() => document.hidden));
+  await tab.evaluate(tick);
+  // Throttled is what has been hidden for some time.
+  let before = await tab.evaluate(() => ticks);
+  await eventually("the tab is throttled", async () => {
+    await new Promise((later) => setTimeout(later, 2500));
+    const now = await tab.evaluate(() => ticks);
+    const isThrottled = now - before <= 3;
+    before = now;
+    return isThrottled;
+  });
+  const began = Date.now();
+  const done = await act();
+  const ticks = (await tab.evaluate(() => ticks)) - before;
+  const seconds = (Date.now() - began) / 1000;
+  assert.ok(ticks <= 2 + seconds, `${ticks} ticks of the timer in ${seconds} s`);
+  return { done, ticks };
+}
+
+describe("a tab", { concurrency: 2, timeout: process.env.STGCLIENT_LONG ? 600_000 : 160_000 }, () => {
+  test("shares the queues of a group with others, and when one is closed in the middle nothing is lost", async (t) => {
+    const { join, send, all, share, tabs } = await scene(t, 6);
+    await join();
+    await join();
+    await share([3, 3]);
+    await send(60);
+    await all();
+    await join();
+    await share([2, 2, 2]);
+    const sending = send(300);
+    const [first, ...others] = tabs;
+    await eventually("it has some", () => first.told.length > 22);
+    await first.close();
+    await share([3, 3], others);
+    await sending;
+    await send(30);
+    await all();
+  });
+
+  for (const [how, leave] of [
+    ["closed", (tab) => tab.close()],
+    ["reloaded", (tab) => tab.send("Page.reload")],
+    // Which keeps it, in case that the user comes back.
+    ["left for another page", (tab) => tab.send("Page.navigate", { url: "about:blank" })],
+  ]) {
+    test(`that is ${how} has committed what it has consumed, and its queues go to another one at once`, async (t) => {
+      const { join, send, all, share } = await scene(t, 4);
+      const first = await join();
+      const second = await join();
+      await share([2, 2]);
+      await send(40);
+      await all();
+      await leave(first);
+      await share([4], [second]);
+      await send(40);
+      assert.equal(await all(), 0, "some came again");
+    });
+  }
+
+  test("that crashes loses nothing, and its queues go to another one at once", async (t) => {
+    const { join, send, all, share } = await scene(t, 4);
+    const first = await join();
+    const second = await join();
+    await share([2, 2]);
+    await send(40);
+    await all();
+    // Nobody is there to answer.
+    first.send("Page.crash").catch(() => {});
+    await share([4], [second]);
+    await send(40);
+    await all();
+  });
+
+  test("that is frozen gives its queues to another one at once, and has its share again when it goes on", async (t) => {
+    const { join, send, all, share } = await scene(t, 4);
+    const first = await join();
+    const second = await join();
+    await share([2, 2]);
+    await send(20);
+    await all();
+    await first.evaluate(() => document.addEventListener("freeze", () => (globalThis.wasFrozen = true)));
+    await first.freeze();
+    await eventually("it is frozen", () => first.evaluate(() => globalThis.wasFrozen));
+    const had = first.told.length;
+    await send(20);
+    await share([4], [second]);
+    assert.equal(await all(), 0, "some came again");
+    assert.equal(first.told.length, had);
+    await first.resume();
+    await share([2, 2]);
+    await send(20);
+    await all();
+    assert.deepEqual(await first.evaluate(() => ends.filter((words) => !words.includes("the page was frozen"))), []);
+  });
+
+  test("that is offline loses nothing, and goes on when it is online again", async (t) => {
+    const { join, send, sendFrom, all } = await scene(t, 4);
+    const tab = await join();
+    await send(20);
+    await all();
+    await tab.network(true);
+    await send(20);
+    const sending = sendFrom(tab, 20);
+    await eventually("it notices", () => tab.evaluate(() => client.state === "disconnected" && ends.length >= 2));
+    assert.equal(tab.told.length, 20);
+    await tab.network(false);
+    await all();
+    await sending;
+    await eventually("it is connected", () => tab.evaluate(() => client.state === "connected"));
+  });
+
+  test("whose gateway is restarted loses nothing, and goes on when it is there again", async (t) => {
+    let isUp = true;
+    const through = await gateway(t, { verifyClient: (_, answer) => answer(isUp, 503) });
+    const { join, send, sendFrom, all } = await scene(t, 4, through);
+    const tab = await join();
+    await send(20);
+    await all();
+    isUp = false;
+    through.tunnels.forEach((tunnel) => tunnel.terminate());
+    await eventually("it notices", () => tab.evaluate(() => client.state === "disconnected"));
+    await send(20);
+    const sending = sendFrom(tab, 20);
+    isUp = true;
+    await all();
+    await sending;
+  });
+
+  test("that is hidden, and whose timers come once a minute, gets what is sent, keeps its queues and sends", async (t) => {
+    const { join, all, send, sendFrom, share } = await scene(t, 4);
+    const tab = await join();
+    const front = await join();
+    await share([2, 2]);
+    await withoutTimers(tab, async () => {
+      for (let round = 0; round < 5; round++) {
+        await send(20);
+        await all();
+        await sendFrom(tab, 20);
+        await all();
+      }
+    });
+    await share([2, 2]);
+    assert.ok(tab.told.length >= 50 && front.told.length >= 50, `${tab.told.length} and ${front.told.length}`);
+  });
+
+  // Brokers forget whom they have not heard of for two minutes.
+  const long = process.env.STGCLIENT_LONG ? test : () => {};
+  long("that is hidden is a member of its group for minutes", { timeout: 400_000 }, async (t) => {
+    const { join, all, send, share } = await scene(t, 4);
+    const tab = await join();
+    await join();
+    await share([2, 2]);
+    await withoutTimers(tab, () => new Promise((later) => setTimeout(later, 200_000)));
+    assert.deepEqual(await tab.evaluate(() => ends), []);
+    await share([2, 2]);
+    await send(20);
+    assert.equal(await all(), 0);
+  });
+
+  test("that is hidden sends more than a WebSocket takes at once", async (t) => {
+    const { join, sendFrom, all } = await scene(t, 1);
+    const tab = await join();
+    await join();
+    await withoutTimers(tab, () => sendFrom(tab, 80, 128 << 10));
+    await all();
+  });
+
+  test("that is hidden goes on with a cluster in memory", async (t) => {
+    const { join } = await scene(t, 1);
+    const tab = await join();
+    await join();
+    const consumed = await withoutTimers(tab, () => tab.evaluate(async () => {
+      const { cluster } = await import("/stgclient/dist/embedded-browser.js");
+      const client = await stgclient.connect(cluster());
+      await client.admin().createTopic("t", { queues: 2 });
+      let heard = 0;
+      const all = new Promise((resolve) => (globalThis.heardAll = resolve));
+      await client.consumer("g", { topic: "t", from: "first" }, () => ++heard === 500 && heardAll());
+      const producer = client.producer("p");
+      for (let n = 0; n < 500; n++) await producer.send({ topic: "t", body: "x" });
+      await all;
+      return heard;
+    }));
+    assert.equal(consumed.done, 500);
+  });
+});
