@@ -249,27 +249,16 @@ impl WriteHeader for Again<'_> {
     }
 }
 
-fn head_of(command: &Command) -> Head<'_> {
-    Head {
-        code: command.code,
-        language: command.language,
-        version: command.version,
-        opaque: command.opaque,
-        flag: command.flag,
-        remark: command.remark.as_deref(),
-    }
-}
-
 fn write_header(terms: &Terms, command: &Command, fields: &[Texts<'_>], body_length: usize) -> Bytes {
     let mut out = BytesMut::new();
     let again = Again { fields, is_signed_anew: false };
-    command::encode_head(&mut out, command.codec, terms.dialect, &head_of(command), &again, body_length);
+    command::encode_head(&mut out, command.codec, terms.dialect, &command.head(), &again, body_length);
     out.freeze()
 }
 
 fn write_frame(terms: &Terms, command: &Command, fields: &[Texts<'_>], body: &[u8]) -> Bytes {
     let mut out = BytesMut::new();
-    let head = head_of(command);
+    let head = command.head();
     match &terms.signer {
         Some(signer) if !command.is_response() => {
             let again = Again { fields, is_signed_anew: true };

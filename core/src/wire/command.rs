@@ -125,6 +125,12 @@ impl Command {
         self.flag & FLAG_ONEWAY != 0
     }
 
+    /// The fixed part of the header, to be written once more.
+    pub fn head(&self) -> Head<'_> {
+        let Self { code, language, version, opaque, flag, ref remark, .. } = *self;
+        Head { code, language, version, opaque, flag, remark: remark.as_deref() }
+    }
+
     /// The same header in bytes of its own, without a remark or a body: what is kept does not keep the whole of what it
     /// came in.
     pub fn detached_header(&self) -> Self {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::BytesMut;
 use serde_json::Value;
-use stgclient_core::wire::command::{Command, Head, HeaderCodec, Language, encode};
+use stgclient_core::wire::command::{Command, HeaderCodec, Language, encode};
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::{FieldError, FieldWriter, Fields, Header, WriteHeader};
 use stgclient_core::wire::frame::{DEFAULT_MAX_FRAME_LENGTH, FrameError, FrameReader};
@@ -51,16 +51,8 @@ pub(crate) fn read_frame(frame: &[u8]) -> Result<Command, FrameError> {
 }
 
 fn write_frame(command: &Command, fields: &dyn WriteHeader) -> Vec<u8> {
-    let head = Head {
-        code: command.code,
-        language: command.language,
-        version: command.version,
-        opaque: command.opaque,
-        flag: command.flag,
-        remark: command.remark.as_deref(),
-    };
     let mut out = BytesMut::new();
-    encode(&mut out, command.codec, dialect_of(command), &head, fields, &command.body);
+    encode(&mut out, command.codec, dialect_of(command), &command.head(), fields, &command.body);
     out.to_vec()
 }
 
