@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes, BytesMut};
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
 use stgclient_core::wire::message::OffsetMessageId;
@@ -27,6 +27,8 @@ use crate::shared::Shared;
 
 /// The most bytes that are taken of a server at once.
 const PIECE: usize = 64 * 1024;
+/// What is so long is not copied to be written together with what came before, in bytes.
+const LARGE: usize = 4096;
 /// How many answers of the gateway's own wait for the end of a server's frame. A visitor who asks for more is not read meanwhile.
 const ANSWERS: usize = 16;
 /// How long a WebSocket that is closed has to say so, too.
@@ -152,22 +154,34 @@ impl Tunnel<'_> {
     ) -> Result<(), End> {
         let metrics = &self.shared.metrics;
         metrics.bytes_up.increment(bytes.len() as u64);
-        while let Some(step) = inspection.next(&self.shared.terms, &mut bytes)? {
+        let mut onward = Onward { server, gathered: BytesMut::new() };
+        loop {
+            let next = inspection.next(&self.shared.terms, &mut bytes);
+            // What was in order goes on, also before what is not.
+            let Ok(Some(step)) = next else {
+                onward.write().await?;
+                server.flush().await.map_err(broken)?;
+                return next.map(drop).map_err(End::from);
+            };
             let step = match step {
-                Step::ByPlace(offset, frame, refusal) => match (self.may_have_message(offset).await, refusal) {
-                    (true, _) => Step::Forward(frame),
-                    (false, Some(refusal)) => Step::Answer(refusal),
-                    (false, None) => continue,
-                },
+                Step::ByPlace(offset, frame, refusal) => {
+                    onward.write().await?;
+                    match (self.may_have_message(offset).await, refusal) {
+                        (true, _) => Step::Forward(frame),
+                        (false, Some(refusal)) => Step::Answer(refusal),
+                        (false, None) => continue,
+                    }
+                }
                 step => step,
             };
             match step {
                 Step::Forward(piece) => {
                     metrics.frames.increment(1);
-                    server.write_all(&piece).await.map_err(|error| End::Broken(error.to_string()))?;
+                    onward.forward(piece).await?;
                 }
                 Step::Answer(answer) => {
                     metrics.refused.increment(1);
+                    onward.write().await?;
                     // Who does not read his answers asks nothing more meanwhile.
                     if answers.send(answer).await.is_err() {
                         return Err(End::Left);
@@ -176,7 +190,6 @@ impl Tunnel<'_> {
                 Step::ByPlace(..) => {}
             }
         }
-        server.flush().await.map_err(|error| End::Broken(error.to_string()))
     }
 
     /// Whether the message at this place of the server's log is of a topic that the visitor may have.
@@ -234,7 +247,7 @@ impl Tunnel<'_> {
                             _ => send(visitor, Message::Binary(piece), bounds.idle()).await,
                         }
                     }
-                    Err(error) => return End::Broken(error.to_string()),
+                    Err(error) => return broken(error),
                 },
             };
             if let Err(end) = sent {
@@ -242,6 +255,32 @@ impl Tunnel<'_> {
             }
         }
     }
+}
+
+/// What goes on to a server of one message: frames that came together are written together, and a body that is large is not copied.
+struct Onward<'a, S> {
+    server: &'a mut WriteHalf<S>,
+    gathered: BytesMut,
+}
+
+impl<S: AsyncWrite> Onward<'_, S> {
+    async fn forward(&mut self, piece: Bytes) -> Result<(), End> {
+        if piece.len() >= LARGE {
+            let mut all = self.gathered.split().chain(piece);
+            return self.server.write_all_buf(&mut all).await.map_err(broken);
+        }
+        self.gathered.extend_from_slice(&piece);
+        if self.gathered.len() >= PIECE { self.write().await } else { Ok(()) }
+    }
+
+    /// Before anything else is waited for, so that no frame waits for another one.
+    async fn write(&mut self) -> Result<(), End> {
+        self.server.write_all_buf(&mut self.gathered.split()).await.map_err(broken)
+    }
+}
+
+fn broken(error: std::io::Error) -> End {
+    End::Broken(error.to_string())
 }
 
 /// Sends, unless the visitor takes nothing for too long.
