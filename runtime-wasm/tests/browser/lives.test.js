@@ -4,10 +4,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { bench, eventually, nameServers, unique } from "../node/support/bench.js";
-import { gateway } from "../node/support/gateway.js";
 import { site } from "./support/site.js";
 import { browser } from "./support/tabs.js";
-import { tunnelUrl } from "./support/tunnel.js";
+import { door, tunnelUrl } from "./support/tunnel.js";
 
 /** In the page: joins the group, and tells of each message. */
 async function join([gateway, nameServers, topic, group]) {
@@ -31,15 +30,16 @@ const countQueues = (tab) => tab.evaluate(() => consumer.status.queues.filter(({
 /** A topic and a group whose members are tabs, which connect through a gateway of the test's, if it has one. */
 async function scene(t, queues, through) {
   const on = await bench(t, queues);
-  const gatewayUrl = through?.url ?? (await tunnelUrl(t));
+  const gatewayUrl = through?.url ?? (await tunnelUrl());
   const { url } = await site(t);
-  const of = await browser(t);
+  const first = await browser(t);
   const group = unique("tabs");
   const tabs = [];
   let sent = 0;
   return {
     tabs,
-    async join() {
+    browser: first,
+    async join(of = first) {
       const tab = await of.tab(url);
       await tab.evaluate(join, [gatewayUrl, nameServers, on.topic, group]);
       tabs.push(tab);
@@ -178,21 +178,45 @@ describe("a tab", { concurrency: 2, timeout: process.env.STGCLIENT_LONG ? 600_00
     await eventually("it is connected", () => tab.evaluate(() => client.state === "connected"));
   });
 
-  test("whose gateway is restarted loses nothing, and goes on when it is there again", async (t) => {
-    let isUp = true;
-    const through = await gateway(t, { verifyClient: (_, answer) => answer(isUp, 503) });
-    const { join, send, sendFrom, all } = await scene(t, 4, through);
-    const tab = await join();
+  for (const [how, signal, words] of [
+    ["is told to end", "SIGTERM", /the gateway stops.*1001/],
+    ["is killed", "SIGKILL", /code 1006/],
+  ]) {
+    test(`whose gateway ${how} and is started again loses nothing, and goes on when it is there`, async (t) => {
+      const through = await door(t);
+      const { join, send, sendFrom, all } = await scene(t, 4, through);
+      const tab = await join();
+      await send(20);
+      await all();
+      await through.end(signal);
+      await eventually("it notices", () => tab.evaluate(() => client.state === "disconnected"));
+      assert.match((await tab.evaluate(() => ends)).join(), words);
+      await send(20);
+      const sending = sendFrom(tab, 20);
+      await through.start();
+      await all();
+      await sending;
+    });
+  }
+
+  test("whose computer sleeps loses nothing, and has its share again when it wakes", async (t) => {
+    // Who says nothing for so long is taken for gone.
+    const through = await door(t, { bounds: "ping_seconds = 1\nidle_seconds = 3" });
+    const { join, send, all, share, browser: laptop } = await scene(t, 4, through);
+    const sleeper = await join();
+    const other = await join(await browser(t));
+    await share([2, 2]);
     await send(20);
     await all();
-    isUp = false;
-    through.tunnels.forEach((tunnel) => tunnel.terminate());
-    await eventually("it notices", () => tab.evaluate(() => client.state === "disconnected"));
+    laptop.sleep();
     await send(20);
-    const sending = sendFrom(tab, 20);
-    isUp = true;
+    await share([4], [other]);
+    await send(20);
+    laptop.wake();
+    await share([2, 2]);
+    await send(20);
     await all();
-    await sending;
+    assert.match((await sleeper.evaluate(() => ends)).join(), /4408|the page/);
   });
 
   test("that is hidden, and whose timers come once a minute, gets what is sent, keeps its queues and sends", async (t) => {
