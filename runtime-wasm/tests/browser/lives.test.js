@@ -86,7 +86,24 @@ async function withoutTimers(tab, act) {
   return { done, ticks };
 }
 
-describe("a tab", { concurrency: 2, timeout: process.env.STGCLIENT_LONG ? 600_000 : 160_000 }, () => {
+/** How long a tab is hidden: brokers forget whom they have not heard of for two minutes, and look every ten seconds. */
+const HIDDEN_MS = 140_000;
+
+describe("a tab", { concurrency: 3, timeout: 380_000 }, () => {
+  // Apache's servers are the judge, and one time is enough.
+  const onApache = process.env.STGCLIENT_SERVERS ? test : () => {};
+  onApache("that is hidden keeps its queues for longer than brokers wait for who says nothing", async (t) => {
+    const { join, all, send, share } = await scene(t, 4);
+    const tab = await join();
+    await join();
+    await share([2, 2]);
+    await withoutTimers(tab, () => new Promise((later) => setTimeout(later, HIDDEN_MS)));
+    assert.deepEqual(await tab.evaluate(() => ends), []);
+    await share([2, 2]);
+    await send(20);
+    assert.equal(await all(), 0);
+  });
+
   test("shares the queues of a group with others, and when one is closed in the middle nothing is lost", async (t) => {
     const { join, send, all, share, tabs } = await scene(t, 6);
     await join();
@@ -216,7 +233,7 @@ describe("a tab", { concurrency: 2, timeout: process.env.STGCLIENT_LONG ? 600_00
     await share([2, 2]);
     await send(20);
     await all();
-    assert.match((await sleeper.evaluate(() => ends)).join(), /4408|the page/);
+    assert.ok((await sleeper.evaluate(() => ends)).length > 0, "its tunnels were not ended");
   });
 
   test("that is hidden, and whose timers come once a minute, gets what is sent, keeps its queues and sends", async (t) => {
@@ -234,20 +251,6 @@ describe("a tab", { concurrency: 2, timeout: process.env.STGCLIENT_LONG ? 600_00
     });
     await share([2, 2]);
     assert.ok(tab.told.length >= 50 && front.told.length >= 50, `${tab.told.length} and ${front.told.length}`);
-  });
-
-  // Brokers forget whom they have not heard of for two minutes.
-  const long = process.env.STGCLIENT_LONG ? test : () => {};
-  long("that is hidden is a member of its group for minutes", { timeout: 400_000 }, async (t) => {
-    const { join, all, send, share } = await scene(t, 4);
-    const tab = await join();
-    await join();
-    await share([2, 2]);
-    await withoutTimers(tab, () => new Promise((later) => setTimeout(later, 200_000)));
-    assert.deepEqual(await tab.evaluate(() => ends), []);
-    await share([2, 2]);
-    await send(20);
-    assert.equal(await all(), 0);
   });
 
   test("that is hidden sends more than a WebSocket takes at once", async (t) => {
