@@ -2,10 +2,7 @@
 //!
 //! Nothing is read on one side before the other side has taken what came before: neither side can have the gateway keep more than a piece.
 
-use std::cell::RefCell;
-use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
@@ -13,7 +10,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
 use stgclient_core::wire::message::OffsetMessageId;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_tungstenite::WebSocketStream;
@@ -22,11 +19,10 @@ use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
 
 use crate::doorkeeper::Admission;
 use crate::inspection::{Boundaries, Inspection, Step};
+use crate::read_ahead::{PIECE, next_piece};
 use crate::refusals::End;
 use crate::shared::Shared;
 
-/// The most bytes that are taken of a server at once.
-const PIECE: usize = 64 * 1024;
 /// What is so long is not copied to be written together with what came before, in bytes.
 const LARGE: usize = 4096;
 /// How many answers of the gateway's own wait for the end of a server's frame. A visitor who asks for more is not read meanwhile.
@@ -35,11 +31,6 @@ const ANSWERS: usize = 16;
 const FAREWELL: Duration = Duration::from_secs(2);
 /// When a gateway stops: how long nothing has to come of a server until its visitor is told so, that answers on their way still arrive.
 const QUIET: Duration = Duration::from_millis(300);
-
-thread_local! {
-    /// Where bytes of servers are read to: a tunnel on which nothing comes has no buffer.
-    static READ: RefCell<Vec<u8>> = RefCell::new(vec![0; PIECE]);
-}
 
 /// When something was last the case.
 struct Moment {
@@ -232,7 +223,7 @@ impl Tunnel<'_> {
                 Some(answer) = answers.recv(), if boundaries.is_between() => {
                     send(visitor, Message::Binary(answer), bounds.idle()).await
                 }
-                piece = read(server) => match piece {
+                piece = next_piece(server) => match piece {
                     Ok(piece) if piece.is_empty() => return End::Server,
                     Ok(mut piece) => {
                         self.shared.metrics.bytes_down.increment(piece.len() as u64);
@@ -310,17 +301,6 @@ async fn send_all<V: AsyncRead + AsyncWrite + Unpin>(
 /// The answers that are there.
 fn waiting(answers: &mut mpsc::Receiver<Bytes>) -> Vec<Bytes> {
     std::iter::from_fn(|| answers.try_recv().ok()).collect()
-}
-
-/// What a server says next; nothing at its end.
-async fn read<S: AsyncRead>(server: &mut ReadHalf<S>) -> std::io::Result<Bytes> {
-    poll_fn(|context| {
-        READ.with_borrow_mut(|buffer| {
-            let reading = pin!(server.read(buffer)).poll(context);
-            reading.map(|read| read.map(|count| Bytes::copy_from_slice(&buffer[..count])))
-        })
-    })
-    .await
 }
 
 fn failed(error: WebSocketError) -> End {
