@@ -1,8 +1,12 @@
 //! What strangers try, and what becomes of it: each is refused or bounded, and a well-behaved client beside it goes on.
 
 mod bounds;
+mod certificates;
+mod cluster;
 mod frames;
+mod names;
 mod running;
 mod scene;
 mod targets;
+mod tokens;
 mod visitors;

@@ -10,10 +10,10 @@ use stgclient_core::wire::fields::NoFields;
 use stgclient_core::wire::frame::FrameReader;
 use tokio::net::TcpListener;
 
-use crate::scene::{Scene, TOKEN, Wanted, bytes_of, say};
+use crate::scene::{Scene, TOKEN, Wanted, bearer, bytes_of, say};
 
 fn protocols() -> String {
-    format!("binary, bearer.{TOKEN}")
+    bearer(TOKEN)
 }
 
 #[tokio::test]
