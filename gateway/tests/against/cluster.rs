@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use stgclient::{Client, ConsumeFrom, Credentials, Message as Sent};
+use stgclient_core::wire::code::RequestCode;
 use stgclient_core::wire::command::Command;
 use stgclient_core::wire::frame::FrameReader;
 use stgclient_gateway::Resolver;
@@ -14,9 +15,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 
+use crate::answers::Answers;
 use crate::certificates::{Authority, Certified};
-use crate::names::{Answers, port_of};
-use crate::scene::{PATIENCE, Scene, TOKEN, Wanted, bearer, folder};
+use crate::scene::{PATIENCE, Scene, TOKEN, Wanted, answer, bearer, folder, request};
 
 /// Ends TLS before a server in memory, which has none. It keeps what was asked.
 struct Front {
@@ -96,6 +97,11 @@ impl Secured {
 
     /// A gateway before it that has been told this of the cluster.
     async fn gateway(&self, more: &str) -> Scene {
+        self.gateway_of(self.target(), more).await
+    }
+
+    /// The same, that calls the name server by this.
+    async fn gateway_of(&self, name_server: String, more: &str) -> Scene {
         let answers = Answers::default();
         answers.set("mq.test", &["127.0.0.1"]);
         let more = format!(
@@ -105,7 +111,7 @@ impl Secured {
             more.replace("FOLDER", &self.folder.display().to_string()),
         );
         let resolver = Some(Arc::new(answers) as Arc<dyn Resolver>);
-        Scene::with(Wanted { more: &more, instead: Some(self.target()), resolver, ..Wanted::default() }).await
+        Scene::with(Wanted { more: &more, instead: Some(name_server), resolver, ..Wanted::default() }).await
     }
 
     /// A client through this gateway creates a topic, sends and consumes.
@@ -151,10 +157,19 @@ async fn a_cluster_that_speaks_tls_is_known_by_the_names_and_addresses_that_it_h
     let secured = Secured::new("mq.test", "127.0.0.1", false).await;
     let scene = secured.gateway(CA).await;
     secured.is_used_through(&scene, None).await;
-    // However a visitor writes it.
-    let shouted = secured.target().replace("mq.test", "MQ.Test");
-    drop(scene.tunnel_to(&shouted).await);
-    assert_eq!(port_of(&secured.target()), secured.name_server.address.port());
+}
+
+#[tokio::test]
+async fn a_server_is_known_by_what_the_file_calls_it_however_a_visitor_writes_it() {
+    let secured = Secured::new("127.0.0.1", "127.0.0.1", false).await;
+    let port = secured.name_server.address.port();
+    let scene = secured.gateway_of(format!("127.0.0.1:{port}"), CA).await;
+    let list = request(RequestCode::GET_ALL_TOPIC_LIST_FROM_NAMESERVER, 1, &[], b"");
+    for target in [format!("127.0.0.1:{port}"), format!("[::ffff:127.0.0.1]:{port}"), format!("[::ffff:7f00:1]:{port}")]
+    {
+        let mut socket = scene.tunnel_to(&target).await;
+        assert_eq!(answer(&mut socket, &list).await.code, 0, "{target}");
+    }
 }
 
 #[tokio::test]

@@ -1,69 +1,19 @@
 //! Names of the cluster that lead elsewhere one day.
 
-use std::collections::BTreeMap;
-use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use stgclient::BoxFuture;
 use stgclient_core::wire::code::RequestCode;
 use stgclient_gateway::Resolver;
 use tokio::net::TcpListener;
 
+use crate::answers::Answers;
+use crate::outside;
 use crate::scene::{Scene, TOKEN, Wanted, answer, bearer, eventually, request};
-
-/// A resolver that says what it is told to, and remembers what it was asked.
-#[derive(Debug, Default)]
-pub(crate) struct Answers(Mutex<State>);
-
-#[derive(Debug, Default)]
-struct State {
-    leads: BTreeMap<String, Vec<IpAddr>>,
-    asked: Vec<String>,
-}
-
-impl Answers {
-    /// From now on a name leads to these addresses.
-    pub(crate) fn set(&self, name: &str, addresses: &[&str]) {
-        let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
-        self.0.lock().unwrap().leads.insert(name.to_owned(), addresses);
-    }
-
-    fn asked(&self, name: &str) -> usize {
-        self.0.lock().unwrap().asked.iter().filter(|asked| *asked == name).count()
-    }
-}
-
-impl Resolver for Answers {
-    fn resolve(&self, host: &str, port: u16) -> BoxFuture<io::Result<Vec<SocketAddr>>> {
-        let mut state = self.0.lock().unwrap();
-        state.asked.push(host.to_owned());
-        let found = match host.parse() {
-            Ok(address) => Ok(vec![address]),
-            Err(_) => state.leads.get(host).cloned().ok_or(io::ErrorKind::NotFound.into()),
-        };
-        let with_port = |found: Vec<IpAddr>| found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
-        Box::pin(std::future::ready(found.map(with_port)))
-    }
-}
 
 pub(crate) fn port_of(address: &str) -> u16 {
     address.rsplit_once(':').unwrap().1.parse().unwrap()
 }
-
-/// Addresses outside of the networks that the scenes here have, written in all ways.
-const OUTSIDE: [&str; 9] = [
-    "169.254.169.254",
-    "::ffff:169.254.169.254",
-    "64:ff9b::a9fe:a9fe",
-    "2002:a9fe:a9fe::1",
-    "100.100.100.200",
-    "fd00:ec2::254",
-    "192.0.2.7",
-    "0.0.0.0",
-    "fe80::1",
-];
 
 /// A gateway that knows both servers of another's cluster by names, `mq.test` and `broker.test`.
 struct Named {
@@ -110,17 +60,17 @@ async fn a_name_that_leads_out_of_the_networks_one_day_is_followed_no_more_until
     let named = Named::new().await;
     for (server, name) in &named.servers {
         named.is_led_to(server).await;
-        for address in OUTSIDE {
+        for address in outside::ADDRESSES {
             named.answers.set(name, &[address]);
             named.is_led_nowhere(server, address).await;
         }
-        named.answers.set(name, &OUTSIDE);
+        named.answers.set(name, &outside::ADDRESSES);
         named.is_led_nowhere(server, "all of them").await;
         named.answers.set(name, &["127.0.0.1"]);
         named.is_led_to(server).await;
     }
     let refused = named.scene.count("stgclient_gateway_ends_total{why=\"target_elsewhere\"}");
-    assert_eq!(refused, 2.0 * (OUTSIDE.len() + 1) as f64);
+    assert_eq!(refused, 2.0 * (outside::ADDRESSES.len() + 1) as f64);
     drop(named.behind);
 }
 
@@ -128,7 +78,7 @@ async fn a_name_that_leads_out_of_the_networks_one_day_is_followed_no_more_until
 async fn of_the_addresses_of_a_name_those_outside_are_passed_over() {
     let named = Named::new().await;
     for (server, name) in &named.servers {
-        named.answers.set(name, &[&OUTSIDE[..], &["::ffff:127.0.0.1"]].concat());
+        named.answers.set(name, &[&outside::ADDRESSES[..], &["::ffff:127.0.0.1"]].concat());
         named.is_led_to(server).await;
     }
 }

@@ -158,9 +158,7 @@ impl Scene {
 
     /// A count, as Prometheus would read it; 0 if there is none yet.
     pub(crate) fn count(&self, name: &str) -> f64 {
-        let text = self.gateway.metrics();
-        let line = text.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
-        line.and_then(|line| line.rsplit_once(' ')).map_or(0.0, |(_, value)| value.parse().unwrap())
+        count_in(&self.gateway.metrics(), name)
     }
 
     /// A client that sends without pause, until it is told to stop. All its messages have to succeed.
@@ -212,6 +210,12 @@ impl Steady {
         self.stops.store(true, SeqCst);
         tokio::time::timeout(PATIENCE, self.sending).await.expect("it goes on").unwrap();
     }
+}
+
+/// A count in what Prometheus reads; 0 if there is none yet.
+pub(crate) fn count_in(text: &str, name: &str) -> f64 {
+    let line = text.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
+    line.and_then(|line| line.rsplit_once(' ')).map_or(0.0, |(_, value)| value.parse().unwrap())
 }
 
 /// How the gateway closes a WebSocket.
