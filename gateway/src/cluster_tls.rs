@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use stgclient::Tls;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -11,9 +10,10 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName}
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::config::{ClusterTls, ConfigError};
+use crate::dialing;
 
 /// What connects, and the name that certificates have to be for, if it is not that of the server.
-pub(crate) fn connector(config: &ClusterTls) -> Result<(TlsConnector, Option<ServerName<'static>>), ConfigError> {
+pub(crate) fn connector(config: &ClusterTls) -> Result<dialing::ClusterTls, ConfigError> {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| ConfigError::new("cluster.tls", error))?
@@ -35,21 +35,6 @@ pub(crate) fn connector(config: &ClusterTls) -> Result<(TlsConnector, Option<Ser
         ),
     };
     Ok((TlsConnector::from(Arc::new(client)), name))
-}
-
-/// The same for a client of ours.
-pub(crate) fn for_client(config: &ClusterTls) -> Result<Tls, ConfigError> {
-    let mut tls = Tls::builder();
-    if let Some(ca) = &config.ca_file {
-        tls = tls.ca_file(ca);
-    }
-    if let (Some(certificate), Some(key)) = (&config.certificate_file, &config.key_file) {
-        tls = tls.client_certificate_files(certificate, key);
-    }
-    if let Some(name) = &config.server_name {
-        tls = tls.server_name(name);
-    }
-    tls.build().map_err(|error| ConfigError::new("cluster.tls", error))
 }
 
 fn roots(file: Option<&Path>) -> Result<RootCertStore, ConfigError> {

@@ -16,12 +16,12 @@ use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use crate::bounds::Place;
+use crate::dialing::Dialer;
 use crate::doorkeeper::{Admission, Shown};
 use crate::networks::unmapped;
 use crate::read_ahead::ReadAhead;
@@ -167,8 +167,8 @@ where
         return refuse(visitor, End::Draining).await;
     }
     let connect = shared.bounds.connect();
-    let stream = match shared.targets.connect(target, connect).await {
-        Ok(stream) => stream,
+    let (named, stream) = match shared.targets.connect(target, connect).await {
+        Ok(opened) => opened,
         Err(error) => return refuse(visitor, error.into()).await,
     };
     let unreachable = |error| End::from(TargetError::Unreachable { target: target.to_owned(), error });
@@ -179,17 +179,14 @@ where
     shared.metrics.tunnels.increment(1.0);
     let _counted = Counted(shared);
     let tunnel = Tunnel { shared, admission, server, stops };
-    match &shared.cluster_tls {
+    match &shared.dialer.tls {
         None => tunnel.relay(visitor, stream).await,
-        Some((connector, name)) => {
-            let name = name.clone().unwrap_or_else(|| ServerName::IpAddress(server.ip().into()));
-            match tokio::time::timeout(connect, Box::pin(connector.connect(name, stream))).await {
-                // What has no TLS needs no room for it.
-                Ok(Ok(stream)) => Box::pin(tunnel.relay(visitor, stream)).await,
-                Ok(Err(error)) => refuse(visitor, unreachable(error)).await,
-                Err(_) => refuse(visitor, unreachable(std::io::ErrorKind::TimedOut.into())).await,
-            }
-        }
+        Some(tls) => match tokio::time::timeout(connect, Box::pin(Dialer::secure(tls, &named, stream))).await {
+            // What has no TLS needs no room for it.
+            Ok(Ok(stream)) => Box::pin(tunnel.relay(visitor, stream)).await,
+            Ok(Err(error)) => refuse(visitor, unreachable(error)).await,
+            Err(_) => refuse(visitor, unreachable(std::io::ErrorKind::TimedOut.into())).await,
+        },
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::bounds::{Place, Rate};
 use crate::certificates::Certificates;
 use crate::config::{Config, ConfigError};
+use crate::dialing::{Resolver, SystemResolver};
 use crate::door;
 use crate::operation;
 use crate::shared::Shared;
@@ -65,7 +66,7 @@ impl Gateway {
     /// # Errors
     /// What is wrong, and what to write instead.
     pub fn check(config: &Config) -> Result<(), ConfigError> {
-        Shared::new(config).map(|_| ())
+        Shared::new(config, Arc::new(SystemResolver)).map(|_| ())
     }
 
     /// Opens the door. Nobody is let in before [`Gateway::run`].
@@ -73,7 +74,15 @@ impl Gateway {
     /// # Errors
     /// Something is wrong with the configuration or the files that it names, or an address is taken.
     pub async fn open(config: &Config) -> Result<Self, ConfigError> {
-        let shared = Arc::new(Shared::new(config)?);
+        Self::open_with(config, Arc::new(SystemResolver)).await
+    }
+
+    /// As [`Gateway::open`], with a resolver other than the system's for the names of the cluster.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn open_with(config: &Config, resolver: Arc<dyn Resolver>) -> Result<Self, ConfigError> {
+        let shared = Arc::new(Shared::new(config, resolver)?);
         let listener = listen(config.listen).await?;
         let operation = match config.operation.listen {
             Some(address) => Some(listen(address).await?),

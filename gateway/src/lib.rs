@@ -14,6 +14,8 @@ mod cluster_tls;
 #[cfg(feature = "door")]
 mod config;
 #[cfg(feature = "door")]
+mod dialing;
+#[cfg(feature = "door")]
 mod door;
 #[cfg(feature = "door")]
 mod doorkeeper;
@@ -43,5 +45,7 @@ mod visitor;
 
 #[cfg(feature = "door")]
 pub use config::{Config, ConfigError};
+#[cfg(feature = "door")]
+pub use dialing::Resolver;
 #[cfg(feature = "door")]
 pub use gateway::{Gateway, Handle};

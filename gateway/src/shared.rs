@@ -5,13 +5,12 @@ use std::sync::Arc;
 use stgclient::Credentials;
 use stgclient_core::wire::signature::Signer;
 use tokio::sync::watch;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::bounds::Places;
 use crate::certificates::Certificates;
 use crate::cluster_tls;
 use crate::config::{Bounds, ClusterConfig, Config, ConfigError};
+use crate::dialing::{Dialer, Resolver};
 use crate::doorkeeper::{Doorkeeper, secret};
 use crate::inspection::Terms;
 use crate::metrics::Metrics;
@@ -25,30 +24,27 @@ pub(crate) struct Shared {
     pub(crate) bounds: Bounds,
     pub(crate) metrics: Metrics,
     pub(crate) certificates: Option<Certificates>,
-    /// How servers of the cluster are spoken to, if by TLS, and under which name.
-    pub(crate) cluster_tls: Option<(TlsConnector, Option<ServerName<'static>>)>,
+    pub(crate) dialer: Arc<Dialer>,
     pub(crate) stops: watch::Sender<bool>,
     pub(crate) places: Places,
 }
 
 impl Shared {
     /// Reads all that a configuration names. Nothing is opened.
-    pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
+    pub(crate) fn new(config: &Config, resolver: Arc<dyn Resolver>) -> Result<Self, ConfigError> {
         let ClusterConfig { name_servers, networks, dialect, reachable, .. } = &config.cluster;
         let credentials = credentials(&config.cluster)?;
-        let access = Access {
-            name_servers: name_servers.clone(),
-            dialect: dialect.dialect(),
-            credentials: credentials.clone(),
-            tls: config.cluster.tls.as_ref().map(cluster_tls::for_client).transpose()?,
-        };
+        let access =
+            Access { name_servers: name_servers.clone(), dialect: dialect.dialect(), credentials: credentials.clone() };
+        let tls = config.cluster.tls.as_ref().map(cluster_tls::connector).transpose()?;
+        let dialer = Arc::new(Dialer { networks: networks.clone(), resolver, tls });
         let parsed: Result<Vec<_>, _> = name_servers.iter().map(|one| one.parse()).collect();
         let parsed = parsed.map_err(|error| ConfigError::new("cluster.name_servers", error))?;
         let table = targets::table(reachable).map_err(|error| ConfigError::new("cluster.reachable", error))?;
         let bounds = config.bounds.clone();
         Ok(Self {
             doorkeeper: Doorkeeper::new(config)?,
-            targets: Arc::new(Targets::new(parsed, networks.clone(), table, access)),
+            targets: Arc::new(Targets::new(parsed, Arc::clone(&dialer), table, access)),
             terms: Terms {
                 dialect: dialect.dialect(),
                 signer: credentials.as_ref().map(Signer::new),
@@ -57,7 +53,7 @@ impl Shared {
             },
             metrics: Metrics::new(),
             certificates: config.tls.clone().map(Certificates::new).transpose()?,
-            cluster_tls: config.cluster.tls.as_ref().map(cluster_tls::connector).transpose()?,
+            dialer,
             stops: watch::Sender::new(false),
             places: Places::new(bounds.connections, bounds.connections_per_address),
             bounds,

@@ -1,7 +1,6 @@
 //! Where tunnels lead: to the configured name servers and to the brokers that these announce, as far as they lie in configured networks.
 //!
-//! What a visitor names is only ever compared with what is known. What is connected to is the address that was checked: a name is
-//! resolved once, here.
+//! What a visitor names is only ever compared with what is known.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -9,13 +8,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use stgclient::{Client, ClientBuilder, Credentials, Dialect, Error, Tls};
+use stgclient::{Client, ClientBuilder, Credentials, Dialect, Error};
 use stgclient_core::address::Address;
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 use tokio::time::Instant;
 
-use crate::networks::{Networks, unmapped};
+use crate::dialing::{Dialer, Ours};
 
 /// How often name servers are asked for brokers.
 pub(crate) const REFRESH: Duration = Duration::from_secs(30);
@@ -27,26 +26,12 @@ pub(crate) struct Access {
     pub(crate) name_servers: Vec<String>,
     pub(crate) dialect: Dialect,
     pub(crate) credentials: Option<Credentials>,
-    pub(crate) tls: Option<Tls>,
-}
-
-impl Access {
-    fn builder(&self) -> ClientBuilder {
-        let mut builder = Client::builder(&self.name_servers).dialect(self.dialect);
-        if let Some(credentials) = &self.credentials {
-            builder = builder.credentials(credentials.clone());
-        }
-        if let Some(tls) = &self.tls {
-            builder = builder.tls(tls.clone());
-        }
-        builder
-    }
 }
 
 /// Where tunnels may lead, and what is known of that.
 pub(crate) struct Targets {
     name_servers: Vec<Address>,
-    networks: Networks,
+    dialer: Arc<Dialer>,
     /// From what brokers announce to where they can be reached from here.
     reachable: BTreeMap<String, Address>,
     /// Makes the client that asks the cluster, once it is needed: the cluster may come later than the gateway.
@@ -79,17 +64,26 @@ fn in_words(error: &io::Error) -> String {
 impl Targets {
     pub(crate) fn new(
         name_servers: Vec<Address>,
-        networks: Networks,
+        dialer: Arc<Dialer>,
         reachable: BTreeMap<String, Address>,
         access: Access,
     ) -> Self {
         let (client, announced, last_refresh) = (OnceCell::new(), Mutex::default(), AsyncMutex::default());
-        Self { name_servers, networks, reachable, access, client, announced, last_refresh }
+        Self { name_servers, dialer, reachable, access, client, announced, last_refresh }
     }
 
     /// The client that asks the cluster.
     pub(crate) async fn client(&self) -> Result<&Client, Error> {
-        self.client.get_or_try_init(|| self.access.builder().connect()).await
+        self.client.get_or_try_init(|| self.builder().connect()).await
+    }
+
+    fn builder(&self) -> ClientBuilder {
+        let Access { name_servers, dialect, credentials } = &self.access;
+        let builder = ClientBuilder::on(Arc::new(Ours::new(Arc::clone(&self.dialer))), name_servers).dialect(*dialect);
+        match credentials {
+            Some(credentials) => builder.credentials(credentials.clone()),
+            None => builder,
+        }
     }
 
     /// Asks the name servers for the brokers.
@@ -108,13 +102,13 @@ impl Targets {
         Ok(count)
     }
 
-    /// Opens a connection to what a visitor names.
-    pub(crate) async fn connect(&self, target: &str, within: Duration) -> Result<TcpStream, TargetError> {
+    /// Opens a connection to what a visitor names. Gives the address, too, as it is configured or announced.
+    pub(crate) async fn connect(&self, target: &str, within: Duration) -> Result<(Address, TcpStream), TargetError> {
         let address = self.find(target).await?;
         let unreachable = |error| TargetError::Unreachable { target: target.to_owned(), error };
-        let opening = self.open(&address);
+        let opening = self.dialer.open(&address);
         match tokio::time::timeout(within, opening).await {
-            Ok(Ok(Some(stream))) => Ok(stream),
+            Ok(Ok(Some(stream))) => Ok((address, stream)),
             Ok(Ok(None)) => Err(TargetError::Elsewhere(target.to_owned())),
             Ok(Err(error)) => Err(unreachable(error)),
             Err(_) => Err(unreachable(io::ErrorKind::TimedOut.into())),
@@ -134,7 +128,11 @@ impl Targets {
                 return Err(unknown());
             }
         }
-        Ok(self.reachable.get(&wanted).cloned().unwrap_or(named))
+        match self.reachable.get(&wanted) {
+            Some(reachable) => Ok(reachable.clone()),
+            // However it was written: certificates are for one way.
+            None => wanted.parse().map_err(|_| unknown()),
+        }
     }
 
     fn is_announced(&self, target: &str) -> bool {
@@ -148,26 +146,6 @@ impl Targets {
             *last = Some(Instant::now());
             let _ = self.ask().await;
         }
-    }
-
-    /// Connects to the first address of a host that may be connected to and answers; none, if none may be.
-    async fn open(&self, address: &Address) -> io::Result<Option<TcpStream>> {
-        let mut failure = None;
-        for resolved in tokio::net::lookup_host((address.host(), address.port())).await? {
-            let checked: IpAddr = unmapped(resolved.ip());
-            if !self.networks.contain(checked) {
-                continue;
-            }
-            match TcpStream::connect(SocketAddr::new(checked, resolved.port())).await {
-                Ok(stream) => {
-                    // What comes in pieces goes on in pieces.
-                    stream.set_nodelay(true)?;
-                    return Ok(Some(stream));
-                }
-                Err(error) => failure = Some(error),
-            }
-        }
-        failure.map_or(Ok(None), Err)
     }
 
     /// Keeps the brokers known, for as long as it is polled.

@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::CapacityError;
+use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
 
 use crate::doorkeeper::Admission;
@@ -305,7 +305,11 @@ fn waiting(answers: &mut mpsc::Receiver<Bytes>) -> Vec<Bytes> {
 
 fn failed(error: WebSocketError) -> End {
     match error {
-        WebSocketError::ConnectionClosed | WebSocketError::AlreadyClosed | WebSocketError::Io(_) => End::Left,
+        WebSocketError::ConnectionClosed
+        | WebSocketError::AlreadyClosed
+        | WebSocketError::Io(_)
+        // A page that is closed, or a network that is gone, breaks no rule.
+        | WebSocketError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => End::Left,
         WebSocketError::Capacity(CapacityError::MessageTooLong { max_size, .. }) => End::LongMessage(max_size),
         other => End::WebSocket(other.to_string()),
     }

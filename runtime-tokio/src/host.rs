@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
@@ -86,6 +87,20 @@ impl Tokio {
                 None => {}
             }
         });
+    }
+
+    /// Opens a stream for a link in a way of the caller's own, and drives the link with it in a task: for hosts that are as this one in all
+    /// else. `guess` is what it may mean that the server hangs up without a word, to be added to a reason.
+    pub fn connect_by<F, S>(
+        &self,
+        link: Box<dyn Link>,
+        open: impl FnOnce(Address) -> F + Send + 'static,
+        guess: &'static str,
+    ) where
+        F: Future<Output = io::Result<S>> + Send,
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        self.drive(link, async move |address| open(address).await.map_err(Failure::from), guess);
     }
 
     /// Whether there is a runtime, and it has what `needs` says.

@@ -21,6 +21,11 @@ pub struct OpenGateway {
 impl OpenGateway {
     /// A gateway in front of the cluster of these name servers.
     pub async fn before(name_servers: [&str; 2], dialect: Dialect) -> Self {
+        Self::told(&name_servers, dialect, "").await
+    }
+
+    /// The same, with more tables in its file.
+    pub async fn told(name_servers: &[&str], dialect: Dialect, more: &str) -> Self {
         let folder = std::env::temp_dir().join(unique("gateway"));
         fs::create_dir_all(&folder).expect("the temporary folder can be written to");
         let token = folder.join("token");
@@ -36,6 +41,7 @@ impl OpenGateway {
             name = "tests"
             token_file = "{}"
             administers = true
+            {more}
             "#,
             token.display()
         ));

@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::broken;
 use crate::scene::{PAGE, PATIENCE, Scene, TOKEN, close_of, eventually};
 
 /// The request for a WebSocket to the name server, as bytes.
@@ -86,17 +87,7 @@ async fn what_is_no_request_for_a_websocket_is_refused_in_one_answer() {
 async fn a_websocket_that_breaks_its_rules_is_closed_and_told_which() {
     let scene = Scene::new("message_bytes = 70000").await;
     let steady = scene.steady().await;
-    let mask = [0_u8; 4];
-    for (what, frame, wanted) in [
-        ("unmasked", vec![0x82, 2, 1, 2], 1002),
-        ("of 2^62 bytes", [&[0x82, 0xff][..], &(1_u64 << 62).to_be_bytes(), &mask].concat(), 1009),
-        ("of 70001 bytes", [&[0x82, 0xff][..], &70_001_u64.to_be_bytes(), &mask].concat(), 1009),
-        ("of a reserved kind", [&[0x83, 0x80][..], &mask].concat(), 1002),
-        ("with reserved bits", [&[0xf2, 0x80][..], &mask].concat(), 1002),
-        ("a long ping", [&[0x89, 0xfe, 0, 200][..], &mask, &[0; 200]].concat(), 1002),
-        ("a ping in pieces", [&[0x09, 0x80][..], &mask].concat(), 1002),
-        ("a piece of nothing", [&[0x80, 0x80][..], &mask].concat(), 1002),
-    ] {
+    for (what, frame, wanted) in broken::frames(70_000) {
         let socket = scene.tunnel_to(&scene.name_server()).await;
         let mut raw = socket.into_inner();
         raw.write_all(&frame).await.unwrap();
@@ -107,6 +98,18 @@ async fn a_websocket_that_breaks_its_rules_is_closed_and_told_which() {
         assert_eq!(code, wanted, "a frame {what}: {}", String::from_utf8_lossy(&said[4..]));
     }
     steady.went_on().await;
+}
+
+#[tokio::test]
+async fn who_is_gone_without_a_word_has_left_and_broken_no_rule() {
+    let scene = Scene::new("").await;
+    let half = [0x82, 0x85, 0, 0];
+    for said in [&[][..], &half] {
+        let mut raw = scene.tunnel_to(&scene.name_server()).await.into_inner();
+        raw.write_all(said).await.unwrap();
+        drop(raw);
+    }
+    eventually("both are counted", || scene.count("stgclient_gateway_ends_total{why=\"left\"}") == 2.0).await;
 }
 
 #[tokio::test]
@@ -131,12 +134,7 @@ async fn text_and_what_is_no_rocketmq_end_a_tunnel() {
     let mut socket = scene.tunnel_to(&scene.name_server()).await;
     socket.send(Message::Text("hello".into())).await.unwrap();
     assert_eq!(close_of(socket).await, (1003, "binary messages only".to_owned()));
-    for (bytes, words) in [
-        (&b"GET / HTTP/1.1\r\n\r\n"[..], "more than the limit"),
-        (&[0xff; 16][..], "more than the limit"),
-        (&[0, 0, 0, 8, 9, 0, 0, 2, 0, 0, 0, 0][..], "unknown header type"),
-        (&[0, 0, 0, 6, 0, 0, 0, 2, b'{', b'?'][..], "malformed"),
-    ] {
+    for (bytes, words) in broken::no_rocketmq() {
         let mut socket = scene.tunnel_to(&scene.broker()).await;
         socket.send(Message::Binary(bytes.to_vec().into())).await.unwrap();
         let (code, said) = close_of(socket).await;

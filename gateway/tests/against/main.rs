@@ -1,8 +1,16 @@
 //! What strangers try, and what becomes of it: each is refused or bounded, and a well-behaved client beside it goes on.
 
+mod answers;
 mod bounds;
+mod broken;
+mod certificates;
+mod cluster;
 mod frames;
+mod login;
+mod names;
+mod outside;
 mod running;
 mod scene;
 mod targets;
+mod tokens;
 mod visitors;

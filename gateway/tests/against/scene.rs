@@ -6,11 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use futures::{SinkExt, StreamExt};
 use stgclient::embedded::EmbeddedCluster;
-use stgclient::{Client, Message as Sent, Tunnel};
-use stgclient_gateway::{Config, Gateway, Handle};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use stgclient::{Client, Dialect, Message as Sent, Tunnel};
+use stgclient_core::wire::code::RequestCode;
+use stgclient_core::wire::command::{self, Command, Head, HeaderCodec};
+use stgclient_core::wire::fields::{FieldWriter, WriteHeader};
+use stgclient_core::wire::frame::FrameReader;
+use stgclient_gateway::{Config, Gateway, Handle, Resolver};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
@@ -44,6 +49,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) name_servers: Vec<String>,
     /// Another cluster's name server instead.
     pub(crate) instead: Option<String>,
+    /// Where the cluster's names lead, if the system does not say it.
+    pub(crate) resolver: Option<Arc<dyn Resolver>>,
 }
 
 impl Scene {
@@ -80,7 +87,11 @@ impl Scene {
             wanted.bounds,
             wanted.more.replace("FOLDER", &folder.display().to_string()),
         );
-        let gateway = Gateway::open(&Config::from_text(&text).unwrap()).await.unwrap();
+        let config = Config::from_text(&text).unwrap();
+        let gateway = match wanted.resolver {
+            Some(resolver) => Gateway::open_with(&config, resolver).await.unwrap(),
+            None => Gateway::open(&config).await.unwrap(),
+        };
         let address = gateway.address().unwrap().to_string();
         let operation = gateway.operation_address().unwrap().to_string();
         let handle = gateway.handle();
@@ -116,12 +127,22 @@ impl Scene {
         query: &str,
         headers: &[(&str, &str)],
     ) -> Result<WebSocketStream<TcpStream>, Error> {
+        self.websocket_on(self.socket().await, query, headers).await
+    }
+
+    /// The same on a connection that stands.
+    pub(crate) async fn websocket_on<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        socket: S,
+        query: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<WebSocketStream<S>, Error> {
         let uri = format!("ws://{}/tunnel{query}", self.address).parse().unwrap();
         let mut request = ClientRequestBuilder::new(uri);
         for (name, value) in headers {
             request = request.with_header(*name, *value);
         }
-        client_async(request, self.socket().await).await.map(|(socket, _)| socket)
+        client_async(request, socket).await.map(|(socket, _)| socket)
     }
 
     /// A tunnel to this target for who has the token.
@@ -137,9 +158,7 @@ impl Scene {
 
     /// A count, as Prometheus would read it; 0 if there is none yet.
     pub(crate) fn count(&self, name: &str) -> f64 {
-        let text = self.gateway.metrics();
-        let line = text.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
-        line.and_then(|line| line.rsplit_once(' ')).map_or(0.0, |(_, value)| value.parse().unwrap())
+        count_in(&self.gateway.metrics(), name)
     }
 
     /// A client that sends without pause, until it is told to stop. All its messages have to succeed.
@@ -193,8 +212,14 @@ impl Steady {
     }
 }
 
+/// A count in what Prometheus reads; 0 if there is none yet.
+pub(crate) fn count_in(text: &str, name: &str) -> f64 {
+    let line = text.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
+    line.and_then(|line| line.rsplit_once(' ')).map_or(0.0, |(_, value)| value.parse().unwrap())
+}
+
 /// How the gateway closes a WebSocket.
-pub(crate) async fn close_of(mut socket: WebSocketStream<TcpStream>) -> (u16, String) {
+pub(crate) async fn close_of<S: AsyncRead + AsyncWrite + Unpin>(mut socket: WebSocketStream<S>) -> (u16, String) {
     let closing = async {
         loop {
             match socket.next().await {
@@ -212,7 +237,7 @@ pub(crate) async fn close_of(mut socket: WebSocketStream<TcpStream>) -> (u16, St
 }
 
 /// The next bytes that come.
-pub(crate) async fn bytes_of(socket: &mut WebSocketStream<TcpStream>) -> Vec<u8> {
+pub(crate) async fn bytes_of<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocketStream<S>) -> Vec<u8> {
     loop {
         match tokio::time::timeout(PATIENCE, socket.next()).await.expect("something comes") {
             Some(Ok(Message::Binary(bytes))) => return bytes.to_vec(),
@@ -222,8 +247,46 @@ pub(crate) async fn bytes_of(socket: &mut WebSocketStream<TcpStream>) -> Vec<u8>
     }
 }
 
-pub(crate) async fn say(socket: &mut WebSocketStream<TcpStream>, bytes: &[u8]) {
+pub(crate) async fn say<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocketStream<S>, bytes: &[u8]) {
     socket.send(Message::Binary(bytes.to_vec().into())).await.unwrap();
+}
+
+/// What who has this token offers.
+pub(crate) fn bearer(token: &str) -> String {
+    format!("binary, bearer.{token}")
+}
+
+/// A request, as a visitor writes it, right or wrong.
+pub(crate) fn request(code: RequestCode, opaque: i32, fields: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+    let mut out = BytesMut::new();
+    let head = Head::request(Dialect::Apache, code, opaque);
+    command::encode(&mut out, HeaderCodec::Json, Dialect::Apache, &head, &Pairs(fields), body);
+    out.to_vec()
+}
+
+struct Pairs<'a>(&'a [(&'a str, &'a str)]);
+
+impl WriteHeader for Pairs<'_> {
+    fn write(&self, writer: &mut FieldWriter<'_>) {
+        for (name, value) in self.0 {
+            writer.foreign(name, value);
+        }
+    }
+}
+
+/// What a request is answered.
+pub(crate) async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: &mut WebSocketStream<S>,
+    request: &[u8],
+) -> Command {
+    say(socket, request).await;
+    let mut reader = FrameReader::new(1 << 20);
+    loop {
+        reader.extend(&bytes_of(socket).await);
+        if let Some(answer) = reader.next_command().unwrap() {
+            return answer;
+        }
+    }
 }
 
 /// Looks again until it is so.

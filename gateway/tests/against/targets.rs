@@ -10,10 +10,11 @@ use stgclient_core::wire::fields::NoFields;
 use stgclient_core::wire::frame::FrameReader;
 use tokio::net::TcpListener;
 
-use crate::scene::{Scene, TOKEN, Wanted, bytes_of, say};
+use crate::outside;
+use crate::scene::{Scene, TOKEN, Wanted, bearer, bytes_of, say};
 
 fn protocols() -> String {
-    format!("binary, bearer.{TOKEN}")
+    bearer(TOKEN)
 }
 
 #[tokio::test]
@@ -24,26 +25,7 @@ async fn only_what_the_cluster_announces_is_connected_to_whichever_way_it_is_wri
     let port = inside.local_addr().unwrap().port();
     let name_server: SocketAddr = scene.name_server().parse().unwrap();
     let known = name_server.port();
-    for target in [
-        format!("127.0.0.1:{port}"),
-        format!("localhost:{port}"),
-        format!("localhost:{known}"),
-        format!("2130706433:{known}"),
-        format!("0x7f000001:{known}"),
-        format!("0177.0.0.1:{known}"),
-        format!("127.1:{known}"),
-        format!("[::1]:{known}"),
-        format!("127.0.0.1:{known}@evil.example.com:80"),
-        format!("127.0.0.1:{known}%00"),
-        format!("127.0.0.1:{known}%20"),
-        "169.254.169.254:80".to_owned(),
-        "[::ffff:a9fe:a9fe]:80".to_owned(),
-        "metadata.google.internal:80".to_owned(),
-        "evil.example.com:9876".to_owned(),
-        "127.0.0.1".to_owned(),
-        "127.0.0.1:99999".to_owned(),
-        "%E2%80%AE:1".to_owned(),
-    ] {
+    for target in outside::targets(&scene.name_server(), port) {
         let (code, words) =
             scene.closed(&format!("?target={target}"), &[("Sec-WebSocket-Protocol", &protocols())]).await;
         assert_eq!((code, words.contains("neither a name server")), (4404, true), "{target}: {words}");

@@ -65,7 +65,7 @@ impl Work {
 }
 
 /// The broker's access control refused, in these words, and a try was not repeated.
-fn check(error: &Error, remark: &str) {
+pub(crate) fn check(error: &Error, remark: &str) {
     assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::AccessDenied, false), "{error}");
     assert_eq!(error.code(), Some(ResponseCode::NO_PERMISSION), "{error}");
     assert!(error.remark().is_some_and(|text| text.contains(remark)), "{remark:?}: {error}");

@@ -5,6 +5,7 @@
 
 mod access;
 mod acl;
+mod gateway;
 mod transport;
 
 use std::path::PathBuf;

@@ -1,0 +1,180 @@
+//! Visitors who are known by a token that somebody else has signed, with each of the algorithms.
+
+use std::time::Duration;
+
+use jsonwebtoken::Algorithm;
+use serde_json::{Value, json};
+use stgclient_core::wire::code::RequestCode;
+
+use crate::login::{ALGORITHMS, Login, claims, in_seconds};
+use crate::scene::{PATIENCE, answer, bearer, close_of, eventually, request};
+
+#[tokio::test]
+async fn a_token_has_to_be_signed_by_whom_it_should_be_and_to_be_meant_for_here_and_now() {
+    for algorithm in ALGORITHMS {
+        let login = Login::new(algorithm);
+        let scene = login.scene().await;
+        let steady = scene.steady().await;
+        let query = format!("?target={}", scene.name_server());
+        for (what, token) in login.wrong() {
+            let (code, words) = scene.closed(&query, &[("Sec-WebSocket-Protocol", &bearer(&token))]).await;
+            // Such as let somebody in and out again would be told that it has expired.
+            let is_refused = words.starts_with("the token is not accepted: ");
+            assert_eq!((code, is_refused), (4401, true), "{algorithm:?}: a token {what}: {words}");
+            assert!(!words.contains(&token) || token.is_empty());
+        }
+        let good = bearer(&login.token(&claims(json!({}))));
+        let mut socket = scene.websocket(&query, &[("Sec-WebSocket-Protocol", &good)]).await.unwrap();
+        let list = request(RequestCode::GET_ALL_TOPIC_LIST_FROM_NAMESERVER, 1, &[], b"");
+        assert_eq!(answer(&mut socket, &list).await.code, 0, "{algorithm:?}");
+        steady.went_on().await;
+    }
+}
+
+#[tokio::test]
+async fn a_tunnel_ends_when_its_token_does() {
+    for algorithm in ALGORITHMS {
+        let login = Login::new(algorithm);
+        let scene = login.scene().await;
+        let query = format!("?target={}", scene.name_server());
+        // Clocks may be off by half a minute.
+        let end = in_seconds(2);
+        let soon = bearer(&login.token(&claims(json!({ "exp": end - 30 }))));
+        let mut socket = scene.websocket(&query, &[("Sec-WebSocket-Protocol", &soon)]).await.unwrap();
+        let list = request(RequestCode::GET_ALL_TOPIC_LIST_FROM_NAMESERVER, 1, &[], b"");
+        assert_eq!(answer(&mut socket, &list).await.code, 0, "{algorithm:?}: it is still good");
+        assert_eq!(close_of(socket).await, (4401, "the token has expired".to_owned()), "{algorithm:?}");
+        assert!(in_seconds(0) >= end, "{algorithm:?}: too soon");
+        eventually("it is counted", || scene.count("stgclient_gateway_ends_total{why=\"expired\"}") == 1.0).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_token_says_of_topics_groups_and_roles_is_what_its_visitor_may_do() {
+    for algorithm in ALGORITHMS {
+        let login = Login::new(algorithm);
+        let scene = login.scene().await;
+        let query = format!("?target={}", scene.broker());
+        let create = [
+            ("topic", "orders"),
+            ("defaultTopic", "TBW102"),
+            ("readQueueNums", "1"),
+            ("writeQueueNums", "1"),
+            ("perm", "6"),
+            ("topicFilterType", "SINGLE_TAG"),
+            ("topicSysFlag", "0"),
+            ("order", "false"),
+        ];
+        let requests = [
+            request(RequestCode::GET_MAX_OFFSET, 1, &[("topic", "orders"), ("queueId", "0")], b""),
+            request(RequestCode::GET_MAX_OFFSET, 2, &[("topic", "secrets"), ("queueId", "0")], b""),
+            request(RequestCode::GET_CONSUMER_LIST_BY_GROUP, 3, &[("consumerGroup", "shop")], b""),
+            request(RequestCode::GET_CONSUMER_LIST_BY_GROUP, 4, &[("consumerGroup", "bank")], b""),
+            request(RequestCode::UPDATE_AND_CREATE_TOPIC, 5, &create, b""),
+        ];
+        for (said, wanted) in [
+            (json!({}), [true, true, true, true, false]),
+            (json!({ "role": "ops" }), [true; 5]),
+            (json!({ "role": "clerk" }), [true, true, true, true, false]),
+            (json!({ "topics": ["orders"], "groups": ["shop"] }), [true, false, true, false, false]),
+            (json!({ "topics": ["ord*"] }), [true, false, false, false, false]),
+            (json!({ "groups": ["shop"] }), [false, false, true, false, false]),
+            (json!({ "topics": [], "role": "ops" }), [false; 5]),
+            (json!({ "topics": ["orders"], "role": "ops" }), [true, false, false, false, true]),
+        ] {
+            let token = bearer(&login.token(&claims(said.clone())));
+            let mut socket = scene.websocket(&query, &[("Sec-WebSocket-Protocol", &token)]).await.unwrap();
+            let mut may = [false; 5];
+            for (may, request) in may.iter_mut().zip(&requests) {
+                *may = answer(&mut socket, request).await.code != 16;
+            }
+            assert_eq!(may, wanted, "{algorithm:?}: {said}");
+        }
+        // What is no list is no right.
+        let odd = bearer(&login.token(&claims(json!({ "topics": "orders" }))));
+        assert_eq!(scene.closed(&query, &[("Sec-WebSocket-Protocol", &odd)]).await.0, 4401, "{algorithm:?}");
+    }
+}
+
+/// A request for the message at this place of the broker's log.
+fn view(place: u64) -> Vec<u8> {
+    request(RequestCode::VIEW_MESSAGE_BY_ID, 1, &[("offset", &place.to_string())], b"")
+}
+
+#[tokio::test]
+async fn who_is_bound_by_his_token_sends_consumes_and_retries_within_it() {
+    let login = Login::new(Algorithm::EdDSA);
+    let scene = login.scene().await;
+    let client = |claims: Value| {
+        let tunnel = stgclient::Tunnel::builder(format!("ws://{}/tunnel", scene.address))
+            .token(login.token(&claims))
+            .build()
+            .unwrap();
+        let builder =
+            stgclient::Client::builder(scene.name_server()).tunnel(tunnel).request_timeout(Duration::from_secs(5));
+        async { builder.connect().await.unwrap() }
+    };
+    let claims = |role: &str| {
+        json!({ "aud": "gateway", "iss": "login", "exp": in_seconds(600), "role": role,
+                "topics": ["orders"], "groups": ["shop"] })
+    };
+    let ops = client(json!({ "aud": "gateway", "iss": "login", "exp": in_seconds(600), "role": "ops" })).await;
+    for topic in ["orders", "secrets"] {
+        ops.admin().create_topic(topic).queues(1).await.unwrap();
+    }
+    let shop = client(claims("clerk")).await;
+    let error = shop.admin().create_topic("orders").await.unwrap_err();
+    assert!(error.to_string().contains("for administrators") || error.to_string().contains("all topics"), "{error}");
+    let producer = shop.producer("shop").start().await.unwrap();
+    producer.send(stgclient::Message::new("orders", "one")).await.unwrap();
+    // Another client, since one that knows of a topic asks for its route again and again.
+    let curious = client(claims("clerk")).await;
+    let error = curious
+        .producer("shop")
+        .start()
+        .await
+        .unwrap()
+        .send(stgclient::Message::new("secrets", "two"))
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("the topic secrets"), "{error}");
+    curious.close().await;
+    // A message that is named by its place is looked at.
+    let places = [
+        ops.producer("ops").start().await.unwrap().send(stgclient::Message::new("secrets", "psst")).await.unwrap(),
+        producer.send(stgclient::Message::new("orders", "two")).await.unwrap(),
+    ]
+    .map(|receipt| receipt.offset_message_id.unwrap().physical_offset());
+    let query = format!("?target={}", scene.broker());
+    let mut socket =
+        scene.websocket(&query, &[("Sec-WebSocket-Protocol", &bearer(&login.token(&claims("clerk"))))]).await.unwrap();
+    for (place, wanted) in places.into_iter().zip([16, 0]) {
+        assert_eq!(answer(&mut socket, &view(place)).await.code, wanted);
+    }
+    // What fails comes again.
+    let refused = scene.count("stgclient_gateway_requests_total{outcome=\"refused\"}");
+    let (taken, mut seen) = tokio::sync::mpsc::unbounded_channel();
+    let consumer = shop
+        .push_consumer("shop")
+        .subscribe("orders", "*")
+        .consume_from(stgclient::ConsumeFrom::FirstOffset)
+        .concurrently(move |message| {
+            let tries = message.reconsume_times();
+            let _ = taken.send((message.body().to_vec(), tries));
+            async move { if tries == 0 { Err("once more".into()) } else { Ok(()) } }
+        });
+    let consumer = consumer.start().await.unwrap();
+    let first = tokio::time::timeout(PATIENCE, seen.recv()).await.unwrap();
+    assert_eq!(first.map(|(_, tries)| tries), Some(0));
+    let again = async {
+        while let Some((body, tries)) = seen.recv().await {
+            if tries == 1 {
+                return body;
+            }
+        }
+        Vec::new()
+    };
+    assert_ne!(tokio::time::timeout(PATIENCE, again).await.unwrap(), b"");
+    assert_eq!(scene.count("stgclient_gateway_requests_total{outcome=\"refused\"}"), refused);
+    consumer.close().await;
+}
