@@ -15,7 +15,7 @@ use stgclient_core::wire::request::ViewMessage;
 
 use crate::scene::{PAGE, Scene, TOKEN, Wanted};
 
-fn bearer(token: &str) -> String {
+pub(crate) fn bearer(token: &str) -> String {
     format!("binary, bearer.{token}")
 }
 
@@ -73,24 +73,24 @@ fn code_of(frame: &[u8]) -> i32 {
     reader.next_command().unwrap().unwrap().code
 }
 
-struct Signing {
+pub(crate) struct Signing {
     key: EncodingKey,
     algorithm: Algorithm,
 }
 
 impl Signing {
-    fn token(&self, claims: &Value) -> String {
+    pub(crate) fn token(&self, claims: &Value) -> String {
         encode(&Header::new(self.algorithm), claims, &self.key).unwrap()
     }
 }
 
-fn in_seconds(seconds: i64) -> i64 {
+pub(crate) fn in_seconds(seconds: i64) -> i64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
     i64::try_from(now).unwrap() + seconds
 }
 
 /// A gateway that takes tokens signed with Ed25519.
-async fn with_jwt() -> (Scene, Signing, String) {
+pub(crate) async fn with_jwt() -> (Scene, Signing, String) {
     let pair = KeyPair::generate_for(&PKCS_ED25519).unwrap();
     let key = EncodingKey::from_ed_pem(pair.serialize_pem().as_bytes()).unwrap();
     let public = pair.public_key_pem();
