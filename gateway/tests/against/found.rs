@@ -443,3 +443,90 @@ async fn a_file_that_means_something_else_than_it_says_is_not_taken() {
     }
     assert_eq!(taken, [] as [&str; 0]);
 }
+
+#[tokio::test]
+async fn a_visitor_who_answers_pings_is_not_called_idle_while_a_server_does_not_read() {
+    use futures::{SinkExt, StreamExt};
+    use tokio_tungstenite::tungstenite::Message;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        let mut kept = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await { kept.push(stream); }
+    });
+    let scene = Scene::with(Wanted {
+        name_servers: vec![address.clone()],
+        bounds: "idle_seconds = 2\nping_seconds = 0.3",
+        ..Wanted::default()
+    })
+    .await;
+    let socket = scene.tunnel_to(&address).await;
+    let (mut sink, mut stream) = socket.split();
+    let frame = request(RequestCode::SEND_MESSAGE_V2, 0, &[("b", "orders")], &vec![0; 200_000]);
+    tokio::spawn(async move {
+        for _ in 0..100 { if sink.send(Message::Binary(frame.clone().into())).await.is_err() { break; } }
+        std::future::pending::<()>().await;
+    });
+    let reading = async {
+        loop {
+            match stream.next().await {
+                Some(Ok(Message::Close(frame))) => break format!("{frame:?}"),
+                Some(Ok(_)) => {}
+                other => break format!("{other:?}"),
+            }
+        }
+    };
+    let end = tokio::time::timeout(Duration::from_secs(8), reading).await;
+    assert!(end.is_err(), "{end:?}");
+}
+
+#[tokio::test]
+async fn who_waits_for_his_target_is_told_that_the_gateway_stops() {
+    let name_server = server(|_, asked| {
+        (RequestCode(asked.code) != RequestCode::GET_BROKER_CLUSTER_INFO).then_some((17, Vec::new()))
+    })
+    .await;
+    let mut scene =
+        Scene::with(Wanted { bounds: "drain_seconds = 10", instead: Some(name_server), ..Wanted::default() }).await;
+    let mut sockets = Vec::new();
+    for number in 0..5 {
+        sockets.push(scene.websocket(&format!("?target=127.0.0.1:{}", 1000 + number), &[("Origin", PAGE)]).await.unwrap());
+    }
+    let started = Instant::now();
+    scene.gateway.stop();
+    let said = close_of(sockets.pop().unwrap()).await;
+    assert_eq!((said.0, started.elapsed() < Duration::from_secs(4)), (1001, true), "{said:?} after {:?}", started.elapsed());
+    tokio::time::timeout(PATIENCE, &mut scene.running).await.unwrap().unwrap();
+}
+
+/// What this process has in memory now, in MiB.
+fn resident() -> usize {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() / 1024
+}
+
+/// Run it alone: it looks at what the process has.
+#[tokio::test]
+async fn what_is_kept_of_all_bodies_that_never_end_is_bounded() {
+    use futures::SinkExt;
+    use tokio_tungstenite::tungstenite::Message;
+    let scene = Scene::with(Wanted { more: &bound(), ..Wanted::default() }).await;
+    let whole = request(RequestCode::HEART_BEAT, 0, &[], &vec![b' '; 5 << 20]);
+    let whole = bytes::Bytes::from(whole).slice(..(5 << 20) - 1);
+    let before = resident();
+    let mut open = Vec::new();
+    for _ in 0..60 {
+        let query = format!("?target={}", scene.broker());
+        let mut socket = scene.websocket(&query, &[("Sec-WebSocket-Protocol", &bearer(BOUND))]).await.unwrap();
+        let mut rest = whole.clone();
+        while !rest.is_empty() {
+            let piece = rest.split_to(rest.len().min(200_000));
+            socket.send(Message::Binary(piece)).await.unwrap();
+        }
+        open.push(socket);
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 100, "60 tunnels of one address, which may have 200, hold {grown} MiB for as long as they like");
+}
