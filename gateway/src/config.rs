@@ -176,6 +176,10 @@ pub(crate) struct Bounds {
     pub(crate) frame_bytes: usize,
     /// The longest body that is kept whole, because it is judged or signed, in bytes; all others pass as they come.
     pub(crate) body_bytes: usize,
+    /// How long such a body may take to come, in seconds.
+    pub(crate) body_seconds: f64,
+    /// What is kept of all these bodies at a time, in bytes; a quarter of it for one address.
+    pub(crate) kept_bytes: usize,
     /// What waits for a visitor who does not read, in bytes.
     pub(crate) buffer_bytes: usize,
     /// A tunnel on which nothing came from the visitor for so long is closed, in seconds. Pings are answered.
@@ -199,6 +203,8 @@ impl Default for Bounds {
             message_bytes: 256 * 1024,
             frame_bytes: 16 * 1024 * 1024,
             body_bytes: 5 * 1024 * 1024,
+            body_seconds: 30.0,
+            kept_bytes: 256 * 1024 * 1024,
             buffer_bytes: 256 * 1024,
             idle_seconds: 90.0,
             ping_seconds: 20.0,
@@ -217,6 +223,10 @@ impl Bounds {
         Duration::from_secs_f64(self.connect_seconds)
     }
 
+    pub(crate) fn body(&self) -> Duration {
+        Duration::from_secs_f64(self.body_seconds)
+    }
+
     pub(crate) fn idle(&self) -> Duration {
         Duration::from_secs_f64(self.idle_seconds)
     }
@@ -233,6 +243,7 @@ impl Bounds {
         for (name, seconds, most) in [
             ("handshake_seconds", self.handshake_seconds, 120.0),
             ("connect_seconds", self.connect_seconds, 120.0),
+            ("body_seconds", self.body_seconds, 3600.0),
             ("idle_seconds", self.idle_seconds, 86_400.0),
             ("ping_seconds", self.ping_seconds, 86_400.0),
             ("drain_seconds", self.drain_seconds, 3600.0),
@@ -251,6 +262,7 @@ impl Bounds {
             ("message_bytes", self.message_bytes, 1024),
             ("frame_bytes", self.frame_bytes, 1024),
             ("body_bytes", self.body_bytes, 1024),
+            ("kept_bytes", self.kept_bytes, 4 * self.body_bytes),
             ("buffer_bytes", self.buffer_bytes, 64 * 1024),
         ] {
             if value < least {

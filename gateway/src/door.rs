@@ -23,6 +23,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use crate::bounds::Place;
 use crate::dialing::Dialer;
 use crate::doorkeeper::{Admission, Shown};
+use crate::keeping::Allowance;
 use crate::networks::unmapped;
 use crate::read_ahead::ReadAhead;
 use crate::refusals::End;
@@ -143,7 +144,7 @@ async fn enter<S>(
             Err(end) => refuse(visitor, end).await,
             Ok((admission, target)) => {
                 name = Some((admission.visitor.name.clone(), target.clone()));
-                lead(&shared, visitor, admission, &target).await
+                lead(&shared, visitor, admission, &target, address).await
             }
         }
     };
@@ -158,7 +159,13 @@ async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(visitor: WebSocketStream<S>, 
 }
 
 /// Connects to the target, and relays.
-async fn lead<S>(shared: &Arc<Shared>, visitor: WebSocketStream<S>, admission: Admission, target: &str) -> End
+async fn lead<S>(
+    shared: &Arc<Shared>,
+    visitor: WebSocketStream<S>,
+    admission: Admission,
+    target: &str,
+    address: IpAddr,
+) -> End
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -172,13 +179,10 @@ where
         Err(error) => return refuse(visitor, error.into()).await,
     };
     let unreachable = |error| End::from(TargetError::Unreachable { target: target.to_owned(), error });
-    let server = match stream.peer_addr() {
-        Ok(server) => server,
-        Err(error) => return refuse(visitor, unreachable(error)).await,
-    };
     shared.metrics.tunnels.increment(1.0);
     let _counted = Counted(shared);
-    let tunnel = Tunnel { shared, admission, server, stops };
+    let allowance = Allowance { keeping: Arc::clone(&shared.keeping), address };
+    let tunnel = Tunnel { shared, admission, server: named.clone(), allowance, stops };
     match &shared.dialer.tls {
         None => tunnel.relay(visitor, stream).await,
         Some(tls) => match tokio::time::timeout(connect, Box::pin(Dialer::secure(tls, &named, stream))).await {

@@ -3,18 +3,19 @@
 //! Each header is read, judged and written anew: the broker gets what was judged, and nothing that it might read otherwise. A body goes on
 //! as it comes, unless it has to be judged or signed. What is refused is answered; what is no frame ends the tunnel.
 
-use std::borrow::Cow;
-
 use bytes::{Buf, Bytes, BytesMut};
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
 use stgclient_core::wire::command::{self, Command, Head};
 use stgclient_core::wire::dialect::Dialect;
-use stgclient_core::wire::fields::{FieldWriter, NoFields, WriteHeader};
+use stgclient_core::wire::fields::NoFields;
 use stgclient_core::wire::frame::FrameError;
 use stgclient_core::wire::signature::Signer;
 
+use crate::asked::Asked;
+use crate::fields::Fields;
+use crate::keeping::{Allowance, Held};
 use crate::rules::{self, Passage};
-use crate::visitor::{Refusal, Visitor};
+use crate::visitor::Visitor;
 
 /// How frames are read and written.
 #[derive(Debug)]
@@ -32,8 +33,6 @@ pub(crate) struct Terms {
 const LONGEST_HEADER: usize = 256 * 1024;
 /// As long as most headers are, in bytes, so that what they are written to does not grow while they are.
 const MOST_HEADERS: usize = 512;
-/// The most fields. The requests that pass have at most fifteen, and a signature.
-const MOST_FIELDS: usize = 64;
 
 /// What is to be done next.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,7 +59,20 @@ pub(crate) enum Violation {
 #[derive(Debug)]
 pub(crate) struct Inspection {
     visitor: Visitor,
+    /// What the server has asked the visitor.
+    asked: Asked,
+    allowance: Allowance,
+    counts: Counts,
+    /// How many bodies were kept.
+    bodies: u64,
     state: State,
+}
+
+/// How many requests have passed and were refused. One whose message has to be looked at is not among them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) passed: u64,
+    pub(crate) refused: u64,
 }
 
 #[derive(Debug)]
@@ -70,7 +82,16 @@ enum State {
     /// So many bytes of a body are left, which pass or do not.
     Body { left: usize, passes: bool },
     /// A body is being collected, because it is judged or signed.
-    Collected { command: Box<Command>, passage: Passage, left: usize, body: BytesMut },
+    Collected(Box<Collected>),
+}
+
+#[derive(Debug)]
+struct Collected {
+    command: Command,
+    passage: Passage,
+    left: usize,
+    body: BytesMut,
+    held: Held,
 }
 
 impl Default for State {
@@ -80,8 +101,21 @@ impl Default for State {
 }
 
 impl Inspection {
-    pub(crate) fn new(visitor: Visitor) -> Self {
-        Self { visitor, state: State::default() }
+    pub(crate) fn new(visitor: Visitor, asked: Asked, allowance: Allowance) -> Self {
+        Self { visitor, asked, allowance, counts: Counts::default(), bodies: 0, state: State::default() }
+    }
+
+    /// What has been counted since this was asked for.
+    pub(crate) fn take_counts(&mut self) -> Counts {
+        std::mem::take(&mut self.counts)
+    }
+
+    /// The number of the body that is kept, if one is whose end is missing.
+    pub(crate) const fn kept(&self) -> Option<u64> {
+        match &self.state {
+            State::Collected(_) => Some(self.bodies),
+            _ => None,
+        }
     }
 
     /// The next step; nothing, once all bytes are taken in.
@@ -101,11 +135,15 @@ impl Inspection {
                     }
                     passes.then_some(Step::Forward(piece))
                 }
-                State::Collected { left, body, .. } => {
-                    let piece = bytes.split_to(bytes.len().min(*left));
-                    *left -= piece.len();
-                    body.extend_from_slice(&piece);
-                    if *left == 0 { self.judge_collected(terms) } else { None }
+                State::Collected(collected) => {
+                    let piece = bytes.split_to(bytes.len().min(collected.left));
+                    collected.left -= piece.len();
+                    if collected.held.grow(piece.len()) {
+                        collected.body.extend_from_slice(&piece);
+                        if collected.left == 0 { self.judge_collected(terms) } else { None }
+                    } else {
+                        self.give_up(terms)
+                    }
                 }
             };
             if step.is_some() {
@@ -117,40 +155,55 @@ impl Inspection {
 
     /// A header is there, and so many bytes of body follow.
     fn judge(&mut self, terms: &Terms, command: Command, body_length: usize) -> Option<Step> {
-        let judged = fields_of(&command).and_then(|fields| {
-            // What the visitor answers to a broker's question is no request to anybody.
-            let passage = if command.is_response() {
-                Passage::Free
-            } else {
-                rules::judge(&self.visitor, terms.dialect, &command, &fields)?
-            };
-            let is_signed = terms.signer.is_some() && !command.is_response();
-            let header =
-                (passage == Passage::Free && !is_signed).then(|| write_header(terms, &command, &fields, body_length));
-            if header.is_none() && body_length > terms.longest_body {
-                return Err(format!(
-                    "a body of {body_length} bytes, and the gateway keeps no more than {}",
-                    terms.longest_body
-                )
-                .into());
+        if command.is_response() {
+            let passes = self.asked.answered(command.opaque);
+            self.expect_body(body_length, passes);
+            let fields = passes.then(|| Fields::read(terms.dialect, &command).ok()).flatten()?;
+            return Some(Step::Forward(write_header(terms, &command, &fields, body_length)));
+        }
+        let code = RequestCode(command.code);
+        let judged = Fields::read(terms.dialect, &command).and_then(|fields| {
+            let passage = rules::judge(&self.visitor, code, &fields)?;
+            if passage == Passage::Free && terms.signer.is_none() {
+                return Ok((passage, Some(write_header(terms, &command, &fields, body_length))));
             }
-            Ok((passage, header))
+            let longest = terms.longest_body.min(rules::longest_body(code));
+            if body_length > longest {
+                return Err(
+                    format!("a body of {body_length} bytes, and the gateway keeps no more than {longest}").into()
+                );
+            }
+            Ok((passage, None))
         });
         match judged {
             Ok((_, Some(header))) => {
+                self.counts.passed += 1;
                 self.expect_body(body_length, true);
                 Some(Step::Forward(header))
             }
             Ok((passage, None)) => {
-                let command = Box::new(command);
-                self.state = State::Collected { command, passage, left: body_length, body: BytesMut::new() };
+                self.bodies += 1;
+                let (body, held) = (BytesMut::new(), self.allowance.begin());
+                self.state = State::Collected(Box::new(Collected { command, passage, left: body_length, body, held }));
                 if body_length == 0 { self.judge_collected(terms) } else { None }
             }
             Err(refusal) => {
                 self.expect_body(body_length, false);
-                answer(terms, &command, &refusal).map(Step::Answer)
+                self.refuse(terms, &command, ResponseCode::NO_PERMISSION, &refusal)
             }
         }
+    }
+
+    fn refuse(&mut self, terms: &Terms, command: &Command, code: ResponseCode, words: &str) -> Option<Step> {
+        self.counts.refused += 1;
+        answer(terms, command, code, words).map(Step::Answer)
+    }
+
+    /// The body that is being kept is one too many.
+    fn give_up(&mut self, terms: &Terms) -> Option<Step> {
+        let State::Collected(collected) = std::mem::take(&mut self.state) else { return None };
+        self.expect_body(collected.left, false);
+        self.refuse(terms, &collected.command, ResponseCode::SYSTEM_BUSY, "the gateway keeps as many bodies as it can")
     }
 
     fn expect_body(&mut self, left: usize, passes: bool) {
@@ -159,23 +212,33 @@ impl Inspection {
 
     /// A whole frame is there.
     fn judge_collected(&mut self, terms: &Terms) -> Option<Step> {
-        let State::Collected { command, passage, body, .. } = std::mem::take(&mut self.state) else { return None };
-        let judged = fields_of(&command).and_then(|fields| {
+        let State::Collected(collected) = std::mem::take(&mut self.state) else { return None };
+        let Collected { command, passage, body, held: _held, .. } = *collected;
+        let judged = Fields::read(terms.dialect, &command).and_then(|fields| {
             let body = match passage {
                 Passage::ByBody => {
-                    Bytes::from(rules::judge_body(&self.visitor, terms.dialect, RequestCode(command.code), &body)?)
+                    let code = RequestCode(command.code);
+                    Bytes::from(rules::judge_body(&self.visitor, terms.dialect, code, &body)?)
                 }
                 Passage::Free | Passage::ByPlace(_) => body.freeze(),
             };
-            Ok(write_frame(terms, &command, &fields, &body))
+            let frame = write_frame(terms, &command, &fields, &body);
+            // Written anew it may be longer than it came.
+            if frame.len() > 4 + terms.longest_frame {
+                return Err("the request is too long".into());
+            }
+            Ok(frame)
         });
         match (judged, passage) {
             (Ok(frame), Passage::ByPlace(offset)) => {
-                let refusal = answer(terms, &command, "you may not have the message's topic");
-                Some(Step::ByPlace(offset, frame, refusal))
+                let words = "you may not have the message's topic";
+                Some(Step::ByPlace(offset, frame, answer(terms, &command, ResponseCode::NO_PERMISSION, words)))
             }
-            (Ok(frame), _) => Some(Step::Forward(frame)),
-            (Err(refusal), _) => answer(terms, &command, &refusal).map(Step::Answer),
+            (Ok(frame), _) => {
+                self.counts.passed += 1;
+                Some(Step::Forward(frame))
+            }
+            (Err(refusal), _) => self.refuse(terms, &command, ResponseCode::NO_PERMISSION, &refusal),
         }
     }
 }
@@ -219,112 +282,35 @@ fn take_until(wanted: usize, collected: &mut BytesMut, bytes: &mut Bytes) {
     collected.extend_from_slice(&bytes.split_to(missing));
 }
 
-type Texts<'a> = (Cow<'a, str>, Cow<'a, str>);
-
-/// All fields. Which of two with one name counts is nothing that the broker should be asked.
-fn fields_of(command: &Command) -> Result<Vec<Texts<'_>>, Refusal> {
-    let fields: Vec<Texts<'_>> = command.fields.iter().take(MOST_FIELDS + 1).collect();
-    if fields.len() > MOST_FIELDS {
-        return Err("a request with too many fields".into());
-    }
-    let mut names: Vec<&str> = fields.iter().map(|(name, _)| &**name).collect();
-    names.sort_unstable();
-    if names.windows(2).any(|pair| pair[0] == pair[1]) {
-        return Err("a field stands twice in the request".into());
-    }
-    Ok(fields)
-}
-
-/// Fields as they came; without a signature, if another is to be made.
-struct Again<'a> {
-    fields: &'a [Texts<'a>],
-    is_signed_anew: bool,
-}
-
-impl WriteHeader for Again<'_> {
-    fn write(&self, writer: &mut FieldWriter<'_>) {
-        for (name, value) in self.fields {
-            if !(self.is_signed_anew && rules::SIGNATURE_FIELDS.contains(&&**name)) {
-                writer.foreign(name, value);
-            }
-        }
-    }
-}
-
-fn write_header(terms: &Terms, command: &Command, fields: &[Texts<'_>], body_length: usize) -> Bytes {
+fn write_header(terms: &Terms, command: &Command, fields: &Fields<'_>, body_length: usize) -> Bytes {
     let mut out = BytesMut::with_capacity(MOST_HEADERS);
-    let again = Again { fields, is_signed_anew: false };
-    command::encode_head(&mut out, command.codec, terms.dialect, &command.head(), &again, body_length);
+    command::encode_head(&mut out, command.codec, terms.dialect, &command.head(), fields, body_length);
     out.freeze()
 }
 
-fn write_frame(terms: &Terms, command: &Command, fields: &[Texts<'_>], body: &[u8]) -> Bytes {
-    let mut out = BytesMut::new();
+fn write_frame(terms: &Terms, command: &Command, fields: &Fields<'_>, body: &[u8]) -> Bytes {
+    let mut out = BytesMut::with_capacity(MOST_HEADERS + body.len());
     let head = command.head();
     match &terms.signer {
-        Some(signer) if !command.is_response() => {
-            let again = Again { fields, is_signed_anew: true };
-            let signed = signer.sign(terms.dialect, &head, &again, body);
+        Some(signer) => {
+            let unsigned = fields.unsigned();
+            let signed = signer.sign(terms.dialect, &head, &unsigned, body);
             command::encode(&mut out, command.codec, terms.dialect, &head, &signed, body);
         }
-        _ => {
-            let again = Again { fields, is_signed_anew: false };
-            command::encode(&mut out, command.codec, terms.dialect, &head, &again, body);
-        }
+        None => command::encode(&mut out, command.codec, terms.dialect, &head, fields, body),
     }
     out.freeze()
 }
 
-/// What a visitor is told who may not have what he asks for; nothing, if he waits for no answer.
-fn answer(terms: &Terms, command: &Command, refusal: &str) -> Option<Bytes> {
-    if command.is_oneway() || command.is_response() {
+/// What a visitor is told who is refused; nothing, if he waits for no answer.
+fn answer(terms: &Terms, command: &Command, code: ResponseCode, words: &str) -> Option<Bytes> {
+    if command.is_oneway() {
         return None;
     }
     let mut out = BytesMut::new();
-    let head = Head::response(terms.dialect, ResponseCode::NO_PERMISSION, command.opaque, Some(refusal));
+    let head = Head::response(terms.dialect, code, command.opaque, Some(words));
     command::encode(&mut out, command.codec, terms.dialect, &head, &NoFields, &[]);
     Some(out.freeze())
-}
-
-/// Where frames end in what a broker sends: answers of the gateway's own go between two of them.
-#[derive(Debug, Default)]
-pub(crate) struct Boundaries {
-    length: [u8; 4],
-    /// How many bytes of the length word are there.
-    known: usize,
-    /// How many bytes of the frame are still to come.
-    left: usize,
-}
-
-impl Boundaries {
-    /// Whether the broker is between two frames.
-    pub(crate) const fn is_between(&self) -> bool {
-        self.known == 0 && self.left == 0
-    }
-
-    /// Follows a piece of the stream. Gives the last place in it, counted in bytes, at which a frame has ended.
-    pub(crate) fn follow(&mut self, piece: &[u8]) -> Option<usize> {
-        let (mut at, mut last) = (0, self.is_between().then_some(0));
-        while at < piece.len() {
-            if self.left > 0 {
-                let taken = self.left.min(piece.len() - at);
-                self.left -= taken;
-                at += taken;
-            } else {
-                self.length[self.known] = piece[at];
-                self.known += 1;
-                at += 1;
-                if self.known == self.length.len() {
-                    self.known = 0;
-                    self.left = u32::from_be_bytes(self.length) as usize;
-                }
-            }
-            if self.is_between() {
-                last = Some(at);
-            }
-        }
-        last
-    }
 }
 
 #[cfg(test)]

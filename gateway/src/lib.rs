@@ -5,6 +5,8 @@
 //! What it knows of the protocol is `stgclient-core`.
 #![forbid(unsafe_code)]
 
+mod asked;
+mod boundaries;
 #[cfg(feature = "door")]
 mod bounds;
 #[cfg(feature = "door")]
@@ -19,15 +21,19 @@ mod dialing;
 mod door;
 #[cfg(feature = "door")]
 mod doorkeeper;
+mod fields;
 #[cfg(feature = "door")]
 mod gateway;
 mod inspection;
+mod keeping;
 #[cfg(feature = "door")]
 mod metrics;
 #[cfg(feature = "door")]
 mod networks;
 #[cfg(feature = "door")]
 mod operation;
+#[cfg(feature = "door")]
+mod places;
 #[cfg(feature = "door")]
 mod read_ahead;
 #[cfg(feature = "door")]

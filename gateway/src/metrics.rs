@@ -3,6 +3,8 @@
 use metrics::{Counter, Gauge, Key, Label, Level, Metadata, Recorder, SharedString, Unit};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
+use crate::inspection::Counts;
+
 /// The counts of a gateway.
 pub(crate) struct Metrics {
     recorder: PrometheusRecorder,
@@ -11,8 +13,8 @@ pub(crate) struct Metrics {
     pub(crate) connections: Counter,
     pub(crate) bytes_up: Counter,
     pub(crate) bytes_down: Counter,
-    pub(crate) frames: Counter,
-    pub(crate) refused: Counter,
+    passed: Counter,
+    refused: Counter,
 }
 
 const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
@@ -45,10 +47,16 @@ impl Metrics {
             connections: counter("stgclient_gateway_connections_total", Vec::new()),
             bytes_up: counter("stgclient_gateway_bytes_total", direction("cluster")),
             bytes_down: counter("stgclient_gateway_bytes_total", direction("visitor")),
-            frames: counter("stgclient_gateway_requests_total", outcome("passed")),
+            passed: counter("stgclient_gateway_requests_total", outcome("passed")),
             refused: counter("stgclient_gateway_requests_total", outcome("refused")),
             recorder,
         }
+    }
+
+    /// So many requests have passed, and were refused.
+    pub(crate) fn counted(&self, counts: Counts) {
+        self.passed.increment(counts.passed);
+        self.refused.increment(counts.refused);
     }
 
     /// A tunnel has ended, or has not begun, for this reason.

@@ -35,6 +35,10 @@ pub(crate) enum End {
     Target(#[from] TargetError),
     #[error("nothing came for too long")]
     Idle,
+    #[error("a request took too long to come")]
+    Slow,
+    #[error("the server takes nothing")]
+    Stalled,
     #[error("no RocketMQ: {0}")]
     Violation(#[from] Violation),
     #[error("too many connections of yours")]
@@ -62,6 +66,8 @@ impl End {
             Self::Target(TargetError::Elsewhere(_)) => (4404, "target_elsewhere"),
             Self::Target(TargetError::Unreachable { .. }) => (4502, "unreachable"),
             Self::Idle => (4408, "idle"),
+            Self::Slow => (4408, "slow"),
+            Self::Stalled => (4502, "stalled"),
             Self::Violation(_) => (4410, "violation"),
             Self::TooMany => (4429, "too_many"),
             Self::Broken(_) => (4502, "broken"),

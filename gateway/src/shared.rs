@@ -13,6 +13,7 @@ use crate::config::{Bounds, ClusterConfig, Config, ConfigError};
 use crate::dialing::{Dialer, Resolver};
 use crate::doorkeeper::{Doorkeeper, secret};
 use crate::inspection::Terms;
+use crate::keeping::Keeping;
 use crate::metrics::Metrics;
 use crate::targets::{self, Access, Targets};
 
@@ -27,6 +28,7 @@ pub(crate) struct Shared {
     pub(crate) dialer: Arc<Dialer>,
     pub(crate) stops: watch::Sender<bool>,
     pub(crate) places: Places,
+    pub(crate) keeping: Arc<Keeping>,
 }
 
 impl Shared {
@@ -56,6 +58,7 @@ impl Shared {
             dialer,
             stops: watch::Sender::new(false),
             places: Places::new(bounds.connections, bounds.connections_per_address),
+            keeping: Keeping::new(bounds.kept_bytes),
             bounds,
         })
     }

@@ -1,9 +1,14 @@
 //! The inspection alone, for who gives it any bytes: `tests/fuzzing`.
 
+use std::net::Ipv4Addr;
+
 use bytes::Bytes;
 use stgclient_core::wire::dialect::Dialect;
 
-use crate::inspection::{Boundaries, Inspection, Step, Terms};
+use crate::asked::Asked;
+use crate::boundaries::Boundaries;
+use crate::inspection::{Inspection, Step, Terms};
+use crate::keeping::{Allowance, Keeping};
 use crate::visitor::{Patterns, Rights, Visitor};
 
 /// What became of a visitor's bytes.
@@ -24,7 +29,8 @@ pub fn inspect<'a>(is_bound: bool, pieces: impl IntoIterator<Item = &'a [u8]>) -
     let mine = || is_bound.then(|| Patterns(vec!["mine".to_owned()]));
     let visitor = Visitor::new("anybody", Rights { administers: false, topics: mine(), groups: mine() });
     let terms = Terms { dialect: Dialect::Apache, signer: None, longest_frame: 1 << 20, longest_body: 1 << 16 };
-    let mut inspection = Inspection::new(visitor);
+    let allowance = Allowance { keeping: Keeping::new(1 << 20), address: Ipv4Addr::LOCALHOST.into() };
+    let mut inspection = Inspection::new(visitor, Asked::default(), allowance);
     let mut outcome = Outcome::default();
     for piece in pieces {
         let mut bytes = Bytes::copy_from_slice(piece);

@@ -2,14 +2,14 @@
 //!
 //! Nothing is read on one side before the other side has taken what came before: neither side can have the gateway keep more than a piece.
 
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
-use stgclient_core::wire::message::OffsetMessageId;
+use stgclient::Address;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -17,8 +17,12 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
 
+use crate::asked::Asked;
+use crate::boundaries::Boundaries;
 use crate::doorkeeper::Admission;
-use crate::inspection::{Boundaries, Inspection, Step};
+use crate::inspection::{Counts, Inspection, Step};
+use crate::keeping::Allowance;
+use crate::places;
 use crate::read_ahead::{PIECE, next_piece};
 use crate::refusals::End;
 use crate::shared::Shared;
@@ -32,19 +36,31 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// When a gateway stops: how long nothing has to come of a server until its visitor is told so, that answers on their way still arrive.
 const QUIET: Duration = Duration::from_millis(300);
 
-/// When something was last the case.
+/// When something was last the case, unless nobody looks.
 struct Moment {
     start: Instant,
     micros: AtomicU64,
+    is_paused: AtomicBool,
 }
 
 impl Moment {
     fn now() -> Self {
-        Self { start: Instant::now(), micros: AtomicU64::new(0) }
+        Self { start: Instant::now(), micros: AtomicU64::new(0), is_paused: AtomicBool::new(false) }
     }
 
     fn set(&self) {
+        self.is_paused.store(false, Relaxed);
         self.micros.store(u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// From now on it may be the case, and nobody sees it.
+    fn pause(&self) {
+        self.is_paused.store(true, Relaxed);
+    }
+
+    /// For how long it was not the case.
+    fn silence(&self) -> Duration {
+        if self.is_paused.load(Relaxed) { Duration::ZERO } else { self.get().elapsed() }
     }
 
     fn get(&self) -> Instant {
@@ -56,8 +72,8 @@ impl Moment {
 pub(crate) struct Tunnel<'a> {
     pub(crate) shared: &'a Shared,
     pub(crate) admission: Admission,
-    /// What the visitor calls the server, for what is asked about its messages.
-    pub(crate) server: SocketAddr,
+    pub(crate) server: Address,
+    pub(crate) allowance: Allowance,
     pub(crate) stops: watch::Receiver<bool>,
 }
 
@@ -76,8 +92,10 @@ impl Tunnel<'_> {
         let expiry = expires(self.admission.until);
         let mut stops = self.stops.clone();
         let end = {
-            let up = self.up(&mut from_visitor, &mut to_server, &answers, &heard);
-            let down = self.down(&mut to_visitor, &mut from_server, &mut answered, &heard, &said);
+            let asked = Asked::default();
+            let boundaries = Boundaries::new(asked.clone());
+            let up = self.up(&mut from_visitor, &mut to_server, &answers, asked, &heard);
+            let down = self.down(&mut to_visitor, &mut from_server, boundaries, &mut answered, &heard, &said);
             let stop = async {
                 let _ = stops.wait_for(|stops| *stops).await;
             };
@@ -109,25 +127,33 @@ impl Tunnel<'_> {
         visitor: &mut SplitStream<WebSocketStream<V>>,
         server: &mut WriteHalf<S>,
         answers: &mpsc::Sender<Bytes>,
+        asked: Asked,
         heard: &Moment,
     ) -> End
     where
         V: AsyncRead + AsyncWrite + Unpin,
         S: AsyncWrite,
     {
-        let mut inspection = Inspection::new(self.admission.visitor.clone());
+        let mut inspection = Inspection::new(self.admission.visitor.clone(), asked, self.allowance.clone());
+        let mut onward = Onward { server, gathered: BytesMut::new(), within: 2 * self.shared.bounds.idle() };
+        let mut keeping = None;
         loop {
-            let message = match visitor.next().await {
-                None => return End::Left,
-                Some(Err(error)) => return failed(error),
-                Some(Ok(message)) => message,
+            keeping = inspection.kept().map(|body| match keeping {
+                Some((known, until)) if known == body => (body, until),
+                _ => (body, Instant::now() + self.shared.bounds.body()),
+            });
+            let message = match next_message(visitor, keeping.map(|(_, until)| until)).await {
+                Ok(message) => message,
+                Err(end) => return end,
             };
             heard.set();
             match message {
                 Message::Binary(bytes) => {
-                    if let Err(end) = self.inspect(&mut inspection, bytes, server, answers).await {
+                    heard.pause();
+                    if let Err(end) = self.inspect(&mut inspection, bytes, &mut onward, answers).await {
                         return end;
                     }
+                    heard.set();
                 }
                 Message::Text(_) => return End::Text,
                 Message::Close(_) => return End::Left,
@@ -140,56 +166,47 @@ impl Tunnel<'_> {
         &self,
         inspection: &mut Inspection,
         mut bytes: Bytes,
-        server: &mut WriteHalf<S>,
+        onward: &mut Onward<'_, S>,
         answers: &mpsc::Sender<Bytes>,
     ) -> Result<(), End> {
-        let metrics = &self.shared.metrics;
-        metrics.bytes_up.increment(bytes.len() as u64);
-        let mut onward = Onward { server, gathered: BytesMut::new() };
+        self.shared.metrics.bytes_up.increment(bytes.len() as u64);
         loop {
             let next = inspection.next(&self.shared.terms, &mut bytes);
-            // What was in order goes on, also before what is not.
-            let Ok(Some(step)) = next else {
-                onward.write().await?;
-                server.flush().await.map_err(broken)?;
-                return next.map(drop).map_err(End::from);
-            };
-            let step = match step {
-                Step::ByPlace(offset, frame, refusal) => {
-                    onward.write().await?;
-                    match (self.may_have_message(offset).await, refusal) {
-                        (true, _) => Step::Forward(frame),
-                        (false, Some(refusal)) => Step::Answer(refusal),
-                        (false, None) => continue,
-                    }
-                }
-                step => step,
-            };
-            match step {
-                Step::Forward(piece) => {
-                    metrics.frames.increment(1);
-                    onward.forward(piece).await?;
-                }
-                Step::Answer(answer) => {
-                    metrics.refused.increment(1);
+            self.shared.metrics.counted(inspection.take_counts());
+            match next {
+                Ok(Some(Step::Forward(piece))) => onward.forward(piece).await?,
+                Ok(Some(Step::Answer(answer))) => {
                     onward.write().await?;
                     // Who does not read his answers asks nothing more meanwhile.
-                    if answers.send(answer).await.is_err() {
-                        return Err(End::Left);
+                    answers.send(answer).await.map_err(|_| End::Left)?;
+                }
+                Ok(Some(Step::ByPlace(place, frame, refusal))) => {
+                    onward.write().await?;
+                    let passes = self.may_have_message(place).await;
+                    self.shared.metrics.counted(Counts { passed: passes.into(), refused: (!passes).into() });
+                    match refusal {
+                        _ if passes => onward.forward(frame).await?,
+                        Some(refusal) => answers.send(refusal).await.map_err(|_| End::Left)?,
+                        None => {}
                     }
                 }
-                Step::ByPlace(..) => {}
+                // What was in order goes on, also before what is not.
+                Ok(None) => return onward.flush().await,
+                Err(violation) => {
+                    onward.flush().await?;
+                    return Err(violation.into());
+                }
             }
         }
     }
 
-    /// Whether the message at this place of the server's log is of a topic that the visitor may have.
-    async fn may_have_message(&self, offset: i64) -> bool {
-        let Ok(offset) = u64::try_from(offset) else { return false };
-        let id = OffsetMessageId::new(self.server, offset);
-        let Ok(client) = self.shared.targets.client().await else { return false };
-        match client.admin().message_by_id(id).await {
-            Ok(Some(message)) => self.admission.visitor.may_have_topic(message.topic()).is_ok(),
+    /// Whether a message begins at this place of the server's log, of a topic that the visitor may have.
+    async fn may_have_message(&self, place: i64) -> bool {
+        let Shared { dialer, terms, bounds, .. } = self.shared;
+        // Asked seldom: no tunnel has room for it before.
+        let asking = Box::pin(places::topic_at(dialer, terms, &self.server, place));
+        match tokio::time::timeout(bounds.connect(), asking).await {
+            Ok(Ok(Some(topic))) => self.admission.visitor.may_have_topic(&topic).is_ok(),
             _ => false,
         }
     }
@@ -199,6 +216,7 @@ impl Tunnel<'_> {
         &self,
         visitor: &mut SplitSink<WebSocketStream<V>, Message>,
         server: &mut ReadHalf<S>,
+        mut boundaries: Boundaries,
         answers: &mut mpsc::Receiver<Bytes>,
         heard: &Moment,
         said: &Moment,
@@ -208,14 +226,13 @@ impl Tunnel<'_> {
         S: AsyncRead,
     {
         let bounds = &self.shared.bounds;
-        let mut boundaries = Boundaries::default();
         let mut ping = tokio::time::interval_at(Instant::now() + bounds.ping(), bounds.ping());
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let sent = tokio::select! {
                 biased;
                 _ = ping.tick() => {
-                    if heard.get().elapsed() >= bounds.idle() {
+                    if heard.silence() >= bounds.idle() {
                         return End::Idle;
                     }
                     send(visitor, Message::Ping(Bytes::new()), bounds.idle()).await
@@ -248,30 +265,57 @@ impl Tunnel<'_> {
     }
 }
 
-/// What goes on to a server of one message: frames that came together are written together, and a body that is large is not copied.
+/// What goes on to a server: frames that came together are written together, and a body that is large is not copied.
 struct Onward<'a, S> {
     server: &'a mut WriteHalf<S>,
     gathered: BytesMut,
+    /// How long the server may take nothing: longer than a visitor may read nothing, for whom servers wait, too.
+    within: Duration,
 }
 
 impl<S: AsyncWrite> Onward<'_, S> {
     async fn forward(&mut self, piece: Bytes) -> Result<(), End> {
-        if piece.len() >= LARGE {
-            let mut all = self.gathered.split().chain(piece);
-            return self.server.write_all_buf(&mut all).await.map_err(broken);
+        if piece.len() < LARGE {
+            self.gathered.extend_from_slice(&piece);
+            return if self.gathered.len() >= PIECE { self.write().await } else { Ok(()) };
         }
-        self.gathered.extend_from_slice(&piece);
-        if self.gathered.len() >= PIECE { self.write().await } else { Ok(()) }
+        let mut all = std::mem::take(&mut self.gathered).chain(piece);
+        in_time(self.within, self.server.write_all_buf(&mut all)).await
     }
 
-    /// Before anything else is waited for, so that no frame waits for another one.
+    /// Before anything else is waited for, so that no frame waits for another one. What was gathered is not kept: most tunnels are idle.
     async fn write(&mut self) -> Result<(), End> {
-        self.server.write_all_buf(&mut self.gathered.split()).await.map_err(broken)
+        let mut gathered = std::mem::take(&mut self.gathered);
+        in_time(self.within, self.server.write_all_buf(&mut gathered)).await
+    }
+
+    async fn flush(&mut self) -> Result<(), End> {
+        self.write().await?;
+        in_time(self.within, self.server.flush()).await
     }
 }
 
-fn broken(error: std::io::Error) -> End {
+async fn in_time(within: Duration, writing: impl Future<Output = io::Result<()>>) -> Result<(), End> {
+    match tokio::time::timeout(within, writing).await {
+        Ok(written) => written.map_err(broken),
+        Err(_) => Err(End::Stalled),
+    }
+}
+
+fn broken(error: io::Error) -> End {
     End::Broken(error.to_string())
+}
+
+/// What a visitor says next, and until when he has to.
+async fn next_message<V>(visitor: &mut SplitStream<WebSocketStream<V>>, until: Option<Instant>) -> Result<Message, End>
+where
+    V: AsyncRead + AsyncWrite + Unpin,
+{
+    let next = match until {
+        None => visitor.next().await,
+        Some(until) => tokio::time::timeout_at(until, visitor.next()).await.map_err(|_| End::Slow)?,
+    };
+    next.ok_or(End::Left)?.map_err(failed)
 }
 
 /// Sends, unless the visitor takes nothing for too long.

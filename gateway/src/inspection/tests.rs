@@ -1,6 +1,6 @@
 //! What passes and what does not, whichever way it is cut.
 
-use std::borrow::Cow;
+use std::net::IpAddr;
 
 use proptest::prelude::*;
 use stgclient::Credentials;
@@ -9,9 +9,12 @@ use stgclient_core::wire::body::{
     self, ConsumerData, HeartbeatData, ProducerData, QueueKey, QueueLockRequest, SubscriptionData,
 };
 use stgclient_core::wire::command::{FLAG_ONEWAY, FLAG_RESPONSE, HeaderCodec};
+use stgclient_core::wire::fields::{FieldWriter, WriteHeader};
 use stgclient_core::wire::frame::FrameReader;
 
 use super::*;
+use crate::boundaries::Boundaries;
+use crate::keeping::Keeping;
 use crate::visitor::{Patterns, Rights};
 
 const CODECS: [HeaderCodec; 2] = [HeaderCodec::Json, HeaderCodec::Binary];
@@ -32,12 +35,39 @@ fn shop() -> Visitor {
     )
 }
 
+/// The number of what the server has asked a visitor.
+const ASKED: i32 = 70;
+
+/// Fields as they are said, whatever they are.
+struct Texts<'a>(&'a [(&'a str, &'a str)]);
+
+impl WriteHeader for Texts<'_> {
+    fn write(&self, writer: &mut FieldWriter<'_>) {
+        self.0.iter().for_each(|(name, value)| writer.foreign(name, value));
+    }
+}
+
 /// A request, as a visitor writes it.
 fn frame(codec: HeaderCodec, code: RequestCode, flag: i32, fields: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
-    let fields: Vec<Texts<'_>> = fields.iter().map(|(name, value)| (Cow::from(*name), Cow::from(*value))).collect();
+    numbered(7, codec, code, flag, fields, body)
+}
+
+/// What a visitor answers to the server's question.
+fn answer_of_visitor(codec: HeaderCodec, code: i32, body: &[u8]) -> Vec<u8> {
+    numbered(ASKED, codec, RequestCode(code), FLAG_RESPONSE, &[], body)
+}
+
+fn numbered(
+    opaque: i32,
+    codec: HeaderCodec,
+    code: RequestCode,
+    flag: i32,
+    fields: &[(&str, &str)],
+    body: &[u8],
+) -> Vec<u8> {
     let mut out = BytesMut::new();
-    let head = Head { flag, ..Head::request(Dialect::Apache, code, 7) };
-    command::encode(&mut out, codec, Dialect::Apache, &head, &Again { fields: &fields, is_signed_anew: false }, body);
+    let head = Head { flag, ..Head::request(Dialect::Apache, code, opaque) };
+    command::encode(&mut out, codec, Dialect::Apache, &head, &Texts(fields), body);
     out.to_vec()
 }
 
@@ -70,7 +100,11 @@ impl Seen {
 }
 
 fn inspect<'a>(terms: &Terms, visitor: &Visitor, pieces: impl IntoIterator<Item = &'a [u8]>) -> Seen {
-    let mut inspection = Inspection::new(visitor.clone());
+    let asked = Asked::default();
+    // What the server has asked this visitor.
+    asked.note(ASKED);
+    let allowance = Allowance { keeping: Keeping::new(256 << 20), address: IpAddr::from([10, 0, 0, 1]) };
+    let mut inspection = Inspection::new(visitor.clone(), asked, allowance);
     let mut seen = Seen::default();
     for piece in pieces {
         let mut bytes = Bytes::copy_from_slice(piece);
@@ -150,7 +184,7 @@ fn who_waits_for_no_answer_gets_none_and_the_request_does_not_pass() {
 
 #[test]
 fn an_answer_to_a_broker_passes_and_stays_an_answer() {
-    let answer = frame(HeaderCodec::Json, RequestCode::REGISTER_BROKER, FLAG_RESPONSE, &[], b"{}");
+    let answer = answer_of_visitor(HeaderCodec::Json, RequestCode::REGISTER_BROKER.0, b"{}");
     let passed = Seen::commands(&inspect(&terms(), &shop(), [&answer[..]]).forwarded);
     assert!(passed.len() == 1 && passed[0].is_response());
 }
@@ -304,7 +338,7 @@ fn a_gateway_that_signs_signs_all_and_takes_signatures_away() {
         assert_eq!(fields.get("AccessKey").map(String::as_str), Some("the gateway"));
         assert_eq!(fields.get("SecurityToken"), None);
         assert_eq!(fields.get("Signature").map(String::len), Some(28));
-        let answer = frame(codec, RequestCode(0), FLAG_RESPONSE, &[], b"");
+        let answer = answer_of_visitor(codec, 0, b"");
         assert!(
             Seen::commands(&inspect(&signing, &anybody(), [&answer[..]]).forwarded)[0]
                 .fields
@@ -385,5 +419,5 @@ proptest! {
     }
 }
 
-/// What an adversary has found.
 mod found;
+mod table;
