@@ -41,16 +41,16 @@ pub(crate) fn come(lanes: &mut Lanes) {
     lanes.attack(
         FRAME,
         1,
-        each(100),
+        each(200),
         |attackers, kind, number| async move { broken(&attackers, kind, number, 1002).await },
     );
     lanes.attack(
         LONG,
         1,
-        each(100),
+        each(200),
         |attackers, kind, number| async move { broken(&attackers, kind, number, 1009).await },
     );
-    lanes.attack(NO_ROCKETMQ, 1, each(100), |attackers, kind, number| async move {
+    lanes.attack(NO_ROCKETMQ, 1, each(200), |attackers, kind, number| async move {
         let nonsense = broken::no_rocketmq();
         let mut socket = match tunnel(&attackers, kind, &attackers.scene.broker(), TOKEN).await {
             Ok(socket) => socket,
@@ -60,12 +60,12 @@ pub(crate) fn come(lanes: &mut Lanes) {
         is_closed(socket, 4410).await
     });
     lanes.attack(REGISTER, 1, each(300), register);
-    lanes.attack(FORBIDDEN, 1, each(100), forbidden);
-    lanes.attack(SECOND, 1, each(100), second);
-    lanes.attack(BODY, 1, each(100), |attackers, kind, number| async move {
+    lanes.attack(FORBIDDEN, 1, each(200), forbidden);
+    lanes.attack(SECOND, 1, each(200), second);
+    lanes.attack(BODY, 1, each(200), |attackers, kind, number| async move {
         bound(&attackers, kind, &bodies()[number % 5]).await
     });
-    lanes.attack(FIELD, 1, each(100), |attackers, kind, number| async move {
+    lanes.attack(FIELD, 1, each(200), |attackers, kind, number| async move {
         let ends = [("topic", "steady"), ("queueId", "0")];
         let members = [("consumerGroup", "steady")];
         let request = match number % 2 {
