@@ -24,6 +24,7 @@ use crate::bounds::Place;
 use crate::dialing::Dialer;
 use crate::doorkeeper::{Admission, Shown};
 use crate::networks::unmapped;
+use crate::read_ahead::ReadAhead;
 use crate::refusals::End;
 use crate::shared::Shared;
 use crate::targets::TargetError;
@@ -106,8 +107,8 @@ async fn receive<S>(
         return shared.metrics.dropped("http");
     };
     let config = websocket_config(shared);
-    let visitor =
-        WebSocketStream::from_partially_read(io.into_inner(), read_buf.to_vec(), Role::Server, Some(config)).await;
+    let stream = ReadAhead::new(io.into_inner(), &read_buf);
+    let visitor = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
     // A task of its own: this one has room for all that a handshake needs.
     let entering = enter(Arc::clone(shared), visitor, asked.address, asked.entry, place);
     tokio::spawn(entering);

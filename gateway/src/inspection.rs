@@ -30,6 +30,8 @@ pub(crate) struct Terms {
 
 /// The longest header, in bytes: one with the longest properties, all of them escaped, is shorter.
 const LONGEST_HEADER: usize = 256 * 1024;
+/// As long as most headers are, in bytes, so that what they are written to does not grow while they are.
+const MOST_HEADERS: usize = 512;
 /// The most fields. The requests that pass have at most fifteen, and a signature.
 const MOST_FIELDS: usize = 64;
 
@@ -250,7 +252,7 @@ impl WriteHeader for Again<'_> {
 }
 
 fn write_header(terms: &Terms, command: &Command, fields: &[Texts<'_>], body_length: usize) -> Bytes {
-    let mut out = BytesMut::new();
+    let mut out = BytesMut::with_capacity(MOST_HEADERS);
     let again = Again { fields, is_signed_anew: false };
     command::encode_head(&mut out, command.codec, terms.dialect, &command.head(), &again, body_length);
     out.freeze()

@@ -29,6 +29,8 @@ mod networks;
 #[cfg(feature = "door")]
 mod operation;
 #[cfg(feature = "door")]
+mod read_ahead;
+#[cfg(feature = "door")]
 mod refusals;
 mod rules;
 #[cfg(feature = "door")]

@@ -183,4 +183,35 @@ mod tests {
         let error = Networks::try_from(vec!["10.0.0.0/33".to_owned()]).unwrap_err();
         assert!(error.contains("write 10.0.0.0/8"), "{error}");
     }
+
+    #[test]
+    fn what_leads_to_ipv4_by_a_translator_is_that_address() {
+        let everything = networks(&["0.0.0.0/0", "::/0"]);
+        let mut let_in = Vec::new();
+        // RFC 8215, RFC 2765, RFC 5214, RFC 4380.
+        for address in ["64:ff9b:1::a9fe:a9fe", "::ffff:0:169.254.169.254", "fec0::5efe:a9fe:a9fe", "64:ff9b:1::7f00:1"]
+        {
+            if everything.contain(address.parse().unwrap()) {
+                let_in.push(address);
+            }
+        }
+        assert_eq!(let_in, [] as [&str; 0]);
+    }
+
+    #[test]
+    fn where_clouds_tell_secrets_is_in_no_network() {
+        let mut let_in = Vec::new();
+        // Azure's wire server; the credentials of pods in Amazon's EKS; of containers in ECS, by the name of links.
+        for (networks, address) in [
+            (networks(&["0.0.0.0/0"]), "168.63.129.16"),
+            (networks(&["fd00::/8"]), "fd00:ec2::23"),
+            (networks(&["link-local"]), "169.254.170.2"),
+            (networks(&["link-local"]), "169.254.170.23"),
+        ] {
+            if networks.contain(address.parse().unwrap()) {
+                let_in.push(address);
+            }
+        }
+        assert_eq!(let_in, [] as [&str; 0]);
+    }
 }

@@ -2,18 +2,15 @@
 //!
 //! Nothing is read on one side before the other side has taken what came before: neither side can have the gateway keep more than a piece.
 
-use std::cell::RefCell;
-use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes, BytesMut};
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
 use stgclient_core::wire::message::OffsetMessageId;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_tungstenite::WebSocketStream;
@@ -22,22 +19,18 @@ use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
 
 use crate::doorkeeper::Admission;
 use crate::inspection::{Boundaries, Inspection, Step};
+use crate::read_ahead::{PIECE, next_piece};
 use crate::refusals::End;
 use crate::shared::Shared;
 
-/// The most bytes that are taken of a server at once.
-const PIECE: usize = 64 * 1024;
+/// What is so long is not copied to be written together with what came before, in bytes.
+const LARGE: usize = 4096;
 /// How many answers of the gateway's own wait for the end of a server's frame. A visitor who asks for more is not read meanwhile.
 const ANSWERS: usize = 16;
 /// How long a WebSocket that is closed has to say so, too.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// When a gateway stops: how long nothing has to come of a server until its visitor is told so, that answers on their way still arrive.
 const QUIET: Duration = Duration::from_millis(300);
-
-thread_local! {
-    /// Where bytes of servers are read to: a tunnel on which nothing comes has no buffer.
-    static READ: RefCell<Vec<u8>> = RefCell::new(vec![0; PIECE]);
-}
 
 /// When something was last the case.
 struct Moment {
@@ -152,22 +145,34 @@ impl Tunnel<'_> {
     ) -> Result<(), End> {
         let metrics = &self.shared.metrics;
         metrics.bytes_up.increment(bytes.len() as u64);
-        while let Some(step) = inspection.next(&self.shared.terms, &mut bytes)? {
+        let mut onward = Onward { server, gathered: BytesMut::new() };
+        loop {
+            let next = inspection.next(&self.shared.terms, &mut bytes);
+            // What was in order goes on, also before what is not.
+            let Ok(Some(step)) = next else {
+                onward.write().await?;
+                server.flush().await.map_err(broken)?;
+                return next.map(drop).map_err(End::from);
+            };
             let step = match step {
-                Step::ByPlace(offset, frame, refusal) => match (self.may_have_message(offset).await, refusal) {
-                    (true, _) => Step::Forward(frame),
-                    (false, Some(refusal)) => Step::Answer(refusal),
-                    (false, None) => continue,
-                },
+                Step::ByPlace(offset, frame, refusal) => {
+                    onward.write().await?;
+                    match (self.may_have_message(offset).await, refusal) {
+                        (true, _) => Step::Forward(frame),
+                        (false, Some(refusal)) => Step::Answer(refusal),
+                        (false, None) => continue,
+                    }
+                }
                 step => step,
             };
             match step {
                 Step::Forward(piece) => {
                     metrics.frames.increment(1);
-                    server.write_all(&piece).await.map_err(|error| End::Broken(error.to_string()))?;
+                    onward.forward(piece).await?;
                 }
                 Step::Answer(answer) => {
                     metrics.refused.increment(1);
+                    onward.write().await?;
                     // Who does not read his answers asks nothing more meanwhile.
                     if answers.send(answer).await.is_err() {
                         return Err(End::Left);
@@ -176,7 +181,6 @@ impl Tunnel<'_> {
                 Step::ByPlace(..) => {}
             }
         }
-        server.flush().await.map_err(|error| End::Broken(error.to_string()))
     }
 
     /// Whether the message at this place of the server's log is of a topic that the visitor may have.
@@ -219,7 +223,7 @@ impl Tunnel<'_> {
                 Some(answer) = answers.recv(), if boundaries.is_between() => {
                     send(visitor, Message::Binary(answer), bounds.idle()).await
                 }
-                piece = read(server) => match piece {
+                piece = next_piece(server) => match piece {
                     Ok(piece) if piece.is_empty() => return End::Server,
                     Ok(mut piece) => {
                         self.shared.metrics.bytes_down.increment(piece.len() as u64);
@@ -234,7 +238,7 @@ impl Tunnel<'_> {
                             _ => send(visitor, Message::Binary(piece), bounds.idle()).await,
                         }
                     }
-                    Err(error) => return End::Broken(error.to_string()),
+                    Err(error) => return broken(error),
                 },
             };
             if let Err(end) = sent {
@@ -242,6 +246,32 @@ impl Tunnel<'_> {
             }
         }
     }
+}
+
+/// What goes on to a server of one message: frames that came together are written together, and a body that is large is not copied.
+struct Onward<'a, S> {
+    server: &'a mut WriteHalf<S>,
+    gathered: BytesMut,
+}
+
+impl<S: AsyncWrite> Onward<'_, S> {
+    async fn forward(&mut self, piece: Bytes) -> Result<(), End> {
+        if piece.len() >= LARGE {
+            let mut all = self.gathered.split().chain(piece);
+            return self.server.write_all_buf(&mut all).await.map_err(broken);
+        }
+        self.gathered.extend_from_slice(&piece);
+        if self.gathered.len() >= PIECE { self.write().await } else { Ok(()) }
+    }
+
+    /// Before anything else is waited for, so that no frame waits for another one.
+    async fn write(&mut self) -> Result<(), End> {
+        self.server.write_all_buf(&mut self.gathered.split()).await.map_err(broken)
+    }
+}
+
+fn broken(error: std::io::Error) -> End {
+    End::Broken(error.to_string())
 }
 
 /// Sends, unless the visitor takes nothing for too long.
@@ -271,17 +301,6 @@ async fn send_all<V: AsyncRead + AsyncWrite + Unpin>(
 /// The answers that are there.
 fn waiting(answers: &mut mpsc::Receiver<Bytes>) -> Vec<Bytes> {
     std::iter::from_fn(|| answers.try_recv().ok()).collect()
-}
-
-/// What a server says next; nothing at its end.
-async fn read<S: AsyncRead>(server: &mut ReadHalf<S>) -> std::io::Result<Bytes> {
-    poll_fn(|context| {
-        READ.with_borrow_mut(|buffer| {
-            let reading = pin!(server.read(buffer)).poll(context);
-            reading.map(|read| read.map(|count| Bytes::copy_from_slice(&buffer[..count])))
-        })
-    })
-    .await
 }
 
 fn failed(error: WebSocketError) -> End {

@@ -22,11 +22,22 @@ const work = () => Number($("work").value);
 
 $("work").addEventListener("input", () => ($("work-shown").value = `${work()} ms`));
 
-connecting.addEventListener("change", () => {
+function showPlace() {
   const isGateway = connecting.elements.where.value === "gateway";
   $("gateway").hidden = !isGateway;
   for (const name of ["url", "nameServers"]) connecting.elements[name].required = isGateway;
-});
+}
+
+connecting.addEventListener("change", showPlace);
+
+// Whoever serves the page may say in its address where its gateway is: `demo.mjs` does.
+const given = new URLSearchParams(location.search);
+if (given.has("gateway")) {
+  connecting.elements.where.value = "gateway";
+  connecting.elements.url.value = given.get("gateway");
+  connecting.elements.nameServers.value = given.get("nameServers") ?? "";
+  showPlace();
+}
 
 connecting.addEventListener("submit", async (event) => {
   event.preventDefault();

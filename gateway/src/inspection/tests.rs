@@ -384,3 +384,6 @@ proptest! {
         inspect(&terms(), &shop(), [&bytes[..]]);
     }
 }
+
+/// What an adversary has found.
+mod found;

@@ -5,6 +5,7 @@ mod bounds;
 mod broken;
 mod certificates;
 mod cluster;
+mod found;
 mod frames;
 mod login;
 mod names;

@@ -7,6 +7,8 @@ import { invalid } from "./values.js";
 /** How many bytes wait in a WebSocket until it counts as full, and until it takes more. */
 const FULL = 1 << 20;
 const ROOM = FULL >> 2;
+/** The `readyState` of a WebSocket that ends. */
+const CLOSING = 2;
 /** How often is looked whether it has room: WebSockets do not say. */
 const LOOK_MS = 5;
 /** How long a tunnel that was closed has to write what it has taken, where it can be cut off. */
@@ -100,6 +102,8 @@ class Tunnel {
   }
 
   write(bytes) {
+    // It takes nothing more, and browsers complain of each try on the page's console.
+    if (this.#socket.readyState >= CLOSING) return true;
     this.#socket.send(bytes);
     if (this.#socket.bufferedAmount < FULL) return true;
     this.#look ??= setInterval(() => this.#lookForRoom(), LOOK_MS);

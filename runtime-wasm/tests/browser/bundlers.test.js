@@ -1,10 +1,8 @@
 // The package in what bundlers make of an application: each as it comes, told nothing more than where the application begins.
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -15,6 +13,7 @@ import webpack from "webpack";
 
 import { eventually, nameServers, unique } from "../node/support/bench.js";
 import { page } from "./support/chromium.js";
+import { atFreePort } from "./support/ports.js";
 import { installed } from "./support/site.js";
 import { tunnelUrl } from "./support/tunnel.js";
 
@@ -41,7 +40,7 @@ const html = (script) =>
 async function folderOf(t, name, script) {
   const folder = mkdtempSync(join(dirname(dirname(installed)), `${name}-`));
   t.after(() => rmSync(folder, { recursive: true }));
-  for (const [file, text] of Object.entries(application(await tunnelUrl(t)))) writeFileSync(join(folder, file), text);
+  for (const [file, text] of Object.entries(application(await tunnelUrl()))) writeFileSync(join(folder, file), text);
   writeFileSync(join(folder, "index.html"), html(script));
   mkdirSync(join(folder, "dist"));
   return folder;
@@ -58,15 +57,6 @@ async function works(t, { at, folder }) {
 /** The site's first page is the application's. */
 const toIndex = (path, response) => path === "/" && response.writeHead(302, { location: "/built/" }).end();
 
-/** Vite's page asks for the port that it was told. */
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  await new Promise((closed) => server.close(closed));
-  return port;
-}
-
 const built = (folder, ending) => readdirSync(folder, { recursive: true }).filter((name) => name.endsWith(ending));
 
 describe("the package", { concurrency: 1, timeout: 160_000 }, () => {
@@ -79,9 +69,14 @@ describe("the package", { concurrency: 1, timeout: 160_000 }, () => {
 
   test("is served by Vite's server for development", async (t) => {
     const folder = await folderOf(t, "vite-dev", "/main.js");
-    const server = await vite.createServer({ root: folder, logLevel: "error", server: { port: await freePort(), host: "127.0.0.1" } });
-    t.after(() => server.close());
-    await server.listen();
+    let server;
+    // Its page asks for the port that it was told.
+    await atFreePort(async (port) => {
+      const made = await vite.createServer({ root: folder, logLevel: "error", server: { port, strictPort: true, host: "127.0.0.1" } });
+      t.after(() => made.close());
+      await made.listen().catch((error) => Promise.reject(Object.assign(error, /already in use/.test(error.message) && { code: "EADDRINUSE" })));
+      server = made;
+    });
     await works(t, { at: server.resolvedUrls.local[0] });
   });
 

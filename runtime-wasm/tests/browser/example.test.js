@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -13,6 +14,7 @@ import { fileURLToPath } from "node:url";
 import { eventually, nameServers, unique } from "../node/support/bench.js";
 import { serve } from "../../../examples/web/serve.mjs";
 import { context, page } from "./support/chromium.js";
+import { atFreePort } from "./support/ports.js";
 import { installed } from "./support/site.js";
 import { tunnelUrl } from "./support/tunnel.js";
 
@@ -25,9 +27,10 @@ const DESKTOP = { viewport: { width: 1200, height: 900 } };
 
 /** The example in a page, as `serve.mjs` serves it. */
 async function open(t, options = DESKTOP) {
-  const server = await serve(0, installed);
+  let server;
+  const port = await atFreePort(async (port) => (server = await serve(port, installed)));
   t.after(() => (server.closeAllConnections(), server.close()));
-  return page(t, { at: `http://127.0.0.1:${server.address().port}/`, within: await context(t, options) });
+  return page(t, { at: `http://127.0.0.1:${port}/`, within: await context(t, options) });
 }
 
 /** What there is in a page by its words. */
@@ -66,22 +69,25 @@ async function assertAccessible(on) {
   assert.deepEqual(violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`)), []);
 }
 
-/** A copy as it is installed, which `npm start` serves. */
-function started(t) {
+/** A copy as it is installed, of which a program serves the page, and says where. */
+function started(t, program, port) {
   const folder = mkdtempSync(join(tmpdir(), "example-web-"));
   cpSync(EXAMPLE, folder, { recursive: true, filter: (name) => !name.includes("node_modules") });
   mkdirSync(join(folder, "node_modules"));
   symlinkSync(installed, join(folder, "node_modules", "stgclient"));
-  const server = spawn(process.execPath, ["serve.mjs", "0"], { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
-  t.after(() => {
+  const server = spawn(process.execPath, [program, port], { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
+  const ended = once(server, "close");
+  t.after(async () => {
     server.kill();
+    await ended;
     rmSync(folder, { recursive: true });
   });
-  return new Promise((resolve) => createInterface({ input: server.stdout }).once("line", resolve));
+  const said = once(createInterface({ input: server.stdout }), "line").then(([line]) => line);
+  return Promise.race([said, ended.then(() => Promise.reject(new Error("it has ended")))]);
 }
 
 test("serve.mjs serves the page and the package, and nothing else", async (t) => {
-  const url = await started(t);
+  const url = await started(t, "serve.mjs", "0");
   assert.match(url, /^http:\/\/localhost:\d+$/);
   const typed = async (path) => {
     const { status, headers } = await fetch(url.replace("localhost", "127.0.0.1") + path);
@@ -93,6 +99,17 @@ test("serve.mjs serves the page and the package, and nothing else", async (t) =>
   for (const path of ["/serve.mjs", "/nothing.js", "/src/", "/stgclient/package.json", "/..%2f..%2fetc/passwd", "/%zz"]) {
     assert.equal(await typed(path), 404, path);
   }
+});
+
+test("demo.mjs has a gateway and a cluster in memory, and the page says how it connects", async (t) => {
+  const on = await page(t, { at: await started(t, "demo.mjs", "0"), within: await context(t, DESKTOP) });
+  await on.click("#connect");
+  await state(on, "Connected: topic orders");
+  await shared(on);
+  await on.click("text=Send 20");
+  await handled(on, 20);
+  await on.click("#disconnect");
+  await state(on, "Not connected");
 });
 
 describe("the page", { concurrency: 2, timeout: 120_000 }, () => {
@@ -165,7 +182,7 @@ describe("the page", { concurrency: 2, timeout: 120_000 }, () => {
     await on.click("#connect");
     await eventually("it says why", async () => /tunnel could not be opened/.test(await text(on, "#failure")));
     on.complaints.length = 0;
-    await on.fill("[name=url]", await tunnelUrl(t));
+    await on.fill("[name=url]", await tunnelUrl());
     await on.click("#connect");
     await state(on, "Connected: topic page");
     await shared(on);

@@ -4,10 +4,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { bench, eventually, nameServers, unique } from "../node/support/bench.js";
-import { gateway } from "../node/support/gateway.js";
 import { site } from "./support/site.js";
 import { browser } from "./support/tabs.js";
-import { tunnelUrl } from "./support/tunnel.js";
+import { door, tunnelUrl } from "./support/tunnel.js";
 
 /** In the page: joins the group, and tells of each message. */
 async function join([gateway, nameServers, topic, group]) {
@@ -31,15 +30,16 @@ const countQueues = (tab) => tab.evaluate(() => consumer.status.queues.filter(({
 /** A topic and a group whose members are tabs, which connect through a gateway of the test's, if it has one. */
 async function scene(t, queues, through) {
   const on = await bench(t, queues);
-  const gatewayUrl = through?.url ?? (await tunnelUrl(t));
+  const gatewayUrl = through?.url ?? (await tunnelUrl());
   const { url } = await site(t);
-  const of = await browser(t);
+  const first = await browser(t);
   const group = unique("tabs");
   const tabs = [];
   let sent = 0;
   return {
     tabs,
-    async join() {
+    browser: first,
+    async join(of = first) {
       const tab = await of.tab(url);
       await tab.evaluate(join, [gatewayUrl, nameServers, on.topic, group]);
       tabs.push(tab);
@@ -86,7 +86,24 @@ async function withoutTimers(tab, act) {
   return { done, ticks };
 }
 
-describe("a tab", { concurrency: 2, timeout: process.env.STGCLIENT_LONG ? 600_000 : 160_000 }, () => {
+/** How long a tab is hidden: brokers forget whom they have not heard of for two minutes, and look every ten seconds. */
+const HIDDEN_MS = 140_000;
+
+describe("a tab", { concurrency: 3, timeout: 380_000 }, () => {
+  // Apache's servers are the judge, and one time is enough.
+  const onApache = process.env.STGCLIENT_SERVERS ? test : () => {};
+  onApache("that is hidden keeps its queues for longer than brokers wait for who says nothing", async (t) => {
+    const { join, all, send, share } = await scene(t, 4);
+    const tab = await join();
+    await join();
+    await share([2, 2]);
+    await withoutTimers(tab, () => new Promise((later) => setTimeout(later, HIDDEN_MS)));
+    assert.deepEqual(await tab.evaluate(() => ends), []);
+    await share([2, 2]);
+    await send(20);
+    assert.equal(await all(), 0);
+  });
+
   test("shares the queues of a group with others, and when one is closed in the middle nothing is lost", async (t) => {
     const { join, send, all, share, tabs } = await scene(t, 6);
     await join();
@@ -178,21 +195,45 @@ describe("a tab", { concurrency: 2, timeout: process.env.STGCLIENT_LONG ? 600_00
     await eventually("it is connected", () => tab.evaluate(() => client.state === "connected"));
   });
 
-  test("whose gateway is restarted loses nothing, and goes on when it is there again", async (t) => {
-    let isUp = true;
-    const through = await gateway(t, { verifyClient: (_, answer) => answer(isUp, 503) });
-    const { join, send, sendFrom, all } = await scene(t, 4, through);
-    const tab = await join();
+  for (const [how, signal, words] of [
+    ["is told to end", "SIGTERM", /the gateway stops.*1001/],
+    ["is killed", "SIGKILL", /code 1006/],
+  ]) {
+    test(`whose gateway ${how} and is started again loses nothing, and goes on when it is there`, async (t) => {
+      const through = await door(t);
+      const { join, send, sendFrom, all } = await scene(t, 4, through);
+      const tab = await join();
+      await send(20);
+      await all();
+      await through.end(signal);
+      await eventually("it notices", () => tab.evaluate(() => client.state === "disconnected"));
+      assert.match((await tab.evaluate(() => ends)).join(), words);
+      await send(20);
+      const sending = sendFrom(tab, 20);
+      await through.start();
+      await all();
+      await sending;
+    });
+  }
+
+  test("whose computer sleeps loses nothing, and has its share again when it wakes", async (t) => {
+    // Who says nothing for so long is taken for gone.
+    const through = await door(t, { bounds: "ping_seconds = 1\nidle_seconds = 3" });
+    const { join, send, all, share, browser: laptop } = await scene(t, 4, through);
+    const sleeper = await join();
+    const other = await join(await browser(t));
+    await share([2, 2]);
     await send(20);
     await all();
-    isUp = false;
-    through.tunnels.forEach((tunnel) => tunnel.terminate());
-    await eventually("it notices", () => tab.evaluate(() => client.state === "disconnected"));
+    laptop.sleep();
     await send(20);
-    const sending = sendFrom(tab, 20);
-    isUp = true;
+    await share([4], [other]);
+    await send(20);
+    laptop.wake();
+    await share([2, 2]);
+    await send(20);
     await all();
-    await sending;
+    assert.ok((await sleeper.evaluate(() => ends)).length > 0, "its tunnels were not ended");
   });
 
   test("that is hidden, and whose timers come once a minute, gets what is sent, keeps its queues and sends", async (t) => {
@@ -210,20 +251,6 @@ describe("a tab", { concurrency: 2, timeout: process.env.STGCLIENT_LONG ? 600_00
     });
     await share([2, 2]);
     assert.ok(tab.told.length >= 50 && front.told.length >= 50, `${tab.told.length} and ${front.told.length}`);
-  });
-
-  // Brokers forget whom they have not heard of for two minutes.
-  const long = process.env.STGCLIENT_LONG ? test : () => {};
-  long("that is hidden is a member of its group for minutes", { timeout: 400_000 }, async (t) => {
-    const { join, all, send, share } = await scene(t, 4);
-    const tab = await join();
-    await join();
-    await share([2, 2]);
-    await withoutTimers(tab, () => new Promise((later) => setTimeout(later, 200_000)));
-    assert.deepEqual(await tab.evaluate(() => ends), []);
-    await share([2, 2]);
-    await send(20);
-    assert.equal(await all(), 0);
   });
 
   test("that is hidden sends more than a WebSocket takes at once", async (t) => {

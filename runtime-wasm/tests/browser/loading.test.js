@@ -40,13 +40,13 @@ describe("the package", { concurrency: 2, timeout: 120_000 }, () => {
   });
 
   test("is imported by its address, and reaches a cluster through a gateway", async (t) => {
-    const on = await page(t, { files: files({ "/alone.js": rounds(HERE, await tunnelUrl(t)) }) });
+    const on = await page(t, { files: files({ "/alone.js": rounds(HERE, await tunnelUrl()) }) });
     assert.deepEqual(await said(on), [DONE, DONE]);
   });
 
   test("works in a Worker that is a module", async (t) => {
     const boss = `new Worker("/worker.js", { type: "module" }).onmessage = ({ data }) => (${HERE})(data);`;
-    const worker = rounds("(said) => postMessage(said)", await tunnelUrl(t));
+    const worker = rounds("(said) => postMessage(said)", await tunnelUrl());
     const on = await page(t, { files: files({ "/alone.js": boss, "/worker.js": worker }) });
     assert.deepEqual(await said(on), [DONE, DONE]);
   });
@@ -67,7 +67,7 @@ describe("the package", { concurrency: 2, timeout: 120_000 }, () => {
     };
 
     test("needs 'wasm-unsafe-eval' and its gateway, and nothing more, also in a Worker", async (t) => {
-      const gateway = await tunnelUrl(t);
+      const gateway = await tunnelUrl();
       const headers = policy("'self' 'wasm-unsafe-eval'", new URL(gateway).origin);
       const boss = rounds(`(said) =>
         (new Worker("/worker.js", { type: "module" }).onmessage = ({ data }) => (${HERE})([...said, ...data]))`, gateway);
@@ -94,7 +94,7 @@ describe("the package", { concurrency: 2, timeout: 120_000 }, () => {
     ["not isolated, as pages are by default", {}],
   ]) {
     test(`works in a page that is ${what}`, async (t) => {
-      const on = await page(t, { headers: () => headers, files: files({ "/alone.js": rounds(HERE, await tunnelUrl(t)) }) });
+      const on = await page(t, { headers: () => headers, files: files({ "/alone.js": rounds(HERE, await tunnelUrl()) }) });
       assert.deepEqual(await said(on), [DONE, DONE]);
       assert.equal(await on.evaluate(() => globalThis.crossOriginIsolated), "cross-origin-opener-policy" in headers);
     });

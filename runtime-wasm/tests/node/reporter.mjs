@@ -5,6 +5,10 @@ import { relative } from "node:path";
 export default async function* report(source) {
   let [passed, failed, skipped] = [0, 0, 0];
   for await (const { type, data } of source) {
+    // What a test has measured; the rest is what Node says at the end of each file.
+    if (type === "test:diagnostic" && !/^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) /.test(data.message)) {
+      yield `  | ${data.message}\n`;
+    }
     if ((type !== "test:pass" && type !== "test:fail") || data.details?.type === "suite") continue;
     const name = `${relative(import.meta.dirname, data.file ?? "")}: ${data.name}`;
     if (data.skip !== undefined) {

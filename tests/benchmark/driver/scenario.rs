@@ -185,6 +185,22 @@ pub(crate) const CONTESTANTS: &[Contestant] = &[
         warm_up: WARM_UP,
     },
     Contestant {
+        name: "stgclient-node-plain",
+        program: Program::Peer("stgclient-node"),
+        arguments: &["--handler", "plain"],
+        kind: Kind::OursToo,
+        works: &[Work::Consume],
+        warm_up: WARM_UP,
+    },
+    Contestant {
+        name: "stgclient-node-gateway",
+        program: Program::Peer("stgclient-node"),
+        arguments: &["--through", "gateway"],
+        kind: Kind::OursToo,
+        works: &[Work::Send, Work::Consume],
+        warm_up: WARM_UP,
+    },
+    Contestant {
         name: "loopback-floor",
         program: Program::Ours("loopback-floor"),
         arguments: &[],

@@ -20,6 +20,8 @@ export const FLAGS = [
   "--disable-sync",
   // A host that is not this machine's own, so that its pages are not secure.
   "--host-resolver-rules=MAP insecure.test 127.0.0.1",
+  // The tests' CA is none that a browser knows.
+  ...(process.env.STGCLIENT_TUNNEL?.startsWith("wss:") ? ["--ignore-certificate-errors"] : []),
 ];
 
 let browser;

@@ -5,6 +5,8 @@ import { readFile } from "node:fs/promises";
 import { dirname, extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { atFreePort, listenAt } from "./ports.js";
+
 /** The package as it is installed. */
 export const installed = dirname(dirname(fileURLToPath(import.meta.resolve("stgclient"))));
 
@@ -39,10 +41,10 @@ export async function site(t, { files = {}, folders = {}, headers = () => ({}), 
       response.writeHead(404).end();
     }
   });
-  await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
+  const port = await atFreePort(listenAt(server));
   t.after(() => {
     server.closeAllConnections();
     server.close();
   });
-  return { url: `http://127.0.0.1:${server.address().port}/`, asked };
+  return { url: `http://127.0.0.1:${port}/`, asked };
 }

@@ -19,10 +19,11 @@ const GRACE = "--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/
 export async function browser(t) {
   const profile = mkdtempSync(join(tmpdir(), "stgclient-tabs-"));
   const flags = [...FLAGS, GRACE, "--headless", "--remote-debugging-port=0", `--user-data-dir=${profile}`, "about:blank"];
-  const program = spawn(PROGRAM, flags, { stdio: ["ignore", "ignore", "pipe"] });
+  // Detached, it has a group of processes, which is stopped as a whole.
+  const program = spawn(PROGRAM, flags, { stdio: ["ignore", "ignore", "pipe"], detached: true });
   const ended = new Promise((resolve) => program.on("close", resolve));
   t.after(async () => {
-    program.kill("SIGKILL");
+    process.kill(-program.pid, "SIGKILL");
     await ended;
     rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   });
@@ -35,7 +36,7 @@ export async function browser(t) {
   });
   const tools = new Tools(new WebSocket(url));
   await tools.opened;
-  return new Browser(tools);
+  return new Browser(tools, program);
 }
 
 /** Commands and their answers, and events by session. */
@@ -70,8 +71,17 @@ class Tools {
 }
 
 class Browser {
-  constructor(tools) {
-    this.tools = tools;
+  constructor(tools, program) {
+    Object.assign(this, { tools, program });
+  }
+
+  /** As when the computer sleeps: nothing of it goes on, and nobody is told. */
+  sleep() {
+    process.kill(-this.program.pid, "SIGSTOP");
+  }
+
+  wake() {
+    process.kill(-this.program.pid, "SIGCONT");
   }
 
   /** A tab with a page, in front of all others. */

@@ -8,7 +8,7 @@ import { connect, ConnectionError, FullError, TimeoutError } from "stgclient";
 
 import { Bench, client, DEADLINE, eventually, fails, isSettled, nameServers, PATIENCE, unique } from "../support/bench.js";
 import { child } from "../support/children.js";
-import { bytewise, gateway, watched } from "../support/gateway.js";
+import { bytewise, gateway, PlatformSocket, watched } from "../support/gateway.js";
 
 /** A bench whose client goes through a gateway. */
 async function bench(t, of, queues, { webSocket, ...options } = {}) {
@@ -64,6 +64,30 @@ describe("a tunnel", { concurrency: 4, timeout: DEADLINE }, () => {
     }
     assert.ok(cuts >= 6, String(cuts));
     await eventually("all are consumed", () => sent.every((body) => seen.has(body)));
+  });
+
+  test("that is closing is given nothing more, which browsers would complain of", async (t) => {
+    const given = [];
+    let isClosing = false;
+    class Closing extends PlatformSocket {
+      get readyState() {
+        return isClosing ? PlatformSocket.CLOSING : super.readyState;
+      }
+      send(bytes) {
+        if (isClosing) given.push(bytes.length);
+        else super.send(bytes);
+      }
+    }
+    const through = await gateway(t);
+    const on = await bench(t, through, 1, { webSocket: { WebSocket: Closing } });
+    await on.send("before");
+    isClosing = true;
+    const sending = on.send("meanwhile");
+    await fails(on.send("too late", {}, { timeout: 100 }), TimeoutError, "TIMEOUT");
+    assert.deepEqual(given, []);
+    isClosing = false;
+    through.tunnels.forEach((tunnel) => tunnel.close(1001));
+    assert.equal((await sending).status, "SEND_OK");
   });
 
   test("that takes nothing any more fills to its bound: sends are told FULL or TIMEOUT, and go on when it does", async (t) => {

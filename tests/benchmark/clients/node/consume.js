@@ -58,7 +58,7 @@ class Consumption {
 
 async function run() {
   const warmUp = new Consumption(number('warm-up', 1));
-  let consumer = await client.startConsumer(async () => warmUp.arrived());
+  let consumer = await client.startConsumer(() => warmUp.arrived());
   await warmUp.first;
   say('first');
   await warmUp.awaitAll(number('warm-up-seconds', 3600));
@@ -66,7 +66,7 @@ async function run() {
   sayAndWait('ready');
 
   const measured = new Consumption(number('count', 0));
-  consumer = await client.startConsumer(async () => measured.arrived());
+  consumer = await client.startConsumer(() => measured.arrived());
   await measured.awaitAll(3600);
   sayAndWait('done');
   measured.print();
