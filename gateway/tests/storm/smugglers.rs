@@ -15,6 +15,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::attackers::{Attackers, Lanes, forbids, is_closed, is_forbidden};
 use crate::book::{Counted, Kind, Outcome};
@@ -131,11 +133,18 @@ async fn register(attackers: Arc<Attackers>, kind: Kind, number: usize) -> Outco
     outcome
 }
 
-/// Sends a request that is forbidden in pieces of this length, and hears that it is.
+/// Sends a request that is forbidden in pieces of this length, and hears that it is. The pieces are messages, or frames of one message.
 async fn cut(socket: &mut WebSocketStream<TcpStream>, request: &[u8], length: usize) -> Outcome {
     let (last, pieces) = request.split_last().unwrap();
-    for piece in pieces.chunks(length) {
-        if socket.feed(Message::Binary(Bytes::copy_from_slice(piece))).await.is_err() {
+    for (number, piece) in pieces.chunks(length).enumerate() {
+        let piece = Bytes::copy_from_slice(piece);
+        let kind = OpCode::Data(if number == 0 { Data::Binary } else { Data::Continue });
+        let is_last = (number + 1) * length >= pieces.len();
+        let piece = match length % 2 {
+            0 => Message::Binary(piece),
+            _ => Message::Frame(Frame::message(piece, kind, is_last)),
+        };
+        if socket.feed(piece).await.is_err() {
             return Outcome::Dropped;
         }
     }
