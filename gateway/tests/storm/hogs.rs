@@ -20,9 +20,12 @@ use crate::smugglers::tunnel;
 
 const DEAF: Kind = Kind { name: "who never reads what a server floods", address: 40, counted: Counted::End("idle") };
 const ASKING: Kind = Kind { name: "who never reads why he is refused", address: 41, counted: Counted::End("idle") };
-/// What he asks for.
+/// What he asks for, as far as he is read.
 const ASKED: Kind = Kind { name: "what he is refused", address: 41, counted: Counted::Request };
 const SLOW: Kind = Kind { name: "who reads a flood slowly", address: 42, counted: Counted::Nowhere };
+
+/// How many requests of his are read at the most: those whose refusals wait, and those that have come together with them.
+const READ: usize = 200;
 
 /// What the system keeps of a stream on its way, both ways of the gateway together, and some: more than that is kept by the gateway.
 const ON_ITS_WAY: u64 = 32 << 20;
@@ -56,8 +59,8 @@ async fn asking(attackers: Arc<Attackers>, kind: Kind, _: usize) -> Outcome {
     };
     let forbidden = request(RequestCode::UPDATE_NAMESRV_CONFIG, 1, &[], b"").repeat(50);
     let _ = socket.send(Message::Binary(asking_for(0).into())).await;
+    (0..READ).for_each(|_| attackers.book.made(ASKED));
     loop {
-        (0..50).for_each(|_| attackers.book.made(ASKED));
         if socket.send(Message::Binary(forbidden.clone().into())).await.is_err() {
             attackers.book.note(ASKED, Outcome::Refused);
             return Outcome::Refused;

@@ -15,6 +15,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::attackers::{Attackers, Lanes, forbids, is_closed, is_forbidden};
 use crate::book::{Counted, Kind, Outcome};
@@ -41,16 +43,16 @@ pub(crate) fn come(lanes: &mut Lanes) {
     lanes.attack(
         FRAME,
         1,
-        each(100),
+        each(200),
         |attackers, kind, number| async move { broken(&attackers, kind, number, 1002).await },
     );
     lanes.attack(
         LONG,
         1,
-        each(100),
+        each(200),
         |attackers, kind, number| async move { broken(&attackers, kind, number, 1009).await },
     );
-    lanes.attack(NO_ROCKETMQ, 1, each(100), |attackers, kind, number| async move {
+    lanes.attack(NO_ROCKETMQ, 1, each(200), |attackers, kind, number| async move {
         let nonsense = broken::no_rocketmq();
         let mut socket = match tunnel(&attackers, kind, &attackers.scene.broker(), TOKEN).await {
             Ok(socket) => socket,
@@ -60,12 +62,12 @@ pub(crate) fn come(lanes: &mut Lanes) {
         is_closed(socket, 4410).await
     });
     lanes.attack(REGISTER, 1, each(300), register);
-    lanes.attack(FORBIDDEN, 1, each(100), forbidden);
-    lanes.attack(SECOND, 1, each(100), second);
-    lanes.attack(BODY, 1, each(100), |attackers, kind, number| async move {
+    lanes.attack(FORBIDDEN, 1, each(200), forbidden);
+    lanes.attack(SECOND, 1, each(200), second);
+    lanes.attack(BODY, 1, each(200), |attackers, kind, number| async move {
         bound(&attackers, kind, &bodies()[number % 5]).await
     });
-    lanes.attack(FIELD, 1, each(100), |attackers, kind, number| async move {
+    lanes.attack(FIELD, 1, each(200), |attackers, kind, number| async move {
         let ends = [("topic", "steady"), ("queueId", "0")];
         let members = [("consumerGroup", "steady")];
         let request = match number % 2 {
@@ -131,11 +133,18 @@ async fn register(attackers: Arc<Attackers>, kind: Kind, number: usize) -> Outco
     outcome
 }
 
-/// Sends a request that is forbidden in pieces of this length, and hears that it is.
+/// Sends a request that is forbidden in pieces of this length, and hears that it is. The pieces are messages, or frames of one message.
 async fn cut(socket: &mut WebSocketStream<TcpStream>, request: &[u8], length: usize) -> Outcome {
     let (last, pieces) = request.split_last().unwrap();
-    for piece in pieces.chunks(length) {
-        if socket.feed(Message::Binary(Bytes::copy_from_slice(piece))).await.is_err() {
+    for (number, piece) in pieces.chunks(length).enumerate() {
+        let piece = Bytes::copy_from_slice(piece);
+        let kind = OpCode::Data(if number == 0 { Data::Binary } else { Data::Continue });
+        let is_last = (number + 1) * length >= pieces.len();
+        let piece = match length % 2 {
+            0 => Message::Binary(piece),
+            _ => Message::Frame(Frame::message(piece, kind, is_last)),
+        };
+        if socket.feed(piece).await.is_err() {
             return Outcome::Dropped;
         }
     }

@@ -1,5 +1,7 @@
 //! The client that is not to notice: it sends at a rate, consumes all of it, and says how long that took.
 
+use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -28,10 +30,18 @@ struct Sent {
 }
 
 /// What 99 of 100 messages took at the most.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct P99 {
-    pub(crate) acknowledged: Duration,
-    pub(crate) consumed: Duration,
+    /// In all windows together.
+    pub(crate) overall: Duration,
+    /// In the middle one of the windows.
+    pub(crate) usual: Duration,
+}
+
+impl fmt::Display for P99 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}, in the middle one of the windows {:?}", self.overall, self.usual)
+    }
 }
 
 impl Steady {
@@ -90,21 +100,28 @@ impl Steady {
         sent.len()
     }
 
-    /// Of all windows of a phase.
-    pub(crate) fn p99(&self, weather: &Weather, phase: Phase) -> P99 {
+    /// How long it took until messages of a phase were acknowledged, and until they were consumed.
+    pub(crate) fn p99(&self, weather: &Weather, phase: Phase) -> [P99; 2] {
         let sent = self.sent.lock().unwrap();
-        let of = |took: fn(&Sent) -> Option<Duration>| {
-            let sent = sent.iter().filter(|sent| weather.at(sent.due) == Some(phase));
-            let mut all: Vec<Duration> = sent.filter_map(took).collect();
-            all.sort_unstable();
-            assert!(all.len() > 500, "{} messages are too few", all.len());
-            all[all.len() * 99 / 100]
-        };
-        P99 { acknowledged: of(|sent| sent.acknowledged), consumed: of(|sent| sent.consumed) }
+        let took: [fn(&Sent) -> Option<Duration>; 2] = [|sent| sent.acknowledged, |sent| sent.consumed];
+        took.map(|took| {
+            let of =
+                |window: Range<Instant>| sent.iter().filter(move |sent| window.contains(&sent.due)).filter_map(took);
+            let overall = p99(weather.windows(phase).flat_map(of).collect());
+            let mut windows: Vec<Duration> = weather.windows(phase).map(|window| p99(of(window).collect())).collect();
+            windows.sort_unstable();
+            P99 { overall, usual: windows[windows.len() / 2] }
+        })
     }
 
     pub(crate) async fn end(self) {
         self.consumer.close().await;
         self.client.close().await;
     }
+}
+
+fn p99(mut all: Vec<Duration>) -> Duration {
+    assert!(all.len() > 500, "{} messages are too few", all.len());
+    all.sort_unstable();
+    all[all.len() * 99 / 100]
 }

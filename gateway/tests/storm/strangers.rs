@@ -31,8 +31,8 @@ pub(crate) const fn each(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// Rates are such that attackers are busy for a small part of a core: it is the gateway that is tried. A handshake that is refused costs
-/// both sides together a millisecond where nothing is optimized.
+/// Rates are such that all attackers together, and what the gateway has to do for them, take a third of a processor: a handshake that is
+/// refused costs both sides together a few milliseconds where nothing is optimized. More would measure how processors are shared.
 pub(crate) fn come(lanes: &mut Lanes, most_idle: usize) {
     lanes.attack(HALF, 8, each(500), |attackers, kind, number| async move {
         let text =
@@ -50,12 +50,12 @@ pub(crate) fn come(lanes: &mut Lanes, most_idle: usize) {
         dripped(&attackers, kind, "", Duration::ZERO).await
     });
     lanes.attack(FLOOD, 1, 2 * crate::WINDOW, |attackers, kind, _| flood(attackers, kind));
-    lanes.attack(NO_WEBSOCKET, 1, each(100), |attackers, kind, number| async move {
+    lanes.attack(NO_WEBSOCKET, 1, each(200), |attackers, kind, number| async move {
         let text =
             ["GET / HTTP/1.1\r\nHost: a\r\n\r\n", "POST /tunnel HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"];
         answered(&attackers, kind, text[number % 2]).await
     });
-    lanes.attack(ORIGIN, 1, each(100), |attackers, kind, number| async move {
+    lanes.attack(ORIGIN, 1, each(200), |attackers, kind, number| async move {
         let origins =
             ["https://evil.example.com", "null", "http://app.example.com", "https://app.example.com.evil.org"];
         let headers = [("Origin", origins[number % origins.len()]), ("Sec-WebSocket-Protocol", &bearer(TOKEN))];
@@ -66,17 +66,17 @@ pub(crate) fn come(lanes: &mut Lanes, most_idle: usize) {
         let query = format!("?target={}", attackers.scene.name_server());
         attackers.closed(kind, &query, &[("Cookie", TOKEN)], 4401).await
     });
-    lanes.attack(WRONG, 1, each(50), |attackers, kind, number| async move {
+    lanes.attack(WRONG, 1, each(100), |attackers, kind, number| async move {
         let token = ["x", "the-steady-client-s-toke", "the-steady-client-s-token0", "a.b.c"][number % 4];
         refused(&attackers, kind, token, number).await
     });
     tokens(lanes);
-    lanes.attack(TARGET, 1, each(50), |attackers, kind, number| async move {
+    lanes.attack(TARGET, 1, each(100), |attackers, kind, number| async move {
         let outside = outside::targets(&attackers.scene.name_server(), attackers.inside().port());
         let query = format!("?target={}", outside[number % outside.len()]);
         attackers.closed(kind, &query, &[("Sec-WebSocket-Protocol", &bearer(TOKEN))], 4404).await
     });
-    lanes.attack(NAMED, 1, each(50), named);
+    lanes.attack(NAMED, 1, each(100), named);
     lanes.attack(CROWD, 1, each(4000), |attackers, kind, _| crowd(attackers, kind));
 }
 

@@ -1,5 +1,6 @@
 //! Quiet and storm in turn, so that both see the same machine.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -49,9 +50,8 @@ impl Weather {
         self.windows.push((phase, from, Instant::now()));
     }
 
-    /// What it was at a moment, if that belongs to a window.
-    pub(crate) fn at(&self, moment: Instant) -> Option<Phase> {
-        let mut windows = self.windows.iter();
-        windows.find(|(_, from, to)| (*from..*to).contains(&moment)).map(|(phase, ..)| *phase)
+    /// From when to when it was this.
+    pub(crate) fn windows(&self, phase: Phase) -> impl Iterator<Item = Range<Instant>> {
+        self.windows.iter().filter(move |(one, ..)| *one == phase).map(|(_, from, to)| *from..*to)
     }
 }
