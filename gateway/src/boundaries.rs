@@ -14,7 +14,7 @@ const FRONT: usize = 8;
 const ANSWER: &[u8] = b"\"flag\":1";
 
 /// The frames of a server's stream.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Boundaries {
     asked: Asked,
     /// The front of a frame, and its header, as far as they have come.
@@ -26,7 +26,7 @@ pub(crate) struct Boundaries {
 impl Boundaries {
     /// What is asked is noted there.
     pub(crate) fn new(asked: Asked) -> Self {
-        Self { asked, ..Self::default() }
+        Self { asked, front: BytesMut::new(), left: 0 }
     }
 
     /// Whether the broker is between two frames.

@@ -5,7 +5,7 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 use stgclient_core::wire::code::{RequestCode, ResponseCode};
-use stgclient_core::wire::command::{self, Command, Head};
+use stgclient_core::wire::command::{self, Command, Head, HeaderCodec};
 use stgclient_core::wire::dialect::Dialect;
 use stgclient_core::wire::fields::NoFields;
 use stgclient_core::wire::frame::FrameError;
@@ -41,9 +41,28 @@ pub(crate) enum Step {
     Forward(Bytes),
     /// The visitor gets this answer, between two frames of the broker's.
     Answer(Bytes),
-    /// The broker gets the first if the message at this place of its log is of a topic that the visitor may have; else the visitor gets the
-    /// second, if anything.
-    ByPlace(i64, Bytes, Option<Bytes>),
+    /// The broker gets the bytes if the message at this place of its log is of a topic that the visitor may have; else the visitor gets an
+    /// answer.
+    ByPlace(i64, Bytes, Waiting),
+}
+
+/// Who waits for an answer, if anybody does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Waiting(Option<(i32, HeaderCodec)>);
+
+impl Waiting {
+    fn of(command: &Command) -> Self {
+        Self((!command.is_oneway()).then_some((command.opaque, command.codec)))
+    }
+
+    /// The answer, if one is waited for.
+    pub(crate) fn answer(self, terms: &Terms, code: ResponseCode, words: &str) -> Option<Bytes> {
+        let (opaque, codec) = self.0?;
+        let mut out = BytesMut::new();
+        let head = Head::response(terms.dialect, code, opaque, Some(words));
+        command::encode(&mut out, codec, terms.dialect, &head, &NoFields, &[]);
+        Some(out.freeze())
+    }
 }
 
 /// Why a tunnel ends: its bytes cannot be read any further.
@@ -196,7 +215,7 @@ impl Inspection {
 
     fn refuse(&mut self, terms: &Terms, command: &Command, code: ResponseCode, words: &str) -> Option<Step> {
         self.counts.refused += 1;
-        answer(terms, command, code, words).map(Step::Answer)
+        Waiting::of(command).answer(terms, code, words).map(Step::Answer)
     }
 
     /// The body that is being kept is one too many.
@@ -230,10 +249,7 @@ impl Inspection {
             Ok(frame)
         });
         match (judged, passage) {
-            (Ok(frame), Passage::ByPlace(offset)) => {
-                let words = "you may not have the message's topic";
-                Some(Step::ByPlace(offset, frame, answer(terms, &command, ResponseCode::NO_PERMISSION, words)))
-            }
+            (Ok(frame), Passage::ByPlace(offset)) => Some(Step::ByPlace(offset, frame, Waiting::of(&command))),
             (Ok(frame), _) => {
                 self.counts.passed += 1;
                 Some(Step::Forward(frame))
@@ -300,17 +316,6 @@ fn write_frame(terms: &Terms, command: &Command, fields: &Fields<'_>, body: &[u8
         None => command::encode(&mut out, command.codec, terms.dialect, &head, fields, body),
     }
     out.freeze()
-}
-
-/// What a visitor is told who is refused; nothing, if he waits for no answer.
-fn answer(terms: &Terms, command: &Command, code: ResponseCode, words: &str) -> Option<Bytes> {
-    if command.is_oneway() {
-        return None;
-    }
-    let mut out = BytesMut::new();
-    let head = Head::response(terms.dialect, code, command.opaque, Some(words));
-    command::encode(&mut out, command.codec, terms.dialect, &head, &NoFields, &[]);
-    Some(out.freeze())
 }
 
 #[cfg(test)]

@@ -23,17 +23,23 @@ use crate::inspection::Terms;
 /// The group that tools ask by, which brokers have from the beginning (`MixAll.TOOLS_CONSUMER_GROUP`).
 const GROUP: &str = "TOOLS_CONSUMER";
 
-/// The topic of the message that begins there; none, if none does.
-pub(crate) async fn topic_at(
-    dialer: &Dialer,
-    terms: &Terms,
-    broker: &Address,
-    place: i64,
-) -> io::Result<Option<String>> {
-    let Some(stream) = dialer.open(broker).await? else { return Ok(None) };
+/// What there is at a place.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// A message of this topic begins there.
+    Topic(String),
+    /// Nothing, as the broker says it.
+    Nothing(ResponseCode, String),
+    /// Something, but no message begins there.
+    Inside,
+}
+
+/// Asks a broker for what is there.
+pub(crate) async fn look(dialer: &Dialer, terms: &Terms, broker: &Address, place: i64) -> io::Result<Found> {
+    let stream = dialer.open(broker).await?.ok_or(io::ErrorKind::PermissionDenied)?;
     match &dialer.tls {
-        None => Asking::new(stream, terms).topic_at(place).await,
-        Some(tls) => Asking::new(Dialer::secure(tls, broker, stream).await?, terms).topic_at(place).await,
+        None => Asking::new(stream, terms).look(place).await,
+        Some(tls) => Asking::new(Dialer::secure(tls, broker, stream).await?, terms).look(place).await,
     }
 }
 
@@ -49,10 +55,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Asking<'a, S> {
         Self { stream, terms, reader: FrameReader::new(terms.longest_frame) }
     }
 
-    async fn topic_at(mut self, place: i64) -> io::Result<Option<String>> {
+    async fn look(mut self, place: i64) -> io::Result<Found> {
         let view = ViewMessage { topic: None, offset: place };
         let said = self.ask(self.request(ViewMessage::CODE, &view)).await?;
-        let Some(seen) = self.first_message(said) else { return Ok(None) };
+        if ResponseCode(said.code) != ResponseCode::SUCCESS {
+            return Ok(Found::Nothing(ResponseCode(said.code), said.remark.unwrap_or_default().into()));
+        }
+        let Some(seen) = self.first_message(said) else { return Ok(Found::Inside) };
         let pull = PullMessage {
             consumer_group: Cow::from(GROUP),
             topic: Cow::from(seen.topic()),
@@ -70,7 +79,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Asking<'a, S> {
         };
         let said = self.ask(self.request(PullMessage::CODE, &pull)).await?;
         let is_there = self.first_message(said).is_some_and(|known| known.fields.physical_offset == place);
-        Ok(is_there.then(|| seen.topic().to_owned()))
+        Ok(if is_there { Found::Topic(seen.topic().to_owned()) } else { Found::Inside })
     }
 
     /// As the gateway signs it, if it does.

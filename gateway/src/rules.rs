@@ -147,7 +147,7 @@ pub(crate) fn judge(visitor: &Visitor, code: RequestCode, fields: &Fields<'_>) -
     if !visitor.is_bound() {
         return Ok(Passage::Free);
     }
-    if rule.kind == Kind::Everything {
+    if rule.kind == Kind::Everything && !visitor.may_have_everything() {
         return Err(format!("{code} is about all topics and groups, and you may have some").into());
     }
     // By the names that Apache has: these are what fields go by here, whatever a server calls them.

@@ -3,11 +3,12 @@
 use std::net::Ipv4Addr;
 
 use bytes::Bytes;
+use stgclient_core::wire::code::ResponseCode;
 use stgclient_core::wire::dialect::Dialect;
 
 use crate::asked::Asked;
 use crate::boundaries::Boundaries;
-use crate::inspection::{Inspection, Step, Terms};
+use crate::inspection::{Counts, Inspection, Step, Terms};
 use crate::keeping::{Allowance, Keeping};
 use crate::visitor::{Patterns, Rights, Visitor};
 
@@ -20,6 +21,10 @@ pub struct Outcome {
     pub answers: Vec<u8>,
     /// The places of messages that were looked at.
     pub places: Vec<i64>,
+    /// How many requests have passed, and were refused.
+    pub counts: (u64, u64),
+    /// Whether a body is kept whose end is missing.
+    pub is_keeping: bool,
     /// Why the tunnel has ended, if it has.
     pub end: Option<String>,
 }
@@ -34,20 +39,26 @@ pub fn inspect<'a>(is_bound: bool, pieces: impl IntoIterator<Item = &'a [u8]>) -
     let mut outcome = Outcome::default();
     for piece in pieces {
         let mut bytes = Bytes::copy_from_slice(piece);
-        loop {
+        let end = loop {
             match inspection.next(&terms, &mut bytes) {
-                Ok(None) => break,
+                Ok(None) => break None,
                 Ok(Some(Step::Forward(piece))) => outcome.forwarded.extend_from_slice(&piece),
                 Ok(Some(Step::Answer(answer))) => outcome.answers.extend_from_slice(&answer),
-                Ok(Some(Step::ByPlace(offset, _, refusal))) => {
+                Ok(Some(Step::ByPlace(offset, _, waiting))) => {
                     outcome.places.push(offset);
-                    outcome.answers.extend_from_slice(&refusal.unwrap_or_default());
+                    let answer = waiting.answer(&terms, ResponseCode::NO_PERMISSION, "it is somebody else's");
+                    outcome.answers.extend_from_slice(&answer.unwrap_or_default());
                 }
-                Err(violation) => {
-                    outcome.end = Some(violation.to_string());
-                    return outcome;
-                }
+                Err(violation) => break Some(violation.to_string()),
             }
+        };
+        let Counts { passed, refused } = inspection.take_counts();
+        outcome.counts.0 += passed;
+        outcome.counts.1 += refused;
+        outcome.is_keeping = inspection.kept().is_some();
+        if end.is_some() {
+            outcome.end = end;
+            break;
         }
     }
     outcome
@@ -55,7 +66,7 @@ pub fn inspect<'a>(is_bound: bool, pieces: impl IntoIterator<Item = &'a [u8]>) -
 
 /// Where frames have ended in pieces of a server's stream, from its beginning on.
 pub fn ends<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<usize> {
-    let (mut boundaries, mut at, mut ends) = (Boundaries::default(), 0, Vec::new());
+    let (mut boundaries, mut at, mut ends) = (Boundaries::new(Asked::default()), 0, Vec::new());
     for piece in pieces {
         ends.extend(boundaries.follow(piece).map(|end| at + end));
         at += piece.len();

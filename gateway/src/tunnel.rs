@@ -10,6 +10,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
 use stgclient::Address;
+use stgclient_core::wire::code::ResponseCode;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -22,10 +23,11 @@ use crate::boundaries::Boundaries;
 use crate::doorkeeper::Admission;
 use crate::inspection::{Counts, Inspection, Step};
 use crate::keeping::Allowance;
-use crate::places;
+use crate::places::{self, Found};
 use crate::read_ahead::{PIECE, next_piece};
 use crate::refusals::End;
 use crate::shared::Shared;
+use crate::visitor::Refusal;
 
 /// What is so long is not copied to be written together with what came before, in bytes.
 const LARGE: usize = 4096;
@@ -180,14 +182,19 @@ impl Tunnel<'_> {
                     // Who does not read his answers asks nothing more meanwhile.
                     answers.send(answer).await.map_err(|_| End::Left)?;
                 }
-                Ok(Some(Step::ByPlace(place, frame, refusal))) => {
+                Ok(Some(Step::ByPlace(place, frame, waiting))) => {
                     onward.write().await?;
-                    let passes = self.may_have_message(place).await;
-                    self.shared.metrics.counted(Counts { passed: passes.into(), refused: (!passes).into() });
+                    let refusal = self.look(place).await;
+                    let (passed, refused) = if refusal.is_none() { (1, 0) } else { (0, 1) };
+                    self.shared.metrics.counted(Counts { passed, refused });
                     match refusal {
-                        _ if passes => onward.forward(frame).await?,
-                        Some(refusal) => answers.send(refusal).await.map_err(|_| End::Left)?,
-                        None => {}
+                        None => onward.forward(frame).await?,
+                        Some((code, words)) => {
+                            let answer = waiting.answer(&self.shared.terms, code, &words);
+                            if let Some(answer) = answer {
+                                answers.send(answer).await.map_err(|_| End::Left)?;
+                            }
+                        }
                     }
                 }
                 // What was in order goes on, also before what is not.
@@ -200,14 +207,19 @@ impl Tunnel<'_> {
         }
     }
 
-    /// Whether a message begins at this place of the server's log, of a topic that the visitor may have.
-    async fn may_have_message(&self, place: i64) -> bool {
+    /// What the visitor is told instead of the message at this place of the server's log, if it may not be his.
+    async fn look(&self, place: i64) -> Option<(ResponseCode, Refusal)> {
         let Shared { dialer, terms, bounds, .. } = self.shared;
         // Asked seldom: no tunnel has room for it before.
-        let asking = Box::pin(places::topic_at(dialer, terms, &self.server, place));
+        let asking = Box::pin(places::look(dialer, terms, &self.server, place));
         match tokio::time::timeout(bounds.connect(), asking).await {
-            Ok(Ok(Some(topic))) => self.admission.visitor.may_have_topic(&topic).is_ok(),
-            _ => false,
+            Ok(Ok(Found::Topic(topic))) => {
+                self.admission.visitor.may_have_topic(&topic).err().map(|why| (ResponseCode::NO_PERMISSION, why))
+            }
+            // As the broker says it. Asked once more it may have one there, of anybody.
+            Ok(Ok(Found::Nothing(code, words))) => Some((code, words.into())),
+            Ok(Ok(Found::Inside)) => Some((ResponseCode::NO_PERMISSION, "no message begins there".into())),
+            Ok(Err(_)) | Err(_) => Some((ResponseCode::SYSTEM_BUSY, "the message cannot be looked at".into())),
         }
     }
 

@@ -45,6 +45,11 @@ impl Rights {
 }
 
 impl Patterns {
+    /// Whether all there are are meant.
+    pub(crate) fn cover_all(&self) -> bool {
+        self.0.iter().any(|pattern| pattern == "*")
+    }
+
     /// Whether one of them is meant.
     pub(crate) fn cover(&self, name: &str) -> bool {
         self.0.iter().any(|pattern| match pattern.strip_suffix('*') {
@@ -70,6 +75,12 @@ impl Visitor {
 
     pub(crate) fn topics_are_bound(&self) -> bool {
         self.rights.topics.is_some()
+    }
+
+    /// Whether there are rules, and none that leaves anything out.
+    pub(crate) fn may_have_everything(&self) -> bool {
+        let is_all = |patterns: &Option<Patterns>| patterns.as_ref().is_none_or(|patterns| patterns.cover_all());
+        is_all(&self.rights.topics) && is_all(&self.rights.groups)
     }
 
     pub(crate) fn may_have_topic(&self, topic: &str) -> Result<(), Refusal> {

@@ -1,4 +1,5 @@
-//! A gateway in front of a cluster, as tests open it: whoever has its token may do anything that goes through a gateway.
+//! A gateway in front of a cluster, as tests open it: whoever has its token may do anything that goes through a gateway. But it is a
+//! visitor with rules, so every request is read for its topics and groups, and has to be one that can be.
 
 use std::fs;
 use std::path::PathBuf;
@@ -41,6 +42,8 @@ impl OpenGateway {
             name = "tests"
             token_file = "{}"
             administers = true
+            topics = ["*"]
+            groups = ["*"]
             {more}
             "#,
             token.display()

@@ -353,7 +353,7 @@ fn answers_go_where_a_servers_frame_has_ended() {
     let stream = [raw_frame(0, b"{}", b"abc"), raw_frame(0, b"{}", b""), raw_frame(0, b"{}", b"xyz")].concat();
     let ends = [0, 13, 23, 36];
     for length in 1..=stream.len() {
-        let mut boundaries = Boundaries::default();
+        let mut boundaries = Boundaries::new(Asked::default());
         let mut at = 0;
         for piece in stream.chunks(length) {
             let wanted = ends.iter().rev().find(|end| (at..=at + piece.len()).contains(*end)).map(|end| end - at);
