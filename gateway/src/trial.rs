@@ -30,10 +30,10 @@ pub struct Outcome {
 }
 
 /// Inspects pieces of what a visitor sends, who may have the topic and the group `mine` alone if he is bound. No message is of his topic.
-pub fn inspect<'a>(is_bound: bool, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
+pub fn inspect<'a>(dialect: Dialect, is_bound: bool, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
     let mine = || is_bound.then(|| Patterns(vec!["mine".to_owned()]));
     let visitor = Visitor::new("anybody", Rights { administers: false, topics: mine(), groups: mine() });
-    let terms = Terms { dialect: Dialect::Apache, signer: None, longest_frame: 1 << 20, longest_body: 1 << 16 };
+    let terms = Terms { dialect, signer: None, longest_frame: 1 << 20, longest_body: 1 << 16 };
     let allowance = Allowance { keeping: Keeping::new(1 << 20), address: Ipv4Addr::LOCALHOST.into() };
     let mut inspection = Inspection::new(visitor, Asked::default(), allowance);
     let mut outcome = Outcome::default();
