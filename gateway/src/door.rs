@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -16,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
@@ -23,12 +24,12 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use crate::bounds::Place;
 use crate::dialing::Dialer;
 use crate::doorkeeper::{Admission, Shown};
-use crate::networks::unmapped;
+use crate::networks::Proxies;
 use crate::read_ahead::ReadAhead;
 use crate::refusals::End;
 use crate::shared::Shared;
 use crate::targets::TargetError;
-use crate::tunnel::{Tunnel, close};
+use crate::tunnel::{Tunnel, close, expires};
 
 /// The longest request for a WebSocket, in bytes.
 const LONGEST_REQUEST: usize = 16 * 1024;
@@ -128,7 +129,7 @@ fn websocket_config(shared: &Shared) -> WebSocketConfig {
 /// Somebody has a WebSocket: what he asked for is opened for him, or he is told why not.
 async fn enter<S>(
     shared: Arc<Shared>,
-    visitor: WebSocketStream<S>,
+    visitor: WebSocketStream<ReadAhead<S>>,
     address: IpAddr,
     entry: Result<(Admission, String), End>,
     mut place: Place,
@@ -136,7 +137,7 @@ async fn enter<S>(
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let mut name = None;
-    let end = if !place.claim(address) {
+    let end = if place.claim(address).is_err() {
         refuse(visitor, End::TooMany).await
     } else {
         match entry {
@@ -157,37 +158,62 @@ async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(visitor: WebSocketStream<S>, 
     end
 }
 
-/// Connects to the target, and relays.
-async fn lead<S>(shared: &Arc<Shared>, visitor: WebSocketStream<S>, admission: Admission, target: &str) -> End
+/// Connects to the target, and relays. Whatever would end a tunnel ends the waiting for one.
+async fn lead<S>(
+    shared: &Arc<Shared>,
+    mut visitor: WebSocketStream<ReadAhead<S>>,
+    admission: Admission,
+    target: &str,
+) -> End
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let stops = shared.stops.subscribe();
-    if *stops.borrow() {
-        return refuse(visitor, End::Draining).await;
-    }
-    let connect = shared.bounds.connect();
-    let (named, stream) = match shared.targets.connect(target, connect).await {
-        Ok(opened) => opened,
-        Err(error) => return refuse(visitor, error.into()).await,
+    let mut stopping = stops.clone();
+    let opened = tokio::select! {
+        biased;
+        _ = stopping.wait_for(|stops| *stops) => Err(End::Draining),
+        () = expires(admission.until) => Err(End::Expired),
+        () = visitor.get_mut().ended() => Err(End::Left),
+        opened = open(shared, target) => opened.map_err(End::from),
     };
-    let unreachable = |error| End::from(TargetError::Unreachable { target: target.to_owned(), error });
-    let server = match stream.peer_addr() {
-        Ok(server) => server,
-        Err(error) => return refuse(visitor, unreachable(error)).await,
+    let (address, server) = match opened {
+        Ok(opened) => opened,
+        Err(end) => return refuse(visitor, end).await,
     };
     shared.metrics.tunnels.increment(1.0);
     let _counted = Counted(shared);
-    let tunnel = Tunnel { shared, admission, server, stops };
-    match &shared.dialer.tls {
-        None => tunnel.relay(visitor, stream).await,
-        Some(tls) => match tokio::time::timeout(connect, Box::pin(Dialer::secure(tls, &named, stream))).await {
-            // What has no TLS needs no room for it.
-            Ok(Ok(stream)) => Box::pin(tunnel.relay(visitor, stream)).await,
-            Ok(Err(error)) => refuse(visitor, unreachable(error)).await,
-            Err(_) => refuse(visitor, unreachable(std::io::ErrorKind::TimedOut.into())).await,
-        },
+    let tunnel = Tunnel { shared, admission, server: address, stops };
+    match server {
+        Server::Plain(stream) => tunnel.relay(visitor, stream).await,
+        // What has no TLS needs no room for it.
+        Server::Secured(stream) => Box::pin(tunnel.relay(visitor, *stream)).await,
     }
+}
+
+/// A connection to a server of the cluster.
+enum Server {
+    Plain(TcpStream),
+    Secured(Box<TlsStream<TcpStream>>),
+}
+
+/// Finds a target and connects to it, all within one deadline.
+async fn open(shared: &Shared, target: &str) -> Result<(SocketAddr, Server), TargetError> {
+    let unreachable = |error| TargetError::Unreachable { target: target.to_owned(), error };
+    let opening = async {
+        let (named, stream) = shared.targets.connect(target).await?;
+        let address = stream.peer_addr().map_err(unreachable)?;
+        let server = match &shared.dialer.tls {
+            None => Server::Plain(stream),
+            Some(tls) => {
+                let secured = Box::pin(Dialer::secure(tls, &named, stream)).await.map_err(unreachable)?;
+                Server::Secured(Box::new(secured))
+            }
+        };
+        Ok((address, server))
+    };
+    let in_time = tokio::time::timeout(shared.bounds.connect(), opening).await;
+    in_time.unwrap_or_else(|_| Err(unreachable(std::io::ErrorKind::TimedOut.into())))
 }
 
 struct Counted<'a>(&'a Shared);
@@ -214,6 +240,10 @@ fn examine(
         return Err((StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is asked for by GET\n"));
     }
     let key = websocket_key(request.headers())?;
+    // Whoever is before the gateway might take it for the beginning of what goes through the tunnel, or the other way round.
+    if !request.body().is_end_stream() {
+        return Err((StatusCode::BAD_REQUEST, "a request for a WebSocket has no body\n"));
+    }
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let answered = response.headers_mut();
@@ -227,7 +257,7 @@ fn examine(
         answered.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("binary"));
     }
     let entry = entry(shared, request, &protocols, certificate);
-    let address = address_of(shared, request.headers(), peer.ip());
+    let address = address_of(&shared.bounds.trusted_proxies, request.headers(), peer.ip());
     Ok((response, Asked { upgrade: hyper::upgrade::on(request), address, entry }))
 }
 
@@ -287,19 +317,26 @@ fn target(query: &str) -> Result<String, End> {
     found.ok_or(End::Asked("say where to: ?target=HOST:PORT"))
 }
 
-/// Where a visitor is: the last address that somebody says whose word does not count.
-fn address_of(shared: &Shared, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
-    let is_trusted = |address: &IpAddr| shared.bounds.trusted_proxies.iter().any(|net| net.contains(address));
-    let mut address = unmapped(peer);
-    let forwarded = list(headers, &header::HeaderName::from_static("x-forwarded-for"));
-    for said in forwarded.iter().rev() {
-        if !is_trusted(&address) {
+/// Where a visitor is: the last address that somebody says whose word does not count. What cannot be read says nothing, and neither does
+/// what stands before it.
+fn address_of(proxies: &Proxies, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
+    let mut address = peer.to_canonical();
+    let lines = headers.get_all("x-forwarded-for").iter().rev();
+    for said in lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b',')) {
+        if !proxies.contain(address) {
             break;
         }
-        let Ok(before) = said.parse() else { break };
-        address = unmapped(before);
+        let Some(before) = hop(said) else { break };
+        address = before.to_canonical();
     }
     address
+}
+
+/// An address as proxies write it: alone, in brackets, with a port.
+fn hop(said: &[u8]) -> Option<IpAddr> {
+    let text = str::from_utf8(said).ok()?.trim();
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    bare.parse().or_else(|_| text.parse::<SocketAddr>().map(|with_port| with_port.ip())).ok()
 }
 
 /// The texts of a header that lists them, in all lines of it.
@@ -325,4 +362,44 @@ fn refusal(status: StatusCode, words: &'static str) -> Response<Full<Bytes>> {
         response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_visitor_is_where_the_last_says_whose_word_does_not_count() {
+        let proxies = Proxies::try_from(vec!["10.0.9.0/24".to_owned(), "fd00::9".to_owned()]).unwrap();
+        let from = |peer: &str, lines: &[&[u8]]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append("x-forwarded-for", HeaderValue::from_bytes(line).unwrap());
+            }
+            address_of(&proxies, &headers, peer.parse().unwrap()).to_string()
+        };
+        for (peer, lines, wanted) in [
+            ("6.6.6.6", &[&b"7.7.7.7"[..]][..], "6.6.6.6"),
+            ("10.0.9.1", &[], "10.0.9.1"),
+            ("::ffff:10.0.9.1", &[b"7.7.7.7"], "7.7.7.7"),
+            ("10.0.9.1", &[b"8.8.8.8, 7.7.7.7,10.0.9.2"], "7.7.7.7"),
+            ("10.0.9.1", &[b"8.8.8.8", b"7.7.7.7", b"fd00::9"], "7.7.7.7"),
+            ("10.0.9.1", &[b"7.7.7.7:50001"], "7.7.7.7"),
+            ("10.0.9.1", &[b"[2001:db8::1]:50001"], "2001:db8::1"),
+            ("10.0.9.1", &[b"[2001:db8::1]"], "2001:db8::1"),
+            ("10.0.9.1", &[b"2001:db8::1"], "2001:db8::1"),
+            ("10.0.9.1", &[b"::ffff:7.7.7.7"], "7.7.7.7"),
+            // What a visitor writes himself is before what his proxy writes.
+            ("10.0.9.1", &[b"8.8.8.8", b"\xff, 7.7.7.7"], "7.7.7.7"),
+            ("10.0.9.1", &[b"8.8.8.8", b"\xff"], "10.0.9.1"),
+            ("10.0.9.1", &[b"8.8.8.8, unknown, 10.0.9.2"], "10.0.9.2"),
+            ("10.0.9.1", &[b"8.8.8.8,,10.0.9.2"], "10.0.9.2"),
+            ("10.0.9.1", &[b"8.8.8.8, 7.7.7.7 6.6.6.6"], "10.0.9.1"),
+            // Anybody may have an address with that of a proxy in it.
+            ("2001:db8::5efe:a00:901", &[b"7.7.7.7"], "2001:db8::5efe:a00:901"),
+            ("2002:a00:901::1", &[b"7.7.7.7"], "2002:a00:901::1"),
+        ] {
+            assert_eq!(from(peer, lines), wanted, "{peer}, who says {lines:?}");
+        }
+    }
 }

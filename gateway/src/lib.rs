@@ -23,6 +23,8 @@ mod doorkeeper;
 mod gateway;
 mod inspection;
 #[cfg(feature = "door")]
+mod known;
+#[cfg(feature = "door")]
 mod metrics;
 #[cfg(feature = "door")]
 mod networks;

@@ -187,7 +187,7 @@ impl Tunnel<'_> {
     async fn may_have_message(&self, offset: i64) -> bool {
         let Ok(offset) = u64::try_from(offset) else { return false };
         let id = OffsetMessageId::new(self.server, offset);
-        let Ok(client) = self.shared.targets.client().await else { return false };
+        let Some(client) = self.shared.targets.client() else { return false };
         match client.admin().message_by_id(id).await {
             Ok(Some(message)) => self.admission.visitor.may_have_topic(message.topic()).is_ok(),
             _ => false,
@@ -316,7 +316,7 @@ fn failed(error: WebSocketError) -> End {
 }
 
 /// Waits until an admission is over.
-async fn expires(until: Option<SystemTime>) {
+pub(crate) async fn expires(until: Option<SystemTime>) {
     match until {
         None => std::future::pending().await,
         Some(until) => {
