@@ -1,5 +1,6 @@
 //! What strangers try, and what becomes of it: each is refused or bounded, and a well-behaved client beside it goes on.
 
+mod addresses;
 mod answers;
 mod bounds;
 mod broken;
@@ -12,6 +13,8 @@ mod names;
 mod outside;
 mod running;
 mod scene;
+mod servers;
 mod targets;
 mod tokens;
 mod visitors;
+mod waiting;
