@@ -1,30 +1,26 @@
-//! The door: TLS, the request for a WebSocket, and who may come in, all within one deadline. Then a tunnel.
+//! The door: TLS, the request for a WebSocket, and who may come in, all within one deadline; then the way to the target, within another.
+//! Then a tunnel.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::body::{Body, Incoming};
-use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::upgrade::{OnUpgrade, Parts};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::upgrade::Parts;
 use hyper_util::rt::TokioIo;
-use percent_encoding::percent_decode_str;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
+use crate::asking::{examine, refusal};
 use crate::bounds::Place;
 use crate::dialing::Dialer;
-use crate::doorkeeper::{Admission, Shown};
-use crate::networks::Proxies;
+use crate::doorkeeper::Admission;
 use crate::read_ahead::ReadAhead;
 use crate::refusals::End;
 use crate::shared::Shared;
@@ -60,14 +56,6 @@ pub(crate) async fn visit(shared: Arc<Shared>, stream: TcpStream, peer: SocketAd
     }
 }
 
-/// What a request for a WebSocket asks for.
-struct Asked {
-    upgrade: OnUpgrade,
-    address: IpAddr,
-    /// Who may come in where, or why not.
-    entry: Result<(Admission, String), End>,
-}
-
 async fn receive<S>(
     shared: &Arc<Shared>,
     stream: S,
@@ -85,7 +73,7 @@ async fn receive<S>(
                 *asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
                 response
             }
-            Err((status, words)) => refusal(status, words),
+            Err(refused) => refusal(refused),
         };
         std::future::ready(Ok::<_, Infallible>(response))
     });
@@ -221,185 +209,5 @@ struct Counted<'a>(&'a Shared);
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.0.metrics.tunnels.decrement(1.0);
-    }
-}
-
-type Refused = (StatusCode, &'static str);
-
-/// Reads a request. Whoever does not ask for a WebSocket as it should be is refused by HTTP; all others get one, and are told there.
-fn examine(
-    shared: &Shared,
-    request: &mut Request<Incoming>,
-    peer: SocketAddr,
-    certificate: Option<&[u8]>,
-) -> Result<(Response<Full<Bytes>>, Asked), Refused> {
-    if request.uri().path() != "/tunnel" {
-        return Err((StatusCode::NOT_FOUND, "there is /tunnel?target=HOST:PORT\n"));
-    }
-    if request.method() != Method::GET {
-        return Err((StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is asked for by GET\n"));
-    }
-    let key = websocket_key(request.headers())?;
-    // Whoever is before the gateway might take it for the beginning of what goes through the tunnel, or the other way round.
-    if !request.body().is_end_stream() {
-        return Err((StatusCode::BAD_REQUEST, "a request for a WebSocket has no body\n"));
-    }
-    let mut response = Response::new(Full::default());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let answered = response.headers_mut();
-    answered.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    answered.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    let accept = HeaderValue::from_str(&key).map_err(|_| (StatusCode::BAD_REQUEST, "no key\n"))?;
-    answered.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-
-    let protocols = list(request.headers(), &header::SEC_WEBSOCKET_PROTOCOL);
-    if protocols.iter().any(|one| one == "binary") {
-        answered.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("binary"));
-    }
-    let entry = entry(shared, request, &protocols, certificate);
-    let address = address_of(&shared.bounds.trusted_proxies, request.headers(), peer.ip());
-    Ok((response, Asked { upgrade: hyper::upgrade::on(request), address, entry }))
-}
-
-/// The answer to the key of a request for a WebSocket (RFC 6455, 4.2).
-fn websocket_key(headers: &HeaderMap) -> Result<String, Refused> {
-    let wants = list(headers, &header::UPGRADE).iter().any(|one| one.eq_ignore_ascii_case("websocket"))
-        && list(headers, &header::CONNECTION).iter().any(|one| one.eq_ignore_ascii_case("upgrade"));
-    if !wants {
-        return Err((StatusCode::UPGRADE_REQUIRED, "a WebSocket is wanted here\n"));
-    }
-    if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
-        return Err((StatusCode::UPGRADE_REQUIRED, "a WebSocket of version 13 is wanted here\n"));
-    }
-    let key = single(headers, &header::SEC_WEBSOCKET_KEY).filter(|key| key.len() == 24);
-    Ok(derive_accept_key(key.ok_or((StatusCode::BAD_REQUEST, "the WebSocket's key is missing\n"))?.as_bytes()))
-}
-
-/// Who comes, and where to.
-fn entry(
-    shared: &Shared,
-    request: &Request<Incoming>,
-    protocols: &[String],
-    certificate: Option<&[u8]>,
-) -> Result<(Admission, String), End> {
-    let headers = request.headers();
-    if headers.contains_key(header::ORIGIN) && single(headers, &header::ORIGIN).is_none() {
-        return Err(End::Asked("there is more than one origin"));
-    }
-    let tokens: Vec<&str> = protocols.iter().filter_map(|one| one.strip_prefix("bearer.")).collect();
-    let token = match tokens[..] {
-        [] => None,
-        [token] => Some(token),
-        _ => return Err(End::Asked("there is more than one token")),
-    };
-    let admission = shared.doorkeeper.admit(Shown { origin: single(headers, &header::ORIGIN), token, certificate })?;
-    if !protocols.is_empty() && !protocols.iter().any(|one| one == "binary") {
-        return Err(End::Asked("the protocol `binary` has to be among those that are offered"));
-    }
-    let target = target(request.uri().query().unwrap_or_default())?;
-    Ok((admission, target))
-}
-
-fn target(query: &str) -> Result<String, End> {
-    let mut found = None;
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        match name {
-            "target" if found.is_some() => return Err(End::Asked("there is more than one target")),
-            "target" => found = Some(percent_decode_str(value).decode_utf8_lossy().into_owned()),
-            // Addresses stand in logs and histories.
-            "token" | "access_token" => {
-                return Err(End::Asked("a token does not belong into an address: offer the protocol bearer.TOKEN"));
-            }
-            _ => {}
-        }
-    }
-    found.ok_or(End::Asked("say where to: ?target=HOST:PORT"))
-}
-
-/// Where a visitor is: the last address that somebody says whose word does not count. What cannot be read says nothing, and neither does
-/// what stands before it.
-fn address_of(proxies: &Proxies, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
-    let mut address = peer.to_canonical();
-    let lines = headers.get_all("x-forwarded-for").iter().rev();
-    for said in lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b',')) {
-        if !proxies.contain(address) {
-            break;
-        }
-        let Some(before) = hop(said) else { break };
-        address = before.to_canonical();
-    }
-    address
-}
-
-/// An address as proxies write it: alone, in brackets, with a port.
-fn hop(said: &[u8]) -> Option<IpAddr> {
-    let text = str::from_utf8(said).ok()?.trim();
-    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    bare.parse().or_else(|_| text.parse::<SocketAddr>().map(|with_port| with_port.ip())).ok()
-}
-
-/// The texts of a header that lists them, in all lines of it.
-fn list(headers: &HeaderMap, name: &header::HeaderName) -> Vec<String> {
-    let lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
-    lines.flat_map(|line| line.split(',')).map(|one| one.trim().to_owned()).filter(|one| !one.is_empty()).collect()
-}
-
-/// The text of a header that stands there once.
-fn single<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
-    let mut lines = headers.get_all(name).iter();
-    let first = lines.next()?.to_str().ok()?;
-    lines.next().is_none().then_some(first)
-}
-
-fn refusal(status: StatusCode, words: &'static str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(words));
-    *response.status_mut() = status;
-    // One try a connection.
-    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    if status == StatusCode::UPGRADE_REQUIRED {
-        response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-    }
-    response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_visitor_is_where_the_last_says_whose_word_does_not_count() {
-        let proxies = Proxies::try_from(vec!["10.0.9.0/24".to_owned(), "fd00::9".to_owned()]).unwrap();
-        let from = |peer: &str, lines: &[&[u8]]| {
-            let mut headers = HeaderMap::new();
-            for line in lines {
-                headers.append("x-forwarded-for", HeaderValue::from_bytes(line).unwrap());
-            }
-            address_of(&proxies, &headers, peer.parse().unwrap()).to_string()
-        };
-        for (peer, lines, wanted) in [
-            ("6.6.6.6", &[&b"7.7.7.7"[..]][..], "6.6.6.6"),
-            ("10.0.9.1", &[], "10.0.9.1"),
-            ("::ffff:10.0.9.1", &[b"7.7.7.7"], "7.7.7.7"),
-            ("10.0.9.1", &[b"8.8.8.8, 7.7.7.7,10.0.9.2"], "7.7.7.7"),
-            ("10.0.9.1", &[b"8.8.8.8", b"7.7.7.7", b"fd00::9"], "7.7.7.7"),
-            ("10.0.9.1", &[b"7.7.7.7:50001"], "7.7.7.7"),
-            ("10.0.9.1", &[b"[2001:db8::1]:50001"], "2001:db8::1"),
-            ("10.0.9.1", &[b"[2001:db8::1]"], "2001:db8::1"),
-            ("10.0.9.1", &[b"2001:db8::1"], "2001:db8::1"),
-            ("10.0.9.1", &[b"::ffff:7.7.7.7"], "7.7.7.7"),
-            // What a visitor writes himself is before what his proxy writes.
-            ("10.0.9.1", &[b"8.8.8.8", b"\xff, 7.7.7.7"], "7.7.7.7"),
-            ("10.0.9.1", &[b"8.8.8.8", b"\xff"], "10.0.9.1"),
-            ("10.0.9.1", &[b"8.8.8.8, unknown, 10.0.9.2"], "10.0.9.2"),
-            ("10.0.9.1", &[b"8.8.8.8,,10.0.9.2"], "10.0.9.2"),
-            ("10.0.9.1", &[b"8.8.8.8, 7.7.7.7 6.6.6.6"], "10.0.9.1"),
-            // Anybody may have an address with that of a proxy in it.
-            ("2001:db8::5efe:a00:901", &[b"7.7.7.7"], "2001:db8::5efe:a00:901"),
-            ("2002:a00:901::1", &[b"7.7.7.7"], "2002:a00:901::1"),
-        ] {
-            assert_eq!(from(peer, lines), wanted, "{peer}, who says {lines:?}");
-        }
     }
 }

@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "door")]
+mod asking;
+#[cfg(feature = "door")]
 mod bounds;
 #[cfg(feature = "door")]
 mod certificates;
@@ -44,6 +46,8 @@ pub mod trial;
 #[cfg(feature = "door")]
 mod tunnel;
 mod visitor;
+#[cfg(feature = "door")]
+mod whereabouts;
 
 #[cfg(feature = "door")]
 pub use config::{Config, ConfigError};
