@@ -1,35 +1,33 @@
-//! The door: TLS, the request for a WebSocket, and who may come in, all within one deadline. Then a tunnel.
+//! The door: TLS, the request for a WebSocket, and who may come in, all within one deadline; then the way to the target, within another.
+//! Then a tunnel.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
-use http_body_util::Full;
+use hyper::Request;
 use hyper::body::Incoming;
-use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::upgrade::{OnUpgrade, Parts};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::upgrade::Parts;
 use hyper_util::rt::TokioIo;
-use percent_encoding::percent_decode_str;
+use stgclient::Address;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
+use crate::asking::{examine, refusal};
 use crate::bounds::Place;
 use crate::dialing::Dialer;
-use crate::doorkeeper::{Admission, Shown};
+use crate::doorkeeper::Admission;
 use crate::keeping::Allowance;
-use crate::networks::unmapped;
 use crate::read_ahead::ReadAhead;
 use crate::refusals::End;
 use crate::shared::Shared;
 use crate::targets::TargetError;
-use crate::tunnel::{Tunnel, close};
+use crate::tunnel::{Tunnel, close, expires};
 
 /// The longest request for a WebSocket, in bytes.
 const LONGEST_REQUEST: usize = 16 * 1024;
@@ -60,14 +58,6 @@ pub(crate) async fn visit(shared: Arc<Shared>, stream: TcpStream, peer: SocketAd
     }
 }
 
-/// What a request for a WebSocket asks for.
-struct Asked {
-    upgrade: OnUpgrade,
-    address: IpAddr,
-    /// Who may come in where, or why not.
-    entry: Result<(Admission, String), End>,
-}
-
 async fn receive<S>(
     shared: &Arc<Shared>,
     stream: S,
@@ -85,7 +75,7 @@ async fn receive<S>(
                 *asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
                 response
             }
-            Err((status, words)) => refusal(status, words),
+            Err(refused) => refusal(refused),
         };
         std::future::ready(Ok::<_, Infallible>(response))
     });
@@ -129,7 +119,7 @@ fn websocket_config(shared: &Shared) -> WebSocketConfig {
 /// Somebody has a WebSocket: what he asked for is opened for him, or he is told why not.
 async fn enter<S>(
     shared: Arc<Shared>,
-    visitor: WebSocketStream<S>,
+    visitor: WebSocketStream<ReadAhead<S>>,
     address: IpAddr,
     entry: Result<(Admission, String), End>,
     mut place: Place,
@@ -137,7 +127,7 @@ async fn enter<S>(
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let mut name = None;
-    let end = if !place.claim(address) {
+    let end = if place.claim(address).is_err() {
         refuse(visitor, End::TooMany).await
     } else {
         match entry {
@@ -158,40 +148,63 @@ async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(visitor: WebSocketStream<S>, 
     end
 }
 
-/// Connects to the target, and relays.
+/// Connects to the target, and relays. Whatever would end a tunnel ends the waiting for one.
 async fn lead<S>(
     shared: &Arc<Shared>,
-    visitor: WebSocketStream<S>,
+    mut visitor: WebSocketStream<ReadAhead<S>>,
     admission: Admission,
     target: &str,
-    address: IpAddr,
+    at: IpAddr,
 ) -> End
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let stops = shared.stops.subscribe();
-    if *stops.borrow() {
-        return refuse(visitor, End::Draining).await;
-    }
-    let connect = shared.bounds.connect();
-    let (named, stream) = match shared.targets.connect(target, connect).await {
-        Ok(opened) => opened,
-        Err(error) => return refuse(visitor, error.into()).await,
+    let mut stopping = stops.clone();
+    let opened = tokio::select! {
+        biased;
+        _ = stopping.wait_for(|stops| *stops) => Err(End::Draining),
+        () = expires(admission.until) => Err(End::Expired),
+        () = visitor.get_mut().ended() => Err(End::Left),
+        opened = open(shared, target) => opened.map_err(End::from),
     };
-    let unreachable = |error| End::from(TargetError::Unreachable { target: target.to_owned(), error });
+    let (address, server) = match opened {
+        Ok(opened) => opened,
+        Err(end) => return refuse(visitor, end).await,
+    };
     shared.metrics.tunnels.increment(1.0);
     let _counted = Counted(shared);
-    let allowance = Allowance { keeping: Arc::clone(&shared.keeping), address };
-    let tunnel = Tunnel { shared, admission, server: named.clone(), allowance, stops };
-    match &shared.dialer.tls {
-        None => tunnel.relay(visitor, stream).await,
-        Some(tls) => match tokio::time::timeout(connect, Box::pin(Dialer::secure(tls, &named, stream))).await {
-            // What has no TLS needs no room for it.
-            Ok(Ok(stream)) => Box::pin(tunnel.relay(visitor, stream)).await,
-            Ok(Err(error)) => refuse(visitor, unreachable(error)).await,
-            Err(_) => refuse(visitor, unreachable(std::io::ErrorKind::TimedOut.into())).await,
-        },
+    let allowance = Allowance { keeping: Arc::clone(&shared.keeping), address: at };
+    let tunnel = Tunnel { shared, admission, server: address, allowance, stops };
+    match server {
+        Server::Plain(stream) => tunnel.relay(visitor, stream).await,
+        // What has no TLS needs no room for it.
+        Server::Secured(stream) => Box::pin(tunnel.relay(visitor, *stream)).await,
     }
+}
+
+/// A connection to a server of the cluster.
+enum Server {
+    Plain(TcpStream),
+    Secured(Box<TlsStream<TcpStream>>),
+}
+
+/// Finds a target and connects to it, all within one deadline.
+async fn open(shared: &Shared, target: &str) -> Result<(Address, Server), TargetError> {
+    let unreachable = |error| TargetError::Unreachable { target: target.to_owned(), error };
+    let opening = async {
+        let (named, stream) = shared.targets.connect(target).await?;
+        let server = match &shared.dialer.tls {
+            None => Server::Plain(stream),
+            Some(tls) => {
+                let secured = Box::pin(Dialer::secure(tls, &named, stream)).await.map_err(unreachable)?;
+                Server::Secured(Box::new(secured))
+            }
+        };
+        Ok((named, server))
+    };
+    let in_time = tokio::time::timeout(shared.bounds.connect(), opening).await;
+    in_time.unwrap_or_else(|_| Err(unreachable(std::io::ErrorKind::TimedOut.into())))
 }
 
 struct Counted<'a>(&'a Shared);
@@ -200,133 +213,4 @@ impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.0.metrics.tunnels.decrement(1.0);
     }
-}
-
-type Refused = (StatusCode, &'static str);
-
-/// Reads a request. Whoever does not ask for a WebSocket as it should be is refused by HTTP; all others get one, and are told there.
-fn examine(
-    shared: &Shared,
-    request: &mut Request<Incoming>,
-    peer: SocketAddr,
-    certificate: Option<&[u8]>,
-) -> Result<(Response<Full<Bytes>>, Asked), Refused> {
-    if request.uri().path() != "/tunnel" {
-        return Err((StatusCode::NOT_FOUND, "there is /tunnel?target=HOST:PORT\n"));
-    }
-    if request.method() != Method::GET {
-        return Err((StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is asked for by GET\n"));
-    }
-    let key = websocket_key(request.headers())?;
-    let mut response = Response::new(Full::default());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let answered = response.headers_mut();
-    answered.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    answered.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    let accept = HeaderValue::from_str(&key).map_err(|_| (StatusCode::BAD_REQUEST, "no key\n"))?;
-    answered.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-
-    let protocols = list(request.headers(), &header::SEC_WEBSOCKET_PROTOCOL);
-    if protocols.iter().any(|one| one == "binary") {
-        answered.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("binary"));
-    }
-    let entry = entry(shared, request, &protocols, certificate);
-    let address = address_of(shared, request.headers(), peer.ip());
-    Ok((response, Asked { upgrade: hyper::upgrade::on(request), address, entry }))
-}
-
-/// The answer to the key of a request for a WebSocket (RFC 6455, 4.2).
-fn websocket_key(headers: &HeaderMap) -> Result<String, Refused> {
-    let wants = list(headers, &header::UPGRADE).iter().any(|one| one.eq_ignore_ascii_case("websocket"))
-        && list(headers, &header::CONNECTION).iter().any(|one| one.eq_ignore_ascii_case("upgrade"));
-    if !wants {
-        return Err((StatusCode::UPGRADE_REQUIRED, "a WebSocket is wanted here\n"));
-    }
-    if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
-        return Err((StatusCode::UPGRADE_REQUIRED, "a WebSocket of version 13 is wanted here\n"));
-    }
-    let key = single(headers, &header::SEC_WEBSOCKET_KEY).filter(|key| key.len() == 24);
-    Ok(derive_accept_key(key.ok_or((StatusCode::BAD_REQUEST, "the WebSocket's key is missing\n"))?.as_bytes()))
-}
-
-/// Who comes, and where to.
-fn entry(
-    shared: &Shared,
-    request: &Request<Incoming>,
-    protocols: &[String],
-    certificate: Option<&[u8]>,
-) -> Result<(Admission, String), End> {
-    let headers = request.headers();
-    if headers.contains_key(header::ORIGIN) && single(headers, &header::ORIGIN).is_none() {
-        return Err(End::Asked("there is more than one origin"));
-    }
-    let tokens: Vec<&str> = protocols.iter().filter_map(|one| one.strip_prefix("bearer.")).collect();
-    let token = match tokens[..] {
-        [] => None,
-        [token] => Some(token),
-        _ => return Err(End::Asked("there is more than one token")),
-    };
-    let admission = shared.doorkeeper.admit(Shown { origin: single(headers, &header::ORIGIN), token, certificate })?;
-    if !protocols.is_empty() && !protocols.iter().any(|one| one == "binary") {
-        return Err(End::Asked("the protocol `binary` has to be among those that are offered"));
-    }
-    let target = target(request.uri().query().unwrap_or_default())?;
-    Ok((admission, target))
-}
-
-fn target(query: &str) -> Result<String, End> {
-    let mut found = None;
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        match name {
-            "target" if found.is_some() => return Err(End::Asked("there is more than one target")),
-            "target" => found = Some(percent_decode_str(value).decode_utf8_lossy().into_owned()),
-            // Addresses stand in logs and histories.
-            "token" | "access_token" => {
-                return Err(End::Asked("a token does not belong into an address: offer the protocol bearer.TOKEN"));
-            }
-            _ => {}
-        }
-    }
-    found.ok_or(End::Asked("say where to: ?target=HOST:PORT"))
-}
-
-/// Where a visitor is: the last address that somebody says whose word does not count.
-fn address_of(shared: &Shared, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
-    let is_trusted = |address: &IpAddr| shared.bounds.trusted_proxies.iter().any(|net| net.contains(address));
-    let mut address = unmapped(peer);
-    let forwarded = list(headers, &header::HeaderName::from_static("x-forwarded-for"));
-    for said in forwarded.iter().rev() {
-        if !is_trusted(&address) {
-            break;
-        }
-        let Ok(before) = said.parse() else { break };
-        address = unmapped(before);
-    }
-    address
-}
-
-/// The texts of a header that lists them, in all lines of it.
-fn list(headers: &HeaderMap, name: &header::HeaderName) -> Vec<String> {
-    let lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
-    lines.flat_map(|line| line.split(',')).map(|one| one.trim().to_owned()).filter(|one| !one.is_empty()).collect()
-}
-
-/// The text of a header that stands there once.
-fn single<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
-    let mut lines = headers.get_all(name).iter();
-    let first = lines.next()?.to_str().ok()?;
-    lines.next().is_none().then_some(first)
-}
-
-fn refusal(status: StatusCode, words: &'static str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(words));
-    *response.status_mut() = status;
-    // One try a connection.
-    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    if status == StatusCode::UPGRADE_REQUIRED {
-        response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-    }
-    response
 }

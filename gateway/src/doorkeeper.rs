@@ -5,11 +5,10 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, errors::ErrorKind};
-use serde::Deserialize;
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use serde::{Deserialize, Deserializer};
 
 use crate::config::{Config, ConfigError, JwtAlgorithm, JwtConfig};
+use crate::known::{Fingerprint, Known};
 use crate::visitor::{Patterns, Rights, Visitor};
 
 /// How far the clocks of those who make tokens may be off.
@@ -19,13 +18,11 @@ const SHORTEST_SECRET: usize = 16;
 /// The shortest secret of HS256 (RFC 7518, 3.2), in bytes.
 const SHORTEST_HS256: usize = 32;
 
-type Fingerprint = [u8; 32];
-
 /// Knows who may come in.
 pub(crate) struct Doorkeeper {
     origins: BTreeSet<String>,
-    tokens: Vec<(Fingerprint, Visitor)>,
-    certificates: Vec<(Fingerprint, Visitor)>,
+    tokens: Known,
+    certificates: Known,
     jwt: Option<Jwt>,
     anonymous: Option<Visitor>,
 }
@@ -63,41 +60,53 @@ pub(crate) enum Denial {
     Token(&'static str),
 }
 
-/// What a token says of whoever has it.
+/// What a token says of whoever has it. All that is looked at has its type here, also what the library checks: it passes over what is of
+/// another type.
 #[derive(Deserialize)]
 struct Claims {
     exp: u64,
+    #[serde(default, rename = "nbf", deserialize_with = "said")]
+    _nbf: Option<u64>,
+    #[serde(default, rename = "iss", deserialize_with = "said")]
+    _iss: Option<String>,
+    #[serde(default, deserialize_with = "said")]
     sub: Option<String>,
+    #[serde(default, deserialize_with = "said")]
     role: Option<String>,
+    #[serde(default, deserialize_with = "said")]
     topics: Option<Patterns>,
+    #[serde(default, deserialize_with = "said")]
     groups: Option<Patterns>,
+}
+
+/// What is there is a value: null is not the same as nothing, which may mean that all is allowed.
+fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 impl Doorkeeper {
     /// Reads the secrets that a configuration names.
     pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
-        let mut tokens = Vec::new();
+        let mut tokens = Known::default();
         for token in &config.tokens {
-            let secret = secret(&token.token_file, SHORTEST_SECRET)?;
-            if !secret.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(byte)) {
-                let why = "it may have letters, digits and -._~ only: it travels in a header";
-                return Err(ConfigError::new(&token.token_file.display().to_string(), why));
-            }
+            let secret = token_secret(&token.token_file)?;
             let (topics, groups) = (token.topics.clone(), token.groups.clone());
             let rights = Rights { administers: token.administers, topics, groups };
-            tokens.push((fingerprint(&secret), Visitor::new(&*token.name, rights)));
-        }
-        let mut certificates = Vec::new();
-        for one in &config.certificates {
-            let print = parse_fingerprint(&one.sha256).ok_or_else(|| {
-                ConfigError::new(
-                    &format!("certificates: {:?}", one.sha256),
-                    "it is no SHA-256: write 64 hexadecimal digits",
-                )
+            tokens.add(Fingerprint::of(&secret), &token.name, rights).map_err(|other| {
+                let why = format!("{other:?} has the same secret; write another one: by it alone they are told apart");
+                ConfigError::new(&token.token_file.display().to_string(), why)
             })?;
+        }
+        let mut certificates = Known::default();
+        for one in &config.certificates {
+            let wrong = |why: &str| ConfigError::new(&format!("certificates: {:?}", one.sha256), why);
+            let print = Fingerprint::parse(&one.sha256)
+                .ok_or_else(|| wrong("it is no SHA-256: write 64 hexadecimal digits"))?;
             let rights =
                 Rights { administers: one.administers, topics: one.topics.clone(), groups: one.groups.clone() };
-            certificates.push((print, Visitor::new(&*one.name, rights)));
+            certificates
+                .add(print, &one.name, rights)
+                .map_err(|other| wrong(&format!("it is that of {other:?}, too; write one of the two")))?;
         }
         Ok(Self {
             origins: config.origins.iter().cloned().collect(),
@@ -118,14 +127,14 @@ impl Doorkeeper {
         if let Some(token) = shown.token {
             return self.by_token(token);
         }
-        let by_certificate = shown.certificate.and_then(|certificate| find(&self.certificates, certificate));
+        let by_certificate = shown.certificate.and_then(|certificate| self.certificates.find(certificate));
         let by_origin = || self.anonymous.as_ref().filter(|_| shown.origin.is_some());
         let visitor = by_certificate.or_else(by_origin).ok_or(Denial::NoToken)?;
         Ok(Admission { visitor: visitor.clone(), until: None })
     }
 
     fn by_token(&self, token: &str) -> Result<Admission, Denial> {
-        if let Some(visitor) = find(&self.tokens, token.as_bytes()) {
+        if let Some(visitor) = self.tokens.find(token.as_bytes()) {
             return Ok(Admission { visitor: visitor.clone(), until: None });
         }
         match &self.jwt {
@@ -173,7 +182,7 @@ impl Jwt {
                 _ => "it is not what was expected",
             })
         })?;
-        let Claims { exp, sub, role, topics, groups } = claims.claims;
+        let Claims { exp, sub, role, topics, groups, .. } = claims.claims;
         let administers = role.as_ref().is_some_and(|role| self.administrators.contains(role));
         let name = sub.or(role).unwrap_or_else(|| "a token".to_owned());
         let name: String = name.chars().filter(|one| !one.is_control()).take(64).collect();
@@ -182,36 +191,18 @@ impl Jwt {
     }
 }
 
-fn fingerprint(bytes: &[u8]) -> Fingerprint {
-    Sha256::digest(bytes).into()
-}
-
-/// Looks at all, whichever it is: how long that takes says nothing.
-fn find<'a>(known: &'a [(Fingerprint, Visitor)], shown: &[u8]) -> Option<&'a Visitor> {
-    let shown = fingerprint(shown);
-    let mut found = None;
-    for (print, visitor) in known {
-        if bool::from(print.ct_eq(&shown)) {
-            found = Some(visitor);
-        }
-    }
-    found
-}
-
-fn parse_fingerprint(text: &str) -> Option<Fingerprint> {
-    let digits: String = text.chars().filter(|one| *one != ':').collect();
-    if digits.len() != 64 || !digits.is_ascii() {
-        return None;
-    }
-    let mut print = [0; 32];
-    for (at, byte) in print.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).ok()?;
-    }
-    Some(print)
-}
-
 fn read(path: &Path) -> Result<Vec<u8>, ConfigError> {
     std::fs::read(path).map_err(|error| ConfigError::new(&path.display().to_string(), error))
+}
+
+/// The secret of a token.
+fn token_secret(path: &Path) -> Result<Vec<u8>, ConfigError> {
+    let secret = secret(path, SHORTEST_SECRET)?;
+    if !secret.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(byte)) {
+        let why = "it may have letters, digits and -._~ only: it travels in a header";
+        return Err(ConfigError::new(&path.display().to_string(), why));
+    }
+    Ok(secret)
 }
 
 /// The secret that a file has, without the end of its line.
@@ -223,4 +214,55 @@ pub(crate) fn secret(path: &Path, shortest: usize) -> Result<Vec<u8>, ConfigErro
         return Err(ConfigError::new(&path.display().to_string(), why));
     }
     Ok(secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file with this in it, looked at as one of secrets.
+    fn read_as<T>(text: &str, look: impl Fn(&Path) -> Result<T, ConfigError>) -> Result<T, String> {
+        let path = std::env::temp_dir().join(format!("stgclient-gateway-secret-{}-{}", std::process::id(), text.len()));
+        std::fs::write(&path, text).unwrap();
+        let looked = look(&path).map_err(|error| error.to_string());
+        std::fs::remove_file(path).unwrap();
+        looked
+    }
+
+    #[test]
+    fn the_secret_of_a_token_has_letters_that_travel_in_a_header() {
+        assert_eq!(read_as("0123-._~abcDEF789\n", token_secret).unwrap(), b"0123-._~abcDEF789");
+        for odd in [
+            "a secret with spaces",
+            "a,secret,with,commas,",
+            "two-secrets-of\ntwo-lines-in-one",
+            "s\u{f6}me-other-letters-",
+        ] {
+            assert!(read_as(odd, token_secret).unwrap_err().contains("letters, digits"), "{odd}");
+        }
+        assert!(read_as("15-letters-long", token_secret).unwrap_err().contains("write 16 or more"));
+    }
+
+    #[test]
+    fn the_secret_of_hs256_has_as_many_bytes_as_its_hash() {
+        let of = |length: usize| {
+            read_as(&"x".repeat(length), |path| {
+                let (algorithm, audience) = (JwtAlgorithm::Hs256, "gateway".to_owned());
+                let (issuer, administrators, key_file) = (None, Vec::new(), path.to_owned());
+                Jwt::new(&JwtConfig { algorithm, key_file, audience, issuer, administrators }).map(drop)
+            })
+        };
+        assert!(of(31).unwrap_err().contains("write 32 or more"));
+        assert_eq!(of(32), Ok(()));
+    }
+
+    #[test]
+    fn who_has_one_of_the_two_lists_has_nothing_of_the_other_kind() {
+        let list = || Some(Patterns(vec!["mine".to_owned()]));
+        for (topics, groups) in [(list(), None), (None, list())] {
+            let visitor = Visitor::new("anybody", Rights { administers: false, topics, groups });
+            let may = [visitor.may_have_topic("yours").is_ok(), visitor.may_have_group("yours").is_ok()];
+            assert_eq!(may, [false, false]);
+        }
+    }
 }

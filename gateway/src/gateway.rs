@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use crate::bounds::{Place, Rate};
+use crate::bounds::{Arrivals, Full, Place};
 use crate::certificates::Certificates;
 use crate::config::{Config, ConfigError};
 use crate::dialing::{Resolver, SystemResolver};
@@ -129,14 +129,16 @@ impl Gateway {
 /// Lets visitors in until the gateway stops.
 async fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
     let mut stops = shared.stops.subscribe();
-    let rate = Mutex::new(Rate::new(shared.bounds.handshakes_per_second, Instant::now()));
+    let bounds = &shared.bounds;
+    let (all, of_one) = (bounds.handshakes_per_second, bounds.handshakes_per_second_per_address);
+    let mut arrivals = Arrivals::new(all, of_one, Instant::now());
     loop {
         let accepted = tokio::select! {
             _ = stops.wait_for(|stops| *stops) => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => match admit(shared, &rate) {
+            Ok((stream, peer)) => match admit(shared, &mut arrivals, peer.ip().to_canonical()) {
                 Ok(place) => {
                     shared.metrics.connections.increment(1);
                     tokio::spawn(door::visit(Arc::clone(shared), stream, peer, place));
@@ -153,11 +155,16 @@ async fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
     }
 }
 
-fn admit(shared: &Shared, rate: &Mutex<Rate>) -> Result<Place, &'static str> {
-    if !rate.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now()) {
+/// Whom a proxy brings is known once he has asked: until then he is nobody.
+fn admit(shared: &Shared, arrivals: &mut Arrivals, peer: IpAddr) -> Result<Place, &'static str> {
+    let address = (!shared.bounds.trusted_proxies.contain(peer)).then_some(peer);
+    if !arrivals.take(address, Instant::now()) {
         return Err("rate");
     }
-    shared.places.take().ok_or("connections")
+    shared.places.take(address).map_err(|full| match full {
+        Full::All => "connections",
+        Full::Address => "connections_per_address",
+    })
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, ConfigError> {

@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 mod asked;
+#[cfg(feature = "door")]
+mod asking;
 mod boundaries;
 #[cfg(feature = "door")]
 mod bounds;
@@ -26,6 +28,8 @@ mod fields;
 mod gateway;
 mod inspection;
 mod keeping;
+#[cfg(feature = "door")]
+mod known;
 #[cfg(feature = "door")]
 mod metrics;
 #[cfg(feature = "door")]
@@ -48,6 +52,8 @@ pub mod trial;
 #[cfg(feature = "door")]
 mod tunnel;
 mod visitor;
+#[cfg(feature = "door")]
+mod whereabouts;
 
 #[cfg(feature = "door")]
 pub use config::{Config, ConfigError};

@@ -49,21 +49,28 @@ enum LogFormat {
     Json,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let options = Options::parse();
     let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(options.log_level);
     match options.log_format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
-    match run(options).await {
+    match on_threads(run(options)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("stgclient-gateway: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs to the end, and no longer: a system that is asked where a name leads may answer after all deadlines, and is not waited for.
+fn on_threads(running: impl Future<Output = Result<(), ConfigError>>) -> Result<(), ConfigError> {
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| ConfigError::new("threads", error))?;
+    let ended = runtime.block_on(running);
+    runtime.shutdown_background();
+    ended
 }
 
 async fn run(options: Options) -> Result<(), ConfigError> {
@@ -81,6 +88,9 @@ async fn run(options: Options) -> Result<(), ConfigError> {
         }
     };
     let config = config.listening(options.listen, options.operation_listen);
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
     if options.check {
         Gateway::check(&config)?;
         println!("all is well");
@@ -138,4 +148,28 @@ async fn heed(handle: Handle) {
     }
     tracing::info!("stopping");
     handle.stop();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn the_program_ends_also_if_the_system_does_not_say_where_a_name_leads() {
+        let (says, answers) = mpsc::channel::<()>();
+        let (ends, ended) = mpsc::channel();
+        std::thread::spawn(move || {
+            let asks = async {
+                let (begins, begun) = tokio::sync::oneshot::channel();
+                let asking = move || (begins.send(()), answers.recv()).1;
+                drop(tokio::task::spawn_blocking(asking));
+                begun.await.map_err(|error| ConfigError::new("asking", error))
+            };
+            ends.send(on_threads(asks).is_ok())
+        });
+        assert_eq!(ended.recv_timeout(std::time::Duration::from_secs(30)), Ok(true));
+        drop(says);
+    }
 }

@@ -1,10 +1,8 @@
 //! Networks that tunnels may lead into.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::str::FromStr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::Deserialize;
 
 /// Networks. Addresses of this machine, of links, and those where clouds tell secrets are in none of them, unless they are called by
@@ -22,44 +20,81 @@ enum Special {
     Loopback,
     LinkLocal,
     Metadata,
+    /// No peer of anybody's, or one that is reached in ways that nobody can tell from its address. It has no name.
+    Nobody,
 }
 
 impl Special {
-    const ALL: [(&'static str, Self); 3] =
+    const NAMED: [(&'static str, Self); 3] =
         [("loopback", Self::Loopback), ("link-local", Self::LinkLocal), ("metadata", Self::Metadata)];
+
+    fn name(self) -> Option<&'static str> {
+        Self::NAMED.iter().find(|(_, known)| *known == self).map(|(name, _)| *name)
+    }
 }
 
-/// Where Amazon, Google, Azure, Oracle and Alibaba tell machines of themselves, by IPv4 and IPv6.
-const METADATA_V4: [Ipv4Addr; 3] =
-    [Ipv4Addr::new(169, 254, 169, 254), Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192)];
-const METADATA_V6: [Ipv6Addr; 2] =
-    [Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254), Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)];
+/// What is special. The first that has an address counts: some of what clouds have is on links.
+const SPECIAL: [(Special, IpNet); 21] = [
+    // Of most clouds, Amazon's containers, Tencent, Scaleway.
+    (Special::Metadata, v4([169, 254, 169, 0], 24)),
+    (Special::Metadata, v4([169, 254, 170, 0], 24)),
+    (Special::Metadata, v4([169, 254, 0, 23], 32)),
+    (Special::Metadata, v4([169, 254, 42, 42], 32)),
+    // Alibaba, Oracle, Azure.
+    (Special::Metadata, v4([100, 100, 100, 200], 32)),
+    (Special::Metadata, v4([192, 0, 0, 192], 32)),
+    (Special::Metadata, v4([168, 63, 129, 16], 32)),
+    // Amazon, Google, Oracle, Scaleway.
+    (Special::Metadata, v6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0], 32)),
+    (Special::Metadata, v6([0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254], 128)),
+    (Special::Metadata, v6([0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe], 128)),
+    (Special::Metadata, v6([0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42], 128)),
+    (Special::Loopback, v4([127, 0, 0, 0], 8)),
+    (Special::Loopback, v6([0, 0, 0, 0, 0, 0, 0, 1], 128)),
+    (Special::LinkLocal, v4([169, 254, 0, 0], 16)),
+    (Special::LinkLocal, v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10)),
+    // Everybody at once.
+    (Special::Nobody, v4([0, 0, 0, 0], 8)),
+    (Special::Nobody, v4([224, 0, 0, 0], 4)),
+    (Special::Nobody, v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8)),
+    (Special::Nobody, v4([255, 255, 255, 255], 32)),
+    // Translators of this machine's own net (RFC 8215), which say nowhere in it where the address of IPv4 stands, and Teredo (RFC 4380).
+    (Special::Nobody, v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48)),
+    (Special::Nobody, v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 32)),
+];
+
+const fn v4([a, b, c, d]: [u8; 4], prefix: u8) -> IpNet {
+    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix))
+}
+
+const fn v6([a, b, c, d, e, f, g, h]: [u16; 8], prefix: u8) -> IpNet {
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, d, e, f, g, h), prefix))
+}
 
 impl Networks {
     /// Whether connections to this address may be made.
     pub(crate) fn contain(&self, address: IpAddr) -> bool {
         let address = unmapped(address);
-        // No peer of anybody's.
-        if address.is_unspecified() || address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST) {
-            return false;
-        }
-        match special(address) {
-            Some(special) => self.named.contains(&special),
-            None => self.nets.iter().any(|net| net.contains(&address)),
+        match SPECIAL.iter().find(|(_, net)| net.contains(&address)) {
+            Some((special, _)) => self.named.contains(special),
+            None => !address.is_unspecified() && self.nets.iter().any(|net| net.contains(&address)),
         }
     }
 }
 
-/// An address as it is connected to: an IPv6 address that stands for one of IPv4 is that.
+/// An address as it is connected to: an IPv6 address that stands for one of IPv4 is that. Who comes from such an address is not there:
+/// anybody may choose the end of his own.
 pub(crate) fn unmapped(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6) => match v6.segments() {
-            // Those that translators of addresses use (RFC 6052), which lead to IPv4 too.
-            [0x64, 0xff9b, 0, 0, 0, 0, high, low] => v4_of(high, low),
+            // Those that translators of addresses use (RFC 6052, RFC 2765), which lead to IPv4 too.
+            [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0, 0, 0, 0, 0xffff, 0, high, low] => v4_of(high, low),
             // Compatible ones (RFC 4291), which are no more in use.
             [0, 0, 0, 0, 0, 0, high, low] if high != 0 => v4_of(high, low),
             // 6to4 (RFC 3056).
             [0x2002, high, low, ..] => v4_of(high, low),
+            // ISATAP (RFC 5214), whatever the network; two of the bits say of whom the address is.
+            [_, _, _, _, own, 0x5efe, high, low] if own & !0x300 == 0 => v4_of(high, low),
             _ => address.to_canonical(),
         },
         IpAddr::V4(_) => address,
@@ -71,53 +106,76 @@ fn v4_of(high: u16, low: u16) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(a, b, c, d))
 }
 
-fn special(address: IpAddr) -> Option<Special> {
-    match address {
-        IpAddr::V4(v4) if METADATA_V4.contains(&v4) => Some(Special::Metadata),
-        IpAddr::V6(v6) if METADATA_V6.contains(&v6) => Some(Special::Metadata),
-        _ if address.is_loopback() => Some(Special::Loopback),
-        IpAddr::V4(v4) if v4.is_link_local() => Some(Special::LinkLocal),
-        IpAddr::V6(v6) if v6.is_unicast_link_local() => Some(Special::LinkLocal),
-        _ => None,
+/// A network as a file says it, which is what it says and has somebody in it.
+fn network(text: &str) -> Result<IpNet, String> {
+    let single = text.parse::<IpAddr>().map(IpNet::from);
+    let net: IpNet = text.parse().or(single).map_err(|_| {
+        let names = "and for a cluster loopback, link-local or metadata";
+        format!("{text:?} is no network; write 10.0.0.0/8, 10.1.2.3 or fd00::/8, {names}")
+    })?;
+    if net.trunc() != net {
+        return Err(format!("{text:?} is an address in a network; write {} or {}", net.trunc(), net.addr()));
     }
-}
-
-impl FromStr for Networks {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        vec![text.to_owned()].try_into()
+    // As addresses are looked at.
+    let mapped = unmapped(net.addr());
+    if mapped != net.addr() {
+        return Err(format!(
+            "{text:?} has addresses of IPv4 in it, and is never looked at; write {mapped} with its own /prefix"
+        ));
     }
+    Ok(net)
 }
 
 impl TryFrom<Vec<String>> for Networks {
     type Error = String;
 
     fn try_from(texts: Vec<String>) -> Result<Self, String> {
+        if texts.is_empty() {
+            return Err("there is no network, so nothing could be connected to; write [\"10.0.0.0/8\"]".to_owned());
+        }
         let mut networks = Self::default();
         for text in texts {
-            if let Some((_, special)) = Special::ALL.iter().find(|(name, _)| *name == text) {
+            if let Some((_, special)) = Special::NAMED.iter().find(|(name, _)| *name == text) {
                 networks.named.push(*special);
-            } else {
-                let single = text.parse::<IpAddr>().map(IpNet::from);
-                let net = text.parse().or(single).map_err(|_| {
-                    format!(
-                        "{text:?} is no network; write 10.0.0.0/8, 10.1.2.3, fd00::/8, loopback, link-local or metadata"
-                    )
-                })?;
-                networks.nets.push(net);
+                continue;
             }
+            let net = network(&text)?;
+            if let Some((special, _)) = SPECIAL.iter().find(|(_, special)| special.contains(&net)) {
+                return Err(match special.name() {
+                    Some(name) => format!("{text:?} has to be called by its name; write {name:?}"),
+                    None => format!("{text:?} has nobody who could be connected to; leave it out"),
+                });
+            }
+            networks.nets.push(net);
         }
         Ok(networks)
     }
 }
 
-impl fmt::Display for Networks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = self.named.iter().filter_map(|one| Special::ALL.iter().find(|(_, known)| known == one));
-        let all: Vec<String> =
-            self.nets.iter().map(ToString::to_string).chain(named.map(|(name, _)| (*name).to_owned())).collect();
-        f.write_str(&all.join(", "))
+/// Those whose word counts on where a visitor is.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(try_from = "Vec<String>")]
+pub(crate) struct Proxies(Vec<IpNet>);
+
+impl Proxies {
+    pub(crate) fn contain(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|net| net.contains(&address))
+    }
+}
+
+/// All that the internet has of IPv6.
+const PUBLIC_V6: IpNet = v6([0x2000, 0, 0, 0, 0, 0, 0, 0], 3);
+
+impl TryFrom<Vec<String>> for Proxies {
+    type Error = String;
+
+    fn try_from(texts: Vec<String>) -> Result<Self, String> {
+        let nets = texts.iter().map(|text| network(text)).collect::<Result<Vec<_>, _>>()?;
+        // Halves are a whole, too.
+        if IpNet::aggregate(&nets).iter().any(|net| net.prefix_len() == 0 || net.contains(&PUBLIC_V6)) {
+            return Err("everybody would be a proxy whose word counts; write the addresses of yours alone".to_owned());
+        }
+        Ok(Self(nets))
     }
 }
 
@@ -167,7 +225,7 @@ mod tests {
         ] {
             let address = address.parse().unwrap();
             assert!(!networks(&everything).contain(address), "{address}");
-            for (other, _) in Special::ALL {
+            for (other, _) in Special::NAMED {
                 let named = networks(&[everything[0], everything[1], other]);
                 assert_eq!(named.contain(address), other == name, "{address} by {other}");
             }

@@ -49,6 +49,20 @@ impl<S> ReadAhead<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> ReadAhead<S> {
+    /// Waits for the end of the stream, and for nothing else: what comes before it is kept. Who has sent a piece is not read on.
+    pub(crate) async fn ended(&mut self) {
+        while self.kept.len() < PIECE {
+            match next_piece(&mut self.stream).await {
+                Ok(piece) if piece.is_empty() => return,
+                Ok(piece) => self.kept = [&self.kept[..], &piece].concat().into(),
+                Err(_) => return,
+            }
+        }
+        std::future::pending().await
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for ReadAhead<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
@@ -82,7 +96,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ReadAhead<S> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncReadExt;
+    use futures::FutureExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
 
@@ -102,6 +117,24 @@ mod tests {
             read.extend_from_slice(&some[..count]);
         }
         assert!(read == all);
+    }
+
+    #[tokio::test]
+    async fn the_end_is_waited_for_and_all_that_comes_before_it_is_read_later() {
+        let (mut writing, stream) = tokio::io::duplex(1 << 20);
+        let mut reading = ReadAhead::new(stream, b"before, ");
+        writing.write_all(b"and after").await.unwrap();
+        drop(writing);
+        reading.ended().await;
+        let mut read = String::new();
+        reading.read_to_string(&mut read).await.unwrap();
+        assert_eq!(read, "before, and after");
+        let (mut writing, stream) = tokio::io::duplex(1 << 20);
+        writing.write_all(&vec![0; 1 << 20]).await.unwrap();
+        drop(writing);
+        let mut reading = ReadAhead::new(stream, &[]);
+        assert!(reading.ended().now_or_never().is_none(), "more is not read before somebody wants it");
+        assert!(reading.kept.len() < 2 * PIECE);
     }
 
     #[tokio::test]

@@ -5,13 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use stgclient::{Client, ClientBuilder, Credentials, Dialect, Error};
 use stgclient_core::address::Address;
 use tokio::net::TcpStream;
-use tokio::sync::{Mutex as AsyncMutex, OnceCell};
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::dialing::{Dialer, Ours};
@@ -34,11 +34,18 @@ pub(crate) struct Targets {
     dialer: Arc<Dialer>,
     /// From what brokers announce to where they can be reached from here.
     reachable: BTreeMap<String, Address>,
-    /// Makes the client that asks the cluster, once it is needed: the cluster may come later than the gateway.
     access: Access,
-    client: OnceCell<Client>,
-    announced: Mutex<BTreeSet<String>>,
-    last_refresh: AsyncMutex<Option<Instant>>,
+    known: watch::Sender<Announced>,
+    /// Somebody waits for a broker that is not known.
+    wanted: Notify,
+}
+
+/// What the name servers have announced.
+#[derive(Debug, Default)]
+struct Announced {
+    brokers: BTreeSet<String>,
+    /// When they were asked for it, whether they have answered or not.
+    asked: Option<Instant>,
 }
 
 /// Why a tunnel leads nowhere.
@@ -68,13 +75,8 @@ impl Targets {
         reachable: BTreeMap<String, Address>,
         access: Access,
     ) -> Self {
-        let (client, announced, last_refresh) = (OnceCell::new(), Mutex::default(), AsyncMutex::default());
-        Self { name_servers, dialer, reachable, access, client, announced, last_refresh }
-    }
-
-    /// The client that asks the cluster.
-    pub(crate) async fn client(&self) -> Result<&Client, Error> {
-        self.client.get_or_try_init(|| self.builder().connect()).await
+        let (known, wanted) = (watch::Sender::default(), Notify::new());
+        Self { name_servers, dialer, reachable, access, known, wanted }
     }
 
     fn builder(&self) -> ClientBuilder {
@@ -86,32 +88,13 @@ impl Targets {
         }
     }
 
-    /// Asks the name servers for the brokers.
-    pub(crate) async fn refresh(&self) -> Result<usize, Error> {
-        let mut last = self.last_refresh.lock().await;
-        *last = Some(Instant::now());
-        self.ask().await
-    }
-
-    async fn ask(&self) -> Result<usize, Error> {
-        let info = self.client().await?.admin().cluster_info().await?;
-        let addresses = info.broker_addr_table.values().flat_map(|broker| broker.broker_addrs.values());
-        let found: BTreeSet<String> = addresses.map(|address| normal(address)).collect();
-        let count = found.len();
-        *self.announced.lock().unwrap_or_else(PoisonError::into_inner) = found;
-        Ok(count)
-    }
-
     /// Opens a connection to what a visitor names. Gives the address, too, as it is configured or announced.
-    pub(crate) async fn connect(&self, target: &str, within: Duration) -> Result<(Address, TcpStream), TargetError> {
+    pub(crate) async fn connect(&self, target: &str) -> Result<(Address, TcpStream), TargetError> {
         let address = self.find(target).await?;
-        let unreachable = |error| TargetError::Unreachable { target: target.to_owned(), error };
-        let opening = self.dialer.open(&address);
-        match tokio::time::timeout(within, opening).await {
-            Ok(Ok(Some(stream))) => Ok((address, stream)),
-            Ok(Ok(None)) => Err(TargetError::Elsewhere(target.to_owned())),
-            Ok(Err(error)) => Err(unreachable(error)),
-            Err(_) => Err(unreachable(io::ErrorKind::TimedOut.into())),
+        match self.dialer.open(&address).await {
+            Ok(Some(stream)) => Ok((address, stream)),
+            Ok(None) => Err(TargetError::Elsewhere(target.to_owned())),
+            Err(error) => Err(TargetError::Unreachable { target: target.to_owned(), error }),
         }
     }
 
@@ -121,12 +104,8 @@ impl Targets {
         let named: Address = target.parse().map_err(|_| unknown())?;
         let wanted = normal(named.as_str());
         let is_name_server = self.name_servers.iter().any(|one| normal(one.as_str()) == wanted);
-        if !is_name_server && !self.is_announced(&wanted) {
-            // It may be new.
-            self.refresh_now_and_then().await;
-            if !self.is_announced(&wanted) {
-                return Err(unknown());
-            }
+        if !is_name_server && !self.is_announced(&wanted).await {
+            return Err(unknown());
         }
         match self.reachable.get(&wanted) {
             Some(reachable) => Ok(reachable.clone()),
@@ -135,27 +114,49 @@ impl Targets {
         }
     }
 
-    fn is_announced(&self, target: &str) -> bool {
-        self.announced.lock().unwrap_or_else(PoisonError::into_inner).contains(target)
-    }
-
-    /// Whoever names nonsense costs the name servers a question a second, however many he sends.
-    async fn refresh_now_and_then(&self) {
-        let mut last = self.last_refresh.lock().await;
-        if last.is_none_or(|last| last.elapsed() >= SOONEST_REFRESH) {
-            *last = Some(Instant::now());
-            let _ = self.ask().await;
+    /// Whether there is such a broker. One that is not known may be new: then the next answer of the name servers is waited for, by all who
+    /// wait together.
+    async fn is_announced(&self, target: &str) -> bool {
+        let since = Instant::now();
+        let is_settled = |known: &Announced| {
+            known.brokers.contains(target) || known.asked.is_some_and(|asked| asked + SOONEST_REFRESH > since)
+        };
+        let mut known = self.known.subscribe();
+        if !is_settled(&known.borrow()) {
+            self.wanted.notify_one();
         }
+        let known = known.wait_for(is_settled).await;
+        known.is_ok_and(|known| known.brokers.contains(target))
     }
 
-    /// Keeps the brokers known, for as long as it is polled.
+    /// Keeps the brokers known, for as long as it is polled. Nobody else asks, so that whoever names nonsense costs the name servers a
+    /// question a second, however many he sends.
     pub(crate) async fn keep_fresh(self: Arc<Self>) {
+        let mut client = None;
         loop {
-            if let Err(error) = self.refresh().await {
-                tracing::warn!(%error, "the name servers did not say which brokers there are");
-            }
-            tokio::time::sleep(REFRESH).await;
+            let asked = Instant::now();
+            let found = self.ask(&mut client).await;
+            self.known.send_modify(|known| {
+                known.asked = Some(asked);
+                match found {
+                    Ok(brokers) => known.brokers = brokers,
+                    Err(error) => tracing::warn!(%error, "the name servers did not say which brokers there are"),
+                }
+            });
+            tokio::time::sleep_until(asked + SOONEST_REFRESH).await;
+            let _ = tokio::time::timeout_at(asked + REFRESH, self.wanted.notified()).await;
         }
+    }
+
+    /// By a client that is made once the cluster answers: it may come later than the gateway.
+    async fn ask(&self, client: &mut Option<Client>) -> Result<BTreeSet<String>, Error> {
+        let client = match client {
+            Some(client) => client,
+            None => client.insert(self.builder().connect().await?),
+        };
+        let info = client.admin().cluster_info().await?;
+        let addresses = info.broker_addr_table.values().flat_map(|broker| broker.broker_addrs.values());
+        Ok(addresses.map(|address| normal(address)).collect())
     }
 }
 
@@ -171,5 +172,11 @@ fn normal(address: &str) -> String {
 /// A table from announced to reachable addresses, as it is looked up.
 pub(crate) fn table(given: &BTreeMap<String, String>) -> Result<BTreeMap<String, Address>, String> {
     let read = |text: &str| text.parse::<Address>().map_err(|error| error.to_string());
-    given.iter().map(|(from, to)| Ok((normal(read(from)?.as_str()), read(to)?))).collect()
+    let mut table = BTreeMap::new();
+    for (from, to) in given {
+        if table.insert(normal(read(from)?.as_str()), read(to)?).is_some() {
+            return Err(format!("{from:?} is there twice, written in two ways; write it once"));
+        }
+    }
+    Ok(table)
 }

@@ -372,7 +372,7 @@ fn failed(error: WebSocketError) -> End {
 }
 
 /// Waits until an admission is over.
-async fn expires(until: Option<SystemTime>) {
+pub(crate) async fn expires(until: Option<SystemTime>) {
     match until {
         None => std::future::pending().await,
         Some(until) => {

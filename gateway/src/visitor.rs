@@ -30,8 +30,32 @@ pub(crate) struct Rights {
 
 /// Names, and beginnings of names.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(transparent)]
+#[serde(try_from = "Vec<String>")]
 pub(crate) struct Patterns(pub(crate) Vec<String>);
+
+impl TryFrom<Vec<String>> for Patterns {
+    type Error = String;
+
+    /// Takes no pattern that could not mean what it says.
+    fn try_from(patterns: Vec<String>) -> Result<Self, String> {
+        for pattern in &patterns {
+            let name = pattern.strip_suffix('*').unwrap_or(pattern);
+            let why = if pattern.is_empty() {
+                "is no name; write one, or [\"*\"] for all"
+            } else if name.contains('*') {
+                "has a * that is not at its end, where alone it stands for something; write the beginning of the names, and one *"
+            } else if name.chars().any(|one| one.is_whitespace() || one.is_control() || one == ',') {
+                "is no name of a topic or a group; write each one in quotes of its own"
+            } else if ["%RETRY%", "%DLQ%"].iter().any(|front| name.starts_with(front)) {
+                "goes with its group; write the group's name in `groups`"
+            } else {
+                continue;
+            };
+            return Err(format!("{pattern:?} {why}"));
+        }
+        Ok(Self(patterns))
+    }
+}
 
 impl Rights {
     /// Who has rules for one kind of name has none of the other kind, unless they are named too: groups bring messages of their topics.

@@ -419,5 +419,5 @@ proptest! {
     }
 }
 
-mod found;
+mod evasion;
 mod table;

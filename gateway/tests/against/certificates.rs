@@ -207,6 +207,19 @@ async fn who_shows_a_listed_certificate_gets_in_with_its_rights() {
 }
 
 #[tokio::test]
+async fn who_says_nothing_by_tls_is_dropped_in_time() {
+    let (doors, folder) = (Authority::new(), folder());
+    let (certificate, key) = doors.server("127.0.0.1").write(&folder, "door");
+    let more = format!("[tls]\ncertificate_file = {certificate:?}\nkey_file = {key:?}");
+    let scene = Scene::with(Wanted { bounds: "handshake_seconds = 0.5", more: &more, ..Wanted::default() }).await;
+    fs::remove_dir_all(folder).unwrap();
+    let silent = scene.socket().await;
+    let late = "stgclient_gateway_dropped_total{why=\"handshake_deadline\"}";
+    eventually("he is dropped", || scene.count(late) == 1.0).await;
+    drop(silent);
+}
+
+#[tokio::test]
 async fn a_certificate_that_is_not_listed_is_worth_as_much_as_none() {
     let known = Known::new().await;
     let unlisted = known.visitors.visitor();

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use rcgen::{CertificateParams, KeyPair};
 use stgclient::{Client, Message as Sent, Tls, Tunnel};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::scene::{PATIENCE, Scene, TOKEN, Wanted, close_of, folder};
+use crate::scene::{PATIENCE, Scene, TOKEN, Wanted, close_of, eventually, folder};
 
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stgclient-gateway"));
@@ -38,8 +38,13 @@ async fn a_file_is_checked_with_all_that_it_names_and_told_what_to_write_instead
         fs::write(&file, text).unwrap();
         ended(program(&["--check", "--config", file.to_str().unwrap()]).spawn().unwrap()).await
     };
-    let (is_well, said, _) = check(&least).await;
-    assert!(is_well && said.contains("all is well"));
+    let (is_well, said, log) = check(&least).await;
+    assert!(is_well && said.contains("all is well") && !log.contains("without TLS"), "{log}");
+    let (is_well, _, log) = check(&least.replacen("127.0.0.1:0", "0.0.0.0:0", 1)).await;
+    assert!(is_well && log.contains("WARN") && log.contains("0.0.0.0:0 is open without TLS"), "{log}");
+    let twice = format!("{least}[[tokens]]\nname = \"b\"\ntoken_file = {:?}\n", token.display().to_string());
+    let (is_well, _, said) = check(&twice).await;
+    assert!(!is_well && said.contains("\"a\" has the same secret"), "{said}");
     for (from, to, words) in [
         ("10.0.0.0/8", "10.0.0.0/99", "write 10.0.0.0/8"),
         ("10.0.0.1:9876", "10.0.0.1", "expected host:port"),
@@ -133,6 +138,29 @@ async fn who_sends_while_a_gateway_stops_loses_nothing_that_was_acknowledged_and
     let pulls = client.pull_consumer("reader").start().await.unwrap();
     let batch = pulls.pull(&acknowledged[0].queue, "*", 0, 32).await.unwrap();
     assert_eq!(batch.messages.len(), acknowledged.len());
+}
+
+/// Far less than anything else that would end what is waited for here.
+const SOON: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn a_gateway_that_stops_waits_no_longer_than_it_should_for_who_stays() {
+    let mut scene = Scene::new("drain_seconds = 0.5\nhandshake_seconds = 100").await;
+    let stays = scene.socket().await;
+    eventually("he is there", || scene.count("stgclient_gateway_connections_total") == 1.0).await;
+    scene.gateway.stop();
+    tokio::time::timeout(SOON, &mut scene.running).await.expect("it ends").unwrap();
+    drop(stays);
+}
+
+#[tokio::test]
+async fn who_asks_nothing_of_the_operation_is_not_waited_for() {
+    let scene = Scene::new("").await;
+    let mut silent = tokio::net::TcpStream::connect(&scene.operation).await.unwrap();
+    silent.write_all(b"GET /healthz HTTP/1.1\r\n").await.unwrap();
+    let mut said = Vec::new();
+    let end = tokio::time::timeout(SOON, silent.read_to_end(&mut said)).await;
+    assert!(end.is_ok(), "it is still open, and said {:?}", String::from_utf8_lossy(&said));
 }
 
 /// A certificate for this machine, with its key, in a folder.

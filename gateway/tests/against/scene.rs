@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
+use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
@@ -149,6 +150,29 @@ impl Scene {
     pub(crate) async fn tunnel_to(&self, target: &str) -> WebSocketStream<TcpStream> {
         let protocols = format!("binary, bearer.{TOKEN}");
         self.websocket(&format!("?target={target}"), &[("Sec-WebSocket-Protocol", &protocols)]).await.unwrap()
+    }
+
+    /// The same with lines that are written as they are, for who has the token `TOKEN`; what HTTP says instead, if there is none.
+    pub(crate) async fn raw(&self, lines: &[u8]) -> Result<WebSocketStream<TcpStream>, String> {
+        let mut socket = self.socket().await;
+        let front = format!(
+            "GET /tunnel?target={} HTTP/1.1\r\nHost: gateway\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\
+             Sec-WebSocket-Protocol: {}\r\n",
+            self.name_server(),
+            bearer(TOKEN)
+        );
+        socket.write_all(&[front.as_bytes(), lines, b"\r\n"].concat()).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(tokio::time::timeout(PATIENCE, socket.read_u8()).await.unwrap().unwrap());
+        }
+        match String::from_utf8(head).unwrap() {
+            head if head.starts_with("HTTP/1.1 101") => {
+                Ok(WebSocketStream::from_raw_socket(socket, Role::Client, None).await)
+            }
+            head => Err(head),
+        }
     }
 
     /// How a WebSocket with these headers is closed, at once.

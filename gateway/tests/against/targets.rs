@@ -1,6 +1,7 @@
 //! Where tunnels lead.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::BytesMut;
 use stgclient::Dialect;
@@ -10,8 +11,10 @@ use stgclient_core::wire::fields::NoFields;
 use stgclient_core::wire::frame::FrameReader;
 use tokio::net::TcpListener;
 
+use crate::answers::Answers;
 use crate::outside;
 use crate::scene::{Scene, TOKEN, Wanted, bearer, bytes_of, say};
+use crate::servers::announcing;
 
 fn protocols() -> String {
     bearer(TOKEN)
@@ -45,10 +48,21 @@ async fn only_what_the_cluster_announces_is_connected_to_whichever_way_it_is_wri
 
 #[tokio::test]
 async fn what_is_announced_is_connected_to_in_configured_networks_alone() {
-    let scene = Scene::with(Wanted { networks: Some(r#""10.0.0.0/8", "0.0.0.0/0""#), ..Wanted::default() }).await;
-    let target = format!("?target={}", scene.name_server());
-    let (code, words) = scene.closed(&target, &[("Sec-WebSocket-Protocol", &protocols())]).await;
-    assert_eq!((code, words.contains("lies in no network")), (4404, true), "{words}");
+    // Also where a table says something of another one, or of this one.
+    for reachable in ["", "\"10.9.9.9:1\" = \"127.0.0.1:1\"", "\"192.0.2.7:1\" = \"moved.test:1\""] {
+        let (name_server, _) = announcing("192.0.2.7:1").await;
+        let answers = Answers::default();
+        answers.set("moved.test", &["192.0.2.8"]);
+        let scene = Scene::with(Wanted {
+            more: &format!("[cluster.reachable]\n{reachable}"),
+            instead: Some(name_server),
+            resolver: Some(Arc::new(answers)),
+            ..Wanted::default()
+        })
+        .await;
+        let (code, words) = scene.closed("?target=192.0.2.7:1", &[("Sec-WebSocket-Protocol", &protocols())]).await;
+        assert_eq!((code, words.contains("lies in no network")), (4404, true), "{reachable}: {words}");
+    }
 }
 
 #[tokio::test]
@@ -56,7 +70,7 @@ async fn a_name_is_checked_by_what_it_leads_to_when_it_is_connected_to() {
     // As if the name had led into the cluster until now.
     let scene = Scene::with(Wanted {
         networks: Some(r#""10.0.0.0/8""#),
-        name_servers: vec!["localhost:9876".to_owned()],
+        instead: Some("localhost:9876".to_owned()),
         ..Wanted::default()
     })
     .await;

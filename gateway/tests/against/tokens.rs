@@ -90,13 +90,47 @@ async fn what_a_token_says_of_topics_groups_and_roles_is_what_its_visitor_may_do
             }
             assert_eq!(may, wanted, "{algorithm:?}: {said}");
         }
-        // What is no list is no right.
-        let odd = bearer(&login.token(&claims(json!({ "topics": "orders" }))));
-        assert_eq!(scene.closed(&query, &[("Sec-WebSocket-Protocol", &odd)]).await.0, 4401, "{algorithm:?}");
     }
 }
 
 /// A request for the message at this place of the broker's log.
+#[tokio::test]
+async fn a_token_that_says_something_in_another_way_than_it_should_is_not_accepted() {
+    let login = Login::new(Algorithm::EdDSA);
+    let scene = login.scene().await;
+    let query = format!("?target={}", scene.name_server());
+    let later = in_seconds(6000);
+    for odd in [
+        json!({ "nbf": later.to_string() }),
+        json!({ "nbf": [later] }),
+        json!({ "nbf": -1 }),
+        json!({ "nbf": {} }),
+        json!({ "nbf": null }),
+        json!({ "exp": later.to_string() }),
+        json!({ "iss": ["login", "evil"] }),
+        json!({ "aud": { "gateway": true } }),
+        json!({ "sub": 7 }),
+        json!({ "role": ["ops"] }),
+        json!({ "role": null }),
+        // Nothing is less than a list, and more than an empty one.
+        json!({ "topics": null, "groups": null }),
+        json!({ "topics": null }),
+        json!({ "groups": null }),
+        json!({ "topics": "orders" }),
+        json!({ "topics": { "0": "orders" } }),
+        json!({ "topics": [7] }),
+        json!({ "topics": ["or*ers"] }),
+    ] {
+        let token = bearer(&login.token(&claims(odd.clone())));
+        let (code, words) = scene.closed(&query, &[("Sec-WebSocket-Protocol", &token)]).await;
+        assert_eq!((code, words.starts_with("the token is not accepted")), (4401, true), "{odd}: {words}");
+    }
+    let good = bearer(&login.token(&claims(json!({ "nbf": in_seconds(-5), "role": "clerk", "topics": [] }))));
+    let mut socket = scene.websocket(&query, &[("Sec-WebSocket-Protocol", &good)]).await.unwrap();
+    let list = request(RequestCode::GET_ALL_TOPIC_LIST_FROM_NAMESERVER, 1, &[], b"");
+    assert_eq!(answer(&mut socket, &list).await.code, 16);
+}
+
 fn view(place: u64) -> Vec<u8> {
     request(RequestCode::VIEW_MESSAGE_BY_ID, 1, &[("offset", &place.to_string())], b"")
 }

@@ -1,6 +1,6 @@
 //! Who may come in.
 
-use crate::scene::{PAGE, Scene, TOKEN, bearer};
+use crate::scene::{PAGE, Scene, TOKEN, bearer, close_of};
 
 #[tokio::test]
 async fn pages_of_other_origins_and_strangers_without_a_token_are_told_why_and_nothing_more() {
@@ -39,4 +39,31 @@ async fn pages_of_other_origins_and_strangers_without_a_token_are_told_why_and_n
     }
     assert!(scene.websocket(&query, &[("Origin", PAGE), ("Sec-WebSocket-Protocol", "binary")]).await.is_ok());
     steady.went_on().await;
+}
+
+#[tokio::test]
+async fn who_says_something_twice_is_not_let_in_by_either() {
+    let scene = Scene::new("").await;
+    for (lines, words) in [
+        (format!("Origin: {PAGE}\r\nOrigin: {PAGE}\r\n"), "there is more than one origin"),
+        (format!("Origin: {PAGE}\r\nOrigin: https://evil.example.com\r\n"), "there is more than one origin"),
+        (format!("Origin: https://evil.example.com\r\nOrigin: {PAGE}\r\n"), "there is more than one origin"),
+        (format!("Sec-WebSocket-Protocol: bearer.{TOKEN}\r\n"), "there is more than one token"),
+        ("Sec-WebSocket-Protocol: bearer.another\r\n".to_owned(), "there is more than one token"),
+    ] {
+        let closed = close_of(scene.raw(lines.as_bytes()).await.unwrap()).await;
+        assert_eq!(closed, (4400, words.to_owned()), "{lines}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_for_a_websocket_that_announces_a_body_is_refused() {
+    let scene = Scene::new("").await;
+    for lines in
+        ["Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "Content-Length: 5\r\nContent-Length: 0\r\n"]
+    {
+        let said = scene.raw(lines.as_bytes()).await.err();
+        assert!(said.as_ref().is_some_and(|said| said.starts_with("HTTP/1.1 400")), "{lines}: {said:?}");
+    }
+    assert!(scene.raw(b"Content-Length: 0\r\n").await.is_ok());
 }

@@ -46,7 +46,8 @@ impl Attackers {
     /// A connection to the gateway from an attack's own address.
     pub(crate) async fn socket(&self, kind: Kind) -> io::Result<TcpStream> {
         let socket = TcpSocket::new_v4()?;
-        socket.bind(SocketAddr::from(([127, 0, 0, kind.address], 0)))?;
+        let [high, low] = kind.address.to_be_bytes();
+        socket.bind(SocketAddr::from(([127, 0, high, low], 0)))?;
         // A peer that does not read, or is not read, is felt at once.
         socket.set_recv_buffer_size(4096)?;
         socket.set_send_buffer_size(4096)?;

@@ -48,7 +48,7 @@ use crate::weather::{Phase, WINDOW, Weather};
 
 /// How long a request for a WebSocket may take.
 pub(crate) const HANDSHAKE: Duration = Duration::from_secs(3);
-/// How many connections a second are looked at.
+/// How many connections a second are looked at, in all.
 pub(crate) const HANDSHAKES: usize = 1000;
 /// How many tunnels an address may have.
 pub(crate) const TUNNELS: usize = 40;

@@ -24,7 +24,11 @@ const WRONG: Kind = Kind { name: "a wrong token", address: 17, counted: Counted:
 const TARGET: Kind = Kind { name: "a target outside", address: 18, counted: Counted::End("unknown_target") };
 const NAMED: Kind =
     Kind { name: "a name that leads elsewhere", address: 19, counted: Counted::End("target_elsewhere") };
-const CROWD: Kind = Kind { name: "more tunnels than an address has", address: 20, counted: Counted::End("too_many") };
+const CROWD: Kind = Kind {
+    name: "more tunnels than an address has",
+    address: 20,
+    counted: Counted::Dropped("connections_per_address"),
+};
 
 /// So often.
 pub(crate) const fn each(millis: u64) -> Duration {
@@ -45,7 +49,11 @@ pub(crate) fn come(lanes: &mut Lanes, most_idle: usize) {
     // They come one after the other, and all of them stand before the first has had its time.
     let coming = HANDSHAKE * 4 / 5 / u32::try_from(most_idle).unwrap_or(1);
     lanes.attack(IDLE, most_idle, 2 * crate::WINDOW, move |attackers, kind, number| async move {
-        tokio::time::sleep(coming * u32::try_from(number % most_idle).unwrap_or(0)).await;
+        let place = number % most_idle;
+        tokio::time::sleep(coming * u32::try_from(place).unwrap_or(0)).await;
+        // So many have many addresses.
+        let block = u16::try_from(place / crate::TUNNELS).unwrap_or(0);
+        let kind = Kind { address: kind.address + (block << 8), ..kind };
         let _idle = Idle::new(&attackers);
         dripped(&attackers, kind, "", Duration::ZERO).await
     });
@@ -191,5 +199,9 @@ async fn crowd(attackers: Arc<Attackers>, kind: Kind) -> Outcome {
             Err(outcome) => return outcome,
         }
     }
-    attackers.closed(kind, &query, &headers, 4429).await
+    match attackers.websocket(kind, &query, &headers).await {
+        Ok(_) => Outcome::Breach(format!("{} tunnels, and one more", open.len())),
+        Err(Outcome::Dropped) => Outcome::Refused,
+        Err(outcome) => outcome,
+    }
 }

@@ -190,7 +190,8 @@ fn open(gateway: &PathBuf, server: &str, folder: &std::path::Path) -> Process {
     let config = format!(
         "listen = \"127.0.0.1:0\"\n[cluster]\nname_servers = [{server:?}]\nnetworks = [\"loopback\"]\n\
          [[tokens]]\nname = \"measure\"\ntoken_file = {token:?}\n\
-         [bounds]\nconnections_per_address = 100000\nhandshakes_per_second = 100000\n"
+         [bounds]\nconnections_per_address = 100000\nhandshakes_per_second = 100000\n\
+         handshakes_per_second_per_address = 100000\n"
     );
     fs::write(&file, config).expect("the folder is there");
     Process::start(Command::new(gateway).arg("--config").arg(file).args(["--log-level", "error"]))

@@ -25,6 +25,7 @@ administers = true
 [bounds]
 # All are of one address.
 connections_per_address = 2000
+handshakes_per_second_per_address = 500
 ${bounds}
 [operation]
 listen = "127.0.0.1:0"

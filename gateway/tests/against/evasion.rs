@@ -1,30 +1,26 @@
-//! What an adversary has found: rules that are broken today, each by a test named after it.
+//! Visitors with rules who try to have what they may not, and visitors who try to be kept, on sockets.
 
 use std::fs;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use jsonwebtoken::Algorithm;
-use serde_json::{Value, json};
 use stgclient::embedded::EmbeddedCluster;
 use stgclient::{Client, Dialect, Message as Sent};
-use stgclient_core::wire::code::{RequestCode, ResponseCode};
+use stgclient_core::wire::code::RequestCode;
 use stgclient_core::wire::command::{self, Command, FLAG_ONEWAY, Head, HeaderCodec};
-use stgclient_core::wire::fields::{FieldWriter, NoFields, WriteHeader};
+use stgclient_core::wire::fields::{FieldWriter, WriteHeader};
 use stgclient_core::wire::frame::FrameReader;
 use stgclient_core::wire::message::StoredFields;
 use stgclient_gateway::{Config, Gateway};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::time::Instant;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
 
-use crate::login::{Login, in_seconds};
-use crate::scene::{PAGE, PATIENCE, Scene, TOKEN, Wanted, bearer, bytes_of, close_of, eventually, folder, say};
+use crate::scene::{PATIENCE, Scene, Wanted, bearer, bytes_of, close_of, folder, say};
+use crate::servers::{clusters, server};
 
 const BOUND: &str = "the-token-of-who-may-have-orders-alone";
 
@@ -64,42 +60,6 @@ async fn answer_of(socket: &mut WebSocketStream<TcpStream>) -> Command {
             return command;
         }
     }
-}
-
-/// A server that is name server and broker in one, and answers by this, or not at all.
-async fn server(answers: impl Fn(&str, &Command) -> Option<(i32, Vec<u8>)> + Send + Sync + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let (answers, own) = (Arc::new(answers), address.clone());
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let (answers, own) = (Arc::clone(&answers), own.clone());
-            tokio::spawn(async move {
-                let mut reader = FrameReader::new(1 << 24);
-                let mut piece = vec![0; 1 << 16];
-                while let Ok(count @ 1..) = stream.read(&mut piece).await {
-                    reader.extend(&piece[..count]);
-                    while let Ok(Some(command)) = reader.next_command() {
-                        if let Some((code, body)) = answers(&own, &command) {
-                            let mut out = BytesMut::new();
-                            let head = Head::response(Dialect::Apache, ResponseCode(code), command.opaque, None);
-                            command::encode(&mut out, HeaderCodec::Json, Dialect::Apache, &head, &NoFields, &body);
-                            let _ = stream.write_all(&out).await;
-                        }
-                    }
-                }
-            });
-        }
-    });
-    address
-}
-
-/// What a name server says of one broker.
-fn clusters(broker: &str) -> Vec<u8> {
-    format!(
-        r#"{{"brokerAddrTable":{{"b":{{"brokerAddrs":{{0:"{broker}"}},"brokerName":"b","cluster":"c"}}}},"clusterAddrTable":{{"c":["b"]}}}}"#
-    )
-    .into_bytes()
 }
 
 fn stored(topic: &str, place: usize, properties: &str, body: &[u8]) -> Vec<u8> {
@@ -284,133 +244,6 @@ async fn with_rules_ones_own_messages_are_found_by_place_also_behind_the_table_o
 }
 
 #[tokio::test]
-async fn an_address_has_no_more_than_its_connections_also_before_it_has_asked_for_a_websocket() {
-    let scene = Scene::new("connections = 40\nconnections_per_address = 5\nhandshakes_per_second = 10000").await;
-    let gateway: SocketAddr = scene.address.parse().unwrap();
-    let mut silent = Vec::new();
-    for _ in 0..40 {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
-        silent.push(socket.connect(gateway).await.unwrap());
-    }
-    eventually("all have come", || scene.count("stgclient_gateway_connections_total") == 40.0).await;
-    // Somebody else comes from elsewhere.
-    let other = scene.websocket(&format!("?target={}", scene.name_server()), &[("Origin", PAGE)]).await;
-    assert!(other.is_ok(), "one address has 40 of 40 places, may have 5, and everybody else gets {:?}", other.err());
-}
-
-/// Asks for a tunnel with these lines beside the others, and gives the connection once there is an answer.
-async fn raw(scene: &Scene, lines: &[u8]) -> TcpStream {
-    let mut socket = scene.socket().await;
-    let front = format!(
-        "GET /tunnel?target={} HTTP/1.1\r\nHost: gateway\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\
-         Sec-WebSocket-Protocol: binary, bearer.{TOKEN}\r\n",
-        scene.name_server()
-    );
-    socket.write_all(&[front.as_bytes(), lines, b"\r\n"].concat()).await.unwrap();
-    let mut answer = [0; 12];
-    tokio::time::timeout(PATIENCE, socket.read_exact(&mut answer)).await.unwrap().unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 101");
-    socket
-}
-
-#[tokio::test]
-async fn a_line_that_cannot_be_read_gives_a_visitor_no_other_address() {
-    let scene = Scene::new("connections_per_address = 1\ntrusted_proxies = [\"127.0.0.1/32\"]").await;
-    let mut open = Vec::new();
-    for said in ["9.9.9.9", "8.8.8.8", "7.7.7.7"] {
-        // The visitor has sent two lines; his proxy has written behind the last one where he is from.
-        let lines = [b"X-Forwarded-For: ", said.as_bytes(), b"\r\nX-Forwarded-For: \xff, 6.6.6.6\r\n"].concat();
-        open.push(raw(&scene, &lines).await);
-    }
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let stand = scene.count("stgclient_gateway_tunnels");
-    assert!(stand <= 1.0, "6.6.6.6 has {stand} tunnels, and may have one");
-}
-
-#[tokio::test]
-async fn visitors_of_a_proxy_that_says_their_ports_are_several() {
-    let scene = Scene::new("connections_per_address = 1\ntrusted_proxies = [\"127.0.0.1/32\"]").await;
-    let mut open = Vec::new();
-    // As Azure's and Amazon's proxies write it, some of them by an option.
-    for said in ["6.6.6.6:50001", "7.7.7.7:50002", "[2001:db8::1]:50003"] {
-        open.push(raw(&scene, format!("X-Forwarded-For: {said}\r\n").as_bytes()).await);
-    }
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    assert_eq!(scene.count("stgclient_gateway_tunnels"), 3.0, "three visitors, each from elsewhere");
-}
-
-#[tokio::test]
-async fn who_names_what_is_not_known_is_told_in_time_also_if_name_servers_say_nothing() {
-    let name_server = server(|_, asked| {
-        (RequestCode(asked.code) != RequestCode::GET_BROKER_CLUSTER_INFO).then_some((17, Vec::new()))
-    })
-    .await;
-    let scene =
-        Scene::with(Wanted { bounds: "connect_seconds = 1", instead: Some(name_server), ..Wanted::default() }).await;
-    let started = Instant::now();
-    let mut waiting = Vec::new();
-    for number in 0..8 {
-        let socket =
-            scene.websocket(&format!("?target=127.0.0.1:{}", 1000 + number), &[("Origin", PAGE)]).await.unwrap();
-        waiting.push(tokio::spawn(async move {
-            let end = tokio::time::timeout(2 * PATIENCE, close_after(socket)).await;
-            (end, started.elapsed())
-        }));
-    }
-    let mut longest = Duration::ZERO;
-    for one in waiting {
-        longest = longest.max(one.await.unwrap().1);
-    }
-    assert!(
-        longest < Duration::from_secs(10),
-        "the last of eight was told after {longest:?}; meanwhile nothing is read of him"
-    );
-}
-
-async fn close_after(mut socket: WebSocketStream<TcpStream>) {
-    use futures::StreamExt;
-    while let Some(Ok(message)) = socket.next().await {
-        if message.is_close() {
-            return;
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_token_that_says_until_when_it_is_not_valid_in_another_way_is_not_accepted() {
-    let login = Login::new(Algorithm::EdDSA);
-    let scene = login.scene().await;
-    let query = format!("?target={}", scene.name_server());
-    let mut accepted = Vec::new();
-    for nbf in [json!(in_seconds(6000).to_string()), json!([in_seconds(6000)]), json!(-1), json!({})] {
-        let claims = json!({ "aud": "gateway", "iss": "login", "exp": in_seconds(9000), "nbf": nbf });
-        let socket =
-            scene.websocket(&query, &[("Sec-WebSocket-Protocol", &bearer(&login.token(&claims)))]).await.unwrap();
-        if tokio::time::timeout(Duration::from_millis(500), close_of(socket)).await.is_err() {
-            accepted.push(nbf);
-        }
-    }
-    assert_eq!(accepted, [] as [Value; 0]);
-}
-
-#[tokio::test]
-async fn a_token_whose_lists_are_null_gives_no_more_than_one_whose_lists_are_empty() {
-    let login = Login::new(Algorithm::EdDSA);
-    let scene = login.scene().await;
-    let query = format!("?target={}", scene.name_server());
-    for nothing in [json!([]), Value::Null] {
-        let claims =
-            json!({ "aud": "gateway", "iss": "login", "exp": in_seconds(9000), "topics": nothing, "groups": nothing });
-        let mut socket =
-            scene.websocket(&query, &[("Sec-WebSocket-Protocol", &bearer(&login.token(&claims)))]).await.unwrap();
-        say(&mut socket, &request(RequestCode::GET_ALL_TOPIC_LIST_FROM_NAMESERVER, 0, &[], b"")).await;
-        assert_eq!(answer_of(&mut socket).await.code, 16, "lists that are {nothing} give all topics");
-    }
-}
-
-#[tokio::test]
 async fn a_request_is_counted_once() {
     let scene = Scene::new("").await;
     let mut socket = scene.tunnel_to(&scene.broker()).await;
@@ -433,51 +266,6 @@ async fn a_request_that_is_refused_is_counted_also_if_nobody_waits_for_an_answer
     say(&mut socket, &request(RequestCode::GET_ALL_TOPIC_LIST_FROM_NAMESERVER, 0, &[], b"")).await;
     answer_of(&mut socket).await;
     assert_eq!(scene.count("stgclient_gateway_requests_total{outcome=\"refused\"}"), 5.0);
-}
-
-/// What is wrong with a file that says this; nothing, if it is taken.
-fn wrong(cluster: &str, tokens: &str) -> Option<String> {
-    let text = format!("listen = \"127.0.0.1:0\"\n[cluster]\n{cluster}\n{tokens}");
-    let checked = Config::from_text(&text).and_then(|config| Gateway::check(&config));
-    checked.err().map(|error| error.to_string())
-}
-
-#[tokio::test]
-async fn a_file_that_means_something_else_than_it_says_is_not_taken() {
-    let folder = folder();
-    fs::write(folder.join("one"), "a-secret-that-two-have").unwrap();
-    let token = |name: &str, more: &str| {
-        format!("[[tokens]]\nname = {name:?}\ntoken_file = {:?}\n{more}\n", folder.join("one").display().to_string())
-    };
-    let good = "name_servers = [\"10.0.0.1:9876\"]\nnetworks = [\"10.0.0.0/8\"]";
-    assert_eq!(wrong(good, &token("a", "")), None);
-    let mut taken = Vec::new();
-    for (what, cluster, tokens) in [
-        // The last one counts, so that `billing` is an administrator.
-        ("one secret for two", good, token("billing", "topics = [\"orders\"]") + &token("ops", "administers = true")),
-        ("a star that is a letter", good, token("a", "topics = [\"orders-*-eu\"]")),
-        (
-            "a network that has nothing",
-            "name_servers = [\"127.0.0.1:9876\"]\nnetworks = [\"127.0.0.0/8\"]",
-            token("a", ""),
-        ),
-        (
-            "name servers elsewhere",
-            "name_servers = [\"10.0.0.1:9876\"]\nnetworks = [\"192.168.0.0/16\"]",
-            token("a", ""),
-        ),
-        ("no network", "name_servers = [\"10.0.0.1:9876\"]\nnetworks = []", token("a", "")),
-        (
-            "reachable elsewhere",
-            "name_servers = [\"10.0.0.1:9876\"]\nnetworks = [\"10.0.0.0/8\"]\nreachable = { \"172.17.0.2:1\" = \"192.168.0.1:1\" }",
-            token("a", ""),
-        ),
-    ] {
-        if wrong(cluster, &tokens).is_none() {
-            taken.push(what);
-        }
-    }
-    assert_eq!(taken, [] as [&str; 0]);
 }
 
 #[tokio::test]
@@ -520,31 +308,6 @@ async fn a_visitor_whose_server_does_not_read_is_told_so_and_is_not_called_idle(
     };
     let end = tokio::time::timeout(PATIENCE, reading).await.expect("the tunnel is ended");
     assert!(end.contains("4502") && end.contains("the server takes nothing"), "{end}");
-}
-
-#[tokio::test]
-async fn who_waits_for_his_target_is_told_that_the_gateway_stops() {
-    let name_server = server(|_, asked| {
-        (RequestCode(asked.code) != RequestCode::GET_BROKER_CLUSTER_INFO).then_some((17, Vec::new()))
-    })
-    .await;
-    let mut scene =
-        Scene::with(Wanted { bounds: "drain_seconds = 10", instead: Some(name_server), ..Wanted::default() }).await;
-    let mut sockets = Vec::new();
-    for number in 0..5 {
-        sockets
-            .push(scene.websocket(&format!("?target=127.0.0.1:{}", 1000 + number), &[("Origin", PAGE)]).await.unwrap());
-    }
-    let started = Instant::now();
-    scene.gateway.stop();
-    let said = close_of(sockets.pop().unwrap()).await;
-    assert_eq!(
-        (said.0, started.elapsed() < Duration::from_secs(4)),
-        (1001, true),
-        "{said:?} after {:?}",
-        started.elapsed()
-    );
-    tokio::time::timeout(PATIENCE, &mut scene.running).await.unwrap().unwrap();
 }
 
 /// What this process has in memory now, in MiB.

@@ -1,4 +1,4 @@
-//! Rules that are broken today, each by a test named after it.
+//! What is written so that a server would read it otherwise than it is judged, or that its judge would not look at.
 
 use super::*;
 
