@@ -10,7 +10,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
-use crate::config::{ConfigError, TlsConfig};
+use crate::door::config::{ConfigError, TlsConfig};
 
 /// The certificates of a door.
 pub(crate) struct Certificates {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::ConfigError;
-use crate::networks::Proxies;
+use crate::door::networks::Proxies;
 
 /// How much of anything there may be.
 #[derive(Clone, Debug, Deserialize)]

@@ -26,7 +26,7 @@ fn error_behind(more: &str) -> String {
 /// What is commented out there, and is no sentence, is as right as the rest.
 #[test]
 fn the_file_that_shows_all_keys_is_right_and_shows_the_defaults() {
-    let text = include_str!("../../gateway.toml");
+    let text = include_str!("../../../gateway.toml");
     let shown = Config::from_text(text).unwrap();
     let uncommented: Vec<&str> = text
         .lines()

@@ -15,7 +15,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use crate::networks::{Networks, unmapped};
+use crate::door::networks::{Networks, unmapped};
 
 /// Where a host's name leads to. It is asked anew for each connection, and what it says is believed in nothing but that: each address has
 /// to lie in a configured network.

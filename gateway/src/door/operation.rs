@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::shared::Shared;
+use crate::door::shared::Shared;
 
 /// Who asks for longer is not answered.
 const LONGEST: Duration = Duration::from_secs(5);

@@ -11,10 +11,10 @@ use hyper::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::doorkeeper::{Admission, Shown};
-use crate::refusals::End;
-use crate::shared::Shared;
-use crate::whereabouts::address_of;
+use crate::door::doorkeeper::{Admission, Shown};
+use crate::door::refusals::End;
+use crate::door::shared::Shared;
+use crate::door::whereabouts::address_of;
 
 /// What a request for a WebSocket asks for.
 pub(crate) struct Asked {

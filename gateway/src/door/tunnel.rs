@@ -20,13 +20,13 @@ use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
 
 use crate::asked::Asked;
 use crate::boundaries::Boundaries;
-use crate::doorkeeper::Admission;
+use crate::door::doorkeeper::Admission;
+use crate::door::places::{self, Found};
+use crate::door::read_ahead::{PIECE, next_piece};
+use crate::door::refusals::End;
+use crate::door::shared::Shared;
 use crate::inspection::{Counts, Inspection, Step};
 use crate::keeping::Allowance;
-use crate::places::{self, Found};
-use crate::read_ahead::{PIECE, next_piece};
-use crate::refusals::End;
-use crate::shared::Shared;
 use crate::visitor::Refusal;
 
 /// What is so long is not copied to be written together with what came before, in bytes.

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, errors::ErrorKind};
 use serde::{Deserialize, Deserializer};
 
-use crate::config::{Config, ConfigError, JwtAlgorithm, JwtConfig};
-use crate::known::{Fingerprint, Known};
+use crate::door::config::{Config, ConfigError, JwtAlgorithm, JwtConfig};
+use crate::door::known::{Fingerprint, Known};
 use crate::visitor::{Patterns, Rights, Visitor};
 
 /// How far the clocks of those who make tokens may be off.

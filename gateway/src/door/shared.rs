@@ -6,16 +6,16 @@ use stgclient::Credentials;
 use stgclient_core::wire::signature::Signer;
 use tokio::sync::watch;
 
-use crate::bounds::Places;
-use crate::certificates::Certificates;
-use crate::cluster_tls;
-use crate::config::{Bounds, ClusterConfig, Config, ConfigError};
-use crate::dialing::{Dialer, Resolver};
-use crate::doorkeeper::{Doorkeeper, secret};
+use crate::door::bounds::Places;
+use crate::door::certificates::Certificates;
+use crate::door::cluster_tls;
+use crate::door::config::{Bounds, ClusterConfig, Config, ConfigError};
+use crate::door::dialing::{Dialer, Resolver};
+use crate::door::doorkeeper::{Doorkeeper, secret};
+use crate::door::metrics::Metrics;
+use crate::door::targets::{self, Access, Targets};
 use crate::inspection::Terms;
 use crate::keeping::Keeping;
-use crate::metrics::Metrics;
-use crate::targets::{self, Access, Targets};
 
 /// What all connections of a gateway share.
 pub(crate) struct Shared {

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use crate::dialing::{Dialer, Ours};
+use crate::door::dialing::{Dialer, Ours};
 
 /// How often name servers are asked for brokers.
 pub(crate) const REFRESH: Duration = Duration::from_secs(30);

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use hyper::header::HeaderMap;
 
-use crate::networks::Proxies;
+use crate::door::networks::Proxies;
 
 /// Where a visitor is: the last address that somebody says whose word does not count. What cannot be read says nothing, and neither does
 /// what stands before it.

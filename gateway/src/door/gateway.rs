@@ -9,13 +9,13 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use crate::bounds::{Arrivals, Full, Place};
-use crate::certificates::Certificates;
-use crate::config::{Config, ConfigError};
-use crate::dialing::{Resolver, SystemResolver};
-use crate::door;
-use crate::operation;
-use crate::shared::Shared;
+use crate::door::bounds::{Arrivals, Full, Place};
+use crate::door::certificates::Certificates;
+use crate::door::config::{Config, ConfigError};
+use crate::door::dialing::{Resolver, SystemResolver};
+use crate::door::entrance;
+use crate::door::operation;
+use crate::door::shared::Shared;
 
 /// A gateway that is open.
 pub struct Gateway {
@@ -141,7 +141,7 @@ async fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
             Ok((stream, peer)) => match admit(shared, &mut arrivals, peer.ip().to_canonical()) {
                 Ok(place) => {
                     shared.metrics.connections.increment(1);
-                    tokio::spawn(door::visit(Arc::clone(shared), stream, peer, place));
+                    tokio::spawn(entrance::visit(Arc::clone(shared), stream, peer, place));
                 }
                 Err(why) => shared.metrics.dropped(why),
             },

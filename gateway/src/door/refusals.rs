@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::doorkeeper::Denial;
+use crate::door::doorkeeper::Denial;
+use crate::door::targets::TargetError;
 use crate::inspection::Violation;
-use crate::targets::TargetError;
 
 /// Why a tunnel ends, or has not begun.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use stgclient::Dialect;
 
-use crate::networks::Networks;
+use crate::door::networks::Networks;
 use crate::visitor::{Patterns, Rights};
 
 mod bounds;

@@ -9,8 +9,8 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use crate::config::{ClusterTls, ConfigError};
-use crate::dialing;
+use crate::door::config::{ClusterTls, ConfigError};
+use crate::door::dialing;
 
 /// What connects, and the name that certificates have to be for, if it is not that of the server.
 pub(crate) fn connector(config: &ClusterTls) -> Result<dialing::ClusterTls, ConfigError> {

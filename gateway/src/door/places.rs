@@ -17,7 +17,7 @@ use stgclient_core::wire::message::StoredMessage;
 use stgclient_core::wire::request::{PULL_FLAG_SUBSCRIPTION, PullMessage, Request, ViewMessage};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use crate::dialing::Dialer;
+use crate::door::dialing::Dialer;
 use crate::inspection::Terms;
 
 /// The group that tools ask by, which brokers have from the beginning (`MixAll.TOOLS_CONSUMER_GROUP`).
