@@ -97,6 +97,9 @@ pub(crate) fn forbids(answer: &Command) -> Outcome {
     if answer.code == 16 { Outcome::Refused } else { Outcome::Breach(format!("answered {}: {words}", answer.code)) }
 }
 
+/// Once in each storm, from its beginning on.
+pub(crate) const ONCE: Duration = Duration::MAX;
+
 /// The attackers of one storm after the other.
 pub(crate) struct Lanes {
     pub(crate) attackers: Arc<Attackers>,
@@ -105,7 +108,7 @@ pub(crate) struct Lanes {
 }
 
 impl Lanes {
-    /// So many attackers make an attack so and so often each. They count to know which of several ways is next.
+    /// So many attackers make an attack so and so often each, or [`ONCE`]. They count to know which of several ways is next.
     pub(crate) fn attack<F, Made>(&mut self, kind: Kind, count: usize, every: Duration, attack: F)
     where
         F: Fn(Arc<Attackers>, Kind, usize) -> Made + Clone + Send + 'static,
@@ -114,7 +117,7 @@ impl Lanes {
         for lane in 0..count {
             let (attackers, mut phase, attack) = (Arc::clone(&self.attackers), self.phase.clone(), attack.clone());
             self.lanes.spawn(async move {
-                let mut ticks = tokio::time::interval(every);
+                let mut ticks = tokio::time::interval(if every == ONCE { Duration::from_millis(1) } else { every });
                 ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
                 for number in (lane..).step_by(count) {
                     tokio::select! {
@@ -130,6 +133,9 @@ impl Lanes {
                     tokio::select! {
                         _ = phase.wait_for(|phase| *phase != Phase::Storm) => {}
                         outcome = attack(Arc::clone(&attackers), kind, number) => attackers.book.note(kind, outcome),
+                    }
+                    if every == ONCE {
+                        let _ = phase.wait_for(|phase| *phase != Phase::Storm).await;
                     }
                 }
             });

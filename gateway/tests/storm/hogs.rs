@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::attackers::{Attackers, Lanes};
+use crate::attackers::{Attackers, Lanes, ONCE};
 use crate::book::{Counted, Kind, Outcome};
 use crate::scene::{TOKEN, request};
 use crate::smugglers::tunnel;
@@ -31,7 +31,7 @@ const READ: usize = 200;
 const ON_ITS_WAY: u64 = 32 << 20;
 
 pub(crate) fn come(lanes: &mut Lanes) {
-    lanes.attack(DEAF, 2, 2 * crate::WINDOW, |attackers, kind, _| async move {
+    lanes.attack(DEAF, 2, ONCE, |attackers, kind, _| async move {
         let mut socket = match tunnel(&attackers, kind, &attackers.flood.address, TOKEN).await {
             Ok(socket) => socket,
             Err(outcome) => return outcome,
@@ -39,7 +39,7 @@ pub(crate) fn come(lanes: &mut Lanes) {
         let _ = socket.send(Message::Binary(asking_for("deaf").into())).await;
         ended(socket).await
     });
-    lanes.attack(ASKING, 1, 2 * crate::WINDOW, asking);
+    lanes.attack(ASKING, 1, ONCE, asking);
     lanes.attack(SLOW, 1, Duration::from_secs(3), slow);
 }
 

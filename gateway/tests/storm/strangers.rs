@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::attackers::{Attackers, Lanes};
+use crate::attackers::{Attackers, Lanes, ONCE};
 use crate::book::{Counted, Kind, Outcome};
 use crate::scene::{PAGE, TOKEN, bearer};
 use crate::{HANDSHAKE, outside};
@@ -44,12 +44,12 @@ pub(crate) fn come(lanes: &mut Lanes, most_idle: usize) {
     });
     // They come one after the other, and all of them stand before the first has had its time.
     let coming = HANDSHAKE * 4 / 5 / u32::try_from(most_idle).unwrap_or(1);
-    lanes.attack(IDLE, most_idle, 2 * crate::WINDOW, move |attackers, kind, number| async move {
+    lanes.attack(IDLE, most_idle, ONCE, move |attackers, kind, number| async move {
         tokio::time::sleep(coming * u32::try_from(number % most_idle).unwrap_or(0)).await;
         let _idle = Idle::new(&attackers);
         dripped(&attackers, kind, "", Duration::ZERO).await
     });
-    lanes.attack(FLOOD, 1, 2 * crate::WINDOW, |attackers, kind, _| flood(attackers, kind));
+    lanes.attack(FLOOD, 1, ONCE, |attackers, kind, _| flood(attackers, kind));
     lanes.attack(NO_WEBSOCKET, 1, each(200), |attackers, kind, number| async move {
         let text =
             ["GET / HTTP/1.1\r\nHost: a\r\n\r\n", "POST /tunnel HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"];
