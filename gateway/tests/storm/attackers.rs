@@ -7,20 +7,23 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures::{SinkExt, StreamExt};
 use stgclient_core::wire::command::Command;
+use stgclient_core::wire::frame::FrameReader;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::answers::Answers;
 use crate::book::{Book, Kind, Outcome};
 use crate::hogs::Flood;
 use crate::login::Login;
-use crate::scene::{Scene, answer, close_of};
-use crate::weather::Phase;
+use crate::scene::{Scene, close_of};
+use crate::weather::{Phase, WINDOW};
 
 /// What all attackers know.
 pub(crate) struct Attackers {
@@ -45,8 +48,13 @@ impl Attackers {
 
     /// A connection to the gateway from an attack's own address.
     pub(crate) async fn socket(&self, kind: Kind) -> io::Result<TcpStream> {
+        self.socket_from(kind, 0).await
+    }
+
+    /// The same from one of many addresses of the attack's.
+    pub(crate) async fn socket_from(&self, kind: Kind, which: u8) -> io::Result<TcpStream> {
         let socket = TcpSocket::new_v4()?;
-        socket.bind(SocketAddr::from(([127, 0, 0, kind.address], 0)))?;
+        socket.bind(SocketAddr::from(([127, 1, kind.address, 1 + which], 0)))?;
         // A peer that does not read, or is not read, is felt at once.
         socket.set_recv_buffer_size(4096)?;
         socket.set_send_buffer_size(4096)?;
@@ -79,17 +87,45 @@ impl Attackers {
 
 /// A WebSocket that has to be closed with this code.
 pub(crate) async fn is_closed(socket: WebSocketStream<TcpStream>, code: u16) -> Outcome {
-    match close_of(socket).await {
+    let Ok(said) = tokio::time::timeout(WINDOW * 2 / 3, close_of(socket)).await else {
+        return Outcome::Breach(format!("it stands instead of being closed with {code}"));
+    };
+    match said {
         (said, _) if said == code => Outcome::Refused,
-        // The connection is gone before its reason has come.
-        (1006, _) => Outcome::Dropped,
+        // The connection is gone before its reason has come, or on a busy machine before the attack.
+        (1006 | 4408, _) => Outcome::Dropped,
         (said, words) => Outcome::Breach(format!("{said} instead of {code}: {words}")),
     }
 }
 
 /// A request that has to be answered by the gateway, and by nobody else.
 pub(crate) async fn is_forbidden(socket: &mut WebSocketStream<TcpStream>, request: &[u8]) -> Outcome {
-    forbids(&answer(socket, request).await)
+    match ask(socket, request, 1).await {
+        Ok(answers) => forbids(&answers[0]),
+        Err(outcome) => outcome,
+    }
+}
+
+/// Says this, and waits for so many answers.
+pub(crate) async fn ask(
+    socket: &mut WebSocketStream<TcpStream>,
+    requests: &[u8],
+    count: usize,
+) -> Result<Vec<Command>, Outcome> {
+    let mut reader = FrameReader::new(1 << 20);
+    let mut answers = Vec::new();
+    let _ = socket.send(Message::Binary(Bytes::copy_from_slice(requests))).await;
+    while answers.len() < count {
+        match socket.next().await {
+            Some(Ok(Message::Binary(bytes))) => reader.extend(&bytes),
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => return Err(Outcome::Dropped),
+        }
+        while let Some(answer) = reader.next_command().map_err(|error| Outcome::Breach(error.to_string()))? {
+            answers.push(answer);
+        }
+    }
+    Ok(answers)
 }
 
 pub(crate) fn forbids(answer: &Command) -> Outcome {

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
-    /// The last number of the address that it comes from: bounds of addresses are each attack's own.
+    /// The third number of the addresses that it comes from: bounds of addresses are each attack's own.
     pub(crate) address: u8,
     pub(crate) counted: Counted,
 }

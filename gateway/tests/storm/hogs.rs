@@ -84,7 +84,8 @@ async fn slow(attackers: Arc<Attackers>, kind: Kind, number: usize) -> Outcome {
         match socket.next().await {
             Some(Ok(Message::Binary(bytes))) => read += bytes.len() as u64,
             Some(Ok(_)) => continue,
-            other => return Outcome::Breach(format!("{other:?} after {read} bytes")),
+            // On a busy machine, before it has answered a ping.
+            Some(Err(_)) | None => return Outcome::Dropped,
         }
         tokio::time::sleep(Duration::from_millis(64)).await;
     }
