@@ -7,20 +7,23 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures::{SinkExt, StreamExt};
 use stgclient_core::wire::command::Command;
+use stgclient_core::wire::frame::FrameReader;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::answers::Answers;
 use crate::book::{Book, Kind, Outcome};
 use crate::hogs::Flood;
 use crate::login::Login;
-use crate::scene::{Scene, answer, close_of};
-use crate::weather::Phase;
+use crate::scene::{Scene, close_of};
+use crate::weather::{Phase, WINDOW};
 
 /// What all attackers know.
 pub(crate) struct Attackers {
@@ -45,9 +48,13 @@ impl Attackers {
 
     /// A connection to the gateway from an attack's own address.
     pub(crate) async fn socket(&self, kind: Kind) -> io::Result<TcpStream> {
+        self.socket_from(kind, 0).await
+    }
+
+    /// The same from one of many addresses of the attack's.
+    pub(crate) async fn socket_from(&self, kind: Kind, which: u8) -> io::Result<TcpStream> {
         let socket = TcpSocket::new_v4()?;
-        let [high, low] = kind.address.to_be_bytes();
-        socket.bind(SocketAddr::from(([127, 0, high, low], 0)))?;
+        socket.bind(SocketAddr::from(([127, 1, kind.address, 1 + which], 0)))?;
         // A peer that does not read, or is not read, is felt at once.
         socket.set_recv_buffer_size(4096)?;
         socket.set_send_buffer_size(4096)?;
@@ -80,23 +87,54 @@ impl Attackers {
 
 /// A WebSocket that has to be closed with this code.
 pub(crate) async fn is_closed(socket: WebSocketStream<TcpStream>, code: u16) -> Outcome {
-    match close_of(socket).await {
+    let Ok(said) = tokio::time::timeout(WINDOW * 2 / 3, close_of(socket)).await else {
+        return Outcome::Breach(format!("it stands instead of being closed with {code}"));
+    };
+    match said {
         (said, _) if said == code => Outcome::Refused,
-        // The connection is gone before its reason has come.
-        (1006, _) => Outcome::Dropped,
+        // The connection is gone before its reason has come, or on a busy machine before the attack.
+        (1006 | 4408, _) => Outcome::Dropped,
         (said, words) => Outcome::Breach(format!("{said} instead of {code}: {words}")),
     }
 }
 
 /// A request that has to be answered by the gateway, and by nobody else.
 pub(crate) async fn is_forbidden(socket: &mut WebSocketStream<TcpStream>, request: &[u8]) -> Outcome {
-    forbids(&answer(socket, request).await)
+    match ask(socket, request, 1).await {
+        Ok(answers) => forbids(&answers[0]),
+        Err(outcome) => outcome,
+    }
+}
+
+/// Says this, and waits for so many answers.
+pub(crate) async fn ask(
+    socket: &mut WebSocketStream<TcpStream>,
+    requests: &[u8],
+    count: usize,
+) -> Result<Vec<Command>, Outcome> {
+    let mut reader = FrameReader::new(1 << 20);
+    let mut answers = Vec::new();
+    let _ = socket.send(Message::Binary(Bytes::copy_from_slice(requests))).await;
+    while answers.len() < count {
+        match socket.next().await {
+            Some(Ok(Message::Binary(bytes))) => reader.extend(&bytes),
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => return Err(Outcome::Dropped),
+        }
+        while let Some(answer) = reader.next_command().map_err(|error| Outcome::Breach(error.to_string()))? {
+            answers.push(answer);
+        }
+    }
+    Ok(answers)
 }
 
 pub(crate) fn forbids(answer: &Command) -> Outcome {
     let words = answer.remark.as_deref().unwrap_or_default();
     if answer.code == 16 { Outcome::Refused } else { Outcome::Breach(format!("answered {}: {words}", answer.code)) }
 }
+
+/// Once in each storm, from its beginning on.
+pub(crate) const ONCE: Duration = Duration::MAX;
 
 /// The attackers of one storm after the other.
 pub(crate) struct Lanes {
@@ -106,7 +144,7 @@ pub(crate) struct Lanes {
 }
 
 impl Lanes {
-    /// So many attackers make an attack so and so often each. They count to know which of several ways is next.
+    /// So many attackers make an attack so and so often each, or [`ONCE`]. They count to know which of several ways is next.
     pub(crate) fn attack<F, Made>(&mut self, kind: Kind, count: usize, every: Duration, attack: F)
     where
         F: Fn(Arc<Attackers>, Kind, usize) -> Made + Clone + Send + 'static,
@@ -115,7 +153,7 @@ impl Lanes {
         for lane in 0..count {
             let (attackers, mut phase, attack) = (Arc::clone(&self.attackers), self.phase.clone(), attack.clone());
             self.lanes.spawn(async move {
-                let mut ticks = tokio::time::interval(every);
+                let mut ticks = tokio::time::interval(if every == ONCE { Duration::from_millis(1) } else { every });
                 ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
                 for number in (lane..).step_by(count) {
                     tokio::select! {
@@ -131,6 +169,9 @@ impl Lanes {
                     tokio::select! {
                         _ = phase.wait_for(|phase| *phase != Phase::Storm) => {}
                         outcome = attack(Arc::clone(&attackers), kind, number) => attackers.book.note(kind, outcome),
+                    }
+                    if every == ONCE {
+                        let _ = phase.wait_for(|phase| *phase != Phase::Storm).await;
                     }
                 }
             });

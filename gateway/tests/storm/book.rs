@@ -8,8 +8,8 @@ use std::sync::{Mutex, MutexGuard};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
-    /// The last two numbers of the address that it comes from: bounds of addresses are each attack's own.
-    pub(crate) address: u16,
+    /// The third number of the addresses that it comes from: bounds of addresses are each attack's own.
+    pub(crate) address: u8,
     pub(crate) counted: Counted,
 }
 

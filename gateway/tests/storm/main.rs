@@ -90,7 +90,7 @@ async fn attackers(flood: Flood) -> Attackers {
     let folder = scene::folder();
     let bounds = format!(
         "handshake_seconds = {}\nhandshakes_per_second = {HANDSHAKES}\nconnections_per_address = {TUNNELS}\n\
-         message_bytes = {MESSAGE_BYTES}\nidle_seconds = 2\nping_seconds = 0.5",
+         message_bytes = {MESSAGE_BYTES}\nidle_seconds = 3\nping_seconds = 0.5",
         HANDSHAKE.as_secs()
     );
     let scene = Scene::with(Wanted {

@@ -10,7 +10,6 @@ use stgclient_core::wire::body::{
     self, ConsumerData, HeartbeatData, ProducerData, QueueKey, QueueLockRequest, SubscriptionData,
 };
 use stgclient_core::wire::code::RequestCode;
-use stgclient_core::wire::frame::FrameReader;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
@@ -18,10 +17,10 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::attackers::{Attackers, Lanes, forbids, is_closed, is_forbidden};
+use crate::attackers::{Attackers, Lanes, ask, forbids, is_closed, is_forbidden};
 use crate::book::{Counted, Kind, Outcome};
 use crate::login::claims;
-use crate::scene::{TOKEN, bearer, bytes_of, request, say};
+use crate::scene::{TOKEN, bearer, request};
 use crate::strangers::each;
 use crate::{MESSAGE_BYTES, broken};
 
@@ -58,7 +57,7 @@ pub(crate) fn come(lanes: &mut Lanes) {
             Ok(socket) => socket,
             Err(outcome) => return outcome,
         };
-        say(&mut socket, nonsense[number % nonsense.len()].0).await;
+        let _ = socket.send(Message::Binary(Bytes::from_static(nonsense[number % nonsense.len()].0))).await;
         is_closed(socket, 4410).await
     });
     lanes.attack(REGISTER, 1, each(300), register);
@@ -181,19 +180,15 @@ async fn second(attackers: Arc<Attackers>, kind: Kind, number: usize) -> Outcome
     };
     let good = request(RequestCode::GET_MAX_OFFSET, 1, &[("topic", "steady"), ("queueId", "0")], b"");
     let code = FORBIDDEN_CODES[number % FORBIDDEN_CODES.len()];
-    say(&mut socket, &[good, request(code, 2, &[], b"")].concat()).await;
-    let mut reader = FrameReader::new(1 << 20);
-    let (mut passed, mut outcome) = (None, None);
-    while passed.is_none() || outcome.is_none() {
-        reader.extend(&bytes_of(&mut socket).await);
-        while let Some(answer) = reader.next_command().unwrap() {
-            match answer.opaque {
-                1 => passed = Some(answer.code),
-                _ => outcome = Some(forbids(&answer)),
-            }
-        }
+    let answers = match ask(&mut socket, &[good, request(code, 2, &[], b"")].concat(), 2).await {
+        Ok(answers) => answers,
+        Err(outcome) => return outcome,
+    };
+    let of = |opaque| answers.iter().find(|answer| answer.opaque == opaque);
+    match (of(1).map(|first| first.code), of(2)) {
+        (Some(0), Some(second)) => forbids(second),
+        (first, _) => Outcome::Breach(format!("the first is answered {first:?}")),
     }
-    if passed == Some(0) { outcome.unwrap_or(Outcome::Dropped) } else { Outcome::Breach(format!("first {passed:?}")) }
 }
 
 /// A request of somebody who may have a topic and a group of his own.

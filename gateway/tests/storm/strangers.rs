@@ -1,12 +1,14 @@
 //! Attacks of whoever is not let in at all.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-use crate::attackers::{Attackers, Lanes};
+use crate::attackers::{Attackers, Lanes, ONCE};
 use crate::book::{Counted, Kind, Outcome};
 use crate::scene::{PAGE, TOKEN, bearer};
 use crate::{HANDSHAKE, outside};
@@ -24,11 +26,7 @@ const WRONG: Kind = Kind { name: "a wrong token", address: 17, counted: Counted:
 const TARGET: Kind = Kind { name: "a target outside", address: 18, counted: Counted::End("unknown_target") };
 const NAMED: Kind =
     Kind { name: "a name that leads elsewhere", address: 19, counted: Counted::End("target_elsewhere") };
-const CROWD: Kind = Kind {
-    name: "more tunnels than an address has",
-    address: 20,
-    counted: Counted::Dropped("connections_per_address"),
-};
+const CROWD: Kind = Kind { name: "more tunnels than an address has", address: 20, counted: Counted::End("too_many") };
 
 /// So often.
 pub(crate) const fn each(millis: u64) -> Duration {
@@ -41,23 +39,21 @@ pub(crate) fn come(lanes: &mut Lanes, most_idle: usize) {
     lanes.attack(HALF, 8, each(500), |attackers, kind, number| async move {
         let text =
             ["", "GET /tunnel HTTP/1.1\r\nHo", "GET", "GET /tunnel HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"];
-        dripped(&attackers, kind, text[number % text.len()], Duration::ZERO).await
+        dripped(attackers.socket(kind).await, text[number % text.len()], Duration::ZERO).await
     });
     lanes.attack(DRIPPING, 8, each(500), |attackers, kind, _| async move {
-        dripped(&attackers, kind, &"GET /tunnel HTTP/1.1\r\nHost: gateway\r\n".repeat(9), each(20)).await
+        dripped(attackers.socket(kind).await, &"GET /tunnel HTTP/1.1\r\nHost: gateway\r\n".repeat(9), each(20)).await
     });
     // They come one after the other, and all of them stand before the first has had its time.
     let coming = HANDSHAKE * 4 / 5 / u32::try_from(most_idle).unwrap_or(1);
-    lanes.attack(IDLE, most_idle, 2 * crate::WINDOW, move |attackers, kind, number| async move {
-        let place = number % most_idle;
-        tokio::time::sleep(coming * u32::try_from(place).unwrap_or(0)).await;
-        // So many have many addresses.
-        let block = u16::try_from(place / crate::TUNNELS).unwrap_or(0);
-        let kind = Kind { address: kind.address + (block << 8), ..kind };
+    lanes.attack(IDLE, most_idle, ONCE, move |attackers, kind, number| async move {
+        tokio::time::sleep(coming * u32::try_from(number % most_idle).unwrap_or(0)).await;
         let _idle = Idle::new(&attackers);
-        dripped(&attackers, kind, "", Duration::ZERO).await
+        // Of each address as many as it may have.
+        let which = u8::try_from(number % most_idle / crate::TUNNELS).unwrap_or(0);
+        dripped(attackers.socket_from(kind, which).await, "", Duration::ZERO).await
     });
-    lanes.attack(FLOOD, 1, 2 * crate::WINDOW, |attackers, kind, _| flood(attackers, kind));
+    lanes.attack(FLOOD, 1, ONCE, |attackers, kind, _| flood(attackers, kind));
     lanes.attack(NO_WEBSOCKET, 1, each(200), |attackers, kind, number| async move {
         let text =
             ["GET / HTTP/1.1\r\nHost: a\r\n\r\n", "POST /tunnel HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"];
@@ -118,9 +114,9 @@ fn tokens(lanes: &mut Lanes) {
 }
 
 /// A connection that says this and no more has to be dropped at its deadline, without a word.
-async fn dripped(attackers: &Attackers, kind: Kind, text: &str, pause: Duration) -> Outcome {
+async fn dripped(socket: io::Result<TcpStream>, text: &str, pause: Duration) -> Outcome {
     let began = Instant::now();
-    let Ok(mut socket) = attackers.socket(kind).await else { return Outcome::Dropped };
+    let Ok(mut socket) = socket else { return Outcome::Dropped };
     if pause.is_zero() {
         let _ = socket.write_all(text.as_bytes()).await;
     } else {
@@ -146,12 +142,12 @@ async fn flood(attackers: Arc<Attackers>, kind: Kind) -> Outcome {
     // Beside the others: when those who are idle have come.
     tokio::time::sleep(HANDSHAKE).await;
     let mut ticks = tokio::time::interval(each(10));
-    for _ in 0..100 {
+    for which in 0..100 {
         ticks.tick().await;
         let mut open = Vec::new();
         for _ in 0..crate::HANDSHAKES * 2 / 100 {
             attackers.book.made(kind);
-            open.push(attackers.socket(kind).await);
+            open.push(attackers.socket_from(kind, which).await);
         }
     }
     Outcome::Refused
@@ -199,9 +195,5 @@ async fn crowd(attackers: Arc<Attackers>, kind: Kind) -> Outcome {
             Err(outcome) => return outcome,
         }
     }
-    match attackers.websocket(kind, &query, &headers).await {
-        Ok(_) => Outcome::Breach(format!("{} tunnels, and one more", open.len())),
-        Err(Outcome::Dropped) => Outcome::Refused,
-        Err(outcome) => outcome,
-    }
+    attackers.closed(kind, &query, &headers, 4429).await
 }
