@@ -26,7 +26,11 @@ const WRONG: Kind = Kind { name: "a wrong token", address: 17, counted: Counted:
 const TARGET: Kind = Kind { name: "a target outside", address: 18, counted: Counted::End("unknown_target") };
 const NAMED: Kind =
     Kind { name: "a name that leads elsewhere", address: 19, counted: Counted::End("target_elsewhere") };
-const CROWD: Kind = Kind { name: "more tunnels than an address has", address: 20, counted: Counted::End("too_many") };
+const CROWD: Kind = Kind {
+    name: "more tunnels than an address has",
+    address: 20,
+    counted: Counted::Dropped("connections_per_address"),
+};
 
 /// So often.
 pub(crate) const fn each(millis: u64) -> Duration {
@@ -195,5 +199,9 @@ async fn crowd(attackers: Arc<Attackers>, kind: Kind) -> Outcome {
             Err(outcome) => return outcome,
         }
     }
-    attackers.closed(kind, &query, &headers, 4429).await
+    match attackers.websocket(kind, &query, &headers).await {
+        Ok(_) => Outcome::Breach(format!("{} tunnels, and one more", open.len())),
+        Err(Outcome::Dropped) => Outcome::Refused,
+        Err(outcome) => outcome,
+    }
 }
