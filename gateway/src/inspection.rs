@@ -15,7 +15,7 @@ use crate::asked::Asked;
 use crate::fields::Fields;
 use crate::keeping::{Allowance, Held};
 use crate::rules::{self, Passage};
-use crate::visitor::Visitor;
+use crate::visitor::{Refusal, Visitor};
 
 /// How frames are read and written.
 #[derive(Debug)]
@@ -39,29 +39,43 @@ const MOST_HEADERS: usize = 512;
 pub(crate) enum Step {
     /// The broker gets these bytes.
     Forward(Bytes),
-    /// The visitor gets this answer, between two frames of the broker's.
-    Answer(Bytes),
+    /// The request is refused. The visitor gets the answer, if he waits for one, between two frames of the broker's.
+    Refuse(Refused),
     /// The broker gets the bytes if the message at this place of its log is of a topic that the visitor may have; else the visitor gets an
     /// answer.
     ByPlace(i64, Bytes, Waiting),
 }
 
+/// What is refused, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) request: RequestCode,
+    pub(crate) why: Refusal,
+    pub(crate) answer: Option<Bytes>,
+}
+
 /// Who waits for an answer, if anybody does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Waiting(Option<(i32, HeaderCodec)>);
+pub(crate) struct Waiting {
+    request: RequestCode,
+    by: Option<(i32, HeaderCodec)>,
+}
 
 impl Waiting {
     fn of(command: &Command) -> Self {
-        Self((!command.is_oneway()).then_some((command.opaque, command.codec)))
+        let by = (!command.is_oneway()).then_some((command.opaque, command.codec));
+        Self { request: RequestCode(command.code), by }
     }
 
-    /// The answer, if one is waited for.
-    pub(crate) fn answer(self, terms: &Terms, code: ResponseCode, words: &str) -> Option<Bytes> {
-        let (opaque, codec) = self.0?;
-        let mut out = BytesMut::new();
-        let head = Head::response(terms.dialect, code, opaque, Some(words));
-        command::encode(&mut out, codec, terms.dialect, &head, &NoFields, &[]);
-        Some(out.freeze())
+    /// Refuses it with this code.
+    pub(crate) fn refuse(self, terms: &Terms, code: ResponseCode, why: Refusal) -> Refused {
+        let answer = self.by.map(|(opaque, codec)| {
+            let mut out = BytesMut::new();
+            let head = Head::response(terms.dialect, code, opaque, Some(&why));
+            command::encode(&mut out, codec, terms.dialect, &head, &NoFields, &[]);
+            out.freeze()
+        });
+        Refused { request: self.request, why, answer }
     }
 }
 
@@ -208,21 +222,26 @@ impl Inspection {
             }
             Err(refusal) => {
                 self.expect_body(body_length, false);
-                self.refuse(terms, &command, ResponseCode::NO_PERMISSION, &refusal)
+                self.refuse(terms, &command, ResponseCode::NO_PERMISSION, refusal)
             }
         }
     }
 
-    fn refuse(&mut self, terms: &Terms, command: &Command, code: ResponseCode, words: &str) -> Option<Step> {
+    fn refuse(&mut self, terms: &Terms, command: &Command, code: ResponseCode, why: Refusal) -> Option<Step> {
         self.counts.refused += 1;
-        Waiting::of(command).answer(terms, code, words).map(Step::Answer)
+        Some(Step::Refuse(Waiting::of(command).refuse(terms, code, why)))
     }
 
     /// The body that is being kept is one too many.
     fn give_up(&mut self, terms: &Terms) -> Option<Step> {
         let State::Collected(collected) = std::mem::take(&mut self.state) else { return None };
         self.expect_body(collected.left, false);
-        self.refuse(terms, &collected.command, ResponseCode::SYSTEM_BUSY, "the gateway keeps as many bodies as it can")
+        self.refuse(
+            terms,
+            &collected.command,
+            ResponseCode::SYSTEM_BUSY,
+            "the gateway keeps as many bodies as it can".into(),
+        )
     }
 
     fn expect_body(&mut self, left: usize, passes: bool) {
@@ -254,7 +273,7 @@ impl Inspection {
                 self.counts.passed += 1;
                 Some(Step::Forward(frame))
             }
-            (Err(refusal), _) => self.refuse(terms, &command, ResponseCode::NO_PERMISSION, &refusal),
+            (Err(refusal), _) => self.refuse(terms, &command, ResponseCode::NO_PERMISSION, refusal),
         }
     }
 }

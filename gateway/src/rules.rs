@@ -97,6 +97,8 @@ pub(crate) const RULES: &[Rule] = rules! {
     UNREGISTER_CLIENT Client request::UnregisterClient<'_>, [] ["producerGroup?" "consumerGroup?"] Opaque;
     VIEW_MESSAGE_BY_ID Place request::ViewMessage<'_>, ["topic?"] [] Opaque;
 
+    // It has brokers and their addresses, which routes have, too.
+    GET_BROKER_CLUSTER_INFO Client request::GetClusterInfo, [] [] Opaque;
     GET_TOPIC_STATS_INFO Client request::GetTopicStats<'_>, ["topic"] [] Opaque;
     GET_TOPIC_CONFIG Client request::GetTopicConfig<'_>, ["topic"] [] Opaque;
     GET_CONSUME_STATS Client request::GetConsumeStats<'_>, ["topic?" "topicList?"] ["consumerGroup"] Opaque;
@@ -105,7 +107,6 @@ pub(crate) const RULES: &[Rule] = rules! {
     GET_SUBSCRIPTIONGROUP_CONFIG Client request::GetGroup<'_>, [] ["group"] Opaque;
     QUERY_TOPICS_BY_CONSUMER Client request::QueryTopicsOfConsumer<'_>, [] ["group"] Opaque;
     QUERY_SUBSCRIPTION_BY_CONSUMER Client request::QuerySubscription<'_>, ["topic"] ["group"] Opaque;
-    GET_BROKER_CLUSTER_INFO Everything request::GetClusterInfo, [] [] Opaque;
     GET_ALL_TOPIC_LIST_FROM_NAMESERVER Everything request::GetTopicList, [] [] Opaque;
     GET_ALL_SUBSCRIPTIONGROUP_CONFIG Everything request::GetGroups<'_>, [] [] Opaque;
     // Brokers answer by a hash of topic and key, and leave the topic to who asks (`IndexFile.selectPhyOffset`).
@@ -148,7 +149,10 @@ pub(crate) fn judge(visitor: &Visitor, code: RequestCode, fields: &Fields<'_>) -
         return Ok(Passage::Free);
     }
     if rule.kind == Kind::Everything && !visitor.may_have_everything() {
-        return Err(format!("{code} is about all topics and groups, and you may have some").into());
+        return Err(format!(
+            "{code} is about all topics and groups, and you may have only those that are listed for you"
+        )
+        .into());
     }
     // By the names that Apache has: these are what fields go by here, whatever a server calls them.
     if !fields.names().all(|name| (rule.knows)(Dialect::Apache, name)) {

@@ -43,11 +43,13 @@ pub fn inspect<'a>(dialect: Dialect, is_bound: bool, pieces: impl IntoIterator<I
             match inspection.next(&terms, &mut bytes) {
                 Ok(None) => break None,
                 Ok(Some(Step::Forward(piece))) => outcome.forwarded.extend_from_slice(&piece),
-                Ok(Some(Step::Answer(answer))) => outcome.answers.extend_from_slice(&answer),
+                Ok(Some(Step::Refuse(refused))) => {
+                    outcome.answers.extend_from_slice(&refused.answer.unwrap_or_default());
+                }
                 Ok(Some(Step::ByPlace(offset, _, waiting))) => {
                     outcome.places.push(offset);
-                    let answer = waiting.answer(&terms, ResponseCode::NO_PERMISSION, "it is somebody else's");
-                    outcome.answers.extend_from_slice(&answer.unwrap_or_default());
+                    let refused = waiting.refuse(&terms, ResponseCode::NO_PERMISSION, "it is somebody else's".into());
+                    outcome.answers.extend_from_slice(&refused.answer.unwrap_or_default());
                 }
                 Err(violation) => break Some(violation.to_string()),
             }

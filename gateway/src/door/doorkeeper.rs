@@ -1,5 +1,6 @@
 //! Who may come in: by the page that he comes from, a token, or a certificate. No cookies, since any page may send those of another.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -57,7 +58,7 @@ pub(crate) enum Denial {
     #[error("a token is needed")]
     NoToken,
     #[error("the token is not accepted: {0}")]
-    Token(&'static str),
+    Token(Cow<'static, str>),
 }
 
 /// What a token says of whoever has it. All that is looked at has its type here, also what the library checks: it passes over what is of
@@ -73,13 +74,14 @@ struct Claims {
     sub: Option<String>,
     #[serde(default, deserialize_with = "said")]
     role: Option<String>,
-    #[serde(default, deserialize_with = "said")]
-    topics: Option<Patterns>,
-    #[serde(default, deserialize_with = "said")]
-    groups: Option<Patterns>,
+    /// Who is not said to have any has none.
+    #[serde(default)]
+    topics: Patterns,
+    #[serde(default)]
+    groups: Patterns,
 }
 
-/// What is there is a value: null is not the same as nothing, which may mean that all is allowed.
+/// What is there is a value: null is not the same as nothing.
 fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
@@ -139,7 +141,7 @@ impl Doorkeeper {
         }
         match &self.jwt {
             Some(jwt) => jwt.admit(token),
-            None => Err(Denial::Token("nobody knows it")),
+            None => Err(Denial::Token("nobody knows it".into())),
         }
     }
 }
@@ -173,13 +175,15 @@ impl Jwt {
     fn admit(&self, token: &str) -> Result<Admission, Denial> {
         let claims = decode::<Claims>(token, &self.key, &self.validation).map_err(|error| {
             Denial::Token(match error.kind() {
-                ErrorKind::ExpiredSignature => "it has expired",
-                ErrorKind::ImmatureSignature => "it is not valid yet",
-                ErrorKind::InvalidAudience => "it is for another audience",
-                ErrorKind::InvalidIssuer => "it is of another issuer",
-                ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => "its algorithm is another",
-                ErrorKind::InvalidSignature => "its signature is wrong",
-                _ => "it is not what was expected",
+                ErrorKind::ExpiredSignature => "it has expired".into(),
+                ErrorKind::ImmatureSignature => "it is not valid yet".into(),
+                ErrorKind::InvalidAudience => "it is for another audience".into(),
+                ErrorKind::InvalidIssuer => "it is of another issuer".into(),
+                ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => "its algorithm is another".into(),
+                ErrorKind::InvalidSignature => "its signature is wrong".into(),
+                ErrorKind::MissingRequiredClaim(claim) => format!("it has no claim `{claim}`").into(),
+                ErrorKind::Json(error) => format!("a claim of it is of another type: {error}").into(),
+                _ => "it is neither a token that is known nor a JWT".into(),
             })
         })?;
         let Claims { exp, sub, role, topics, groups, .. } = claims.claims;
@@ -187,7 +191,10 @@ impl Jwt {
         let name = sub.or(role).unwrap_or_else(|| "a token".to_owned());
         let name: String = name.chars().filter(|one| !one.is_control()).take(64).collect();
         let until = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(exp)).and_then(|at| at.checked_add(LEEWAY));
-        Ok(Admission { visitor: Visitor::new(name, Rights { administers, topics, groups }), until })
+        Ok(Admission {
+            visitor: Visitor::new(name, Rights { administers, topics: Some(topics), groups: Some(groups) }),
+            until,
+        })
     }
 }
 

@@ -25,7 +25,7 @@ use crate::door::places::{self, Found};
 use crate::door::read_ahead::{PIECE, next_piece};
 use crate::door::refusals::End;
 use crate::door::shared::Shared;
-use crate::inspection::{Counts, Inspection, Step};
+use crate::inspection::{Counts, Inspection, Refused, Step};
 use crate::keeping::Allowance;
 use crate::visitor::Refusal;
 
@@ -177,10 +177,9 @@ impl Tunnel<'_> {
             self.shared.metrics.counted(inspection.take_counts());
             match next {
                 Ok(Some(Step::Forward(piece))) => onward.forward(piece).await?,
-                Ok(Some(Step::Answer(answer))) => {
+                Ok(Some(Step::Refuse(refused))) => {
                     onward.write().await?;
-                    // Who does not read his answers asks nothing more meanwhile.
-                    answers.send(answer).await.map_err(|_| End::Left)?;
+                    self.refuse(refused, answers).await?;
                 }
                 Ok(Some(Step::ByPlace(place, frame, waiting))) => {
                     onward.write().await?;
@@ -189,11 +188,8 @@ impl Tunnel<'_> {
                     self.shared.metrics.counted(Counts { passed, refused });
                     match refusal {
                         None => onward.forward(frame).await?,
-                        Some((code, words)) => {
-                            let answer = waiting.answer(&self.shared.terms, code, &words);
-                            if let Some(answer) = answer {
-                                answers.send(answer).await.map_err(|_| End::Left)?;
-                            }
+                        Some((code, why)) => {
+                            self.refuse(waiting.refuse(&self.shared.terms, code, why), answers).await?;
                         }
                     }
                 }
@@ -204,6 +200,16 @@ impl Tunnel<'_> {
                     return Err(violation.into());
                 }
             }
+        }
+    }
+
+    /// Who does not read his answers asks nothing more meanwhile.
+    async fn refuse(&self, refused: Refused, answers: &mpsc::Sender<Bytes>) -> Result<(), End> {
+        let Refused { request, why, answer } = refused;
+        tracing::debug!(who = &*self.admission.visitor.name, %request, %why, "a request is refused");
+        match answer {
+            Some(answer) => answers.send(answer).await.map_err(|_| End::Left),
+            None => Ok(()),
         }
     }
 

@@ -112,7 +112,10 @@ fn inspect<'a>(terms: &Terms, visitor: &Visitor, pieces: impl IntoIterator<Item 
             match inspection.next(terms, &mut bytes) {
                 Ok(None) => break,
                 Ok(Some(Step::Forward(piece))) => seen.forwarded.extend_from_slice(&piece),
-                Ok(Some(Step::Answer(answer))) => seen.answers.extend_from_slice(&answer),
+                Ok(Some(Step::Refuse(refused))) => {
+                    assert!(!refused.why.is_empty());
+                    seen.answers.extend_from_slice(&refused.answer.unwrap_or_default());
+                }
                 Ok(Some(Step::ByPlace(offset, ..))) => seen.places.push(offset),
                 Err(violation) => {
                     seen.violation = Some(violation);

@@ -140,7 +140,9 @@ impl Login {
 
 /// What a good token says, but for some of it.
 pub(crate) fn claims(but: Value) -> Value {
-    let mut claims = json!({ "sub": "page", "aud": "gateway", "iss": "login", "exp": in_seconds(600) });
+    let mut claims = json!({
+        "sub": "page", "aud": "gateway", "iss": "login", "exp": in_seconds(600), "topics": ["*"], "groups": ["*"]
+    });
     for (name, value) in but.as_object().unwrap() {
         claims[name] = value.clone();
     }

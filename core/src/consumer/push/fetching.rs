@@ -191,6 +191,12 @@ impl PushConsumer {
         if let Some(known) = self.queues.get(id) {
             let notice = Notice::debug("the pull failed");
             self.notices.push(notice.about("queue", &known.queue).about("error", error));
+            if error.code() == Some(ResponseCode::NO_PERMISSION) {
+                let notice = || Notice::warn("nothing is consumed of a topic: a broker refuses it");
+                let (topic, broker) = (&known.queue.topic, &known.queue.broker_name);
+                let about = format!("pull {topic} {broker}");
+                self.notices.push_once(about, || notice().about("topic", topic).about("error", error));
+            }
         }
         let pause = match error.code() {
             Some(ResponseCode::FLOW_CONTROL) => AFTER_FLOW_CONTROL,

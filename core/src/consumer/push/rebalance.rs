@@ -18,6 +18,7 @@ use crate::notice::Notice;
 use crate::queue::MessageQueue;
 use crate::sorted::{SortedSet, sort};
 use crate::time::{Duration, Instant, Now};
+use crate::wire::code::ResponseCode;
 
 /// Rebalances are at least so far apart (`RebalanceService.minInterval`); what asks for one meanwhile is merged.
 pub(super) const LEAST_PAUSE: Duration = Duration::from_secs(1);
@@ -172,6 +173,10 @@ impl PushConsumer {
         let pause = if subscription.is_retry { RETRY_TOPIC_PAUSE } else { LEAST_PAUSE };
         if is_absent && !subscription.is_retry && !core::mem::replace(&mut subscription.is_missing, true) {
             self.notices.push(Notice::warn("the topic does not exist yet").about("topic", topic));
+        }
+        if error.code() == Some(ResponseCode::NO_PERMISSION) {
+            let notice = || Notice::warn("nothing is consumed of a topic: its route is refused");
+            self.notices.push_once(format!("route {topic}"), || notice().about("topic", topic).about("error", error));
         }
         subscription.has_been_looked_at = true;
         if is_absent {

@@ -95,7 +95,6 @@ fn bodies_that_say_more_and_requests_that_are_not_everybodys_are_these() {
     assert_eq!(
         codes(|rule| rule.kind == Kind::Everything),
         [
-            RequestCode::GET_BROKER_CLUSTER_INFO,
             RequestCode::GET_ALL_TOPIC_LIST_FROM_NAMESERVER,
             RequestCode::GET_ALL_SUBSCRIPTIONGROUP_CONFIG,
             RequestCode::QUERY_MESSAGE,

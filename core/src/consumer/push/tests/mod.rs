@@ -11,6 +11,7 @@ mod interleavings;
 mod listening;
 mod locks;
 mod offsets;
+mod refusals;
 mod resets;
 mod scene;
 mod sharing;
