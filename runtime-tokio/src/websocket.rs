@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -19,6 +20,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use crate::failure::Failure;
 use crate::resolve;
 use crate::tls::Tls;
+use stgclient_host::BoxFuture;
 
 /// The most bytes of one message, to the gateway.
 const PIECE: usize = 64 * 1024;
@@ -43,7 +45,7 @@ const LONGEST_MESSAGE: usize = 16 * 1024 * 1024;
 pub struct Tunnel {
     url: String,
     gateway: Address,
-    protocols: Vec<String>,
+    token: Token,
     origin: Option<String>,
     /// How the gateway is connected to, if its address says `wss`.
     tls: Option<Tls>,
@@ -54,24 +56,66 @@ pub struct Tunnel {
 #[must_use = "a builder does nothing until `build`"]
 pub struct TunnelBuilder {
     url: String,
-    token: Option<String>,
+    token: Token,
     origin: Option<String>,
     tls: Option<Tls>,
+}
+
+/// Who we are to a gateway.
+#[derive(Clone)]
+enum Token {
+    Nobody,
+    Fixed(String),
+    /// Asked for by each connection.
+    Asked(Arc<dyn Fn() -> BoxFuture<Result<String, Unknown>> + Send + Sync>),
+}
+
+/// An error of the application's.
+type Unknown = Box<dyn std::error::Error + Send + Sync>;
+
+impl Token {
+    /// The token to show now, if there is one.
+    async fn get(&self) -> Result<Option<String>, Failure> {
+        let token = match self {
+            Self::Nobody => return Ok(None),
+            Self::Fixed(token) => token.clone(),
+            Self::Asked(provider) => provider()
+                .await
+                .map_err(|error| Failure::because_of(format!("there is no token: {error}"), io::Error::other(error)))?,
+        };
+        if !is_token(&token) {
+            return Err(NO_TOKEN.to_owned().into());
+        }
+        Ok(Some(token))
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if matches!(self, Self::Nobody) { "none" } else { "a secret" })
+    }
+}
+
+const NO_TOKEN: &str = "a token has letters, digits and -._~ only: it travels in a header";
+
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
 }
 
 impl Tunnel {
     /// A tunnel through the gateway at this URL: `ws://` or, with TLS, `wss://`.
     pub fn builder(url: impl Into<String>) -> TunnelBuilder {
-        TunnelBuilder { url: url.into(), token: None, origin: None, tls: None }
+        TunnelBuilder { url: url.into(), token: Token::Nobody, origin: None, tls: None }
     }
 
     /// Opens a stream to a server. The core watches over the time.
     pub(crate) async fn connect(self, server: Address) -> Result<Pieces, Failure> {
+        let token = self.token.get().await?;
         let stream: Box<dyn Socket> = match self.tls.clone() {
             Some(tls) => Box::new(tls.connect(self.gateway.clone()).await?),
             None => Box::new(resolve::connect(self.gateway.clone()).await?),
         };
-        let request = self.request(&server)?;
+        let request = self.request(&server, token)?;
         let config = WebSocketConfig::default()
             .write_buffer_size(0)
             .max_write_buffer_size(4 * PIECE)
@@ -92,12 +136,12 @@ impl Tunnel {
         }
     }
 
-    fn request(&self, server: &Address) -> Result<ClientRequestBuilder, Failure> {
+    fn request(&self, server: &Address, token: Option<String>) -> Result<ClientRequestBuilder, Failure> {
         let url = url_for(&self.url, server.host(), server.port());
         let uri: Uri = url.parse().map_err(|error| Failure::from(format!("the gateway's address: {error}")))?;
-        let mut request = ClientRequestBuilder::new(uri);
-        for protocol in &self.protocols {
-            request = request.with_sub_protocol(protocol);
+        let mut request = ClientRequestBuilder::new(uri).with_sub_protocol("binary");
+        if let Some(token) = token {
+            request = request.with_sub_protocol(format!("bearer.{token}"));
         }
         Ok(match &self.origin {
             Some(origin) => request.with_header("Origin", origin),
@@ -115,7 +159,31 @@ impl fmt::Debug for Tunnel {
 impl TunnelBuilder {
     /// The token that the gateway knows us by. It travels as a subprotocol, `bearer.TOKEN`.
     pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = Some(token.into());
+        self.token = Token::Fixed(token.into());
+        self
+    }
+
+    /// As [`token`](Self::token), for those that expire: `provider` is asked for one by each connection, and what it gives has to be valid
+    /// then. A gateway ends tunnels whose token has expired; the client connects again, with the next one. That there is none fails the
+    /// connection, which is tried again.
+    ///
+    /// ```
+    /// # use stgclient::Tunnel;
+    /// # async fn log_in() -> std::io::Result<String> { Ok("a-token".to_owned()) }
+    /// # fn run() -> Result<(), stgclient::Error> {
+    /// let tunnel = Tunnel::builder("ws://gateway.example.com/tunnel").token_provider(|| async { log_in().await }).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn token_provider<F, E>(mut self, provider: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<String, E>> + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.token = Token::Asked(Arc::new(move || {
+            let asked = provider();
+            Box::pin(async move { asked.await.map_err(Into::into) })
+        }));
         self
     }
 
@@ -154,12 +222,8 @@ impl TunnelBuilder {
         let with_port =
             if has_port { authority.to_owned() } else { format!("{authority}:{}", if is_secured { 443 } else { 80 }) };
         let gateway = with_port.parse().map_err(|error| wrong(format!("{error}")))?;
-        let mut protocols = vec!["binary".to_owned()];
-        if let Some(token) = self.token {
-            if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)) {
-                return Err(wrong("a token has letters, digits and -._~ only: it travels in a header".to_owned()));
-            }
-            protocols.push(format!("bearer.{token}"));
+        if matches!(&self.token, Token::Fixed(token) if !is_token(token)) {
+            return Err(wrong(NO_TOKEN.to_owned()));
         }
         let tls = match (is_secured, self.tls) {
             (true, Some(tls)) => Some(tls),
@@ -167,7 +231,7 @@ impl TunnelBuilder {
             (false, None) => None,
             (false, Some(_)) => return Err(wrong("TLS is for wss://".to_owned())),
         };
-        Ok(Tunnel { url: self.url, gateway, protocols, origin: self.origin, tls })
+        Ok(Tunnel { url: self.url, gateway, token: self.token, origin: self.origin, tls })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Visitors who are known by a token that somebody else has signed, with each of the algorithms.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use jsonwebtoken::Algorithm;
@@ -7,7 +9,7 @@ use serde_json::{Value, json};
 use stgclient_core::wire::code::RequestCode;
 
 use crate::login::{ALGORITHMS, Login, claims, in_seconds};
-use crate::scene::{PATIENCE, answer, bearer, close_of, eventually, request};
+use crate::scene::{PATIENCE, Scene, answer, bearer, close_of, eventually, request};
 
 /// In a test's list: the claim is not there.
 const LEFT_OUT: &str = "left out";
@@ -220,4 +222,53 @@ async fn who_is_bound_by_his_token_sends_consumes_and_retries_within_it() {
     assert_ne!(tokio::time::timeout(PATIENCE, again).await.unwrap(), b"");
     assert_eq!(scene.count("stgclient_gateway_requests_total{outcome=\"refused\"}"), refused);
     consumer.close().await;
+}
+
+#[tokio::test]
+async fn a_client_whose_token_expires_goes_on_with_the_next_one() {
+    let login = Arc::new(Login::new(Algorithm::EdDSA));
+    let scene = login.scene().await;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    // The first ones are over in a moment, as far as clocks may be off.
+    let provider = move || {
+        let exp = in_seconds(if counted.fetch_add(1, Relaxed) < 2 { -28 } else { 600 });
+        let token = login.token(&claims(json!({ "role": "ops", "exp": exp })));
+        async move { Ok::<_, std::io::Error>(token) }
+    };
+    let tunnel = stgclient::Tunnel::builder(format!("ws://{}/tunnel", scene.address)).token_provider(provider);
+    let client =
+        stgclient::Client::builder(scene.name_server()).tunnel(tunnel.build().unwrap()).connect().await.unwrap();
+    client.admin().create_topic("orders").queues(1).await.unwrap();
+    let producer = client.producer("shop").send_timeout(PATIENCE).start().await.unwrap();
+    let mut sent = 0;
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while scene.count("stgclient_gateway_ends_total{why=\"expired\"}") < 2.0 || asked.load(Relaxed) < 4 {
+        producer.send(stgclient::Message::new("orders", "one more")).await.unwrap();
+        sent += 1;
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "nothing expires: {} tokens, {sent} messages",
+            asked.load(Relaxed)
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let statistics = client.admin().topic_statistics("orders").await.unwrap();
+    assert!(statistics.queues.values().map(|queue| queue.max_offset).sum::<u64>() >= sent, "of {sent}");
+    client.close().await;
+}
+
+#[tokio::test]
+async fn a_client_that_gets_no_token_is_told_why() {
+    let scene = Scene::new("").await;
+    for (given, words) in [(Err("log in first"), "log in first"), (Ok("two\nlines".to_owned()), "letters, digits")] {
+        let provider = move || {
+            let given = given.clone();
+            async move { given }
+        };
+        let tunnel = stgclient::Tunnel::builder(format!("ws://{}/tunnel", scene.address)).token_provider(provider);
+        let error = stgclient::Client::builder(scene.name_server()).tunnel(tunnel.build().unwrap()).connect().await;
+        let error = error.map(drop).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
 }

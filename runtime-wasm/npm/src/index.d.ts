@@ -134,8 +134,11 @@ export interface WebSocketOptions {
   WebSocket?: WebSocketClass | undefined;
   /** The subprotocols to ask for. `["binary"]` by default. */
   protocols?: readonly string[] | undefined;
-  /** A token for the gateway, which gets it as one more subprotocol, `bearer.` and the token. */
-  token?: string | undefined;
+  /**
+   * A token for the gateway, which gets it as one more subprotocol, `bearer.` and the token. Of one that expires, a function that gives a
+   * valid one, or promises it: each tunnel asks for it, and the gateway ends tunnels whose token has expired.
+   */
+  token?: string | (() => string | Promise<string>) | undefined;
 }
 
 /** A class of WebSockets, as pages have it. */

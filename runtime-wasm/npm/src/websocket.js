@@ -21,10 +21,20 @@ export function tunnel(url, options = {}) {
   if (given !== undefined) check.func("WebSocket", given);
   if (!Array.isArray(protocols)) throw invalid("protocols are an array of strings");
   protocols.forEach((one) => check.text("a protocol", one));
-  if (token !== undefined) check.text("the token", token);
+  if (typeof token !== "function" && token !== undefined) checkToken(token);
   if (!URL.canParse(url)) throw invalid(`${JSON.stringify(url)} is no URL`);
-  const wanted = token === undefined ? protocols : [...protocols, `bearer.${token}`];
+  const wanted = async () => {
+    if (token === undefined) return protocols;
+    return [...protocols, `bearer.${typeof token === "function" ? checkToken(await token()) : token}`];
+  };
   return { open: ({ host, port }, events) => new Tunnel(addressOf(url, host, port), wanted, given, events) };
+}
+
+/** A token travels as the name of a subprotocol, which has few letters. */
+function checkToken(token) {
+  check.text("the token", token);
+  if (!/^[\w.~-]+$/.test(token)) throw invalid("a token has letters, digits and -._~ only: it travels in a header");
+  return token;
 }
 
 function addressOf(url, host, port) {
@@ -36,6 +46,11 @@ function addressOf(url, host, port) {
   made.searchParams.set("target", target);
   return made.href;
 }
+
+const ofPlatform = () =>
+  platform.webSocket().catch(() => {
+    throw invalid("there is no WebSocket here: install `ws`, or give one as { webSocket: { WebSocket } }");
+  });
 
 /** Those that are not closed. */
 const tunnels = new Set();
@@ -51,26 +66,22 @@ class Tunnel {
 
   constructor(url, protocols, given, events) {
     this.#events = events;
-    const Socket = given ?? globalThis.WebSocket;
-    if (Socket) {
-      this.#connect(Socket, url, protocols);
-    } else {
-      platform.webSocket().then(
-        (Socket) => this.#isClosed || this.#connect(Socket, url, protocols),
-        () => events.closed(invalid("there is no WebSocket here: install `ws`, or give one as { webSocket: { WebSocket } }")),
-      );
+    this.#open(url, protocols, given);
+  }
+
+  /** `protocols` gives them, and may have to ask somebody for a token. */
+  async #open(url, protocols, given) {
+    try {
+      const [Socket, wanted] = await Promise.all([given ?? globalThis.WebSocket ?? ofPlatform(), protocols()]);
+      if (!this.#isClosed) this.#connect(Socket, url, wanted);
+    } catch (error) {
+      if (!this.#isClosed) this.#events.closed(error);
     }
   }
 
   #connect(Socket, url, protocols) {
     const { opened, received, closed } = this.#events;
-    let socket;
-    try {
-      socket = new Socket(url, protocols);
-    } catch (error) {
-      closed(error);
-      return;
-    }
+    const socket = new Socket(url, protocols);
     this.#socket = socket;
     tunnels.add(this);
     socket.binaryType = "arraybuffer";

@@ -55,6 +55,7 @@ export async function connecting(signal: AbortSignal) {
   await connect("rocketmqs://10.0.0.1:9876", { tls: { ca: "-----BEGIN", serverName: "broker" }, signal });
   await connect("10.0.0.1:9876", { tls: true, credentials: { accessKey: "a", secretKey: "b" }, connectTimeout: 100 });
   await connect("wss://gateway/tunnel", { nameServers: ["10.0.0.1:9876"], webSocket: { token: "t", protocols: ["binary"] } });
+  await connect("wss://gateway/tunnel", { nameServers: "10.0.0.1:9876", webSocket: { token: async () => "t" } });
   await connect("10.0.0.1:9876", { dialect: "smartgo", headerCodec: "json", instance: undefined });
   await connect("10.0.0.1:9876", { tls: { ca: [Buffer.from("a"), "b"], cert: "c", key: "k", minVersion: "TLSv1.3", rejectUnauthorized: true } });
 

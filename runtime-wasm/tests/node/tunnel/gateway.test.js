@@ -32,6 +32,28 @@ describe("a tunnel", { concurrency: 4, timeout: DEADLINE }, () => {
     assert.ok(through.frames.length > 0 && through.frames.every(({ isBinary }) => isBinary));
   });
 
+  test("asks for a token that expires each time, and says why there is none", async (t) => {
+    const seen = [];
+    const through = await gateway(t, { accept: ({ protocols }) => void seen.push(protocols) });
+    let asked = 0;
+    const on = await bench(t, through, 1, { webSocket: { token: async () => `of-${asked++}` } });
+    await on.send("x");
+    assert.ok(seen.length === asked && asked >= 2);
+    through.tunnels.forEach((tunnel) => tunnel.close(4401, "the token has expired"));
+    await on.send("y");
+    assert.ok(asked > 2);
+    assert.deepEqual(seen.map((protocols) => protocols.match(/bearer\.(.*)$/)[1]), seen.map((_, at) => `of-${at}`));
+    for (const [token, words] of [
+      [() => Promise.reject(new Error("log in first")), /log in first/],
+      [() => "two\nlines", /letters, digits/],
+      [() => undefined, /the token/],
+    ]) {
+      const connecting = connect(through.url, { nameServers, webSocket: { token }, requestTimeout: 2000 });
+      await fails(connecting, ConnectionError, "NAME_SERVERS_UNAVAILABLE", words);
+    }
+    await assert.rejects(connect(through.url, { nameServers, webSocket: { token: "two\nlines" } }), { code: "INVALID_ARGUMENT" });
+  });
+
   test("whose messages are one byte each brings the same", async (t) => {
     const through = await gateway(t, { cut: bytewise });
     const on = await bench(t, through, 2);
