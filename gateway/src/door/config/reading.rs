@@ -37,14 +37,15 @@ pub(super) fn unreadable(text: &str, error: &toml::de::Error) -> ConfigError {
     if !error.message().ends_with("expected a sequence") {
         return ConfigError(said);
     }
-    // Where toml points at is the value, or the header of a table.
-    let line_start = |at: usize| text[..at].rfind('\n').map_or(0, |end| end + 1);
-    let line = error.span().and_then(|span| text[line_start(span.start)..].lines().next()).unwrap_or_default().trim();
-    if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
+    // What toml points at: the value, or the header of a table.
+    let Some(span) = error.span().filter(|span| text.is_char_boundary(span.start) && text.is_char_boundary(span.end))
+    else {
+        return ConfigError(format!("{said}: write a list: [\"…\"]"));
+    };
+    let (before, value) = (&text[..span.start], &text[span]);
+    if let Some(name) = value.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         return ConfigError(format!("{said}: there may be several; write [[{name}]]"));
     }
-    match line.split_once('=') {
-        Some((key, value)) => ConfigError(format!("{said}: write a list: {} = [{}]", key.trim(), value.trim())),
-        None => ConfigError(format!("{said}: write a list: [\"…\"]")),
-    }
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    ConfigError(format!("{said}: write a list: {}[{value}]", line.trim_start()))
 }

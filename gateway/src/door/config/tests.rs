@@ -228,7 +228,7 @@ fn an_address_to_listen_at_is_an_ip_address_with_a_port_and_is_used_once() {
 
 #[test]
 fn what_should_be_a_list_is_told_how_lists_are_written() {
-    let said = error("origins = \"https://app.example.com\"");
+    let said = error("origins = \"https://app.example.com\" # the shop");
     assert!(said.contains("write a list: origins = [\"https://app.example.com\"]"), "{said}");
     let said = error_behind("[tokens]\nname = \"a\"\ntoken_file = \"t\"");
     assert!(said.contains("write [[tokens]]"), "{said}");
