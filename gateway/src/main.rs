@@ -87,7 +87,7 @@ async fn run(options: Options) -> Result<(), ConfigError> {
             config
         }
     };
-    let config = config.listening(options.listen, options.operation_listen);
+    let config = config.listening(options.listen, options.operation_listen)?;
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }

@@ -11,7 +11,9 @@ use crate::door::networks::Networks;
 use crate::visitor::{Patterns, Rights};
 
 mod bounds;
+mod files;
 mod meaning;
+mod reading;
 
 pub(crate) use bounds::Bounds;
 
@@ -32,6 +34,7 @@ impl ConfigError {
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Where visitors come in.
+    #[serde(deserialize_with = "reading::socket_address")]
     pub(crate) listen: SocketAddr,
     pub(crate) cluster: ClusterConfig,
     /// The pages that may connect: `https://app.example.com`, exactly as browsers say it.
@@ -166,6 +169,7 @@ pub(crate) enum JwtAlgorithm {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Operation {
     /// Where `/healthz` and `/metrics` are; nowhere, without.
+    #[serde(deserialize_with = "reading::some_socket_address")]
     pub(crate) listen: Option<SocketAddr>,
 }
 
@@ -181,10 +185,14 @@ impl Config {
     }
 
     /// The same, with other addresses to listen at, as far as they are given.
-    pub fn listening(mut self, at: Option<SocketAddr>, operation: Option<SocketAddr>) -> Self {
+    ///
+    /// # Errors
+    /// Both addresses are the same.
+    pub fn listening(mut self, at: Option<SocketAddr>, operation: Option<SocketAddr>) -> Result<Self, ConfigError> {
         self.listen = at.unwrap_or(self.listen);
         self.operation.listen = operation.or(self.operation.listen);
-        self
+        self.check()?;
+        Ok(self)
     }
 
     /// Whether visitors come in by TLS.
@@ -197,8 +205,7 @@ impl Config {
     /// # Errors
     /// As there.
     pub fn from_text(text: &str) -> Result<Self, ConfigError> {
-        let config: Self =
-            toml::from_str(text).map_err(|error| ConfigError(error.to_string().trim_end().to_owned()))?;
+        let config: Self = toml::from_str(text).map_err(|error| reading::unreadable(text, &error))?;
         config.check()?;
         Ok(config)
     }
@@ -206,6 +213,11 @@ impl Config {
     fn check(&self) -> Result<(), ConfigError> {
         self.bounds.check()?;
         meaning::check(self)
+    }
+
+    /// All files that are named can be opened.
+    pub(crate) fn check_files(&self) -> Result<(), ConfigError> {
+        files::check(self)
     }
 
     /// What is as it should not be, though it may be meant.

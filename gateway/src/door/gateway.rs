@@ -66,6 +66,7 @@ impl Gateway {
     /// # Errors
     /// What is wrong, and what to write instead.
     pub fn check(config: &Config) -> Result<(), ConfigError> {
+        config.check_files()?;
         Shared::new(config, Arc::new(SystemResolver)).map(|_| ())
     }
 
@@ -82,10 +83,11 @@ impl Gateway {
     /// # Errors
     /// As there.
     pub async fn open_with(config: &Config, resolver: Arc<dyn Resolver>) -> Result<Self, ConfigError> {
+        config.check_files()?;
         let shared = Arc::new(Shared::new(config, resolver)?);
-        let listener = listen(config.listen).await?;
+        let listener = listen("listen", config.listen).await?;
         let operation = match config.operation.listen {
-            Some(address) => Some(listen(address).await?),
+            Some(address) => Some(listen("operation.listen", address).await?),
             None => None,
         };
         Ok(Self { shared, listener, operation })
@@ -167,6 +169,6 @@ fn admit(shared: &Shared, arrivals: &mut Arrivals, peer: IpAddr) -> Result<Place
     })
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, ConfigError> {
-    TcpListener::bind(address).await.map_err(|error| ConfigError::new(&format!("listen: {address}"), error))
+async fn listen(key: &str, address: SocketAddr) -> Result<TcpListener, ConfigError> {
+    TcpListener::bind(address).await.map_err(|error| ConfigError::new(&format!("{key}: {address}"), error))
 }

@@ -52,7 +52,7 @@ async fn a_file_is_checked_with_all_that_it_names_and_told_what_to_write_instead
         (
             "[[tokens]]",
             "[tls]\ncertificate_file = \"nowhere.pem\"\nkey_file = \"nowhere.key\"\n[[tokens]]",
-            "nowhere.key",
+            "tls.key_file: nowhere.key: ",
         ),
         ("listen = \"127.0.0.1:0\"", "", "missing field `listen`"),
     ] {

@@ -8,10 +8,45 @@ use super::{ClusterConfig, Config, ConfigError, JwtConfig};
 
 /// All that is read may be meant.
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
+    listening(config)?;
     visitors(config)?;
+    rights(config)?;
     config.origins.iter().try_for_each(|one| origin(one))?;
     config.jwt.as_ref().map_or(Ok(()), jwt)?;
     cluster(&config.cluster)
+}
+
+/// Visitors and those who run the gateway come in at different addresses.
+fn listening(config: &Config) -> Result<(), ConfigError> {
+    match config.operation.listen {
+        // The system gives another port to each that asks for port 0.
+        Some(operation) if operation == config.listen && operation.port() != 0 => {
+            let why = format!("{operation} is also `listen`, where visitors come in; write another port");
+            Err(ConfigError::new("operation.listen", why))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Producers and consumers name a topic and a group, so one list alone would allow nothing.
+fn rights(config: &Config) -> Result<(), ConfigError> {
+    let anonymous = config.anonymous.iter().map(|one| ("[anonymous]".to_owned(), &one.topics, &one.groups));
+    let tokens = config.tokens.iter().map(|one| (format!("tokens {:?}", one.name), &one.topics, &one.groups));
+    let certificates =
+        config.certificates.iter().map(|one| (format!("certificates {:?}", one.name), &one.topics, &one.groups));
+    for (whose, topics, groups) in anonymous.chain(tokens).chain(certificates) {
+        let (given, missing) = match (topics, groups) {
+            (Some(_), None) => ("topics", "groups"),
+            (None, Some(_)) => ("groups", "topics"),
+            _ => continue,
+        };
+        let why = format!(
+            "it lists {given} but no {missing}, and every producer and consumer needs a topic and a group; write \
+             {missing} = [\"…\"], or {missing} = [\"*\"] for all of them"
+        );
+        return Err(ConfigError::new(&whose, why));
+    }
+    Ok(())
 }
 
 /// Somebody may come in, and whoever is named can show who he is.

@@ -142,7 +142,7 @@ fn what_could_not_be_meant_is_told_what_to_write_instead() {
     let cluster = "name_servers = [\"10.0.0.1:9876\"]\nnetworks = [\"10.0.0.0/8\"]";
     let jwt = |more: &str| format!("[jwt]\nalgorithm = \"HS256\"\nkey_file = \"k\"\n{more}");
     for (more, words) in [
-        ("topics = [\"orders-*\", \"*\"]".to_owned(), ""),
+        ("topics = [\"orders-*\", \"*\"]\ngroups = []".to_owned(), ""),
         ("topics = [\"orders-*-eu\"]".to_owned(), "not at its end"),
         ("groups = [\"**\"]".to_owned(), "not at its end"),
         ("topics = [\"\"]".to_owned(), "is no name"),
@@ -177,4 +177,79 @@ fn a_door_without_tls_that_others_reach_is_warned_of() {
     assert_eq!(at("[::1]:80", ""), [] as [&str; 0]);
     assert_eq!(at("0.0.0.0:443", "[tls]\ncertificate_file = \"c\"\nkey_file = \"k\""), [] as [&str; 0]);
     assert!(at("0.0.0.0:80", "")[0].contains("without TLS"));
+}
+
+#[test]
+fn topics_and_groups_are_given_together() {
+    for table in [
+        "[anonymous]",
+        "[[tokens]]\nname = \"a\"\ntoken_file = \"t\"",
+        "[[certificates]]\nname = \"a\"\nsha256 = \"00\"",
+    ] {
+        let said = |lists: &str| {
+            let more = format!(
+                "[tls]\ncertificate_file = \"c\"\nkey_file = \"k\"\nclient_ca_file = \"a\"\n\
+                 [[certificates]]\nname = \"b\"\nsha256 = \"11\"\n{table}\n{lists}"
+            );
+            let text = format!("origins = [\"https://app.example.com\"]\n{LEAST}\n{more}");
+            Config::from_text(&text).err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        let groups_missing = said("topics = [\"orders\"]");
+        assert!(groups_missing.contains("topics but no groups"), "{table}: {groups_missing}");
+        assert!(groups_missing.contains("write groups = [\"…\"], or groups = [\"*\"]"), "{groups_missing}");
+        let topics_missing = said("groups = [\"shop\"]");
+        assert!(topics_missing.contains("write topics = [\"…\"], or topics = [\"*\"]"), "{table}: {topics_missing}");
+        for lists in ["", "topics = [\"orders\"]\ngroups = []", "topics = [\"*\"]\ngroups = [\"shop\"]"] {
+            assert_eq!(said(lists), "", "{table}: {lists}");
+        }
+    }
+}
+
+#[test]
+fn an_address_to_listen_at_is_an_ip_address_with_a_port_and_is_used_once() {
+    let at = |listen: &str, more: &str| {
+        let text = LEAST.replace("\"127.0.0.1:0\"", listen);
+        let text = format!("{text}\n[[tokens]]\nname = \"a\"\ntoken_file = \"t\"\n{more}");
+        Config::from_text(&text).err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    for listen in ["\"8443\"", "8443", "\":8443\"", "\"localhost:8443\"", "\"10.0.0.1\""] {
+        let said = at(listen, "");
+        assert!(said.contains("write \"0.0.0.0:8443\""), "{listen}: {said}");
+    }
+    let said = at("\"127.0.0.1:0\"", "[operation]\nlisten = \"9100\"");
+    assert!(said.contains("write \"0.0.0.0:9100\""), "{said}");
+    let said = at("\"127.0.0.1:9100\"", "[operation]\nlisten = \"127.0.0.1:9100\"");
+    assert!(said.contains("operation.listen: 127.0.0.1:9100 is also `listen`"), "{said}");
+    assert_eq!(at("\"127.0.0.1:0\"", "[operation]\nlisten = \"127.0.0.1:0\""), "");
+    let apart = format!("{LEAST}\n[[tokens]]\nname = \"a\"\ntoken_file = \"t\"");
+    let same = "127.0.0.1:9100".parse().ok();
+    assert!(Config::from_text(&apart).unwrap().listening(same, same).is_err());
+}
+
+#[test]
+fn what_should_be_a_list_is_told_how_lists_are_written() {
+    let said = error("origins = \"https://app.example.com\" # the shop");
+    assert!(said.contains("write a list: origins = [\"https://app.example.com\"]"), "{said}");
+    let said = error_behind("[tokens]\nname = \"a\"\ntoken_file = \"t\"");
+    assert!(said.contains("write [[tokens]]"), "{said}");
+    let said = error_behind("[anonymous]\ntopics = \"prices\"");
+    assert!(said.contains("write a list: topics = [\"prices\"]"), "{said}");
+    let said = error_behind("[bounds]\ntrusted_proxies = \"10.0.9.1\"");
+    assert!(said.contains("write a list: trusted_proxies = [\"10.0.9.1\"]"), "{said}");
+}
+
+#[test]
+fn a_file_that_is_missing_is_told_with_its_key() {
+    let token = "[[tokens]]\nname = \"a\"\ntoken_file = \"/nowhere/t\"";
+    let tls = "[tls]\ncertificate_file = \"/nowhere/c\"\nkey_file = \"/nowhere/k\"";
+    let jwt = "[jwt]\nalgorithm = \"EdDSA\"\naudience = \"gateway\"\nkey_file = \"/nowhere/j\"";
+    for (more, words) in [
+        (token, "tokens \"a\": token_file: /nowhere/t: "),
+        (&*format!("{token}\n{tls}"), "tls.key_file: /nowhere/k: "),
+        (jwt, "jwt.key_file: /nowhere/j: "),
+    ] {
+        let config = Config::from_text(&format!("{LEAST}\n{more}")).unwrap();
+        let said = config.check_files().unwrap_err().to_string();
+        assert!(said.starts_with(words), "{said}");
+    }
 }
