@@ -217,7 +217,10 @@ pub(crate) fn secret(path: &Path, shortest: usize) -> Result<Vec<u8>, ConfigErro
     let text = read(path)?;
     let secret = text.trim_ascii().to_vec();
     if secret.len() < shortest {
-        let why = format!("a secret of {} bytes is guessed; write {shortest} or more, of chance", secret.len());
+        let why = format!(
+            "a secret of {} bytes can be guessed; write {shortest} or more random ones (openssl rand -hex 32)",
+            secret.len()
+        );
         return Err(ConfigError::new(&path.display().to_string(), why));
     }
     Ok(secret)

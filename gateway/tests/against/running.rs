@@ -61,7 +61,7 @@ async fn a_file_is_checked_with_all_that_it_names_and_told_what_to_write_instead
     }
     fs::write(&token, "short").unwrap();
     let (is_well, _, said) = check(&least).await;
-    assert!(!is_well && said.contains("is guessed"), "{said}");
+    assert!(!is_well && said.contains("can be guessed"), "{said}");
     fs::remove_dir_all(folder).unwrap();
 }
 
