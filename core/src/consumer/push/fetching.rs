@@ -7,7 +7,7 @@ use super::wish::Wish;
 use super::{AFTER_FAILURE, PushConsumer};
 use crate::consumer::{MessageSelector, PullStatus, Pulled};
 use crate::error::{Error, ErrorKind};
-use crate::notice::Notice;
+use crate::notice::{Notice, Notices};
 use crate::queue::MessageQueue;
 use crate::time::{Duration, Instant, Now};
 use crate::wire::code::ResponseCode;
@@ -192,10 +192,9 @@ impl PushConsumer {
             let notice = Notice::debug("the pull failed");
             self.notices.push(notice.about("queue", &known.queue).about("error", error));
             if error.code() == Some(ResponseCode::NO_PERMISSION) {
-                let notice = || Notice::warn("nothing is consumed of a topic: a broker refuses it");
                 let (topic, broker) = (&known.queue.topic, &known.queue.broker_name);
-                let about = format!("pull {topic} {broker}");
-                self.notices.push_once(about, || notice().about("topic", topic).about("error", error));
+                let what = "nothing is consumed of a topic: a broker refuses it";
+                warn_of_refusal(&mut self.notices, what, topic, broker, error);
             }
         }
         let pause = match error.code() {
@@ -247,4 +246,11 @@ pub(super) fn take_wanted(known: &mut AssignedQueue, expression: &MessageSelecto
 
 pub(super) fn offset_after(stored: &StoredMessage) -> u64 {
     u64::try_from(stored.fields.queue_offset).map_or(0, |offset| offset.saturating_add(1))
+}
+
+/// Says once for each `whose` that nobody may consume of a topic.
+#[cold]
+pub(super) fn warn_of_refusal(notices: &mut Notices, what: &'static str, topic: &str, whose: &str, error: &Error) {
+    let notice = || Notice::warn(what).about("topic", topic).about("error", error);
+    notices.push_once(format_args!("refused {topic} {whose}"), notice);
 }

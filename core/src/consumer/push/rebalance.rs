@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::asked::{self, Ticket};
 use super::checking::Check;
+use super::fetching::warn_of_refusal;
 use super::locking::RENEWAL;
 use super::queue::{Begin, QueueId, Reset, Stage};
 use super::subscriptions::Share;
@@ -175,8 +176,8 @@ impl PushConsumer {
             self.notices.push(Notice::warn("the topic does not exist yet").about("topic", topic));
         }
         if error.code() == Some(ResponseCode::NO_PERMISSION) {
-            let notice = || Notice::warn("nothing is consumed of a topic: its route is refused");
-            self.notices.push_once(format!("route {topic}"), || notice().about("topic", topic).about("error", error));
+            let what = "nothing is consumed of a topic: its route is refused";
+            warn_of_refusal(&mut self.notices, what, topic, "", error);
         }
         subscription.has_been_looked_at = true;
         if is_absent {
