@@ -1,5 +1,4 @@
-//! A gateway in front of a cluster, as tests open it: whoever has its token may do anything that goes through a gateway. But it is a
-//! visitor with rules, so every request is read for its topics and groups, and has to be one that can be.
+//! A gateway in front of a cluster, as tests open it: whoever has its token may do anything that goes through a gateway.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,6 +9,8 @@ use stgclient_gateway::{Config, Gateway, Handle};
 use crate::cluster::unique;
 
 const TOKEN: &str = "a-token-of-the-tests";
+/// All topics and groups, but each has to be named, so every request is read.
+const RULES: &str = "topics = [\"*\"]\ngroups = [\"*\"]";
 
 /// A gateway that is open until it is dropped.
 #[derive(Debug)]
@@ -22,10 +23,10 @@ pub struct OpenGateway {
 impl OpenGateway {
     /// A gateway in front of the cluster of these name servers.
     pub async fn before(name_servers: [&str; 2], dialect: Dialect) -> Self {
-        Self::told(&name_servers, dialect, "").await
+        Self::told(&name_servers, dialect, RULES).await
     }
 
-    /// The same, with more tables in its file.
+    /// The same without rules, and with more in its file, from the token's table on.
     pub async fn told(name_servers: &[&str], dialect: Dialect, more: &str) -> Self {
         let folder = std::env::temp_dir().join(unique("gateway"));
         fs::create_dir_all(&folder).expect("the temporary folder can be written to");
@@ -42,8 +43,6 @@ impl OpenGateway {
             name = "tests"
             token_file = "{}"
             administers = true
-            topics = ["*"]
-            groups = ["*"]
             {more}
             "#,
             token.display()

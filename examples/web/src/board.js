@@ -39,13 +39,14 @@ export class Board {
 
   /** Shows how the group stands. */
   refresh() {
+    // Nothing is shown of what brokers do not say: they forget a group that never was.
+    this.#group.behind().then((count) => (this.#lag.textContent = String(count)), () => {});
     const { shares } = this.#group;
     const cells = shares.map(({ member, queue, offset, lag }) => [queue.queueId, member.name, offset, lag ?? "–"].map(String));
     const shown = JSON.stringify([cells, shares.map(({ queue }) => keyOf(queue))]);
     // Who reads it is not disturbed for nothing.
     if (shown === this.#shown) return;
     this.#shown = shown;
-    this.#lag.textContent = String(shares.reduce((sum, { lag }) => sum + (lag ?? 0n), 0n));
     this.#rows.replaceChildren(...cells.map((row) => element("tr", {}, ...row.map((text) => element("td", {}, text)))));
   }
 }

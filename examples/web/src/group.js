@@ -23,6 +23,16 @@ export class Group {
   async join() {
     const member = { name: `${this.name} ${++this.#lastNumber}` };
     member.client = await this.#session.join();
+    await this.#begin(member).catch(async (error) => {
+      await member.client.close();
+      throw error;
+    });
+    // The page may have disconnected meanwhile.
+    if (this.#isClosed) return member.client.close();
+    this.members.push(member);
+  }
+
+  async #begin(member) {
     const rebalanced = (what) => (queues) => this.#told.rebalanced(member, what, queues.filter((queue) => this.#isOurs(queue)));
     const options = {
       topic: this.#session.topic,
@@ -34,9 +44,12 @@ export class Group {
       await new Promise((done) => setTimeout(done, this.work()));
       this.#told.handled(member, message);
     });
-    // The page may have disconnected meanwhile.
-    if (this.#isClosed) return member.client.close();
-    this.members.push(member);
+  }
+
+  /** How many messages the group has not consumed; with no member brokers say it. */
+  async behind() {
+    if (this.members.length > 0) return this.shares.reduce((sum, { lag }) => sum + (lag ?? 0n), 0n);
+    return this.#session.lagOf(this.name);
   }
 
   /** The last one that joined leaves, and has finished what it has in hand. */

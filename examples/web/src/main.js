@@ -81,9 +81,14 @@ async function start() {
     boards.push(new Board(group, index, failed));
     return group;
   });
-  running = { session, groups, boards, looking: setInterval(look, LOOK_MS) };
+  running = { session, groups, boards, looking: setInterval(look, LOOK_MS), joining: Promise.resolve() };
   $("groups").replaceChildren(...boards.map(({ card }) => card));
   show();
+  running.joining = joinAll(groups);
+  await running.joining;
+}
+
+async function joinAll(groups) {
   for (const group of groups) {
     await group.join();
     await group.join();
@@ -91,10 +96,12 @@ async function start() {
 }
 
 async function stop() {
-  const { session, groups, looking } = running;
+  const { session, groups, looking, joining } = running;
   clearInterval(looking);
   running = undefined;
   await Promise.all(groups.map((group) => group.close()));
+  // Who is still joining leaves at once; before that nobody can connect again.
+  await joining.catch(() => {});
   await session.close();
   $("groups").replaceChildren();
   way.show({ queues: [], groups: [] });

@@ -52,6 +52,11 @@ export class Session {
     return this.#client.state;
   }
 
+  /** How many messages a group has not consumed, as brokers know it. */
+  async lagOf(group) {
+    return (await this.#client.admin().lag(group)).lag;
+  }
+
   /** Sends a text; gives the receipt. Those of one order key go to one queue. */
   send(body, orderKey) {
     return this.#producer.send({ topic: this.topic, body }, orderKey ? { orderKey } : {});

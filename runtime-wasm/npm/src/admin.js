@@ -1,6 +1,6 @@
 // Topics, offsets and clusters.
 
-import { call } from "./bridge.js";
+import { call, unlessAborted } from "./bridge.js";
 import * as check from "./check.js";
 import { platform } from "./platform.js";
 import { invalid } from "./values.js";
@@ -114,7 +114,7 @@ export class Admin {
   async messageById(id, options) {
     check.text("the id", id);
     const signal = check.waiting(options);
-    await platform.readable();
+    await unlessAborted(platform.readable(), signal);
     return await call((number) => this.#inner.messageById(number, id), signal);
   }
 
@@ -123,7 +123,7 @@ export class Admin {
     const signal = check.waiting(options);
     check.text("the topic", topic);
     check.text("the id", id);
-    await platform.readable();
+    await unlessAborted(platform.readable(), signal);
     return await call((number) => this.#inner.messageByUniqueKey(number, topic, id), signal);
   }
 
@@ -133,7 +133,7 @@ export class Admin {
     const { max, signal } = check.fields("the options", options, "max", "signal");
     check.signal(signal);
     if (max !== undefined) check.whole("max", max, 1, 1024);
-    await platform.readable();
+    await unlessAborted(platform.readable(), signal);
     return await call((number) => this.#inner.messagesByKey(number, topic, key, max), signal);
   }
 }

@@ -38,6 +38,9 @@ platform.place = async (target, options) => {
 
 platform.offsets = () => new Database();
 
+// Once several have failed, browsers hold each new WebSocket back for up to five seconds.
+platform.connectTimeout = 10_000;
+
 // Messages come before timers, whatever these wait for: so now and then a timer is waited for instead. One of no time comes at once in hidden
 // pages, too.
 const channel = new MessageChannel();

@@ -21,11 +21,11 @@ export async function connect(target, options = {}) {
   check.signal(signal);
   const store = storeOf(offsets === undefined ? target?.offsets : offsets);
   const log = readLog(options.log);
-  const place = await platform.place(target, { tls, transport, webSocket, nameServers });
+  const place = await unlessAborted(platform.place(target, { tls, transport, webSocket, nameServers }), signal);
   const { ip, processId } = platform.identity();
   const setup = enter(() => new ClientSetup(place.addresses, place.transport, ip, processId, store, log, log.severities));
   try {
-    setUp(setup, options);
+    setUp(setup, { connectTimeout: platform.connectTimeout, ...options });
     let known;
     if (typeof credentials === "function") {
       const next = async () => readRotating(await credentials());
@@ -191,7 +191,7 @@ export class Client {
   async pullConsumer(group, options) {
     check.text("the group", group);
     const signal = check.waiting(options);
-    await platform.readable();
+    await unlessAborted(platform.readable(), signal);
     return new PullConsumer(await call((number) => this.#inner.pullConsumer(number, group), signal));
   }
 

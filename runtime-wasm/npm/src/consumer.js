@@ -106,7 +106,7 @@ export async function startConsumer(place, begin, options, handler) {
   try {
     const { orderly, batchSize, signal } = setUp(setup, options, place);
     const wrongWith = ({ suspends }) => (suspends === orderly ? undefined : orderly ? IN_ORDER : WITHOUT_ORDER);
-    await platform.readable();
+    await unlessAborted(platform.readable(), signal);
     await unlessAborted(othersClosed(place), signal);
     const inner = await call((number) => setup.handler(number, { handler, wrongWith }, orderly, batchSize), signal);
     return new Consumer(place, inner);
@@ -135,7 +135,7 @@ export class Consumer {
   #closing;
 
   static {
-    commitAll = () => running.forEach((consumer) => enter(() => consumer.#inner.commit()));
+    commitAll = () => running.forEach((consumer) => consumer.#commit());
     forgetConsumers = (client) => running.forEach((consumer) => consumer.#place.client === client && consumer.#forget());
     othersClosed = async ({ client, group }) => {
       const isOther = (place) => place.client === client && place.group === group;
@@ -152,6 +152,13 @@ export class Consumer {
   #forget() {
     running.delete(this);
     this.#release();
+  }
+
+  /** A client that has failed by a fault of its own commits nothing any more, which its user has been told. */
+  #commit() {
+    try {
+      enter(() => this.#inner.commit());
+    } catch {}
   }
 
   /** Wants messages of a topic, too, or other ones of it. */
@@ -260,7 +267,7 @@ export class ConsumerStream {
 
   async #begin() {
     const { orderly, signal } = this.#read;
-    await platform.readable();
+    await unlessAborted(platform.readable(), signal);
     await unlessAborted(othersClosed(this.#place), signal);
     this.#inner = await call((number) => this.#setup.stream(number, orderly), signal);
     this.#consumer = new Consumer(this.#place, enter(() => this.#inner.consumer()));

@@ -6,6 +6,13 @@
 const NAME = "stgclient";
 const STORE = "offsets";
 
+/** Those that keep something. */
+const databases = new Set();
+/** The page is frozen: its locks go to others. */
+export let restDatabases;
+/** It goes on, and stands in line again. */
+export let wakeDatabases;
+
 export class Database {
   #opened;
   /** What becomes of those that are loaded, by key. */
@@ -14,6 +21,7 @@ export class Database {
   /** Nothing, where the browser keeps nothing: that is the user's choice, and no fault. That nothing can be saved will be told. */
   async load(key) {
     const held = {};
+    databases.add(this);
     this.#held.set(key, held);
     await this.#lock(key, held);
     try {
@@ -32,6 +40,30 @@ export class Database {
   close(key) {
     this.#held.get(key)?.release?.();
     this.#held.delete(key);
+    if (this.#held.size > 0) return;
+    databases.delete(this);
+    // Once what is under way is written.
+    this.#opened?.then((database) => database.close()).catch(() => {});
+    this.#opened = undefined;
+  }
+
+  /** While the page is frozen, another tab keeps the offsets: a lock would stay with it. */
+  #rest() {
+    for (const held of this.#held.values()) {
+      held.isOurs = false;
+      // Others will be further by then.
+      held.unsaved = undefined;
+      held.release?.();
+    }
+  }
+
+  #goOn() {
+    this.#held.forEach((held, key) => this.#lock(key, held));
+  }
+
+  static {
+    restDatabases = () => databases.forEach((one) => one.#rest());
+    wakeDatabases = () => databases.forEach((one) => one.#goOn());
   }
 
   /** Takes the lock, or stands in line for it. Pages that are not secure have no locks: there who writes last has kept it. */

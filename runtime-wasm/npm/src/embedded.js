@@ -124,7 +124,9 @@ export class Cluster {
     const at = this.#inner.pollTimeout();
     if (at === undefined) return;
     const left = Math.min(Math.max(Math.ceil(at - performance.now()), 0), 2_147_483_647);
-    this.#timer = setTimeout(() => this.#schedule(), left);
+    // What nobody has any more, and has no connection, is not kept by what it would do later.
+    const known = new WeakRef(this);
+    this.#timer = setTimeout(() => known.deref()?.#schedule(), left);
     this.#timer.unref?.();
   }
 

@@ -80,7 +80,7 @@ export interface ConnectOptions {
   log?: LogLevel | LogOptions | undefined;
   /** The time for one request to a server, for one look-up and for `connect`, 1 or more. 3000 by default. */
   requestTimeout?: number | undefined;
-  /** The time to open a connection, with TLS, 1 or more. 3000 by default. */
+  /** The time to open a connection, with TLS, 1 or more. 3000 by default; 10,000 in a page, where browsers hold WebSockets back. */
   connectTimeout?: number | undefined;
   /** How long `close` waits for sends and handlers under way, 0 or more. 5000 by default. */
   closeTimeout?: number | undefined;

@@ -13,6 +13,8 @@ export const platform = {
   decompress: undefined,
   /** A WebSocket, where there is no global one. */
   webSocket: () => Promise.reject(),
+  /** The time to open a connection, in ms, where it is another than elsewhere. */
+  connectTimeout: undefined,
   /** A store of offsets. */
   offsets: undefined,
   /** The same in a folder, where there are folders. */

@@ -175,7 +175,7 @@ describe("the page", { concurrency: 2, timeout: 120_000 }, () => {
 
   test("says what went wrong, and connects through a gateway", async (t) => {
     const on = await open(t);
-    await on.click("text=behind a gateway");
+    await on.getByLabel("behind a gateway").check();
     await on.fill("[name=url]", "ws://127.0.0.1:1/");
     await on.fill("[name=nameServers]", nameServers);
     await on.fill("[name=topic]", unique("page"));
@@ -214,9 +214,9 @@ describe("the page", { concurrency: 2, timeout: 120_000 }, () => {
   ]) {
     test(`is accessible, and as wide as its screen: ${name}`, async (t) => {
       const on = await open(t, options);
-      await on.click("text=behind a gateway");
+      await on.getByLabel("behind a gateway").check();
       await assertAccessible(on);
-      await on.click("text=in this page’s memory");
+      await on.getByLabel("in this page’s memory").check();
       await on.click("#connect");
       await shared(on);
       await on.click("text=Send 20");

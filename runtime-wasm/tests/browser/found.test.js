@@ -358,7 +358,7 @@ const text = (on, selector) => on.locator(selector).innerText();
 const state = (on, words, patience) => eventually(words, async () => (await text(on, "#state")).includes(words), patience);
 
 async function through(on, url, servers = nameServers, topic = unique("page")) {
-  await on.click("text=behind a gateway");
+  await on.getByLabel("behind a gateway").check();
   await on.fill("[name=url]", url);
   await on.fill("[name=nameServers]", servers);
   await on.fill("[name=topic]", topic);
