@@ -89,8 +89,9 @@ async function start() {
 }
 
 async function joinAll(groups) {
-  for (const group of groups) {
-    await group.join();
+  for (const group of groups.flatMap((group) => [group, group])) {
+    // The page may have disconnected meanwhile.
+    if (running?.groups !== groups) return;
     await group.join();
   }
 }

@@ -5,6 +5,8 @@
 
 const NAME = "stgclient";
 const STORE = "offsets";
+/** What browsers say where a site may keep nothing: for pages of no origin, and where the user's settings forbid it. */
+const FORBIDDEN = ["SecurityError", "UnknownError"];
 
 /** Those that keep something. */
 const databases = new Set();
@@ -27,7 +29,7 @@ export class Database {
     try {
       return await this.#do("readonly", (store) => store.get(key));
     } catch (error) {
-      if (error.name !== "SecurityError") throw error;
+      if (!FORBIDDEN.includes(error.name)) throw error;
     }
   }
 

@@ -1,4 +1,5 @@
-// What an adversary has found: each test is named after the rule that is broken.
+// Where a page comes to its edges: what it has let go is gone, what it waits for can be given up, what it may not keep is said; and
+// examples/web on small screens, with long words and hasty users.
 
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -15,130 +16,7 @@ import { context, FLAGS, page, plain, PROGRAM } from "./support/chromium.js";
 import { atFreePort } from "./support/ports.js";
 import { installed, site } from "./support/site.js";
 import { browser } from "./support/tabs.js";
-import { door, tunnelUrl } from "./support/tunnel.js";
-
-/** At once, on a loaded machine: brokers keep what nobody gives them back for a minute or two. */
-const AT_ONCE = 20_000;
-
-/** In the page: joins the group, and tells of each message. `more` are options of the consumer; `revokedMs` is how long a listener takes. */
-async function join([gateway, nameServers, topic, group, more, revokedMs, connecting]) {
-  globalThis.client = await stgclient.connect(gateway, { nameServers, requestTimeout: 2000, ...connecting });
-  const options = { topic, from: "first", commitInterval: 600_000, ...more };
-  if (revokedMs) options.rebalanceListener = { revoked: () => new Promise((done) => setTimeout(done, revokedMs)) };
-  globalThis.consumer = await client.consumer(group, options, (message) => tell(JSON.stringify(message.text())));
-  await consumer.ready();
-}
-
-const countQueues = (tab) => tab.evaluate(() => consumer.status.queues.filter(({ queue }) => !queue.topic.startsWith("%")).length);
-
-/** A topic and a group of tabs. */
-async function scene(t, queues, { more = {}, revokedMs = 0, url: gatewayUrl, connecting = {} } = {}) {
-  const on = await bench(t, queues);
-  const { url } = await site(t);
-  const first = await browser(t);
-  const group = unique("tabs");
-  gatewayUrl ??= await tunnelUrl();
-  const tabs = [];
-  let sent = 0;
-  return {
-    on,
-    url,
-    group,
-    tabs,
-    browser: first,
-    async join() {
-      const tab = await first.tab(url);
-      await tab.evaluate(join, [gatewayUrl, nameServers, on.topic, group, more, revokedMs, connecting]);
-      tabs.push(tab);
-      return tab;
-    },
-    send: (count) => Promise.all(Array.from({ length: count }, () => on.send(String(sent++)))),
-    async all(patience) {
-      const told = () => tabs.flatMap((tab) => tab.told);
-      await eventually(`${sent} are consumed`, () => new Set(told()).size === sent, patience);
-      return told().length - sent;
-    },
-    share: (wanted, among = tabs) =>
-      eventually(`they have ${wanted} queues`, async () => (await Promise.all(among.map(countQueues))).sort().join() === wanted.join()),
-  };
-}
-
-describe("the life of a page that consumes in order", { concurrency: 2, timeout: 200_000 }, () => {
-  for (const [how, leave] of [
-    ["frozen", async (tab) => {
-      await tab.evaluate(() => document.addEventListener("freeze", () => (globalThis.wasFrozen = true)));
-      await tab.freeze();
-      await eventually("it is frozen", () => tab.evaluate(() => globalThis.wasFrozen));
-    }],
-    ["told to close its consumer (a control)", (tab) => tab.evaluate(async () => void (await consumer.close()))],
-    ["closed", (tab) => tab.close()],
-    ["left for another page", (tab) => tab.send("Page.navigate", { url: "about:blank" })],
-    ["killed", async (tab) => void tab.send("Page.crash").catch(() => {})],
-  ]) {
-    test(`that is ${how}: others have its queues at once`, async (t) => {
-      const { join, send, all, share } = await scene(t, 4, { more: { orderly: true } });
-      const first = await join();
-      await join();
-      await share([2, 2]);
-      await send(20);
-      await all();
-      await leave(first);
-      await send(20);
-      const began = Date.now();
-      await all();
-      const took = Date.now() - began;
-      t.diagnostic(`${how}: ${took} ms`);
-      assert.ok(took < AT_ONCE, `it took ${took} ms`);
-    });
-  }
-});
-
-describe("the life of a page", { concurrency: 2, timeout: 200_000 }, () => {
-  for (const [how, leave, comeBack] of [
-    ["frozen", async (tab) => {
-      await tab.evaluate(() => document.addEventListener("freeze", () => (globalThis.wasFrozen = true)));
-      await tab.freeze();
-      await eventually("it is frozen", () => tab.evaluate(() => globalThis.wasFrozen));
-    }, (tab) => tab.resume()],
-    ["left for another page, and comes back as it was", async (tab, url) => {
-      await tab.evaluate(() => (globalThis.isSame = true));
-      await tab.send("Page.navigate", { url: `${url}nothing.html` });
-    }, async (tab) => {
-      const { entries, currentIndex } = await tab.send("Page.getNavigationHistory");
-      await tab.send("Page.navigateToHistoryEntry", { entryId: entries[currentIndex - 1].id });
-      await eventually("it is back", () => tab.evaluate(() => globalThis.isSame === true).catch(() => false));
-    }],
-  ]) {
-    test(`that is ${how}: what others have consumed and committed meanwhile does not come again`, async (t) => {
-      // Others commit all the time.
-      const { on, join, send, all, share, url, group } = await scene(t, 4, { more: { commitInterval: 100 } });
-      const first = await join();
-      const second = await join();
-      await share([2, 2]);
-      await send(20);
-      await all();
-      await leave(first, url);
-      await share([4], [second]);
-      await send(200);
-      assert.equal(await all(), 0);
-      const committed = async () => {
-        const offsets = await Promise.all((await on.queues()).map((queue) => on.admin.groupOffset(group, queue)));
-        return offsets.reduce((sum, offset) => sum + offset, 0n);
-      };
-      await eventually("all is committed", async () => (await committed()) === 220n);
-      const had = first.told.length;
-      await comeBack(first);
-      let least = 220n;
-      for (const until = Date.now() + 15_000; Date.now() < until; ) {
-        const now = await committed();
-        if (now < least) least = now;
-        await new Promise((later) => setTimeout(later, 20));
-      }
-      const again = first.told.length - had;
-      assert.deepEqual({ again, committed: least }, { again: 0, committed: 220n });
-    });
-  }
-});
+import { tunnelUrl } from "./support/tunnel.js";
 
 /** In the page: how many objects of a kind there are, all garbage collected. */
 async function countOf(page, tools, expression) {
@@ -192,19 +70,6 @@ describe("a page's clients", { concurrency: 2, timeout: 120_000 }, () => {
     assert.equal(await countOf(on, tools, "Cluster.prototype"), 0);
   });
 
-  test("that are closed while a tunnel is being opened do not complain on the console", async (t) => {
-    // A gateway that takes its time.
-    const through = await relay(t, { verifyClient: (_, done) => setTimeout(() => done(true), 500) });
-    const on = await plain(t);
-    const code = await on.evaluate(async ([url, nameServers]) => {
-      const signal = AbortSignal.timeout(100);
-      return stgclient.connect(url, { nameServers, signal }).catch(({ name }) => name);
-    }, [through.url, nameServers]);
-    assert.equal(code, "TimeoutError");
-    await new Promise((later) => setTimeout(later, 1000));
-    assert.deepEqual(on.complaints.splice(0), []);
-  });
-
   for (const token of ["of the user", "dXNlcg==/"]) {
     test(`say that a token that cannot be a subprotocol is wrong: ${token}`, async (t) => {
       const on = await plain(t);
@@ -219,7 +84,8 @@ describe("a page's clients", { concurrency: 2, timeout: 120_000 }, () => {
 });
 
 describe("a signal", { concurrency: 2, timeout: 60_000 }, () => {
-  const hangs = (file) => ({ answer: (path) => path.endsWith(`/${file}`) });
+  // The site is gone before the page is, which says so.
+  const hangs = (file) => ({ answer: (path) => path.endsWith(`/${file}`), mayComplain: /Failed to load resource/ });
   /** What became of a call within so many ms. */
   const attempt = (on, act, given) => on.evaluate(`Promise.race([(${act})(${JSON.stringify(given)}).then(() => "done", ({ name }) => name), new Promise((r) => setTimeout(r, 5000, "it waits"))])`);
 
@@ -243,32 +109,6 @@ describe("a signal", { concurrency: 2, timeout: 60_000 }, () => {
       assert.equal(await attempt(on, act, [await tunnelUrl(), nameServers, unique("t")]), "TimeoutError");
     });
   }
-});
-
-describe("the life of a page's tunnels", { concurrency: 2, timeout: 200_000 }, () => {
-  const frozen = async (tab) => {
-    await tab.evaluate(() => document.addEventListener("freeze", () => (globalThis.wasFrozen = true)));
-    await tab.freeze();
-    await eventually("it is frozen", () => tab.evaluate(() => globalThis.wasFrozen));
-  };
-
-  test("that is frozen while it sends more than its line takes: none stands", async (t) => {
-    const through = await relay(t);
-    const { on, join, share } = await scene(t, 2, { url: through.url });
-    const tab = await join();
-    await share([2]);
-    // A slow line.
-    for (const tunnel of through.tunnels) tunnel.pause();
-    await tab.evaluate((topic) => {
-      const producer = client.producer("p", { compressionThreshold: Infinity });
-      for (let n = 0; n < 200; n++) producer.send({ topic, body: new Uint8Array(128 << 10) }).catch(() => {});
-    }, on.topic);
-    await new Promise((later) => setTimeout(later, 1000));
-    await frozen(tab);
-    await new Promise((later) => setTimeout(later, 500));
-    for (const tunnel of through.tunnels) tunnel.resume();
-    await eventually("its tunnels have ended", () => through.tunnels.size === 0, AT_ONCE);
-  });
 });
 
 /** In the page: joins as one who gets every message. */
@@ -401,7 +241,7 @@ describe("examples/web", { concurrency: 2, timeout: 120_000 }, () => {
 
   test("connects again when one has disconnected while members were joining", async (t) => {
     const gateway = await relay(t, { verifyClient: (_, done) => setTimeout(() => done(true), 700) });
-    const on = await example(t, { mayComplain: /before the connection is established/ });
+    const on = await example(t, { mayComplain: /^WebSocket connection to/ });
     await through(on, gateway.url);
     await on.click("#connect");
     await state(on, "Connected");
@@ -429,40 +269,6 @@ describe("examples/web", { concurrency: 2, timeout: 120_000 }, () => {
 });
 
 describe("a page", { concurrency: 2, timeout: 120_000 }, () => {
-  // Chromium holds each new WebSocket of a page back for 1 to 5 s once many have failed: each try makes it worse.
-  test("that was offline for some time is connected within a second or so after it is online", async (t) => {
-    const { join, send, all } = await scene(t, 2);
-    const tab = await join();
-    const took = [];
-    for (let round = 0; round < 3; round++) {
-      await tab.network(true);
-      await new Promise((later) => setTimeout(later, 40_000));
-      await send(4);
-      await tab.network(false);
-      const began = Date.now();
-      await all();
-      took.push(Date.now() - began);
-    }
-    t.diagnostic(`${took} ms`);
-    assert.ok(Math.max(...took) < 3000, `${took} ms`);
-  });
-
-  for (const connectTimeout of [1000]) {
-    test(`whose gateway was away for a minute goes on soon after it is there, with a connectTimeout of ${connectTimeout} ms`, async (t) => {
-      const through = await door(t);
-      const { join, send, all } = await scene(t, 2, { url: through.url, connecting: { connectTimeout } });
-      const tab = await join();
-      await through.end("SIGKILL");
-      await new Promise((later) => setTimeout(later, 60_000));
-      await send(4);
-      await through.start();
-      const began = Date.now();
-      await all(60_000).catch((error) => assert.fail(`${error.message}; ${Date.now() - began}`));
-      t.diagnostic(`${connectTimeout}: ${Date.now() - began} ms`);
-      assert.ok(Date.now() - began < 5000, `${Date.now() - began} ms`);
-    });
-  }
-
   test("whose client has failed by a fault of its own does not complain when it is frozen", async (t) => {
     const on = await plain(t);
     await on.evaluate(async () => {
