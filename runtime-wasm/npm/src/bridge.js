@@ -198,9 +198,10 @@ function listenTo(signal) {
   return all;
 }
 
-/** What comes of a promise, or the reason of a signal that is aborted before. */
-export function unlessAborted(promise, signal) {
-  if (!signal) return promise;
+/** What comes of a promise, or is there already; or the reason of a signal that is aborted before. */
+export function unlessAborted(given, signal) {
+  if (!signal) return given;
+  const promise = Promise.resolve(given);
   // Nobody may hear of it then.
   promise.catch(() => {});
   return new Promise((resolve, reject) => {
