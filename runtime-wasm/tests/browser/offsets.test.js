@@ -161,7 +161,7 @@ describe("the offsets of a page's broadcasting consumer", { concurrency: 3, time
   test("that nothing can be kept of, where the user forbids it, are told by warnings, and each start is a new group's", async (t) => {
     const headers = () => ({ "content-security-policy": "sandbox allow-scripts", "access-control-allow-origin": "*" });
     // Of no origin, such a page gets into no gateway of ours.
-    const { tab, hears } = await scene(t, { headers, through: await relay(t) });
+    const { tab, hears } = await scene(t, { headers, through: await relay(t), mayComplain: /^WebSocket connection to/ });
     const one = await tab();
     await hears(one, numbers(0, 5));
     await eventually("it is told", () => one.evaluate(() => warnings.some((text) => /cannot save .*denied/.test(text))));

@@ -193,8 +193,8 @@ impl PushConsumer {
             self.notices.push(notice.about("queue", &known.queue).about("error", error));
             if error.code() == Some(ResponseCode::NO_PERMISSION) {
                 let (topic, broker) = (&known.queue.topic, &known.queue.broker_name);
-                let what = "nothing is consumed of a topic: a broker refuses it";
-                warn_of_refusal(&mut self.notices, what, topic, broker, error);
+                let notice = Notice::warn("nothing is consumed of a topic: a broker refuses it");
+                warn_of_refusal(&mut self.notices, notice, topic, broker, error);
             }
         }
         let pause = match error.code() {
@@ -250,7 +250,7 @@ pub(super) fn offset_after(stored: &StoredMessage) -> u64 {
 
 /// Says once for each `whose` that nobody may consume of a topic.
 #[cold]
-pub(super) fn warn_of_refusal(notices: &mut Notices, what: &'static str, topic: &str, whose: &str, error: &Error) {
-    let notice = || Notice::warn(what).about("topic", topic).about("error", error);
-    notices.push_once(format_args!("refused {topic} {whose}"), notice);
+pub(super) fn warn_of_refusal(notices: &mut Notices, notice: Notice, topic: &str, whose: &str, error: &Error) {
+    let about = format_args!("refused {topic} {whose}");
+    notices.push_once(about, || notice.about("topic", topic).about("error", error));
 }

@@ -176,8 +176,8 @@ impl PushConsumer {
             self.notices.push(Notice::warn("the topic does not exist yet").about("topic", topic));
         }
         if error.code() == Some(ResponseCode::NO_PERMISSION) {
-            let what = "nothing is consumed of a topic: its route is refused";
-            warn_of_refusal(&mut self.notices, what, topic, "", error);
+            let notice = Notice::warn("nothing is consumed of a topic: its route is refused");
+            warn_of_refusal(&mut self.notices, notice, topic, "", error);
         }
         subscription.has_been_looked_at = true;
         if is_absent {
