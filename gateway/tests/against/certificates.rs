@@ -17,7 +17,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Error;
 
-use crate::scene::{PAGE, Scene, TOKEN, Wanted, answer, bearer, close_of, eventually, folder, request};
+use crate::scene::{CREATE_ORDERS, PAGE, Scene, TOKEN, Wanted, answer, bearer, close_of, eventually, folder, request};
 
 /// Somebody who gives certificates.
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -169,21 +169,11 @@ impl Known {
 
 /// What a visitor may do: have the topic of orders, have another topic, create one.
 async fn rights(mut socket: WebSocketStream<TlsStream<TcpStream>>) -> [bool; 3] {
-    let create = [
-        ("topic", "orders"),
-        ("defaultTopic", "TBW102"),
-        ("readQueueNums", "1"),
-        ("writeQueueNums", "1"),
-        ("perm", "6"),
-        ("topicFilterType", "SINGLE_TAG"),
-        ("topicSysFlag", "0"),
-        ("order", "false"),
-    ];
     let ends = |topic| [("topic", topic), ("queueId", "0")];
     let asked = [
         request(RequestCode::GET_MAX_OFFSET, 1, &ends("orders"), b""),
         request(RequestCode::GET_MAX_OFFSET, 2, &ends("secrets"), b""),
-        request(RequestCode::UPDATE_AND_CREATE_TOPIC, 3, &create, b""),
+        request(RequestCode::UPDATE_AND_CREATE_TOPIC, 3, &CREATE_ORDERS, b""),
     ];
     let mut may = [false; 3];
     for (may, request) in may.iter_mut().zip(asked) {

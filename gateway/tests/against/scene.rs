@@ -275,6 +275,18 @@ pub(crate) async fn say<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocke
     socket.send(Message::Binary(bytes.to_vec().into())).await.unwrap();
 }
 
+/// What creates the topic of orders.
+pub(crate) const CREATE_ORDERS: [(&str, &str); 8] = [
+    ("topic", "orders"),
+    ("defaultTopic", "TBW102"),
+    ("readQueueNums", "1"),
+    ("writeQueueNums", "1"),
+    ("perm", "6"),
+    ("topicFilterType", "SINGLE_TAG"),
+    ("topicSysFlag", "0"),
+    ("order", "false"),
+];
+
 /// What who has this token offers.
 pub(crate) fn bearer(token: &str) -> String {
     format!("binary, bearer.{token}")

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use stgclient_core::wire::code::RequestCode;
 
 use crate::login::{ALGORITHMS, Login, claims, in_seconds};
-use crate::scene::{PATIENCE, Scene, answer, bearer, close_of, eventually, request};
+use crate::scene::{CREATE_ORDERS, PATIENCE, Scene, answer, bearer, close_of, eventually, request};
 
 /// In a test's list: the claim is not there.
 const LEFT_OUT: &str = "left out";
@@ -60,22 +60,12 @@ async fn what_a_token_says_of_topics_groups_and_roles_is_what_its_visitor_may_do
         let login = Login::new(algorithm);
         let scene = login.scene().await;
         let query = format!("?target={}", scene.broker());
-        let create = [
-            ("topic", "orders"),
-            ("defaultTopic", "TBW102"),
-            ("readQueueNums", "1"),
-            ("writeQueueNums", "1"),
-            ("perm", "6"),
-            ("topicFilterType", "SINGLE_TAG"),
-            ("topicSysFlag", "0"),
-            ("order", "false"),
-        ];
         let requests = [
             request(RequestCode::GET_MAX_OFFSET, 1, &[("topic", "orders"), ("queueId", "0")], b""),
             request(RequestCode::GET_MAX_OFFSET, 2, &[("topic", "secrets"), ("queueId", "0")], b""),
             request(RequestCode::GET_CONSUMER_LIST_BY_GROUP, 3, &[("consumerGroup", "shop")], b""),
             request(RequestCode::GET_CONSUMER_LIST_BY_GROUP, 4, &[("consumerGroup", "bank")], b""),
-            request(RequestCode::UPDATE_AND_CREATE_TOPIC, 5, &create, b""),
+            request(RequestCode::UPDATE_AND_CREATE_TOPIC, 5, &CREATE_ORDERS, b""),
         ];
         for (said, wanted) in [
             (json!({}), [true, true, true, true, false]),

@@ -32,6 +32,8 @@ async function countOf(page, tools, expression) {
 describe("a page's clients", { concurrency: 2, timeout: 120_000 }, () => {
   for (const [kind, model, prototype] of [
     ["connection to IndexedDB", "broadcasting", "IDBDatabase.prototype"],
+    ["WebSocket", "clustering", "WebSocket.prototype"],
+    ["AbortController", "broadcasting", "AbortController.prototype"],
   ]) {
     test(`leave no ${kind} once they are closed`, async (t) => {
       const { topic } = await bench(t, 2);
@@ -47,9 +49,7 @@ describe("a page's clients", { concurrency: 2, timeout: 120_000 }, () => {
           await client.close();
         }
       }, [await tunnelUrl(), nameServers, topic, unique("g"), model]);
-      await new Promise((later) => setTimeout(later, 1500));
-      await on.evaluate(() => 0);
-      assert.equal(await countOf(on, tools, prototype), 0);
+      await eventually("none is left", async () => (await countOf(on, tools, prototype)) === 0);
     });
   }
 
@@ -66,8 +66,7 @@ describe("a page's clients", { concurrency: 2, timeout: 120_000 }, () => {
         await client.close();
       }
     });
-    await new Promise((later) => setTimeout(later, 3000));
-    assert.equal(await countOf(on, tools, "Cluster.prototype"), 0);
+    await eventually("none is left", async () => (await countOf(on, tools, "Cluster.prototype")) === 0);
   });
 
   for (const token of ["of the user", "dXNlcg==/"]) {

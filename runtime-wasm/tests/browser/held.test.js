@@ -95,43 +95,6 @@ describe("the life of a page", { concurrency: 2, timeout: 120_000 }, () => {
   });
 });
 
-/** In the page: how many objects of a kind there are, all garbage collected. */
-async function countOf(page, tools, expression) {
-  await tools.send("HeapProfiler.collectGarbage");
-  await tools.send("HeapProfiler.collectGarbage");
-  const { result } = await tools.send("Runtime.evaluate", { expression });
-  const { objects } = await tools.send("Runtime.queryObjects", { prototypeObjectId: result.objectId });
-  const { result: length } = await tools.send("Runtime.callFunctionOn", { objectId: objects.objectId, functionDeclaration: "function () { return this.length; }", returnByValue: true });
-  await tools.send("Runtime.releaseObject", { objectId: objects.objectId });
-  return length.value;
-}
-
-describe("a page's clients", { concurrency: 2, timeout: 120_000 }, () => {
-  for (const [kind, model, prototype] of [
-    ["WebSocket", "clustering", "WebSocket.prototype"],
-    ["AbortController", "broadcasting", "AbortController.prototype"],
-  ]) {
-    test(`leave no ${kind} once they are closed`, async (t) => {
-      const { topic } = await bench(t, 2);
-      const on = await plain(t);
-      const tools = await on.context().newCDPSession(on);
-      await on.evaluate(async ([url, nameServers, topic, group, model]) => {
-        for (let n = 0; n < 10; n++) {
-          const client = await stgclient.connect(url, { nameServers });
-          const consumer = await client.consumer(`${group}-${n}`, { topic, from: "first", model }, () => {});
-          await consumer.ready();
-          await client.producer("p").send({ topic, body: "x" });
-          await consumer.close();
-          await client.close();
-        }
-      }, [await tunnelUrl(), nameServers, topic, unique("g"), model]);
-      await new Promise((later) => setTimeout(later, 1500));
-      await on.evaluate(() => 0);
-      assert.equal(await countOf(on, tools, prototype), 0);
-    });
-  }
-});
-
 /** In the page: joins as one who gets every message. */
 async function broadcast([gateway, nameServers, topic, group]) {
   globalThis.client = await stgclient.connect(gateway, { nameServers });
