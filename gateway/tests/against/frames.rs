@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use futures::SinkExt;
+use stgclient_core::wire::code::RequestCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::broken;
-use crate::scene::{PAGE, PATIENCE, Scene, TOKEN, close_of, eventually};
+use crate::scene::{CREATE_ORDERS, PAGE, PATIENCE, Scene, TOKEN, close_of, eventually, request, say};
 
 /// The request for a WebSocket to the name server, as bytes.
 fn request(scene: &Scene) -> String {
@@ -156,4 +157,19 @@ async fn a_page_that_offers_protocols_has_to_offer_binary() {
     assert!(String::from_utf8_lossy(&answer).contains("binary"), "{}", String::from_utf8_lossy(&answer));
     let page = scene.websocket(&query, &[("Origin", PAGE)]).await;
     assert!(page.is_ok(), "who offers none gets none");
+}
+
+#[tokio::test]
+async fn what_was_in_order_goes_on_also_in_one_message_with_what_ends_the_tunnel() {
+    let scene = Scene::new("").await;
+    let mut socket = scene.tunnel_to(&scene.broker()).await;
+    let create = request(RequestCode::UPDATE_AND_CREATE_TOPIC, 1, &CREATE_ORDERS, b"");
+    say(&mut socket, &[&create[..], &[0xff; 8]].concat()).await;
+    assert_eq!(close_of(socket).await.0, 4410);
+    let client = scene.client().await;
+    let deadline = Instant::now() + PATIENCE;
+    while client.admin().topic_route("orders").await.is_err() {
+        assert!(Instant::now() < deadline, "the broker has not heard of the topic");
+        tokio::task::yield_now().await;
+    }
 }

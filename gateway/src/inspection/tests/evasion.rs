@@ -121,3 +121,29 @@ fn an_answer_to_what_no_broker_has_asked_does_not_pass() {
     let answer = frame(HeaderCodec::Json, RequestCode(0), FLAG_RESPONSE, &[], br#"{"consumeResult":"CR_SUCCESS"}"#);
     assert_eq!(inspect(&terms(), &shop(), [&answer[..]]).forwarded, b"");
 }
+
+#[test]
+fn a_field_without_a_name_does_not_pass() {
+    // Of a name that is nothing smartgo's writer makes no JSON.
+    for dialect in [Dialect::Apache, SMARTGO] {
+        let terms = Terms { dialect, ..terms() };
+        let request = frame(HeaderCodec::Json, RequestCode::GET_MAX_OFFSET, 0, &[("topic", "orders"), ("", "x")], b"");
+        assert_eq!(inspect(&terms, &anybody(), [&request[..]]).forwarded, b"", "{dialect:?}");
+    }
+}
+
+#[test]
+fn what_says_whom_a_request_concerns_has_a_length_of_its_own_and_grows_to_no_more_than_a_frame() {
+    let beat = |empty: usize| {
+        let body = format!(r#"{{"consumerDataSet":[{{"subscriptionDataSet":[{}{{}}]}}]}}"#, "{},".repeat(empty));
+        frame(HeaderCodec::Json, RequestCode::HEART_BEAT, 0, &[], body.as_bytes())
+    };
+    let all = || Some(Patterns(vec!["*".to_owned()]));
+    let visitor = Visitor::new("all", Rights { administers: false, topics: all(), groups: all() });
+    let said = |terms: &Terms, frame: &[u8]| inspect(terms, &visitor, [frame]).refusals().pop();
+    let large = Terms { longest_frame: 16 << 20, longest_body: 5 << 20, ..terms() };
+    assert_eq!(said(&large, &beat(1000)), None);
+    assert!(said(&large, &beat(400_000)).unwrap().contains("keeps no more"));
+    let small = Terms { longest_frame: 100_000, longest_body: 100_000, ..terms() };
+    assert_eq!(said(&small, &beat(30_000)).as_deref(), Some("the request is too long"));
+}
