@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::broken;
-use crate::scene::{CREATE_ORDERS, PAGE, PATIENCE, Scene, TOKEN, close_of, eventually, request, say};
+use crate::scene::{self, CREATE_ORDERS, PAGE, PATIENCE, Scene, TOKEN, close_of, eventually, say};
 
 /// The request for a WebSocket to the name server, as bytes.
 fn request(scene: &Scene) -> String {
@@ -163,7 +163,7 @@ async fn a_page_that_offers_protocols_has_to_offer_binary() {
 async fn what_was_in_order_goes_on_also_in_one_message_with_what_ends_the_tunnel() {
     let scene = Scene::new("").await;
     let mut socket = scene.tunnel_to(&scene.broker()).await;
-    let create = request(RequestCode::UPDATE_AND_CREATE_TOPIC, 1, &CREATE_ORDERS, b"");
+    let create = scene::request(RequestCode::UPDATE_AND_CREATE_TOPIC, 1, &CREATE_ORDERS, b"");
     say(&mut socket, &[&create[..], &[0xff; 8]].concat()).await;
     assert_eq!(close_of(socket).await.0, 4410);
     let client = scene.client().await;
