@@ -202,8 +202,9 @@ impl WasmConsumer {
         self.0.unsubscribe(topic);
     }
 
-    pub fn commit(&self) {
-        self.0.commit();
+    #[wasm_bindgen(js_name = giveUpQueues)]
+    pub fn give_up_queues(&self) {
+        self.0.give_up_queues();
     }
 
     pub fn pause(&self, is_paused: bool) {

@@ -112,6 +112,10 @@ impl Client {
 
     /// Time passed. Calling before anything is due is harmless.
     pub fn handle_timeout(&mut self, now: Now) {
+        // First of all, before anything that is due says how far we were.
+        if self.session.is_forgotten(now.mono) {
+            self.begin_consumers_anew(now);
+        }
         self.session.handle_timeout(now);
         // First what failed and why, then what only knows that its time is up.
         self.run(now);

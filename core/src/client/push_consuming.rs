@@ -9,6 +9,7 @@ use crate::client::base::value::Outcome;
 use crate::client::driver::Client;
 use crate::client::operations::Operation;
 use crate::client::operations::asker::{self, Asker};
+use crate::client::operations::exchange::Exchange;
 use crate::client::operations::questions::{
     CheckSubscription, Commit, GroupOffset, Lock, MaxOffset, Members, MinOffset, OffsetAt, Pull, Rule, SendBack, Unlock,
 };
@@ -16,6 +17,7 @@ use crate::client::operations::queue_list::QueueList;
 use crate::client::operations::queue_request::QueueRequest;
 use crate::client::presence::groups::Puller;
 use crate::consumer::push::asked::{self, Asked};
+use crate::consumer::push::giving_up::GivenUp;
 use crate::consumer::push::wish::Wish;
 use crate::consumer::push::{
     AllocationQuestion, ConsumeOutcome, ConsumerStatus, Delivery, Opened, PushConfig, PushConsumer, PushEvent,
@@ -25,6 +27,7 @@ use crate::consumer::{MessageSelector, PullOptions};
 use crate::error::{Error, ErrorKind};
 use crate::notice::Notice;
 use crate::queue::MessageQueue;
+use crate::sorted::SortedMap;
 use crate::time::{Deadline, Duration, Now};
 
 /// The time for the answer to a pull beyond what the broker may hold it for (`consumerTimeoutMillisWhenSuspend`).
@@ -124,6 +127,14 @@ impl Client {
     /// Commits what is finished now, and does not wait for the interval.
     pub fn commit_consumer(&mut self, now: Now, consumer: PushConsumerId) {
         self.with_consumer(now, consumer, |consumer| consumer.commit_now(now));
+    }
+
+    /// Gives all queues of a consumer up in this turn: what is finished is committed, locks go back, and no answer is awaited or
+    /// tried again; what the application has of them does not count any more. The consumer stays a member of its group: the next
+    /// rebalance, which comes once a connection has ended or at the interval, brings queues again, from where the group is by then.
+    /// For a program that is about to stand still. A broadcasting consumer keeps its queues, and has its offsets stored.
+    pub fn give_up_queues(&mut self, now: Now, consumer: PushConsumerId) {
+        self.with_consumer(now, consumer, |consumer| consumer.give_up_queues(now));
     }
 
     /// Delivers nothing, and fetches no more than what is under way, until it is resumed; what is in work goes on.
@@ -244,6 +255,13 @@ impl Client {
         }
     }
 
+    /// The host was away for so long that others have our queues.
+    pub(crate) fn begin_consumers_anew(&mut self, now: Now) {
+        for id in self.session.groups.push_consumers.ids() {
+            self.with_consumer(now, id, |consumer| consumer.begin_anew(now));
+        }
+    }
+
     /// Lets consumers know what has happened to topics and brokers.
     pub(crate) fn tell_consumers(&mut self, now: Now) {
         for topic in core::mem::take(&mut self.session.changed_topics) {
@@ -345,9 +363,33 @@ impl Client {
                     self.ask_for(now, id, asked, queue, Unlock { group, queues });
                 }
             }
+            Wish::GiveUp(given_up) => self.give_up(now, id, &group, given_up),
             Wish::SendBack { asked, message } => {
                 self.ask_for(now, id, asked, message.queue.clone(), SendBack { group, message });
             }
+        }
+    }
+
+    /// Says the last of queues. A commit under way would be tried again on the next connection, and by then others may have gone on
+    /// from there.
+    fn give_up(&mut self, now: Now, id: PushConsumerId, group: &Arc<str>, given_up: GivenUp) {
+        for operation in self.operations.ids() {
+            let asker = self.askers.get(operation.slot()).and_then(Option::as_ref).filter(|asker| asker.consumer == id);
+            if asker.is_some_and(|asker| asker.asked.is_commit()) {
+                self.complete(now, operation, Err(Error::new(ErrorKind::Cancelled, "the queues are given up")));
+            }
+        }
+        let GivenUp { offsets, locked, needs_lock } = given_up;
+        for (queue, offset) in offsets {
+            Exchange::tell(&mut self.session, now, &queue, &Commit { group: group.clone(), offset, needs_lock });
+        }
+        let mut by_broker: SortedMap<Arc<str>, Vec<MessageQueue>> = SortedMap::new();
+        for queue in locked {
+            by_broker.get_or_default(queue.broker_name.clone()).push(queue);
+        }
+        for queues in by_broker.into_values() {
+            let queue = queues[0].clone();
+            Exchange::tell(&mut self.session, now, &queue, &Unlock { group: group.clone(), queues });
         }
     }
 

@@ -13,7 +13,19 @@ export function attach(exports) {
 
 // Clocks and chance.
 
-export const monotonicMs = () => performance.now();
+/** What the time of day is ahead by at once has been slept: the clock of `performance` may stand still meanwhile. */
+const SLEPT_MS = 60_000;
+let slept = 0;
+let ahead = Date.now() - performance.now();
+
+export function monotonicMs() {
+  const now = performance.now();
+  const before = ahead;
+  ahead = Date.now() - now;
+  if (ahead - before > SLEPT_MS) slept += ahead - before;
+  return now + slept;
+}
+
 export const unixMs = () => Date.now();
 export const random = () => crypto.getRandomValues(new Uint32Array(1))[0];
 
@@ -70,6 +82,16 @@ export function open(connection, transport, host, port) {
   } catch (error) {
     end(error);
   }
+}
+
+/** Ends them all at once, after what has been said by now. */
+export function cutStreams(why) {
+  runTasks();
+  for (const [connection, { end }] of [...streams]) {
+    end(new Error(why));
+    close(connection);
+  }
+  runTasks();
 }
 
 export function write(connection, bytes) {
@@ -133,7 +155,9 @@ function fail(cause) {
   for (const hears of failing) hears(trapped.message);
 }
 
-export const runTasksSoon = () => queueMicrotask(() => tell(() => wasm.runTasks()));
+export const runTasks = () => wasm && tell(() => wasm.runTasks());
+
+export const runTasksSoon = () => queueMicrotask(runTasks);
 
 /** The number after `last`, of 32 bits, that nothing under way has: one may wait for as long as it takes all to be used. */
 export function unused(last, isUsed) {

@@ -2,6 +2,7 @@
 
 import { attach } from "./bridge.js";
 import { Database } from "./database.js";
+import { gateOf } from "./gate.js";
 import "./life.js";
 import { platform } from "./platform.js";
 // Not when it is needed: it is small, bundlers make a Worker of one file, and browsers do not try a module again that they could not load.
@@ -38,7 +39,9 @@ platform.place = async (target, options) => {
 
 platform.offsets = () => new Database();
 
-// Once several have failed, browsers hold each new WebSocket back for up to five seconds.
+platform.gateOf = gateOf;
+
+// Time in which others may be tried first is counted.
 platform.connectTimeout = 10_000;
 
 // Messages come before timers, whatever these wait for: so now and then a timer is waited for instead. One of no time comes at once in hidden

@@ -120,10 +120,8 @@ const running = new Set();
 
 /** The client has closed its consumers. */
 export let forgetConsumers;
-/** All of them commit what they have consumed by now. */
-export let commitAll;
-/** All of them leave their groups at once: what handlers have in hand comes to others. */
-export const leaveGroups = () => running.forEach((consumer) => consumer.close({ within: 0 }).catch(() => {}));
+/** All of them say how far they are and give their queues up, in this turn: what handlers have in hand comes to others. */
+export let giveUpQueues;
 /** A client is one member of a group: a new consumer waits for one that closes. */
 let othersClosed;
 
@@ -135,7 +133,7 @@ export class Consumer {
   #closing;
 
   static {
-    commitAll = () => running.forEach((consumer) => consumer.#commit());
+    giveUpQueues = () => running.forEach((consumer) => consumer.#giveUpQueues());
     forgetConsumers = (client) => running.forEach((consumer) => consumer.#place.client === client && consumer.#forget());
     othersClosed = async ({ client, group }) => {
       const isOther = (place) => place.client === client && place.group === group;
@@ -154,10 +152,10 @@ export class Consumer {
     this.#release();
   }
 
-  /** A client that has failed by a fault of its own commits nothing any more, which its user has been told. */
-  #commit() {
+  /** A client that has failed by a fault of its own has none any more, which its user has been told. */
+  #giveUpQueues() {
     try {
-      enter(() => this.#inner.commit());
+      enter(() => this.#inner.giveUpQueues());
     } catch {}
   }
 

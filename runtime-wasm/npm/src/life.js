@@ -1,24 +1,26 @@
 // A page's life: what becomes of it when nobody looks at it is the browser's to decide. A hidden page goes on by itself, for what comes by a
 // socket comes all the same, and what is due is known by the clock, however late a timer is. Here is what would not go by itself.
 
-import { commitAll, leaveGroups } from "./consumer.js";
+import { cutStreams } from "./bridge.js";
+import { giveUpQueues } from "./consumer.js";
 import { restDatabases, wakeDatabases } from "./database.js";
-import { cutTunnels } from "./websocket.js";
 
-// Nothing of a frozen page runs, but the browser holds its sockets and answers pings: brokers would keep its queues for it for two minutes.
-// So it says how far it is and cuts its connections, of which it makes new ones when it goes on; by listeners of their own, since what the
-// first has begun is written before the second is called.
-function rests(target, type, isRest = () => true) {
-  target.addEventListener(type, (event) => isRest(event) && commitAll());
-  target.addEventListener(type, (event) => isRest(event) && (cutTunnels("the page was frozen"), restDatabases()));
+// Nothing of a page that is frozen or left runs, but the browser may hold its sockets and answer pings: brokers would keep its queues for it
+// for two minutes. And who knows whether it comes back, or when. So it says how far it is, gives its queues up and cuts its connections, in
+// one turn, and when it goes on it makes new ones and begins where its groups are by then.
+function rests(target, type, comesBack) {
+  target.addEventListener(type, () => {
+    giveUpQueues();
+    cutStreams("the page was frozen or left");
+  });
+  // A listener of its own: what the first has begun to keep is kept before this one is called.
+  target.addEventListener(type, (event) => comesBack(event) && restDatabases());
 }
 
 // A Worker is told nothing of all this.
 if (globalThis.document) {
-  rests(document, "freeze");
+  rests(document, "freeze", () => true);
   rests(globalThis, "pagehide", ({ persisted }) => persisted);
   document.addEventListener("resume", () => wakeDatabases());
   addEventListener("pageshow", ({ persisted }) => persisted && wakeDatabases());
-  // It never comes back. What is written now still goes out: how far it is, and that its queues are free.
-  addEventListener("pagehide", ({ persisted }) => persisted || leaveGroups());
 }

@@ -1,5 +1,7 @@
 // What differs between Node and pages: `node.js` and `browser.js` fill it in, before anything else of the package runs.
 
+const OPEN = { enter: (open) => open(), opened() {}, left() {}, hurry() {} };
+
 export const platform = {
   /** Where `target` is: `{ addresses, transport }`. */
   place: undefined,
@@ -13,6 +15,8 @@ export const platform = {
   decompress: undefined,
   /** A WebSocket, where there is no global one. */
   webSocket: () => Promise.reject(),
+  /** Who may open a WebSocket to what is at a URL: whoever wants to, where nobody holds them back. */
+  gateOf: () => OPEN,
   /** The time to open a connection, in ms, where it is another than elsewhere. */
   connectTimeout: undefined,
   /** A store of offsets. */

@@ -5,13 +5,14 @@ import { platform } from "./platform.js";
 import { invalid } from "./values.js";
 
 /** How many bytes wait in a WebSocket until it counts as full, and until it takes more. */
-const FULL = 1 << 20;
+const FULL = 1 << 18;
 const ROOM = FULL >> 2;
-/** The `readyState` of a WebSocket that ends. */
+/** The `readyState` of a WebSocket that is being opened, and of one that ends. */
+const CONNECTING = 0;
 const CLOSING = 2;
 /** How often is looked whether it has room: WebSockets do not say. */
 const LOOK_MS = 5;
-/** How long a tunnel that was closed has to write what it has taken, where it can be cut off. */
+/** How long a tunnel that was closed has to be opened, and to write what it has taken, where it can be cut off. */
 const LAST_MS = 1000;
 
 /** A transport through the tunnel at `url`; `{host}` and `{port}` in it are replaced, else `target=host:port` is added. */
@@ -23,6 +24,8 @@ export function tunnel(url, options = {}) {
   protocols.forEach((one) => check.text("a protocol", one));
   if (typeof token !== "function" && token !== undefined) checkToken(token);
   if (!URL.canParse(url)) throw invalid(`${JSON.stringify(url)} is no URL`);
+  // Somebody wants it now, whatever has failed before.
+  platform.gateOf(url).hurry();
   const wanted = async () => {
     if (token === undefined) return protocols;
     return [...protocols, `bearer.${typeof token === "function" ? checkToken(await token()) : token}`];
@@ -52,17 +55,13 @@ const ofPlatform = () =>
     throw invalid("there is no WebSocket here: install `ws`, or give one as { webSocket: { WebSocket } }");
   });
 
-/** Those that are not closed. */
-const tunnels = new Set();
-
-/** Ends them all. */
-export const cutTunnels = (why) => tunnels.forEach((tunnel) => tunnel.cut(why));
-
 class Tunnel {
   #socket;
   #look;
   #events;
   #isClosed = false;
+  #gate;
+  #mayOpen;
 
   constructor(url, protocols, given, events) {
     this.#events = events;
@@ -73,9 +72,20 @@ class Tunnel {
   async #open(url, protocols, given) {
     try {
       const [Socket, wanted] = await Promise.all([given ?? globalThis.WebSocket ?? ofPlatform(), protocols()]);
-      if (!this.#isClosed) this.#connect(Socket, url, wanted);
+      if (this.#isClosed) return;
+      this.#gate = platform.gateOf(url);
+      this.#gate.enter((this.#mayOpen = () => this.#try(Socket, url, wanted)));
     } catch (error) {
       if (!this.#isClosed) this.#events.closed(error);
+    }
+  }
+
+  #try(Socket, url, protocols) {
+    try {
+      this.#connect(Socket, url, protocols);
+    } catch (error) {
+      this.#gate.left(this.#mayOpen, true);
+      this.#events.closed(error);
     }
   }
 
@@ -83,12 +93,13 @@ class Tunnel {
     const { opened, received, closed } = this.#events;
     const socket = new Socket(url, protocols);
     this.#socket = socket;
-    tunnels.add(this);
     socket.binaryType = "arraybuffer";
     let isOpen = false;
     socket.onopen = () => {
       isOpen = true;
-      opened();
+      this.#gate.opened();
+      if (this.#isClosed) socket.close();
+      else opened();
     };
     socket.onmessage = ({ data }) => {
       if (typeof data === "string") {
@@ -105,7 +116,7 @@ class Tunnel {
     socket.onerror = ({ message }) => (said = message);
     socket.onclose = ({ code, reason }) => {
       clearInterval(this.#look);
-      tunnels.delete(this);
+      if (!isOpen) this.#gate.left(this.#mayOpen, true);
       if (isOpen && !said && !reason && (code === 1000 || code === 1005)) return closed();
       const why = said || (reason ? `${reason} (code ${code})` : `code ${code}`);
       closed(new Error(`the tunnel ${isOpen ? "was closed" : "could not be opened"}: ${why}`));
@@ -128,17 +139,17 @@ class Tunnel {
     this.#events.drained();
   }
 
-  cut(why) {
-    this.#events.closed(new Error(why));
-    this.close();
-  }
-
   close() {
     this.#isClosed = true;
-    tunnels.delete(this);
     clearInterval(this.#look);
-    this.#socket?.close();
-    // `ws` waits for half a minute for a gateway that takes nothing more, which would hold the process.
-    setTimeout(() => this.#socket?.terminate?.(), LAST_MS).unref?.();
+    const socket = this.#socket;
+    if (!socket) return this.#gate?.left(this.#mayOpen, false);
+    // Browsers complain of one that is closed before it was opened on the page's console.
+    if (socket.readyState !== CONNECTING) socket.close();
+    setTimeout(() => {
+      socket.close();
+      // `ws` waits for half a minute for a gateway that takes nothing more, which would hold the process.
+      socket.terminate?.();
+    }, LAST_MS).unref?.();
   }
 }

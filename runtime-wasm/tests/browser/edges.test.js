@@ -94,6 +94,25 @@ describe("a signal", { concurrency: 2, timeout: 60_000 }, () => {
     assert.equal(how, "TimeoutError");
   });
 
+  test("says nothing on the page's console when it gives `connect` up while a tunnel is opened", async (t) => {
+    const on = await plain(t);
+    const [name, states] = await on.evaluate(async ([url, nameServers]) => {
+      const [given, sockets] = [new AbortController(), []];
+      class Socket extends WebSocket {
+        constructor(...of) {
+          super(...of);
+          sockets.push(this);
+          // In a turn of its own, before the tunnel stands.
+          queueMicrotask(() => given.abort());
+        }
+      }
+      const how = await stgclient.connect(url, { nameServers, signal: given.signal, webSocket: { WebSocket: Socket } }).catch(({ name }) => name);
+      while (sockets.some(({ readyState }) => readyState !== WebSocket.CLOSED)) await new Promise((later) => setTimeout(later, 20));
+      return [how, sockets.length];
+    }, [await tunnelUrl(), nameServers]);
+    assert.deepEqual([name, states], ["AbortError", 1]);
+  });
+
   for (const [what, begin] of [
     ["a consumer with a handler", (client, options) => client.consumer("g", options, () => {})],
     ["a stream", (client, options) => client.consumer("g", options).next()],

@@ -9,12 +9,12 @@ import { browser } from "./support/tabs.js";
 import { door, tunnelUrl } from "./support/tunnel.js";
 
 /** In the page: joins the group, and tells of each message. */
-async function join([gateway, nameServers, topic, group]) {
-  globalThis.client = await stgclient.connect(gateway, { nameServers, requestTimeout: 2000 });
+async function join([gateway, nameServers, topic, group, more, connect]) {
+  globalThis.client = await stgclient.connect(gateway, { nameServers, requestTimeout: 2000, ...connect });
   globalThis.ends = [];
   client.events.addEventListener("disconnected", ({ message }) => ends.push(message));
   // So much later that none is committed before something becomes of the page.
-  const options = { topic, from: "first", commitInterval: 600_000 };
+  const options = { topic, from: "first", commitInterval: 600_000, ...more };
   globalThis.consumer = await client.consumer(group, options, (message) => tell(JSON.stringify(message.text().trim())));
   await consumer.ready();
 }
@@ -39,9 +39,9 @@ async function scene(t, queues, through) {
   return {
     tabs,
     browser: first,
-    async join(of = first) {
+    async join({ of = first, options, connect } = {}) {
       const tab = await of.tab(url);
-      await tab.evaluate(join, [gatewayUrl, nameServers, on.topic, group]);
+      await tab.evaluate(join, [gatewayUrl, nameServers, on.topic, group, options, connect]);
       tabs.push(tab);
       return tab;
     },
@@ -56,6 +56,11 @@ async function scene(t, queues, through) {
       const told = () => tabs.flatMap((tab) => tab.told);
       await eventually(`${sent} are consumed`, () => new Set(told()).size === sent);
       return told().length - sent;
+    },
+    /** How far the group is, in all. */
+    async committed() {
+      const offsets = await Promise.all((await on.queues()).map((queue) => on.admin.groupOffset(group, queue)));
+      return offsets.reduce((sum, offset) => sum + Number(offset ?? 0n), 0);
     },
     share: (wanted, among = tabs) =>
       eventually(`they have ${wanted} queues`, async () => (await Promise.all(among.map(countQueues))).sort().join() === wanted.join()),
@@ -85,6 +90,9 @@ async function withoutTimers(tab, act) {
   assert.ok(ticks <= 2 + seconds, `${ticks} ticks of the timer in ${seconds} s`);
   return { done, ticks };
 }
+
+/** How long a gateway is away: long enough for Chromium to hold WebSockets back that are tried all the time. */
+const AWAY_MS = 40_000;
 
 /** How long a tab is hidden: brokers forget whom they have not heard of for two minutes, and look every ten seconds. */
 const HIDDEN_MS = 140_000;
@@ -125,9 +133,9 @@ describe("a tab", { concurrency: 3, timeout: 380_000 }, () => {
 
   for (const [how, leave] of [
     ["closed", (tab) => tab.close()],
-    ["reloaded", (tab) => tab.send("Page.reload")],
+    ["reloaded", (tab) => tab.reload()],
     // Which keeps it, in case that the user comes back.
-    ["left for another page", (tab) => tab.send("Page.navigate", { url: "about:blank" })],
+    ["left for another page", (tab) => tab.leave()],
   ]) {
     test(`that is ${how} has committed what it has consumed, and its queues go to another one at once`, async (t) => {
       const { join, send, all, share } = await scene(t, 4);
@@ -176,7 +184,113 @@ describe("a tab", { concurrency: 3, timeout: 380_000 }, () => {
     await share([2, 2]);
     await send(20);
     await all();
-    assert.deepEqual(await first.evaluate(() => ends.filter((words) => !words.includes("the page was frozen"))), []);
+    assert.deepEqual(await first.evaluate(() => ends.filter((words) => !words.includes("the page was frozen or left"))), []);
+  });
+
+  const ways = {
+    "is frozen": [(tab) => tab.freeze(), (tab) => tab.resume()],
+    "is left for another page and come back to": [(tab) => tab.leave(), (tab) => tab.comeBack()],
+  };
+  for (const [how, [leave, comeBack]] of Object.entries(ways)) {
+    test(`that ${how} begins where the others are by then: nothing comes again, and no offset goes back`, async (t) => {
+      const { join, send, all, share, committed } = await scene(t, 4);
+      // So that there is always something to commit when the page stands still.
+      const first = await join({ options: { commitInterval: 100 } });
+      const second = await join({ options: { commitInterval: 100 } });
+      await share([2, 2]);
+      await send(20);
+      assert.equal(await all(), 0);
+      await leave(first);
+      await share([4], [second]);
+      await send(200);
+      assert.equal(await all(), 0, "some came again while it was away");
+      await eventually("all is committed", async () => (await committed()) === 220);
+      await comeBack(first);
+      await share([2, 2]);
+      // Whatever it has kept would be committed within some intervals.
+      for (let look = 0; look < 20; look++) {
+        assert.equal(await committed(), 220, "the group's offset has gone back");
+        await new Promise((later) => setTimeout(later, 100));
+      }
+      await send(20);
+      assert.equal(await all(), 0, "some came again");
+      await eventually("all is committed", async () => (await committed()) === 240);
+    });
+  }
+
+  for (const persisted of [true, false]) {
+    // Firefox and Safari have no event for freezing.
+    test(`that is told by \`pagehide\` alone that it is left (persisted: ${persisted}) has said all in that turn`, async (t) => {
+      const { join, send, all, share, committed } = await scene(t, 4);
+      const tab = await join({ options: { orderly: true } });
+      const other = await join({ options: { orderly: true } });
+      await share([2, 2]);
+      await send(20);
+      assert.equal(await all(), 0);
+      const left = await tab.evaluate((persisted) => {
+        dispatchEvent(new PageTransitionEvent("pagehide", { persisted }));
+        return [consumer.status.queues.length, client.state];
+      }, persisted);
+      assert.deepEqual(left, [0, "disconnected"]);
+      await eventually("its half is committed, though the interval is ten minutes", async () => (await committed()) === 10);
+      // Which it is not, and so it is connected again.
+      await tab.evaluate(() => dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true })));
+      await send(20);
+      assert.equal(await all(), 0, "some came again");
+      await share([2, 2], [tab, other]);
+    });
+  }
+
+  for (const [how, leave] of [
+    ["is frozen", (tab) => tab.freeze()],
+    ["is closed", (tab) => tab.close()],
+    ["is reloaded", (tab) => tab.reload()],
+    ["is left for another page", (tab) => tab.leave()],
+  ]) {
+    test(`that consumes in order and ${how} gives its locks back at once`, async (t) => {
+      const { join, send, all, share } = await scene(t, 4);
+      const first = await join({ options: { orderly: true } });
+      const second = await join({ options: { orderly: true } });
+      await share([2, 2]);
+      await send(20);
+      assert.equal(await all(), 0);
+      await leave(first);
+      const began = Date.now();
+      await send(20);
+      assert.equal(await all(), 0, "some came again");
+      const seconds = (Date.now() - began) / 1000;
+      // A broker keeps the locks of who gives none back for a minute.
+      assert.ok(seconds < 40, `after ${seconds} s`);
+      await share([4], [second]);
+    });
+  }
+
+  test("whose gateway is away for a minute is connected seconds after it is back, however short its time to connect is", async (t) => {
+    const through = await door(t);
+    const { join, send, all } = await scene(t, 4, through);
+    const tab = await join({ connect: { connectTimeout: 1000 } });
+    await send(20);
+    await all();
+    await tab.evaluate(() => {
+      globalThis.tries = 0;
+      globalThis.WebSocket = class extends WebSocket {
+        constructor(...of) {
+          super(...of);
+          tries++;
+        }
+      };
+    });
+    await through.end("SIGKILL");
+    await new Promise((later) => setTimeout(later, AWAY_MS));
+    const tries = await tab.evaluate(() => tries);
+    // From about sixteen on browsers would hold new ones back.
+    assert.ok(tries > 5 && tries < 40, `${tries} WebSockets`);
+    await send(20);
+    await through.start();
+    const began = Date.now();
+    await all();
+    const seconds = (Date.now() - began) / 1000;
+    assert.ok(seconds < 15, `after ${seconds} s`);
   });
 
   test("that is offline loses nothing, and goes on when it is online again", async (t) => {
@@ -221,7 +335,7 @@ describe("a tab", { concurrency: 3, timeout: 380_000 }, () => {
     const through = await door(t, { bounds: "ping_seconds = 1\nidle_seconds = 3" });
     const { join, send, all, share, browser: laptop } = await scene(t, 4, through);
     const sleeper = await join();
-    const other = await join(await browser(t));
+    const other = await join({ of: await browser(t) });
     await share([2, 2]);
     await send(20);
     await all();

@@ -29,6 +29,11 @@ macro_rules! kinds {
         })*
 
         impl Awaited {
+            /// Whether an offset of the group's is being committed.
+            pub(crate) const fn is_commit(&self) -> bool {
+                matches!(self, Self::Commit(_) | Self::EndCommitted(_))
+            }
+
             /// Tells a consumer what came of it.
             pub(crate) fn answer(self, consumer: &mut PushConsumer, now: Now, outcome: Outcome) {
                 match self {

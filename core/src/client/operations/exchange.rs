@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use crate::client::base::ids::{Owner, PeerId};
+use crate::client::operations::questions::Rule;
 use crate::client::session::{EMPTY, Session};
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind};
@@ -12,19 +13,28 @@ use crate::queue::MessageQueue;
 use crate::routes::brokers::Broker;
 use crate::time::{Instant, Now};
 use crate::wire::body;
-use crate::wire::code::ResponseCode;
+use crate::wire::code::{RequestCode, ResponseCode};
 use crate::wire::command::Command;
+use crate::wire::fields::WriteHeader;
 use crate::wire::json::Readable;
 use crate::wire::request::{OffsetAnswer, Request};
 
-/// Where a request goes, who waits for its answer, and until when.
+/// Where a request goes, who waits for its answer, and until when. Where nobody does, the server is told not to give one.
 pub(crate) struct Exchange {
     pub(crate) peer: PeerId,
-    pub(crate) owner: Owner,
-    pub(crate) deadline: Instant,
+    pub(crate) awaited: Option<(Owner, Instant)>,
 }
 
 impl Exchange {
+    /// Tells the broker of a queue what nobody waits for an answer to, if there is a connection to it.
+    pub(crate) fn tell(session: &mut Session, now: Now, queue: &MessageQueue, said: &impl Rule) {
+        if let Some(address) = said.address(session, queue).cloned() {
+            let peer = session.network.peer(&address);
+            said.write(session, now, queue, &Self { peer, awaited: None });
+        }
+    }
+
+    /// Returns whether the connection stands.
     pub(crate) fn request<'h, R: Request<'h>>(&self, session: &mut Session, now: Now, header: &R) -> bool {
         self.request_with(session, now, header, &EMPTY)
     }
@@ -36,7 +46,15 @@ impl Exchange {
         header: &R,
         body: &Bytes,
     ) -> bool {
-        session.ask(now, self.peer, (header, body), self.deadline, self.owner)
+        self.write(session, now, (R::CODE, header, body))
+    }
+
+    /// Of any header, for all kinds alike.
+    fn write(&self, session: &mut Session, now: Now, what: (RequestCode, &dyn WriteHeader, &Bytes)) -> bool {
+        match self.awaited {
+            Some((owner, deadline)) => session.ask_code(now, self.peer, what, deadline, owner),
+            None => session.tell(now, self.peer, what),
+        }
     }
 }
 

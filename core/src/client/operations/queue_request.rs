@@ -255,7 +255,7 @@ impl QueueRequest {
         {
             return None;
         }
-        let exchange = Exchange { peer, owner, deadline: self.deadline };
+        let exchange = Exchange { peer, awaited: Some((owner, self.deadline)) };
         self.is_written = self.question.write(session, now, &self.queue, &exchange);
         None
     }

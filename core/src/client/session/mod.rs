@@ -42,10 +42,15 @@ use crate::time::{Deadline, Deadlines, Duration, Instant, Now, Reason};
 use crate::wire::code::{RequestCode, ResponseCode};
 use crate::wire::command::{Command, Head};
 use crate::wire::fields::WriteHeader;
-use crate::wire::request::Request;
 
 /// No body.
 pub(crate) const EMPTY: Bytes = Bytes::new();
+
+/// Brokers forget a client whose last heartbeat is so old (`ClientHousekeepingService`, `CHANNEL_EXPIRED_TIMEOUT`), and share its
+/// queues among the others.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(120);
+/// Timers of hosts may be late by so much though nothing stands still: those of hidden pages fire once a minute.
+const TIMERS_ARE_LATE: Duration = Duration::from_secs(65);
 
 /// What an operation holds as long as it is under way.
 #[derive(Debug)]
@@ -270,20 +275,21 @@ impl Session {
         }
     }
 
-    /// Writes a request, or has its owner told when the connection stands. Returns whether it is written.
-    #[inline]
-    pub(crate) fn ask<'h, R: Request<'h>>(
+    /// Writes a request that nobody answers, if the connection stands. Returns whether it does.
+    pub(crate) fn tell(
         &mut self,
         now: Now,
         peer: PeerId,
-        (header, body): (&R, &Bytes),
-        deadline: Instant,
-        owner: Owner,
+        (code, header, body): (RequestCode, &dyn WriteHeader, &Bytes),
     ) -> bool {
-        self.ask_code(now, peer, (R::CODE, header, body), deadline, owner)
+        let head = Head::oneway(self.config.dialect(), code, self.network.next_oneway_opaque());
+        let written = self.network.on_established(peer, |connection| {
+            connection.oneway(now.mono, &head, header, body, None);
+        });
+        written.is_some()
     }
 
-    /// The same, of any header.
+    /// Writes a request, or has its owner told when the connection stands. Returns whether it is written.
     pub(crate) fn ask_code(
         &mut self,
         now: Now,
@@ -350,6 +356,12 @@ impl Session {
         let closing = self.closing_deadline();
         let periodic = if self.is_closed() { [None, None] } else { [refresh, heartbeat] };
         [self.network.poll_timeout(), call, closing].into_iter().chain(periodic).flatten().min()
+    }
+
+    /// Whether the host is so late that brokers have not heard of us for as long as they wait: then they have forgotten us.
+    pub(crate) fn is_forgotten(&self, now: Instant) -> bool {
+        let late = now.since(self.next_heartbeat);
+        late >= TIMERS_ARE_LATE && late + self.config.heartbeat_interval >= FORGOTTEN_AFTER
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Now) {

@@ -10,6 +10,7 @@ mod connecting;
 mod determinism;
 mod dialects;
 mod following;
+mod giving_up;
 mod groups;
 mod heartbeats;
 mod limits;

@@ -133,27 +133,7 @@ fn bring_three(scene: &mut Scene, at: &str, and_then: impl Fn(&servers::Asked) -
         if asked.field("queueOffset") != "5" {
             return and_then(asked);
         }
-        let mut body = BytesMut::new();
-        let host = core::net::SocketAddr::from(([127, 0, 0, 1], 10_911));
-        for offset in 5..8 {
-            let fields = crate::wire::message::StoredFields {
-                body_crc: 0,
-                queue_id: asked.field("queueId").parse().unwrap(),
-                flag: 0,
-                queue_offset: offset,
-                physical_offset: offset * 1000,
-                sys_flag: 0,
-                born_timestamp: 0,
-                born_host: host,
-                store_timestamp: 0,
-                store_host: host,
-                reconsume_times: 0,
-                prepared_transaction_offset: 0,
-            };
-            fields.encode(&mut body, crate::wire::dialect::Dialect::Apache, "T", "", b"ten bytes.").unwrap();
-        }
-        let reply = Reply::ok().field("nextBeginOffset", 8).field("minOffset", 0).field("maxOffset", 8);
-        Some(reply.field("suggestWhichBrokerId", 1).body(body.to_vec()))
+        Some(servers::three_from_five(asked))
     });
 }
 

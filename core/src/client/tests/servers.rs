@@ -12,6 +12,7 @@ use crate::wire::code::{RequestCode, ResponseCode};
 use crate::wire::command::{self, Command, Head};
 use crate::wire::dialect::Dialect;
 use crate::wire::fields::{FieldWriter, WriteHeader};
+use crate::wire::message::StoredFields;
 
 /// A request that a server read.
 #[derive(Clone, Debug)]
@@ -225,4 +226,32 @@ pub(super) fn nothing_new(asked: &Asked) -> Reply {
     let offset = asked.field("queueOffset");
     let reply = Reply::code(ResponseCode::PULL_NOT_FOUND).field("nextBeginOffset", &offset);
     reply.field("minOffset", 0).field("maxOffset", &offset).field("suggestWhichBrokerId", 0)
+}
+
+/// The answer to a pull: from the offset 5 on three messages of ten bytes, and the suggestion to go on at a slave; then nothing new.
+pub(super) fn three_from_five(asked: &Asked) -> Reply {
+    if asked.field("queueOffset") != "5" {
+        return nothing_new(asked).after(Duration::from_secs(15));
+    }
+    let mut body = BytesMut::new();
+    let host = core::net::SocketAddr::from(([127, 0, 0, 1], 10_911));
+    for offset in 5..8 {
+        let fields = StoredFields {
+            body_crc: 0,
+            queue_id: asked.field("queueId").parse().expect("a number"),
+            flag: 0,
+            queue_offset: offset,
+            physical_offset: offset * 1000,
+            sys_flag: 0,
+            born_timestamp: 0,
+            born_host: host,
+            store_timestamp: 0,
+            store_host: host,
+            reconsume_times: 0,
+            prepared_transaction_offset: 0,
+        };
+        fields.encode(&mut body, Dialect::Apache, "T", "", b"ten bytes.").expect("a message");
+    }
+    let reply = Reply::ok().field("nextBeginOffset", 8).field("minOffset", 0).field("maxOffset", 8);
+    reply.field("suggestWhichBrokerId", 1).body(body.to_vec())
 }

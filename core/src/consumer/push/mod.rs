@@ -16,6 +16,7 @@ mod count;
 mod delivering;
 mod ends;
 mod fetching;
+pub(crate) mod giving_up;
 mod leaving;
 mod listening;
 mod locking;

@@ -138,6 +138,25 @@ class Tab {
     return this.send("Page.setWebLifecycleState", { state: "frozen" });
   }
 
+  /** Goes to another page, in such a way that the browser keeps this one, to come back to it. */
+  async leave() {
+    await this.send("Page.navigate", { url: "about:blank" });
+    // What the page does until then it does as before, but nobody hears of it any more.
+    await eventually("it is left", () => this.evaluate(() => location.href === "about:blank").catch(() => {}));
+  }
+
+  async reload() {
+    await this.send("Page.reload");
+    await eventually("it is reloaded", () => this.evaluate(() => typeof consumer === "undefined").catch(() => {}));
+  }
+
+  async comeBack() {
+    const { entries, currentIndex } = await this.send("Page.getNavigationHistory");
+    await this.send("Page.navigateToHistoryEntry", { entryId: entries[currentIndex - 1].id });
+    await eventually("it is the page that was left", () => this.evaluate(() => typeof consumer === "object").catch(() => {}));
+  }
+
+
   resume() {
     return this.send("Page.setWebLifecycleState", { state: "active" });
   }

@@ -6,6 +6,7 @@ mod claims;
 mod coming_back;
 mod ends;
 mod following;
+mod giving_up;
 mod in_hand;
 mod interleavings;
 mod listening;

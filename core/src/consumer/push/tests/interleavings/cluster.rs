@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::super::super::asked::{self, Asked as _};
+use super::super::super::giving_up::GivenUp;
 use super::super::super::wish::Wish;
-use super::super::scene::{ME, TOPIC, answer, found, found_batch, queue};
+use super::super::scene::{ME, TOPIC, answer, failed, found, found_batch, queue};
 use crate::consumer::PullStatus;
 use crate::consumer::allocation::{Allocation as _, AllocationRequest, Average};
 use crate::error::{Error, ErrorKind};
@@ -26,10 +27,7 @@ impl Play {
         let mut granted = Vec::new();
         match &self.questions[index].ask {
             Wish::Commit { queue, offset, .. } => {
-                let (queue_id, offset) = (queue.queue_id, *offset);
-                let open = (0..offset).find(|offset| !self.settled.contains(&(queue_id, *offset)));
-                assert_eq!(open, None, "{offset} is committed of queue {queue_id}");
-                self.at_broker(queue_id).committed = Some(offset);
+                self.commit(queue.queue_id, *offset);
             }
             Wish::Lock { queues, .. } => {
                 for queue_id in queues.iter().map(|queue| queue.queue_id).collect::<Vec<_>>() {
@@ -50,6 +48,30 @@ impl Play {
             _ => {}
         }
         self.questions[index].done = Some(granted);
+    }
+
+    fn commit(&mut self, queue_id: u32, offset: u64) {
+        let open = (0..offset).find(|offset| !self.settled.contains(&(queue_id, *offset)));
+        assert_eq!(open, None, "{offset} is committed of queue {queue_id}");
+        self.at_broker(queue_id).committed = Some(offset);
+    }
+
+    /// Queues are given up: nobody answers, and commits that are under way end.
+    pub(super) fn take_given_up(&mut self, given_up: &GivenUp) {
+        assert_eq!(self.scene.consumer.queues.len(), 0, "none is kept");
+        let is_commit = |known: &Question| matches!(known.ask, Wish::Commit { .. } | Wish::CommitEnd { .. });
+        while let Some(index) = self.questions.iter().position(is_commit) {
+            self.fail(index, false, failed());
+        }
+        for (queue, offset) in &given_up.offsets {
+            if self.is_orderly {
+                self.check_lock(queue.queue_id, "committed");
+            }
+            self.commit(queue.queue_id, *offset);
+        }
+        for queue in &given_up.locked {
+            self.at_broker(queue.queue_id).lock.take_if(|(owner, _)| *owner == ME);
+        }
     }
 
     pub(super) fn answer(&mut self, number: usize) {
@@ -122,7 +144,7 @@ impl Play {
                 self.settled.insert((message.queue.queue_id, offset));
                 consumer.take_sent_back(now, id, begun, offset, Ok(()));
             }
-            Wish::Heartbeat | Wish::CancelPull { .. } | Wish::OvertakePull { .. } => {}
+            Wish::Heartbeat | Wish::CancelPull { .. } | Wish::OvertakePull { .. } | Wish::GiveUp(_) => {}
         }
     }
 
@@ -149,7 +171,7 @@ impl Play {
             Wish::Lock { asked, .. } => asked.take(consumer, now, Err(error)),
             Wish::Unlock { asked, .. } => asked.take(consumer, now, Err(error)),
             Wish::SendBack { asked, .. } => asked.take(consumer, now, Err(error)),
-            Wish::Heartbeat | Wish::CancelPull { .. } | Wish::OvertakePull { .. } => {}
+            Wish::Heartbeat | Wish::CancelPull { .. } | Wish::OvertakePull { .. } | Wish::GiveUp(_) => {}
         }
     }
 

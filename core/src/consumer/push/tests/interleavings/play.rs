@@ -154,6 +154,10 @@ impl Play {
                     self.questions.retain(|known| ticket_of(&known.ask) != ticket);
                     continue;
                 }
+                Wish::GiveUp(given_up) => {
+                    self.take_given_up(given_up);
+                    continue;
+                }
                 Wish::Pull { queue, .. } => self.check_room(queue.queue_id),
                 Wish::Commit { queue, .. } if self.is_orderly => {
                     self.check_rest(queue.queue_id, "committed");
@@ -278,6 +282,7 @@ impl Play {
                     self.be_done(index);
                 }
             }
+            Step::GiveUp => self.scene.consumer.give_up_queues(now),
             Step::Close => self.scene.consumer.close(now, 2 * SECOND),
             Step::Part(number, at, succeeds) => {
                 self.settle_part(number, at, if succeeds { done } else { ConsumeOutcome::SuspendCurrentQueue(None) })

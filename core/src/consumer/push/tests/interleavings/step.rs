@@ -51,6 +51,8 @@ pub(super) enum Step {
     /// The application is done with queues that it was told of.
     Rebalanced(usize),
     Close,
+    /// The program is about to stand still, and goes on at once all the same.
+    GiveUp,
     /// A part of a delivery is settled, and then the rest.
     Part(usize, usize, bool),
 }
@@ -59,6 +61,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (1_u64..6000).prop_map(Step::Pass),
         1 => Just(Step::StandStill),
+        1 => Just(Step::GiveUp),
         4 => any::<usize>().prop_map(Step::Do),
         24 => any::<usize>().prop_map(Step::Answer),
         2 => (any::<usize>(), any::<bool>()).prop_map(|(number, is_done)| Step::Fail(number, is_done)),
