@@ -54,7 +54,7 @@ export class Session {
 
   /** How many messages a group has not consumed, as brokers know it. */
   async lagOf(group) {
-    return (await this.#client.admin().lag(group)).lag;
+    return (await this.#client.admin().lag(group)).total;
   }
 
   /** Sends a text; gives the receipt. Those of one order key go to one queue. */

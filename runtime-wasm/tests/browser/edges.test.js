@@ -252,9 +252,9 @@ describe("examples/web", { concurrency: 2, timeout: 120_000 }, () => {
     await billing.getByText("Member leaves").click();
     await eventually("it has none", async () => (await billing.locator("tbody tr").count()) === 0);
     await on.click("text=Send 20");
-    await eventually("the other has handled them", async () => (await text(on, "#counts")).startsWith("20 sent, 20 handled"));
-    await new Promise((later) => setTimeout(later, 1000));
-    assert.notEqual(await billing.locator(".lag").innerText(), "0 behind");
+    // Some twice, where a member of the other group is just joining.
+    await eventually("the other has handled them", async () => /^20 sent, [2-9]\d handled/.test(await text(on, "#counts")));
+    await eventually("the group is as far behind as that", async () => (await billing.locator(".lag").innerText()) === "20 behind");
   });
 
   test("connects again when one has disconnected while members were joining", async (t) => {
