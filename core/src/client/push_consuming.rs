@@ -9,7 +9,6 @@ use crate::client::base::value::Outcome;
 use crate::client::driver::Client;
 use crate::client::operations::Operation;
 use crate::client::operations::asker::{self, Asker};
-use crate::client::operations::exchange::Exchange;
 use crate::client::operations::questions::{
     CheckSubscription, Commit, GroupOffset, Lock, MaxOffset, Members, MinOffset, OffsetAt, Pull, Rule, SendBack, Unlock,
 };
@@ -381,7 +380,7 @@ impl Client {
         }
         let GivenUp { offsets, locked, needs_lock } = given_up;
         for (queue, offset) in offsets {
-            Exchange::tell(&mut self.session, now, &queue, &Commit { group: group.clone(), offset, needs_lock });
+            Commit { group: group.clone(), offset, needs_lock }.tell(&mut self.session, now, &queue);
         }
         let mut by_broker: SortedMap<Arc<str>, Vec<MessageQueue>> = SortedMap::new();
         for queue in locked {
@@ -389,7 +388,7 @@ impl Client {
         }
         for queues in by_broker.into_values() {
             let queue = queues[0].clone();
-            Exchange::tell(&mut self.session, now, &queue, &Unlock { group: group.clone(), queues });
+            Unlock { group: group.clone(), queues }.tell(&mut self.session, now, &queue);
         }
     }
 

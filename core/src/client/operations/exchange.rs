@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use crate::client::base::ids::{Owner, PeerId};
-use crate::client::operations::questions::Rule;
 use crate::client::session::{EMPTY, Session};
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind};
@@ -26,14 +25,6 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// Tells the broker of a queue what nobody waits for an answer to, if there is a connection to it.
-    pub(crate) fn tell(session: &mut Session, now: Now, queue: &MessageQueue, said: &impl Rule) {
-        if let Some(address) = said.address(session, queue).cloned() {
-            let peer = session.network.peer(&address);
-            said.write(session, now, queue, &Self { peer, awaited: None });
-        }
-    }
-
     /// Returns whether the connection stands.
     pub(crate) fn request<'h, R: Request<'h>>(&self, session: &mut Session, now: Now, header: &R) -> bool {
         self.request_with(session, now, header, &EMPTY)

@@ -2,7 +2,7 @@
 
 pub(super) mod administration;
 pub(super) mod asker;
-pub(super) mod exchange;
+mod exchange;
 pub(super) mod flush;
 pub(super) mod lookup;
 pub(super) mod questions;

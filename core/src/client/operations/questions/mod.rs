@@ -60,6 +60,14 @@ pub(crate) trait Rule: Into<Question> {
     /// Writes the request. Returns whether its connection stands.
     fn write(&self, session: &mut Session, now: Now, queue: &MessageQueue, exchange: &Exchange) -> bool;
 
+    /// Writes the request to the broker of a queue, if there is a connection to it, and says that no answer is wanted.
+    fn tell(&self, session: &mut Session, now: Now, queue: &MessageQueue) {
+        if let Some(address) = self.address(session, queue).cloned() {
+            let peer = session.network.peer(&address);
+            self.write(session, now, queue, &Exchange { peer, awaited: None });
+        }
+    }
+
     /// What an answer means.
     fn judge(&self, session: &mut Session, answered: &Answered<'_>) -> Result<Self::Gives, Error>;
 
