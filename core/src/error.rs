@@ -41,7 +41,7 @@ pub enum ErrorKind {
     /// The server answered with an error code; see [`Error::code`].
     Refused,
     /// The server's access control refused: the client's credentials are missing, wrong or not enough for what was
-    /// asked; see [`Error::remark`].
+    /// asked; see [`Error::remark`]. Or a gateway in front of it does not let us in.
     AccessDenied,
     /// The server speaks another [`Dialect`](crate::wire::dialect::Dialect) than the client is set to.
     WrongDialect,

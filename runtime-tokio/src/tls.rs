@@ -17,7 +17,7 @@ use tokio_rustls::rustls::{
     AlertDescription, CertificateError, ClientConfig, Error as RustlsError, InvalidMessage, RootCertStore,
 };
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Lasts};
 use crate::resolve;
 
 /// Whom to trust, and who we are: for `ClientBuilder::tls`. Cheap to clone.
@@ -71,7 +71,7 @@ impl Tls {
             Some(name) => name,
             None => ServerName::try_from(address.host().to_owned()).map_err(|_| Failure {
                 words: format!("no certificate can be for {}: set TlsBuilder::server_name", address.host()),
-                is_tls: true,
+                lasts: Lasts::Tls,
                 cause: None,
             })?,
         };

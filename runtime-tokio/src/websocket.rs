@@ -122,7 +122,7 @@ impl Tunnel {
             .max_message_size(Some(LONGEST_MESSAGE))
             .max_frame_size(Some(LONGEST_MESSAGE));
         match client_async_with_config(request, stream, Some(config)).await {
-            Ok((socket, _)) => Ok(Pieces { socket, received: Bytes::new() }),
+            Ok((socket, _)) => Ok(Pieces { socket, received: Bytes::new(), has_received: false }),
             Err(WebSocketError::Http(answer)) => {
                 let words = answer.body().as_ref().map(|body| String::from_utf8_lossy(body).trim().to_owned());
                 let words = words.filter(|words| !words.is_empty()).unwrap_or_default();
@@ -255,14 +255,18 @@ pub(crate) struct Pieces {
     socket: WebSocketStream<Box<dyn Socket>>,
     /// What has come and was not read yet.
     received: Bytes,
+    /// Something has: we were let in.
+    has_received: bool,
 }
 
 impl AsyncRead for Pieces {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         while self.received.is_empty() {
             match ready!(Pin::new(&mut self.socket).poll_next(context)) {
-                Some(Ok(Message::Binary(piece))) => self.received = piece,
-                Some(Ok(Message::Close(frame))) => return Poll::Ready(frame.map_or(Ok(()), |frame| said(&frame))),
+                Some(Ok(Message::Binary(piece))) => (self.received, self.has_received) = (piece, true),
+                Some(Ok(Message::Close(frame))) => {
+                    return Poll::Ready(frame.map_or(Ok(()), |frame| said(&frame, self.has_received)));
+                }
                 Some(Ok(Message::Text(_))) => {
                     return Poll::Ready(Err(io::Error::other("the gateway sent text, where only bytes belong")));
                 }
@@ -312,14 +316,40 @@ impl AsyncWrite for Pieces {
     }
 }
 
-/// What the gateway says at the end. If it is nothing in particular the server has closed.
-fn said(frame: &CloseFrame) -> io::Result<()> {
+/// With these codes `stgclient-gateway` says that a token, or a page's origin, is none of those that it lets in.
+const DENIALS: [u16; 2] = [4401, 4403];
+
+/// A gateway does not let us in.
+#[derive(Debug)]
+struct Denied(String);
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Denied {}
+
+/// Whether an error says so.
+pub(crate) fn is_denial(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<Denied>())
+}
+
+/// What the gateway says at the end. If it is nothing in particular the server has closed. A token that expires while it is used is
+/// followed by the next one, so that is no denial.
+fn said(frame: &CloseFrame, has_received: bool) -> io::Result<()> {
     let code = u16::from(frame.code);
     if code == 1000 && (frame.reason.is_empty() || frame.reason.as_str() == "closed by the server") {
         return Ok(());
     }
     let words = if frame.reason.is_empty() { "no reason" } else { frame.reason.as_str() };
-    Err(io::Error::other(format!("closed by the gateway: {words} (code {code})")))
+    let words = format!("closed by the gateway: {words} (code {code})");
+    Err(if DENIALS.contains(&code) && !has_received {
+        io::Error::other(Denied(words))
+    } else {
+        io::Error::other(words)
+    })
 }
 
 fn failed(error: WebSocketError) -> io::Error {

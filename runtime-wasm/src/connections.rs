@@ -21,6 +21,10 @@ use crate::tasks;
 /// The most bytes that are given to JavaScript at once.
 const PIECE: usize = 64 * 1024;
 
+/// An end that lasts, as JavaScript says it (`LASTS` in `bridge.js`): TLS has failed, or a gateway does not let us in.
+const TLS_FAILED: u8 = 1;
+const DENIED: u8 = 2;
+
 struct Connection {
     /// Taken while it is used, so that nobody can come upon it twice.
     link: Option<Box<dyn Link>>,
@@ -31,10 +35,10 @@ struct Connection {
     end: Option<End>,
 }
 
-/// The end, as JavaScript has it: in words, whether it is TLS that failed, and what it may mean of a peer that never said anything.
+/// The end, as JavaScript has it: in words, whether it lasts, and what it may mean of a peer that never said anything.
 struct End {
     words: String,
-    is_tls: bool,
+    lasts: u8,
     guess: Option<String>,
 }
 
@@ -73,8 +77,12 @@ pub(crate) fn drive(link: Box<dyn Link>, transport: &JsValue) {
         CONNECTIONS.with_borrow_mut(|(_, all)| all.remove(&number));
         js::close(number);
         let link = connection.borrow_mut().link.take();
-        if let (Some(mut link), Some(End { words, is_tls, guess })) = (link, end) {
-            let reason = if is_tls { CloseReason::tls(&words) } else { CloseReason::from(words.as_str()) };
+        if let (Some(mut link), Some(End { words, lasts, guess })) = (link, end) {
+            let reason = match lasts {
+                TLS_FAILED => CloseReason::tls(&words),
+                DENIED => CloseReason::denied(&words),
+                _ => CloseReason::from(words.as_str()),
+            };
             link.closed(reason.or_perhaps(guess.as_deref().unwrap_or_default()));
         }
     });
@@ -172,7 +180,7 @@ pub fn received(connection: u32, bytes: &Uint8Array) {
     let result = link.received();
     shared.borrow_mut().link = Some(link);
     if let Err(error) = result {
-        with(connection, |state| state.end = Some(End { words: error.to_string(), is_tls: false, guess: None }));
+        with(connection, |state| state.end = Some(End { words: error.to_string(), lasts: 0, guess: None }));
     }
 }
 
@@ -184,13 +192,13 @@ pub fn drained(connection: u32) {
 
 /// A stream has ended or could not be opened, for this reason; without one the peer has ended it. The guess follows the reason.
 #[wasm_bindgen]
-pub fn closed(connection: u32, reason: Option<String>, is_tls: bool, guess: Option<String>) {
+pub fn closed(connection: u32, reason: Option<String>, lasts: u8, guess: Option<String>) {
     with(connection, |state| {
         let is_mid_frame = state.link.as_ref().is_some_and(|link| link.is_mid_frame());
         let words = reason.unwrap_or_else(|| {
             let place = if is_mid_frame { " in the middle of a frame" } else { "" };
             format!("closed by the server{place}")
         });
-        state.end = Some(End { words, is_tls, guess });
+        state.end = Some(End { words, lasts, guess });
     });
 }

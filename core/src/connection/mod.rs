@@ -122,9 +122,9 @@ pub(crate) struct Connection<T> {
     last_received: Option<Instant>,
     connected_at: Instant,
     wishes: Wishes,
-    /// Why the last try failed, in the host's words, and whether TLS was the reason.
+    /// Why the last try failed, in the host's words, and what that is, if no other try overcomes it.
     failure: String,
-    is_tls_failure: bool,
+    lasting_failure: Option<ErrorKind>,
     failure_cause: Option<Cause>,
     counters: ConnectionCounters,
 }
@@ -153,7 +153,7 @@ impl<T> Connection<T> {
             connected_at: Instant::default(),
             wishes: Wishes::default(),
             failure: String::new(),
-            is_tls_failure: false,
+            lasting_failure: None,
             failure_cause: None,
             counters: ConnectionCounters::default(),
         }
@@ -225,13 +225,13 @@ impl<T> Connection<T> {
     }
 
     fn failed(&self, kind: ErrorKind) -> Error {
-        let kind = if self.is_tls_failure { ErrorKind::TlsFailed } else { kind };
+        let kind = self.lasting_failure.unwrap_or(kind);
         Error::failed(kind, &self.failure).caused_by(self.failure_cause.clone()).at(&self.address)
     }
 
     fn set_failure(&mut self, reason: CloseReason<'_>) {
         reason.words.clone_into(&mut self.failure);
-        self.is_tls_failure = reason.is_tls;
+        self.lasting_failure = reason.lasting;
         self.failure_cause = reason.cause.cloned();
     }
 

@@ -28,6 +28,7 @@ async function queuesOf(client, topic) {
     try {
       const { writableQueues } = await client.admin().route(topic);
       if (writableQueues.length > 0) return writableQueues;
+      if (tries > 20) throw new Error(`no queue of ${topic} can be written to`);
     } catch (error) {
       if (tries > 20) throw error;
     }

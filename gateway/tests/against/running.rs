@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use rcgen::{CertificateParams, KeyPair};
-use stgclient::{Client, Message as Sent, Tls, Tunnel};
+use stgclient::{Client, ErrorKind, Message as Sent, Tls, Tunnel};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
@@ -93,6 +93,7 @@ async fn one_command_gives_a_cluster_and_a_door_and_ends_when_it_is_told_to() {
     let stranger = Tunnel::builder(&url).origin("http://localhost:7778").build().unwrap();
     let error = Client::builder(&name_server).tunnel(stranger).connect().await.unwrap_err();
     assert!(error.to_string().contains("may not connect"), "{error}");
+    assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::AccessDenied, false), "{error}");
     let id = child.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
     let (is_well, _, log) = ended(child).await;

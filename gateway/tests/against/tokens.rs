@@ -136,6 +136,20 @@ fn view(place: u64) -> Vec<u8> {
     request(RequestCode::VIEW_MESSAGE_BY_ID, 1, &[("offset", &place.to_string())], b"")
 }
 
+/// Which no other try mends. One that expires while it is used is another matter: the next one may do.
+#[tokio::test]
+async fn a_client_with_a_token_that_is_not_accepted_is_told_so_at_once() {
+    let login = Login::new(Algorithm::EdDSA);
+    let scene = login.scene().await;
+    let (_, token) = login.wrong().swap_remove(0);
+    let tunnel = stgclient::Tunnel::builder(format!("ws://{}/tunnel", scene.address)).token(token).build().unwrap();
+    let client = stgclient::Client::builder(scene.name_server()).tunnel(tunnel).connect();
+    let error = client.await.unwrap_err();
+    let told = (error.kind(), error.is_retryable());
+    assert_eq!(told, (stgclient::ErrorKind::AccessDenied, false), "{error}");
+    assert!(error.to_string().contains("(code 4401)"), "{error}");
+}
+
 #[tokio::test]
 async fn who_is_bound_by_his_token_sends_consumes_and_retries_within_it() {
     let login = Login::new(Algorithm::EdDSA);

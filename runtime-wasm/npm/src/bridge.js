@@ -52,6 +52,9 @@ export function clearTimer(timer) {
 
 const streams = new Map();
 
+/** What is set of an error of a stream's that no other try overcomes, as `connections.rs` knows it by its place, from 1 on. */
+const LASTS = ["isTls", "isDenied"];
+
 export function open(connection, transport, host, port) {
   let isOver = false;
   const told = (what) => {
@@ -61,7 +64,7 @@ export function open(connection, transport, host, port) {
     if (isOver) return;
     const text = reason == null ? undefined : textOf(reason, true);
     if (text && typeof reason === "object") remember(text, reason);
-    tell(() => wasm.closed(connection, text, reason?.isTls === true, transport.perhaps));
+    tell(() => wasm.closed(connection, text, 1 + LASTS.findIndex((is) => reason?.[is] === true), transport.perhaps));
     isOver = true;
   };
   const events = {

@@ -217,7 +217,8 @@ export interface StreamEvents {
   readonly received: (bytes: Uint8Array) => void;
   /** It takes bytes again. */
   readonly drained: () => void;
-  /** It has ended or could not be opened: for this reason, or by the server. An error with `isTls` set is a `TLS_FAILED`. */
+  /** It has ended or could not be opened: for this reason, or by the server. An error with `isTls` set is a `TLS_FAILED`, one with
+   * `isDenied` set an `ACCESS_DENIED`: another try would not help. */
   readonly closed: (reason?: Error | string | null) => void;
 }
 

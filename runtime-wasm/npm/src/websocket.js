@@ -10,6 +10,8 @@ const ROOM = FULL >> 2;
 /** The `readyState` of a WebSocket that is being opened, and of one that ends. */
 const CONNECTING = 0;
 const CLOSING = 2;
+/** With these codes `stgclient-gateway` says that a token, or a page's origin, is none of those that it lets in. */
+const DENIALS = [4401, 4403];
 /** How often is looked whether it has room: WebSockets do not say. */
 const LOOK_MS = 5;
 /** How long a tunnel that was closed has to be opened, and to write what it has taken, where it can be cut off. */
@@ -95,6 +97,7 @@ class Tunnel {
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
     let isOpen = false;
+    let hasReceived = false;
     socket.onopen = () => {
       isOpen = true;
       this.#gate.opened();
@@ -106,6 +109,7 @@ class Tunnel {
         // Which closes the socket: with a code that says so, only servers may.
         closed(new Error("the tunnel sent text, where only bytes belong"));
       } else {
+        hasReceived = true;
         received(new Uint8Array(data));
         // Timers are late in hidden pages.
         this.#lookForRoom();
@@ -119,7 +123,10 @@ class Tunnel {
       if (!isOpen) this.#gate.left(this.#mayOpen, true);
       if (isOpen && !said && !reason && (code === 1000 || code === 1005)) return closed();
       const why = said || (reason ? `${reason} (code ${code})` : `code ${code}`);
-      closed(new Error(`the tunnel ${isOpen ? "was closed" : "could not be opened"}: ${why}`));
+      const error = new Error(`the tunnel ${isOpen ? "was closed" : "could not be opened"}: ${why}`);
+      // One that expires while it is used is followed by the next one.
+      error.isDenied = !hasReceived && DENIALS.includes(code);
+      closed(error);
     };
   }
 

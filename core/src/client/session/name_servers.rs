@@ -141,7 +141,8 @@ impl Session {
             self.network.client_events.push_back(lost);
         }
         if let Some(call) = self.calls.table.get_mut(id) {
-            let is_lasting = matches!(error.kind(), ErrorKind::TlsFailed | ErrorKind::NotANameServer);
+            let is_lasting =
+                matches!(error.kind(), ErrorKind::TlsFailed | ErrorKind::AccessDenied | ErrorKind::NotANameServer);
             let has_been = call.attempts.is_empty() || call.lasting.is_some();
             call.lasting = (is_lasting && has_been).then(|| error.clone().at(address));
             call.last_failure = Some(error.clone().at(address));

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { connect, ConnectionError, FullError, TimeoutError } from "stgclient";
+import { AccessDeniedError, connect, ConnectionError, FullError, TimeoutError } from "stgclient";
 
 import { Bench, client, DEADLINE, eventually, fails, isSettled, nameServers, PATIENCE, unique } from "../support/bench.js";
 import { child } from "../support/children.js";
@@ -134,7 +134,7 @@ describe("a tunnel", { concurrency: 4, timeout: DEADLINE }, () => {
     });
     assert.ok(full instanceof FullError, String(full));
     assert.ok(sends.length > 30, `${sends.length} sends: ${full.message}`);
-    assert.ok(most > 1 << 19 && most < 3 << 20, `${most} bytes wait in the WebSocket`);
+    assert.ok(most > 1 << 17 && most < 3 << 18, `${most} bytes wait in the WebSocket`);
     await fails(producer.send(message, { timeout: 300 }), TimeoutError, "TIMEOUT");
     tunnel.resume();
     const receipts = await Promise.all(sends.slice(0, -1));
@@ -175,6 +175,16 @@ describe("a tunnel", { concurrency: 4, timeout: DEADLINE }, () => {
       const through = await gateway(t, { accept: (tunnel) => (accept(tunnel), true) });
       const connecting = connect(through.url, { nameServers, requestTimeout: 2000 });
       await fails(connecting, ConnectionError, "NAME_SERVERS_UNAVAILABLE", words);
+    });
+  }
+
+  for (const [code, reason] of [[4401, "the token is not accepted"], [4403, "the page's origin is not in `origins`"]]) {
+    test(`that is closed with ${code} before anything has come is not let in, which no other try mends`, async (t) => {
+      const through = await gateway(t, { accept: (tunnel) => (tunnel.close(code, reason), true) });
+      const began = Date.now();
+      const error = await fails(connect(through.url, { nameServers, requestTimeout: 60_000 }), AccessDeniedError, "ACCESS_DENIED");
+      assert.deepEqual([error.retryable, error.message.includes(`${reason} (code ${code})`)], [false, true], error.message);
+      assert.ok(Date.now() - began < 30_000, "at once");
     });
   }
 

@@ -234,7 +234,7 @@ pub(super) async fn close(scene: &Scene, number: u32, member: Member) {
     member.consumer.close_within(GRACE).await;
     let took = scene.now().since(begin);
     // While its machine stands still nothing ends.
-    let limit = GRACE + CLOSING + if scene.options.has(Kind::StandsStill) { 80 * SECOND } else { Duration::ZERO };
+    let limit = GRACE + CLOSING + if scene.options.has(Kind::StandsStill) { 160 * SECOND } else { Duration::ZERO };
     if took > limit {
         scene.ledger.found("closing-ends-in-time", format!("the consumer of member {number} took {took:?}"));
     }

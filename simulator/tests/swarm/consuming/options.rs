@@ -245,8 +245,10 @@ impl Options {
             self.model = models[random.below(2) as usize];
             self.pace = Pace::Dense;
         }
-        if self.has_any(&[K::RefusedLocks, K::StandsStill]) {
+        if self.has(K::RefusedLocks) {
             self.order = ConsumeOrder::Orderly;
+        }
+        if self.has_any(&[K::RefusedLocks, K::StandsStill]) {
             self.pace = [self.pace, Pace::Sparse][random.below(2) as usize];
         }
         if self.has(K::Callbacks) {

@@ -158,11 +158,16 @@ async fn power_cuts(scene: Arc<Scene>, mut random: Random) {
     }
 }
 
+/// Some know it beforehand, and give their queues up; some are away until brokers have forgotten them.
 async fn stands_still(scene: Arc<Scene>, mut random: Random) {
     while scene.pause(&mut random, SECOND, 30 * SECOND).await {
         if let Some((_, member)) = scene.any_member(&mut random) {
+            if random.below(3) == 0 {
+                member.consumer.give_up_queues();
+            }
+            let most = if random.below(4) == 0 { 150 * SECOND } else { 70 * SECOND };
             let left = scene.end.since(scene.now());
-            member.machine.stand_still(between(&mut random, SECOND, 70 * SECOND).min(left));
+            member.machine.stand_still(between(&mut random, SECOND, most).min(left));
         }
     }
 }
