@@ -151,6 +151,11 @@ impl WasmClient {
         WasmAdmin::new(self.0.admin())
     }
 
+    #[wasm_bindgen(js_name = giveUpQueues)]
+    pub fn give_up_queues(&self) {
+        self.0.give_up_queues();
+    }
+
     pub fn metrics(&self) -> JsValue {
         metrics::read(&self.0.metrics())
     }

@@ -2,7 +2,7 @@
 //!
 //! What comes is read as soon as JavaScript has it; a task writes. A link is never held while JavaScript is called.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -52,6 +52,18 @@ type Shared = Rc<RefCell<Connection>>;
 
 thread_local! {
     static CONNECTIONS: RefCell<(u32, SortedMap<u32, Shared>)> = RefCell::default();
+    /// All is written, whether streams are full or not.
+    static HURRIES: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Gives streams all that waits to be written, also those that are full: they are about to be closed.
+#[wasm_bindgen(js_name = writeAll)]
+pub fn write_all() {
+    HURRIES.set(true);
+    let numbers = CONNECTIONS.with_borrow(|(_, all)| all.keys().copied().collect::<Vec<_>>());
+    numbers.into_iter().for_each(|number| with(number, |_| ()));
+    tasks::run_tasks();
+    HURRIES.set(false);
 }
 
 fn find(number: u32) -> Option<Shared> {
@@ -102,7 +114,7 @@ fn poll(
             return Poll::Ready(Some(end));
         }
         state.waker = Some(context.waker().clone());
-        let may_write = state.is_open && !state.is_full;
+        let may_write = state.is_open && (!state.is_full || HURRIES.get());
         let Some(mut link) = state.link.take() else {
             return Poll::Pending;
         };

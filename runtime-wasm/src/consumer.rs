@@ -202,11 +202,6 @@ impl WasmConsumer {
         self.0.unsubscribe(topic);
     }
 
-    #[wasm_bindgen(js_name = giveUpQueues)]
-    pub fn give_up_queues(&self) {
-        self.0.give_up_queues();
-    }
-
     pub fn pause(&self, is_paused: bool) {
         if is_paused { self.0.pause() } else { self.0.resume() }
     }

@@ -232,6 +232,17 @@ impl Client {
         self.handle.shared.with(|state, _| state.core.set_credentials(credentials));
     }
 
+    /// Gives all queues of all its consumers up at once, for a program that is about to stand still for a time it does not know, such
+    /// as a page that is frozen: what is finished is committed, locks go back, and no answer is awaited. What handlers have in hand then
+    /// does not count any more and comes again, to whoever has its queue by then. The consumers stay members: they get queues again,
+    /// from where their groups are by then, when connections have ended and are made anew, or within
+    /// [`rebalance_interval`](crate::PushConfig::rebalance_interval).
+    ///
+    /// Broadcasting consumers keep their queues, and have their offsets stored.
+    pub fn give_up_queues(&self) {
+        self.handle.shared.with(|state, now| state.core.give_up_queues(now));
+    }
+
     /// Closes the client: sends and handlers under way may end within the close time-out
     /// ([`ClientBuilder::close_timeout`]), offsets are committed, brokers hear that its groups leave, connections close. When this
     /// returns nothing of the client is left. All its producers and consumers are closed with it; what is asked of them later

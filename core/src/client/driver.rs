@@ -73,12 +73,14 @@ impl Client {
 
     /// A connection that an [`Action::Connect`] asked for stands.
     pub fn handle_connected(&mut self, now: Now, connection: ConnectionId) {
+        self.notice_standstill(now);
         self.session.handle_connected(now, connection);
         self.run(now);
     }
 
     /// Commands came on a connection; the frames are read outside, by a [`FrameReader`](crate::wire::frame::FrameReader).
     pub fn handle_commands(&mut self, now: Now, connection: ConnectionId, commands: impl IntoIterator<Item = Command>) {
+        self.notice_standstill(now);
         for command in commands {
             match self.session.handle_command(now, connection, &command) {
                 Some(Received::Answer { owner, took }) => {
@@ -99,6 +101,7 @@ impl Client {
 
     /// A connection ended, or could not be made; `reason` is what the host knows of it.
     pub fn handle_closed<'r>(&mut self, now: Now, connection: ConnectionId, reason: impl Into<CloseReason<'r>>) {
+        self.notice_standstill(now);
         self.session.handle_closed(now, connection, reason.into());
         self.run(now);
         self.close_if_done(now);
@@ -112,10 +115,7 @@ impl Client {
 
     /// Time passed. Calling before anything is due is harmless.
     pub fn handle_timeout(&mut self, now: Now) {
-        // First of all, before anything that is due says how far we were.
-        if self.session.is_forgotten(now.mono) {
-            self.begin_consumers_anew(now);
-        }
+        self.notice_standstill(now);
         self.session.handle_timeout(now);
         // First what failed and why, then what only knows that its time is up.
         self.run(now);

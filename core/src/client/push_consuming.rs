@@ -92,6 +92,7 @@ impl Client {
     /// The next messages for the application, up to `most`; `None` when there is nothing now, and then
     /// [`PushEvent::Readable`] follows when there is.
     pub fn next_delivery(&mut self, now: Now, consumer: PushConsumerId, most: usize) -> Option<Delivery> {
+        self.notice_standstill(now);
         let entry = self.session.groups.push_consumers.get_mut(consumer)?;
         let delivery = entry.consumer.next_delivery(now, most);
         if self.run_consumer(now, consumer) {
@@ -128,12 +129,15 @@ impl Client {
         self.with_consumer(now, consumer, |consumer| consumer.commit_now(now));
     }
 
-    /// Gives all queues of a consumer up in this turn: what is finished is committed, locks go back, and no answer is awaited or
-    /// tried again; what the application has of them does not count any more. The consumer stays a member of its group: the next
+    /// Gives all queues of all consumers up in this turn: what is finished is committed, locks go back, and no answer is awaited or
+    /// tried again; what the application has of them does not count any more. The consumers stay members of their groups: the next
     /// rebalance, which comes once a connection has ended or at the interval, brings queues again, from where the group is by then.
-    /// For a program that is about to stand still. A broadcasting consumer keeps its queues, and has its offsets stored.
-    pub fn give_up_queues(&mut self, now: Now, consumer: PushConsumerId) {
-        self.with_consumer(now, consumer, |consumer| consumer.give_up_queues(now));
+    /// For a program that is about to stand still. Broadcasting consumers keep their queues, and have their offsets stored.
+    pub fn give_up_queues(&mut self, now: Now) {
+        self.notice_standstill(now);
+        for id in self.session.groups.push_consumers.ids() {
+            self.give_up(now, id, |consumer| consumer.give_up_queues(now));
+        }
     }
 
     /// Delivers nothing, and fetches no more than what is under way, until it is resumed; what is in work goes on.
@@ -236,6 +240,7 @@ impl Client {
         id: PushConsumerId,
         act: impl FnOnce(&mut PushConsumer) -> R,
     ) -> Option<R> {
+        self.notice_standstill(now);
         let entry = self.session.groups.push_consumers.get_mut(id)?;
         let result = act(&mut entry.consumer);
         self.run_consumer(now, id);
@@ -254,10 +259,15 @@ impl Client {
         }
     }
 
-    /// The host was away for so long that others have our queues.
-    pub(crate) fn begin_consumers_anew(&mut self, now: Now) {
-        for id in self.session.groups.push_consumers.ids() {
-            self.with_consumer(now, id, |consumer| consumer.begin_anew(now));
+    /// Whoever is the first to call looks whether the host was away for so long that others have our queues: before anything says how
+    /// far we were.
+    #[inline]
+    pub(crate) fn notice_standstill(&mut self, now: Now) {
+        if self.session.is_forgotten(now.mono) {
+            self.session.hurry_heartbeat(now.mono);
+            for id in self.session.groups.push_consumers.ids() {
+                self.give_up(now, id, |consumer| consumer.begin_anew(now));
+            }
         }
     }
 
@@ -362,22 +372,31 @@ impl Client {
                     self.ask_for(now, id, asked, queue, Unlock { group, queues });
                 }
             }
-            Wish::GiveUp(given_up) => self.give_up(now, id, &group, given_up),
             Wish::SendBack { asked, message } => {
                 self.ask_for(now, id, asked, message.queue.clone(), SendBack { group, message });
             }
         }
     }
 
-    /// Says the last of queues. A commit under way would be tried again on the next connection, and by then others may have gone on
-    /// from there.
-    fn give_up(&mut self, now: Now, id: PushConsumerId, group: &Arc<str>, given_up: GivenUp) {
+    /// Has a consumer part with its queues, and says the last of them. A commit under way would be tried again on the next connection,
+    /// and by then others may have gone on from there; if it is at the broker already, the two may land in any order.
+    fn give_up(&mut self, now: Now, id: PushConsumerId, part: impl FnOnce(&mut PushConsumer) -> GivenUp) {
+        let Some(entry) = self.session.groups.push_consumers.get_mut(id) else {
+            return;
+        };
+        let (group, given_up) = (entry.consumer.group.clone(), part(&mut entry.consumer));
         for operation in self.operations.ids() {
             let asker = self.askers.get(operation.slot()).and_then(Option::as_ref).filter(|asker| asker.consumer == id);
             if asker.is_some_and(|asker| asker.asked.is_commit()) {
                 self.complete(now, operation, Err(Error::new(ErrorKind::Cancelled, "the queues are given up")));
             }
         }
+        self.say_given_up(now, &group, given_up);
+        self.run_consumer(now, id);
+        self.run(now);
+    }
+
+    fn say_given_up(&mut self, now: Now, group: &Arc<str>, given_up: GivenUp) {
         let GivenUp { offsets, locked, needs_lock } = given_up;
         for (queue, offset) in offsets {
             Commit { group: group.clone(), offset, needs_lock }.tell(&mut self.session, now, &queue);

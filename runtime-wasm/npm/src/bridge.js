@@ -14,7 +14,7 @@ export function attach(exports) {
 // Clocks and chance.
 
 /** What the time of day is ahead by at once has been slept: the clock of `performance` may stand still meanwhile. */
-const SLEPT_MS = 60_000;
+const SLEPT_MS = 3000;
 let slept = 0;
 let ahead = Date.now() - performance.now();
 
@@ -87,9 +87,10 @@ export function open(connection, transport, host, port) {
   }
 }
 
-/** Ends them all at once, after what has been said by now. */
+/** Ends them all at once, after what has been said by now: streams that are full are given it, too. */
 export function cutStreams(why) {
-  runTasks();
+  if (!wasm) return;
+  tell(() => wasm.writeAll());
   for (const [connection, { end }] of [...streams]) {
     end(new Error(why));
     close(connection);
@@ -158,7 +159,7 @@ function fail(cause) {
   for (const hears of failing) hears(trapped.message);
 }
 
-export const runTasks = () => wasm && tell(() => wasm.runTasks());
+const runTasks = () => tell(() => wasm.runTasks());
 
 export const runTasksSoon = () => queueMicrotask(runTasks);
 

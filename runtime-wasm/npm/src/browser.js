@@ -40,6 +40,7 @@ platform.place = async (target, options) => {
 platform.offsets = () => new Database();
 
 platform.gateOf = gateOf;
+platform.complains = true;
 
 // Time in which others may be tried first is counted.
 platform.connectTimeout = 10_000;

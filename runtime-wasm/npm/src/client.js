@@ -120,7 +120,15 @@ async function within(ms, promise) {
 /** Tells of something that the WebAssembly knows nothing of. */
 let warn;
 
-const forgotten = new FinalizationRegistry((hears) => failing.delete(hears));
+/** Those that are not closed, as long as somebody has them. */
+const clients = new Set();
+const forgotten = new FinalizationRegistry((known) => clients.delete(known));
+const each = (act) => clients.forEach((known) => known.deref() && act(known.deref()));
+
+failing.add((message) => each((client) => warn(client, message)));
+
+/** All consumers say how far they are and give their queues up, in this turn: what handlers have in hand comes to others. */
+export let giveUpQueues;
 
 /** A client of a cluster. One is enough for a process: its producers and consumers share its connections. */
 export class Client {
@@ -128,12 +136,19 @@ export class Client {
   #events;
   #log;
   #closeTimeout;
-  /** Hears when nothing works any more. */
-  #hears;
+  #known = new WeakRef(this);
   /** Sends of all producers that wait until they can be handed in. */
   #unsent = new Set();
 
   static {
+    giveUpQueues = () =>
+      each((client) => {
+        try {
+          enter(() => client.#inner.giveUpQueues());
+        } catch {
+          // It has failed by a fault of its own, and has none any more, which its user has been told.
+        }
+      });
     warn = (client, message) => {
       client.#events?.dispatchEvent(new ClientEvent({ type: "warning", message }));
       logWarning(client.#log, message);
@@ -144,10 +159,8 @@ export class Client {
     this.#inner = inner;
     this.#log = log;
     this.#closeTimeout = closeTimeout;
-    const known = new WeakRef(this);
-    this.#hears = (message) => known.deref() && warn(known.deref(), message);
-    failing.add(this.#hears);
-    forgotten.register(this, this.#hears, this);
+    clients.add(this.#known);
+    forgotten.register(this, this.#known);
   }
 
   /** By which brokers know it. */
@@ -218,7 +231,7 @@ export class Client {
     try {
       await call((number) => this.#inner.close(number), signal);
     } finally {
-      failing.delete(this.#hears);
+      clients.delete(this.#known);
       forgetConsumers(this);
     }
   }

@@ -120,8 +120,6 @@ const running = new Set();
 
 /** The client has closed its consumers. */
 export let forgetConsumers;
-/** All of them say how far they are and give their queues up, in this turn: what handlers have in hand comes to others. */
-export let giveUpQueues;
 /** A client is one member of a group: a new consumer waits for one that closes. */
 let othersClosed;
 
@@ -133,7 +131,6 @@ export class Consumer {
   #closing;
 
   static {
-    giveUpQueues = () => running.forEach((consumer) => consumer.#giveUpQueues());
     forgetConsumers = (client) => running.forEach((consumer) => consumer.#place.client === client && consumer.#forget());
     othersClosed = async ({ client, group }) => {
       const isOther = (place) => place.client === client && place.group === group;
@@ -150,13 +147,6 @@ export class Consumer {
   #forget() {
     running.delete(this);
     this.#release();
-  }
-
-  /** A client that has failed by a fault of its own has none any more, which its user has been told. */
-  #giveUpQueues() {
-    try {
-      enter(() => this.#inner.giveUpQueues());
-    } catch {}
   }
 
   /** Wants messages of a topic, too, or other ones of it. */

@@ -1,68 +1,67 @@
-// Who may open a WebSocket to a gateway that is away. Once many have failed, browsers hold each new one back for up to five seconds, so while
-// none can be opened one is tried at a time, more and more rarely; the others wait for what comes of it.
+// When a WebSocket to a gateway that is away may be opened. Once many have failed, browsers hold each new one back for up to five seconds, so
+// while none can be opened they are tried one by one, more and more rarely; the others wait for what comes of it.
 
 const LEAST_MS = 250;
 const MOST_MS = 2000;
 
 const gates = new Map();
 
-/** The gate in front of what is at the origin of this URL. */
+/** The gate of all tunnels of this address. */
 export function gateOf(url) {
-  const { origin } = new URL(url);
-  if (!gates.has(origin)) gates.set(origin, new Gate());
-  return gates.get(origin);
+  if (!gates.has(url)) gates.set(url, new Gate());
+  return gates.get(url);
 }
 
 // A Worker hears of it, too.
-globalThis.addEventListener?.("online", () => gates.forEach((gate) => gate.hurry()));
+globalThis.addEventListener?.("online", () => gates.forEach((gate) => gate.open()));
 
 class Gate {
-  /** Since one was opened. */
-  #failures = 0;
+  /** How many have been tried since the gateway is away; none, while it is not. */
+  #tries = 0;
   #nextAt = 0;
-  #tried;
-  /** What is called when it may be opened. */
+  /** What is called when one may be opened. */
   #waiting = new Set();
   #timer;
 
-  /** Calls `open` when a WebSocket may be opened: what becomes of it is to be told by `opened` or `left`. */
-  enter(open) {
-    if (this.#failures === 0) return open();
-    this.#waiting.add(open);
+  /** Calls `go` when a WebSocket may be opened. */
+  enter(go) {
+    if (this.#tries === 0) return go();
+    this.#waiting.add(go);
     this.#look();
   }
 
-  opened() {
-    this.#failures = 0;
-    this.#tried = undefined;
+  /** One stands, or there is reason to try again: whoever waits may. */
+  open() {
+    this.#tries = 0;
+    clearTimeout(this.#timer);
     const all = [...this.#waiting];
     this.#waiting.clear();
-    all.forEach((open) => open());
+    all.forEach((go) => go());
   }
 
-  /** It could not be opened, or is not wanted any more. */
-  left(open, hasFailed) {
-    this.#waiting.delete(open);
-    if (hasFailed && (this.#failures === 0 || this.#tried === open)) {
-      this.#nextAt = performance.now() + Math.min(LEAST_MS * 2 ** this.#failures++, MOST_MS);
-    }
-    if (this.#tried === open) this.#tried = undefined;
-    this.#look();
+  /** One could not be opened. */
+  fail() {
+    if (this.#tries > 0) return;
+    this.#tries = 1;
+    this.#nextAt = performance.now() + LEAST_MS;
   }
 
-  /** It may be there again. */
-  hurry() {
-    this.#nextAt = 0;
-    this.#look();
+  /** Who waited does not want one any more. */
+  leave(go) {
+    this.#waiting.delete(go);
   }
 
+  /** One that hangs keeps nobody from trying. */
   #look() {
     clearTimeout(this.#timer);
-    if (this.#tried || this.#waiting.size === 0) return;
-    const pause = this.#nextAt - performance.now();
-    if (pause > 0) return void (this.#timer = setTimeout(() => this.#look(), pause));
-    [this.#tried] = this.#waiting;
-    this.#waiting.delete(this.#tried);
-    this.#tried();
+    const [go] = this.#waiting;
+    if (!go) return;
+    const now = performance.now();
+    if (now >= this.#nextAt) {
+      this.#waiting.delete(go);
+      this.#nextAt = now + Math.min(LEAST_MS * 2 ** this.#tries++, MOST_MS);
+      go();
+    }
+    this.#timer = setTimeout(() => this.#look(), this.#nextAt - now);
   }
 }

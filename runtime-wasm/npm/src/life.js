@@ -2,7 +2,7 @@
 // socket comes all the same, and what is due is known by the clock, however late a timer is. Here is what would not go by itself.
 
 import { cutStreams } from "./bridge.js";
-import { giveUpQueues } from "./consumer.js";
+import { giveUpQueues } from "./client.js";
 import { restDatabases, wakeDatabases } from "./database.js";
 
 // Nothing of a page that is frozen or left runs, but the browser may hold its sockets and answer pings: brokers would keep its queues for it

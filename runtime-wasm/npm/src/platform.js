@@ -1,6 +1,6 @@
 // What differs between Node and pages: `node.js` and `browser.js` fill it in, before anything else of the package runs.
 
-const OPEN = { enter: (open) => open(), opened() {}, left() {}, hurry() {} };
+const OPEN = { enter: (go) => go(), open() {}, fail() {}, leave() {} };
 
 export const platform = {
   /** Where `target` is: `{ addresses, transport }`. */
@@ -15,8 +15,10 @@ export const platform = {
   decompress: undefined,
   /** A WebSocket, where there is no global one. */
   webSocket: () => Promise.reject(),
-  /** Who may open a WebSocket to what is at a URL: whoever wants to, where nobody holds them back. */
+  /** When tunnels of an address may be opened: at once, where nobody holds them back. */
   gateOf: () => OPEN,
+  /** Whether it complains of WebSockets that are closed before they were opened. */
+  complains: false,
   /** The time to open a connection, in ms, where it is another than elsewhere. */
   connectTimeout: undefined,
   /** A store of offsets. */

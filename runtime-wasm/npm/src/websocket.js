@@ -26,13 +26,14 @@ export function tunnel(url, options = {}) {
   protocols.forEach((one) => check.text("a protocol", one));
   if (typeof token !== "function" && token !== undefined) checkToken(token);
   if (!URL.canParse(url)) throw invalid(`${JSON.stringify(url)} is no URL`);
+  const gate = platform.gateOf(url);
   // Somebody wants it now, whatever has failed before.
-  platform.gateOf(url).hurry();
+  gate.open();
   const wanted = async () => {
     if (token === undefined) return protocols;
     return [...protocols, `bearer.${typeof token === "function" ? checkToken(await token()) : token}`];
   };
-  return { open: ({ host, port }, events) => new Tunnel(addressOf(url, host, port), wanted, given, events) };
+  return { open: ({ host, port }, events) => new Tunnel(gate, addressOf(url, host, port), wanted, given, events) };
 }
 
 /** A token travels as the name of a subprotocol, which has few letters. */
@@ -65,7 +66,8 @@ class Tunnel {
   #gate;
   #mayOpen;
 
-  constructor(url, protocols, given, events) {
+  constructor(gate, url, protocols, given, events) {
+    this.#gate = gate;
     this.#events = events;
     this.#open(url, protocols, given);
   }
@@ -75,7 +77,6 @@ class Tunnel {
     try {
       const [Socket, wanted] = await Promise.all([given ?? globalThis.WebSocket ?? ofPlatform(), protocols()]);
       if (this.#isClosed) return;
-      this.#gate = platform.gateOf(url);
       this.#gate.enter((this.#mayOpen = () => this.#try(Socket, url, wanted)));
     } catch (error) {
       if (!this.#isClosed) this.#events.closed(error);
@@ -86,7 +87,7 @@ class Tunnel {
     try {
       this.#connect(Socket, url, protocols);
     } catch (error) {
-      this.#gate.left(this.#mayOpen, true);
+      this.#gate.fail();
       this.#events.closed(error);
     }
   }
@@ -100,7 +101,7 @@ class Tunnel {
     let hasReceived = false;
     socket.onopen = () => {
       isOpen = true;
-      this.#gate.opened();
+      this.#gate.open();
       if (this.#isClosed) socket.close();
       else opened();
     };
@@ -120,7 +121,8 @@ class Tunnel {
     socket.onerror = ({ message }) => (said = message);
     socket.onclose = ({ code, reason }) => {
       clearInterval(this.#look);
-      if (!isOpen) this.#gate.left(this.#mayOpen, true);
+      // Given up is not failed.
+      if (!isOpen && !this.#isClosed) this.#gate.fail();
       if (isOpen && !said && !reason && (code === 1000 || code === 1005)) return closed();
       const why = said || (reason ? `${reason} (code ${code})` : `code ${code}`);
       const error = new Error(`the tunnel ${isOpen ? "was closed" : "could not be opened"}: ${why}`);
@@ -150,9 +152,9 @@ class Tunnel {
     this.#isClosed = true;
     clearInterval(this.#look);
     const socket = this.#socket;
-    if (!socket) return this.#gate?.left(this.#mayOpen, false);
-    // Browsers complain of one that is closed before it was opened on the page's console.
-    if (socket.readyState !== CONNECTING) socket.close();
+    if (!socket) return this.#gate.leave(this.#mayOpen);
+    // Browsers complain of one that is closed before it was opened on the page's console. A process would be held by it.
+    if (socket.readyState !== CONNECTING || !platform.complains) socket.close();
     setTimeout(() => {
       socket.close();
       // `ws` waits for half a minute for a gateway that takes nothing more, which would hold the process.

@@ -66,16 +66,6 @@ impl PushConsumer {
         self.shared().with(|state, now| state.core.commit_consumer(now, self.inner.id));
     }
 
-    /// Gives all queues up at once, for a program that is about to stand still for a time it does not know, such as a page that is
-    /// frozen: what is finished is committed, locks go back, and no answer is awaited. What handlers have in hand then does not count any more and
-    /// comes again, to whoever has its queue by then. The consumer stays a member: it gets queues again, from where the group is by
-    /// then, when its connections have ended and are made anew, or within [`rebalance_interval`](crate::PushConfig::rebalance_interval).
-    ///
-    /// A broadcasting consumer keeps its queues, and has its offsets stored.
-    pub fn give_up_queues(&self) {
-        self.shared().with(|state, now| state.core.give_up_queues(now, self.inner.id));
-    }
-
     /// Delivers nothing, and fetches no more than what is under way (a fetch may wait for 15 s), until [`resume`](Self::resume); what is in work goes on.
     pub fn pause(&self) {
         self.shared().with(|state, now| state.core.pause_consumer(now, self.inner.id));

@@ -364,6 +364,11 @@ impl Session {
         late >= TIMERS_ARE_LATE && late + self.config.heartbeat_interval >= FORGOTTEN_AFTER
     }
 
+    /// Brokers are to hear of us as soon as time is looked at, and not before it was noticed that they have not for so long.
+    pub(crate) const fn hurry_heartbeat(&mut self, now: Instant) {
+        self.next_heartbeat = now;
+    }
+
     pub(crate) fn handle_timeout(&mut self, now: Now) {
         if self.is_closed() {
             return;

@@ -47,9 +47,9 @@ fn orderly() -> (Scene, PushConsumerId) {
 
 #[test]
 fn brokers_hear_of_offsets_and_locks_at_once_and_are_not_asked_to_answer() {
-    let (mut scene, consumer) = orderly();
+    let (mut scene, _) = orderly();
     let before = scene.asked.len();
-    scene.client.give_up_queues(scene.now, consumer);
+    scene.client.give_up_queues(scene.now);
     scene.settle();
     let said = scene.asked[before..].iter().map(|asked| (asked.code(), asked.command.is_oneway())).collect::<Vec<_>>();
     let unlock = RequestCode::UNLOCK_BATCH_MQ;
@@ -67,13 +67,13 @@ fn what_was_not_answered_before_is_not_committed_on_the_next_connection() {
         be_alone(&mut scene);
         scene.on("a:1", COMMIT, |_| None);
         let consume_from = ConsumeFrom::FirstOffset;
-        let consumer = start(&mut scene, PushConfig { consume_from, ..PushConfig::default() });
+        start(&mut scene, PushConfig { consume_from, ..PushConfig::default() });
         scene.run_for(ms(2000));
         assert!(!scene.asked_of("a:1", COMMIT).is_empty(), "one is under way");
         // By the time of the next connection the group has an offset, which somebody else has committed.
         scene.on("a:1", RequestCode::QUERY_CONSUMER_OFFSET, |_| Some(Reply::ok().field("offset", 200)));
         if gives_up {
-            scene.client.give_up_queues(scene.now, consumer);
+            scene.client.give_up_queues(scene.now);
             scene.settle();
         }
         scene.cut("a:1", "frozen");
@@ -119,6 +119,10 @@ fn who_stood_still_until_brokers_forgot_it_does_not_say_how_far_it_was_and_begin
         // Others have gone on.
         scene.on("a:1", RequestCode::QUERY_CONSUMER_OFFSET, |_| Some(Reply::ok().field("offset", 200)));
         stand_still(&mut scene, 3600);
+        scene.client.handle_timeout(scene.now);
+        let notices: Vec<_> =
+            std::iter::from_fn(|| scene.client.poll_notice()).map(|notice| notice.to_string()).collect();
+        assert!(notices.iter().any(|words| words.contains("stood still")), "{notices:?}");
         scene.run_for(ms(3000));
         let committed =
             scene.asked_of("a:1", COMMIT).iter().map(|asked| asked.field("commitOffset")).collect::<Vec<_>>();

@@ -29,6 +29,7 @@ mod routes;
 mod scene;
 mod sends;
 mod servers;
+mod standing_still;
 mod tls;
 
 use scene::Scene;

@@ -1,7 +1,7 @@
 //! What is committed of a queue, when, and what came of it (`OffsetStore`).
 //!
-//! One commit of a queue is under way at a time, so that an older one never lands last. Nothing is committed of a queue
-//! whose lock is not ours.
+//! One commit of a queue is under way at a time, so that an older one never lands last; but for the one that is said when the
+//! queue is given up (`giving_up`), after which nobody can wait. Nothing is committed of a queue whose lock is not ours.
 
 use super::asked::{self, Ticket};
 use super::locking::AGAIN_AFTER;

@@ -62,7 +62,7 @@ impl PushConsumer {
     }
 
     /// Shares the queues of a topic at this moment, unless that is due earlier anyway.
-    fn share_at(&mut self, topic: &str, at: Instant) {
+    pub(super) fn share_at(&mut self, topic: &str, at: Instant) {
         if self.is_closing() {
             return;
         }

@@ -151,6 +151,14 @@ impl Subscription {
         self.asking.is_none() && self.due.is_some_and(|due| due <= now)
     }
 
+    /// What is being asked of our share counts no more, and nothing is ours.
+    pub(super) fn forget_share(&mut self) {
+        if self.share == Share::Shared {
+            self.share = Share::Unknown;
+        }
+        (self.asking, self.lists_due, self.owned) = (None, 0, 0);
+    }
+
     /// Whether nobody knows yet which queues there were at first.
     pub(super) const fn is_first_look(&self) -> bool {
         self.ends.is_none()

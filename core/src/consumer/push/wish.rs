@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::asked;
-use super::giving_up::GivenUp;
 use crate::consumer::MessageSelector;
 use crate::queue::MessageQueue;
 use crate::time::Duration;
@@ -47,9 +46,6 @@ pub(crate) enum Wish {
     Lock { asked: asked::Lock, queues: Vec<MessageQueue> },
     /// Locks on queues of one broker are given back.
     Unlock { asked: asked::Unlock, queues: Vec<MessageQueue> },
-    /// This is the last that is said of queues: at once, on connections that stand, and once. Nothing that was said of them before
-    /// is tried again either.
-    GiveUp(GivenUp),
     /// A message that failed is to be brought again later.
     SendBack { asked: asked::SendBack, message: SendingBack },
 }

@@ -163,7 +163,7 @@ async fn stands_still(scene: Arc<Scene>, mut random: Random) {
     while scene.pause(&mut random, SECOND, 30 * SECOND).await {
         if let Some((_, member)) = scene.any_member(&mut random) {
             if random.below(3) == 0 {
-                member.consumer.give_up_queues();
+                member.client.give_up_queues();
             }
             let most = if random.below(4) == 0 { 150 * SECOND } else { 70 * SECOND };
             let left = scene.end.since(scene.now());

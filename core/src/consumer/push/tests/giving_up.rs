@@ -5,6 +5,7 @@ use super::super::wish::Wish;
 use super::super::{ConsumeOrder, ConsumeOutcome, MessageModel, PushEvent, asked};
 use super::scene::{ME, SECOND, Scene, failed, queue};
 use crate::sorted::SortedSet;
+use crate::time::Duration;
 
 /// Finishes as many messages, and has another one in hand.
 fn finish(scene: &mut Scene, count: u64) {
@@ -14,18 +15,13 @@ fn finish(scene: &mut Scene, count: u64) {
     }
 }
 
+/// Gives up, and asks nothing but that pulls be cancelled.
 fn given_up(scene: &mut Scene) -> GivenUp {
     scene.wishes();
-    scene.consumer.give_up_queues(scene.now);
-    let wishes = scene.wishes();
-    let mut all = wishes.iter().filter_map(|wish| match wish {
-        Wish::GiveUp(given_up) => Some(given_up.clone()),
-        Wish::CancelPull { .. } => None,
-        other => panic!("{other:?}"),
-    });
-    let only = all.next().expect("that they are given up");
-    assert!(all.next().is_none());
-    only
+    let given_up = scene.consumer.give_up_queues(scene.now);
+    let asks = scene.wishes();
+    assert!(asks.iter().all(|wish| matches!(wish, Wish::CancelPull { .. })), "{asks:?}");
+    given_up
 }
 
 fn locked_one() -> Scene {
@@ -144,4 +140,119 @@ fn what_is_broadcast_nobody_else_gets_so_its_offsets_are_stored_and_its_queues_k
     });
     assert_eq!(stored.and_then(|offsets| offsets.get(&queue(0)).copied()), Some(2));
     assert_eq!(scene.consumer.status(scene.now).queues.len(), 1);
+}
+
+/// A page closes its consumer and is left: the last commit is not answered yet, so the lock has not gone back.
+#[test]
+fn a_lock_goes_back_also_when_a_consumer_that_closes_is_given_up() {
+    let mut scene = locked_one();
+    finish(&mut scene, 3);
+    scene.wishes();
+    scene.consumer.close(scene.now, Duration::ZERO);
+    assert!(scene.wishes().iter().any(|wish| matches!(wish, Wish::Commit { offset: 3, .. })));
+    let locked = scene.consumer.give_up_queues(scene.now).locked;
+    assert_eq!(locked, [queue(0)], "else the broker keeps it for a minute");
+}
+
+/// The same, where the broker did not take the last commit a moment ago.
+#[test]
+fn an_offset_goes_out_also_when_a_consumer_that_closes_is_given_up() {
+    let mut scene = Scene::new(|_| {});
+    scene.begin(1);
+    scene.fill(0..9);
+    finish(&mut scene, 3);
+    scene.wishes();
+    scene.consumer.close(scene.now, Duration::ZERO);
+    let commit = scene.wishes().into_iter().find_map(|wish| match wish {
+        Wish::Commit { asked: asked::Commit(id, ticket), .. } => Some((id, ticket)),
+        _ => None,
+    });
+    let (id, ticket) = commit.expect("the last commit");
+    scene.consumer.take_committed(scene.now, id, ticket, Err(failed()));
+    assert!(scene.wishes().is_empty(), "it is tried again in half a second");
+    let offsets = scene.consumer.give_up_queues(scene.now).offsets;
+    assert_eq!(offsets, [(queue(0), 3)]);
+}
+
+#[test]
+fn who_waits_for_its_queues_is_not_told_that_they_have_begun_when_they_are_given_up() {
+    let mut scene = Scene::new(|_| {});
+    scene.rebalance(1, &[ME]);
+    scene.wishes();
+    scene.consumer.await_ready(scene.now);
+    let is_ready = |scene: &mut Scene| scene.events().iter().any(|event| matches!(event, PushEvent::Ready));
+    assert!(!is_ready(&mut scene), "where it begins is being asked");
+    scene.consumer.give_up_queues(scene.now);
+    assert!(!is_ready(&mut scene), "it has none of its share, and has never had");
+}
+
+#[test]
+fn who_has_given_its_queues_up_is_not_ready_before_it_has_them_again() {
+    let mut scene = Scene::new(|_| {});
+    scene.begin(1);
+    scene.consumer.give_up_queues(scene.now);
+    scene.consumer.handle_disconnected(scene.now, "a");
+    scene.pass(Duration::ZERO);
+    scene.consumer.await_ready(scene.now);
+    let is_ready = scene.events().iter().any(|event| matches!(event, PushEvent::Ready));
+    assert!(!is_ready, "all queues are its share, and it has none");
+}
+
+#[test]
+fn who_begins_anew_is_not_ready_before_it_has_its_queues_again() {
+    let mut scene = Scene::new(|_| {});
+    scene.begin(1);
+    scene.wishes();
+    scene.consumer.begin_anew(scene.now);
+    scene.consumer.await_ready(scene.now);
+    let is_ready = scene.events().iter().any(|event| matches!(event, PushEvent::Ready));
+    assert!(!is_ready, "all queues are its share, and it has none");
+}
+
+/// The rule as documented: queues come again once a connection has ended, or at the interval.
+#[test]
+fn a_rebalance_that_was_under_way_does_not_bring_back_at_once_what_was_given_up() {
+    let mut scene = locked_one();
+    scene.wishes();
+    scene.consumer.rebalance_soon(scene.now.mono);
+    scene.pass(2 * SECOND);
+    scene.answer_queues(Ok(vec![queue(0)]));
+    let members = scene.wishes().into_iter().find_map(|wish| match wish {
+        Wish::Members { asked, .. } => Some(asked),
+        _ => None,
+    });
+    let asked::Members(topic, ticket, broker) = members.expect("the members are asked for");
+    assert_eq!(scene.consumer.give_up_queues(scene.now).locked, [queue(0)]);
+    scene.consumer.take_members(scene.now, (&topic, ticket, broker), Ok(vec![ME.to_owned()]));
+    scene.allocate();
+    let locks = scene.wishes().iter().filter(|wish| matches!(wish, Wish::Lock { .. })).count();
+    assert_eq!(locks, 0, "nobody gives that lock back: the program stands still by now");
+}
+
+/// As when it is closed ([`Places::doubt`]): what is on its way may not arrive, and is older than what has been finished since.
+#[test]
+fn offsets_of_what_is_broadcast_are_stored_also_while_older_ones_are_on_their_way() {
+    let mut scene = Scene::new(|config| config.message_model = MessageModel::Broadcasting);
+    scene.pass(SECOND);
+    scene.answer_queues(Ok(vec![queue(0)]));
+    for ask in scene.wishes() {
+        if let Wish::MinOffset { asked: asked::FirstOffset(id, ticket), .. } = ask {
+            scene.consumer.take_first_offset(scene.now, id, ticket, Ok(Some(0)));
+        }
+    }
+    scene.fill(0..5);
+    scene.events();
+    scene.consumer.offsets_stored(scene.now, true);
+    finish(&mut scene, 1);
+    scene.commit_all();
+    let stored = |scene: &mut Scene| {
+        scene.events().into_iter().find_map(|event| match event {
+            PushEvent::StoreOffsets(offsets) => offsets.get(&queue(0)).copied(),
+            _ => None,
+        })
+    };
+    assert_eq!(stored(&mut scene), Some(1), "it is on its way");
+    finish(&mut scene, 3);
+    scene.consumer.give_up_queues(scene.now);
+    assert_eq!(stored(&mut scene), Some(4), "nobody stores it later: the page is left");
 }

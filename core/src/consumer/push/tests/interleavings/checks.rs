@@ -156,6 +156,6 @@ pub(super) fn ticket_of(ask: &Wish) -> Option<Ticket> {
         | Wish::Commit { asked: asked::Commit(_, ticket), .. }
         | Wish::Lock { asked: asked::Lock { ticket, .. }, .. }
         | Wish::Unlock { asked: asked::Unlock(_, ticket), .. } => Some(*ticket),
-        Wish::SendBack { .. } | Wish::Heartbeat | Wish::GiveUp(_) => None,
+        Wish::SendBack { .. } | Wish::Heartbeat => None,
     }
 }

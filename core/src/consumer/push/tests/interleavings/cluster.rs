@@ -58,7 +58,7 @@ impl Play {
 
     /// Queues are given up: nobody answers, and commits that are under way end.
     pub(super) fn take_given_up(&mut self, given_up: &GivenUp) {
-        assert_eq!(self.scene.consumer.queues.len(), 0, "none is kept");
+        assert!(self.broadcasts || self.scene.consumer.queues.len() == 0, "none is kept");
         let is_commit = |known: &Question| matches!(known.ask, Wish::Commit { .. } | Wish::CommitEnd { .. });
         while let Some(index) = self.questions.iter().position(is_commit) {
             self.fail(index, false, failed());
@@ -144,7 +144,7 @@ impl Play {
                 self.settled.insert((message.queue.queue_id, offset));
                 consumer.take_sent_back(now, id, begun, offset, Ok(()));
             }
-            Wish::Heartbeat | Wish::CancelPull { .. } | Wish::OvertakePull { .. } | Wish::GiveUp(_) => {}
+            Wish::Heartbeat | Wish::CancelPull { .. } | Wish::OvertakePull { .. } => {}
         }
     }
 
@@ -171,7 +171,7 @@ impl Play {
             Wish::Lock { asked, .. } => asked.take(consumer, now, Err(error)),
             Wish::Unlock { asked, .. } => asked.take(consumer, now, Err(error)),
             Wish::SendBack { asked, .. } => asked.take(consumer, now, Err(error)),
-            Wish::Heartbeat | Wish::CancelPull { .. } | Wish::OvertakePull { .. } | Wish::GiveUp(_) => {}
+            Wish::Heartbeat | Wish::CancelPull { .. } | Wish::OvertakePull { .. } => {}
         }
     }
 

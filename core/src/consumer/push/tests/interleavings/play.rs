@@ -154,10 +154,6 @@ impl Play {
                     self.questions.retain(|known| ticket_of(&known.ask) != ticket);
                     continue;
                 }
-                Wish::GiveUp(given_up) => {
-                    self.take_given_up(given_up);
-                    continue;
-                }
                 Wish::Pull { queue, .. } => self.check_room(queue.queue_id),
                 Wish::Commit { queue, .. } if self.is_orderly => {
                     self.check_rest(queue.queue_id, "committed");
@@ -282,7 +278,15 @@ impl Play {
                     self.be_done(index);
                 }
             }
-            Step::GiveUp => self.scene.consumer.give_up_queues(now),
+            Step::GiveUp => {
+                let given_up = self.scene.consumer.give_up_queues(now);
+                self.take_given_up(&given_up);
+            }
+            Step::BeginAnew => {
+                let given_up = self.scene.consumer.begin_anew(now);
+                assert_eq!(given_up.offsets, [], "others have gone on from somewhere else");
+                self.take_given_up(&given_up);
+            }
             Step::Close => self.scene.consumer.close(now, 2 * SECOND),
             Step::Part(number, at, succeeds) => {
                 self.settle_part(number, at, if succeeds { done } else { ConsumeOutcome::SuspendCurrentQueue(None) })

@@ -53,6 +53,8 @@ pub(super) enum Step {
     Close,
     /// The program is about to stand still, and goes on at once all the same.
     GiveUp,
+    /// It has stood still for so long that brokers have forgotten it.
+    BeginAnew,
     /// A part of a delivery is settled, and then the rest.
     Part(usize, usize, bool),
 }
@@ -62,6 +64,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         6 => (1_u64..6000).prop_map(Step::Pass),
         1 => Just(Step::StandStill),
         1 => Just(Step::GiveUp),
+        1 => Just(Step::BeginAnew),
         4 => any::<usize>().prop_map(Step::Do),
         24 => any::<usize>().prop_map(Step::Answer),
         2 => (any::<usize>(), any::<bool>()).prop_map(|(number, is_done)| Step::Fail(number, is_done)),
