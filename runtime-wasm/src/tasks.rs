@@ -88,6 +88,7 @@ pub(crate) fn spawn_boxed(work: Work) {
 }
 
 /// Runs what is ready.
+#[inline(never)]
 #[wasm_bindgen(js_name = runTasks)]
 pub fn run_tasks() {
     while let Some((number, mut work, call)) = TASKS.with_borrow_mut(Tasks::next) {

@@ -260,8 +260,8 @@ impl Client {
     }
 
     /// Whoever is the first to call looks whether the host was away for so long that others have our queues: before anything says how
-    /// far we were.
-    #[inline]
+    /// far we were. One function for all, of which each would have a copy otherwise.
+    #[inline(never)]
     pub(crate) fn notice_standstill(&mut self, now: Now) {
         if self.session.is_forgotten(now.mono) {
             self.session.hurry_heartbeat(now.mono);
