@@ -51,6 +51,8 @@ pub mod host {
 }
 #[cfg(feature = "embedded")]
 pub use stgclient_tokio::embedded;
+#[cfg(feature = "simulator")]
+pub mod simulator;
 
 pub use admin::{Admin, CreateTopic, DeleteTopic, MessagesByKey};
 pub use client::{Client, ClientBuilder};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use stgclient_core::address::Addresses;
 use stgclient_core::time::Duration;
 
 use super::Shared;
@@ -118,6 +119,13 @@ impl ClusterHandle {
                 index += 1;
             }
         });
+    }
+}
+
+/// Those of its name servers.
+impl Addresses for &ClusterHandle {
+    fn joined(&self) -> String {
+        self.name_servers().join(";")
     }
 }
 

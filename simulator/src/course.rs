@@ -19,11 +19,13 @@ pub(super) struct Course {
     pub(super) trace: Trace,
     /// Woken when nobody looks at the world any more.
     wakers: Vec<Waker>,
+    /// Whoever waits for the next event: it may be an earlier one now.
+    driver: Option<Waker>,
 }
 
 impl Course {
     pub(super) fn new(seed: u64) -> Self {
-        Self { now: BEGINNING, events: Events::default(), trace: Trace::new(seed), wakers: Vec::new() }
+        Self { now: BEGINNING, events: Events::default(), trace: Trace::new(seed), wakers: Vec::new(), driver: None }
     }
 
     pub(super) fn now(&self) -> Now {
@@ -41,11 +43,23 @@ impl Course {
     }
 
     pub(super) fn plan(&mut self, at: Instant, event: Event) -> EventKey {
+        self.driver.iter().for_each(Waker::wake_by_ref);
         self.events.plan(at.max(self.now), event)
     }
 
     pub(super) fn plan_after(&mut self, duration: Duration, event: Event) -> EventKey {
-        self.events.plan(self.now + duration, event)
+        self.plan(self.now + duration, event)
+    }
+
+    /// Has this one woken when something is planned.
+    #[cfg(feature = "tokio")]
+    pub(super) fn wakes(&mut self, driver: &Waker) {
+        self.driver = Some(driver.clone());
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(super) fn forget_driver(&mut self) {
+        self.driver = None;
     }
 
     pub(super) fn note(&mut self, what: &'static str, subject: u64, bytes: &[u8]) {

@@ -2,11 +2,9 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Buf;
-use stgclient::ClientBuilder;
 use stgclient_core::client::Identity;
 use stgclient_core::connection::Outbox;
 use stgclient_core::time::{Instant, Now};
@@ -126,12 +124,4 @@ fn poll_read(link: &mut dyn Link, stream: &Stream, context: &Context<'_>) -> Pol
         Ok(false) => Err(Some("closed by the server".to_owned())),
         Err(reason) => Err(Some(reason.to_owned())),
     })
-}
-
-impl Machine {
-    /// A client on this machine, still to be set up, of the cluster of these name servers, `host:port` separated by `;`.
-    pub fn client(self: &Arc<Self>, name_servers: &str) -> ClientBuilder {
-        let host: Arc<dyn Host> = Arc::<Self>::clone(self);
-        ClientBuilder::on(host, name_servers)
-    }
 }

@@ -28,6 +28,8 @@ mod host;
 mod machine;
 mod net;
 mod network;
+#[cfg(feature = "tokio")]
+mod on_tokio;
 mod script;
 mod servers;
 mod state;
@@ -50,7 +52,7 @@ pub use net::{Opening, Stream};
 pub use network::{Direction, Faults};
 pub use script::{Reaction, Script};
 use state::{State, Step};
-use stgclient_servers::ClusterConfig;
+pub use stgclient_servers::{ClusterConfig, Memory, RequestFaults, ServerId};
 use tasks::{ROOT, Tasks};
 
 /// A world of its own.
@@ -69,7 +71,9 @@ pub(crate) struct Shared {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.follow();
+        state
     }
 
     /// Changes the state, and wakes whom that concerns when nobody looks at it any more.

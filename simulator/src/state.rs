@@ -8,6 +8,8 @@ use stgclient_core::time::Instant;
 use super::course::Course;
 use super::events::{Act, Event, EventKey};
 use super::network::Network;
+#[cfg(feature = "tokio")]
+use super::on_tokio::TokioClock;
 use super::servers::Servers;
 
 pub(super) struct State {
@@ -18,6 +20,9 @@ pub(super) struct State {
     sleepers: BTreeMap<EventKey, Waker>,
     /// How many machines there are.
     pub(super) machines: u32,
+    /// Which the world's clock goes by, while an application runs on tokio.
+    #[cfg(feature = "tokio")]
+    clock: Option<TokioClock>,
 }
 
 /// How a step ends.
@@ -38,7 +43,35 @@ impl State {
             servers: Servers::default(),
             sleepers: BTreeMap::new(),
             machines: 0,
+            #[cfg(feature = "tokio")]
+            clock: None,
         }
+    }
+
+    /// When the next thing happens by itself.
+    pub(super) fn next_at(&self) -> Option<Instant> {
+        let timeout = self.servers.poll_timeout().map(|(at, _)| at);
+        timeout.into_iter().chain(self.course.events.next()).min()
+    }
+
+    /// The clock that the world goes by may be ahead. The world's follows, but not past what has yet to happen.
+    pub(super) fn follow(&mut self) {
+        #[cfg(feature = "tokio")]
+        if let Some(now) = self.clock.as_ref().map(TokioClock::now) {
+            let at = self.next_at().map_or(now, |next| next.min(now));
+            self.course.advance_to(at);
+        }
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(super) fn go_by_tokio(&mut self, clock: TokioClock) {
+        self.clock = Some(clock);
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(super) fn leave_tokio(&mut self) {
+        self.clock = None;
+        self.course.forget_driver();
     }
 
     /// Lets the next thing happen, unless that is later than `end`.

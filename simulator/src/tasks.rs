@@ -53,6 +53,8 @@ struct Line {
     queue: VecDeque<Arc<TaskWaker>>,
     /// Machines that stand still: until when, and who would run meanwhile.
     frozen: BTreeMap<u32, (Instant, Vec<Arc<TaskWaker>>)>,
+    /// Whoever runs the tasks, if that one sleeps meanwhile.
+    driver: Option<Waker>,
 }
 
 struct TaskWaker {
@@ -67,7 +69,12 @@ impl Wake for TaskWaker {
         // One thread: the order of memory operations is that of the program.
         if !self.is_queued.swap(true, Ordering::Relaxed) {
             let ready = Arc::clone(&self.ready);
-            lock(&ready.0).queue.push_back(self);
+            let driver = {
+                let mut line = lock(&ready.0);
+                line.queue.push_back(self);
+                line.driver.clone()
+            };
+            driver.into_iter().for_each(Waker::wake);
         }
     }
 }
@@ -88,6 +95,17 @@ impl Tasks {
             waker
         };
         waker.wake();
+    }
+
+    /// Has this one woken when a task can run.
+    #[cfg(feature = "tokio")]
+    pub(super) fn wakes(&self, driver: &Waker) {
+        lock(&self.ready.0).driver = Some(driver.clone());
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(super) fn forget_driver(&self) {
+        lock(&self.ready.0).driver = None;
     }
 
     /// A machine stands still until then: none of its tasks runs, whoever wakes it.
@@ -138,7 +156,7 @@ impl Tasks {
     /// Takes out whoever is to run next.
     pub(super) fn next(&self) -> Option<TaskId> {
         let mut line = lock(&self.ready.0);
-        let Line { queue, frozen } = &mut *line;
+        let Line { queue, frozen, .. } = &mut *line;
         loop {
             let waker = queue.pop_front()?;
             if let Some((_, woken)) = waker.owner.and_then(|owner| frozen.get_mut(&owner)) {

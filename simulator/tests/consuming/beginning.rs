@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
+use stgclient::simulator::Clients as _;
 use stgclient::{BoxFuture, OffsetStore, ReconsumeLater};
 use stgclient_core::consumer::push::{ConsumeFrom, MessageModel};
 use stgclient_core::error::{Error, ErrorKind};

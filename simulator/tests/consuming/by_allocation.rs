@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use stgclient::simulator::Clients as _;
 use stgclient::{Client, PushConsumer, SuspendCurrentQueue};
 use stgclient_core::client::ClientConfig;
 use stgclient_core::producer::Message;

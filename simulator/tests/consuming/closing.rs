@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use bytes::BytesMut;
+use stgclient::simulator::Clients as _;
 use stgclient::{BoxFuture, Client, OffsetStore, PushConsumer};
 use stgclient_core::consumer::push::{ConsumeFrom, MessageModel};
 use stgclient_core::error::Error;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use stgclient::simulator::Clients as _;
 use stgclient::{BoxFuture, Client, MemoryOffsets, OffsetStore};
 use stgclient_core::consumer::push::MessageModel;
 use stgclient_core::error::Error;

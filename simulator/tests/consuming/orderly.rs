@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use stgclient::simulator::Clients as _;
 use stgclient::{Committing, SuspendCurrentQueue};
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Duration;

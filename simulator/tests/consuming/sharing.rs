@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use stgclient::simulator::Clients as _;
 use stgclient::{Client, MemoryOffsets, PushConsumer, ReconsumeLater};
 use stgclient_core::consumer::push::{ConsumeFrom, MessageModel};
 use stgclient_core::queue::MessageQueue;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use stgclient::simulator::Clients as _;
 use stgclient::{Client, PushConsumer, PushConsumerBuilder};
 use stgclient_core::consumer::ReceivedMessage;
 use stgclient_core::consumer::push::{ConsumeFrom, QueueStatus};

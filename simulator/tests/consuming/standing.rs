@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use stgclient::ReconsumeLater;
+use stgclient::simulator::Clients as _;
 use stgclient_core::consumer::push::MessageModel;
 use stgclient_core::queue::MessageQueue;
 use stgclient_core::time::Duration;

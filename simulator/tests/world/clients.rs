@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use stgclient::Client;
+use stgclient::simulator::Clients as _;
 use stgclient_core::consumer::{PullBatch, PullOptions};
 use stgclient_core::error::Error;
 use stgclient_core::producer::{Message, SendStatus};

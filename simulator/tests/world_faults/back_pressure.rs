@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use stgclient::Producer;
+use stgclient::simulator::Clients as _;
 use stgclient_core::error::ErrorKind;
 use stgclient_core::producer::{Message, QueueChoice, SendOptions};
 use stgclient_core::time::Duration;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::BytesMut;
+use stgclient::simulator::Clients as _;
 use stgclient_core::consumer::PullStatus;
 use stgclient_core::error::ErrorKind;
 use stgclient_core::producer::SendOptions;

@@ -1,6 +1,7 @@
 //! Bytes that are no frames: the connection they come on is closed, its calls say why, and nothing else notices.
 
 use bytes::Bytes;
+use stgclient::simulator::Clients as _;
 use stgclient_core::consumer::PullStatus;
 use stgclient_core::error::ErrorKind;
 use stgclient_core::time::Duration;

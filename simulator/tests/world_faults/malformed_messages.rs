@@ -1,6 +1,7 @@
 //! Stored messages that cannot be read: each is refused with its offset and the reason, and those beside it come.
 
 use bytes::BytesMut;
+use stgclient::simulator::Clients as _;
 use stgclient_core::consumer::{PullBatch, PullStatus};
 use stgclient_core::producer::Message;
 use stgclient_core::wire::code::RequestCode;

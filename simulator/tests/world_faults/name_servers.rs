@@ -1,5 +1,6 @@
 //! Several name servers: failover inside one call, those that failed passed over, all of them away, a new list.
 
+use stgclient::simulator::Clients as _;
 use stgclient_core::error::ErrorKind;
 use stgclient_core::time::Duration;
 use stgclient_core::wire::code::{RequestCode, ResponseCode};

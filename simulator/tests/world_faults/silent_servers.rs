@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use stgclient::simulator::Clients as _;
 use stgclient::{Client, ConsumeFrom, PullConsumer};
 use stgclient_core::consumer::PullOptions;
 use stgclient_core::error::{Error, ErrorKind};

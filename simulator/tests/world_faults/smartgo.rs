@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
+use stgclient::simulator::Clients as _;
 use stgclient::{Client, Producer, ReconsumeLater};
 use stgclient_core::address::Address;
 use stgclient_core::admin::Placement;

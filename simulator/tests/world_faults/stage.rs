@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use stgclient::simulator::Clients as _;
 use stgclient::{Client, Producer, PullConsumer};
 use stgclient_core::consumer::PullOptions;
 use stgclient_core::error::{Error, ErrorKind};

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
+use stgclient::simulator::Clients as _;
 use stgclient::{
     BoxFuture, Client, OffsetStore, PushConsumer, PushConsumerBuilder, ReconsumeLater, RetryDelay, SuspendCurrentQueue,
 };

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use stgclient::simulator::Clients as _;
 use stgclient_core::error::{Error, ErrorKind};
 use stgclient_core::producer::{Message, QueueChoice, SendOptions};
 use stgclient_core::queue::MessageQueue;

@@ -9,6 +9,7 @@ mod trouble;
 use std::sync::Arc;
 
 use stgclient::Client;
+use stgclient::simulator::Clients as _;
 use stgclient_core::random::Random;
 use stgclient_core::time::{Duration, Instant};
 use stgclient_core::wire::command::HeaderCodec;
