@@ -150,7 +150,7 @@ impl Scene {
         change: impl FnOnce(&mut ClientConfig),
     ) -> (Arc<Machine>, Client, PushConsumer) {
         let machine = self.stage.world.machine();
-        let builder = machine.client(&self.stage.cluster.name_servers().join(";")).dialect(self.stage.dialect);
+        let builder = machine.client(&self.stage.cluster).dialect(self.stage.dialect);
         let client = builder.configure(change).connect().await.expect("a name server answers");
         let (works, clock) = (self.works.clone(), Arc::clone(&machine));
         let consumer = member(&client).orderly(move |message| {

@@ -157,7 +157,7 @@ fn when_the_close_returns_no_task_of_a_message_that_was_consumed_directly_is_lef
     stage.play(async {
         stage.send(0..1).await;
         let machine = stage.world.machine();
-        let client = machine.client(&stage.cluster.name_servers().join(";")).connect().await.unwrap();
+        let client = machine.client(&stage.cluster).connect().await.unwrap();
         let (book, ids) = (Book::default(), Arc::<Mutex<Vec<String>>>::default());
         let (notes, noted, sleeper) = (book.clone(), Arc::clone(&ids), Arc::clone(&stage.machine));
         let consumer = member(&client).concurrently(move |message| {

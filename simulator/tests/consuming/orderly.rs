@@ -270,7 +270,7 @@ fn an_administrators_reset_counts_while_the_lock_is_yet_that_of_a_member_that_ha
     stage.play(async {
         stage.send(0..10).await;
         let dying = stage.world.machine();
-        let client = dying.client(&stage.cluster.name_servers().join(";")).connect().await.unwrap();
+        let client = dying.client(&stage.cluster).connect().await.unwrap();
         let first = Book::default();
         let consumer = first.consume_in_order(member(&client)).await;
         stage.until(10 * SECOND, "all is consumed", || first.len() == 10).await;

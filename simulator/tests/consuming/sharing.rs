@@ -54,7 +54,7 @@ fn the_queues_of_a_member_that_dies_without_a_word_are_taken_over_within_150_sec
         let (_one, first) = join(&stage, 1, &book).await;
         // The second is a machine of its own: it is cut off.
         let machine = stage.world.machine();
-        let client = machine.client(&stage.cluster.name_servers().join(";")).connect().await.unwrap();
+        let client = machine.client(&stage.cluster).connect().await.unwrap();
         let second = member(&client).concurrently(|_| async { Ok::<_, ReconsumeLater>(()) }).start().await.unwrap();
         stage.until(5 * SECOND, "half of the queues", || shares(&[&first, &second]) == [2, 2]).await;
         stage.world.network().partition(&machine.ip().to_string(), true);
@@ -227,7 +227,7 @@ fn sixty_four_members_share_256_queues_within_10_seconds_of_a_clean_change_and_1
         let (mut members, mut owners): (Vec<Member>, Owners) = Default::default();
         let join = async || {
             let machine = stage.world.machine();
-            let client = machine.client(&stage.cluster.name_servers().join(";")).connect().await.unwrap();
+            let client = machine.client(&stage.cluster).connect().await.unwrap();
             let consumer = member(&client).concurrently(|_| async { Ok::<_, ReconsumeLater>(()) });
             (machine, client, consumer.start().await.unwrap())
         };

@@ -55,7 +55,7 @@ impl Stage {
     }
 
     pub(crate) async fn client_on(&self, machine: &Arc<Machine>) -> Client {
-        let builder = machine.client(&self.cluster.name_servers().join(";")).dialect(self.dialect);
+        let builder = machine.client(&self.cluster).dialect(self.dialect);
         builder.connect().await.expect("a name server answers")
     }
 

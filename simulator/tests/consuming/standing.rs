@@ -81,7 +81,7 @@ fn a_process_that_stood_still_for_longer_than_locks_count_consumes_what_comes_af
         let stage = Stage::new(1, 1);
         stage.play(async {
             let machine = stage.world.machine();
-            let client = machine.client(&stage.cluster.name_servers().join(";")).connect().await.unwrap();
+            let client = machine.client(&stage.cluster).connect().await.unwrap();
             let book = Book::default();
             let consumer = book.consume_in_order(member(&client)).await;
             stage.until(3 * SECOND, "the lock", || shares(&[&consumer]) == [1]).await;

@@ -15,7 +15,7 @@ use stgclient_simulator::{ClusterHandle, Faults, Machine, World};
 const SECOND: Duration = Duration::from_secs(1);
 
 async fn client(cluster: &ClusterHandle, machine: &Arc<Machine>) -> Result<Client, Error> {
-    machine.client(&cluster.name_servers().join(";")).connect().await
+    machine.client(cluster).connect().await
 }
 
 /// The bodies of everything in a topic.

@@ -289,7 +289,7 @@ fn a_slow_broker_slows_its_callers_down_and_loses_nothing() {
 fn lines_take_turns_when_too_many_operations_are_under_way() {
     let stage = Stage::new(1, 1).with_topic("t", 1);
     stage.world.block_on(async {
-        let client = stage.machine.client(&stage.cluster.name_servers().join(";"));
+        let client = stage.machine.client(&stage.cluster);
         let client = client.configure(|config| config.max_operations = 4).connect().await.unwrap();
         let many = client.producer("many").send_timeout(60 * SECOND).start().await.unwrap();
         let quick = client.producer("quick").start().await.unwrap();

@@ -162,7 +162,7 @@ fn a_compressed_body_that_is_wrong_or_too_long_is_refused_and_its_neighbours_com
 fn each_client_has_its_own_limit_for_what_it_decompresses() {
     let stage = Stage::new(1, 1).with_topic("t", 1);
     stage.world.block_on(async {
-        let strict = stage.machine.client(&stage.cluster.name_servers().join(";"));
+        let strict = stage.machine.client(&stage.cluster);
         let strict = consumer(&strict.max_body_length(LIMIT).connect().await.unwrap()).await;
         let lenient = stage.client().await;
         let producer = producer(&lenient).await;

@@ -33,7 +33,7 @@ fn stage(brokers: u8, change: impl FnOnce(&mut ClusterConfig)) -> Stage {
 }
 
 async fn client(stage: &Stage) -> Client {
-    let builder = stage.machine.client(&stage.cluster.name_servers().join(";")).dialect(Dialect::Smartgo);
+    let builder = stage.machine.client(&stage.cluster).dialect(Dialect::Smartgo);
     builder.connect().await.expect("a name server answers")
 }
 

@@ -55,7 +55,7 @@ impl Stage {
 
     /// A client of all name servers.
     pub(crate) async fn client(&self) -> Client {
-        self.machine.client(&self.cluster.name_servers().join(";")).connect().await.expect("a name server answers")
+        self.machine.client(&self.cluster).connect().await.expect("a name server answers")
     }
 
     pub(crate) fn on_broker_a<R>(&self, change: impl FnOnce(&mut Broker) -> R) -> R {

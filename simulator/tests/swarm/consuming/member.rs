@@ -55,7 +55,7 @@ impl Seat {
     /// Starts a member, as often as it takes.
     pub(super) async fn join(&mut self, scene: &Arc<Scene>) -> Member {
         loop {
-            let connected = self.machine.client(&scene.name_servers()).dialect(scene.options.dialect).connect().await;
+            let connected = self.machine.client(scene.name_servers()).dialect(scene.options.dialect).connect().await;
             if let Ok(client) = connected {
                 let pauses = scene.options.has(Kind::Pauses) && scene.ledger.lock().healed.is_none();
                 if pauses {

@@ -22,7 +22,7 @@ const SLACK: Duration = Duration::from_millis(50);
 /// Connects, as often as it takes, and starts a producer.
 pub(super) async fn start(scene: &Scene, machine: &Arc<Machine>) -> Sender {
     loop {
-        let builder = machine.client(&scene.name_servers()).dialect(scene.options.dialect);
+        let builder = machine.client(scene.name_servers()).dialect(scene.options.dialect);
         if let Ok(client) = builder.connect().await {
             let producer = client.producer("shop").send_timeout(scene.options.send_timeout).start().await;
             let producer = producer.expect("a producer");

@@ -64,7 +64,7 @@ impl Seat {
     async fn client(&mut self) -> Client {
         loop {
             let begin = self.machine.clock().mono;
-            let builder = self.machine.client(&self.cluster.name_servers().join(";"));
+            let builder = self.machine.client(&self.cluster);
             let codec = match (self.random.below(2), self.dialect) {
                 (0, _) | (_, Dialect::Smartgo) => HeaderCodec::Json,
                 (_, Dialect::Apache) => HeaderCodec::Binary,
