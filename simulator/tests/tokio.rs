@@ -1,6 +1,6 @@
 //! Applications on tokio in a world: their own code, with its sleeps, time-outs and tasks, unchanged.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use stgclient::simulator::{Clients as _, ClusterConfig, ClusterHandle, Machine, Memory, Patience, ServerId, World};
@@ -87,15 +87,42 @@ fn tasks_of_tokios_use_clients_and_are_woken_by_what_comes() {
         for sent in sending.collect::<Vec<_>>() {
             sent.await.unwrap().unwrap();
         }
+        // After a while in which nothing happens but what clients do by themselves.
+        sleep(HOUR + Duration::from_millis(1234)).await;
+        let (again, began) = (producer.clone(), Instant::now());
+        tokio::spawn(async move { again.send(Message::new("orders", "one more")).await }).await.unwrap().unwrap();
+        assert!(began.elapsed() < Duration::from_millis(10), "{:?}: nobody has woken the world", began.elapsed());
         let mut billed = 0;
-        while billed < 20 {
+        while billed < 21 {
             timeout(SECOND * 10, orders.recv()).await.expect("in time").unwrap();
             billed += 1;
         }
         client.close().await;
         billed
     });
-    assert_eq!(billed, 20);
+    assert_eq!(billed, 21);
+}
+
+#[test]
+fn what_is_planned_from_outside_happens_in_its_time_and_the_worlds_clock_is_exact() {
+    let (world, _, machine) = world(8, 1);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let began = world.now().mono;
+    world.run(async {
+        for micros in [400, 200, 1700] {
+            let seen = Arc::clone(&seen);
+            world.after(Duration::from_micros(micros), move |world| {
+                seen.lock().unwrap().push(world.now().mono.since(began).as_micros());
+            });
+        }
+        sleep(Duration::from_millis(5)).await;
+        // The world sleeps until something far away, and somebody else wants something before that.
+        let sleeper = Arc::clone(&machine);
+        let of_tokio = Instant::now();
+        tokio::spawn(async move { sleeper.sleep(Duration::from_millis(5)).await }).await.unwrap();
+        assert!(of_tokio.elapsed() < Duration::from_millis(8), "{:?}", of_tokio.elapsed());
+    });
+    assert_eq!(*seen.lock().unwrap(), [200, 400, 1700]);
 }
 
 #[test]
