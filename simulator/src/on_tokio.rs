@@ -5,7 +5,7 @@
 //! user's or a byte that arrives.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use stgclient_core::time::{Duration, Instant};
@@ -86,54 +86,57 @@ impl World {
         poll_fn(|context| {
             self.shared.tasks.wakes(context.waker());
             self.shared.with(|state| state.course.wakes(context.waker()));
-            loop {
-                if let Poll::Ready(value) = future.as_mut().poll(context) {
-                    return Poll::Ready(Ok(value));
-                }
-                let ran = self.run_ready(&mut steps);
-                if steps == 0 {
-                    return Poll::Ready(Err(self.stuck(StuckReason::Steps)));
-                }
-                if ran {
-                    continue;
-                }
-                let now = known.now();
-                if now >= end {
-                    return Poll::Ready(Err(self.stuck(StuckReason::Time)));
-                }
-                let next = self.shared.lock().next_at();
-                if next.is_some_and(|at| at <= now) {
-                    steps -= 1;
-                    if let Err(reason) = self.step(now) {
-                        return Poll::Ready(Err(self.stuck(reason)));
-                    }
-                    continue;
-                }
-                timer.as_mut().reset(known.at(next.map_or(end, |at| at.min(end))));
-                if wait(timer.as_mut(), context).is_pending() {
-                    return Poll::Pending;
-                }
-            }
+            // Its clock goes by events now, and follows tokio's again while others run.
+            self.shared.lock().is_driven = true;
+            let polled = self.drive_until_idle((&known, end, &mut steps), future.as_mut(), timer.as_mut(), context);
+            self.shared.lock().is_driven = false;
+            polled
         })
         .await
     }
 
-    /// Runs the tasks of the world that can. Returns whether there were any.
-    fn run_ready(&self, steps: &mut u64) -> bool {
-        let mut ran = false;
-        while *steps > 0
-            && let Some(task) = self.shared.tasks.next()
-        {
-            *steps -= 1;
-            ran = true;
-            if task != ROOT {
-                self.shared.tasks.run(task);
+    /// Lets everything happen that is due, each at its own time, and then the application go on; until there is nothing to do but wait.
+    fn drive_until_idle<T>(
+        &self,
+        (clock, end, steps): (&TokioClock, Instant, &mut u64),
+        mut future: Pin<&mut impl Future<Output = T>>,
+        mut timer: Pin<&mut time::Sleep>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<T, Box<Stuck>>> {
+        loop {
+            let now = clock.now();
+            if !self.happen_until(now, steps) {
+                return Poll::Ready(Err(self.stuck(StuckReason::Steps)));
+            }
+            self.shared.lock().course.advance_to(now);
+            if let Poll::Ready(value) = future.as_mut().poll(context) {
+                return Poll::Ready(Ok(value));
+            }
+            if now >= end {
+                return Poll::Ready(Err(self.stuck(StuckReason::Time)));
+            }
+            let next = self.shared.lock().next_at();
+            if self.shared.tasks.has_ready() || next.is_some_and(|at| at <= now) {
+                continue;
+            }
+            timer.as_mut().reset(clock.at(next.map_or(end, |at| at.min(end))));
+            if timer.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
             }
         }
-        ran
     }
-}
 
-fn wait(timer: std::pin::Pin<&mut time::Sleep>, context: &mut Context<'_>) -> Poll<()> {
-    timer.poll(context)
+    /// Runs the tasks that can, and lets happen what is due by then. Returns whether there are steps left.
+    fn happen_until(&self, now: Instant, steps: &mut u64) -> bool {
+        while *steps > 0 {
+            *steps -= 1;
+            match self.shared.tasks.next() {
+                Some(ROOT) => {}
+                Some(task) => self.shared.tasks.run(task),
+                None if self.step(now).is_err() => return true,
+                None => {}
+            }
+        }
+        false
+    }
 }

@@ -23,6 +23,9 @@ pub(super) struct State {
     /// Which the world's clock goes by, while an application runs on tokio.
     #[cfg(feature = "tokio")]
     clock: Option<TokioClock>,
+    /// Things happen, each at its own time.
+    #[cfg(feature = "tokio")]
+    pub(super) is_driven: bool,
 }
 
 /// How a step ends.
@@ -45,6 +48,8 @@ impl State {
             machines: 0,
             #[cfg(feature = "tokio")]
             clock: None,
+            #[cfg(feature = "tokio")]
+            is_driven: false,
         }
     }
 
@@ -57,7 +62,7 @@ impl State {
     /// The clock that the world goes by may be ahead. The world's follows, but not past what has yet to happen.
     pub(super) fn follow(&mut self) {
         #[cfg(feature = "tokio")]
-        if let Some(now) = self.clock.as_ref().map(TokioClock::now) {
+        if let Some(now) = self.clock.as_ref().filter(|_| !self.is_driven).map(TokioClock::now) {
             let at = self.next_at().map_or(now, |next| next.min(now));
             self.course.advance_to(at);
         }

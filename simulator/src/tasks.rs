@@ -168,6 +168,12 @@ impl Tasks {
         }
     }
 
+    /// Whether one is to run.
+    #[cfg(feature = "tokio")]
+    pub(super) fn has_ready(&self) -> bool {
+        !lock(&self.ready.0).queue.is_empty()
+    }
+
     /// Runs a task until it waits.
     pub(super) fn run(&self, id: TaskId) {
         // Out of the table while it runs: a task may spawn others, and may end in code that looks at the world.
