@@ -7,15 +7,14 @@ use super::servers::{self, Reply};
 use super::*;
 use crate::client::PushConsumerId;
 use crate::consumer::MessageSelector;
-use crate::consumer::push::{ConsumeFrom, ConsumeOrder, ConsumeOutcome, PushConfig};
-use crate::time::Duration;
+use crate::consumer::push::{ConsumeFrom, ConsumeOrder, PushConfig};
 use crate::wire::body::{self, LockedQueues, QueueLockRequest};
 use crate::wire::code::{RequestCode, ResponseCode};
 
 const COMMIT: RequestCode = RequestCode::UPDATE_CONSUMER_OFFSET;
 
 /// Has `a` be the broker of a group that we are the only member of, and that has no offset there.
-fn be_alone(scene: &mut Scene) {
+pub(super) fn be_alone(scene: &mut Scene) {
     scene.on("a:1", RequestCode::GET_CONSUMER_LIST_BY_GROUP, |_| {
         Some(Reply::ok().body(r#"{"consumerIdList":["127.0.0.1@DEFAULT"]}"#))
     });
@@ -28,7 +27,7 @@ fn be_alone(scene: &mut Scene) {
     });
 }
 
-fn start(scene: &mut Scene, config: PushConfig) -> PushConsumerId {
+pub(super) fn start(scene: &mut Scene, config: PushConfig) -> PushConsumerId {
     let topics = vec![("T".to_owned(), MessageSelector::all())];
     scene.client.start_push_consumer(scene.now, "C", config, topics, BTreeMap::new()).unwrap()
 }
@@ -84,61 +83,4 @@ fn what_was_not_answered_before_is_not_committed_on_the_next_connection() {
     }
     assert!(counts[0] > 0, "who does not give up tries again");
     assert_eq!(counts[1], 0);
-}
-
-/// A consumer of `T` at the broker `a`, which has finished the three messages from 5 on of each queue, and would commit that after ten minutes.
-fn busy(order: ConsumeOrder) -> (Scene, PushConsumerId) {
-    let mut scene = scene_of(&["a"]);
-    be_alone(&mut scene);
-    scene.on("a:1", RequestCode::QUERY_CONSUMER_OFFSET, |_| Some(Reply::ok().field("offset", 5)));
-    scene.on("a:1", RequestCode::PULL_MESSAGE, |asked| Some(servers::three_from_five(asked)));
-    let config = PushConfig { order, commit_interval: ms(600_000), ..PushConfig::default() };
-    let consumer = start(&mut scene, config);
-    scene.run_for(ms(2000));
-    while let Some(delivery) = scene.client.next_delivery(scene.now, consumer, 1) {
-        scene.client.settle(scene.now, consumer, delivery.settlement, ConsumeOutcome::Success);
-    }
-    (scene, consumer)
-}
-
-/// The host does nothing for so long.
-fn stand_still(scene: &mut Scene, seconds: u64) {
-    scene.now.mono = scene.now.mono + Duration::from_secs(seconds);
-    scene.now.unix_ms += seconds * 1000;
-}
-
-#[test]
-fn who_stood_still_until_brokers_forgot_it_does_not_say_how_far_it_was_and_begins_where_the_group_is() {
-    for order in [ConsumeOrder::Concurrently, ConsumeOrder::Orderly] {
-        let (mut scene, consumer) = busy(order);
-        let offsets = |scene: &Scene| {
-            let status = scene.client.consumer_status(scene.now, consumer).expect("it is there");
-            status.queues.iter().map(|known| known.offset).collect::<Vec<_>>()
-        };
-        assert_eq!(offsets(&scene), [8, 8], "{order:?}");
-        // Others have gone on.
-        scene.on("a:1", RequestCode::QUERY_CONSUMER_OFFSET, |_| Some(Reply::ok().field("offset", 200)));
-        stand_still(&mut scene, 3600);
-        scene.client.handle_timeout(scene.now);
-        let notices: Vec<_> =
-            std::iter::from_fn(|| scene.client.poll_notice()).map(|notice| notice.to_string()).collect();
-        assert!(notices.iter().any(|words| words.contains("stood still")), "{notices:?}");
-        scene.run_for(ms(3000));
-        let committed =
-            scene.asked_of("a:1", COMMIT).iter().map(|asked| asked.field("commitOffset")).collect::<Vec<_>>();
-        assert!(committed.iter().all(|offset| offset == "200"), "{order:?}: {committed:?}");
-        assert_eq!(offsets(&scene), [200, 200], "{order:?}");
-    }
-}
-
-#[test]
-fn who_is_late_for_less_than_that_goes_on_with_its_queues() {
-    // Timers of hidden pages come once a minute, and a heartbeat may have been due just before.
-    let (mut scene, consumer) = busy(ConsumeOrder::Concurrently);
-    let before = scene.asked_of("a:1", RequestCode::QUERY_CONSUMER_OFFSET).len();
-    stand_still(&mut scene, 61);
-    scene.run_for(ms(3000));
-    let status = scene.client.consumer_status(scene.now, consumer).expect("it is there");
-    assert!(status.queues.iter().all(|known| known.offset == 8));
-    assert_eq!(scene.asked_of("a:1", RequestCode::QUERY_CONSUMER_OFFSET).len(), before, "it does not begin anew");
 }

@@ -34,6 +34,21 @@ fn locked_one() -> Scene {
     scene
 }
 
+/// One that gets every message, and has five of its queue.
+fn broadcasting() -> Scene {
+    let mut scene = Scene::new(|config| config.message_model = MessageModel::Broadcasting);
+    scene.pass(SECOND);
+    scene.answer_queues(Ok(vec![queue(0)]));
+    for ask in scene.wishes() {
+        if let Wish::MinOffset { asked: asked::FirstOffset(id, ticket), .. } = ask {
+            scene.consumer.take_first_offset(scene.now, id, ticket, Ok(Some(0)));
+        }
+    }
+    scene.fill(0..5);
+    scene.events();
+    scene
+}
+
 #[test]
 fn offsets_and_locks_go_out_in_one_turn_whatever_is_in_hand_or_under_way() {
     for has_commit_under_way in [false, true] {
@@ -121,16 +136,7 @@ fn queues_that_are_leaving_already_wait_for_nothing_either() {
 
 #[test]
 fn what_is_broadcast_nobody_else_gets_so_its_offsets_are_stored_and_its_queues_kept() {
-    let mut scene = Scene::new(|config| config.message_model = MessageModel::Broadcasting);
-    scene.pass(SECOND);
-    scene.answer_queues(Ok(vec![queue(0)]));
-    for ask in scene.wishes() {
-        if let Wish::MinOffset { asked: asked::FirstOffset(id, ticket), .. } = ask {
-            scene.consumer.take_first_offset(scene.now, id, ticket, Ok(Some(0)));
-        }
-    }
-    scene.fill(0..5);
-    scene.events();
+    let mut scene = broadcasting();
     finish(&mut scene, 2);
     scene.consumer.offsets_stored(scene.now, true);
     scene.consumer.give_up_queues(scene.now);
@@ -232,16 +238,7 @@ fn a_rebalance_that_was_under_way_does_not_bring_back_at_once_what_was_given_up(
 /// As when it is closed ([`Places::doubt`]): what is on its way may not arrive, and is older than what has been finished since.
 #[test]
 fn offsets_of_what_is_broadcast_are_stored_also_while_older_ones_are_on_their_way() {
-    let mut scene = Scene::new(|config| config.message_model = MessageModel::Broadcasting);
-    scene.pass(SECOND);
-    scene.answer_queues(Ok(vec![queue(0)]));
-    for ask in scene.wishes() {
-        if let Wish::MinOffset { asked: asked::FirstOffset(id, ticket), .. } = ask {
-            scene.consumer.take_first_offset(scene.now, id, ticket, Ok(Some(0)));
-        }
-    }
-    scene.fill(0..5);
-    scene.events();
+    let mut scene = broadcasting();
     scene.consumer.offsets_stored(scene.now, true);
     finish(&mut scene, 1);
     scene.commit_all();
